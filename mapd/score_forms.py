@@ -1,8 +1,8 @@
 """A reviewer's score in its forms: brackets, a label, out of five, a box, a digit alone. Pure.
 
-    find_statements("Each step is right. Score: 4/5")  -> Statement(Form.LABEL, 20, 30, 4)
+    find_statements("Each step is right. Score: 4/5")  -> ScoreStatement(ScoreForm.LABEL, 20, 30, 4)
 
-Whose score it is, and which one decides, is told in scores.py.
+scores.py says whose score it is, and which one decides.
 """
 
 import re
@@ -45,7 +45,7 @@ def vote(value: int, raw: str | None = None) -> ParsedScore:
 
 
 class ScoreForm(IntEnum):
-    """A form of a score. The first that is there counts, but for what `_decisive` says of brackets and labels."""
+    """A form of a score. `_pick_score` in scores.py says which of several decides."""
 
     LABEL = 0
     BRACKETS = 1
@@ -146,6 +146,7 @@ _MOST_DIGITS = 9
 def find_statements(plain: str) -> Iterator[ScoreStatement]:
     """Return the scores of each form in a text; a step of a calculation ("= [145]") and a reference are none."""
     for form, pattern in _PATTERNS.items():
+        # The last ones: a review ends with its score.
         for match in deque(pattern.finditer(plain), MAX_STATEMENTS):
             text_before = plain[max(0, match.start() - 80) : match.start()]
             labelled = form is ScoreForm.BRACKETS and _LABEL_BEFORE.search(text_before) is not None

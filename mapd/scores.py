@@ -62,7 +62,8 @@ def _pick_score(review: "_Review") -> ParsedScore:
     of = {form: [s for s in votes if s.form is form] for form in ScoreForm}
     brackets, labels = of[ScoreForm.BRACKETS], of[ScoreForm.LABEL]
     if labels and not (len(_drop_repeated(brackets)) == 1 and any(map(review.stands, brackets))):
-        brackets, labels = [], labels + [s for s in brackets if review.stands(s)]  # "By [1] it is right. Score: 5"
+        # "By [1] it is right. Score: 5": these brackets are a reference, the label decides.
+        brackets, labels = [], labels + [s for s in brackets if review.stands(s)]
     for statements in (brackets, labels, of[ScoreForm.OUT_OF_FIVE], of[ScoreForm.BOX], of[ScoreForm.ALONE]):
         if not statements:
             continue
@@ -115,7 +116,8 @@ _ATTRIBUTED_BEHIND = re.compile(
     rf"[ ,:\"”’*_–—-]{{0,9}}(?:(?:is|was) what\b|says?\b|said\b|writes?\b|wrote\b|claims?\b|claimed\b|stat(?:es|ed)\b"
     rf"|at the end\b|in the {_SPEAKER}\b|as (?:the|its) {_SPEAKER}\b)"
 )
-_EVALUATES = re.compile(  # what stands between "concludes with the right answer" and a score is the reviewer's view
+# The reviewer's own view: "the solution concludes with the right answer: 5" quotes no score.
+_EVALUATES = re.compile(
     r"\b(?:right|correct|wrong|error|mistake|false|true|sound|well|clear|good|no|not|fine|valid|proper|exact|step)",
     re.IGNORECASE,
 )
@@ -140,7 +142,8 @@ _STOPS_BEHIND = re.compile(
 _ENDS_SENTENCE = re.compile(r"[*_)\]}\"'”’»`]{0,6}(?:\s{0,9}\Z|[ \t]{0,9}\n|[.!?](?:\s|\Z))")
 _CLOSING = " \t\r\n*_.!)]}\"'”’»`|>"
 _ECHO = 3  # words before a score that make it a piece of the solution
-_TWO_DIGITS = re.compile(r"[0-9]{2}")  # where a phrase begins or ends: it is part of a longer number
+# Two digits where a phrase begins or ends: it is part of a longer number.
+_TWO_DIGITS = re.compile(r"[0-9]{2}")
 _MOST_PLACES = 50  # of a phrase in a text that are looked at
 
 
@@ -211,9 +214,8 @@ class _Review:
         if (first_person := _FIRST_PERSON.search(phrase)) and not _NEGATED.search(phrase, first_person.start()):
             if not self._was_read(phrase[first_person.start() :]):
                 return True
-            text_before = (
-                text_before[:-60] + phrase[: first_person.start()]
-            )  # "I give it 5/5" of both: it has to stand alone
+            # The solution says "I give it 5/5", too: then the score has to stand alone.
+            text_before = text_before[:-60] + phrase[: first_person.start()]
         if _ONLY_LABELS.fullmatch(text_before):
             return _STOPS_BEHIND.match(self.plain, statement.end) is not None
         alone = _ONLY_LABELS.fullmatch(re.split(r"[.!?]\s|\n", text_before)[-1]) is not None

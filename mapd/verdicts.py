@@ -2,9 +2,9 @@
 
     decide_rationale([5, None], PAPER, checks)                    -> accepted, mean 5
     decide_rationale([5, None], STRICT, checks)                   -> undecided: 1 valid vote, 2 needed
-    ruling([accept by ann, reject by bob])                        -> conflict
+    ruling([accept by ann, reject by bob])                        -> Ruling(conflict=True)
 
-Source: arXiv 2410.03663, section 3; the rule "mean > 3, strictly" is the released code's (facts/paper.md).
+Source: arXiv 2410.03663, section 3; the rule "mean > 3, strictly" is the released code's.
 """
 
 import math
@@ -96,6 +96,11 @@ class CheckStates:
     equations_true: State = State.NOTHING
     shows_work: State = State.NOTHING
 
+    @property
+    def refuted(self) -> bool:
+        """Return whether a check calls it wrong: its answer isn't the gold one, or an equation is false."""
+        return State.FAILS in (self.matches_gold, self.equations_true)
+
 
 _RATIONALE_FAILS = {
     (Check.MATCHES_GOLD, State.FAILS): "its own answer is not the gold answer",
@@ -104,7 +109,8 @@ _RATIONALE_FAILS = {
     (Check.SHOWS_WORK, State.FAILS): "it shows no work",
     (Check.SHOWS_WORK, State.NOTHING): "it shows no work",
 }
-_FEEDBACK_FAILS = {  # feedback need not state an answer: only a wrong one speaks against it
+# Feedback need not state an answer: only a wrong one speaks against it.
+_FEEDBACK_FAILS = {
     (Check.MATCHES_GOLD, State.FAILS): "it states another answer than the gold",
     (Check.EQUATIONS_TRUE, State.FAILS): "an equation is false",
 }
@@ -143,7 +149,7 @@ def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> CommitteeVe
 
     No teacher has reviewed it: its author's word stands in for the committee's. That word is the first judgement on
     it, made with it; it doesn't outrank the checks. A later judgement, the author's too, does, as anywhere. What it
-    repairs was rejected by the same act, so one undo brings the old text back (`taken_back`).
+    repairs was rejected by the same act, so one undo brings the old text back (`is_repair_undone`).
     """
     failures = _RATIONALE_FAILS if kind == "rationale" else _FEEDBACK_FAILS
     failure = find_failed_check(checks, policy.checks, failures)
@@ -171,6 +177,7 @@ def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str |
         return CommitteeVerdict(Verdict.REJECTED, average, votes, NEVER, failure)
     if average is None:
         return CommitteeVerdict(Verdict.ACCEPTED, None, votes, ALWAYS, "no required check fails, and nobody scored it")
+    # Strictly greater, as in the paper. Both are fractions, so that a mean of exactly 3 is never above 3.
     above = average > Fraction(str(policy.threshold))
     why = f"mean {float(average):.2f} is {'' if above else 'not '}above {policy.threshold:g}"
     return CommitteeVerdict(Verdict.ACCEPTED if above else Verdict.REJECTED, average, votes, float(average), why)
@@ -198,7 +205,8 @@ class TextReason(StrEnum):
     OTHER = "other"
 
 
-NOTE = "note"  # the reason of a skip that skips nothing: it only carries a note
+# The reason of a skip that skips nothing: it only carries a note.
+NOTE = "note"
 ANNOTATOR, ADJUDICATOR = "annotator", "adjudicator"  # what one judges as
 
 
@@ -237,6 +245,7 @@ def drop_undone(judgements: Iterable[Judged]) -> list[Judged]:
     everything = list(judgements)
     undone_by = {j.undoes: j.id for j in everything if j.undoes is not None}
 
+    # An undo of an undo is a redo: an even number of undos leaves the judgement in force.
     def stands(judgement: int) -> bool:
         undos = 0
         while judgement in undone_by:
@@ -247,7 +256,8 @@ def drop_undone(judgements: Iterable[Judged]) -> list[Judged]:
 
 
 VERDICT = frozenset({Act.ACCEPT, Act.REJECT, Act.WITHDRAW})  # what is said of a text
-READING = frozenset({Act.CORRECT})  # how its answer is read: said beside the verdict, not instead of it
+# How a text's answer is read: a correction stands beside the verdict, not instead of it.
+READING = frozenset({Act.CORRECT})
 ANYTHING = frozenset(Act)
 
 
@@ -260,7 +270,8 @@ def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) 
     for judgement in drop_undone(judgements):
         if judgement.decision is Act.SKIP or judgement.decision not in about:
             continue
-        latest.pop((judgement.role, judgement.person), None)  # put in again below: the order is that of the latest say
+        # Put in again below, so that the order is that of the latest judgements.
+        latest.pop((judgement.role, judgement.person), None)
         if judgement.decision is not Act.WITHDRAW:
             latest[judgement.role, judgement.person] = judgement
     return list(latest.values())

@@ -1,7 +1,7 @@
 """Who sends a request: the page hands its client a random token, and the database has its hash.
 
-    token = mint(session, Person("ann", Role.OWNER), exam_id, sign_in="")     # in the page
-    enter(session, token, Visitor(person, sign_in=""))                        # in a route -> Caller(ann, exam_id)
+    token = issue_token(session, Person("ann", Role.OWNER), exam_id, sign_in="")     # in the page
+    authenticate(session, token, Visitor(person, sign_in=""))                 # in a route -> Caller(ann, exam_id)
 
 The token speaks for one person in one role on one exam, for TWELVE hours, from the sign-in that it was handed to. It
 comes in a header of its own, never in a cookie, so that no other site can have a browser send it. What it says is asked
@@ -78,6 +78,7 @@ def authenticate(session: Session, token: str, visitor: Visitor | None) -> Calle
             "this page is out of date: it was opened over 12 hours ago, or another name was given in this browser; "
             "reload it: what isn't saved yet is kept"
         )
+    # The token speaks for the sign-in that it was issued to, not for whoever holds it now.
     if visitor.sign_in != row.sign_in or visitor.person.name not in ("", row.person):
         raise InvalidToken(
             f"this page is {row.person or 'nobody'}'s, and somebody else is signed in here now; reload it"

@@ -1,8 +1,8 @@
 """The curated set after a judgement: the question that it is about is decided again, the others stay as they are. Pure.
 
-kept = decide(material, judgements, policy, info)
-kept = decide(material, one_more, policy, info, kept)       # 3 rationales decided, not 3,000
-kept.curated                                                # what curate() gives
+parts = decide(material, judgements, policy, info)
+parts = decide(material, judgements + [row], policy, info, parts)       # 3 rationales decided, not 3,000
+parts.curated                                                           # what curate() gives
 """
 
 from collections import defaultdict
@@ -14,9 +14,8 @@ from mapd.curation.curated import Curated, curate, measure_leniency
 from mapd.store.queries import ExamInfo, JudgementRow, Material
 from mapd.verdicts import Policy
 
-JudgementsByQuestion = Mapping[
-    int, Sequence[JudgementRow]
-]  # by question, what people said of it and of what belongs to it
+# A question's judgements are those of the question itself and of its attempts and texts.
+JudgementsByQuestion = Mapping[int, Sequence[JudgementRow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ def decide(
     exam: ExamInfo,
     previous: CuratedParts | None = None,
 ) -> CuratedParts:
-    """Decide what isn't `kept`: all of it where texts, votes or the policy are others."""
+    """Decide the questions whose judgements changed since `previous`; all of them for other material or policy."""
     if previous is None or previous.material is not material or previous.curated.policy != policy:
         previous = _decide_nothing(material, policy, exam)
     rows_of: dict[int, list[JudgementRow]] = defaultdict(list)

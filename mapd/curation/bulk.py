@@ -1,8 +1,8 @@
 """One act on many texts: all of them or none, and one undo takes all of it back.
 
-    judge_all(session, chosen(said, "rationale"), Act.REJECT, by=ann, reason="no_work")  -> 76 judgements
-    take_back(session, undoable(rows, ann.name), by=ann)                                -> 76 more, that cancel them
-    take_back(session, redoable(rows, ann.name), by=ann)                                -> and 76 that bring them back
+    judge_all(session, select_texts(rows, "rationale"), Act.REJECT, by=ann, reason="no_work")  -> 76 judgements
+    take_back(session, find_undoable(rows, ann.name), by=ann)                            -> 76 more, that cancel them
+    take_back(session, find_redoable(rows, ann.name), by=ann)                            -> and 76 that bring them back
 
 Each text gets a judgement of its own; what belongs to one act shares what stands before the "/" of its token.
 """
@@ -26,12 +26,13 @@ from mapd.store.queries import ExamInfo, JudgementRow
 from mapd.verdicts import Act
 
 QUEUE = "bulk"  # what such a judgement has as its queue
-MOST = 5_000  # texts in one act: each is a judgement of its own, all in one transaction
+# Texts in one act: each is a judgement of its own, and all are written in one transaction.
+MOST = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class BatchText:
-    """A text as it was shown: the latest judgement on it (0 = none), what the committee says of this one."""
+    """A text as it was shown: the id of the latest judgement on it (0 = none), and the committee's verdict."""
 
     target: Target
     latest_seen: int
@@ -46,7 +47,7 @@ def select_texts(rows: Iterable[Said], kind: str) -> list[BatchText]:
 def load_waiting(session: Session, exam: ExamInfo, rule: BatchRule, threshold: int, person: str) -> list[BatchText]:
     """Return the batch's texts that wait for this person, at a threshold in hundredths (rule: `queues.waits_for`).
 
-    The exam's aggregate has to be up to date (standing.catch_up).
+    The exam's queue index has to be up to date (standing.catch_up).
     """
     number = listing.count(session, exam.id, rule.filter, threshold)
     rows = listing.texts(session, exam.id, rule.filter, threshold, number)
@@ -84,7 +85,8 @@ def judge_all(
     """
     require(by, Right.JUDGE_MANY)
     token, at = make_token(texts, decision, by.name), queries.moment(session)
-    with session.no_autoflush:  # all are written at once
+    # Without autoflush the rows are written in one go, not one by one with each query.
+    with session.no_autoflush:
         rows = [
             judge(
                 session,

@@ -6,10 +6,10 @@ summary(curated).accepted          -> 826 on the authors' SVAMP file
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
@@ -40,12 +40,14 @@ from mapd.verdicts import (
     ruling,
 )
 
-NEVER_CUT, ALWAYS_CUT = 0, 501  # thresholds are whole hundredths from 0 to 500; accepted at each below the cut
+T = TypeVar("T")
+# Thresholds are whole hundredths from 0 to 500; a text is accepted at each threshold below its cut.
+NEVER_CUT, ALWAYS_CUT = 0, 501
 
 
 @dataclass(frozen=True, slots=True)
 class DecidedText:
-    """An explanation with all that is said of it. `verdict` is what counts, `committee` what votes and checks say."""
+    """An explanation, decided. `verdict` is what counts, `committee` what votes and checks say."""
 
     text: Text
     checks: RationaleChecks | FeedbackChecks
@@ -58,9 +60,15 @@ class DecidedText:
     fair_mean: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
     committee_then: str | None = None  # the committee's verdict when people's latest decision on it was made
     spread: int = 0  # how far the highest and the lowest valid vote lie apart
-    memo: dict[str, Any] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )  # what was worked out once
+    # What `remember` worked out: queues ask for the same numbers at many thresholds.
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def remember(self, name: str, compute: Callable[[], T]) -> T:
+        """Return what `compute` gives, computed once for this text."""
+        if name not in self.memo:
+            self.memo[name] = compute()
+        value: T = self.memo[name]
+        return value
 
     @property
     def overridden(self) -> bool:
@@ -76,19 +84,16 @@ class DecidedText:
         """Return the text as it is where the committee's verdict is this one; an undecided one stays undecided."""
         if self.committee.verdict in (verdict, Verdict.UNDECIDED):
             return self
-        if "other side" not in self.memo:
-            committee = replace(self.committee, verdict=verdict)
-            self.memo["other side"] = replace(self, committee=committee, verdict=final_verdict(verdict, self.people))
-        flipped: DecidedText = self.memo["other side"]
-        return flipped
+        return self.remember("other side", lambda: self._flip(verdict))
+
+    def _flip(self, verdict: Verdict) -> "DecidedText":
+        committee = replace(self.committee, verdict=verdict)
+        return replace(self, committee=committee, verdict=final_verdict(verdict, self.people))
 
     @property
     def committee_cut(self) -> int:
         """Return the cut in hundredths: at every threshold below it the committee accepts the text."""
-        if "cut" not in self.memo:
-            self.memo["cut"] = _cut_in_hundredths(self.committee.cut, self.committee.mean)
-        cut: int = self.memo["cut"]
-        return cut
+        return self.remember("cut", lambda: _cut_in_hundredths(self.committee.cut, self.committee.mean))
 
     @property
     def final_cut(self) -> int:
@@ -214,6 +219,7 @@ def curate(
     undone = {x.id: x for x in material.texts if x.repairs_id and is_repair_undone(judged_of.get((x.kind, x.id), []))}
     rationales, feedback = _group_by_target(x for x in material.texts if x.id not in undone)
     undone_rationales, undone_feedback = _group_by_target(undone.values())
+    # Measured over the whole exam: a text's own few votes would say nothing of a reviewer.
     offsets = measure_leniency(x.votes for x in material.texts) if offsets is None else offsets
     mistakes, corrected, excluded = [], [], []
     for attempt in material.attempts:
@@ -293,7 +299,8 @@ class _Explainer:
             fair_scores if self.policy.leniency_adjusted else [v.score for v in votes]
         )
         checks: RationaleChecks | FeedbackChecks
-        has_gold = bool(self.gold.strip())  # without a gold answer there is nothing to compare with
+        # Without a gold answer there is nothing to compare a stated one with.
+        has_gold = bool(self.gold.strip())
         if text.kind == "rationale":
             checks = check_rationale(text.text, self.gold, self.question.task, self.question.options)
             reading = read_own_answer(
@@ -307,11 +314,13 @@ class _Explainer:
             decide = decide_feedback
         committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
         outranking = people
+        # A repair's author accepted it by making it: that judgement doesn't outrank the checks, a later one does.
         if text.repairs_id is not None:
             committee, founding = decide_repair(text.kind, self.policy, states), find_founding(judged)
             outranking = ruling([j for j in judged if j not in founding], VERDICT)
         verdict = final_verdict(committee.verdict, outranking)
-        by_people = outranking.decision is not None or outranking.conflict  # then the threshold has no say
+        # Where people decided, or differ, the threshold has no say: the cut lies below or above all thresholds.
+        by_people = outranking.decision is not None or outranking.conflict
         cut = (ALWAYS if verdict is Verdict.ACCEPTED else NEVER) if by_people else committee.cut
         latest = pick_latest(judged, VERDICT)[-1:] if judged else []
         committee_then = self.committee_then[latest[0].id] if latest else None

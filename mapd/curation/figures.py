@@ -1,6 +1,6 @@
-"""The threshold lab's numbers at every threshold at once. Pure: rows of the aggregate in, counts out.
+"""The threshold lab's numbers at every threshold at once. Pure: rows of the queue index in, counts out.
 
-    figures = Figures.of(bands(rows))
+    figures = Figures.of(count_bands(rows))
     figures.at("accepted", 300)        -> 826 on the authors' SVAMP file
     sweep(figures, [3.0, 3.5])         -> [AtThreshold(3.0, 826, 76, 365, 365), …]
 
@@ -22,7 +22,8 @@ COLUMNS = (  # what is counted by
     *("attempt_id", "explanation_id", "author_id", "kind", "votes", "cut", "committee_cut"),
     *("undecided", "committee_undecided", "matches_gold"),
 )
-Bands = Counter[tuple[str, int, int]]  # (figure, from this threshold on, up to below this one): how many
+# How many texts count in a figure, by (figure, from this threshold on, up to below this one).
+Bands = Counter[tuple[str, int, int]]
 IndexRow = Mapping[str, Any]
 
 
@@ -77,6 +78,7 @@ class Figures:
     @classmethod
     def of(cls, bands: Mapping[tuple[str, int, int], int]) -> "Figures":
         """Add up these bands to figures."""
+        # +1 where a band begins, -1 where it ends: the running sum is the figure at each threshold.
         steps: dict[str, list[int]] = defaultdict(lambda: [0] * (END + 1))
         for (name, low, high), number in bands.items():
             steps[name][low] += number

@@ -1,7 +1,7 @@
 """Judge first, then reveal: what a person doesn't see before deciding, and how the texts stand until then. Pure.
 
-hidden(curated.judgements, mistake.texts, "ann")  -> the texts that ann has not decided on yet
-shuffled(mistake.rationales, "ann")               -> in an order of ann's own, the same each time
+find_hidden(curated.judgements, mistake.texts, "ann")  -> the texts that ann has not decided on yet
+shuffle(mistake.rationales, "ann")                     -> in an order of ann's own, the same each time
 
 The order is drawn from the person's name and the texts' uids. As it stood it is kept with each decision, in its audit.
 """

@@ -1,8 +1,8 @@
 """How people are to judge: markdown that the project's owner writes, version after version, none ever changed.
 
-    save(session, "# Accept\\nIts answer is right, and each step …", by=owner("ann"), seen=None)
+    save(session, "# Accept\\nIts answer is right, and each step …", by=owner("ann"), base_uid=None)
     current(session).text          -> what stands beside the work
-    versions(session)[-1].judged   -> so many judgements were made while the first version was the current one
+    versions(session)[-1].verdicts -> so many judgements were made while the first version was the current one
 
 A judgement holds no version: which one was current is told by time.
 """
@@ -21,7 +21,8 @@ from mapd.store import tables as t
 from mapd.verdicts import Act
 
 LONGEST = 20_000  # characters
-LOCK = 0x6775696465  # any number of ours: PostgreSQL's advisory lock for "somebody saves guidelines"
+# Any number of ours ("guide"): PostgreSQL's advisory lock for "somebody saves guidelines".
+LOCK = 0x6775696465
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,13 @@ def current(session: Session) -> t.Guidelines | None:
     return session.exec(select(t.Guidelines).order_by(*_NEWEST).limit(1)).first()
 
 
+# Versions of an archive stand behind the project's own, however new they are.
 _OWN_FIRST = sa.case((col(t.Guidelines.origin).is_(None), 0), else_=1)
 _NEWEST = (_OWN_FIRST, col(t.Guidelines.created_at).desc(), col(t.Guidelines.id).desc())
 
 
 def save(session: Session, text: str, *, by: Person, base_uid: str | None) -> t.Guidelines:
-    """Keep a new version. `seen`: the uid of the one that it was written over. The same text again is no version.
+    """Keep a new version. `base_uid`: the version that it was written over. The same text again is no version.
 
     Raises: Forbidden; BadInput (nothing, or too much), Stale (somebody saved another one since).
     """

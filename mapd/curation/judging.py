@@ -39,7 +39,8 @@ TABLES: dict[str, type[t.Travelling]] = {
 }
 
 MOST_MARKS = 20  # false steps of one text
-ONE_AT_A_TIME = {"key_share": True}  # of PostgreSQL's transactions: SQLite has but one writer anyway
+# Locks a row on PostgreSQL, so that two transactions judge it one after the other; SQLite has one writer anyway.
+ONE_AT_A_TIME = {"key_share": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +85,17 @@ def judge(
 ) -> t.Judgement:
     """Record one person's decision on one target.
 
-    `token` makes it once: the same token again returns the row that is there. `seen` is the latest judgement's id that
-    the person saw on the target (0 = none). Unless it is to `follow` here the aggregate follows later, for many at
-    once: standing.after_judgements. `at`: the moment of an act that has many judgements (queries.moment).
+    `token` makes it once: the same token again returns the row that is there. `latest_seen` is the id of the latest
+    judgement that the person saw on the target (0 = none). `follow` unset: the caller derives the queue index for many
+    at once (standing.follow_judgements). `at`: the moment of an act that has many judgements (queries.moment).
 
     A corrected value is kept as the question's task reads it (questions/corrections.py). `marks`: where a rejected
     text's false steps stand, from a character up to another.
 
-    Raises: Forbidden; BadInput (what doesn't fit, a withdrawal of nothing), NotFound, Stale (decided since `seen`).
+    Raises: Forbidden; BadInput (what doesn't fit, a withdrawal of nothing); NotFound; Stale (decided meanwhile).
     """
-    person, judged = (
-        require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE),
-        _lock_target(session, target),
-    )
+    person = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE)
+    judged = _lock_target(session, target)
     if token is not None and (existing := _find_by_token(session, token)) is not None:
         return existing
     check_decision(session, target.kind, decision, reason, note, value, marks)

@@ -1,7 +1,7 @@
 """The first wrong step that a reviewer names, found again in the text that it reviewed. Pure.
 
-first_wrong("87 / 93 = 0.94 oranges a group", "“87 / 93 = 0.94” is false. [2]")   -> (0, 14)
-first_wrong("1. Add.\n2. Divide by 93.", "Step 2 is wrong: divide by 97. [2]")    -> (8, 25)
+find_first_wrong_step("87 / 93 = 0.94 oranges a group", "“87 / 93 = 0.94” is false. [2]")   -> (0, 14)
+find_first_wrong_step("1. Add.\n2. Divide by 93.", "Step 2 is wrong: divide by 97. [2]")    -> (8, 25)
 
 A step is named by quoting it or by its number, beside a word that calls it wrong. What can't be found in the text is
 left out: nothing is guessed.
@@ -20,7 +20,8 @@ _WRONG = re.compile(
 _QUOTED = re.compile(r"[“\"«`]([^“”\"«»`\n]{3,300})[”\"»`]")
 _NUMBERED = re.compile(r"\bstep\s{0,9}#?([0-9]{1,2})\b", re.IGNORECASE)
 _BLANK = re.compile(r"\s")
-CHARACTERS_BEFORE, CHARACTERS_BEHIND = 40, 60  # characters beside a step's name in which the word has to stand
+# The word has to stand so near to the step's name.
+CHARACTERS_BEFORE, CHARACTERS_BEHIND = 40, 60
 LONGEST = 100_000  # characters of a text, and of its review, that are read
 MOST = 50  # names of steps in a review that are looked at, and of them wrong ones that are looked for
 
@@ -57,6 +58,7 @@ class _Quotable:
     @cached_property
     def _plain(self) -> tuple[str, list[int]]:
         """Return the text in small letters with single spaces, and where each of its characters stands."""
+        # Some capitals become two characters ("İ"): then the places would shift, and case is left as it is.
         lower = self.text.lower() if len(self.text.lower()) == len(self.text) else self.text
         spaced = _BLANK.sub(" ", lower)
         places = [at for at, sign in enumerate(spaced) if sign != " " or spaced[at - 1 : at] != " "]

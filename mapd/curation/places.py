@@ -1,9 +1,9 @@
-"""Where a mistake stands in every queue, at every threshold at once. Pure: what queues.py says, asked at each stretch.
+"""Where a mistake stands in every queue, at every threshold at once. Pure: queues.py, asked between two cuts.
 
 Committee and queues see the threshold only through verdicts and means, so between two neighbouring cuts nothing
 changes. A mistake whose rationales have the means 4 and 2.5 (and a gold that both miss) gives for "accepted-wrong":
 
-    Stretch("accepted-wrong", 0, 250, waits=True, place=-2625, enter=17, …), Stretch(…, 250, 400, True, -2625, 17, …)
+    BandPosition("accepted-wrong", 0, 250, waits=True, place=-2625, enter=17, …), BandPosition(…, 250, 400, …)
 
 Thresholds are hundredths, `low` is in, `high` is out.
 """
@@ -30,8 +30,8 @@ class BandPosition:
     waits: bool
     place: int
     enter: int | None  # the text to begin with
-    passed_by: frozenset[str]  # those who skipped what waits there, or judged it while it waits for others
-    skipped_by: frozenset[str]  # those of them who would find it waiting but for what they skipped
+    passed_by: frozenset[str]  # people who skipped what waits there, or judged it while it waits for others
+    skipped_by: frozenset[str]  # those of them for whom it would wait if they had not skipped
     texts: tuple[int, ...]
 
     @property
@@ -43,11 +43,15 @@ class BandPosition:
 def find_positions(
     mistake: Mistake, closed: ClosedTargets, skipped: Mapping[str, ClosedTargets], per_text: int = 1
 ) -> list[BandPosition]:
-    """Return the mistake's positions in all queues. `wanted`: so many people are to judge each text."""
+    """Return the mistake's positions in all queues, where each text waits for `per_text` people.
+
+    `closed`: the targets that nobody need judge; `skipped`: by person, those that this person skipped.
+    """
     people = {who: closed | skips for who, skips in skipped.items()}
     if per_text > 1:
         people |= {who: people.get(who, closed) for x in mistake.texts for who in x.people.by}
     find = partial(_find_position, closed=closed, people=people, per_text=per_text)
+    # Between two neighbouring cuts no verdict changes, so that each queue is asked once for all thresholds there.
     cuts = {x.committee_cut for x in mistake.texts} | {x.final_cut for x in mistake.texts}
     at: dict[int, Mistake] = {}
     positions: list[BandPosition] = []

@@ -27,7 +27,7 @@ NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold
 LEAST_SUSPICION = 1.5  # of suspicion: less is not worth a look in the combined queue
 
 Texts = tuple[DecidedText, ...]
-# Of one text; more is earlier. It sees the threshold through the verdict alone, so it is constant between two cuts.
+# A text's rank; more is earlier. It sees the threshold through the verdict alone: it is constant between two cuts.
 Doubt = Callable[[Mistake, DecidedText], float]
 
 
@@ -39,16 +39,13 @@ def is_near(x: DecidedText, threshold: float) -> bool:
 
 def near_range(x: DecidedText) -> tuple[int, int]:
     """Return from which threshold on, in hundredths, the mean is near, and from which on no longer."""
-    if "near" not in x.memo:
-        mean = x.committee.mean
-        edges = (
-            (0, 0)
-            if mean is None
-            else (math.ceil((mean - NEAR_DISTANCE) * 100), math.floor((mean + NEAR_DISTANCE) * 100) + 1)
-        )
-        x.memo["near"] = edges
-    bounds: tuple[int, int] = x.memo["near"]
-    return bounds
+    return x.remember("near", lambda: _near_mean(x.committee.mean))
+
+
+def _near_mean(mean: Fraction | None) -> tuple[int, int]:
+    if mean is None:
+        return (0, 0)
+    return math.ceil((mean - NEAR_DISTANCE) * 100), math.floor((mean + NEAR_DISTANCE) * 100) + 1
 
 
 def doubt(x: DecidedText) -> float:
@@ -72,22 +69,16 @@ def draw_lot(uid: str) -> float:
 
 
 def _doubt(_: Mistake, x: DecidedText) -> float:
-    if "doubt" not in x.memo:
-        x.memo["doubt"] = doubt(x)
-    score: float = x.memo["doubt"]
-    return score
+    return x.remember("doubt", lambda: doubt(x))
 
 
 def _suspicion(m: Mistake, x: DecidedText) -> float:
-    if "suspicion" not in x.memo:
-        x.memo["suspicion"] = suspicion(m, x).score
-    score: float = x.memo["suspicion"]
-    return score
+    return x.remember("suspicion", lambda: suspicion(m, x).score)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRule:
-    """A class of rationales that can be decided at once: as the aggregate finds them, and why none will do."""
+    """A class of rationales that can be decided at once: the filter that finds them, and why none will do."""
 
     filter: Wanted
     reason: TextReason
@@ -109,9 +100,11 @@ class Queue:
     second_look: bool = False  # what people decided waits for a second look; nobody judges first there
     by_lot: bool = False
     title_reveals: bool = True  # its title says something that is covered where people judge first
-    settles: Callable[[Ruling], bool] | None = None  # of what people decided so, who decides there has the last word
-    batch_rule: BatchRule | None = None  # its texts are such a class
-    edges: Callable[[Mistake], Iterable[int]] = lambda _: ()  # thresholds, beside the cuts, where `about` changes
+    # Where it holds of people's ruling, who decides in this queue has the last word.
+    settles: Callable[[Ruling], bool] | None = None
+    batch_rule: BatchRule | None = None  # its texts can be decided at once
+    # The thresholds beside the cuts at which `about` changes.
+    edges: Callable[[Mistake], Iterable[int]] = lambda _: ()
 
 
 def _rationales(of: Callable[[DecidedText, float], bool]) -> Callable[[Mistake, float], Texts | None]:
@@ -139,10 +132,6 @@ def _no_vote(x: DecidedText) -> bool:
     return _committee(x, Verdict.UNDECIDED) or any(v.score is None for v in filter_votes(x.text.votes))
 
 
-def _checks_fail(x: DecidedText) -> bool:
-    return State.FAILS in (x.states.matches_gold, x.states.equations_true)
-
-
 def _suspects(m: Mistake, _: float) -> Texts | None:
     return tuple(x for x in m.rationales if _suspicion(m, x) >= LEAST_SUSPICION) or None
 
@@ -155,12 +144,8 @@ def _accepted_by_people(m: Mistake, _: float) -> Texts | None:
 
 def _stale(m: Mistake, _: float) -> Texts | None:
     """Return the texts that people decided when the committee had another verdict than now."""
-    return (
-        tuple(
-            x for x in m.texts if x.committee_then is not None and x.committee_then != x.committee.verdict and x.judged
-        )
-        or None
-    )
+    judged = (x for x in m.texts if x.judged and x.committee_then is not None)
+    return tuple(x for x in judged if x.committee_then != x.committee.verdict) or None
 
 
 def _near_edges(m: Mistake) -> Iterable[int]:
@@ -208,7 +193,7 @@ QUEUES: Mapping[str, Queue] = {
             _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.shows_work is State.FAILS),
             batch_rule=BatchRule(Wanted(committee="accepted", checks={"shows_work": "fails"}), TextReason.NO_WORK),
         ),
-        Queue("feedback-check", "feedback that fails a check", _feedback(_checks_fail)),
+        Queue("feedback-check", "feedback that fails a check", _feedback(lambda x: x.states.refuted)),
         Queue("uncovered", "nothing accepted", _mistakes(lambda m: not m.covered), drains=True),
         Queue("no-vote", "undecided, or a vote is missing", _rationales(lambda x, _: _no_vote(x))),
         Queue(
@@ -272,7 +257,7 @@ class QueueEntry:
 
 @dataclass(frozen=True, slots=True)
 class FilledQueue:
-    """A queue filled: its entries in order. One walks along it in lines.py."""
+    """A queue filled: its entries in order. review/queue_cursor.py walks along it."""
 
     queue: Queue
     entries: tuple[QueueEntry, ...]
@@ -311,7 +296,7 @@ def find_undecided(
 ) -> Texts:
     """Return those of the texts that wait for this person and that nobody has decided on, as far as they may see.
 
-    `done`: what `done_with` says of them; a text that they skipped doesn't wait.
+    `closed`: `find_closed_targets`; a text that the person skipped doesn't wait.
     """
     return tuple(
         x for x in texts if not x.judged and waits_for(x, person, per_text) and (x.text.kind, x.text.id) not in closed
@@ -326,6 +311,7 @@ def find_entry(
     if about is None:
         return None
     texts = about if len(about) < 2 else tuple(sorted(about, key=lambda x: -_first(queue, mistake, x)))
+    # In a queue for a second look everything waits, also what this person judged.
     waiting = tuple(
         x
         for x in texts

@@ -1,7 +1,7 @@
 """Why people reject a text: the usual reasons, and those of the project's own.
 
     add(session, "Wrong units", by=owner("ann"))      -> "wrong_units"
-    offered(session)    -> ["wrong_answer", "false_step", …, "other", "wrong_units"]
+    list_offered(session)    -> ["wrong_answer", "false_step", …, "other", "wrong_units"]
 
 A judgement holds the code, from which the words are read. A reason that is taken away stays where it was given.
 """
@@ -22,7 +22,7 @@ WORDS = {
     "gold_wrong": "the gold answer is wrong",
     "question_unclear": "the question is unclear",
 }  # where a code's own words say too little
-MOST = 20
+MOST = 20  # reasons in all
 LONGEST = 40  # characters
 PLAIN = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
 

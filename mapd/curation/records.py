@@ -2,10 +2,10 @@
 
     record = records(curated)[0]
     record.agreement                 -> Share(9, 12): of 12 texts that an adjudicator decided, 9 as this person had
-    pairs(curated)                   -> [Pair("ann", "bob", n=45, agree=38, kappa=0.66)]
+    measure_agreement(curated)       -> [Agreement("ann", "bob", n=45, agree=38, kappa=0.66)]
 
-A text counts once for a person, by the first word on it that still stands: what they said later, they said after they
-had seen the committee's verdict. Agreement between two people is measured on texts that both judged before anything was
+A text counts once for a person, by their first verdict on it that still stands: they gave later ones after they had
+seen the committee's. Agreement between two people is measured on texts that both judged before anything was
 revealed to them, and corrected for what chance alone gives (Cohen's kappa).
 """
 
@@ -22,14 +22,15 @@ from mapd.curation.reviewing import Share
 from mapd.store.queries import JudgementRow
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, VERDICT, Act, drop_undone, pick_latest
 
-PRACTICE, CHECK, REPEAT = "practice", "check", "repeat"  # the queues of what is dealt beside them (review/practice.py)
+# The queues under which injected cards are judged (review/practice.py).
+PRACTICE, CHECK, REPEAT = "practice", "check", "repeat"
 FEW = 30  # texts: a share of fewer says little
 TextKey = tuple[str, int]  # kind, id
 
 
 @dataclass(frozen=True, slots=True)
 class TextVerdict:
-    """A person's first standing word on a text."""
+    """A person's first standing verdict on a text."""
 
     text: TextKey
     accepts: bool
@@ -41,7 +42,7 @@ class TextVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Some of a person's words, one after the other."""
+    """A stretch of a person's verdicts, one after the other."""
 
     accepted: Share
     seconds: float | None  # the median
@@ -50,7 +51,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorRecord:
-    """One person's."""
+    """What one person did in an exam."""
 
     person: str
     words: tuple[TextVerdict, ...]  # oldest first
@@ -148,6 +149,7 @@ def _measure_repeats(rows: Sequence[JudgementRow]) -> dict[str, Share]:
         for row in of_text:
             j = row.judged
             if j.id in standing and j.role == ANNOTATOR and j.decision in (Act.ACCEPT, Act.REJECT):
+                # The rows come oldest first: `earlier` holds the verdict that the repeat is compared with.
                 if row.queue == REPEAT and j.person in earlier:
                     same[j.person].append(earlier[j.person] is j.decision)
                 earlier[j.person] = j.decision

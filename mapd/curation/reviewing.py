@@ -1,6 +1,6 @@
 """How the committee reviewed: who gave whom which scores, and what each reviewer let pass. Pure.
 
-matrix(curated)["slips", "sound"]     -> Given(votes=81, no_votes=0, mean=2.96): sound's scores for slips' rationales
+matrix(curated)["slips", "sound"]     -> PairScores(votes=81, no_votes=0, mean=2.96): sound's for slips'
 reviewers(curated)[0].caught          -> Share(77, 87): of 87 rationales that the checks call wrong, 77 got 3 or less
 
 What is wrong is said by the checks (its answer isn't the gold answer, or an equation is false), so a rationale that is
@@ -11,8 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, filter_votes
+from mapd.curation.curated import Curated, filter_votes
 from mapd.verdicts import mean
 
 PASSES = 3  # a score above this lets a rationale pass, as the paper's threshold does with a mean
@@ -69,7 +68,7 @@ def reviewers(curated: Curated) -> list[Reviewer]:
     votes: dict[str, list[tuple[bool, int | None]]] = defaultdict(list)
     for x in curated.rationales:
         for v in filter_votes(x.text.votes):
-            votes[v.reviewer].append((_is_wrong(x), v.score))
+            votes[v.reviewer].append((x.states.refuted, v.score))
     return [_reviewer(name, votes[name]) for name in curated.teachers if votes[name]]
 
 
@@ -85,7 +84,3 @@ def _reviewer(name: str, votes: list[tuple[bool, int | None]]) -> Reviewer:
         Share(sum(caught), len(caught)),
         Share(sum(passed), len(passed)),
     )
-
-
-def _is_wrong(x: DecidedText) -> bool:
-    return State.FAILS in (x.states.matches_gold, x.states.equations_true)

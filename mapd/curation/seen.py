@@ -1,7 +1,7 @@
-"""Which texts a person has seen with all that is known of them: what they say of one later wasn't judged first.
+"""Texts that a person has seen unblinded: with scores, checks and verdict. Later judgements on them are not blind.
 
-note(session, "ann", {17, 18})       # as they are shown
-of(session, "ann", {17, 18, 19})     -> {17, 18}, in whatever tab and on whatever day
+record(session, "ann", {17, 18})              # as they are shown
+find_exposed(session, "ann", {17, 18, 19})    -> {17, 18}, in whatever tab and on whatever day
 """
 
 from collections.abc import Collection
@@ -25,4 +25,5 @@ def record(session: Session, person: str, texts: Collection[int]) -> None:
         return
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     rows = [{"person": person, "explanation_id": text} for text in sorted(fresh)]
-    session.execute(insert(t.Seen).values(rows).on_conflict_do_nothing())  # another tab may be first
+    # Another tab may have written the same rows since they were looked for.
+    session.execute(insert(t.Seen).values(rows).on_conflict_do_nothing())

@@ -1,6 +1,6 @@
 """How people are to judge an exam: by how many each text, and what each of them is dealt beside the queue.
 
-    want(session, exam_id, by=owner("ann"), judgements_wanted=2)  -> each text waits until two people have judged it
+    set_judging(session, exam_id, by=owner("ann"), judgements_wanted=2) -> a text waits until two people judged it
 
 Who has which mistake in front of them: review/leases.py.
 """

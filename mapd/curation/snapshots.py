@@ -1,4 +1,6 @@
-"""Freezing the curated set: lines (JSONL) and a manifest, named by the manifest's sha256, which holds the lines'.
+"""Freezing the curated set: lines (JSONL) and a manifest, named by the manifest's sha256.
+
+The manifest holds the sha256 of the lines, so its name stands for both files.
 
 One line, from the authors' SVAMP file (shortened):
 
@@ -6,7 +8,7 @@ One line, from the authors' SVAMP file (shortened):
      "attempt": {"text": "Answer: …", "answer": "0.92"}, "rationale": {"uid": "c1…", "teacher": "gpt", "text": "…"},
      "feedback": {"uid": "77…", "teacher": "mistral", "text": "It seems …"}}
 
-contents(row.lines, row.manifest) counts them: 365 pairs of 365 mistakes, 44 of them with a wrong answer.
+count_contents(row.lines, row.manifest) counts them: 365 pairs of 365 mistakes, 44 of them with a wrong answer.
 
 A set that was narrowed to some teachers says so in its manifest, as `"narrowed_to": ["gemini", "gpt"]`.
 A text that a person repaired carries `"by_person": true` and, as `"repairs"`, the uid of what it stands in for. No
@@ -164,7 +166,8 @@ def _write_once(path: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
-    Path(temporary).replace(path)  # whole or not at all
+    # The file appears whole or not at all.
+    Path(temporary).replace(path)
 
 
 def _draw_pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
@@ -207,7 +210,8 @@ def _text(x: DecidedText, mistake: Mistake) -> dict[str, Any]:
         "by_person": x.text.teacher_kind == "person",
     }
     broken = mistake.original(x.text)
-    if broken is not None:  # a line without repairs stays as it always was, and so does its snapshot's name
+    # A line without repairs has no such field: so its snapshot keeps the name that it always had.
+    if broken is not None:
         origin["repairs"] = broken.uid
     return origin | {"simulated": x.text.simulated, "text": x.text.text}
 

@@ -1,10 +1,10 @@
-"""The one maintained aggregate: what the rules say of every mistake, kept where SQL can filter, order and count it.
+"""The queue index: the rules' answers for every mistake, written down where SQL can filter, order and count them.
 
     catch_up(engine, exam_id)                    # before reading: new rows are derived, the whole exam if need be
-    after_judgement(session, row)                # a judgement is derived in its own transaction
+    follow_judgements(session, [row])            # a judgement is derived in its own transaction
 
 The rules are the pure functions of curated.py and queues.py; here their answers are only written down, question by
-question, by one function (`_put`), whether one judgement came in or the exam is derived in whole. Texts, votes and
+question, by one function (`_replace`), whether one judgement came in or the exam is derived in whole. Texts, votes and
 attempts come in by the thousand: each leaves a mark in its own transaction (a trigger writes `stale`), and the marks
 are worked off before the next read. A row of `queued`, with its `band`:
 
@@ -36,7 +36,8 @@ from mapd.store.queries import ExamInfo, JudgementRow, Material, Vote
 from mapd.verdicts import Act, Policy, Verdict, leniency
 
 BLOCK = 250  # questions that are derived at once
-LOCK = 0x7374616E  # any number of ours: PostgreSQL's advisory lock for "somebody writes the aggregate"
+# Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index".
+LOCK = 0x7374616E
 BandKey = tuple[str, int, int, bool]  # name, low, high, waits
 Values = dict[str, Any]
 
@@ -61,7 +62,7 @@ def _version_of(session: Session, info: ExamInfo) -> str:
 
 
 def catch_up(engine: sa.Engine, exam_id: int) -> None:
-    """Bring the exam's aggregate up to date with all that is committed."""
+    """Bring the exam's index up to date with all that is committed."""
     with db.reading(engine) as session:
         row = session.get(t.StandingExam, exam_id)
         info = queries.exam(session, exam_id)
@@ -69,6 +70,7 @@ def catch_up(engine: sa.Engine, exam_id: int) -> None:
         marked = session.exec(select(t.Stale.id).limit(1)).first() is not None
         if row is not None and row.rules == rules and not marked:
             return
+    # Looked at again in the writing session: another process may have derived it in between.
     with db.writing(engine) as session:
         derive_marked(session)
         info = queries.exam(session, exam_id)
@@ -85,7 +87,7 @@ def is_derived(engine: sa.Engine, exam_id: int) -> bool:
 
 
 def derive_marked(session: Session) -> None:
-    """Derive again what has a mark, in every exam that the aggregate holds."""
+    """Derive again the questions that have a mark, in every exam that the index holds."""
     _lock(session)
     marks = session.execute(sa.delete(t.Stale).returning(col(t.Stale.question_id), col(t.Stale.voted))).all()
     for row in session.exec(select(t.StandingExam)).all() if marks else ():
@@ -93,9 +95,12 @@ def derive_marked(session: Session) -> None:
         questions = queries.asked_of(session, row.id, {question for question, _ in marks})
         exam = _Exam.of(session, row) if questions else None
         if exam is None:
-            continue  # by other rules: it is derived in whole before it is read
+            # Other rules derived it: it is derived in whole before it is read.
+            continue
         votes = sum(voted and question in questions for question, voted in marks)
         row.votes_since += votes
+        # One more vote moves the reviewers' leniency a little. It is measured again once a fifth of the votes is new,
+        # and at once where the policy decides by it.
         if row.votes_since > row.votes / 5 or (votes and exam.policy.leniency_adjusted):
             derive(session, row.id)
         else:
@@ -114,6 +119,7 @@ def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
     if not questions_of:
         return
     _lock(session)
+    # These judgements' marks are worked off here; a mark for a vote stays, because it counts towards the leniency.
     for block in _blocks(set().union(*questions_of.values())):
         session.execute(sa.delete(t.Stale).where(col(t.Stale.question_id).in_(block), ~col(t.Stale.voted)))
     for row_of_exam in rows_of_exams:
@@ -158,6 +164,7 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     keeps it as it was.
     """
     _lock(session)
+    # Rows first, then the bands that they refer to.
     bands = sa.select(col(t.Band.id)).where(col(t.Band.exam_id) == exam_id)
     session.execute(sa.delete(t.Passed).where(col(t.Passed.band_id).in_(bands)))
     session.execute(sa.delete(t.Queued).where(col(t.Queued.band_id).in_(bands)))
@@ -196,7 +203,7 @@ def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
 
 @dataclass(frozen=True, slots=True)
 class _Exam:
-    """An exam that the aggregate holds, to write its rows."""
+    """An exam that the index holds, to write its rows."""
 
     session: Session
     id: int
@@ -212,7 +219,8 @@ class _Exam:
         info = queries.exam(session, row.id)
         policy = policies.exam_policy(session, info)
         if row.rules != _version_of(session, info):
-            row.rules = ""  # they may come back, and what isn't followed now would be missing
+            # The same rules may come back later, and what isn't followed now would be missing then.
+            row.rules = ""
             return None
         rows = session.execute(
             sa.select(col(t.Band.id), col(t.Band.name), col(t.Band.low), col(t.Band.high), col(t.Band.waits)).where(
@@ -241,6 +249,7 @@ class _Exam:
         stretches = [
             (m, stretch) for m in part.mistakes for stretch in places.find_positions(m, closed, skipped, self.per_text)
         ]
+        # How much each band's number grows or shrinks; bands are counted, so that a queue's length is one sum.
         change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in stretches)
         change.update(_count_figures(standing))
         if not empty:

@@ -18,7 +18,8 @@ from mapd.checks import State
 from mapd.curation.curated import DecidedText, Mistake
 from mapd.verdicts import Verdict
 
-MISSED_WEIGHT = 0.5  # what a rationale that is rejected wrongly counts beside one that is accepted wrongly
+# What a rationale that is rejected wrongly counts beside one that is accepted wrongly.
+MISSED_WEIGHT = 0.5
 WeightedReason = tuple[float, str]  # what it adds, and in words
 
 
@@ -52,6 +53,7 @@ def suspicion(mistake: Mistake, x: DecidedText, *, gold: bool = True) -> Suspici
         weighted = [(2.0, "the committee could not decide"), *_against_accepted(mistake, x, mean, gold)]
     if (apart := x.spread) >= 1:
         weighted.append((0.4 * apart, f"its scores lie {apart} apart"))
+    # A wrongly rejected rationale is only missed, a wrongly accepted one teaches an error.
     if x.committee.verdict is Verdict.REJECTED:
         weighted = [(MISSED_WEIGHT * weight, words) for weight, words in weighted]
     reasons = tuple(words for weight, words in sorted(weighted, key=lambda reason: -reason[0]) if weight > 0)

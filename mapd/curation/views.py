@@ -18,7 +18,7 @@ from mapd.store import queries
 from mapd.store import tables as t
 
 LONGEST = 60  # characters of a name
-Address = dict[str, Any]  # the filters that aren't as they always are
+Address = dict[str, Any]  # the filters that differ from the default
 
 
 @dataclass(frozen=True, slots=True)

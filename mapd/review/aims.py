@@ -1,6 +1,6 @@
 """What decisions are about: rows of an exam by their uids, locked until the decisions are written. The SQL of it.
 
-resolve(session, exam_id, decisions)[("rationale", "a1b2…")]    -> Aim("rationale", 17, "a1b2…", question_id=5)
+resolve(session, exam_id, decisions)[("rationale", "a1b2…")]  -> DecisionTarget("rationale", 17, "a1b2…", 5)
 """
 
 from collections.abc import Sequence
@@ -39,6 +39,7 @@ def resolve(session: Session, exam_id: int, decisions: Sequence[Decision]) -> di
         uids = {text.uid for text in decision.texts} | ({decision.target} if decision.target else set())
         uids_of["text" if decision.kind in TEXTS else decision.kind or "text"] |= uids
         uids_of["attempt"] |= {decision.mistake} if decision.mistake else set()
+    # Everybody locks in the order of the ids, so that no two transactions wait for each other.
     aims: dict[tuple[str, str], DecisionTarget] = {}
     x, attempt, question = t.Explanation, t.Attempt, t.Question
     if uids_of["text"]:

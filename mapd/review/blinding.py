@@ -1,6 +1,6 @@
 """What a person may know of a mistake yet: which texts are covered, whose judgements may be told. Pure.
 
-    sight = look(part, mistake, "ann", QUEUES["audit"], judge_first=True)
+    sight = blind(part, mistake, "ann", QUEUES["audit"], judge_first=True)
     sight.mistake.texts     -> in ann's own order, without what others said where that waits for hers
     sight.hidden            -> {17, 18}: she has not decided on them
     sight.visible(rows)     -> the judgements that she may know of
@@ -27,7 +27,7 @@ class VisibleMistake:
     mistake: Mistake
     judge_first: bool
     hidden: frozenset[int]  # texts of which nothing is told until the person decides
-    unsaid: frozenset[int]  # texts that are shown, but for what others said of them
+    unsaid: frozenset[int]  # texts that are shown, without others' judgements
 
     @property
     def blind(self) -> bool:
@@ -53,10 +53,12 @@ def blind(
     part: Curated, mistake: Mistake, person: str, queue: Queue, *, judge_first: bool, repeated: int | None = None
 ) -> VisibleMistake:
     """Return the mistake as this person may see it. `repeated`: the text that is to be judged as if it were new."""
+    # Who takes a second look has to see what people decided.
     view = mistake if queue.second_look else first.show_to(mistake, person, part.exam.wanted)
     full = {x.text.id: x for x in mistake.texts}
     unsaid = frozenset(x.text.id for x in view.texts if x.people != full[x.text.id].people)
     hidden: frozenset[int] = frozenset()
+    # A repeat is judged as if it were new, so it is covered although the person decided on it.
     if judge_first:
         hidden = first.find_hidden(part.judgements, mistake.texts, person)
         hidden |= frozenset() if repeated is None else {repeated}

@@ -24,7 +24,8 @@ from mapd.review.passages import TextSpan, has_markup, line, passage
 from mapd.store.queries import JudgementRow, Vote
 from mapd.verdicts import ANYTHING, VERDICT, Act, drop_undone, pick_latest, ruling
 
-HIDDEN_KINDS = (CHECK, REPEAT)  # what is dealt beside the queue and may not be told from its cards
+# Injected cards that have to look like the queue's own.
+HIDDEN_KINDS = (CHECK, REPEAT)
 STATES_GOLD = {
     State.HOLDS: "states the gold",
     State.FAILS: "doesn’t state the gold",
@@ -56,7 +57,7 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """How a card is dealt. `text`: the one that it is about, by id. `kind`: as what, if beside the queue."""
+    """How a card is dealt. `text`: the id of its text, if one. `kind`: practice, check or repeat if it is injected."""
 
     id: str
     number: int | None = None
@@ -174,9 +175,8 @@ def _list_open(part: Curated, sight: VisibleMistake, entry: QueueEntry | None, d
     if deal.text is not None and (deal.alone or deal.kind not in HIDDEN_KINDS):
         return of_deal
     texts = {x.text.id: x for x in sight.mistake.texts}
-    ids = dict.fromkeys(
-        x.text.id for x in (*(entry.waiting if entry else ()), *of_deal)
-    )  # a check waits as one of them
+    # A check waits among the queue's own texts, so that nothing gives it away.
+    ids = dict.fromkeys(x.text.id for x in (*(entry.waiting if entry else ()), *of_deal))
     waiting = [texts[id_] for id_ in ids if id_ in texts]
     return list(first.shuffle(waiting, sight.person)) if sight.judge_first else waiting
 

@@ -1,8 +1,8 @@
 """A queue's class of texts decided at once, some of them a request, so that a person sees how far it is.
 
     panel(session, setting, QUEUES["no-work"], ann)          -> ClassPanel(texts=728, takes=728, version="d41d…")
-    decide(session, setting, queue, Act.REJECT, by=ann, token="7f9c…", version="d41d…")   -> Progress(200, 728)
-    decide(… the same again …)                               -> Progress(400, 728)
+    decide(session, setting, queue, Act.REJECT, by=ann, token="7f9c…", version="d41d…")   -> ClassProgress(200, 728)
+    decide(… the same again …)                               -> ClassProgress(400, 728)
 
 All of it has one token, so one undo takes all of it back. Which texts it is about is settled with the first request:
 the audit's row holds them.
@@ -66,6 +66,7 @@ def decide(
             raise Stale(f"other texts wait in this class by now: {len(waiting):,}; nothing was saved: look again")
         texts = {text.target.id for text in first}
         queries.audit(session, person, ACTION, f"class {token}", queue=queue.name, texts=sorted(texts))
+    # Tokens go on from here: a request that is sent again decides the next texts, never the same twice.
     number = _count_judgements(session, token)
     remaining = [text for text in waiting if text.target.id in texts]
     reason = queue.batch_rule.reason if decision is Act.REJECT else None
@@ -78,7 +79,8 @@ def _judge(
     session: Session, texts: Sequence[BatchText], decision: Act, reason: str | None, by: Person, token: str, number: int
 ) -> list[t.Judgement]:
     at = queries.moment(session)
-    with session.no_autoflush:  # all are written at once
+    # Without autoflush the rows are written in one go, not one by one with each query.
+    with session.no_autoflush:
         return [
             judging.judge(
                 session,
@@ -113,5 +115,6 @@ def _find_texts(session: Session, token: str) -> set[int] | None:
 
 def _count_judgements(session: Session, token: str) -> int:
     """Count the judgements that the act has so far."""
+    # `autoescape`: a "_" or "%" in the token is no wildcard.
     begins = col(t.Judgement.token).startswith(f"{token}/", autoescape=True)
     return session.exec(select(func.count()).select_from(t.Judgement).where(begins)).one()

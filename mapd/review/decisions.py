@@ -36,7 +36,8 @@ from mapd.store.queries import JudgementRow, Material
 from mapd.store.standings import Count
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, pick_latest
 
-UNDOS_AT_ONCE = 100  # judgements that one request takes back: of a larger act the next ones follow
+# Judgements that one request takes back: a larger act takes several requests.
+UNDOS_AT_ONCE = 100
 NEEDS_SEEN = (DecisionAct.ACCEPT, DecisionAct.REJECT, DecisionAct.SKIP, DecisionAct.CORRECT, DecisionAct.REPAIR)
 
 
@@ -51,7 +52,8 @@ def apply(session: Session, by: Person, exam_id: int, decisions: Sequence[Decisi
     for decision in decisions:
         replies.append(reply := desk.answer(decision))
         if reply.status == "saved" and reply.decided < reply.of:
-            break  # an undo of half a class would leave the other half decided
+            # What comes next may be the undo of this act, and half of it isn't written yet: it waits.
+            break
     standing.follow_judgements(session, desk.written)
     return desk.answers(replies)
 
@@ -106,6 +108,7 @@ class _Desk:
         if (reply := self.replies.get(decision.token)) is not None and reply.decided >= reply.of:
             return reply
         written, judgements = len(self.written), self.part.judgements
+        # A savepoint each: a decision that is refused leaves nothing behind and holds up no other.
         try:
             with self.session.begin_nested():
                 reply = self._write(decision)
@@ -117,6 +120,7 @@ class _Desk:
             reply = DecisionAnswer(token=decision.token, status="stale", line=str(error), decided=0)
         except MapdError as error:
             reply = DecisionAnswer(token=decision.token, status="refused", line=str(error), decided=0)
+        # The savepoint is rolled back, so what it added here goes, too.
         if reply.status != "saved":
             del self.written[written:]
             self.part = replace(self.part, judgements=judgements)
@@ -128,6 +132,7 @@ class _Desk:
         if owner is not None and owner != self.by.name:
             raise BadInput(f"another decision has this token: {decision.token}; send it with one of its own")
         goes_on = decision.act in (DecisionAct.CLASS, DecisionAct.UNDO)
+        # The token is there: the decision was saved before, and only its answer was lost on the way.
         if owner is not None and not goes_on:
             return DecisionAnswer(token=decision.token, status="saved", act=decision.token)
         match decision.act:
@@ -376,16 +381,19 @@ class _Desk:
             if decision.act in NEEDS_SEEN:
                 raise BadInput("what was seen of it isn't named; reload the page")
             return []
+        # "own:UID" or "all:UID": the latest judgement that the person saw, of their own or of everybody's.
         scope, _, uid = seen_uid.partition(":")
         rows = filter_rows(self.part.judgements, aim.kind, aim.id)
         latest = max((row.judged.id for row in rows if row.uid == uid or (after and _is_of(row, after))), default=0)
         visible_rows = [row for row in rows if scope == "all" or row.judged.person == self.by.name]
-        verdicts = [row for row in visible_rows if row.judged.decision is not Act.SKIP]  # nor does a note decide
+        # A skip decides nothing, nor does a note, which is kept as one.
+        verdicts = [row for row in visible_rows if row.judged.decision is not Act.SKIP]
         news = [row for row in verdicts if row.judged.id > latest]
         if not news:
             return []
         sight = self._sight(decision)
         words = [word(row) for row in (sight.visible(news) if sight else news)]
+        # Decided without a lease: kept beside the other's judgement, and both see it.
         if decision.offline:
             return words
         who = "you" if news[-1].judged.person == self.by.name else news[-1].judged.person
@@ -396,6 +404,7 @@ class _Desk:
     # -- what follows -------------------------------------------------------------------------------------------------
 
     def _next_moment(self) -> datetime:
+        # Each judgement has a moment of its own, so that their order survives an archive.
         self.moment += timedelta(microseconds=1)
         return self.moment
 

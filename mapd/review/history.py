@@ -1,7 +1,7 @@
 """What was said of a card, and what a person did last: as far as they may know it.
 
-of_card(session, ann, exam_id, HistoryQuery(mistake="9d2e…", text="a1b2…"))     -> History(words=[…])
-of_person(session, ann, exam_id, 10)     -> History(acts=[…], undo="7f9c…", redo=None)
+load_card_history(session, ann, exam_id, HistoryQuery(mistake="9d2e…", text="a1b2…"))     -> History(words=[…])
+load_person_history(session, ann, exam_id, 10)     -> History(acts=[…], undo="7f9c…", redo=None)
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Who has which mistake in front of them: the card that they see and the next one or two. It expires.
 
     take(session, ann, {17: 1, 18: 1}, leave=[12])   -> [MistakeLease(17, "ann", since, until), …], []
-    take(session, bob, {17: 1})                      -> [], [17]; held(session, exam_id) says who has it, since when
+    take(session, bob, {17: 1})                      -> [], [17]; list_leases(session, exam_id) says who has it
 
 A lease is no lock: a link opens the mistake all the same, and decisions.py finds what is decided twice. What is
 prefetched behind the next two isn't held, so that nobody starves. `places`: so many people may have it at once.
@@ -22,7 +22,8 @@ from mapd.store import tables as t
 
 LEASE = timedelta(minutes=3)
 AT_ONCE = 3  # mistakes that one tab has: the one in front and the next two
-TABS = 2  # a page that is loaded again leaves a tab's leases behind
+# A page that is loaded again leaves a tab's leases behind, so a person may have two tabs' leases.
+TABS = 2
 SECONDS = int(LEASE.total_seconds())
 
 
@@ -104,7 +105,8 @@ def take(
 
 def _is_over(at: datetime) -> sa.ColumnElement[bool]:
     """Return whether a lease has run out by the database's clock, or was taken before that was set back."""
-    return sa.not_(col(t.Lease.until).between(at, at + 2 * LEASE))  # it may have been renewed just now
+    # Twice the time: another request may have renewed the lease since `at` was read.
+    return sa.not_(col(t.Lease.until).between(at, at + 2 * LEASE))
 
 
 def _keep_latest(session: Session, person: str, mistakes: Collection[int]) -> None:
@@ -112,6 +114,7 @@ def _keep_latest(session: Session, person: str, mistakes: Collection[int]) -> No
     latest = (col(t.Lease.until).desc(), col(t.Lease.id).desc())
     of_others = select(t.Lease.id).where(t.Lease.person == person, col(t.Lease.attempt_id).not_in(mistakes))
     spare = max(0, TABS * AT_ONCE - len(mistakes))
+    # `skip_locked`: a row that another request renews now is none that is left over.
     spare_leases = session.exec(of_others.order_by(*latest).offset(spare).with_for_update(skip_locked=True)).all()
     if spare_leases:
         session.execute(sa.delete(t.Lease).where(col(t.Lease.id).in_(spare_leases)))

@@ -1,8 +1,8 @@
 """Which texts a person is dealt beside the queue: practice first, now and then a hidden check or a repeat. Pure.
 
-    pool("practice", mine, settled, "ann")   -> texts that an adjudicator decided and explained
-    pool("check", mine, settled, "ann")      -> texts that an adjudicator decided; the one dealt looks like any other
-    pool("repeat", mine, settled, "ann")     -> texts that ann judged a while ago; does she say the same again?
+    list_candidates("practice", own_rows, adjudications, "ann")   -> texts that an adjudicator decided and explained
+    list_candidates("check", own_rows, adjudications, "ann")      -> texts that an adjudicator decided
+    list_candidates("repeat", own_rows, adjudications, "ann")     -> texts that ann judged a while ago
 
 Each is off unless the exam wants it. When one is due is for quality_control.py to say. What is judged so has the word
 as its queue. A check changes nothing of what counts: the adjudicator's judgement stands above it.
@@ -16,7 +16,7 @@ from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey, find_adjudic
 from mapd.store.queries import ExamInfo, JudgementRow
 from mapd.verdicts import ANNOTATOR, Act, drop_undone
 
-GAP = 10  # texts at least between a word and its repeat
+GAP = 10  # texts at least between a verdict and its repeat
 
 
 def is_enabled(exam: ExamInfo) -> bool:

@@ -1,8 +1,8 @@
 """What a person is dealt beside the queue: practice before the first text, now and then a hidden check or a repeat.
 
     hand = Hand.load(session, setting, "ann")      # what she was dealt and has not answered, what she has judged
-    hand.due(judged_then=25, judge_first=True)     -> ["check"]: one is due before the card behind her 25th text
-    deal(session, hand, "check", seat)             -> (DealtCard, its mistake, its text), kept under a name of its own
+    hand.list_due(judged_then=25, judge_first=True)     -> ["check"]: one is due before the card behind her 25th text
+    deal(session, hand, "check", seat)             -> InjectedCard(card="5e…", kind="check", …)
 
 The name is all that tells it from a card of the queue, and only this server knows it. A window is dealt ahead of time,
 so what is due is counted from the texts that will have been judged by then. Which text: practice.py's rule.
@@ -46,7 +46,7 @@ class Hand:
     own_rows: Sequence[JudgementRow]
     adjudications: Sequence[JudgementRow]
     unanswered: list[t.DealtCard]
-    texts: set[tuple[str, int]]  # as what which texts were dealt, answered or not
+    texts: set[tuple[str, int]]  # (kind, text id) of all that was dealt, answered or not
     dealt: Counter[str] = field(default_factory=Counter)
 
     @classmethod

@@ -1,6 +1,6 @@
 """What a person has in front of them, written down: the leases of their cards, and that their open texts were seen.
 
-sit(session, ann, exam_id, LeaseWish(front="9d2e…", next=["11aa…"], leave=["77cc…"]))
+renew_leases(session, ann, exam_id, LeaseWish(front="9d2e…", next=["11aa…"], leave=["77cc…"]))
     -> Leases(held=[…], refused=[…], others=[…], seconds=180)
 """
 

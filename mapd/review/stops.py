@@ -1,6 +1,6 @@
 """Where a window's cards are: the next places of a queue, or the next rows that Browse's filters show.
 
-    QueueStops(session, setting, seat).read(WindowQuery(after="9d2e…"), linked=None, spare=3)   -> [Stop(17, …), …], end
+    QueueStops(session, setting, seat).read(WindowQuery(after="9d2e…"), linked=None, spare=3) -> [CardStop(17), …], end
 
 Both are read from a place on, so they cost the same at any depth. `linked` is the mistake that a link names: it comes
 first. `spare`: so many more are read, for those that others have in front of them.
@@ -152,7 +152,8 @@ class SelectionStops:
         if key is None:
             return None
         step = 1 if self.filter.order is Order.HIGHEST else -1
-        return Turn((*key[:-1], key[-1] + step))  # from that row on: a hair before it
+        # A page begins behind its key, so the key is set a hair before the row.
+        return Turn((*key[:-1], key[-1] + step))
 
     def _key(self, attempt_id: int, text: str | None) -> tuple[int, ...] | None:
         """Return the key of a row in the order; a mistake without a text has one, too."""

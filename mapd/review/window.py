@@ -4,9 +4,9 @@
     window.cards[0].enter                          -> the text to begin with
     load_window(session, ann, exam_id, WindowQuery(queue="smart", after=window.cards[-1].mistake))
 
-What others have in front of them isn't dealt; what they only prefetched is. The aggregate has to be up to date
+What others have in front of them isn't dealt; what they only prefetched is. The queue index has to be up to date
 (standing.catch_up). Where the exam wants checks, repeats or practice the session has to be a writing one
-(`writes`): what is dealt beside the queue is kept.
+(`needs_writing`): what is dealt beside the queue is kept.
 """
 
 from collections import Counter, defaultdict
@@ -152,7 +152,8 @@ class _Dealer:
         except BadInput as error:
             self.problems.append(str(error))
             selection = filters.read("", {})
-        if exam.wanted > 1:  # what others said is no filter before one's own word
+        # Where several people judge each text, nobody filters by others' judgements before their own.
+        if exam.wanted > 1:
             selection = replace(selection, filter=replace(selection.filter, unheard_by=self.seat.person.name))
         self.stops = SelectionStops(session, self.setting, self.seat, selection)
         number = listing.count(session, exam.id, selection.filter, self.seat.threshold)
@@ -222,13 +223,12 @@ class _Dealer:
         judged = hand.judged_count + self.query.ahead
         for place, queue_card in enumerate(plain):
             for kind in hand.list_due(judged, judge_first=judge_first):
-                on_cards = {*self.query.has, *(card_of_mix.mistake for card_of_mix in mixed)}
+                on_cards = {*self.query.has, *(x.mistake for x in mixed)}
                 dealing = quality_control.deal(self.session, hand, kind, self.seat, on_cards)
                 if dealing is not None:
                     mixed.append(self._injected_card(dealing, plain, place, on_cards))
-            if all(
-                queue_card.mistake != card_of_mix.mistake for card_of_mix in mixed
-            ):  # else it comes again, once that is decided
+            # A mistake that an injected card shows comes again, once that card is decided.
+            if all(queue_card.mistake != x.mistake for x in mixed):
                 mixed.append(queue_card)
                 judged += len(queue_card.open)
         return mixed
