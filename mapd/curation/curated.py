@@ -292,24 +292,21 @@ class _Explainer:
     committee_then: Mapping[int, str | None]
 
     def __call__(self, text: Text) -> DecidedText:
-        judged = self.judgements.get((text.kind, text.id), [])
+        question, judged = self.question, self.judgements.get((text.kind, text.id), [])
         votes = filter_votes(text.votes)
         fair_scores = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in votes]
-        scores: Sequence[int | Fraction | None] = (
-            fair_scores if self.policy.leniency_adjusted else [v.score for v in votes]
-        )
+        plain: Sequence[int | Fraction | None] = [v.score for v in votes]
+        scores = fair_scores if self.policy.leniency_adjusted else plain
         checks: RationaleChecks | FeedbackChecks
         # Without a gold answer there is nothing to compare a stated one with.
         has_gold = bool(self.gold.strip())
         if text.kind == "rationale":
-            checks = check_rationale(text.text, self.gold, self.question.task, self.question.options)
-            reading = read_own_answer(
-                text.text, self.gold, self.question.task, self.question.options, ruling(judged, READING)
-            )
+            checks = check_rationale(text.text, self.gold, question.task, question.options)
+            reading = read_own_answer(text.text, self.gold, question.task, question.options, ruling(judged, READING))
             answer, states = reading.answer, CheckStates(reading.matches_gold, checks.equations_true, checks.shows_work)
             decide = decide_rationale
         else:
-            checks = check_feedback(text.text, self.gold, self.question.task, self.question.options)
+            checks = check_feedback(text.text, self.gold, question.task, question.options)
             answer, states = None, CheckStates(checks.states_gold if has_gold else State.NOTHING, checks.equations_true)
             decide = decide_feedback
         committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)

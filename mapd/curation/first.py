@@ -56,6 +56,5 @@ def hide_others(x: DecidedText, person: str, per_text: int) -> DecidedText:
 def show_to(mistake: Mistake, person: str, per_text: int) -> Mistake:
     """Return the mistake, each text without others' judgements where it waits for this person's own."""
     rationales = tuple(hide_others(x, person, per_text) for x in mistake.rationales)
-    return replace(
-        mistake, rationales=rationales, feedback=tuple(hide_others(x, person, per_text) for x in mistake.feedback)
-    )
+    feedback = tuple(hide_others(x, person, per_text) for x in mistake.feedback)
+    return replace(mistake, rationales=rationales, feedback=feedback)

@@ -76,9 +76,8 @@ def versions(session: Session) -> list[Version]:
     """Return every version, the newest first."""
     rows = session.exec(select(t.Guidelines).order_by(*_NEWEST)).all()[::-1]
     moments: list[datetime | None] = [*(row.created_at for row in rows), None]
-    verdict_counts = [
-        max(0, after - so_far) for so_far, after in pairwise(_count_verdicts(session, moment) for moment in moments)
-    ]
+    totals = [_count_verdicts(session, moment) for moment in moments]
+    verdict_counts = [max(0, after - so_far) for so_far, after in pairwise(totals)]
     history = [
         Version(n, row.uid, row.text, row.person, row.created_at, end, count, row.origin is not None)
         for n, (row, end, count) in enumerate(zip(rows, moments[1:], verdict_counts, strict=True), 1)

@@ -104,11 +104,8 @@ def _find_position(
         entry_of_person = find_entry(queue, mistake, low / 100, closed_for_person, person, per_text)
         return entry_of_person is not None and entry_of_person.is_settled
 
-    passed = frozenset(
-        person
-        for person, closed_for_person in people.items()
-        if not place_for_all.is_settled and settles(person, closed_for_person)
-    )
+    waiting_for = {} if place_for_all.is_settled else people
+    passed = frozenset(person for person, targets in waiting_for.items() if settles(person, targets))
     return BandPosition(
         queue=queue.name,
         low=low,

@@ -275,15 +275,10 @@ def find_most_doubtful(mistake: Mistake) -> DecidedText | None:
 
 def fill(curated: Curated, queue: Queue, person: str) -> FilledQueue:
     """Return the queue as this person finds it, the most doubtful first."""
-    threshold, closed, per_text = (
-        curated.policy.threshold,
-        find_closed_targets(curated.judgements, person),
-        curated.exam.wanted,
-    )
-    entries = [
-        e for m in curated.mistakes if (e := find_entry(queue, m, threshold, closed, person, per_text)) is not None
-    ]
-    return FilledQueue(queue, tuple(sorted(entries, key=lambda e: sort_key(queue, e.mistake, threshold))))
+    threshold, per_text = curated.policy.threshold, curated.exam.wanted
+    closed = find_closed_targets(curated.judgements, person)
+    entries = (find_entry(queue, m, threshold, closed, person, per_text) for m in curated.mistakes)
+    return FilledQueue(queue, tuple(sorted(filter(None, entries), key=lambda e: sort_key(queue, e.mistake, threshold))))
 
 
 def waits_for(x: DecidedText, person: str, per_text: int) -> bool:
@@ -298,9 +293,8 @@ def find_undecided(
 
     `closed`: `find_closed_targets`; a text that the person skipped doesn't wait.
     """
-    return tuple(
-        x for x in texts if not x.judged and waits_for(x, person, per_text) and (x.text.kind, x.text.id) not in closed
-    )
+    waiting = (x for x in texts if not x.judged and waits_for(x, person, per_text))
+    return tuple(x for x in waiting if (x.text.kind, x.text.id) not in closed)
 
 
 def find_entry(

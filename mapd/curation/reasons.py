@@ -72,9 +72,8 @@ def remove(session: Session, code: str, *, by: Person) -> None:
     person = require(by, Right.WRITE_GUIDELINES)
     row = session.exec(select(t.RejectionReason).where(t.RejectionReason.code == code)).first()
     if row is None:
-        raise NotFound(
-            f"unknown reason: {code[:80]}; the project's own are {', '.join(list_own(session)) or 'none yet'}"
-        )
+        codes = ", ".join(list_own(session)) or "none yet"
+        raise NotFound(f"unknown reason: {code[:80]}; the project's own are {codes}")
     session.delete(row)
     queries.audit(session, person, "remove reason", f"reason {code}")
     session.flush()

@@ -82,10 +82,8 @@ class Agreement:
 
 def records(curated: Curated) -> list[AnnotatorRecord]:
     """Return everybody's record, who judged most first."""
-    verdicts_of, practised = (
-        _verdicts_by_person(curated.judgements),
-        _verdicts_by_person(curated.judgements, practice=True),
-    )
+    verdicts_of = _verdicts_by_person(curated.judgements)
+    practised = _verdicts_by_person(curated.judgements, practice=True)
     repeated = _measure_repeats(curated.judgements)
     last = {
         text: (row.judged.person, row.judged.decision is Act.ACCEPT)
@@ -153,9 +151,8 @@ def _measure_repeats(rows: Sequence[JudgementRow]) -> dict[str, Share]:
                 if row.queue == REPEAT and j.person in earlier:
                     same[j.person].append(earlier[j.person] is j.decision)
                 earlier[j.person] = j.decision
-    return defaultdict(
-        lambda: Share(0, 0), {who: Share(sum(agreements), len(agreements)) for who, agreements in same.items()}
-    )
+    shares = {who: Share(sum(agreements), len(agreements)) for who, agreements in same.items()}
+    return defaultdict(lambda: Share(0, 0), shares)
 
 
 def _record(

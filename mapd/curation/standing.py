@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -242,13 +242,11 @@ class _Exam:
         judgements = queries.judgements(self.session, self.id, questions)
         closed, skipped = queues.find_closed_targets(judgements, ""), _find_skips(judgements)
         part = curate(material, judgements, self.policy, offsets=self.offsets)
-        standing = [
-            {"exam_id": self.id} | row for row in _list_rows(part.mistakes, judgements, authors_of(self.session))
-        ]
-        standing += [{"exam_id": self.id} | row for row in _list_question_rows(material, part, judgements)]
-        stretches = [
-            (m, stretch) for m in part.mistakes for stretch in places.find_positions(m, closed, skipped, self.per_text)
-        ]
+        rows = [*_list_rows(part.mistakes, judgements, authors_of(self.session))]
+        rows += _list_question_rows(material, part, judgements)
+        standing = [{"exam_id": self.id} | row for row in rows]
+        find = partial(places.find_positions, closed=closed, skipped=skipped, per_text=self.per_text)
+        stretches = [(mistake, stretch) for mistake in part.mistakes for stretch in find(mistake)]
         # How much each band's number grows or shrinks; bands are counted, so that a queue's length is one sum.
         change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in stretches)
         change.update(_count_figures(standing))
@@ -337,17 +335,11 @@ def _list_rows(
     """Yield a row for each text, and one for each mistake that has no rationale."""
     judges_of = _name_judges(judgements)
     for mistake in mistakes_of_exam:
-        place = {
-            "question_id": mistake.question.id,
-            "attempt_id": mistake.attempt.id,
-            "position": mistake.question.position,
-        }
+        question = mistake.question
+        place = {"question_id": question.id, "attempt_id": mistake.attempt.id, "position": question.position}
         for x in mistake.texts:
-            yield (
-                place
-                | _describe_text(x)
-                | {"author_id": authors[x.text.teacher], "judged_by": judges_of[x.text.kind, x.text.id]}
-            )
+            people = {"author_id": authors[x.text.teacher], "judged_by": judges_of[x.text.kind, x.text.id]}
+            yield place | _describe_text(x) | people
         if not mistake.rationales:
             yield place | _EMPTY_ROW | {"kind": "mistake"}
 
@@ -378,9 +370,7 @@ def _list_question_rows(material: Material, part: Curated, judgements: Sequence[
             "place_rejected": -round(1000 * right / len(attempts)),
             "people": next((word for word in _STRONGEST_FIRST if word in words), ""),
             "reason": rulings[0].reason or "",
-            "judged_by": _join_names(
-                j for target in targets for j in verdicts.pick_latest(judged_of[target], verdicts.ANYTHING)
-            ),
+            "judged_by": _join_names(j for target in targets for j in verdicts.pick_latest(judged_of[target])),
             "matches_gold": (State.NOTHING if unread else State.FAILS if failed else State.HOLDS).value,
         }
 

@@ -57,13 +57,8 @@ def suspicion(mistake: Mistake, x: DecidedText, *, gold: bool = True) -> Suspici
     if x.committee.verdict is Verdict.REJECTED:
         weighted = [(MISSED_WEIGHT * weight, words) for weight, words in weighted]
     reasons = tuple(words for weight, words in sorted(weighted, key=lambda reason: -reason[0]) if weight > 0)
-    committee_mean = x.committee.mean
-    return Suspicion(
-        sum(w for w, _ in weighted),
-        reasons,
-        x.committee.verdict,
-        None if committee_mean is None else float(committee_mean),
-    )
+    committee_mean = None if x.committee.mean is None else float(x.committee.mean)
+    return Suspicion(sum(w for w, _ in weighted), reasons, x.committee.verdict, committee_mean)
 
 
 def _against_accepted(mistake: Mistake, x: DecidedText, mean: float | None, gold: bool) -> list[WeightedReason]:

@@ -293,12 +293,10 @@ class _Desk:
         """Return what a judgement is about. Where its question isn't read here nothing more is known of it."""
         kind, id_ = row.target, row.explanation_id or row.attempt_id or row.question_id or 0
         of_texts = (DecisionTarget(x.kind, x.id, x.uid, x.question_id) for x in self.material.texts if x.id == id_)
-        of_attempts = (
-            DecisionTarget("attempt", x.id, x.uid, x.question_id) for x in self.material.attempts if x.id == id_
-        )
-        of_questions = (
-            DecisionTarget("question", q.id, q.uid, q.id) for q in self.material.questions.values() if q.id == id_
-        )
+        attempts = (x for x in self.material.attempts if x.id == id_)
+        of_attempts = (DecisionTarget("attempt", x.id, x.uid, x.question_id) for x in attempts)
+        questions = (q for q in self.material.questions.values() if q.id == id_)
+        of_questions = (DecisionTarget("question", q.id, q.uid, q.id) for q in questions)
         rows = {"attempt": of_attempts, "question": of_questions}.get(kind, of_texts)
         return next(rows, DecisionTarget(kind, id_, "", 0))
 
@@ -322,9 +320,8 @@ class _Desk:
         if mistake is None:
             return None
         again = dealt.explanation_id if dealt is not None and self._asks_again(dealt) else None
-        return blinding.blind(
-            self.part, mistake, self.by.name, seat.queue, judge_first=seat.judge_first, repeated=again
-        )
+        first_look, name = seat.judge_first, self.by.name
+        return blinding.blind(self.part, mistake, name, seat.queue, judge_first=first_look, repeated=again)
 
     def _asks_again(self, dealt: t.DealtCard) -> bool:
         """Return whether a dealt card is a repeat that isn't answered."""

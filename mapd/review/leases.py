@@ -60,9 +60,7 @@ def list_others(rows: Iterable[MistakeLease], person: str, among: Collection[int
     for row in rows:
         if row.person != person and (among is None or row.attempt_id in among):
             since.setdefault(row.person, []).append(row.since)
-    people = [
-        OtherPerson(person=line(who, 60), mistakes=len(moments), since=min(moments)) for who, moments in since.items()
-    ]
+    people = [OtherPerson(person=line(who, 60), mistakes=len(at), since=min(at)) for who, at in since.items()]
     return sorted(people, key=lambda holder: holder.since)
 
 

@@ -157,11 +157,5 @@ def _find_questions(session: Session, texts: Sequence[int]) -> set[int]:
 
 def _is_answered(own_rows: Sequence[JudgementRow], row: t.DealtCard) -> bool:
     texts = ("rationale", "feedback")
-    return is_answered_by(
-        (
-            judgement
-            for judgement in own_rows
-            if judgement.target in texts and judgement.target_id == row.explanation_id
-        ),
-        row.kind,
-    )
+    of_text = (judged for judged in own_rows if judged.target in texts and judged.target_id == row.explanation_id)
+    return is_answered_by(of_text, row.kind)

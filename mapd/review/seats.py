@@ -79,8 +79,7 @@ def _note_seen(session: Session, part: Curated, seat: Seat, attempts: set[int]) 
     texts: set[int] = set()
     for mistake in part.mistakes:
         if mistake.attempt.id in attempts:
-            hidden = (
-                first.find_hidden(part.judgements, mistake.texts, seat.person.name) if seat.judge_first else frozenset()
-            )
-            texts |= {x.text.id for x in mistake.texts} - hidden
+            texts |= {x.text.id for x in mistake.texts}
+            if seat.judge_first:
+                texts -= first.find_hidden(part.judgements, mistake.texts, seat.person.name)
     seen.record(session, seat.person.name, texts)
