@@ -57,7 +57,6 @@ def parse_score(text: str, question: str = "", solution: str = "") -> ParsedScor
 
 
 def _pick_score(review: "_Review") -> ParsedScore:
-    """Return the score that decides among the reviewer's own."""
     votes = review.votes()
     of = {form: [s for s in votes if s.form is form] for form in ScoreForm}
     brackets, labels = of[ScoreForm.BRACKETS], of[ScoreForm.LABEL]

@@ -44,7 +44,7 @@ FOR_OWNERS: dict[str, Write] = {
     "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, base_uid=None),
     "reasons.add": lambda s, by: reasons.add(s, "wrong units", by=by),
     "reasons.remove": lambda s, by: reasons.remove(s, "wrong_units", by=by),
-    "sharing.want": lambda s, by: sharing.set_judging(s, 1, by=by, judgements_wanted=3),
+    "sharing.set_judging": lambda s, by: sharing.set_judging(s, 1, by=by, judgements_wanted=3),
     "policies.save_policy": lambda s, by: policies.save_policy(s, STRICT, by=by),
     "policies.set_policy": lambda s, by: policies.set_policy(s, 1, "strict", None, by=by),
     "snapshots.freeze": lambda s, by: snapshots.freeze(s, judging.load_curated(s, 1), by=by),
@@ -88,7 +88,7 @@ ELSEWHERE = {
     "decisions.apply",
     "classes.decide",
     "leases.take",
-    "seats.sit",
+    "seats.renew_leases",
 }  # below, by the above, or in tests/api
 
 

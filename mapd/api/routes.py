@@ -89,8 +89,7 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
     @api.get("/window", response_model=Window, responses=errors)
     def read_window(query: Annotated[WindowQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return the person's next cards of a queue, or the one that a link names."""
-        engine = house.engine()
-        _catch_up(engine, caller.exam_id)
+        engine = _catch_up(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
             exam = queries.exam(session, caller.exam_id)
             if query.render is not None:
@@ -107,8 +106,7 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
     @api.post("/decisions", response_model=Answers, responses=errors)
     def write_decisions(body: Decisions, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Save decisions in the order in which they were made, and answer each."""
-        engine = house.engine()
-        _catch_up(engine, caller.exam_id)
+        engine = _catch_up(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
             answers = decisions.apply(session, caller.person, caller.exam_id, body.decisions)
         return _json(answers)
@@ -116,8 +114,7 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
     @api.post("/lease", response_model=Leases, responses=errors)
     def write_lease(body: LeaseWish, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Take, renew or give back what is in front of the person."""
-        engine = house.engine()
-        _catch_up(engine, caller.exam_id)
+        engine = _catch_up(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
             leases = seats.renew_leases(session, caller.person, caller.exam_id, body)
         return _json(leases)
@@ -125,8 +122,7 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
     @api.get("/history", response_model=History, responses=errors)
     def read_history(query: Annotated[HistoryQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return what was said of a card; without one the person's last acts."""
-        engine = house.engine()
-        _catch_up(engine, caller.exam_id)
+        engine = _catch_up(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
             if query.mistake is not None:
                 return _json(history.load_card_history(session, caller.person, caller.exam_id, query))
@@ -135,8 +131,7 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
     @api.get("/counts", response_model=Counts, responses=errors)
     def read_counts(query: Annotated[CountsQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return every queue's counts, and a class's panel if that is asked for."""
-        engine = house.engine()
-        _catch_up(engine, caller.exam_id)
+        engine = _catch_up(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
             return _json(counts.load_counts(session, caller.person, caller.exam_id, query))
 
@@ -159,18 +154,21 @@ def _json(message: Window | Answers | Leases | History | Counts) -> Response:
     return Response(message.model_dump_json(by_alias=True), media_type="application/json", headers=headers)
 
 
-def _catch_up(engine: sa.Engine, exam_id: int) -> None:
-    """Bring the queue index up to date; where the database is busy, as it is."""
+def _catch_up(engine: sa.Engine, exam_id: int) -> sa.Engine:
+    """Bring the queue index up to date, and return the engine."""
     try:
         standing.catch_up(engine, exam_id)
     except Busy:
+        # The rows that are there can be shown, although marks wait; an index that isn't derived can't.
         if not standing.is_derived(engine, exam_id):
             raise
+    return engine
 
 
 def _check_origin(request: Request, origins: Collection[str]) -> None:
     """Refuse what a page of another site sends; what changes something has to say which page it comes from."""
     sent = [origin.lower() for origin in request.headers.getlist("origin")]
+    # A browser names the page that sent a request; one that says nothing may only read.
     foreign = any(origin not in origins for origin in sent) or request.headers.get("sec-fetch-site") in (
         "cross-site",
         "same-site",
@@ -222,6 +220,7 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] == "GET":
             await self.app(scope, receive, send)
             return
+        # Counted as it arrives: a length in the headers may be a lie.
         body = b""
         while True:
             message = await receive()

@@ -66,14 +66,12 @@ def decide(
 
 
 def _decide_nothing(material: Material, policy: Policy, exam: ExamInfo) -> CuratedParts:
-    """Return the exam's parts before any question is decided."""
     empty = Curated(exam, policy, material.teachers, (), (), (), ())
     offsets = measure_leniency(x.votes for x in material.texts)
     return CuratedParts(empty, material, offsets, _split_by_question(material), _map_targets(material), {}, {})
 
 
 def _split_by_question(material: Material) -> dict[int, Material]:
-    """Return the material of each question, in the order of the attempts."""
     attempts, texts = defaultdict(list), defaultdict(list)
     for attempt in material.attempts:
         attempts[attempt.question_id].append(attempt)
@@ -91,7 +89,6 @@ def _split_by_question(material: Material) -> dict[int, Material]:
 
 
 def _map_targets(material: Material) -> dict[tuple[str, int], int]:
-    """Return the question that each target belongs to."""
     question_of = {("question", question): question for question in material.questions}
     question_of |= {("attempt", attempt.id): attempt.question_id for attempt in material.attempts}
     return question_of | {(text.kind, text.id): text.question_id for text in material.texts}

@@ -66,7 +66,6 @@ def next_step(curated: Curated, newest: SnapshotSummary | None) -> NextStep:
 
 
 def _find_problem(curated: Curated) -> NextStep | None:
-    """Return the first thing that a person should look at before anything is frozen."""
     if not curated.mistakes:
         return NextStep(Step.NO_MISTAKES, 0, "This exam has no mistakes left to curate", "Import another exam", "data")
     rationales = list(curated.rationales)

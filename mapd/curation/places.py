@@ -17,6 +17,7 @@ from mapd.curation.curated import ALWAYS_CUT, Mistake, decide_at
 from mapd.curation.queues import QUEUES, Queue, find_entry, rank
 
 ClosedTargets = frozenset[tuple[str, int]]
+ClosedByPerson = Mapping[str, ClosedTargets]
 LOWEST, END = 0, ALWAYS_CUT
 
 
@@ -41,7 +42,7 @@ class BandPosition:
 
 
 def find_positions(
-    mistake: Mistake, closed: ClosedTargets, skipped: Mapping[str, ClosedTargets], per_text: int = 1
+    mistake: Mistake, closed: ClosedTargets, skipped: ClosedByPerson, per_text: int = 1
 ) -> list[BandPosition]:
     """Return the mistake's positions in all queues, where each text waits for `per_text` people.
 
@@ -87,14 +88,7 @@ def _of_queue(
 
 
 def _find_position(
-    queue: Queue,
-    mistake: Mistake,
-    low: int,
-    high: int,
-    *,
-    closed: ClosedTargets,
-    people: Mapping[str, ClosedTargets],
-    per_text: int,
+    queue: Queue, mistake: Mistake, low: int, high: int, *, closed: ClosedTargets, people: ClosedByPerson, per_text: int
 ) -> BandPosition | None:
     place_for_all = find_entry(queue, mistake, low / 100, closed, "", per_text)
     if place_for_all is None:

@@ -143,7 +143,6 @@ def _accepted_by_people(m: Mistake, _: float) -> Texts | None:
 
 
 def _stale(m: Mistake, _: float) -> Texts | None:
-    """Return the texts that people decided when the committee had another verdict than now."""
     judged = (x for x in m.texts if x.judged and x.committee_then is not None)
     return tuple(x for x in judged if x.committee_then != x.committee.verdict) or None
 

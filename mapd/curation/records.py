@@ -139,7 +139,6 @@ def find_adjudications(rows: Sequence[JudgementRow]) -> dict[TextKey, JudgementR
 
 
 def _measure_repeats(rows: Sequence[JudgementRow]) -> dict[str, Share]:
-    """Return by person how many of the texts that they judged again they judged as before."""
     same: dict[str, list[bool]] = defaultdict(list)
     for of_text in _group_by_text(rows).values():
         standing = {j.id for j in drop_undone(row.judged for row in of_text)}

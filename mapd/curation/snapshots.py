@@ -110,7 +110,6 @@ def count_contents(lines: str, manifest: Mapping[str, Any]) -> SnapshotContents:
 
 
 def _group_readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judged]]:
-    """Return by rationale how people said that its answer reads."""
     readings: dict[str, list[Judged]] = defaultdict(list)
     for number, row in enumerate(judgements):
         if row["target"] == "rationale" and row["decision"] == Act.CORRECT:

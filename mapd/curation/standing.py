@@ -130,7 +130,6 @@ def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
 
 
 def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
-    """Return the questions that the judgements are about."""
     questions: set[int] = set()
     texts, attempts = set(), set()
     for row in rows:
@@ -184,7 +183,6 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
 
 
 def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
-    """Return the reviewers' exact leniency over the exam, and the number of votes."""
     number = 0
 
     def valid() -> Iterator[tuple[str, int | None]]:
@@ -237,7 +235,6 @@ class _Exam:
             self._replace(block, empty)
 
     def _replace(self, questions: Sequence[int], empty: bool) -> None:
-        """Replace what is derived of these questions."""
         material = queries.material(self.session, self.id, questions)
         judgements = queries.judgements(self.session, self.id, questions)
         closed, skipped = queues.find_closed_targets(judgements, ""), _find_skips(judgements)
@@ -319,7 +316,6 @@ class _Exam:
 
 
 def _find_skips(judgements: Sequence[JudgementRow]) -> dict[str, ClosedTargets]:
-    """Return by person what they skipped as their latest judgement."""
     people = {row.judged.person for row in judgements if row.judged.decision is verdicts.Act.SKIP}
     return {who: skips for who in people if (skips := queues.find_closed_targets(judgements, who))}
 
@@ -379,7 +375,6 @@ _STRONGEST_FIRST = ("conflict", Act.REJECT.value, Act.CORRECT.value, Act.ACCEPT.
 
 
 def _name_judges(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
-    """Return by target who has a verdict in force on it."""
     targets = defaultdict(list)
     for row in judgements:
         targets[row.target, row.target_id].append(row.judged)
@@ -399,29 +394,17 @@ def _name_ruling(people: verdicts.Ruling) -> str:
     return "conflict" if people.conflict else "" if people.decision is None else people.decision.value
 
 
+# The row of what has no text: no score, no cut, nothing to check, and a place behind every text.
 _EMPTY_ROW: Values = {
-    "explanation_id": None,
-    "author_id": None,
-    "mean": t.NO_MEAN,
-    "spread": 0,
-    "votes": 0,
-    "cut": 0,
-    "committee_cut": 0,
-    "undecided": False,
-    "committee_undecided": False,
-    "people": "",
-    "reason": "",
-    "judged_by": "",
-    "matches_gold": State.NOTHING.value,
-    "equations_true": State.NOTHING.value,
-    "shows_work": State.NOTHING.value,
-    "place_accepted": 1,  # behind every text
-    "place_rejected": 1,
+    **{"explanation_id": None, "author_id": None, "mean": t.NO_MEAN, "place_accepted": 1, "place_rejected": 1},
+    **dict.fromkeys(("spread", "votes", "cut", "committee_cut"), 0),
+    **dict.fromkeys(("undecided", "committee_undecided"), False),
+    **dict.fromkeys(("people", "reason", "judged_by"), ""),
+    **dict.fromkeys(("matches_gold", "equations_true", "shows_work"), State.NOTHING.value),
 }
 
 
 def _describe_text(x: DecidedText) -> Values:
-    """Return a text's row: what checks, committee and people say."""
     mean = x.committee.mean
     sides = {side: x.committee_at(side) for side in (Verdict.ACCEPTED, Verdict.REJECTED)}
     return {

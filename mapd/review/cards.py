@@ -296,7 +296,6 @@ class _Card:
         )
 
     def _people(self, kind: str, target: int) -> list[CardWord]:
-        """Return what people say of a target, as far as this person may know."""
         if self.sight.blind and kind not in blinding.TEXTS:
             return []
         rows = self.sight.visible(self.rows(kind, target))
@@ -426,7 +425,6 @@ def _kind(x: DecidedText) -> TextKind:
 
 
 def _checks(x: DecidedText, mistake: Mistake) -> list[messages.CardCheck]:
-    """Return what the checks found, each in words."""
     equations, states = x.checks.equations, x.states
     true = sum(e.true for e in equations)
     if isinstance(x.checks, FeedbackChecks):

@@ -114,7 +114,6 @@ def _find_texts(session: Session, token: str) -> set[int] | None:
 
 
 def _count_judgements(session: Session, token: str) -> int:
-    """Count the judgements that the act has so far."""
     # `autoescape`: a "_" or "%" in the token is no wildcard.
     begins = col(t.Judgement.token).startswith(f"{token}/", autoescape=True)
     return session.exec(select(func.count()).select_from(t.Judgement).where(begins)).one()

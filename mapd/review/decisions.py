@@ -221,7 +221,6 @@ class _Desk:
             )
 
     def _repair(self, decision: Decision) -> list[CardWord]:
-        """Keep the corrected copy as this person's own text."""
         aim = self._aim(decision.kind, decision.target)
         since = self._check(decision, aim, decision.seen, decision.after)
         repairing.repair(
@@ -271,7 +270,6 @@ class _Desk:
         return DecisionAnswer(token=decision.token, status="saved", act=decision.token, decided=decided, of=len(rows))
 
     def _act(self, act: str) -> list[t.Judgement]:
-        """Return the judgements of one act of this person, oldest first."""
         row, of_person = t.Judgement, t.Judgement.person == self.by.name
         exactly = self.session.exec(select(row).where(of_person, row.token == act)).all()
         if exactly:
@@ -406,7 +404,6 @@ class _Desk:
         return self.moment
 
     def _keep(self, row: t.Judgement, aim: DecisionTarget) -> None:
-        """Add what was written to what is known."""
         self.session.flush()
         self.written.append(row)
         if aim.question_id in self.material.questions:

@@ -156,7 +156,6 @@ def _list_later(row: JudgementRow, later: Iterable[JudgementRow]) -> list[CardWo
 
 
 def _load_others(session: Session, person: str, rows: Sequence[JudgementRow]) -> list[JudgementRow]:
-    """Return others' judgements of the same targets that are in force."""
     targets = sorted({(row.target, row.target_id) for row in rows})
     if not targets:
         return []

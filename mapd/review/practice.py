@@ -78,7 +78,6 @@ def _verdicts(own_rows: Iterable[JudgementRow]) -> list[JudgementRow]:
 
 
 def _find_answered(own_rows: Sequence[JudgementRow]) -> Set[TextKey]:
-    """Return the texts on which the person has a verdict, or a skip."""
     people = {row.judged.person for row in own_rows}
     skipped = (find_closed_targets(own_rows, person) for person in people)
     return {_key(row) for row in _verdicts(own_rows)}.union(*skipped)

@@ -66,7 +66,6 @@ def _find_decided(session: Session, part: Curated, seat: Seat, attempts: set[int
 
 
 def _capacity_of(part: Curated, seat: Seat, attempt_id: int) -> int:
-    """Return how many people may have this mistake in front of them at once."""
     if seat.queue.settles is not None:
         return EVERYBODY
     mistake = next((m for m in part.mistakes if m.attempt.id == attempt_id), None)

@@ -174,7 +174,6 @@ class _Dealer:
         return self._among_them(part, dealt), end and len(free) <= self.query.number
 
     def _linked(self) -> int | None:
-        """Return the id of the mistake that a link names."""
         query = self.query
         if query.mistake is None and query.question is None:
             return None
