@@ -10,6 +10,7 @@ Each text gets a judgement of its own; what belongs to one act shares what stand
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 
 from sqlmodel import Session
@@ -87,22 +88,11 @@ def judge_all(
     token, at = make_token(texts, decision, by.name), queries.moment(session)
     # Without autoflush the rows are written in one go, not one by one with each query.
     with session.no_autoflush:
-        rows = [
-            judge(
-                session,
-                text.target,
-                decision,
-                by=by,
-                reason=reason,
-                note=note,
-                token=f"{token}/{text.target.id}",
-                latest_seen=text.latest_seen,
-                circumstances=Circumstances(queue=QUEUE, committee=text.committee),
-                follow=False,
-                at=at,
-            )
-            for text in texts
-        ]
+        rows = []
+        for text in texts:
+            name, circumstances = f"{token}/{text.target.id}", Circumstances(queue=QUEUE, committee=text.committee)
+            write = partial(judge, session, text.target, decision, by=by, reason=reason, note=note, token=name)
+            rows.append(write(latest_seen=text.latest_seen, circumstances=circumstances, follow=False, at=at))
     standing.follow_judgements(session, rows)
     return rows
 
@@ -111,17 +101,10 @@ def take_back(session: Session, rows: Sequence[JudgementRow], *, by: Person) -> 
     """Undo (or redo) what was one act. The undo is one act too. Raises: as `judging.undo`."""
     at = queries.moment(session)
     with session.no_autoflush:
-        undos = [
-            undo(
-                session,
-                row.judged.id,
-                by=by,
-                token=f"{row.uid}-undo" if len(rows) == 1 else f"{row.batch}-undo/{row.target_id}",
-                follow=False,
-                at=at,
-            )
-            for row in rows
-        ]
+        undos = []
+        for row in rows:
+            token = f"{row.uid}-undo" if len(rows) == 1 else f"{row.batch}-undo/{row.target_id}"
+            undos.append(undo(session, row.judged.id, by=by, token=token, follow=False, at=at))
     standing.follow_judgements(session, undos)
     return undos
 

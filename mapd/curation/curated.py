@@ -81,7 +81,7 @@ class DecidedText:
         return self.people.decision is not None or self.people.conflict
 
     def committee_at(self, verdict: Verdict) -> "DecidedText":
-        """Return the text as it is where the committee's verdict is this one; an undecided one stays undecided."""
+        """Return the text with this verdict of the committee; an undecided one stays undecided."""
         if self.committee.verdict in (verdict, Verdict.UNDECIDED):
             return self
         return self.remember("other side", lambda: self._flip(verdict))

@@ -245,7 +245,7 @@ def _check_withdrawal(session: Session, target: Target, person: str, role: str) 
     about = VERDICT | {Act.SKIP} if target.kind in ("rationale", "feedback") else frozenset(Act)
     history = (row.judged for row in queries.history(session, (target.kind, target.id)) if row.counts)
     statements = [j for j in drop_undone(history) if (j.person, j.role) == (person, role) and j.decision in about]
-    if not (spoken := [j for j in statements if not j.only_notes]) or spoken[-1].decision is Act.WITHDRAW:
+    if not (decisions := [j for j in statements if not j.only_notes]) or decisions[-1].decision is Act.WITHDRAW:
         words = "has said nothing of" if Act.CORRECT in about else "has no verdict on"
         raise BadInput(f"{person} {words} this {target.kind}: there is nothing to withdraw")
 

@@ -51,8 +51,8 @@ def next_step(curated: Curated, newest: SnapshotSummary | None) -> NextStep:
     if problem is not None:
         return problem
     if not counts.pairs:
-        why = "No mistake has both an accepted rationale and a feedback that stands"
-        return NextStep(Step.NO_PAIRS, 0, why, "Move the threshold", "threshold")
+        finding = "No mistake has both an accepted rationale and a feedback that stands"
+        return NextStep(Step.NO_PAIRS, 0, finding, "Move the threshold", "threshold")
     pairs = _count(counts.pairs, "training pair")
     if newest is None:
         return NextStep(Step.FREEZE, counts.pairs, f"{pairs} and no snapshot yet", "Freeze them", "snapshots")
@@ -76,9 +76,9 @@ def _find_problem(curated: Curated) -> NextStep | None:
             act = "Ask again with more tokens"
             return NextStep(Step.ALL_CUT_OFF, len(curated.mistakes), finding, act, "exam")
         return NextStep(Step.NO_RATIONALES, len(curated.mistakes), finding, "Ask teachers", "committee")
-    if differ := count_conflicts(curated):
-        finding = f"People differ on {_count(differ, 'decision')}"
-        return NextStep(Step.CONFLICTS, differ, finding, "Settle them", "triage", CONFLICTS)
+    if disagreements := count_conflicts(curated):
+        finding = f"People differ on {_count(disagreements, 'decision')}"
+        return NextStep(Step.CONFLICTS, disagreements, finding, "Settle them", "triage", CONFLICTS)
     wrong = sum(
         x.verdict is Verdict.ACCEPTED and x.states.matches_gold is State.FAILS and not x.judged for x in rationales
     )
@@ -98,9 +98,9 @@ def _find_problem(curated: Curated) -> NextStep | None:
 
 def _count_doubtful(curated: Curated) -> int:
     """Count the mistakes that our own reading calls right and that nobody has looked at."""
-    spoken_of = group_by_target(curated)
+    latest_of = group_by_target(curated)
     return sum(
-        m.may_be_correct and ("attempt", m.attempt.id) not in spoken_of and not any(x.judged for x in m.texts)
+        m.may_be_correct and ("attempt", m.attempt.id) not in latest_of and not any(x.judged for x in m.texts)
         for m in curated.mistakes
     )
 

@@ -90,24 +90,24 @@ def _of_queue(
 def _find_position(
     queue: Queue, mistake: Mistake, low: int, high: int, *, closed: ClosedTargets, people: ClosedByPerson, per_text: int
 ) -> BandPosition | None:
-    place_for_all = find_entry(queue, mistake, low / 100, closed, "", per_text)
-    if place_for_all is None:
+    entry_of_all = find_entry(queue, mistake, low / 100, closed, "", per_text)
+    if entry_of_all is None:
         return None
 
     def settles(person: str, closed_for_person: ClosedTargets) -> bool:
         entry_of_person = find_entry(queue, mistake, low / 100, closed_for_person, person, per_text)
         return entry_of_person is not None and entry_of_person.is_settled
 
-    waiting_for = {} if place_for_all.is_settled else people
+    waiting_for = {} if entry_of_all.is_settled else people
     passed = frozenset(person for person, targets in waiting_for.items() if settles(person, targets))
     return BandPosition(
         queue=queue.name,
         low=low,
         high=high,
-        waits=not place_for_all.is_settled,
-        place=rank(queue, mistake, place_for_all.texts),
-        enter=None if place_for_all.enter is None else place_for_all.enter.text.id,
+        waits=not entry_of_all.is_settled,
+        place=rank(queue, mistake, entry_of_all.texts),
+        enter=None if entry_of_all.enter is None else entry_of_all.enter.text.id,
         passed_by=passed,
         skipped_by=frozenset(person for person in passed if not settles(person, closed)),
-        texts=tuple(x.text.id for x in place_for_all.texts),
+        texts=tuple(x.text.id for x in entry_of_all.texts),
     )

@@ -111,13 +111,13 @@ def _verdicts_by_person(rows: Sequence[JudgementRow], *, practice: bool = False)
     verdicts_of: dict[str, list[TextVerdict]] = defaultdict(list)
     for text, of_text in _group_by_text(rows).items():
         judged = [row.judged for row in of_text]
-        speaking = {j.person for j in pick_latest(judged, VERDICT) if j.role == ANNOTATOR}
-        standing = {j.id for j in drop_undone(judged)}
+        annotators = {j.person for j in pick_latest(judged, VERDICT) if j.role == ANNOTATOR}
+        ids_in_force = {j.id for j in drop_undone(judged)}
         firsts: dict[str, JudgementRow] = {}
         for row in of_text:
             is_verdict = row.judged.decision in (Act.ACCEPT, Act.REJECT) and row.judged.role == ANNOTATOR
-            counts = (row.queue == PRACTICE) is practice and row.judged.id in standing
-            if is_verdict and counts and row.judged.person in speaking:
+            counts = (row.queue == PRACTICE) is practice and row.judged.id in ids_in_force
+            if is_verdict and counts and row.judged.person in annotators:
                 firsts.setdefault(row.judged.person, row)
         for person, row in firsts.items():
             accepts = row.judged.decision is Act.ACCEPT
@@ -141,11 +141,11 @@ def find_adjudications(rows: Sequence[JudgementRow]) -> dict[TextKey, JudgementR
 def _measure_repeats(rows: Sequence[JudgementRow]) -> dict[str, Share]:
     same: dict[str, list[bool]] = defaultdict(list)
     for of_text in _group_by_text(rows).values():
-        standing = {j.id for j in drop_undone(row.judged for row in of_text)}
+        ids_in_force = {j.id for j in drop_undone(row.judged for row in of_text)}
         earlier: dict[str, Act] = {}
         for row in of_text:
             j = row.judged
-            if j.id in standing and j.role == ANNOTATOR and j.decision in (Act.ACCEPT, Act.REJECT):
+            if j.id in ids_in_force and j.role == ANNOTATOR and j.decision in (Act.ACCEPT, Act.REJECT):
                 # The rows come oldest first: `earlier` holds the verdict that the repeat is compared with.
                 if row.queue == REPEAT and j.person in earlier:
                     same[j.person].append(earlier[j.person] is j.decision)

@@ -44,31 +44,15 @@ def repair(
         raise BadInput(
             f"a repair is another text of 1 to {LONGEST:,} characters, not of {len(text.strip()):,}, unchanged or empty"
         )
-    judge(
-        session,
-        target,
-        Act.REJECT,
-        by=by,
-        note="repaired",
-        token=f"{token}{ACT}/rejects",
-        role=role,
-        circumstances=circumstances,
-    )
+    # Both judgements share the act's token, so that one undo takes both back.
+    rejects, accepts = f"{token}{ACT}/rejects", f"{token}{ACT}/accepts"
+    judge(session, target, Act.REJECT, by=by, note="repaired", token=rejects, role=role, circumstances=circumstances)
     row = _keep(session, broken, text.strip(), _author(session, person), uid)
     queries.audit(session, person, "repair", f"{broken.kind} {broken.uid}", repair=uid)
-    repair_target, repair_circumstances = (
-        Target(row.kind, queries.identity(row)),
-        Circumstances(circumstances.queue, seconds=circumstances.seconds),
-    )
-    judge(
-        session,
-        repair_target,
-        Act.ACCEPT,
-        by=by,
-        note="repair",
-        token=f"{token}{ACT}/accepts",
-        circumstances=repair_circumstances,
-    )
+    repair_target = Target(row.kind, queries.identity(row))
+    # No committee and no order: nobody has scored the new text yet.
+    own_circumstances = Circumstances(circumstances.queue, seconds=circumstances.seconds)
+    judge(session, repair_target, Act.ACCEPT, by=by, note="repair", token=accepts, circumstances=own_circumstances)
     return row
 
 

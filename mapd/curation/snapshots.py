@@ -185,8 +185,8 @@ def _draw_pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
 
 
 def _sort_accepted(texts: tuple[DecidedText, ...]) -> list[DecidedText]:
-    standing = (x for x in texts if x.verdict is Verdict.ACCEPTED)
-    return sorted(standing, key=lambda x: (x.text.teacher, x.text.text, x.text.uid))
+    accepted = (x for x in texts if x.verdict is Verdict.ACCEPTED)
+    return sorted(accepted, key=lambda x: (x.text.teacher, x.text.text, x.text.uid))
 
 
 def line(mistake: Mistake, rationale: DecidedText, feedback: DecidedText) -> dict[str, Any]:

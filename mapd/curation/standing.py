@@ -67,8 +67,8 @@ def catch_up(engine: sa.Engine, exam_id: int) -> None:
         row = session.get(t.StandingExam, exam_id)
         info = queries.exam(session, exam_id)
         rules = _version_of(session, info)
-        marked = session.exec(select(t.Stale.id).limit(1)).first() is not None
-        if row is not None and row.rules == rules and not marked:
+        has_marks = session.exec(select(t.Stale.id).limit(1)).first() is not None
+        if row is not None and row.rules == rules and not has_marks:
             return
     # Looked at again in the writing session: another process may have derived it in between.
     with db.writing(engine) as session:
@@ -220,11 +220,9 @@ class _Exam:
             # The same rules may come back later, and what isn't followed now would be missing then.
             row.rules = ""
             return None
-        rows = session.execute(
-            sa.select(col(t.Band.id), col(t.Band.name), col(t.Band.low), col(t.Band.high), col(t.Band.waits)).where(
-                col(t.Band.exam_id) == row.id
-            )
-        )
+        band = t.Band
+        columns = (col(band.id), col(band.name), col(band.low), col(band.high), col(band.waits))
+        rows = session.execute(sa.select(*columns).where(col(band.exam_id) == row.id))
         offsets = {name: Fraction(offset) for name, offset in row.leniency.items()}
         bands = {(r.name, r.low, r.high, r.waits): r.id for r in rows}
         return cls(session, row.id, policy, info.wanted, offsets, bands)
@@ -241,37 +239,38 @@ class _Exam:
         part = curate(material, judgements, self.policy, offsets=self.offsets)
         rows = [*_list_rows(part.mistakes, judgements, authors_of(self.session))]
         rows += _list_question_rows(material, part, judgements)
-        standing = [{"exam_id": self.id} | row for row in rows]
+        index_rows = [{"exam_id": self.id} | row for row in rows]
         find = partial(places.find_positions, closed=closed, skipped=skipped, per_text=self.per_text)
-        stretches = [(mistake, stretch) for mistake in part.mistakes for stretch in find(mistake)]
+        positions = [(mistake, position) for mistake in part.mistakes for position in find(mistake)]
         # How much each band's number grows or shrinks; bands are counted, so that a queue's length is one sum.
-        change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in stretches)
-        change.update(_count_figures(standing))
+        change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in positions)
+        change.update(_count_figures(index_rows))
         if not empty:
             change.subtract(self._take_out(questions))
-        self._count(change)
-        self._insert(t.Standing, standing)
-        self._insert(t.Queued, [self._queued(m, stretch) for m, stretch in stretches])
-        self._pass(stretches)
+        self._change_counts(change)
+        self._insert(t.Standing, index_rows)
+        self._insert(t.Queued, [self._position_row(m, position) for m, position in positions])
+        self._insert_skips(positions)
 
     def _take_out(self, questions: Sequence[int]) -> Counter[BandKey]:
         """Delete what is there; returns what it counted."""
         names = {band: key for key, band in self.bands.items()}
-        # Of several questions SQLite would take the index of the bands, or of the exam's order, and read all of it.
-        queued = sa.select(col(t.Queued.id), col(t.Queued.band_id)).where(col(t.Queued.question_id).in_(questions))
-        rows = [row for row in self.session.execute(queued).all() if row.band_id in names]
+        # For several questions SQLite would choose the index of the bands, or of the exam's order, and read all of it:
+        # so the bands are compared in Python, and `+ 0` keeps the exam's index out of the choice.
+        positions = sa.select(col(t.Queued.id), col(t.Queued.band_id)).where(col(t.Queued.question_id).in_(questions))
+        rows = [row for row in self.session.execute(positions).all() if row.band_id in names]
         counts = Counter(names[row.band_id] for row in rows)
-        standing = (col(t.Standing.question_id).in_(questions), col(t.Standing.exam_id) + 0 == self.id)
+        of_questions = (col(t.Standing.question_id).in_(questions), col(t.Standing.exam_id) + 0 == self.id)
         columns = [t.metadata.tables["standing"].c[name] for name in figures.COLUMNS]
-        old = self.session.execute(sa.select(*columns).where(*standing)).mappings()
+        old = self.session.execute(sa.select(*columns).where(*of_questions)).mappings()
         counts.update(_count_figures([dict(row) for row in old]))
         ids = [row.id for row in rows]
         self.session.execute(sa.delete(t.Passed).where(col(t.Passed.queued_id).in_(ids)))
         self.session.execute(sa.delete(t.Queued).where(col(t.Queued.id).in_(ids)))
-        self.session.execute(sa.delete(t.Standing).where(*standing))
+        self.session.execute(sa.delete(t.Standing).where(*of_questions))
         return counts
 
-    def _count(self, change: Counter[BandKey]) -> None:
+    def _change_counts(self, change: Counter[BandKey]) -> None:
         """Move the bands' numbers; a band is made where it is needed first, and stays."""
         for key in sorted(key for key in change if key not in self.bands):
             name, low, high, waits = key
@@ -280,37 +279,37 @@ class _Exam:
             self.session.flush()
             assert band.id is not None
             self.bands[key] = band.id
-        moved = [{"band": self.bands[key], "by": by} for key, by in change.items() if by]
-        if moved:
+        changes = [{"band": self.bands[key], "by": by} for key, by in change.items() if by]
+        if changes:
             bands = t.metadata.tables["band"]
             by = sa.bindparam("by", type_=sa.Integer)
             update = sa.update(bands).where(bands.c.id == sa.bindparam("band")).values(number=bands.c.number + by)
-            self.session.connection().execute(update, moved)
+            self.session.connection().execute(update, changes)
 
     def _insert(self, table: type[t.Table], rows: list[Values]) -> None:
         if rows:
             self.session.connection().execute(sa.insert(t.metadata.tables[str(table.__tablename__)]), rows)
 
-    def _queued(self, mistake: Mistake, stretch: BandPosition) -> Values:
+    def _position_row(self, mistake: Mistake, position: BandPosition) -> Values:
         return {
-            "band_id": self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits],
-            "place": stretch.place,
+            "band_id": self.bands[position.queue, position.low, position.high, position.waits],
+            "place": position.place,
             "position": mistake.question.position,
             "attempt_id": mistake.attempt.id,
             "question_id": mistake.question.id,
-            "explanation_id": stretch.enter,
+            "explanation_id": position.enter,
         }
 
-    def _pass(self, stretches: Iterable[tuple[Mistake, BandPosition]]) -> None:
+    def _insert_skips(self, positions: Iterable[tuple[Mistake, BandPosition]]) -> None:
         """Note who skipped, or judged, what waits at a place."""
-        for mistake, stretch in stretches:
-            if stretch.passed_by:
-                band = self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits]
+        for mistake, position in positions:
+            if position.passed_by:
+                band = self.bands[position.queue, position.low, position.high, position.waits]
                 query = select(t.Queued.id).where(t.Queued.band_id == band, t.Queued.attempt_id == mistake.attempt.id)
-                queued = self.session.exec(query).one()
+                position_id = self.session.exec(query).one()
                 rows = [
-                    {"person": who, "queued_id": queued, "band_id": band, "skipped": who in stretch.skipped_by}
-                    for who in sorted(stretch.passed_by)
+                    {"person": who, "queued_id": position_id, "band_id": band, "skipped": who in position.skipped_by}
+                    for who in sorted(position.passed_by)
                 ]
                 self._insert(t.Passed, rows)
 
@@ -350,24 +349,24 @@ def _list_question_rows(material: Material, part: Curated, judgements: Sequence[
     for mistake in part.mistakes:
         mistakes_of[mistake.question.id].append(mistake)
     for question in material.questions.values():
-        attempts, failed = attempts_of[question.id], mistakes_of[question.id]
+        attempts, mistakes = attempts_of[question.id], mistakes_of[question.id]
         targets = [("question", question.id), *(("attempt", attempt) for attempt in attempts)]
         rulings = [verdicts.ruling(judged_of[target]) for target in targets]
-        words = {_name_ruling(people) for people in rulings}
-        bad = rulings[0].decision is Act.REJECT
-        right = 0 if bad else len(attempts) - len(failed)
-        unread = bad or (bool(failed) and failed[0].answer is None)
+        ruling_names = {_name_ruling(people) for people in rulings}
+        is_excluded = rulings[0].decision is Act.REJECT
+        right = 0 if is_excluded else len(attempts) - len(mistakes)
+        is_unreadable = is_excluded or (bool(mistakes) and mistakes[0].answer is None)
         yield _EMPTY_ROW | {
             "kind": "question",
             "question_id": question.id,
-            "attempt_id": failed[0].attempt.id if failed else attempts[0],
+            "attempt_id": mistakes[0].attempt.id if mistakes else attempts[0],
             "position": question.position,
-            "place_accepted": -round(1000 * len(failed) / len(attempts)),
+            "place_accepted": -round(1000 * len(mistakes) / len(attempts)),
             "place_rejected": -round(1000 * right / len(attempts)),
-            "people": next((word for word in _STRONGEST_FIRST if word in words), ""),
+            "people": next((name for name in _STRONGEST_FIRST if name in ruling_names), ""),
             "reason": rulings[0].reason or "",
             "judged_by": _join_names(j for target in targets for j in verdicts.pick_latest(judged_of[target])),
-            "matches_gold": (State.NOTHING if unread else State.FAILS if failed else State.HOLDS).value,
+            "matches_gold": (State.NOTHING if is_unreadable else State.FAILS if mistakes else State.HOLDS).value,
         }
 
 

@@ -144,9 +144,9 @@ def is_answered_by(rows: Iterable[JudgementRow], kind: str) -> bool:
     A verdict or a skip does; on a repeat only one that was given as its answer.
     """
     judgements = list(rows)
-    standing = {j.id for j in drop_undone(row.judged for row in judgements)}
+    ids_in_force = {j.id for j in drop_undone(row.judged for row in judgements)}
     return any(
-        row.judged.id in standing
+        row.judged.id in ids_in_force
         and not row.judged.only_notes
         and row.judged.decision in (Act.ACCEPT, Act.REJECT, Act.SKIP)
         and (kind != REPEAT or row.queue == REPEAT)
@@ -392,11 +392,11 @@ class _Card:
         wrong_steps = ((find_first_wrong_step(x.text.text, v.text), line(v.reviewer, 30)) for v in x.text.votes)
         spans += [TextSpan(*span, "named_step", f"{who} calls this step wrong") for span, who in wrong_steps if span]
         rows = self.sight.visible(self.rows(x.text.kind, x.text.id))
-        standing = {j.id for j in pick_latest((row.judged for row in rows), VERDICT)}
+        ids_in_force = {j.id for j in pick_latest((row.judged for row in rows), VERDICT)}
         return spans + [
             TextSpan(start, end, "marked_step", f"{line(row.judged.person, 30)} marked this as the false step")
             for row in rows
-            if row.judged.id in standing
+            if row.judged.id in ids_in_force
             for start, end in row.marks
         ]
 

@@ -23,18 +23,19 @@ def load_counts(session: Session, person: Person, exam_id: int, query: CountsQue
     Raises: NotFound; BadInput where a panel is asked for of no queue.
     """
     setting = curated_part.load_setting(session, exam_id)
-    filled = standings.counts(session, exam_id, setting.threshold, person.name)
+    counts_of = standings.counts(session, exam_id, setting.threshold, person.name)
     queue = window.queue_of(person, query.queue) if query.panel else None
     panel = classes.panel(session, setting, queue, person) if queue and query.judge == "assisted" else None
     own_rows = own_judgements.load(session, exam_id, person.name)
-    standing = [j for j in drop_undone(row.judged for row in own_rows) if j.decision in DECIDES]
+    in_force = [j for j in drop_undone(row.judged for row in own_rows) if j.decision in DECIDES]
     current = guidelines.current(session)
     return Counts(
         queues=[
-            window.counts_of(queue, filled.get(name, Count(0, 0))) for name, queue in window.open_queues(person).items()
+            window.counts_of(queue, counts_of.get(name, Count(0, 0)))
+            for name, queue in window.open_queues(person).items()
         ],
         others=leases.list_others(leases.list_leases(session, exam_id), person.name),
         class_=panel,
-        mine=len(standing),
+        mine=len(in_force),
         guidelines=current.uid if current else None,
     )

@@ -47,7 +47,7 @@ def apply(session: Session, by: Person, exam_id: int, decisions: Sequence[Decisi
     Raises: Forbidden, BadInput (no name), NotFound (no such exam).
     """
     require(by, Right.JUDGE)
-    desk = _Desk._open(session, by, curated_part.load_setting(session, exam_id), decisions)
+    desk = _DecisionWriter._open(session, by, curated_part.load_setting(session, exam_id), decisions)
     replies = []
     for decision in decisions:
         replies.append(reply := desk.answer(decision))
@@ -59,7 +59,7 @@ def apply(session: Session, by: Person, exam_id: int, decisions: Sequence[Decisi
 
 
 @dataclass(slots=True)
-class _Desk:
+class _DecisionWriter:
     """All that the decisions of one list are about, read at once; what they add to it is added here too."""
 
     session: Session
@@ -79,7 +79,7 @@ class _Desk:
     chances: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
-    def _open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "_Desk":
+    def _open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "_DecisionWriter":
         """Lock what the decisions are about, then read it: nobody decides on it until this transaction has ended."""
         aims = resolve(session, setting.exam.id, decisions)
         questions = sorted({aim.question_id for aim in aims.values()})
@@ -155,6 +155,7 @@ class _Desk:
         notes = decision.act is DecisionAct.NOTE
         if decision.act is DecisionAct.CORRECT and len(decision.value or "") > LONGEST_VALUE:
             raise BadInput(f"an answer has at most {LONGEST_VALUE} characters, not {len(decision.value or '')}")
+        # A note is written as a skip that skips nothing, because every judgement has a decision.
         row = judging.judge(
             self.session,
             aim.target,
@@ -213,9 +214,8 @@ class _Desk:
         person, number = self.by.name, self.setting.exam.wanted
         withheld = mistake is not None and text is not None and first.hide_others(text, person, number) is not text
         among = [row for row in rows if not withheld or row.judged.person == person]
-        if pick_latest((row.judged for row in among), VERDICT) or (aim.kind, aim.id) in find_closed_targets(
-            rows, person
-        ):
+        skipped = (aim.kind, aim.id) in find_closed_targets(rows, person)
+        if skipped or pick_latest((row.judged for row in among), VERDICT):
             raise BadInput(
                 f"this {aim.kind} doesn't wait any more: it is decided, or you skipped it; nothing was saved"
             )

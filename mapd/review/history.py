@@ -59,13 +59,13 @@ def load_card_history(session: Session, person: Person, exam_id: int, query: His
 
 def _list_words(rows: Sequence[JudgementRow], mistake: Mistake, *, covered: bool) -> list[PastWord]:
     """Return the judgements as they were made. One that doesn't count is never in force."""
-    standing = {j.id for j in drop_undone(row.judged for row in rows if row.counts)}
+    ids_in_force = {j.id for j in drop_undone(row.judged for row in rows if row.counts)}
     by_id = {row.judged.id: row for row in rows}
-    return [_past_word(row, by_id, standing, mistake, covered=covered) for row in rows]
+    return [_past_word(row, by_id, ids_in_force, mistake, covered=covered) for row in rows]
 
 
 def _past_word(
-    row: JudgementRow, by_id: Mapping[int, JudgementRow], standing: set[int], mistake: Mistake, *, covered: bool
+    row: JudgementRow, by_id: Mapping[int, JudgementRow], ids_in_force: set[int], mistake: Mistake, *, covered: bool
 ) -> PastWord:
     verb, about = describe_undo(row, by_id)
     value = about.judged.value
@@ -79,7 +79,7 @@ def _past_word(
             "note": None if verb or row.note is None else line(row.note, 2_000),
             "at": row.created_at,
             "verb": verb,
-            "stands": bool(verb) or row.judged.id in standing,
+            "stands": bool(verb) or row.judged.id in ids_in_force,
             "role": row.judged.role,
             "queue": None if covered or verb or row.queue is None else line(row.queue, 60),
             "blind": not row.revealed,
@@ -110,11 +110,11 @@ def load_person_history(session: Session, person: Person, exam_id: int, number: 
             if row.batch not in acts and len(acts) == number:
                 break
             acts.setdefault(row.batch, []).append(row)
-    standing = {j.id for j in drop_undone(row.judged for row in own_rows)}
+    ids_in_force = {j.id for j in drop_undone(row.judged for row in own_rows)}
     places = _locate(session, exam_id, [rows[-1] for rows in acts.values()])
     later = _load_others(session, person.name, [rows[-1] for rows in acts.values()])
     return History(
-        acts=[_past_act(rows[-1], rows, standing, places, later) for rows in acts.values()],
+        acts=[_past_act(rows[-1], rows, ids_in_force, places, later) for rows in acts.values()],
         undo=undo[0].batch if undo else None,
         redo=redo[0].batch if redo else None,
     )
@@ -123,12 +123,12 @@ def load_person_history(session: Session, person: Person, exam_id: int, number: 
 def _past_act(
     row: JudgementRow,
     rows: Sequence[JudgementRow],
-    standing: set[int],
+    ids_in_force: set[int],
     places: Mapping[tuple[str, int], tuple[str | None, str | None]],
     later: Sequence[JudgementRow],
 ) -> PastAct:
     mistake, question = places.get((row.target, row.target_id), (None, None))
-    stands = any(judgement.judged.id in standing for judgement in rows)
+    stands = any(judgement.judged.id in ids_in_force for judgement in rows)
     value = row.judged.value
     return PastAct(
         act=row.batch,
@@ -159,12 +159,12 @@ def _load_others(session: Session, person: str, rows: Sequence[JudgementRow]) ->
     targets = sorted({(row.target, row.target_id) for row in rows})
     if not targets:
         return []
-    rows_said = [row for row in queries.history(session, *targets) if row.counts]
-    standing = {j.id for j in drop_undone(row.judged for row in rows_said)}
+    judgements = [row for row in queries.history(session, *targets) if row.counts]
+    ids_in_force = {j.id for j in drop_undone(row.judged for row in judgements)}
     return [
         row
-        for row in rows_said
-        if row.judged.person != person and row.judged.id in standing and row.judged.decision in WORDS
+        for row in judgements
+        if row.judged.person != person and row.judged.id in ids_in_force and row.judged.decision in WORDS
     ]
 
 
@@ -174,19 +174,15 @@ def _locate(
     """Return by target the uid of the mistake at which it is looked at, and the question's own number."""
     texts = [row.target_id for row in rows if row.target in TEXTS]
     x, attempt, question = t.Explanation, t.Attempt, t.Question
-    of_text = {
-        id_: (of, by)
-        for id_, of, by in session.exec(select(x.id, x.question_id, x.attempt_id).where(col(x.id).in_(texts))).all()
-    }
+    text_rows = session.exec(select(x.id, x.question_id, x.attempt_id).where(col(x.id).in_(texts))).all()
+    of_text = {id_: (of, by) for id_, of, by in text_rows}
     attempts = {row.target_id for row in rows if row.target == "attempt"} | {by for _, by in of_text.values() if by}
-    questions = {row.target_id for row in rows if row.target == "question"} | {
-        of for of, by in of_text.values() if not by
-    }
+    questions = {row.target_id for row in rows if row.target == "question"}
+    questions |= {of for of, by in of_text.values() if not by}
     firsts = select(func.min(attempt.id)).where(attempt.exam_id == exam_id, col(attempt.question_id).in_(questions))
     first_ids = session.exec(firsts.group_by(col(attempt.question_id))).all()
-    query = select(attempt.id, attempt.uid, question.id, question.source_id).join(
-        question, col(attempt.question_id) == question.id
-    )
+    query = select(attempt.id, attempt.uid, question.id, question.source_id)
+    query = query.join(question, col(attempt.question_id) == question.id)
     located = session.exec(query.where(col(attempt.id).in_({*attempts, *first_ids}))).all()
     by_attempt = {id_: (uid, line(number, 40)) for id_, uid, _, number in located}
     by_question = {of: (uid, line(number, 40)) for id_, uid, of, number in located if id_ in set(first_ids)}

@@ -61,20 +61,20 @@ def find_first(
     texts: Iterable[TextKey], among: Iterable[tuple[Mistake, Iterable[DecidedText]]]
 ) -> tuple[Mistake, DecidedText] | None:
     """Return the first candidate that occurs among the mistakes' texts, with its mistake."""
-    located: dict[TextKey, tuple[Mistake, DecidedText]] = {}
+    text_of: dict[TextKey, tuple[Mistake, DecidedText]] = {}
     for mistake, texts_of in among:
         for x in texts_of:
-            located.setdefault((x.text.kind, x.text.id), (mistake, x))
-    return next((located[text] for text in texts if text in located), None)
+            text_of.setdefault((x.text.kind, x.text.id), (mistake, x))
+    return next((text_of[text] for text in texts if text in text_of), None)
 
 
 def _verdicts(own_rows: Iterable[JudgementRow]) -> list[JudgementRow]:
     """Return a person's verdicts as an annotator, oldest first, without those taken back."""
     rows = [row for row in own_rows if row.judged.role == ANNOTATOR]
-    standing = {j.id for j in drop_undone(row.judged for row in rows)}
-    verdicts = (Act.ACCEPT, Act.REJECT)
+    ids_in_force = {j.id for j in drop_undone(row.judged for row in rows)}
+    verdict_acts = (Act.ACCEPT, Act.REJECT)
     texts = (row for row in rows if row.target in ("rationale", "feedback"))
-    return [row for row in texts if row.judged.id in standing and row.judged.decision in verdicts]
+    return [row for row in texts if row.judged.id in ids_in_force and row.judged.decision in verdict_acts]
 
 
 def _find_answered(own_rows: Sequence[JudgementRow]) -> Set[TextKey]:

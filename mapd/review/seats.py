@@ -30,9 +30,8 @@ def renew_leases(session: Session, by: Person, exam_id: int, wish: LeaseWish) ->
     in_front = [*([wish.front] if wish.front else []), *wish.next]
     attempt = t.Attempt
     uids_sent = {*in_front, *wish.leave, *wish.shown}
-    query = select(attempt.uid, attempt.id, attempt.question_id).where(
-        col(attempt.uid).in_(uids_sent), attempt.exam_id == exam_id
-    )
+    where = (col(attempt.uid).in_(uids_sent), attempt.exam_id == exam_id)
+    query = select(attempt.uid, attempt.id, attempt.question_id).where(*where)
     attempts = {uid: (id_, question) for uid, id_, question in session.exec(query).all() if id_ is not None}
     ids = {uid: id_ for uid, (id_, _) in attempts.items()}
     exposed = [uid for uid in (wish.front, *wish.shown) if uid in attempts]

@@ -122,10 +122,8 @@ class SelectionStops:
 
     def read(self, query: WindowQuery, linked: int | None, spare: int = 0) -> tuple[list[CardStop], bool]:
         """Return the rows from the beginning, behind or before one, and whether these are all."""
-        rows_of, order = (
-            (self.session, self.setting.exam.id, self.filter.filter, self.seat.threshold),
-            self.filter.order,
-        )
+        rows_of = (self.session, self.setting.exam.id, self.filter.filter, self.seat.threshold)
+        order = self.filter.order
         turn = self._turn(query, linked)
         number = query.number + spare
         rows = listing.page(*rows_of, turn, order=order, number=number)

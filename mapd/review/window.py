@@ -209,34 +209,38 @@ class _Dealer:
 
     def _among_them(self, part: Curated, dealt: Sequence[tuple[CardStop, Mistake]]) -> list[Card]:
         """Return the queue's cards, with the injected ones at the places where they are due."""
-        plain = [self._card(part, mistake, stop) for stop, mistake in dealt]
+        queue_cards = [self._card(part, mistake, stop) for stop, mistake in dealt]
         walks = self.query.before is not None or self.query.settled or (dealt and dealt[0][0].is_linked)
         if not quality_control.is_enabled(self.setting, self.seat) or walks or self.seat.queue is SELECTION:
-            return plain
+            return queue_cards
         hand = quality_control.Hand.load(self.session, self.setting, self.seat.person.name)
         judge_first = self.seat.judge_first
-        mixed = [
-            self._injected_card(d, plain, 0)
+        dealt_cards = [
+            self._injected_card(d, queue_cards, 0)
             for d in quality_control.list_open(self.session, hand, judge_first=judge_first)
         ]
-        judged = hand.judged_count + self.query.ahead
-        for place, queue_card in enumerate(plain):
-            for kind in hand.list_due(judged, judge_first=judge_first):
-                on_cards = {*self.query.has, *(x.mistake for x in mixed)}
+        judged_by_then = hand.judged_count + self.query.ahead
+        for place, queue_card in enumerate(queue_cards):
+            for kind in hand.list_due(judged_by_then, judge_first=judge_first):
+                on_cards = {*self.query.has, *(x.mistake for x in dealt_cards)}
                 dealing = quality_control.deal(self.session, hand, kind, self.seat, on_cards)
                 if dealing is not None:
-                    mixed.append(self._injected_card(dealing, plain, place, on_cards))
+                    dealt_cards.append(self._injected_card(dealing, queue_cards, place, on_cards))
             # A mistake that an injected card shows comes again, once that card is decided.
-            if all(queue_card.mistake != x.mistake for x in mixed):
-                mixed.append(queue_card)
-                judged += len(queue_card.open)
-        return mixed
+            if all(queue_card.mistake != x.mistake for x in dealt_cards):
+                dealt_cards.append(queue_card)
+                judged_by_then += len(queue_card.open)
+        return dealt_cards
 
     def _injected_card(
-        self, dealing: quality_control.InjectedCard, plain: Sequence[Card], place: int, on_cards: Collection[str] = ()
+        self,
+        dealing: quality_control.InjectedCard,
+        queue_cards: Sequence[Card],
+        place: int,
+        on_cards: Collection[str] = (),
     ) -> Card:
         """Return an injected card with the number of the queue's card behind it, so that nothing gives it away."""
-        number = plain[place].number if place < len(plain) else None
+        number = queue_cards[place].number if place < len(queue_cards) else None
         if number is None and dealing.kind != PRACTICE:
             stop = CardStop(dealing.mistake.attempt.id, self._key(dealing.mistake))
             self.stops.number([stop], self.count.all)
