@@ -14,6 +14,7 @@ def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> 
     """Return whether the attempt is a mistake: as people say, else by the corrected gold, else as recorded."""
     if people.decision is Act.REJECT:
         return False
+    # The recorded outcome compares the old answer with the old gold: after a correction it tells nothing.
     if people.decision is Act.CORRECT or gold != question.gold:
         answer = apply_correction(attempt.answer, people)
         return answer is None or not answers_equal(answer, gold, question.task, question.options)

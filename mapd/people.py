@@ -49,6 +49,7 @@ class Right(StrEnum):
     DELETE = "delete or bring back"
 
 
+# Page, command and route all ask this table; nothing else decides who may do what.
 RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.OWNER: frozenset(Right),
     Role.ANNOTATOR: frozenset({Right.JUDGE, Right.SAVE_VIEW}),
@@ -108,6 +109,7 @@ def admit(claims: Mapping[str, object], owners: Collection[str], annotators: Col
     email = claims.get("email")
     if not isinstance(email, str) or not email:
         raise BadInput("the sign-in tells no e-mail; use an account with a verified e-mail")
+    # A provider that says nothing of it lets anybody claim an address.
     if claims.get("email_verified") is not True:
         raise BadInput(f"the sign-in doesn't say that {shorten(email)} is verified; use another account")
     try:
@@ -134,6 +136,7 @@ def person_name(name: str) -> str:
 
     Raises: BadInput where nothing is left of it or it is too long.
     """
+    # Signs that can't be seen would make two people of one name.
     spelling = " ".join("".join(c if c.isprintable() else " " for c in name).split()).lower()
     if not 0 < len(spelling) <= LONGEST_NAME:
         raise BadInput(f"a person's name has 1 to {LONGEST_NAME} characters, not {len(spelling)}: {spelling[:80]!r}")

@@ -67,6 +67,7 @@ def _pick_score(review: "_Review") -> ParsedScore:
         if not statements:
             continue
         different = _drop_repeated(statements)
+        # Several scores: "Overall: 4" beside scores of parts decides, else there is no vote.
         if len(different) > 1:
             different = _drop_repeated([s for s in statements if review.is_overall(s)]) or different
         if len(different) == 1:
@@ -183,6 +184,7 @@ class _Review:
         for least in (_Claim.OWN, _Claim.STANDING):
             if votes := [statement for statement, claim in claims if claim >= least]:
                 return votes
+        # Nothing else is left: a number that the review ascribes to a text which has no such score is its own.
         doubtful = [statement for statement, claim in claims if claim is _Claim.DOUBTFUL]
         read = {text.translate(HALF_WIDTH) for text in self.texts} if doubtful else ()
         foreign_scores = {statement.score.score for text in read for statement in find_statements(text)}

@@ -128,6 +128,7 @@ def decide_rationale(scores: Sequence[int | Fraction | None], policy: Policy, ch
     """Return the committee's verdict on a rationale. Too few valid votes leave it undecided, whatever checks say."""
     average = mean(scores)
     votes = sum(s is not None for s in scores)
+    # No check is looked at: without enough votes there is nothing to decide.
     if average is None or votes < policy.min_votes:
         needed = f"{votes} valid {'vote' if votes == 1 else 'votes'}, {policy.min_votes} needed"
         return CommitteeVerdict(Verdict.UNDECIDED, average, votes, NEVER, needed)

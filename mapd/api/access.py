@@ -94,4 +94,5 @@ def revoke_tokens(session: Session, person: str) -> None:
 
 
 def _hash_token(token: str) -> str:
+    # Only the hash is stored, so that who reads the database has no token.
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

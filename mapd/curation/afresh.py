@@ -48,6 +48,7 @@ def decide(
     parts = {}
     for question, piece in previous.material_of.items():
         rows = rows_of.get(question, [])
+        # The same judgements give the same decisions: the question stays as it is.
         if question in previous.parts and rows == previous.judgements_of.get(question, []):
             parts[question] = previous.parts[question]
         else:

@@ -67,6 +67,7 @@ def load_waiting(session: Session, exam: ExamInfo, rule: BatchRule, threshold: i
 
 def make_token(texts: Sequence[BatchText], decision: Act, person: str) -> str:
     """Return the act's token: the same press twice is one act, another press after an undo is another."""
+    # The latest judgements are part of it: after an undo the same press is another act.
     act = repr((person, decision.value, [(c.target.id, c.latest_seen) for c in texts]))
     return f"{QUEUE}-{hashlib.sha256(act.encode()).hexdigest()[:32]}"
 

@@ -230,6 +230,7 @@ def curate(
             if attempt.outcome != Outcome.CORRECT:
                 corrected.append(attempt)
             continue
+        # A rejected question is no good question: nothing is taught by it.
         if of_question.decision is Act.REJECT:
             excluded.append(attempt)
             continue
@@ -276,6 +277,7 @@ def measure_leniency(texts: Iterable[Sequence[Vote]]) -> dict[str, Fraction]:
 
 def filter_votes(votes: Sequence[Vote]) -> list[Vote]:
     """Return the votes that count: those given with sight of the gold, else those without; never both kinds."""
+    # Who saw the gold answer scores otherwise than who didn't: their votes have no common mean.
     with_gold, without = [v for v in votes if v.saw_gold], [v for v in votes if not v.saw_gold]
     return with_gold if any(v.score is not None for v in with_gold) or not without else without
 

@@ -39,6 +39,7 @@ def count_bands(rows: Iterable[IndexRow]) -> Bands:
         cuts[row["kind"]] = max(row["cut"], cuts.get(row["kind"], 0))
         if row["kind"] == "rationale":
             rationales[row["explanation_id"]] = row
+    # Once each: attempts at one question have the same rationales.
     for row in rationales.values():
         counts.update(_list_bands(row))
     for cuts in best.values():

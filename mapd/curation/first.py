@@ -23,6 +23,7 @@ def is_default(queue: Queue, per_text: int) -> bool:
 
 def draw(person: str, uid: str) -> str:
     """Return the lot of one text for one person: the texts of a mistake are ordered by their lots."""
+    # A hash and no random number: the order is the same in every tab and on every day.
     return hashlib.sha256(f"{person} {uid}".encode()).hexdigest()
 
 
@@ -48,6 +49,7 @@ def find_hidden(rows: Sequence[JudgementRow], texts: Iterable[DecidedText], pers
 
 def hide_others(x: DecidedText, person: str, per_text: int) -> DecidedText:
     """Return the text without others' judgements where it waits for this person's own."""
+    # Nobody judged it, or it doesn't wait for this person: there is nothing to keep back.
     if not (x.people.by and waits_for(x, person, per_text)):
         return x
     return replace(x, people=Ruling(), verdict=x.committee.verdict)

@@ -95,6 +95,7 @@ def judge(
     Raises: Forbidden; BadInput (what doesn't fit, a withdrawal of nothing); NotFound; Stale (decided meanwhile).
     """
     person = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE)
+    # The lock comes before the look for the token: a second press of the same act waits here, and finds its row.
     judged = _lock_target(session, target)
     if token is not None and (existing := _find_by_token(session, token)) is not None:
         return existing
@@ -144,6 +145,7 @@ def undo(
     Raises: Forbidden; NotFound; Stale where it was undone already; BadInput where it is another person's.
     """
     person = require(by, Right.JUDGE)
+    # Locked, so that two tabs can't undo it twice.
     row = session.get(t.Judgement, judgement_id, with_for_update=ONE_AT_A_TIME)
     if token is not None and (existing := _find_by_token(session, token)) is not None:
         return existing
@@ -255,6 +257,7 @@ def _check_unchanged(session: Session, target: Target, latest_seen: int | None) 
         return
     column = col(queries.TARGET_COLUMN[target.kind])
     query = select(t.Judgement).where(column == target.id, t.Judgement.counts).order_by(col(t.Judgement.id).desc())
+    # The highest id came in last, whatever its time says.
     latest = session.exec(query).first()
     if latest is not None and latest.id != latest_seen:
         raise Stale(

@@ -79,6 +79,7 @@ def _find_problem(curated: Curated) -> NextStep | None:
     if disagreements := count_conflicts(curated):
         finding = f"People differ on {_count(disagreements, 'decision')}"
         return NextStep(Step.CONFLICTS, disagreements, finding, "Settle them", "triage", CONFLICTS)
+    # A judged text is left out: a person has looked at it, whatever they decided.
     wrong = sum(
         x.verdict is Verdict.ACCEPTED and x.states.matches_gold is State.FAILS and not x.judged for x in rationales
     )
@@ -107,6 +108,7 @@ def _count_doubtful(curated: Curated) -> int:
 
 def list_changes(curated: Curated, newest: SnapshotSummary) -> list[str]:
     """Return what was done since the snapshot was made, in words; empty where nothing was."""
+    # A skip changes no pair.
     new = sum(j.created_at > newest.made_at and j.judged.decision is not Act.SKIP for j in curated.judgements)
     policy = curated.policy
     now = {"name": policy.name, "version": policy.version, "threshold": policy.threshold}

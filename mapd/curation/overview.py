@@ -45,6 +45,7 @@ def funnel(curated: Curated, newest: SnapshotSummary | None, snapshots: int = 0)
     removed = len(curated.corrected) + len(curated.excluded)
     cut_off = sum(m.attempt.is_cut_off for m in curated.mistakes)
     notes = [f"{removed:,} taken out by people"] * bool(removed) + [f"{cut_off:,} of them cut off"] * bool(cut_off)
+    # What a snapshot would hold now; what the newest one holds of it is frozen.
     taught = {m.attempt.uid for m in curated.mistakes if m.covered and m.feedback_stands}
     frozen = taught & newest.mistakes if newest else set()
     snapshot_note = (

@@ -49,6 +49,7 @@ def find_positions(
     `closed`: the targets that nobody need judge; `skipped`: by person, those that this person skipped.
     """
     people = {who: closed | skips for who, skips in skipped.items()}
+    # Who judged a text is done with it, although it waits for others.
     if per_text > 1:
         people |= {who: people.get(who, closed) for x in mistake.texts for who in x.people.by}
     find = partial(_find_position, closed=closed, people=people, per_text=per_text)

@@ -47,6 +47,7 @@ def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
     person, name = require(by, Right.CHANGE_POLICY), policy.name.strip()
     if name in PRESETS or not 0 < len(name) <= 60 or not name.isprintable():
         raise BadInput(f"a policy can't be named {name!r}: 1 to 60 characters, not a preset's name")
+    # A saved version is never overwritten: snapshots name it.
     versions = session.exec(select(t.Policy.version).where(t.Policy.name == name)).all()
     row = t.Policy(
         name=name,
@@ -72,6 +73,7 @@ def set_policy(session: Session, exam_id: int, name: str, threshold: float | Non
     row = session.get(t.Exam, exam_id)
     if row is None:
         raise NotFound(f"unknown exam: {exam_id}")
+    # NULL where it is the policy's own threshold: then a new version of the policy moves the exam's, too.
     moved = None if threshold is None or threshold == policy.threshold else policy.at(threshold).threshold
     row.policy, row.threshold_hundredths = name, None if moved is None else round(moved * 100)
     queries.audit(session, person, "set policy", f"exam {row.uid}", policy=name, threshold=threshold)

@@ -349,6 +349,7 @@ def find_closed_targets(judgements: Iterable[JudgementRow], person: str) -> froz
     )
 
 
+# The queues that find nothing without a gold answer, and those that find nothing without votes.
 _OF_GOLD = frozenset({"accepted-wrong", "rejected-right", "against-gold", "person-accepted-wrong"})
 _OF_COMMITTEE = {"near-threshold", "false-step", "no-work", "audit-accepted", "audit-rejected"}
 _OF_VOTES = _OF_GOLD - {"against-gold", "person-accepted-wrong"} | {"disagree"} | _OF_COMMITTEE

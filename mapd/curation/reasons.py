@@ -24,6 +24,7 @@ WORDS = {
 }  # where a code's own words say too little
 MOST = 20  # reasons in all
 LONGEST = 40  # characters
+# Words with single blanks or hyphens, so that a code can be read as its words.
 PLAIN = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
 
 

@@ -118,6 +118,7 @@ def _verdicts_by_person(rows: Sequence[JudgementRow], *, practice: bool = False)
             is_verdict = row.judged.decision in (Act.ACCEPT, Act.REJECT) and row.judged.role == ANNOTATOR
             counts = (row.queue == PRACTICE) is practice and row.judged.id in ids_in_force
             if is_verdict and counts and row.judged.person in annotators:
+                # The rows come oldest first, so the first verdict that stands is the one that counts.
                 firsts.setdefault(row.judged.person, row)
         for person, row in firsts.items():
             accepts = row.judged.decision is Act.ACCEPT
@@ -191,6 +192,7 @@ def _measure(words: Sequence[TextVerdict], reference: dict[TextKey, bool]) -> Pe
 def measure_agreement(curated: Curated) -> list[Agreement]:
     """Compare every two people who judged the same texts first, those with the most such texts at the top."""
     verdicts_of = _verdicts_by_person(curated.judgements)
+    # Only verdicts given before the reveal are independent of the committee's.
     blind = {who: {w.text: w.accepts for w in words if w.first} for who, words in sorted(verdicts_of.items())}
     agreements = [_compare(first, second, blind[first], blind[second]) for first, second in combinations(blind, 2)]
     return sorted((pair for pair in agreements if pair.n), key=lambda pair: -pair.n)

@@ -69,9 +69,11 @@ def freeze(
     if row is None:
         moment = queries.moment(session)
         row = t.Snapshot(created_at=moment, uid=name[:32], exam_id=curated.exam.id, person=person, **content)
+    # The same input gives the same name, so this snapshot is there already.
     elif fault(row) is None:
         return row
     else:
+        # What is stored doesn't fit its name: it is written anew.
         act = "freeze again"
         row.sqlmodel_update(content)
     session.add(row)
@@ -137,6 +139,7 @@ def draw(curated: Curated, *, seed: int = 0, everything: bool = False, limit: in
         return pairs
     if not 0 < limit <= len(pairs):
         raise BadInput(f"a snapshot of {limit} pairs can't be drawn: the curated set gives {len(pairs)}")
+    # A draw of its own, so that the limit changes none of the pairs.
     return [pairs[place] for place in sorted(random.Random(f"{seed} limit").sample(range(len(pairs)), limit))]
 
 
@@ -273,6 +276,7 @@ def _judgements(curated: Curated) -> list[dict[str, Any]]:
     by_target: dict[str, list[JudgementRow]] = {}
     for row in curated.judgements:
         by_target.setdefault(row.target_uid, []).append(row)
+    # An undone repair is no text of the set any more.
     for undone in (x for m in curated.mistakes for x in m.undone_repairs):
         by_target.pop(undone.uid, None)
     effective = []

@@ -56,6 +56,7 @@ def suspicion(mistake: Mistake, x: DecidedText, *, gold: bool = True) -> Suspici
     # A wrongly rejected rationale is only missed, a wrongly accepted one teaches an error.
     if x.committee.verdict is Verdict.REJECTED:
         weighted = [(MISSED_WEIGHT * weight, words) for weight, words in weighted]
+    # What speaks for the verdict has no words and counts below 0.
     reasons = tuple(words for weight, words in sorted(weighted, key=lambda reason: -reason[0]) if weight > 0)
     committee_mean = None if x.committee.mean is None else float(x.committee.mean)
     return Suspicion(sum(w for w, _ in weighted), reasons, x.committee.verdict, committee_mean)

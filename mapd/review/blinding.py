@@ -76,4 +76,5 @@ def list_order(sight: VisibleMistake) -> tuple[str, ...]:
 def find_latest(rows: Sequence[JudgementRow], person: str | None) -> JudgementRow | None:
     """Return the latest judgement, of one person where that is asked for: the one that came in last, not in time."""
     among = [row for row in rows if person in (None, row.judged.person)]
+    # Ids and not times: an archive brings judgements with old times.
     return max(among, key=lambda row: row.judged.id, default=None)

@@ -237,6 +237,7 @@ class _Card:
     def question(self) -> messages.CardQuestion:
         """Return the question with its gold."""
         q, mistake = self.mistake.question, self.mistake
+        # While a text is covered a correction isn't told: it may give the text's verdict away.
         corrected = q.gold != mistake.gold and not self.sight.blind
         return messages.CardQuestion(
             uid=q.uid,
@@ -276,6 +277,7 @@ class _Card:
         return {
             "seen": version_of(self.sight, rows),
             "adjudicate": decides_last(self.seat, rows),
+            # Of a repeat the person's own verdict is kept back, too.
             "said": None if kind in blinding.TEXTS and target == self.repeated else self._own_word(rows),
         }
 

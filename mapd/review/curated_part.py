@@ -38,6 +38,7 @@ def load_setting(session: Session, exam_id: int) -> Setting:
     """Return the exam's setting. Raises: NotFound."""
     exam = queries.exam(session, exam_id)
     index = session.get_one(t.StandingExam, exam_id)
+    # Exact fractions are stored as text: a float could move a mean across the threshold.
     leniency = {name: Fraction(offset) for name, offset in index.leniency.items()}
     return Setting(exam, policies.exam_policy(session, exam), leniency)
 

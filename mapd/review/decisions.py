@@ -74,7 +74,6 @@ class _DecisionWriter:
     exposed: set[int]  # texts that the person was shown with all that is known of them
     moment: datetime
     written: list[t.Judgement] = field(default_factory=list)
-    rewritten: bool = False  # a text was added
     replies: dict[str, DecisionAnswer] = field(default_factory=dict)
     chances: dict[str, float | None] = field(default_factory=dict)
 
@@ -232,7 +231,7 @@ class _DecisionWriter:
             role=self._role(decision, aim),
             circumstances=self._circumstances(decision, aim),
         )
-        self.rewritten = True
+        # The new text belongs to the cards that are answered, so everything is read again.
         self.session.flush()
         self._read_again()
         return since
@@ -417,8 +416,10 @@ class _DecisionWriter:
 
     def answers(self, replies: list[DecisionAnswer]) -> Answers:
         """Return the answers with the cards as they may be seen now."""
+        # Decided again once, for all cards, with what was written just now.
         self.part = curated_part.decide(self.setting, self.material, list(self.part.judgements))
         last = self.decisions[-1]
+        # An unknown queue has no counts of its own: the decisions are saved all the same.
         queue = window.SELECTION if last.queue == window.BROWSE else QUEUES.get(last.queue, window.SELECTION)
         cards = {}
         for decision in self.decisions:
@@ -427,6 +428,7 @@ class _DecisionWriter:
                 cards[decision.card] = self._card(decision, mistake)
         open_texts = {x.uid for reply in cards.values() for x in reply.texts if not x.covered}
         ids = {x.text.id for m in self.part.mistakes for x in m.texts if x.text.uid in open_texts}
+        # The answers' cards show these texts with their scores: later judgements on them aren't blind.
         seen.record(self.session, self.by.name, ids)
         current = guidelines.current(self.session)
         return Answers(

@@ -41,6 +41,7 @@ def write(row_filter: Wanted, order: Order, voices: Mapping[str, int]) -> str:
     values |= dict(row_filter.checks) | {"spread": row_filter.spread or None}
     if row_filter.means is not None:
         values |= {"mean_from": row_filter.means[0], "mean_to": row_filter.means[1]}
+    # What is as usual is left out, so that addresses stay short.
     usual = {"show": Show.RATIONALES.value, "order": Order.QUESTION.value}
     return urlencode({k: v for k, v in values.items() if v not in (None, "") and usual.get(k) != v})
 

@@ -179,6 +179,7 @@ def _locate(
     attempts = {row.target_id for row in rows if row.target == "attempt"} | {by for _, by in of_text.values() if by}
     questions = {row.target_id for row in rows if row.target == "question"}
     questions |= {of for of, by in of_text.values() if not by}
+    # A rationale belongs to a question: it is looked at the exam's first attempt at that.
     firsts = select(func.min(attempt.id)).where(attempt.exam_id == exam_id, col(attempt.question_id).in_(questions))
     first_ids = session.exec(firsts.group_by(col(attempt.question_id))).all()
     query = select(attempt.id, attempt.uid, question.id, question.source_id)

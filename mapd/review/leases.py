@@ -92,6 +92,7 @@ def take(
         if lease_of is None and len(having[attempt]) >= number:
             refused.append(attempt)
             continue
+        # A renewed lease keeps its beginning: others see since when.
         lease_of = lease_of or lease(attempt_id=attempt, person=person, since=moment, until=moment)
         lease_of.until = moment + LEASE
         session.add(lease_of)

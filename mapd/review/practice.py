@@ -40,7 +40,9 @@ def list_candidates(
         verdicts = _verdicts(own_rows)
         repeated = {_key(row) for row in verdicts if row.queue == REPEAT}
         texts = dict.fromkeys(_key(row) for row in verdicts if row.queue not in (PRACTICE, CHECK))
+        # The latest texts are still in mind: a repeat of them would measure memory.
         return [text for text in list(texts)[:-GAP] if text not in repeated]
+    # Nobody is tested against their own judgement.
     last = {text: row for text, row in find_adjudications(adjudications).items() if row.judged.person != person}
     if kind == PRACTICE:
         return _draw_texts([row for row in last.values() if row.note], _find_answered(own_rows), "")
@@ -63,6 +65,7 @@ def find_first(
     """Return the first candidate that occurs among the mistakes' texts, with its mistake."""
     text_of: dict[TextKey, tuple[Mistake, DecidedText]] = {}
     for mistake, texts_of in among:
+        # A rationale belongs to every attempt at its question: its first mistake is taken.
         for x in texts_of:
             text_of.setdefault((x.text.kind, x.text.id), (mistake, x))
     return next((text_of[text] for text in texts if text in text_of), None)

@@ -57,6 +57,7 @@ class Hand:
         card = t.DealtCard
         rows = session.exec(select(card).where(card.exam_id == setting.exam.id, card.person == person)).all()
         unanswered = [row for row in rows if not _is_answered(own_rows, row)]
+        # An open practice card is dropped once the exam asks for no more practice.
         if practice.count_missing_practice(setting.exam, own_rows) == 0:
             unanswered = [row for row in unanswered if row.kind != PRACTICE]
         texts = {(row.kind, row.explanation_id) for row in rows}
@@ -98,12 +99,14 @@ def deal(session: Session, hand: Hand, kind: str, seat: Seat, dealt: Collection[
     uid) that the person holds cards of; another one is preferred.
     """
     texts = hand.list_candidates(kind)
+    # In blocks: a text that can be had is mostly among the first ones.
     for start in range(0, len(texts), AT_ONCE):
         block = texts[start : start + AT_ONCE]
         part = curated_part.load(session, hand.setting, _find_questions(session, [text for _, text in block]))
         entries = ((m, seat.entry(part, m)) for m in part.mistakes)
         among = ((m, m.texts if kind == PRACTICE else e.texts if e else ()) for m, e in entries)
         candidates = [(m, texts) for m, texts in among if texts]
+        # Two cards of one mistake at once would show that one of them isn't the queue's.
         fresh = [(m, texts) for m, texts in candidates if m.attempt.uid not in dealt]
         if (first_text := practice.find_first(block, fresh) or practice.find_first(block, candidates)) is not None:
             mistake, text = first_text

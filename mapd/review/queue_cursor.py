@@ -33,6 +33,7 @@ class QueueCursor:
     @property
     def start(self) -> Key | None:
         """Return the key behind which the draw begins; None is the beginning."""
+        # A lot of its own; position -1 stands before every question of the same lot.
         is_later_draw = self.queue.by_lot and self.draw > 1
         return Key(-round(1000 * queues.draw_lot(f"draw {self.draw}")), -1, 0) if is_later_draw else None
 
@@ -40,6 +41,7 @@ class QueueCursor:
         """Return the next places that wait for the person, behind a place or from the start; whether these are all."""
         after = after or self.start
         places = self._read(session, after, number)
+        # At the queue's end it goes on from the beginning, up to where it began.
         if after is not None and len(places) < number:
             places += [p for p in self._read(session, None, number - len(places)) if p.key < after]
         return places, len(places) < number
@@ -69,6 +71,7 @@ class QueueCursor:
         numbers = standings.numbers(session, self.exam_id, self.queue.name, self.threshold, all_keys)
         if start is None:
             return numbers
+        # Counted from where the draw begins, and around the queue's end.
         passed_over = numbers.pop(start)
         return {key: (number - passed_over - 1) % total + 1 for key, number in numbers.items()}
 

@@ -37,6 +37,7 @@ def renew_leases(session: Session, by: Person, exam_id: int, wish: LeaseWish) ->
     exposed = [uid for uid in (wish.front, *wish.shown) if uid in attempts]
     part = curated_part.load(session, setting, {attempts[uid][1] for uid in {*in_front, *exposed} if uid in attempts})
     _note_seen(session, part, seat, {ids[uid] for uid in exposed if uid is not None})
+    # Only what comes next is refused: the card in front may be finished, whoever decided it meanwhile.
     over = _find_decided(session, part, seat, {ids[uid] for uid in wish.next if uid in ids})
     places = {ids[uid]: _capacity_of(part, seat, ids[uid]) for uid in in_front if uid in ids and ids[uid] not in over}
     leased, refused = leases.take(session, by, places, [ids[uid] for uid in wish.leave if uid in ids])

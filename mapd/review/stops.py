@@ -127,6 +127,7 @@ class SelectionStops:
         turn = self._turn(query, linked)
         number = query.number + spare
         rows = listing.page(*rows_of, turn, order=order, number=number)
+        # The first page begins at number 1; a later one has to count what stands before it.
         ahead = listing.count(*rows_of, order=order, before=rows[0].key) if rows and turn is not None else 0
         stops = [CardStop(row.attempt_id, row=row, number=ahead + place) for place, row in enumerate(rows, 1)]
         if query.before is not None:

@@ -76,6 +76,7 @@ def load_window(session: Session, person: Person, exam_id: int, query: WindowQue
     setting = curated_part.load_setting(session, exam_id)
     dealer = _Dealer(session, setting, _seat(setting, person, query), query)
     dealer.check_address()
+    # Who asks for a rendered text has the cards already.
     cards, end = ([], True) if query.render is not None else dealer.cards()
     return dealer.window(cards, end)
 
@@ -164,6 +165,7 @@ class _Dealer:
     def cards(self) -> tuple[list[Card], bool]:
         """Return the cards, and whether there are no more."""
         linked = self._linked()
+        # As many more as others have in front of them, so that the window is full without those.
         stops, end = self.stops.read(self.query, linked, spare=len(self.leased))
         part = curated_part.load(self.session, self.setting, questions_of(self.session, [s.attempt_id for s in stops]))
         self._explain_missing(part)
