@@ -75,10 +75,7 @@ def may(person: Person, right: Right) -> bool:
 
 
 def require(person: Person, right: Right) -> str:
-    """Return the name that the act is kept under.
-
-    Raises: Forbidden where the person may not do it; BadInput where they have given no name.
-    """
+    """Return the name the act is kept under. Raises: Forbidden where they may not; BadInput without a name."""
     if not may(person, right):
         raise Forbidden(f"{person.name} may not {right} here; an owner of the project can")
     if not person.name:
@@ -87,10 +84,7 @@ def require(person: Person, right: Right) -> str:
 
 
 def owner(name: str) -> Person:
-    """Return the person of this name at this machine, who owns what is on it.
-
-    Raises: BadInput where it can't be a name.
-    """
+    """Return this machine's owner under this name. Raises: BadInput where it can't be a name."""
     return Person(person_name(name), Role.OWNER)
 
 

@@ -82,7 +82,6 @@ def _explain(score: ParsedScore, form: ScoreForm) -> str:
 
 
 def _drop_repeated(statements: Iterable[ScoreStatement]) -> list[ParsedScore]:
-    """Return one statement for each score, or for each number that is none."""
     return list({(s.score.score, s.score.score is None and s.score.raw): s.score for s in statements}.values())
 
 

@@ -279,10 +279,7 @@ def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) 
 
 
 def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ruling:
-    """Return the effective judgement of one target, among the decisions it is `about`.
-
-    The adjudicator's latest, else what all judging people's latest agree on, else a conflict.
-    """
+    """Return what people decided `about` it: the adjudicator's latest, else what all agree on, else a conflict."""
     everyone = pick_latest(judgements, about)
     last_word = [j for j in everyone if j.role == ADJUDICATOR][-1:]
     decisive = last_word or everyone

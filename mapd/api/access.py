@@ -66,10 +66,7 @@ def issue_token(session: Session, person: Person, exam_id: int, sign_in: str) ->
 
 
 def authenticate(session: Session, token: str, visitor: Visitor | None) -> Caller:
-    """Return who asks. `visitor`: whom the request's cookies are of; None where the app isn't open to them.
-
-    Raises: Dead.
-    """
+    """Return who asks. `visitor`: of the request's cookies; None if the app is closed to them. Raises: InvalidToken."""
     if visitor is None:
         raise InvalidToken("you are signed out here; sign in again, and reload the page: what isn't saved yet is kept")
     row = session.exec(select(t.AccessToken).where(t.AccessToken.key == _hash_token(token))).first()

@@ -135,7 +135,6 @@ def _find_undos(rows: Iterable[JudgementRow]) -> set[int]:
 
 
 def _find_latest_act(rows: Sequence[JudgementRow], candidates: Iterable[JudgementRow]) -> tuple[JudgementRow, ...]:
-    """Return all judgements of the first candidate's act that nobody took back."""
     undone = {row.judged.undoes for row in rows}
     latest = next((row for row in candidates if row.judged.id not in undone), None)
     if latest is None:

@@ -33,10 +33,7 @@ def shuffle(texts: Iterable[DecidedText], person: str) -> tuple[DecidedText, ...
 
 
 def find_hidden(rows: Sequence[JudgementRow], texts: Iterable[DecidedText], person: str) -> frozenset[int]:
-    """Return the ids of the texts that this person has never accepted or rejected.
-
-    A decision that was taken back counts: what it revealed has been seen.
-    """
+    """Return the ids of the texts that this person never accepted or rejected, not even in a decision taken back."""
     decided = {
         row.target_id
         for row in rows

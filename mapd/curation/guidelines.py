@@ -86,7 +86,6 @@ def versions(session: Session) -> list[Version]:
 
 
 def _count_verdicts(session: Session, moment: datetime | None) -> int:
-    """Count the verdicts that people gave before this moment; without one all of them."""
     verdicts = col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT)) & col(t.Judgement.counts)
     query = select(func.count()).select_from(t.Judgement).where(verdicts)
     return session.exec(query if moment is None else query.where(col(t.Judgement.created_at) < moment)).one()

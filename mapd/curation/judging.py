@@ -138,9 +138,7 @@ def undo(
     follow: bool = True,
     at: datetime | None = None,
 ) -> t.Judgement:
-    """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo).
-
-    `follow`, `at`: as above.
+    """Take one judgement back by a row that cancels it; undoing that row is a redo. `follow`, `at`: as in `judge`.
 
     Raises: Forbidden; NotFound; Stale where it was undone already; BadInput where it is another person's.
     """
@@ -234,7 +232,6 @@ def _lock_target(session: Session, target: Target) -> t.Explanation | t.Attempt 
 
 
 def _read_value(session: Session, judged: t.Explanation | t.Attempt | t.Question, value: str) -> str:
-    """Return the value as the task of the question reads it that the row belongs to."""
     question = judged if isinstance(judged, t.Question) else session.get_one(t.Question, judged.question_id)
     return read_correction(value, Task(question.task), question.options)
 

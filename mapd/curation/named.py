@@ -73,6 +73,5 @@ class _Quotable:
 
 
 def _find_numbered(text: str, number: str) -> tuple[int, int] | None:
-    """Return where the line stands that carries this number."""
     line = re.search(rf"^[ \t]*+(?:step\s{{0,9}})?{number}\s{{0,9}}[.):].*$", text, re.IGNORECASE | re.MULTILINE)
     return line.span() if line else None

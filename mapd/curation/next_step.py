@@ -98,7 +98,6 @@ def _find_problem(curated: Curated) -> NextStep | None:
 
 
 def _count_doubtful(curated: Curated) -> int:
-    """Count the mistakes that our own reading calls right and that nobody has looked at."""
     latest_of = group_by_target(curated)
     return sum(
         m.may_be_correct and ("attempt", m.attempt.id) not in latest_of and not any(x.judged for x in m.texts)

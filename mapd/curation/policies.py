@@ -40,10 +40,7 @@ def saved_policies(session: Session) -> list[Policy]:
 
 
 def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
-    """Save a policy under its name; a name that is there gets a new version.
-
-    Raises: Forbidden; BadInput for a preset's name or a name of no characters.
-    """
+    """Save a policy's next version. Raises: Forbidden; BadInput for a preset's name or a name of no characters."""
     person, name = require(by, Right.CHANGE_POLICY), policy.name.strip()
     if name in PRESETS or not 0 < len(name) <= 60 or not name.isprintable():
         raise BadInput(f"a policy can't be named {name!r}: 1 to 60 characters, not a preset's name")
@@ -65,10 +62,7 @@ def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
 
 
 def set_policy(session: Session, exam_id: int, name: str, threshold: float | None, *, by: Person) -> None:
-    """Choose the exam's policy, and the threshold where it isn't the policy's own.
-
-    Raises: Forbidden; NotFound, BadInput.
-    """
+    """Choose the exam's policy, and its threshold if another. Raises: Forbidden; NotFound; BadInput."""
     person, policy = require(by, Right.CHANGE_POLICY), find_policy(session, name)
     row = session.get(t.Exam, exam_id)
     if row is None:

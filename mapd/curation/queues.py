@@ -288,10 +288,7 @@ def waits_for(x: DecidedText, person: str, per_text: int) -> bool:
 def find_undecided(
     texts: Iterable[DecidedText], person: str, per_text: int, closed: frozenset[tuple[str, int]]
 ) -> Texts:
-    """Return those of the texts that wait for this person and that nobody has decided on, as far as they may see.
-
-    `closed`: `find_closed_targets`; a text that the person skipped doesn't wait.
-    """
+    """Return those of the texts that wait for this person and that nobody decided, as far as they may see."""
     waiting = (x for x in texts if not x.judged and waits_for(x, person, per_text))
     return tuple(x for x in waiting if (x.text.kind, x.text.id) not in closed)
 

@@ -146,13 +146,11 @@ def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
 
 
 def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
-    """Split the ids, in their order, into as many as are looked up at once."""
     ordered = sorted(ids)
     return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
 
 
 def _lock(session: Session) -> None:
-    """Let one transaction at a time write the index."""
     db.lock(session, LOCK)
 
 
@@ -301,7 +299,6 @@ class _Exam:
         }
 
     def _insert_skips(self, positions: Iterable[tuple[Mistake, BandPosition]]) -> None:
-        """Note who skipped, or judged, what waits at a place."""
         for mistake, position in positions:
             if position.passed_by:
                 band = self.bands[position.queue, position.low, position.high, position.waits]

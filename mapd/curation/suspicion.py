@@ -98,7 +98,6 @@ def _against_rejected(mistake: Mistake, x: DecidedText, mean: float | None, gold
 
 
 def _compare_with_peers(mistake: Mistake, x: DecidedText) -> list[WeightedReason]:
-    """Return whether the other authors come to the same final answer, and to the same among themselves."""
     peers = [peer for peer in _list_peers(mistake, x) if peer.answer is not None]
     if not peers or x.answer is None:
         return []

@@ -53,10 +53,7 @@ def save(session: Session, name: str, address: Address, *, by: Person, replace: 
 
 
 def rename(session: Session, uid: str, to: str, *, by: Person) -> None:
-    """Give a view another name.
-
-    Raises: Forbidden; NotFound; BadInput for a name that can't be one, or that another view has.
-    """
+    """Give a view another name. Raises: Forbidden; NotFound; BadInput for no name, or another view's."""
     person, to, row = require(by, Right.SAVE_VIEW), _check_name(to), _view(session, uid)
     if to == row.name:
         return

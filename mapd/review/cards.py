@@ -272,7 +272,6 @@ class _Card:
         )
 
     def _target(self, kind: str, target: int) -> dict[str, object]:
-        """Return the fields that every target has, but its uid."""
         rows = self.rows(kind, target)
         return {
             "seen": version_of(self.sight, rows),

@@ -107,7 +107,6 @@ def _version(texts: Sequence[BatchText]) -> str:
 
 
 def _find_texts(session: Session, token: str) -> set[int] | None:
-    """Return the texts that the act is about, as its first request fixed them."""
     audit = t.Audit
     detail = session.exec(select(audit.detail).where(audit.action == ACTION, audit.target == f"class {token}")).first()
     return None if detail is None else {int(text) for text in detail["texts"]}

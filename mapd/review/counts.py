@@ -18,10 +18,7 @@ DECIDES = (Act.ACCEPT, Act.REJECT, Act.CORRECT)
 
 
 def load_counts(session: Session, person: Person, exam_id: int, query: CountsQuery) -> Counts:
-    """Return the counts of every queue that the person may open.
-
-    Raises: NotFound; BadInput where a panel is asked for of no queue.
-    """
+    """Return the counts of every queue that the person may open. Raises: NotFound; BadInput (a panel of no queue)."""
     setting = curated_part.load_setting(session, exam_id)
     counts_of = standings.counts(session, exam_id, setting.threshold, person.name)
     queue = window.queue_of(person, query.queue) if query.panel else None

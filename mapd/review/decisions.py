@@ -174,7 +174,6 @@ class _DecisionWriter:
         return since
 
     def _marks(self, decision: Decision, aim: DecisionTarget) -> list[tuple[int, int]]:
-        """Return where the false steps stand, counted in characters."""
         marks = [(mark.start, mark.end) for mark in decision.marks]
         text = next((x.text for x in self.material.texts if x.id == aim.id and aim.kind in TEXTS), None)
         return marks if text is None else characters(text, marks)
@@ -237,7 +236,6 @@ class _DecisionWriter:
         return since
 
     def _decide_class(self, decision: Decision) -> DecisionAnswer:
-        """Decide some of a queue's class; the same decision again decides the next ones."""
         queue = window.queue_of(self.by, decision.queue)
         act = Act.REJECT if decision.value == Act.REJECT else Act.ACCEPT
         standing.follow_judgements(self.session, self.written)
@@ -321,7 +319,6 @@ class _DecisionWriter:
         return blinding.blind(self.part, mistake, name, seat.queue, judge_first=first_look, repeated=again)
 
     def _asks_again(self, dealt: t.DealtCard) -> bool:
-        """Return whether a dealt card is a repeat that isn't answered."""
         rows = [
             row
             for row in self.part.judgements
@@ -351,7 +348,6 @@ class _DecisionWriter:
         )
 
     def _chance(self, decision: Decision) -> float | None:
-        """Return each mistake's chance to be drawn, in a queue that is drawn by lot."""
         if not window.queue_of(self.by, decision.queue).by_lot:
             return None
         if decision.queue not in self.chances:
@@ -367,10 +363,7 @@ class _DecisionWriter:
     def _check(
         self, decision: Decision, aim: DecisionTarget, seen_uid: str | None, after: str | None
     ) -> list[CardWord]:
-        """See that nobody decided on the target after what the person saw; returns what they said if it is kept.
-
-        Raises: BadInput, Stale.
-        """
+        """Refuse what somebody decided on since; return what they said if it is kept. Raises: BadInput, Stale."""
         if seen_uid is None:
             if decision.act in NEEDS_SEEN:
                 raise BadInput("what was seen of it isn't named; reload the page")

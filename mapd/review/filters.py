@@ -29,10 +29,7 @@ class Selection:
 
 
 def write(row_filter: Wanted, order: Order, voices: Mapping[str, int]) -> str:
-    """Return the filter as one string. `voices`: the teachers' ids by name.
-
-    Raises: BadInput where questions are shown: they are no cards.
-    """
+    """Return the filter as one string. `voices`: teachers' ids by name. Raises: BadInput: questions are no cards."""
     if row_filter.show not in SHOWS:
         raise BadInput("questions are no mistakes to judge: show mistakes, rationales or feedback")
     author = next((name for name, id_ in voices.items() if id_ == row_filter.author_id), None)

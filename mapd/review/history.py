@@ -150,7 +150,6 @@ def _past_act(
 
 
 def _list_later(row: JudgementRow, later: Iterable[JudgementRow]) -> list[CardWord]:
-    """Return what others said of the same target after this person did."""
     same = (judgement for judgement in later if (judgement.target, judgement.target_id) == (row.target, row.target_id))
     return [cards.word(judgement) for judgement in same if judgement.judged.id > row.judged.id]
 

@@ -49,10 +49,7 @@ def has_markup(text: str) -> bool:
 
 
 def characters(text: str, marks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return these places of a text, counted in characters.
-
-    Raises: BadInput where one isn't in the text, or is empty.
-    """
+    """Return these places of a text in characters. Raises: BadInput where one is empty or isn't in the text."""
     encoded = text.encode("utf-16-le", "surrogatepass")
     places = []
     for start, end in marks:

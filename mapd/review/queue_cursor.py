@@ -47,10 +47,7 @@ class QueueCursor:
         return places, len(places) < number
 
     def neighbours(self, session: Session, key: Key, number: int, *, backwards: bool) -> tuple[list[Place], bool]:
-        """Return the places before or behind one, those that wait for nobody too, the nearest first; if these are all.
-
-        They don't go on behind the end.
-        """
+        """Return the places before or behind one, waiting or not, nearest first; and whether these are all."""
         at = (session, self.exam_id, self.queue.name, self.threshold, self.person)
         places = standings.ahead(*at, after=key, number=number, settled=True, backwards=backwards)
         return places, len(places) < number

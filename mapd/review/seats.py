@@ -74,7 +74,6 @@ def _capacity_of(part: Curated, seat: Seat, attempt_id: int) -> int:
 
 
 def _note_seen(session: Session, part: Curated, seat: Seat, attempts: set[int]) -> None:
-    """Note the texts that were in front of the person with all that is known of them."""
     texts: set[int] = set()
     for mistake in part.mistakes:
         if mistake.attempt.id in attempts:

@@ -324,7 +324,6 @@ class _Dealer:
         )
 
     def _list_others(self) -> list[messages.OtherPerson]:
-        """Return who has mistakes in front of them that are left of this queue."""
         leased = [row for rows in self.leased.values() for row in rows]
         if self.seat.queue is SELECTION:
             return leases.list_others(leased, self.seat.person.name)
@@ -346,10 +345,7 @@ def counts_of(queue: Queue, count: Count, *, covered: bool = False) -> messages.
 
 
 def class_of(seat: Seat) -> ClassReject | None:
-    """Return why none of the queue's class will do, where it can be decided at once.
-
-    Where people judge first each text is to be read.
-    """
+    """Return why none of the queue's class will do; None where it has no class, or each text is to be read."""
     rule = seat.queue.batch_rule
     if rule is None or seat.judge_first or not seat.person.name:
         return None
@@ -370,7 +366,6 @@ def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
 
 
 def _guidelines(session: Session, uid: str | None) -> GuidelinesVersion | None:
-    """Return the current guidelines, unless they are the known ones."""
     row = guidelines.current(session)
     if row is None or row.uid == uid:
         return None
