@@ -20,7 +20,7 @@ from mapd.answers import expressions, grading, limits, markup, sequel
 from mapd.answers.grading import Task
 from mapd.answers.numbers import parse_number
 from mapd.characters import as_json, visible
-from mapd.curation.named import first_wrong
+from mapd.curation.named import find_first_wrong_step
 from mapd.errors import MapdError
 from mapd.models import simulated
 from mapd.questions import generated, imports, tables
@@ -273,9 +273,9 @@ READERS: Mapping[str, Reader] = {
     "score of a review": parse_score,
     "score, beside a solution": lambda x: parse_score("Its [5] is wrong. [2]", "", x),
     "score of what it reviews": lambda x: parse_score(x, x, x),
-    "wrong step of a text": lambda x: first_wrong(x, REVIEW),
-    "wrong step of a review": lambda x: first_wrong("1. Add.\n2. Divide by 93.", x),
-    "wrong step, quoted": lambda x: first_wrong(x, f'"{x[:290]}" is wrong.'),
+    "wrong step of a text": lambda x: find_first_wrong_step(x, REVIEW),
+    "wrong step of a review": lambda x: find_first_wrong_step("1. Add.\n2. Divide by 93.", x),
+    "wrong step, quoted": lambda x: find_first_wrong_step(x, f'"{x[:290]}" is wrong.'),
     "rendering": lambda x: rendered.body(x),
     "text on a page": lambda x: shown.foreign_html(x, shown.found(x, "word 5")),
     "line on a page": lambda x: shown.foreign_line_html(x, words="word 5"),

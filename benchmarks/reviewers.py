@@ -231,7 +231,7 @@ def client_of(app: App, person: str) -> Client:
     """Return a client with a token for this person, as the page would mint it."""
     engine = db.open_store(Settings(home=app.home))
     with db.writing(engine) as session:
-        token = access.mint(session, owner(person), exam_id=1, sign_in="")
+        token = access.issue_token(session, owner(person), exam_id=1, sign_in="")
     engine.dispose()
     return Client(httpx2.Client(base_url=app.url, timeout=60), token, app.url)
 

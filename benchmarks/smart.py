@@ -20,7 +20,7 @@ from typing import Any
 
 from mapd.checks import State
 from mapd.curation import judging
-from mapd.curation.curated import Curated, Explained
+from mapd.curation.curated import Curated, DecidedText
 from mapd.curation.queues import QUEUES, fill
 from mapd.exchange import authors
 from mapd.people import owner
@@ -38,7 +38,7 @@ def load(feedback: Path, rationales: Path) -> Curated:
         engine = db.open_store(Settings(home=Path(home)))
         with db.writing(engine) as session:
             exam = queries.exam(session, authors.store(session, authors.parse(*files), by=owner("bench")).exam)
-            curated = judging.curated_set(session, exam.id, PAPER)
+            curated = judging.load_curated(session, exam.id, PAPER)
         engine.dispose()
     return curated
 
@@ -46,7 +46,7 @@ def load(feedback: Path, rationales: Path) -> Curated:
 def without_gold(curated: Curated) -> Curated:
     """The same set as a project without gold answers has it."""
 
-    def blind(x: Explained) -> Explained:
+    def blind(x: DecidedText) -> DecidedText:
         return replace(x, states=replace(x.states, matches_gold=State.NOTHING))
 
     mistakes = [replace(m, rationales=tuple(map(blind, m.rationales))) for m in curated.mistakes]
@@ -68,7 +68,7 @@ def wrong_of(curated: Curated, labels: Path | None) -> set[int]:
     return {x.text.id for m, x in accepted if (m.question.source_id, x.text.teacher) in bad}
 
 
-def by_spread(texts: Sequence[Explained], wrong: set[int]) -> dict[int, float]:
+def by_spread(texts: Sequence[DecidedText], wrong: set[int]) -> dict[int, float]:
     """How many the first so many of the most spread hold, ties at random."""
     found = dict.fromkeys(FIRST, 0.0)
     at = 0
@@ -89,7 +89,7 @@ def measure(curated: Curated, wrong: set[int]) -> dict[str, dict[int, float]]:
     def hits(order: Sequence[int]) -> dict[int, float]:
         return {first: sum(id in wrong for id in order[:first]) for first in FIRST}
 
-    def chance(texts: Sequence[Explained]) -> dict[int, float]:
+    def chance(texts: Sequence[DecidedText]) -> dict[int, float]:
         return {first: len(wrong) * min(1.0, first / len(texts)) for first in FIRST}
 
     return {

@@ -258,7 +258,7 @@ def _curated(engine: sa.Engine, taught: str, told: Told) -> Curated | None:
 def judged_by(engine: sa.Engine, taught: str, policy: Policy) -> Curated:
     """The exam's curated set under the policy."""
     with db.reading(engine) as session:
-        return judging.curated_set(session, queries.exam(session, taught).id, policy)
+        return judging.load_curated(session, queries.exam(session, taught).id, policy)
 
 
 # --- The command ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from mapd import committee, exam, results, students, teachers
 from mapd.checks import State
 from mapd.curation import judging, policies, snapshots
-from mapd.curation.curated import Curated, without_repairs
+from mapd.curation.curated import Curated, drop_repairs
 from mapd.curation.reviewing import Reviewer, reviewers
 from mapd.curation.snapshots import Pair
 from mapd.errors import BadInput
@@ -161,7 +161,7 @@ def demo(
         curated = {name: _curated(engine, train_exam, arm.policy) for name, arm in arms.items()}
         # People's repairs are no part of an arm: it stands for what the committee alone gives.
         if plan.arms:
-            curated = {name: without_repairs(c) for name, c in curated.items()}
+            curated = {name: drop_repairs(c) for name, c in curated.items()}
         # Arms are compared on sets of one size, so that the difference is of quality, not of number.
         limit = min(len(snapshots.draw(c, seed=plan.seed)) for c in curated.values()) if len(arms) > 1 else None
     outcomes = []
@@ -186,7 +186,7 @@ def _arms(engine: sa.Engine, plan: DemoPlan) -> dict[str, Arm]:
     if plan.arms:
         return {name: ARMS[name] for name in plan.arms}
     with db.reading(engine) as session:
-        return {plan.policy: Arm(policies.policy_named(session, plan.policy))}
+        return {plan.policy: Arm(policies.find_policy(session, plan.policy))}
 
 
 def _questions(engine: sa.Engine, plan: DemoPlan, by: Person) -> str:
@@ -246,7 +246,7 @@ def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: Person, stages: _
 
 def _curated(engine: sa.Engine, exam_uid: str, policy: Policy) -> Curated:
     with db.reading(engine) as session:
-        return judging.curated_set(session, queries.exam(session, exam_uid).id, policy)
+        return judging.load_curated(session, queries.exam(session, exam_uid).id, policy)
 
 
 def _freeze(engine: sa.Engine, curated: Curated, seed: int, limit: int | None, by: Person) -> tuple[str, list[Pair]]:

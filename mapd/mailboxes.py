@@ -39,10 +39,8 @@ def mailbox(address: str) -> str:
 
 
 def domain(entry: str) -> str:
-    """Return the one spelling of an entry "@x.org", which stands for every mailbox there; a last dot is DNS's own.
-
-    Raises: BadInput.
-    """
+    """Return the one spelling of an "@x.org": every mailbox there. Raises: BadInput."""
+    # A last dot is DNS's own way to write the same domain.
     try:
         return mailbox(f"anybody{entry.removesuffix('.')}").removeprefix("anybody")
     except BadInput as error:

@@ -11,19 +11,20 @@ from mapd.verdicts import Act, Ruling
 
 
 def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> bool:
-    """Whether the attempt is a mistake: as people say, else by the corrected gold, else as recorded."""
+    """Return whether the attempt is a mistake: as people say, else by the corrected gold, else as recorded."""
     if people.decision is Act.REJECT:
         return False
+    # The recorded outcome compares the old answer with the old gold: after a correction it tells nothing.
     if people.decision is Act.CORRECT or gold != question.gold:
-        answer = or_corrected(attempt.answer, people)
+        answer = apply_correction(attempt.answer, people)
         return answer is None or not answers_equal(answer, gold, question.task, question.options)
     return attempt.outcome != Outcome.CORRECT
 
 
 @overload
-def or_corrected(given: str, people: Ruling) -> str: ...
+def apply_correction(value: str, people: Ruling) -> str: ...
 @overload
-def or_corrected(given: str | None, people: Ruling) -> str | None: ...
-def or_corrected(given: str | None, people: Ruling) -> str | None:
-    """The value as people corrected it, else as given."""
-    return people.value if people.decision is Act.CORRECT else given
+def apply_correction(value: str | None, people: Ruling) -> str | None: ...
+def apply_correction(value: str | None, people: Ruling) -> str | None:
+    """Return the value as people corrected it, else as it was."""
+    return people.value if people.decision is Act.CORRECT else value

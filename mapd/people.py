@@ -49,6 +49,7 @@ class Right(StrEnum):
     DELETE = "delete or bring back"
 
 
+# Page, command and route all ask this table; nothing else decides who may do what.
 RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.OWNER: frozenset(Right),
     Role.ANNOTATOR: frozenset({Right.JUDGE, Right.SAVE_VIEW}),
@@ -64,7 +65,7 @@ class Person:
 
     @property
     def owns(self) -> bool:
-        """Whether the project is theirs."""
+        """Return whether the project is theirs."""
         return self.role is Role.OWNER
 
 
@@ -74,10 +75,7 @@ def may(person: Person, right: Right) -> bool:
 
 
 def require(person: Person, right: Right) -> str:
-    """Return the name that the act is kept under.
-
-    Raises: Forbidden where the person may not do it; BadInput where they have given no name.
-    """
+    """Return the name the act is kept under. Raises: Forbidden where they may not; BadInput without a name."""
     if not may(person, right):
         raise Forbidden(f"{person.name} may not {right} here; an owner of the project can")
     if not person.name:
@@ -86,10 +84,7 @@ def require(person: Person, right: Right) -> str:
 
 
 def owner(name: str) -> Person:
-    """Return the person of this name at this machine, who owns what is on it.
-
-    Raises: BadInput where it can't be a name.
-    """
+    """Return this machine's owner under this name. Raises: BadInput where it can't be a name."""
     return Person(person_name(name), Role.OWNER)
 
 
@@ -108,6 +103,7 @@ def admit(claims: Mapping[str, object], owners: Collection[str], annotators: Col
     email = claims.get("email")
     if not isinstance(email, str) or not email:
         raise BadInput("the sign-in tells no e-mail; use an account with a verified e-mail")
+    # A provider that says nothing of it lets anybody claim an address.
     if claims.get("email_verified") is not True:
         raise BadInput(f"the sign-in doesn't say that {shorten(email)} is verified; use another account")
     try:
@@ -134,10 +130,11 @@ def person_name(name: str) -> str:
 
     Raises: BadInput where nothing is left of it or it is too long.
     """
-    kept = " ".join("".join(c if c.isprintable() else " " for c in name).split()).lower()
-    if not 0 < len(kept) <= LONGEST_NAME:
-        raise BadInput(f"a person's name has 1 to {LONGEST_NAME} characters, not {len(kept)}: {kept[:80]!r}")
-    return kept
+    # Signs that can't be seen would make two people of one name.
+    spelling = " ".join("".join(c if c.isprintable() else " " for c in name).split()).lower()
+    if not 0 < len(spelling) <= LONGEST_NAME:
+        raise BadInput(f"a person's name has 1 to {LONGEST_NAME} characters, not {len(spelling)}: {spelling[:80]!r}")
+    return spelling
 
 
 def machine_user() -> str:

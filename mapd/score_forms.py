@@ -1,8 +1,8 @@
 """A reviewer's score in its forms: brackets, a label, out of five, a box, a digit alone. Pure.
 
-    find_statements("Each step is right. Score: 4/5")  -> Statement(Form.LABEL, 20, 30, 4)
+    find_statements("Each step is right. Score: 4/5")  -> ScoreStatement(ScoreForm.LABEL, 20, 30, 4)
 
-Whose score it is, and which one decides, is told in scores.py.
+scores.py says whose score it is, and which one decides.
 """
 
 import re
@@ -44,8 +44,8 @@ def vote(value: int, raw: str | None = None) -> ParsedScore:
     return ParsedScore(value, VoteStatus.OK, raw) if 1 <= value <= 5 else ParsedScore(None, VoteStatus.OUTSIDE, raw)
 
 
-class Form(IntEnum):
-    """A form of a score. The first that is there counts, but for what `_decisive` says of brackets and labels."""
+class ScoreForm(IntEnum):
+    """A form of a score. `_pick_score` in scores.py says which of several decides."""
 
     LABEL = 0
     BRACKETS = 1
@@ -55,19 +55,19 @@ class Form(IntEnum):
 
 
 FORM_NAMES = {
-    Form.LABEL: "a score with a label",
-    Form.BRACKETS: "a score in brackets",
-    Form.OUT_OF_FIVE: "a score out of five",
-    Form.BOX: "a score in a box",
-    Form.ALONE: "a digit alone in the last line",
+    ScoreForm.LABEL: "a score with a label",
+    ScoreForm.BRACKETS: "a score in brackets",
+    ScoreForm.OUT_OF_FIVE: "a score out of five",
+    ScoreForm.BOX: "a score in a box",
+    ScoreForm.ALONE: "a digit alone in the last line",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class ScoreStatement:
     """A score where it stands in a text."""
 
-    form: Form
+    form: ScoreForm
     start: int
     end: int
     score: ParsedScore
@@ -100,28 +100,28 @@ _GIVEN = (
     r"\s(?:(?:an?|at|as)\s)?[*_]{0,3}"
 )
 _PATTERNS = {
-    Form.LABEL: re.compile(
+    ScoreForm.LABEL: re.compile(
         rf"(?:{_LED}|{_GIVEN}|\[RESULT\]\s{{0,9}}\(?){_NUMBER}(?![A-Za-z0-9_]){_SCALE}"
         rf"|<(?:\w{{1,20}}[_-])?{_LABEL}>[\s*]{{0,9}}{_NUMBER.replace('<n>', '<m>')}\s{{0,9}}"
         r"(?:/\s{0,9}(?P<five>[0-9]++)\s{0,9})?\*{0,3}</[\w -]{1,40}>",
         re.IGNORECASE,
     ),
     # "[4]", "[4/5]", "[Score: 4]", "[[4]]"; not "[1-5]", which echoes the scale, nor "[4]2" and "x[4]", formulas
-    Form.BRACKETS: re.compile(
+    ScoreForm.BRACKETS: re.compile(
         rf"(?:(?<![A-Za-z0-9_)])|(?<=score)|(?<=rating))\[\s{{0,9}}(?:{_LABEL}\s{{0,3}}[:=]?\s{{0,3}})?\*{{0,3}}{_NUMBER}{_SCALE}\*{{0,3}}\s{{0,9}}\](?![0-9])",
         re.IGNORECASE,
     ),
     # "4 out of 5" and "4/5 stars"; "4 out of 5 apples" speaks of the question
-    Form.OUT_OF_FIVE: re.compile(
+    ScoreForm.OUT_OF_FIVE: re.compile(
         rf"(?<![0-9.,/]){_NUMBER}\s{{0,9}}(?:(?P<scale>5)\s{{0,9}}stars|(?:/|out\s{{1,9}}of)\s{{0,9}}(?P<five>5))"
         r"(?=\s{0,9}(?:stars?|points?)?\s{0,9}(?:[.!,;:)\]*]|$))",
         re.IGNORECASE | re.MULTILINE,
     ),
     # Behind a whole sentence or a blank line: "The sum is:", "The sum is" and then "5" is no vote.
-    Form.ALONE: re.compile(
+    ScoreForm.ALONE: re.compile(
         r"(?:\A|(?<=[.!?)*])[ \t]{0,9}\n|\n[ \t]{0,9}\n)[ \t*_]{0,9}(?P<n>[1-5])(?P<scale>(?!))?[ \t*_.]{0,9}\s{0,9}\Z"
     ),
-    Form.BOX: re.compile(
+    ScoreForm.BOX: re.compile(
         rf"\\boxed\{{\s{{0,9}}\*{{0,3}}{_NUMBER}{_SCALE}\*{{0,3}}\s{{0,9}}\}}(?![0-9])", re.IGNORECASE
     ),
 }
@@ -143,38 +143,45 @@ HALF_WIDTH = str.maketrans("：＝／－［］【】（）０１２３４５６�
 _MOST_DIGITS = 9
 
 
-def find_statements(plain: str) -> Iterator[Statement]:
+def find_statements(plain: str) -> Iterator[ScoreStatement]:
     """Return the scores of each form in a text; a step of a calculation ("= [145]") and a reference are none."""
     for form, pattern in _PATTERNS.items():
+        # The last ones: a review ends with its score.
         for match in deque(pattern.finditer(plain), MAX_STATEMENTS):
-            before = plain[max(0, match.start() - 80) : match.start()]
-            labelled = form is Form.BRACKETS and _LABEL_BEFORE.search(before) is not None
-            if (form is Form.BOX and _OF_ANSWER.search(before)) or (form is Form.ALONE and _GOES_ON.search(before)):
+            text_before = plain[max(0, match.start() - 80) : match.start()]
+            labelled = form is ScoreForm.BRACKETS and _LABEL_BEFORE.search(text_before) is not None
+            if (form is ScoreForm.BOX and _OF_ANSWER.search(text_before)) or (
+                form is ScoreForm.ALONE and _GOES_ON.search(text_before)
+            ):
                 continue
-            reference = form is Form.BRACKETS and _REFERENCE.search(before) is not None
-            if labelled or not (reference or before.rstrip().endswith(("=", "≈"))):
-                score = _hedged(match, plain, before) or _as_score(match)
-                yield Statement(form, match.start(), match.end(), score)
+            reference = form is ScoreForm.BRACKETS and _REFERENCE.search(text_before) is not None
+            if labelled or not (reference or text_before.rstrip().endswith(("=", "≈"))):
+                score = _read_range(match, plain, text_before) or _read_number(match)
+                yield ScoreStatement(form, match.start(), match.end(), score)
                 if labelled:
-                    yield Statement(Form.LABEL, match.start(), match.end(), score)
+                    yield ScoreStatement(ScoreForm.LABEL, match.start(), match.end(), score)
 
 
-def _hedged(match: re.Match[str], plain: str, before: str) -> ParsedScore | None:
+def _read_range(match: re.Match[str], plain: str, text_before: str) -> ParsedScore | None:
     """Return that "4-5", "3 to 4", "2 or 3" are two scores."""
-    if behind := _RANGE_BEHIND.match(plain, match.end()):
-        return ParsedScore(None, VoteStatus.SEVERAL, f"{match[0]}{behind[0]}"[-40:].strip())
-    if match.re is _PATTERNS[Form.OUT_OF_FIVE] and (first := _RANGE_BEFORE.search(before)):
+    if rest_of_range := _RANGE_BEHIND.match(plain, match.end()):
+        return ParsedScore(None, VoteStatus.SEVERAL, f"{match[0]}{rest_of_range[0]}"[-40:].strip())
+    if match.re is _PATTERNS[ScoreForm.OUT_OF_FIVE] and (first := _RANGE_BEFORE.search(text_before)):
         return ParsedScore(None, VoteStatus.SEVERAL, f"{first[0]}{match[0]}")
     return None
 
 
-def _as_score(match: re.Match[str]) -> ParsedScore:
+def _read_number(match: re.Match[str]) -> ParsedScore:
     groups = match.groupdict()
     raw, scale = groups["n"] or groups.get("m") or "", groups.get("scale") or groups.get("five")
-    shown = f"{raw}/{scale}"[:40] if scale else raw[:40]
+    raw_with_scale = f"{raw}/{scale}"[:40] if scale else raw[:40]
     if len(raw) > _MOST_DIGITS:
-        return ParsedScore(None, VoteStatus.OUTSIDE, shown)
+        return ParsedScore(None, VoteStatus.OUTSIDE, raw_with_scale)
     value = Fraction(raw.replace("−", "-").replace(",", "."))
     if value.denominator != 1:
-        return ParsedScore(None, VoteStatus.FRACTION, shown)
-    return vote(int(value), shown) if scale in (None, "5") else ParsedScore(None, VoteStatus.OUTSIDE, shown)
+        return ParsedScore(None, VoteStatus.FRACTION, raw_with_scale)
+    return (
+        vote(int(value), raw_with_scale)
+        if scale in (None, "5")
+        else ParsedScore(None, VoteStatus.OUTSIDE, raw_with_scale)
+    )

@@ -36,9 +36,9 @@ from mapd.score_forms import (
     FORM_NAMES,
     HALF_WIDTH,
     MAX_REVIEW,
-    Form,
     ParsedScore,
-    Statement,
+    ScoreForm,
+    ScoreStatement,
     VoteStatus,
     find_statements,
 )
@@ -53,35 +53,35 @@ def parse_score(text: str, question: str = "", solution: str = "") -> ParsedScor
     review = thoughts.split(text).text
     if not review:
         return ParsedScore(None, VoteStatus.NOTHING, why="the text ends within its thought")
-    return _decisive(_Review(review.translate(HALF_WIDTH), (question, solution)))
+    return _pick_score(_Review(review.translate(HALF_WIDTH), (question, solution)))
 
 
-def _decisive(review: "_Review") -> ParsedScore:
-    """Return the score that decides among the reviewer's own."""
+def _pick_score(review: "_Review") -> ParsedScore:
     votes = review.votes()
-    of = {form: [s for s in votes if s.form is form] for form in Form}
-    brackets, labels = of[Form.BRACKETS], of[Form.LABEL]
-    if labels and not (len(_different(brackets)) == 1 and any(map(review.stands, brackets))):
-        brackets, labels = [], labels + [s for s in brackets if review.stands(s)]  # "By [1] it is right. Score: 5"
-    for statements in (brackets, labels, of[Form.OUT_OF_FIVE], of[Form.BOX], of[Form.ALONE]):
+    of = {form: [s for s in votes if s.form is form] for form in ScoreForm}
+    brackets, labels = of[ScoreForm.BRACKETS], of[ScoreForm.LABEL]
+    if labels and not (len(_drop_repeated(brackets)) == 1 and any(map(review.stands, brackets))):
+        # "By [1] it is right. Score: 5": these brackets are a reference, the label decides.
+        brackets, labels = [], labels + [s for s in brackets if review.stands(s)]
+    for statements in (brackets, labels, of[ScoreForm.OUT_OF_FIVE], of[ScoreForm.BOX], of[ScoreForm.ALONE]):
         if not statements:
             continue
-        different = _different(statements)
+        different = _drop_repeated(statements)
+        # Several scores: "Overall: 4" beside scores of parts decides, else there is no vote.
         if len(different) > 1:
-            different = _different([s for s in statements if review.is_overall(s)]) or different
+            different = _drop_repeated([s for s in statements if review.is_overall(s)]) or different
         if len(different) == 1:
-            return replace(different[0], why=_reason(different[0], statements[0].form))
+            return replace(different[0], why=_explain(different[0], statements[0].form))
         raw = " and ".join(str(score.raw) for score in different)[:200]
         return ParsedScore(None, VoteStatus.SEVERAL, raw, f"{len(different)} different scores: {raw}")
     return ParsedScore(None, VoteStatus.NOTHING, why="no score of the reviewer's own stands in it")
 
 
-def _reason(score: ParsedScore, form: Form) -> str:
+def _explain(score: ParsedScore, form: ScoreForm) -> str:
     return f"{FORM_NAMES[form]} decides" + ("" if score.score else f", but {score.raw} is {score.status}")
 
 
-def _different(statements: Iterable[Statement]) -> list[ParsedScore]:
-    """Return one statement for each score, or for each number that is none."""
+def _drop_repeated(statements: Iterable[ScoreStatement]) -> list[ParsedScore]:
     return list({(s.score.score, s.score.score is None and s.score.raw): s.score for s in statements}.values())
 
 
@@ -113,9 +113,10 @@ _ATTRIBUTED = re.compile(
 _POSSESSED = re.compile(rf"\b(?:{_SPEAKER}['’]s|its|his|her|their)\s(?:\w{{1,20}}\s){{0,2}}$", re.IGNORECASE)
 _ATTRIBUTED_BEHIND = re.compile(
     rf"[ ,:\"”’*_–—-]{{0,9}}(?:(?:is|was) what\b|says?\b|said\b|writes?\b|wrote\b|claims?\b|claimed\b|stat(?:es|ed)\b"
-    rf"|at the end\b|in the {_SPEAKER}\b|as (?:the|its) {_SPEAKER}\b)",
+    rf"|at the end\b|in the {_SPEAKER}\b|as (?:the|its) {_SPEAKER}\b)"
 )
-_EVALUATES = re.compile(  # what stands between "concludes with the right answer" and a score is the reviewer's view
+# The reviewer's own view: "the solution concludes with the right answer: 5" quotes no score.
+_EVALUATES = re.compile(
     r"\b(?:right|correct|wrong|error|mistake|false|true|sound|well|clear|good|no|not|fine|valid|proper|exact|step)",
     re.IGNORECASE,
 )
@@ -140,7 +141,8 @@ _STOPS_BEHIND = re.compile(
 _ENDS_SENTENCE = re.compile(r"[*_)\]}\"'”’»`]{0,6}(?:\s{0,9}\Z|[ \t]{0,9}\n|[.!?](?:\s|\Z))")
 _CLOSING = " \t\r\n*_.!)]}\"'”’»`|>"
 _ECHO = 3  # words before a score that make it a piece of the solution
-_TWO_DIGITS = re.compile(r"[0-9]{2}")  # where a phrase begins or ends: it is part of a longer number
+# Two digits where a phrase begins or ends: it is part of a longer number.
+_TWO_DIGITS = re.compile(r"[0-9]{2}")
 _MOST_PLACES = 50  # of a phrase in a text that are looked at
 
 
@@ -162,62 +164,64 @@ class _Review:
 
     @cached_property
     def end(self) -> int:
-        """Where the review ends, but for signs that close something."""
+        """Return where the review ends, but for signs that close something."""
         return len(self.plain.rstrip(_CLOSING))
 
     @cached_property
     def read(self) -> tuple[str, ...]:
-        """The texts that were read, without blanks and markup."""
-        return tuple({_squeezed(text.translate(HALF_WIDTH)) for text in self.texts})
+        """Return the texts that the reviewer read, without blanks and markup."""
+        return tuple({_squeeze(text.translate(HALF_WIDTH)) for text in self.texts})
 
     @cached_property
     def quotations(self) -> list[tuple[int, int]]:
-        """Where quotation marks and quoted lines stand."""
+        """Return where quotation marks and quoted lines stand."""
         return [match.span() for match in _QUOTATION.finditer(self.plain)]
 
-    def votes(self) -> list[Statement]:
+    def votes(self) -> list[ScoreStatement]:
         """Return the scores that are the reviewer's own."""
         claims = [(statement, self._claim(statement)) for statement in find_statements(self.plain)]
         for least in (_Claim.OWN, _Claim.STANDING):
             if votes := [statement for statement, claim in claims if claim >= least]:
                 return votes
+        # Nothing else is left: a number that the review ascribes to a text which has no such score is its own.
         doubtful = [statement for statement, claim in claims if claim is _Claim.DOUBTFUL]
         read = {text.translate(HALF_WIDTH) for text in self.texts} if doubtful else ()
-        theirs = {statement.score.score for text in read for statement in find_statements(text)}
-        return [statement for statement in doubtful if statement.score.score not in theirs]
+        foreign_scores = {statement.score.score for text in read for statement in find_statements(text)}
+        return [statement for statement in doubtful if statement.score.score not in foreign_scores]
 
-    def _claim(self, statement: Statement) -> _Claim:
+    def _claim(self, statement: ScoreStatement) -> _Claim:
         clause = self._clause(statement)
         passed_on = self._is_quoted(statement) or self._is_attributed(statement, clause)
         if not self._was_read(self.plain[statement.start : statement.end]):
             return _Claim.DOUBTFUL if passed_on else _Claim.OWN
-        if passed_on or statement.form is Form.BOX or self._is_echo(statement):
+        if passed_on or statement.form is ScoreForm.BOX or self._is_echo(statement):
             return _Claim.QUOTED
-        is_fraction = statement.form is Form.OUT_OF_FIVE and clause.strip() and not _GRADES.search(clause)
+        is_fraction = statement.form is ScoreForm.OUT_OF_FIVE and clause.strip() and not _GRADES.search(clause)
         if statement.end >= self.end and not is_fraction:
             return _Claim.OWN
         return _Claim.STANDING if self.stands(statement) and statement.end < self.end else _Claim.QUOTED
 
-    def is_overall(self, statement: Statement) -> bool:
-        """Whether a score is called the overall one: beside "Correctness: [5]" stands "Overall: [4]"."""
+    def is_overall(self, statement: ScoreStatement) -> bool:
+        """Return whether a score is called the overall one: beside "Correctness: [5]" stands "Overall: [4]"."""
         return _OVERALL.search(self.plain[max(0, statement.start - 40) : statement.end]) is not None
 
-    def stands(self, statement: Statement) -> bool:
-        """Whether a score stands as a vote does: at the end, alone in line or sentence, first of all, said by "I"."""
+    def stands(self, statement: ScoreStatement) -> bool:
+        """Return whether a score stands as a vote does: at the end, alone in line or sentence, first, said by "I"."""
         if statement.end >= self.end:
             return True
-        before = self.plain[max(0, statement.start - _NEAR) : statement.start]
-        said = before[-60:] + self.plain[statement.start : statement.end]
-        if (first_person := _FIRST_PERSON.search(said)) and not _NEGATED.search(said, first_person.start()):
-            if not self._was_read(said[first_person.start() :]):
+        text_before = self.plain[max(0, statement.start - _NEAR) : statement.start]
+        phrase = text_before[-60:] + self.plain[statement.start : statement.end]
+        if (first_person := _FIRST_PERSON.search(phrase)) and not _NEGATED.search(phrase, first_person.start()):
+            if not self._was_read(phrase[first_person.start() :]):
                 return True
-            before = before[:-60] + said[: first_person.start()]  # "I give it 5/5" of both: it has to stand alone
-        if _ONLY_LABELS.fullmatch(before):
+            # The solution says "I give it 5/5", too: then the score has to stand alone.
+            text_before = text_before[:-60] + phrase[: first_person.start()]
+        if _ONLY_LABELS.fullmatch(text_before):
             return _STOPS_BEHIND.match(self.plain, statement.end) is not None
-        alone = _ONLY_LABELS.fullmatch(re.split(r"[.!?]\s|\n", before)[-1]) is not None
+        alone = _ONLY_LABELS.fullmatch(re.split(r"[.!?]\s|\n", text_before)[-1]) is not None
         return alone and _ENDS_SENTENCE.match(self.plain, statement.end) is not None
 
-    def _clause(self, statement: Statement) -> str:
+    def _clause(self, statement: ScoreStatement) -> str:
         """Return the words before a score that belong to it. An "I" begins them unless it is the solution's."""
         first = max(0, statement.start - _NEAR)
         for bound in reversed([*_CLAUSE.finditer(self.plain, first, statement.start)]):
@@ -225,21 +229,21 @@ class _Review:
                 return self.plain[bound.end() : statement.start]
         return self.plain[first : statement.start]
 
-    def _is_quoted(self, statement: Statement) -> bool:
+    def _is_quoted(self, statement: ScoreStatement) -> bool:
         at = bisect_right(self.quotations, (statement.start, len(self.plain))) - 1
         return at >= 0 and self.quotations[at][1] >= statement.end
 
-    def _is_attributed(self, statement: Statement, clause: str) -> bool:
-        said = _ATTRIBUTED.search(clause)
-        if said and not _EVALUATES.search(clause, said.end()):
+    def _is_attributed(self, statement: ScoreStatement, clause: str) -> bool:
+        attribution = _ATTRIBUTED.search(clause)
+        if attribution and not _EVALUATES.search(clause, attribution.end()):
             return True
-        if statement.form is not Form.LABEL and _POSSESSED.search(clause):  # "the solution's score: 4" is a vote
+        if statement.form is not ScoreForm.LABEL and _POSSESSED.search(clause):  # "the solution's score: 4" is a vote
             return True
         return _ATTRIBUTED_BEHIND.match(self.plain, statement.end) is not None
 
     def _was_read(self, phrase: str) -> bool:
-        """Whether a phrase stands word for word in a text that was read, and not as a part of a longer number."""
-        phrase = _squeezed(phrase)
+        """Return whether a phrase stands word for word in a text that was read, and in no longer number."""
+        phrase = _squeeze(phrase)
         for text in self.read:
             at = text.find(phrase)
             for _ in range(_MOST_PLACES):
@@ -251,17 +255,17 @@ class _Review:
                 at = text.find(phrase, at + 1)
         return False
 
-    def _is_echo(self, statement: Statement) -> bool:
-        """Whether the sentence, up to the score and with it, stands in a text that was read."""
+    def _is_echo(self, statement: ScoreStatement) -> bool:
+        """Return whether the sentence, up to the score and with it, stands in a text that was read."""
         first = max(0, statement.start - _NEAR)
         sentence = re.split(r"[.!?]\s|\n", self.plain[first : statement.start])[-1]
         if len(sentence.split()) < _ECHO:
             return False
-        echo = _squeezed(sentence + self.plain[statement.start : statement.end])
+        echo = _squeeze(sentence + self.plain[statement.start : statement.end])
         return any(echo in text for text in self.read)
 
 
-def _squeezed(text: str) -> str:
+def _squeeze(text: str) -> str:
     """Leave out what may differ in a quotation: capitals, emphasis, quotation marks, blanks beside signs."""
     return _NEEDLESS.sub("", _BLANKS.sub(" ", _UNSTABLE.sub("", text.casefold())))
 

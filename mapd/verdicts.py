@@ -2,9 +2,9 @@
 
     decide_rationale([5, None], PAPER, checks)                    -> accepted, mean 5
     decide_rationale([5, None], STRICT, checks)                   -> undecided: 1 valid vote, 2 needed
-    ruling([accept by ann, reject by bob])                        -> conflict
+    ruling([accept by ann, reject by bob])                        -> Ruling(conflict=True)
 
-Source: arXiv 2410.03663, section 3; the rule "mean > 3, strictly" is the released code's (facts/paper.md).
+Source: arXiv 2410.03663, section 3; the rule "mean > 3, strictly" is the released code's.
 """
 
 import math
@@ -18,7 +18,7 @@ from mapd.errors import BadInput
 
 
 def mean(scores: Iterable[int | Fraction | None]) -> Fraction | None:
-    """The mean of the valid votes, exactly; None where there is none (no vote is never a 0)."""
+    """Return the exact mean of the valid votes; None where there is none (no vote is never a 0)."""
     valid = [s for s in scores if s is not None]
     return Fraction(sum(valid)) / len(valid) if valid else None
 
@@ -53,7 +53,7 @@ class Policy:
             raise BadInput(f"at least 1 valid vote is needed to decide, not {self.min_votes}")
 
     def at(self, threshold: float) -> "Policy":
-        """The same policy with another threshold."""
+        """Return the same policy with another threshold."""
         return replace(self, threshold=threshold)
 
 
@@ -74,7 +74,7 @@ NEVER, ALWAYS = -math.inf, math.inf
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class CommitteeVerdict:
     """The committee's verdict with its reason, in words that a page can show.
 
     `cut`: the text is accepted at every threshold below this mean (NEVER where votes or checks stand in the way,
@@ -96,6 +96,11 @@ class CheckStates:
     equations_true: State = State.NOTHING
     shows_work: State = State.NOTHING
 
+    @property
+    def refuted(self) -> bool:
+        """Return whether a check calls it wrong: its answer isn't the gold one, or an equation is false."""
+        return State.FAILS in (self.matches_gold, self.equations_true)
+
 
 _RATIONALE_FAILS = {
     (Check.MATCHES_GOLD, State.FAILS): "its own answer is not the gold answer",
@@ -104,76 +109,79 @@ _RATIONALE_FAILS = {
     (Check.SHOWS_WORK, State.FAILS): "it shows no work",
     (Check.SHOWS_WORK, State.NOTHING): "it shows no work",
 }
-_FEEDBACK_FAILS = {  # feedback need not state an answer: only a wrong one speaks against it
+# Feedback need not state an answer: only a wrong one speaks against it.
+_FEEDBACK_FAILS = {
     (Check.MATCHES_GOLD, State.FAILS): "it states another answer than the gold",
     (Check.EQUATIONS_TRUE, State.FAILS): "an equation is false",
 }
 
 
-def failed_check(
+def find_failed_check(
     checks: CheckStates, required: Iterable[Check], failures: Mapping[tuple[Check, State], str]
 ) -> str | None:
-    """The first required check that speaks against a text, in words; None if none does."""
-    found = (failures.get((check, getattr(checks, check))) for check in sorted(required))
-    return next((failure for failure in found if failure), None)
+    """Return the first required check that speaks against a text, in words; None if none does."""
+    reports = (failures.get((check, getattr(checks, check))) for check in sorted(required))
+    return next((failure for failure in reports if failure), None)
 
 
-def decide_rationale(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> Decision:
-    """The committee's verdict on a rationale. Too few valid votes leave it undecided, whatever the checks say."""
+def decide_rationale(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> CommitteeVerdict:
+    """Return the committee's verdict on a rationale. Too few valid votes leave it undecided, whatever checks say."""
     average = mean(scores)
     votes = sum(s is not None for s in scores)
+    # No check is looked at: without enough votes there is nothing to decide.
     if average is None or votes < policy.min_votes:
         needed = f"{votes} valid {'vote' if votes == 1 else 'votes'}, {policy.min_votes} needed"
-        return Decision(Verdict.UNDECIDED, average, votes, NEVER, needed)
-    return _decide(average, votes, policy, failed_check(checks, policy.checks, _RATIONALE_FAILS))
+        return CommitteeVerdict(Verdict.UNDECIDED, average, votes, NEVER, needed)
+    return _decide(average, votes, policy, find_failed_check(checks, policy.checks, _RATIONALE_FAILS))
 
 
-def decide_feedback(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> Decision:
-    """The committee's verdict on a feedback: it stands unless a required check fails or its peers score it too low.
+def decide_feedback(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> CommitteeVerdict:
+    """Return the committee's verdict on a feedback: it stands unless a check fails or peers score it too low.
 
     Feedback that nobody reviewed stands. `checks.matches_gold` is here: it states the gold answer.
     """
     average = mean(scores)
     votes = sum(s is not None for s in scores)
-    return _decide(average, votes, policy, failed_check(checks, policy.checks, _FEEDBACK_FAILS))
+    return _decide(average, votes, policy, find_failed_check(checks, policy.checks, _FEEDBACK_FAILS))
 
 
-def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> Decision:
-    """The verdict on a text that a person repaired: accepted, unless a required check fails.
+def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> CommitteeVerdict:
+    """Return the verdict on a text that a person repaired: accepted, unless a required check fails.
 
     No teacher has reviewed it: its author's word stands in for the committee's. That word is the first judgement on
     it, made with it; it doesn't outrank the checks. A later judgement, the author's too, does, as anywhere. What it
-    repairs was rejected by the same act, so one undo brings the old text back (`taken_back`).
+    repairs was rejected by the same act, so one undo brings the old text back (`is_repair_undone`).
     """
     failures = _RATIONALE_FAILS if kind == "rationale" else _FEEDBACK_FAILS
-    failure = failed_check(checks, policy.checks, failures)
+    failure = find_failed_check(checks, policy.checks, failures)
     if failure:
-        return Decision(Verdict.REJECTED, None, 0, NEVER, failure)
-    return Decision(Verdict.ACCEPTED, None, 0, ALWAYS, "a person repaired it, and no required check fails")
+        return CommitteeVerdict(Verdict.REJECTED, None, 0, NEVER, failure)
+    return CommitteeVerdict(Verdict.ACCEPTED, None, 0, ALWAYS, "a person repaired it, and no required check fails")
 
 
-def made_with(judged: Iterable["Judged"]) -> list["Judged"]:
-    """The judgement that a repair was made with: the first on it, which accepts it. `judged`: oldest first.
+def find_founding(judged: Iterable["Judged"]) -> list["Judged"]:
+    """Return the judgement that a repair was made with: the first on it, which accepts it. `judged`: oldest first.
 
     None where that came with an archive and doesn't count: then a rejection may be the first, and makes no repair.
     """
     return [first for first in list(judged)[:1] if first.decision is Act.ACCEPT]
 
 
-def taken_back(judged: Sequence["Judged"]) -> bool:
-    """Whether the act that a repair was made with is undone: until it is redone it is no text of the mistake."""
-    return not set(made_with(judged)) & set(in_force(judged))
+def is_repair_undone(judged: Sequence["Judged"]) -> bool:
+    """Return whether the act that made a repair is undone: until it is redone it is no text of the mistake."""
+    return not set(find_founding(judged)) & set(drop_undone(judged))
 
 
-def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str | None) -> Decision:
-    """Accepted if no check fails and the mean, where there is one, is strictly above the threshold."""
+def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str | None) -> CommitteeVerdict:
+    """Accept if no check fails and the mean, where there is one, is strictly above the threshold."""
     if failure:
-        return Decision(Verdict.REJECTED, average, votes, NEVER, failure)
+        return CommitteeVerdict(Verdict.REJECTED, average, votes, NEVER, failure)
     if average is None:
-        return Decision(Verdict.ACCEPTED, None, votes, ALWAYS, "no required check fails, and nobody scored it")
+        return CommitteeVerdict(Verdict.ACCEPTED, None, votes, ALWAYS, "no required check fails, and nobody scored it")
+    # Strictly greater, as in the paper. Both are fractions, so that a mean of exactly 3 is never above 3.
     above = average > Fraction(str(policy.threshold))
     why = f"mean {float(average):.2f} is {'' if above else 'not '}above {policy.threshold:g}"
-    return Decision(Verdict.ACCEPTED if above else Verdict.REJECTED, average, votes, float(average), why)
+    return CommitteeVerdict(Verdict.ACCEPTED if above else Verdict.REJECTED, average, votes, float(average), why)
 
 
 class Act(StrEnum):
@@ -186,7 +194,7 @@ class Act(StrEnum):
     CORRECT = "correct"
 
 
-class Reason(StrEnum):
+class TextReason(StrEnum):
     """Why a person rejects an explanation; one key each, in this order."""
 
     WRONG_ANSWER = "wrong_answer"
@@ -198,7 +206,8 @@ class Reason(StrEnum):
     OTHER = "other"
 
 
-NOTE = "note"  # the reason of a skip that skips nothing: it only carries a note
+# The reason of a skip that skips nothing: it only carries a note.
+NOTE = "note"
 ANNOTATOR, ADJUDICATOR = "annotator", "adjudicator"  # what one judges as
 
 
@@ -216,7 +225,7 @@ class Judged:
 
     @property
     def only_notes(self) -> bool:
-        """Whether it decides nothing, not even to pass the target by."""
+        """Return whether it decides nothing, not even to pass the target by."""
         return self.decision is Act.SKIP and self.reason == NOTE
 
 
@@ -232,11 +241,12 @@ class Ruling:
     adjudicated: bool = False
 
 
-def in_force(judgements: Iterable[Judged]) -> list[Judged]:
-    """The judgements that nobody undid, oldest first. Undoing an undo brings the first back (redo)."""
+def drop_undone(judgements: Iterable[Judged]) -> list[Judged]:
+    """Return the judgements that nobody undid, oldest first. Undoing an undo brings the first back (redo)."""
     everything = list(judgements)
     undone_by = {j.undoes: j.id for j in everything if j.undoes is not None}
 
+    # An undo of an undo is a redo: an even number of undos leaves the judgement in force.
     def stands(judgement: int) -> bool:
         undos = 0
         while judgement in undone_by:
@@ -247,31 +257,30 @@ def in_force(judgements: Iterable[Judged]) -> list[Judged]:
 
 
 VERDICT = frozenset({Act.ACCEPT, Act.REJECT, Act.WITHDRAW})  # what is said of a text
-READING = frozenset({Act.CORRECT})  # how its answer is read: said beside the verdict, not instead of it
+# How a text's answer is read: a correction stands beside the verdict, not instead of it.
+READING = frozenset({Act.CORRECT})
 ANYTHING = frozenset(Act)
 
 
-def heard(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> list[Judged]:
-    """Each person's latest say on one target, in the order in which they were made.
+def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> list[Judged]:
+    """Return each person's latest judgement of one target, in the order in which they were made.
 
     A withdrawal ends the person's say; a skip says nothing and takes nothing back.
     """
     latest: dict[tuple[str, str], Judged] = {}
-    for judgement in in_force(judgements):
+    for judgement in drop_undone(judgements):
         if judgement.decision is Act.SKIP or judgement.decision not in about:
             continue
-        latest.pop((judgement.role, judgement.person), None)  # put in again below: the order is that of the latest say
+        # Put in again below, so that the order is that of the latest judgements.
+        latest.pop((judgement.role, judgement.person), None)
         if judgement.decision is not Act.WITHDRAW:
             latest[judgement.role, judgement.person] = judgement
     return list(latest.values())
 
 
 def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ruling:
-    """The effective judgement of one target, among the decisions it is `about`.
-
-    The adjudicator's latest, else what all judging people's latest agree on, else a conflict.
-    """
-    everyone = heard(judgements, about)
+    """Return what people decided `about` it: the adjudicator's latest, else what all agree on, else a conflict."""
+    everyone = pick_latest(judgements, about)
     last_word = [j for j in everyone if j.role == ADJUDICATOR][-1:]
     decisive = last_word or everyone
     if not decisive:
@@ -284,7 +293,7 @@ def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ru
 
 
 def final_verdict(committee: Verdict, people: Ruling) -> Verdict:
-    """What counts for the curated set: people's decision, else the committee's. A conflict waits for an adjudicator."""
+    """Return what counts: people's decision, else the committee's. A conflict waits for an adjudicator."""
     if people.conflict:
         return Verdict.UNDECIDED
     if people.decision is Act.ACCEPT:
@@ -293,7 +302,7 @@ def final_verdict(committee: Verdict, people: Ruling) -> Verdict:
 
 
 def leniency(votes: Iterable[tuple[str, int | None]]) -> dict[str, Fraction]:
-    """By reviewer, how far its mean score lies above (+) or below (-) the mean of all valid votes.
+    """Return by reviewer how far its mean score lies above (+) or below (-) the mean of all valid votes.
 
     `votes`: (reviewer, score or None). Subtract it from a score to compare reviewers fairly.
     """

@@ -347,7 +347,7 @@ def _reviewed(session: Session, x: t.Explanation, n: int, reviewers: list[t.Teac
 
 def _taught(session: Session, exam: t.Exam, students: list[t.Student]) -> str:
     """A snapshot, and a finetune on it."""
-    curated = judging.curated_set(session, queries.identity(exam))
+    curated = judging.load_curated(session, queries.identity(exam))
     snapshot = snapshots.freeze(session, curated, by=owner("ann"))
     tuned = t.Finetune(
         parent_id=queries.identity(students[0]),

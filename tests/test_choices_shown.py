@@ -38,7 +38,7 @@ def test_teachers_and_reviewers_read_letter_and_text(session: Session) -> None:
 
 def test_snapshots_and_training_hold_letter_and_text(session: Session) -> None:
     info = fill(session)
-    curated = judging.curated_set(session, info.id)
+    curated = judging.load_curated(session, info.id)
     frozen = snapshots.freeze(session, curated, by=owner("ann"))
     pairs = [json.loads(line) for line in frozen.lines.splitlines()]
     assert [(pair["question"]["gold"], pair["attempt"]["answer"]) for pair in pairs] == list(
@@ -71,7 +71,7 @@ def test_pages_show_letter_and_text(home: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_corrected_choice_is_kept_as_a_letter_and_shown_with_its_text(home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
         exam = fill(session)
-        mistakes = judging.curated_set(session, exam.id).mistakes
+        mistakes = judging.load_curated(session, exam.id).mistakes
         question = Target("question", mistakes[0].question.id)
         for kind, row, value in (
             ("rationale", mistakes[1].rationales[0].text.id, "granite 1"),

@@ -58,7 +58,7 @@ def sit_two(engine: sa.Engine) -> tuple[str, str]:
 
 def voices(session: Session, uid: str) -> set[str]:
     """Whoever wrote or reviewed what the exam's curated set holds."""
-    texts = judging.curated_set(session, queries.exam(session, uid).id).texts
+    texts = judging.load_curated(session, queries.exam(session, uid).id).texts
     return {x.text.teacher for x in texts} | {vote.reviewer for x in texts for vote in x.text.votes}
 
 
@@ -66,14 +66,14 @@ def check_agreement(engine: sa.Engine, uid: str) -> int:
     """See that all who count rationales count alike; return how many are accepted."""
     with db.reading(engine) as session:
         info = queries.exam(session, uid)
-        curated = judging.curated_set(session, info.id)
+        curated = judging.load_curated(session, info.id)
     standing.catch_up(engine, info.id)
     with db.reading(engine) as session:
         names = set(queries.voices(session, info.id))
         assert names == voices(session, uid)
         assert set(next(h.teachers for h in holdings.holdings(session) if h.uid == uid)) == names
         indexed = Figures.of(standings.figures(session, info.id))
-        afresh = standing.figures_of(curated, standing.authors_of(session))
+        afresh = standing.compute_figures(curated, standing.authors_of(session))
         whole = range(0, 501, 25)
         assert [indexed.at("accepted", at) for at in whole] == [afresh.at("accepted", at) for at in whole]
         rows = listing.count_texts(session, info.id, RowFilter(verdict="accepted"), 300)
@@ -123,7 +123,7 @@ def test_what_a_person_wrote_counts(engine: sa.Engine, pair: tuple[str, str]) ->
     _, second = pair
     collect(engine, second, NARROW)
     with db.writing(engine) as session:
-        curated = judging.curated_set(session, queries.exam(session, second).id)
+        curated = judging.load_curated(session, queries.exam(session, second).id)
         broken = next(iter(curated.rationales)).text
         target = Target("rationale", broken.id)
         repairing.repair(session, target, f"{broken.text} So it is.", by=owner("ben"), token=t.new_uid())

@@ -101,7 +101,7 @@ def test_every_answer_is_graded_and_counted(store: sa.Engine) -> None:
 def test_the_curated_set_reads_the_exam(store: sa.Engine) -> None:
     done = sit(store, Scripted())
     with db.reading(store) as session:
-        assert summary(judging.curated_set(session, queries.exam(session, done.exam).id)).mistakes == done.mistakes
+        assert summary(judging.load_curated(session, queries.exam(session, done.exam).id)).mistakes == done.mistakes
 
 
 def test_questions_are_asked_by_length_with_the_exams_prompt(store: sa.Engine) -> None:

@@ -40,14 +40,14 @@ FOR_ANNOTATORS: dict[str, Write] = {
 FOR_OWNERS: dict[str, Write] = {
     "judging.judge": lambda s, by: judging.judge(s, TEXT, Act.ACCEPT, by=by, role=ADJUDICATOR),
     "repairing.repair": lambda s, by: repairing.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t", role=ADJUDICATOR),
-    "bulk.judge_all": lambda s, by: bulk.judge_all(s, [bulk.Chosen(TEXT, 0, "")], Act.ACCEPT, by=by),
-    "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, seen=None),
+    "bulk.judge_all": lambda s, by: bulk.judge_all(s, [bulk.BatchText(TEXT, 0, "")], Act.ACCEPT, by=by),
+    "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, base_uid=None),
     "reasons.add": lambda s, by: reasons.add(s, "wrong units", by=by),
     "reasons.remove": lambda s, by: reasons.remove(s, "wrong_units", by=by),
-    "sharing.want": lambda s, by: sharing.want(s, 1, by=by, judgements_wanted=3),
+    "sharing.set_judging": lambda s, by: sharing.set_judging(s, 1, by=by, judgements_wanted=3),
     "policies.save_policy": lambda s, by: policies.save_policy(s, STRICT, by=by),
     "policies.set_policy": lambda s, by: policies.set_policy(s, 1, "strict", None, by=by),
-    "snapshots.freeze": lambda s, by: snapshots.freeze(s, judging.curated_set(s, 1), by=by),
+    "snapshots.freeze": lambda s, by: snapshots.freeze(s, judging.load_curated(s, 1), by=by),
     "jobs.start": lambda s, by: jobs.start(s, "exam", {}, by=by),
     "jobs.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
     "jobs.resume": lambda s, by: jobs.resume(s, _job(s), by=by),
@@ -88,7 +88,7 @@ ELSEWHERE = {
     "decisions.apply",
     "classes.decide",
     "leases.take",
-    "seats.sit",
+    "seats.renew_leases",
 }  # below, by the above, or in tests/api
 
 

@@ -49,16 +49,16 @@ def found(session: Session, exam: int, words: str) -> int:
 @pytest.fixture
 def judged(session: Session, exam: ExamInfo) -> ExamInfo:
     """An import with judgements of all kinds, a repair, a snapshot, and somebody who has a mistake open."""
-    mistakes = judging.curated_set(session, exam.id).mistakes
+    mistakes = judging.load_curated(session, exam.id).mistakes
     text, other = (m.rationales[0].text for m in mistakes[:2])
     judging.judge(session, Target("rationale", text.id), Act.REJECT, by=owner("ann"), reason="unclear")
     judging.judge(session, Target("question", mistakes[3].question.id), Act.CORRECT, by=owner("bob"), value="7")
     judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by=owner("bob"))
     repairing.repair(session, Target("rationale", other.id), "It is 1 + 1 = 2. So 2.", by=owner("ann"), token="x")
-    bulk.take_back(session, bulk.undoable(queries.judgements(session, exam.id), "bob"), by=owner("bob"))
+    bulk.take_back(session, bulk.find_undoable(queries.judgements(session, exam.id), "bob"), by=owner("bob"))
     leases.take(session, owner("ann"), {mistakes[0].attempt.id: 1})
     session.add(t.Exposure(person="ann", explanation_id=text.id))
-    snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
+    snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
     standing.derive(session, exam.id)
     return queries.exam(session, exam.id)
 
@@ -66,7 +66,7 @@ def judged(session: Session, exam: ExamInfo) -> ExamInfo:
 def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
     session: Session, judged: ExamInfo, home: Path
 ) -> None:
-    before, count = content(session, home), summary(judging.curated_set(session, judged.id))
+    before, count = content(session, home), summary(judging.load_curated(session, judged.id))
     hits = found(session, judged.id, "pens")
     assert hits > 30
     removed = trash.plan_exam_removal(session, judged.name)
@@ -93,8 +93,8 @@ def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
     assert (done.present, done.renamed) == (0, ())
     assert content(session, home) == before
     back = queries.exam(session, judged.uid)
-    assert summary(judging.curated_set(session, back.id)) == count
-    standing.work_off(session)
+    assert summary(judging.load_curated(session, back.id)) == count
+    standing.derive_marked(session)
     standing.derive(session, back.id)
     assert found(session, back.id, "pens") == hits
     acts = [(a.person, a.action) for a in session.exec(select(t.Audit).order_by(col(t.Audit.id).desc()).limit(2)).all()]
@@ -108,7 +108,7 @@ def test_what_was_brought_in_again_meanwhile_is_found_there(
     file = trash.delete(session, home, trash.plan_exam_removal(session, judged.id), by=owner("ann")).name
     again = import_files(session, *samples.files(tmp_path))
     assert (again.new, again.exam) == (True, judged.uid), "nothing of it was left in the way"
-    text = next(judging.curated_set(session, queries.exam(session, again.exam).id).rationales).text
+    text = next(judging.load_curated(session, queries.exam(session, again.exam).id).rationales).text
     judging.judge(session, Target("rationale", text.id), Act.ACCEPT, by=owner("zoe"))
     _, done = trash.restore(session, home, file, by=owner("ann"))
     assert done.present > 150
@@ -213,11 +213,11 @@ def test_another_exam_over_the_same_questions_is_as_it_was(session: Session, jud
         session.add(t.Attempt(exam_id=queries.identity(other), question_id=queries.identity(q), **told))
     session.flush()
     standing.derive(session, queries.identity(other))
-    count = summary(judging.curated_set(session, queries.identity(other)))
+    count = summary(judging.load_curated(session, queries.identity(other)))
     removed = trash.plan_exam_removal(session, judged.id)
     assert not removed.counts.keys() & {"questions", "rationales", "students"}, "the other exam asks them"
     trash.delete(session, home, removed, by=owner("ann"))
-    assert summary(judging.curated_set(session, queries.identity(other))) == count
+    assert summary(judging.load_curated(session, queries.identity(other))) == count
     held = session.exec(select(func.count()).where(t.Standing.kind == "rationale").select_from(t.Standing)).one()
     assert held == count.rationales
 

@@ -24,11 +24,11 @@ from mapd.verdicts import (
     Verdict,
     decide_feedback,
     decide_rationale,
+    drop_undone,
     final_verdict,
-    heard,
-    in_force,
     leniency,
     mean,
+    pick_latest,
     ruling,
 )
 
@@ -146,8 +146,8 @@ def test_the_order_is_the_time_whatever_the_ids() -> None:
     )
     assert ruling([first, last]).decision is Act.ACCEPT
     assert ruling([last, first]).decision is Act.REJECT
-    assert in_force([first, undo, last]) == [last]
-    assert in_force([undo, last, first]) == [last], "a clock that was set back"
+    assert drop_undone([first, undo, last]) == [last]
+    assert drop_undone([undo, last, first]) == [last], "a clock that was set back"
 
 
 def test_a_correction_stands_beside_the_verdict() -> None:
@@ -160,8 +160,8 @@ def test_a_correction_stands_beside_the_verdict() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([Act.ACCEPT, Act.REJECT, Act.SKIP, Act.WITHDRAW]))))
 def test_the_ruling_depends_on_each_persons_latest_say_alone(history: list[tuple[str, Act]]) -> None:
     judgements = said(*history)
-    assert ruling(judgements) == ruling(heard(judgements))
-    assert len({j.person for j in heard(judgements)}) == len(heard(judgements))
+    assert ruling(judgements) == ruling(pick_latest(judgements))
+    assert len({j.person for j in pick_latest(judgements)}) == len(pick_latest(judgements))
 
 
 def test_people_decide_and_a_conflict_waits() -> None:

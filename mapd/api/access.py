@@ -1,7 +1,7 @@
 """Who sends a request: the page hands its client a random token, and the database has its hash.
 
-    token = mint(session, Person("ann", Role.OWNER), exam_id, sign_in="")     # in the page
-    enter(session, token, Visitor(person, sign_in=""))                        # in a route -> Caller(ann, exam_id)
+    token = issue_token(session, Person("ann", Role.OWNER), exam_id, sign_in="")     # in the page
+    authenticate(session, token, Visitor(person, sign_in=""))                 # in a route -> Caller(ann, exam_id)
 
 The token speaks for one person in one role on one exam, for TWELVE hours, from the sign-in that it was handed to. It
 comes in a header of its own, never in a cookie, so that no other site can have a browser send it. What it says is asked
@@ -24,7 +24,7 @@ HEADER = "X-Mapd-Token"
 LIFE = timedelta(hours=12)
 
 
-class Dead(MapdError):  # noqa: N818
+class InvalidToken(MapdError):  # noqa: N818
     """A token that opens nothing (any more): the page has to be loaded again."""
 
 
@@ -47,13 +47,13 @@ class Caller:
     exam_id: int
 
 
-def mint(session: Session, person: Person, exam_id: int, sign_in: str) -> str:
+def issue_token(session: Session, person: Person, exam_id: int, sign_in: str) -> str:
     """Return a new token for the person on the exam; those that have expired are forgotten."""
     token = secrets.token_urlsafe(32)
     session.execute(sa.delete(t.AccessToken).where(col(t.AccessToken.until) < t.now()))
     session.add(
         t.AccessToken(
-            key=_key(token),
+            key=_hash_token(token),
             person=person.name,
             role=person.role,
             exam_id=exam_id,
@@ -65,30 +65,31 @@ def mint(session: Session, person: Person, exam_id: int, sign_in: str) -> str:
     return token
 
 
-def enter(session: Session, token: str, visitor: Visitor | None) -> Caller:
-    """Return who asks. `visitor`: whom the request's cookies are of; None where the app isn't open to them.
-
-    Raises: Dead.
-    """
+def authenticate(session: Session, token: str, visitor: Visitor | None) -> Caller:
+    """Return who asks. `visitor`: of the request's cookies; None if the app is closed to them. Raises: InvalidToken."""
     if visitor is None:
-        raise Dead("you are signed out here; sign in again, and reload the page: what isn't saved yet is kept")
-    row = session.exec(select(t.AccessToken).where(t.AccessToken.key == _key(token))).first()
+        raise InvalidToken("you are signed out here; sign in again, and reload the page: what isn't saved yet is kept")
+    row = session.exec(select(t.AccessToken).where(t.AccessToken.key == _hash_token(token))).first()
     if row is None or row.until < t.now():
-        raise Dead(
+        raise InvalidToken(
             "this page is out of date: it was opened over 12 hours ago, or another name was given in this browser; "
             "reload it: what isn't saved yet is kept"
         )
+    # The token speaks for the sign-in that it was issued to, not for whoever holds it now.
     if visitor.sign_in != row.sign_in or visitor.person.name not in ("", row.person):
-        raise Dead(f"this page is {row.person or 'nobody'}'s, and somebody else is signed in here now; reload it")
+        raise InvalidToken(
+            f"this page is {row.person or 'nobody'}'s, and somebody else is signed in here now; reload it"
+        )
     if visitor.person.role != row.role:
-        raise Dead(f"{row.person} is no longer {row.role} here; reload the page")
+        raise InvalidToken(f"{row.person} is no longer {row.role} here; reload the page")
     return Caller(Person(row.person, visitor.person.role), row.exam_id)
 
 
-def end(session: Session, person: str) -> None:
+def revoke_tokens(session: Session, person: str) -> None:
     """End every token of the person: somebody else sits at their browser now."""
     session.execute(sa.delete(t.AccessToken).where(col(t.AccessToken.person) == person))
 
 
-def _key(token: str) -> str:
+def _hash_token(token: str) -> str:
+    # Only the hash is stored, so that who reads the database has no token.
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -16,18 +16,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mapd.api.access import HEADER, Caller, Dead, Visitor, enter
+from mapd.api.access import HEADER, Caller, InvalidToken, Visitor, authenticate
 from mapd.curation import standing
 from mapd.errors import BadInput, Busy, Damaged, Forbidden, MapdError, NotFound, Stale
 from mapd.people import Right, may
 from mapd.review import counts, decisions, history, seats, window
 from mapd.review.messages import (
     Answers,
+    ApiError,
+    ApiErrorBody,
     Counts,
     CountsQuery,
     Decisions,
-    Failure,
-    Fault,
     History,
     HistoryQuery,
     Leases,
@@ -48,7 +48,7 @@ class ForeignOrigin(MapdError):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class AppHooks:
     """What the routes need of the app that they are part of.
 
     `visitor`: whom a request's cookies are of. `origins`: of which pages requests are taken. `render`: a text as the
@@ -61,7 +61,7 @@ class House:
     render: Callable[[str, str], str]
 
 
-def make(house: House) -> FastAPI:
+def make(house: AppHooks) -> FastAPI:
     """Return the application: five routes, and no page that describes them."""
     api = FastAPI(title=TITLE, version="1", openapi_url=None, docs_url=None, redoc_url=None)
     api.add_middleware(BodyLimit)
@@ -72,7 +72,7 @@ def make(house: House) -> FastAPI:
     def entered(request: Request, token: Annotated[str, Header(alias=HEADER)] = "") -> Caller:
         _check_origin(request, house.origins(request.scope))
         with db.reading(house.engine()) as session:
-            caller = enter(session, token, house.visitor(request.scope))
+            caller = authenticate(session, token, house.visitor(request.scope))
         if not may(caller.person, Right.JUDGE):
             raise Forbidden(f"{caller.person.name} may not {Right.JUDGE} here; an owner of the project can")
         return caller
@@ -81,25 +81,24 @@ def make(house: House) -> FastAPI:
     return api
 
 
-def _add_routes(api: FastAPI, house: House, entered: Callable[..., Caller]) -> None:
+def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -> None:
     errors: dict[int | str, dict[str, Any]] = {
-        status: {"model": Failure} for status in sorted({status for status, _ in FAULTS.values()} | {413})
+        status: {"model": ApiErrorBody} for status in sorted({status for status, _ in FAULTS.values()} | {413})
     }
 
     @api.get("/window", response_model=Window, responses=errors)
     def read_window(query: Annotated[WindowQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return the person's next cards of a queue, or the one that a link names."""
-        engine = house.engine()
-        _catch_up(engine, caller.exam_id)
+        engine = _catch_up(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
             exam = queries.exam(session, caller.exam_id)
             if query.render is not None:
-                text = window.text_of(session, exam.id, query.render)
+                text = window.load_text(session, exam.id, query.render)
                 document = house.render(text, query.theme)
                 page = window.load_window(session, caller.person, caller.exam_id, query)
                 rendered = Rendered(uid=query.render, document=document)
                 return _json(page.model_copy(update={"rendered": rendered}))
-            if not window.writes(exam):
+            if not window.needs_writing(exam):
                 return _json(window.load_window(session, caller.person, caller.exam_id, query))
         with db.writing(engine) as session:
             return _json(window.load_window(session, caller.person, caller.exam_id, query))
@@ -107,8 +106,7 @@ def _add_routes(api: FastAPI, house: House, entered: Callable[..., Caller]) -> N
     @api.post("/decisions", response_model=Answers, responses=errors)
     def write_decisions(body: Decisions, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Save decisions in the order in which they were made, and answer each."""
-        engine = house.engine()
-        _catch_up(engine, caller.exam_id)
+        engine = _catch_up(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
             answers = decisions.apply(session, caller.person, caller.exam_id, body.decisions)
         return _json(answers)
@@ -116,27 +114,24 @@ def _add_routes(api: FastAPI, house: House, entered: Callable[..., Caller]) -> N
     @api.post("/lease", response_model=Leases, responses=errors)
     def write_lease(body: LeaseWish, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Take, renew or give back what is in front of the person."""
-        engine = house.engine()
-        _catch_up(engine, caller.exam_id)
+        engine = _catch_up(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
-            leases = seats.sit(session, caller.person, caller.exam_id, body)
+            leases = seats.renew_leases(session, caller.person, caller.exam_id, body)
         return _json(leases)
 
     @api.get("/history", response_model=History, responses=errors)
     def read_history(query: Annotated[HistoryQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return what was said of a card; without one the person's last acts."""
-        engine = house.engine()
-        _catch_up(engine, caller.exam_id)
+        engine = _catch_up(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
             if query.mistake is not None:
-                return _json(history.of_card(session, caller.person, caller.exam_id, query))
-            return _json(history.of_person(session, caller.person, caller.exam_id, query.acts))
+                return _json(history.load_card_history(session, caller.person, caller.exam_id, query))
+            return _json(history.load_person_history(session, caller.person, caller.exam_id, query.acts))
 
     @api.get("/counts", response_model=Counts, responses=errors)
     def read_counts(query: Annotated[CountsQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return every queue's counts, and a class's panel if that is asked for."""
-        engine = house.engine()
-        _catch_up(engine, caller.exam_id)
+        engine = _catch_up(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
             return _json(counts.load_counts(session, caller.person, caller.exam_id, query))
 
@@ -147,7 +142,7 @@ def describe() -> dict[str, Any]:
     def nothing(*_: object) -> Any:
         raise NotImplementedError("the description calls nothing")
 
-    return make(House(nothing, nothing, nothing, nothing)).openapi()
+    return make(AppHooks(nothing, nothing, nothing, nothing)).openapi()
 
 
 # -- what every route does --------------------------------------------------------------------------------------------
@@ -159,18 +154,21 @@ def _json(message: Window | Answers | Leases | History | Counts) -> Response:
     return Response(message.model_dump_json(by_alias=True), media_type="application/json", headers=headers)
 
 
-def _catch_up(engine: sa.Engine, exam_id: int) -> None:
-    """Bring the queue index up to date; where the database is busy, as it is."""
+def _catch_up(engine: sa.Engine, exam_id: int) -> sa.Engine:
+    """Bring the queue index up to date, and return the engine."""
     try:
         standing.catch_up(engine, exam_id)
     except Busy:
+        # The rows that are there can be shown, although marks wait; an index that isn't derived can't.
         if not standing.is_derived(engine, exam_id):
             raise
+    return engine
 
 
 def _check_origin(request: Request, origins: Collection[str]) -> None:
     """Refuse what a page of another site sends; what changes something has to say which page it comes from."""
     sent = [origin.lower() for origin in request.headers.getlist("origin")]
+    # A browser names the page that sent a request; one that says nothing may only read.
     foreign = any(origin not in origins for origin in sent) or request.headers.get("sec-fetch-site") in (
         "cross-site",
         "same-site",
@@ -181,7 +179,7 @@ def _check_origin(request: Request, origins: Collection[str]) -> None:
 
 Handler = Callable[[Request, Exception], Response]
 FAULTS: dict[type[Exception], tuple[int, str]] = {
-    Dead: (401, "dead"),
+    InvalidToken: (401, "dead"),
     ForeignOrigin: (403, "origin"),
     Forbidden: (403, "forbidden"),
     NotFound: (404, "unknown"),
@@ -207,7 +205,7 @@ def _refuse_request(_: Request, error: Exception) -> Response:
 
 
 def _failure(status: int, code: str, line: str) -> Response:
-    body = Failure(error=Fault.model_validate({"code": code, "line": line}))
+    body = ApiErrorBody(error=ApiError.model_validate({"code": code, "line": line}))
     return JSONResponse(body.model_dump(), status, headers=RETRY if status == 503 else None)
 
 
@@ -222,6 +220,7 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] == "GET":
             await self.app(scope, receive, send)
             return
+        # Counted as it arrives: a length in the headers may be a lie.
         body = b""
         while True:
             message = await receive()

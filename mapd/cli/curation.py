@@ -11,7 +11,7 @@ from mapd.checks import RationaleChecks, State
 from mapd.cli.progress import counting
 from mapd.cli.shared import AsJson, ExamRef, PersonName, person_of, reading, show, split_names, writing
 from mapd.curation import judging, policies, snapshots
-from mapd.curation.curated import Curated, Explained, Mistake, narrow, summary
+from mapd.curation.curated import Curated, DecidedText, Mistake, narrow, summary
 from mapd.errors import BadInput
 from mapd.exchange import authors
 from mapd.settings import Settings
@@ -91,15 +91,15 @@ def curate_show(
 def _curated(session: Session, exam: str, policy: str | None, threshold: float | None, teachers: str | None) -> Curated:
     names = () if teachers is None else split_names("--teachers", teachers)
     info = queries.exam(session, exam)
-    return narrow(judging.curated_set(session, info.id, _policy(session, info, policy, threshold)), names)
+    return narrow(judging.load_curated(session, info.id, _policy(session, info, policy, threshold)), names)
 
 
 def _policy(session: Session, exam: queries.ExamInfo, name: str | None, threshold: float | None) -> Policy:
-    policy = policies.exam_policy(session, exam) if name is None else policies.policy_named(session, name)
+    policy = policies.exam_policy(session, exam) if name is None else policies.find_policy(session, name)
     return policy if threshold is None else policy.at(threshold)
 
 
-def _item(mistake: Mistake, x: Explained) -> dict[str, Any]:
+def _item(mistake: Mistake, x: DecidedText) -> dict[str, Any]:
     assert isinstance(x.checks, RationaleChecks)
     return {
         "rationale": x.text.uid,
@@ -138,7 +138,7 @@ def curate_snapshot(
         curated = _curated(session, exam, policy, threshold, teachers)
         snapshot = snapshots.freeze(session, curated, by=person_of(by), seed=seed, everything=everything, limit=pairs)
         folder = snapshots.write(snapshot, Settings().make_home())
-        contents = snapshots.contents(snapshot.lines, snapshot.manifest)
+        contents = snapshots.count_contents(snapshot.lines, snapshot.manifest)
         result = {"snapshot": snapshot.sha256, "pairs": contents.pairs}
         result |= {"mistakes": len(contents.mistakes), "wrong": contents.wrong}
         result["path"] = str(folder)

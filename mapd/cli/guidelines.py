@@ -26,7 +26,7 @@ def show_guidelines(
     if as_json:
         result = {"version": guideline.number, "of": len(versions), "by": guideline.person}
         result |= {"since": guideline.since.isoformat()}
-        show(result | {"verdicts": guideline.judged, "text": guideline.text}, as_json, "")
+        show(result | {"verdicts": guideline.verdicts, "text": guideline.text}, as_json, "")
         return
     line(f"version {guideline.number} of {len(versions)}, by {guideline.person}, since {moment(guideline.since)}")
     line(guideline.text)
@@ -42,7 +42,7 @@ def set_guidelines(
     words = read_file(file)
     with writing() as session:
         last = guidelines.current(session)
-        guidelines.save(session, words, by=person_of(by), seen=last.uid if last else None)
+        guidelines.save(session, words, by=person_of(by), base_uid=last.uid if last else None)
         number = len(guidelines.versions(session))
     show({"version": number}, as_json, "saved")
 
@@ -51,7 +51,7 @@ def set_guidelines(
 def list_reasons(as_json: AsJson = False) -> None:
     """List the reasons for a rejection, usual and own."""
     with reading() as session:
-        reasons_, own_reasons = reasons.offered(session), reasons.own(session)
+        reasons_, own_reasons = reasons.list_offered(session), reasons.list_own(session)
     show({"reasons": reasons_, "own": own_reasons}, as_json, ", ".join(reasons_))
 
 

@@ -7,10 +7,10 @@ import typer
 from mapd.cli.judging import TextRef, find_target
 from mapd.cli.shared import AsJson, line, moment, one_of, reading, show
 from mapd.curation import judging
-from mapd.review.history import undo_of
+from mapd.review.history import describe_undo
 from mapd.store import queries
 from mapd.store.queries import JudgementRow
-from mapd.verdicts import in_force
+from mapd.verdicts import drop_undone
 
 
 def history(
@@ -23,7 +23,7 @@ def history(
     with reading() as session:
         target = find_target(session, kind, ref)
         rows = queries.history(session, (kind, queries.identity(target)))
-    standing = {j.id for j in in_force(row.judged for row in rows if row.counts)}
+    standing = {j.id for j in drop_undone(row.judged for row in rows if row.counts)}
     by_id = {row.judged.id: row for row in rows}
     judgements = [_judgement(row, by_id, standing, target.text or "") for row in rows]
     if as_json:
@@ -35,7 +35,7 @@ def history(
 
 
 def _judgement(row: JudgementRow, by_id: dict[int, JudgementRow], standing: set[int], text: str) -> dict[str, Any]:
-    undo, about = undo_of(row, by_id)
+    undo, about = describe_undo(row, by_id)
     return {
         "id": row.uid,
         "person": row.judged.person,

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from mapd.checks import State
 from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, open_project, read_file, reading, show, usage, writing
 from mapd.curation import bulk, judging, policies, repairing, standing
-from mapd.curation.curated import Explained
+from mapd.curation.curated import DecidedText
 from mapd.curation.judging import Circumstances, Target
 from mapd.errors import BadInput, BadUsage
 from mapd.people import owner
@@ -156,7 +156,7 @@ def judge_all(
         at = round(policies.exam_policy(session, info).threshold * 100)
         number = listing.count_rows(session, info.id, row_filter, at)
         texts = listing.list_texts(session, info.id, row_filter, at, number)
-        choice, person = bulk.chosen(texts, kind), owner(by)
+        choice, person = bulk.select_texts(texts, kind), owner(by)
         judged = bulk.judge_all(session, choice, act, by=person, reason=reason, note=note) if yes else []
         decided_count = sum(bool(x.judged_by) for x in texts)
         result = {"exam": info.uid, "fit": len(texts), "decided_before": decided_count, "judged": len(judged)}
@@ -178,7 +178,7 @@ def _take_back(exam: str, by: str, as_json: bool, *, redo: bool) -> None:
     with writing() as session:
         info = queries.exam(session, exam)
         rows = queries.judgements(session, info.id)
-        act = bulk.redoable(rows, person.name) if redo else bulk.undoable(rows, person.name)
+        act = bulk.find_redoable(rows, person.name) if redo else bulk.find_undoable(rows, person.name)
         if not act:
             raise BadInput(f"{person.name} has nothing to {word} in {info.name}; --by says whose acts")
         bulk.take_back(session, act, by=person)
@@ -202,9 +202,9 @@ def _target(row: t.Explanation) -> Target:
     return Target(row.kind, queries.identity(row))
 
 
-def _load_explained(session: Session, row: t.Explanation) -> Explained:
-    curated = judging.curated_set(session, queries.exam_of(session, row))
-    return judging.explained(curated, row.kind, queries.identity(row))
+def _load_explained(session: Session, row: t.Explanation) -> DecidedText:
+    curated = judging.load_curated(session, queries.exam_of(session, row))
+    return judging.find_text(curated, row.kind, queries.identity(row))
 
 
 def _describe(session: Session, row: t.Explanation | t.Attempt | t.Question) -> tuple[dict[str, Any], Circumstances]:
@@ -212,9 +212,9 @@ def _describe(session: Session, row: t.Explanation | t.Attempt | t.Question) -> 
     if isinstance(row, t.Explanation):
         x = _load_explained(session, row)
         return {"verdict": x.verdict.value}, _make_circumstances(x)
-    curated = judging.curated_set(session, queries.exam_of(session, row))
+    curated = judging.load_curated(session, queries.exam_of(session, row))
     return {"mistakes": len(curated.mistakes)}, Circumstances(queue="cli")
 
 
-def _make_circumstances(x: Explained) -> Circumstances:
+def _make_circumstances(x: DecidedText) -> Circumstances:
     return Circumstances(queue="cli", committee=x.committee.verdict)

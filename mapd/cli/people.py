@@ -6,7 +6,7 @@ import typer
 
 from mapd.cli.shared import AsJson, ExamRef, PersonName, line, person_of, reading, show, writing
 from mapd.curation import judging, records, sharing
-from mapd.curation.records import FEW, Pair, Record, Stretch
+from mapd.curation.records import FEW, Agreement, AnnotatorRecord, Period
 from mapd.curation.reviewing import Share
 from mapd.review import leases
 from mapd.store import queries
@@ -19,29 +19,32 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
     """Show who judged how much, how fast, and how far they agree."""
     with reading() as session:
         info = queries.exam(session, exam)
-        curated = judging.curated_set(session, info.id)
-        held_leases = leases.held(session, info.id)
-    people, progress = records.records(curated), records.done(curated)
+        curated = judging.load_curated(session, info.id)
+        held_leases = leases.list_leases(session, info.id)
+    people, progress = records.records(curated), records.measure_progress(curated)
     result: dict[str, Any] = {"exam": info.uid, "wanted": info.judgements_per_text}
     result |= {"rationales": progress.of, "done": progress.count}
-    result |= {"people": [_record(r) for r in people], "pairs": [_pair(pair) for pair in records.pairs(curated)]}
+    result |= {
+        "people": [_record(r) for r in people],
+        "pairs": [_pair(pair) for pair in records.measure_agreement(curated)],
+    }
     result |= {"open_now": [lease.person for lease in held_leases]}
     if as_json:
         show(result, as_json, "")
         return
     line(f"{info.name}: {progress.count:,} of {progress.of:,} rationales are judged by {info.judgements_per_text}")
     for r in people:
-        total = r.whole
+        total = r.total
         pace = "" if total.seconds is None else f", {total.seconds:.1f} s each (median)"
         amount = f"{len(r.words):,} {_text(r)}, {r.judged_first:,} judged first"
         line(f"  {r.person}: {amount}{pace}{_agreement_in_words(total.agreement)}")
-    for pair in records.pairs(curated):
+    for pair in records.measure_agreement(curated):
         kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
         small = ": too few to tell" if pair.n < FEW else ""
-        line(f"  {pair.one} and {pair.other}: agree on {pair.agree:,} of {pair.n:,} judged first{kappa}{small}")
+        line(f"  {pair.first} and {pair.second}: agree on {pair.agree:,} of {pair.n:,} judged first{kappa}{small}")
 
 
-def _text(r: Record) -> str:
+def _text(r: AnnotatorRecord) -> str:
     return "text" if len(r.words) == 1 else "texts"
 
 
@@ -49,21 +52,21 @@ def _agreement_in_words(agreement: Share) -> str:
     return f", with the adjudicator on {agreement.count:,} of {agreement.of:,}" if agreement.of else ""
 
 
-def _record(r: Record) -> dict[str, Any]:
+def _record(r: AnnotatorRecord) -> dict[str, Any]:
     halves = {"first_half": _stretch(r.halves[0]), "latest_half": _stretch(r.halves[1])}
     result = {"person": r.person, "texts": len(r.words), "judged_first": r.judged_first, "adjudicated": r.adjudicated}
     shares_ = (("practised", r.practised), ("repeated", r.repeated))
     shares = {name: {"count": share.count, "of": share.of} for name, share in shares_}
-    return result | _stretch(r.whole) | halves | shares | {"reasons": dict(r.reasons)}
+    return result | _stretch(r.total) | halves | shares | {"reasons": dict(r.reasons)}
 
 
-def _stretch(part: Stretch) -> dict[str, Any]:
+def _stretch(part: Period) -> dict[str, Any]:
     agreement = {"count": part.agreement.count, "of": part.agreement.of}
     return {"accepted": part.accepted.count, "median_seconds": part.seconds, "with_adjudicator": agreement}
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
-    return {"people": [pair.one, pair.other], "texts": pair.n, "agree": pair.agree, "kappa": pair.kappa}
+def _pair(pair: Agreement) -> dict[str, Any]:
+    return {"people": [pair.first, pair.second], "texts": pair.n, "agree": pair.agree, "kappa": pair.kappa}
 
 
 def _number(column: str, help: str) -> Any:
@@ -88,7 +91,7 @@ def want(
     values |= {"check_every": check_every, "repeat_every": repeat_every}
     with writing() as session:
         info = queries.exam(session, exam)
-        sharing.want(session, info.id, by=person_of(by), **{k: v for k, v in values.items() if v is not None})
+        sharing.set_judging(session, info.id, by=person_of(by), **{k: v for k, v in values.items() if v is not None})
         now = queries.exam(session, exam)
     result: dict[str, Any] = {"exam": now.uid, "wanted": now.judgements_per_text, "practice": now.practice}
     show(result | {"check_every": now.check_every, "repeat_every": now.repeat_every}, as_json, now.name)

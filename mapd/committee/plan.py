@@ -22,7 +22,7 @@ from mapd import prompts
 from mapd import teachers as named
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
-from mapd.mistakes import is_mistake, or_corrected
+from mapd.mistakes import apply_correction, is_mistake
 from mapd.models.base import Message, Request
 from mapd.store import queries
 from mapd.store import tables as t
@@ -115,7 +115,7 @@ def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> M
     for attempt in queries.attempts(session, exam_id):
         question = questions[attempt.question_id]
         of_question, of_attempt = ruling(judged["question", question.id]), ruling(judged["attempt", attempt.id])
-        gold = or_corrected(question.gold, of_question)
+        gold = apply_correction(question.gold, of_question)
         if of_question.decision is Act.REJECT or not is_mistake(attempt, question, gold, of_attempt):
             continue
         # With more tokens it may turn out right: only a person's word makes it a mistake now.

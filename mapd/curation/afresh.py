@@ -1,8 +1,8 @@
 """The curated set after a judgement: the question that it is about is decided again, the others stay as they are. Pure.
 
-kept = decide(material, judgements, policy, info)
-kept = decide(material, one_more, policy, info, kept)       # 3 rationales decided, not 3,000
-kept.curated                                                # what curate() gives
+parts = decide(material, judgements, policy, info)
+parts = decide(material, judgements + [row], policy, info, parts)       # 3 rationales decided, not 3,000
+parts.curated                                                           # what curate() gives
 """
 
 from collections import defaultdict
@@ -10,23 +10,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from mapd.curation.curated import Curated, curate, leniency_of
+from mapd.curation.curated import Curated, curate, measure_leniency
 from mapd.store.queries import ExamInfo, JudgementRow, Material
 from mapd.verdicts import Policy
 
-Said = Mapping[int, Sequence[JudgementRow]]  # by question, what people said of it and of what belongs to it
+# A question's judgements are those of the question itself and of its attempts and texts.
+JudgementsByQuestion = Mapping[int, Sequence[JudgementRow]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CuratedParts:
     """A curated set, and what it was decided from, question by question."""
 
     curated: Curated
     material: Material
     offsets: Mapping[str, Fraction]
-    pieces: Mapping[int, Material]
+    material_of: Mapping[int, Material]
     question_of: Mapping[tuple[str, int], int]
-    said: Said
+    judgements_of: JudgementsByQuestion
     parts: Mapping[int, Curated]
 
 
@@ -35,23 +36,24 @@ def decide(
     judgements: Sequence[JudgementRow],
     policy: Policy,
     exam: ExamInfo,
-    kept: Kept | None = None,
-) -> Kept:
-    """Decide what isn't `kept`: all of it where texts, votes or the policy are others."""
-    if kept is None or kept.material is not material or kept.curated.policy != policy:
-        kept = _nothing(material, policy, exam)
-    said: dict[int, list[JudgementRow]] = defaultdict(list)
+    previous: CuratedParts | None = None,
+) -> CuratedParts:
+    """Decide the questions whose judgements changed since `previous`; all of them for other material or policy."""
+    if previous is None or previous.material is not material or previous.curated.policy != policy:
+        previous = _decide_nothing(material, policy, exam)
+    rows_of: dict[int, list[JudgementRow]] = defaultdict(list)
     for row in judgements:
-        if (question := kept.question_of.get((row.target, row.target_id))) is not None:
-            said[question].append(row)
+        if (question := previous.question_of.get((row.target, row.target_id))) is not None:
+            rows_of[question].append(row)
     parts = {}
-    for question, piece in kept.pieces.items():
-        rows = said.get(question, [])
-        if question in kept.parts and rows == kept.said.get(question, []):
-            parts[question] = kept.parts[question]
+    for question, piece in previous.material_of.items():
+        rows = rows_of.get(question, [])
+        # The same judgements give the same decisions: the question stays as it is.
+        if question in previous.parts and rows == previous.judgements_of.get(question, []):
+            parts[question] = previous.parts[question]
         else:
-            parts[question] = curate(piece, rows, policy, offsets=kept.offsets)
-    whole = Curated(
+            parts[question] = curate(piece, rows, policy, offsets=previous.offsets)
+    curated = Curated(
         exam,
         policy,
         material.teachers,
@@ -61,18 +63,16 @@ def decide(
         tuple(judgements),
         material.places,
     )
-    return replace(kept, curated=whole, said=said, parts=parts)
+    return replace(previous, curated=curated, judgements_of=rows_of, parts=parts)
 
 
-def _nothing(material: Material, policy: Policy, exam: ExamInfo) -> Kept:
-    """No question decided yet."""
+def _decide_nothing(material: Material, policy: Policy, exam: ExamInfo) -> CuratedParts:
     empty = Curated(exam, policy, material.teachers, (), (), (), ())
-    offsets = leniency_of(x.votes for x in material.texts)
-    return Kept(empty, material, offsets, _pieces(material), _targets(material), {}, {})
+    offsets = measure_leniency(x.votes for x in material.texts)
+    return CuratedParts(empty, material, offsets, _split_by_question(material), _map_targets(material), {}, {})
 
 
-def _pieces(material: Material) -> dict[int, Material]:
-    """The material of each question, in the order of the attempts."""
+def _split_by_question(material: Material) -> dict[int, Material]:
     attempts, texts = defaultdict(list), defaultdict(list)
     for attempt in material.attempts:
         attempts[attempt.question_id].append(attempt)
@@ -82,15 +82,14 @@ def _pieces(material: Material) -> dict[int, Material]:
         question: replace(
             material,
             questions={question: material.questions[question]},
-            attempts=tuple(taken),
+            attempts=tuple(answers),
             texts=tuple(texts[question]),
         )
-        for question, taken in attempts.items()
+        for question, answers in attempts.items()
     }
 
 
-def _targets(material: Material) -> dict[tuple[str, int], int]:
-    """The question of all that can be judged."""
-    found = {("question", question): question for question in material.questions}
-    found |= {("attempt", attempt.id): attempt.question_id for attempt in material.attempts}
-    return found | {(text.kind, text.id): text.question_id for text in material.texts}
+def _map_targets(material: Material) -> dict[tuple[str, int], int]:
+    question_of = {("question", question): question for question in material.questions}
+    question_of |= {("attempt", attempt.id): attempt.question_id for attempt in material.attempts}
+    return question_of | {(text.kind, text.id): text.question_id for text in material.texts}

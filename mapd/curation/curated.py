@@ -6,15 +6,15 @@ summary(curated).accepted          -> 826 on the authors' SVAMP file
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.errors import BadInput
-from mapd.mistakes import is_mistake, or_corrected
+from mapd.mistakes import apply_correction, is_mistake
 from mapd.store.queries import ExamInfo, Item, JudgementRow, Material, Response, Text, Vote
 from mapd.verdicts import (
     ALWAYS,
@@ -23,7 +23,7 @@ from mapd.verdicts import (
     VERDICT,
     Act,
     CheckStates,
-    Decision,
+    CommitteeVerdict,
     Judged,
     Policy,
     Ruling,
@@ -32,79 +32,84 @@ from mapd.verdicts import (
     decide_rationale,
     decide_repair,
     final_verdict,
-    heard,
+    find_founding,
+    is_repair_undone,
     leniency,
-    made_with,
     mean,
+    pick_latest,
     ruling,
-    taken_back,
 )
 
-NEVER_CUT, ALWAYS_CUT = 0, 501  # thresholds are whole hundredths from 0 to 500; accepted at each below the cut
+T = TypeVar("T")
+# Thresholds are whole hundredths from 0 to 500; a text is accepted at each threshold below its cut.
+NEVER_CUT, ALWAYS_CUT = 0, 501
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """An explanation with all that is said of it. `verdict` is what counts, `committee` what votes and checks say."""
+class DecidedText:
+    """An explanation, decided. `verdict` is what counts, `committee` what votes and checks say."""
 
     text: Text
     checks: RationaleChecks | FeedbackChecks
     states: CheckStates
-    committee: Decision
+    committee: CommitteeVerdict
     people: Ruling
     verdict: Verdict
     answer: str | None  # a rationale's own final answer, as corrected by people
     cut: float  # accepted at every threshold below this mean
-    fair: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
-    then: str | None = None  # the committee's verdict when people's latest decision on it was made
+    fair_mean: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
+    committee_then: str | None = None  # the committee's verdict when people's latest decision on it was made
     spread: int = 0  # how far the highest and the lowest valid vote lie apart
-    memo: dict[str, Any] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )  # what was worked out once
+    # What `remember` worked out: queues ask for the same numbers at many thresholds.
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def remember(self, name: str, compute: Callable[[], T]) -> T:
+        """Return what `compute` gives, computed once for this text."""
+        if name not in self.memo:
+            self.memo[name] = compute()
+        value: T = self.memo[name]
+        return value
 
     @property
     def overridden(self) -> bool:
-        """Whether people's decision differs from the committee's."""
+        """Return whether people's decision differs from the committee's."""
         return self.verdict is not self.committee.verdict
 
     @property
     def judged(self) -> bool:
-        """Whether a person has decided on it (a conflict is decided, but not yet agreed)."""
+        """Return whether a person has decided on it (a conflict is decided, but not yet agreed)."""
         return self.people.decision is not None or self.people.conflict
 
-    def committee_at(self, verdict: Verdict) -> "Explained":
-        """The same text where the committee's verdict is this one; what it can't decide it decides nowhere."""
+    def committee_at(self, verdict: Verdict) -> "DecidedText":
+        """Return the text with this verdict of the committee; an undecided one stays undecided."""
         if self.committee.verdict in (verdict, Verdict.UNDECIDED):
             return self
-        if "other side" not in self.memo:
-            committee = replace(self.committee, verdict=verdict)
-            self.memo["other side"] = replace(self, committee=committee, verdict=final_verdict(verdict, self.people))
-        other: Explained = self.memo["other side"]
-        return other
+        return self.remember("other side", lambda: self._flip(verdict))
+
+    def _flip(self, verdict: Verdict) -> "DecidedText":
+        committee = replace(self.committee, verdict=verdict)
+        return replace(self, committee=committee, verdict=final_verdict(verdict, self.people))
 
     @property
     def committee_cut(self) -> int:
-        """The committee accepts it at every threshold, in hundredths, below this one."""
-        if "cut" not in self.memo:
-            self.memo["cut"] = _hundredths(self.committee.cut, self.committee.mean)
-        cut: int = self.memo["cut"]
-        return cut
+        """Return the cut in hundredths: at every threshold below it the committee accepts the text."""
+        return self.remember("cut", lambda: _cut_in_hundredths(self.committee.cut, self.committee.mean))
 
     @property
     def final_cut(self) -> int:
-        """The same of what counts."""
-        return _hundredths(self.cut, self.committee.mean)
+        """Return the cut of the verdict that counts, in hundredths."""
+        return _cut_in_hundredths(self.cut, self.committee.mean)
 
 
-def _hundredths(cut: float, average: Fraction | None) -> int:
-    """A cut in hundredths, rounded up: a mean is above a whole number of them exactly where it is so rounded up."""
+def _cut_in_hundredths(cut: float, average: Fraction | None) -> int:
+    """Return a cut in hundredths, rounded up: a mean above a whole hundredth stays above it."""
     if math.isinf(cut) or average is None:
         return ALWAYS_CUT if cut > 0 else NEVER_CUT
     return min(ALWAYS_CUT, max(NEVER_CUT, hundredths(average)))
 
 
 def hundredths(mean: Fraction) -> int:
-    """A mean in whole hundredths, rounded up."""
+    """Return a mean in whole hundredths, rounded up."""
     return math.ceil(mean * 100)
 
 
@@ -116,14 +121,14 @@ class Mistake:
     attempt: Response
     gold: str  # as corrected by people
     answer: str | None
-    rationales: tuple[Explained, ...]
-    feedback: tuple[Explained, ...]
+    rationales: tuple[DecidedText, ...]
+    feedback: tuple[DecidedText, ...]
     disputed: bool  # people differ on the question or on the attempt
-    taken_back: tuple[Text, ...] = ()  # repairs that were undone: kept for the history alone
+    undone_repairs: tuple[Text, ...] = ()  # repairs that were undone: kept for the history alone
 
     @property
     def shown_gold(self) -> str:
-        """The gold answer as people and models read it: of a choice with its text."""
+        """Return the gold answer as people and models read it: a choice with its text."""
         return self.question.show(self.gold)
 
     def show(self, answer: str | None) -> str | None:
@@ -131,33 +136,33 @@ class Mistake:
         return None if answer is None else self.question.show(answer)
 
     @property
-    def texts(self) -> tuple[Explained, ...]:
-        """Rationales, then feedback."""
+    def texts(self) -> tuple[DecidedText, ...]:
+        """Return the rationales, then the feedback."""
         return self.rationales + self.feedback
 
     def original(self, text: Text) -> Text | None:
-        """The text that this one is a repair of; it may have been taken back since."""
-        written = (*(x.text for x in self.texts), *self.taken_back)
-        return next((other for other in written if other.id == text.repairs_id), None)
+        """Return the text that this one repairs; it may have been taken back since."""
+        written = (*(x.text for x in self.texts), *self.undone_repairs)
+        return next((candidate for candidate in written if candidate.id == text.repairs_id), None)
 
     def first_author(self, text: Text) -> str:
-        """Who wrote the text that this one is a repair of, or a repair of a repair; of another text its author."""
+        """Return who wrote the text that was repaired first; of a text that is no repair its own author."""
         original = self.original(text)
         return text.teacher if original is None else self.first_author(original)
 
     @property
     def covered(self) -> bool:
-        """Whether at least one rationale is accepted."""
+        """Return whether at least one rationale is accepted."""
         return any(x.verdict is Verdict.ACCEPTED for x in self.rationales)
 
     @property
     def feedback_stands(self) -> bool:
-        """Whether at least one feedback stands."""
+        """Return whether at least one feedback stands."""
         return any(x.verdict is Verdict.ACCEPTED for x in self.feedback)
 
     @property
-    def possibly_not(self) -> bool:
-        """Whether our own reading of the response says that it is correct."""
+    def may_be_correct(self) -> bool:
+        """Return whether our own reading of the response says that it is correct."""
         return self.attempt.our_outcome == Outcome.CORRECT
 
 
@@ -176,23 +181,23 @@ class Curated:
     narrowed_to: tuple[str, ...] = ()  # the teachers whose texts alone it has; none: all
 
     @property
-    def rationales(self) -> Iterator[Explained]:
-        """Every rationale of the mistakes, each once: attempts at one question share its rationales."""
+    def rationales(self) -> Iterator[DecidedText]:
+        """Return every rationale of the mistakes, each once: attempts at one question share its rationales."""
         return iter({x.text.id: x for m in self.mistakes for x in m.rationales}.values())
 
     @property
-    def texts(self) -> tuple[Explained, ...]:
-        """Every text of the mistakes, each once: the rationales, then the feedback."""
+    def texts(self) -> tuple[DecidedText, ...]:
+        """Return every text of the mistakes, each once: the rationales, then the feedback."""
         return (*self.rationales, *(x for m in self.mistakes for x in m.feedback))
 
     @property
     def has_gold(self) -> bool:
-        """Whether any mistake's question has a gold answer to compare with."""
+        """Return whether any mistake's question has a gold answer to compare with."""
         return any(m.gold.strip() for m in self.mistakes)
 
     @property
     def has_votes(self) -> bool:
-        """Whether any rationale has a valid vote."""
+        """Return whether any rationale has a valid vote."""
         return any(x.committee.valid_votes for x in self.rationales)
 
 
@@ -207,37 +212,39 @@ def curate(
 
     `offsets`: the reviewers' leniency, where the material is but a part of the exam.
     """
-    said: dict[tuple[str, int], list[Judged]] = defaultdict(list)
+    judged_of: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     for row in judgements:
-        said[row.target, row.target_id].append(row.judged)
-    then = {row.judged.id: row.committee for row in judgements}
-    gone = {x.id: x for x in material.texts if x.repairs_id and taken_back(said.get((x.kind, x.id), []))}
-    rationales, feedback = _texts_by_target(x for x in material.texts if x.id not in gone)
-    gone_rationales, gone_feedback = _texts_by_target(gone.values())
-    offsets = leniency_of(x.votes for x in material.texts) if offsets is None else offsets
+        judged_of[row.target, row.target_id].append(row.judged)
+    committee_then = {row.judged.id: row.committee for row in judgements}
+    undone = {x.id: x for x in material.texts if x.repairs_id and is_repair_undone(judged_of.get((x.kind, x.id), []))}
+    rationales, feedback = _group_by_target(x for x in material.texts if x.id not in undone)
+    undone_rationales, undone_feedback = _group_by_target(undone.values())
+    # Measured over the whole exam: a text's own few votes would say nothing of a reviewer.
+    offsets = measure_leniency(x.votes for x in material.texts) if offsets is None else offsets
     mistakes, corrected, excluded = [], [], []
     for attempt in material.attempts:
         question = material.questions[attempt.question_id]
-        of_question, of_attempt = ruling(said["question", question.id]), ruling(said["attempt", attempt.id])
-        gold = or_corrected(question.gold, of_question)
+        of_question, of_attempt = ruling(judged_of["question", question.id]), ruling(judged_of["attempt", attempt.id])
+        gold = apply_correction(question.gold, of_question)
         if not is_mistake(attempt, question, gold, of_attempt):
             if attempt.outcome != Outcome.CORRECT:
                 corrected.append(attempt)
             continue
+        # A rejected question is no good question: nothing is taught by it.
         if of_question.decision is Act.REJECT:
             excluded.append(attempt)
             continue
-        explain = _Explainer(question, gold, policy, offsets, said, then)
+        explain = _Explainer(question, gold, policy, offsets, judged_of, committee_then)
         mistakes.append(
             Mistake(
                 question=question,
                 attempt=attempt,
                 gold=gold,
-                answer=or_corrected(attempt.answer, of_attempt),
+                answer=apply_correction(attempt.answer, of_attempt),
                 rationales=tuple(explain(x) for x in rationales[question.id]),
                 feedback=tuple(explain(x) for x in feedback[attempt.id]),
                 disputed=of_question.conflict or of_attempt.conflict,
-                taken_back=(*gone_rationales[question.id], *gone_feedback[attempt.id]),
+                undone_repairs=(*undone_rationales[question.id], *undone_feedback[attempt.id]),
             )
         )
     return Curated(
@@ -252,7 +259,7 @@ def curate(
     )
 
 
-def _texts_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:
+def _group_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:
     rationales: dict[int, list[Text]] = defaultdict(list)
     feedback: dict[int, list[Text]] = defaultdict(list)
     for text in texts:
@@ -263,13 +270,14 @@ def _texts_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], M
     return rationales, feedback
 
 
-def leniency_of(texts: Iterable[Sequence[Vote]]) -> dict[str, Fraction]:
-    """The reviewers' leniency over these texts' votes."""
-    return leniency((v.reviewer, v.score) for votes in texts for v in counted(votes))
+def measure_leniency(texts: Iterable[Sequence[Vote]]) -> dict[str, Fraction]:
+    """Return the reviewers' leniency over these texts' votes."""
+    return leniency((v.reviewer, v.score) for votes in texts for v in filter_votes(votes))
 
 
-def counted(votes: Sequence[Vote]) -> list[Vote]:
-    """The votes that count: those given with sight of the gold, if there are any; never both kinds together."""
+def filter_votes(votes: Sequence[Vote]) -> list[Vote]:
+    """Return the votes that count: those given with sight of the gold, else those without; never both kinds."""
+    # Who saw the gold answer scores otherwise than who didn't: their votes have no common mean.
     with_gold, without = [v for v in votes if v.saw_gold], [v for v in votes if not v.saw_gold]
     return with_gold if any(v.score is not None for v in with_gold) or not without else without
 
@@ -282,37 +290,41 @@ class _Explainer:
     gold: str
     policy: Policy
     offsets: Mapping[str, Fraction]
-    said: Mapping[tuple[str, int], list[Judged]]
-    then: Mapping[int, str | None]
+    judgements: Mapping[tuple[str, int], list[Judged]]
+    committee_then: Mapping[int, str | None]
 
-    def __call__(self, text: Text) -> Explained:
-        judged = self.said.get((text.kind, text.id), [])
-        votes = counted(text.votes)
-        fair = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in votes]
-        scores: Sequence[int | Fraction | None] = fair if self.policy.leniency_adjusted else [v.score for v in votes]
+    def __call__(self, text: Text) -> DecidedText:
+        question, judged = self.question, self.judgements.get((text.kind, text.id), [])
+        votes = filter_votes(text.votes)
+        fair_scores = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in votes]
+        plain: Sequence[int | Fraction | None] = [v.score for v in votes]
+        scores = fair_scores if self.policy.leniency_adjusted else plain
         checks: RationaleChecks | FeedbackChecks
-        known = bool(self.gold.strip())  # without a gold answer there is nothing to compare with
+        # Without a gold answer there is nothing to compare a stated one with.
+        has_gold = bool(self.gold.strip())
         if text.kind == "rationale":
-            checks = check_rationale(text.text, self.gold, self.question.task, self.question.options)
-            own = own_answer(text.text, self.gold, self.question.task, self.question.options, ruling(judged, READING))
-            answer, states = own.answer, CheckStates(own.matches_gold, checks.equations_true, checks.shows_work)
+            checks = check_rationale(text.text, self.gold, question.task, question.options)
+            reading = read_own_answer(text.text, self.gold, question.task, question.options, ruling(judged, READING))
+            answer, states = reading.answer, CheckStates(reading.matches_gold, checks.equations_true, checks.shows_work)
             decide = decide_rationale
         else:
-            checks = check_feedback(text.text, self.gold, self.question.task, self.question.options)
-            answer, states = None, CheckStates(checks.states_gold if known else State.NOTHING, checks.equations_true)
+            checks = check_feedback(text.text, self.gold, question.task, question.options)
+            answer, states = None, CheckStates(checks.states_gold if has_gold else State.NOTHING, checks.equations_true)
             decide = decide_feedback
         committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
         outranking = people
+        # A repair's author accepted it by making it: that judgement doesn't outrank the checks, a later one does.
         if text.repairs_id is not None:
-            committee, born = decide_repair(text.kind, self.policy, states), made_with(judged)
-            outranking = ruling([j for j in judged if j not in born], VERDICT)
+            committee, founding = decide_repair(text.kind, self.policy, states), find_founding(judged)
+            outranking = ruling([j for j in judged if j not in founding], VERDICT)
         verdict = final_verdict(committee.verdict, outranking)
-        by_people = outranking.decision is not None or outranking.conflict  # then the threshold has no say
+        # Where people decided, or differ, the threshold has no say: the cut lies below or above all thresholds.
+        by_people = outranking.decision is not None or outranking.conflict
         cut = (ALWAYS if verdict is Verdict.ACCEPTED else NEVER) if by_people else committee.cut
-        latest = heard(judged, VERDICT)[-1:] if judged else []
-        then = self.then[latest[0].id] if latest else None
+        latest = pick_latest(judged, VERDICT)[-1:] if judged else []
+        committee_then = self.committee_then[latest[0].id] if latest else None
         valid = [v.score for v in votes if v.score is not None]
-        return Explained(
+        return DecidedText(
             text=text,
             checks=checks,
             states=states,
@@ -321,8 +333,8 @@ class _Explainer:
             verdict=verdict,
             answer=answer,
             cut=cut,
-            fair=mean(fair),
-            then=then,
+            fair_mean=mean(fair_scores),
+            committee_then=committee_then,
             spread=max(valid) - min(valid) if valid else 0,
         )
 
@@ -335,10 +347,10 @@ class OwnAnswer:
     matches_gold: State
 
 
-def own_answer(text: str, gold: str, task: Task, options: Sequence[str], reading: Ruling) -> OwnAnswer:
+def read_own_answer(text: str, gold: str, task: Task, options: Sequence[str], reading: Ruling) -> OwnAnswer:
     """Return a rationale's own answer. `reading`: what people decided of how it reads."""
     checks = check_rationale(text, gold, task, options)
-    answer = or_corrected(checks.answer, reading)
+    answer = apply_correction(checks.answer, reading)
     if not gold.strip():
         return OwnAnswer(answer, State.NOTHING)
     if answer == checks.answer:
@@ -347,8 +359,8 @@ def own_answer(text: str, gold: str, task: Task, options: Sequence[str], reading
     return OwnAnswer(answer, State.HOLDS if same else State.FAILS)
 
 
-def without_repairs(curated: Curated) -> Curated:
-    """The set without what people wrote: what is compared as peer-reviewed holds the teachers' texts alone."""
+def drop_repairs(curated: Curated) -> Curated:
+    """Return the set without people's texts: what is compared as peer-reviewed holds the teachers' texts alone."""
     mistakes = tuple(
         replace(
             m,
@@ -361,7 +373,7 @@ def without_repairs(curated: Curated) -> Curated:
 
 
 def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
-    """The set with the texts of these teachers alone, and people's repairs of them; of no teachers the set as it is.
+    """Return the set with these teachers' texts alone, and people's repairs of them; of no teachers all of it.
 
     Everybody's reviews of them count: a text is as good as it was.
 
@@ -370,8 +382,8 @@ def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
     if not teachers:
         return curated
     if unknown := sorted(set(teachers) - set(curated.teachers)):
-        known = ", ".join(curated.teachers) or "nobody"
-        raise BadInput(f"{unknown[0]} wrote and reviewed nothing that counts in {curated.exam.name}; {known} did")
+        names = ", ".join(curated.teachers) or "nobody"
+        raise BadInput(f"{unknown[0]} wrote and reviewed nothing that counts in {curated.exam.name}; {names} did")
     mistakes = tuple(
         replace(
             m,
@@ -381,20 +393,20 @@ def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
         for m in curated.mistakes
     )
     narrowed = replace(curated, mistakes=mistakes, narrowed_to=tuple(sorted(teachers)))
-    others = {x.text.uid for x in curated.texts} - {x.text.uid for x in narrowed.texts}
-    return replace(narrowed, judgements=tuple(row for row in curated.judgements if row.target_uid not in others))
+    dropped = {x.text.uid for x in curated.texts} - {x.text.uid for x in narrowed.texts}
+    return replace(narrowed, judgements=tuple(row for row in curated.judgements if row.target_uid not in dropped))
 
 
-def at_threshold(mistake: Mistake, threshold: int) -> Mistake:
-    """The mistake as the same policy decides it at another threshold, in hundredths."""
+def decide_at(mistake: Mistake, threshold: int) -> Mistake:
+    """Return the mistake as the same policy decides it at another threshold, in hundredths."""
     return replace(
         mistake,
-        rationales=tuple(_at(x, threshold) for x in mistake.rationales),
-        feedback=tuple(_at(x, threshold) for x in mistake.feedback),
+        rationales=tuple(_decide_text_at(x, threshold) for x in mistake.rationales),
+        feedback=tuple(_decide_text_at(x, threshold) for x in mistake.feedback),
     )
 
 
-def _at(x: Explained, threshold: int) -> Explained:
+def _decide_text_at(x: DecidedText, threshold: int) -> DecidedText:
     return x.committee_at(Verdict.ACCEPTED if x.committee_cut > threshold else Verdict.REJECTED)
 
 
@@ -418,40 +430,40 @@ class Summary:
 
 def summary(curated: Curated) -> Summary:
     """Count the curated set."""
-    found = list(curated.rationales)
-    verdicts = Counter(x.verdict for x in found)
-    by_answer = Counter((x.verdict, x.states.matches_gold) for x in found)
-    authors = dict.fromkeys((n for n in curated.teachers if any(x.text.teacher == n for x in found)), 0)
+    rationales = list(curated.rationales)
+    verdicts = Counter(x.verdict for x in rationales)
+    by_answer = Counter((x.verdict, x.states.matches_gold) for x in rationales)
+    authors = dict.fromkeys((n for n in curated.teachers if any(x.text.teacher == n for x in rationales)), 0)
     return Summary(
-        rationales=len(found),
+        rationales=len(rationales),
         accepted=verdicts[Verdict.ACCEPTED],
         rejected=verdicts[Verdict.REJECTED],
         undecided=verdicts[Verdict.UNDECIDED],
-        overridden=sum(x.overridden for x in found),
-        by_teacher=authors | Counter(x.text.teacher for x in found if x.verdict is Verdict.ACCEPTED),
+        overridden=sum(x.overridden for x in rationales),
+        by_teacher=authors | Counter(x.text.teacher for x in rationales if x.verdict is Verdict.ACCEPTED),
         mistakes=len(curated.mistakes),
         mistakes_covered=sum(m.covered for m in curated.mistakes),
         pairs=sum(m.covered and m.feedback_stands for m in curated.mistakes),
         accepted_wrong_answer=by_answer[Verdict.ACCEPTED, State.FAILS],
         rejected_right_answer=by_answer[Verdict.REJECTED, State.HOLDS],
-        answer_unreadable=sum(x.answer is None for x in found),
+        answer_unreadable=sum(x.answer is None for x in rationales),
     )
 
 
-def changed(before: Curated, after: Curated) -> list[tuple[Mistake, Explained, Explained]]:
-    """The rationales whose verdict differs between two policies, each once: (mistake, before, after)."""
-    old = {x.text.id: x for x in before.rationales}
+def find_changes(current: Curated, proposed: Curated) -> list[tuple[Mistake, DecidedText, DecidedText]]:
+    """Return the rationales whose verdict differs between two policies, each once: (mistake, before, after)."""
+    current_texts = {x.text.id: x for x in current.rationales}
     mistake_of: dict[int, Mistake] = {}
-    for mistake in after.mistakes:
+    for mistake in proposed.mistakes:
         for x in mistake.rationales:
             mistake_of.setdefault(x.text.id, mistake)
     return [
-        (mistake_of[x.text.id], old[x.text.id], x)
-        for x in after.rationales
-        if x.text.id in old and old[x.text.id].verdict is not x.verdict
+        (mistake_of[x.text.id], current_texts[x.text.id], x)
+        for x in proposed.rationales
+        if x.text.id in current_texts and current_texts[x.text.id].verdict is not x.verdict
     ]
 
 
-def conflicts(curated: Curated) -> int:
+def count_conflicts(curated: Curated) -> int:
     """Count what people differ on: texts, and mistakes whose question or attempt they differ on."""
     return sum(x.people.conflict for x in curated.texts) + sum(m.disputed for m in curated.mistakes)

@@ -1,6 +1,6 @@
-"""The threshold lab's numbers at every threshold at once. Pure: rows of the aggregate in, counts out.
+"""The threshold lab's numbers at every threshold at once. Pure: rows of the queue index in, counts out.
 
-    figures = Figures.of(bands(rows))
+    figures = Figures.of(count_bands(rows))
     figures.at("accepted", 300)        -> 826 on the authors' SVAMP file
     sweep(figures, [3.0, 3.5])         -> [AtThreshold(3.0, 826, 76, 365, 365), …]
 
@@ -22,32 +22,34 @@ COLUMNS = (  # what is counted by
     *("attempt_id", "explanation_id", "author_id", "kind", "votes", "cut", "committee_cut"),
     *("undecided", "committee_undecided", "matches_gold"),
 )
-Bands = Counter[tuple[str, int, int]]  # (figure, from this threshold on, up to below this one): how many
-Row = Mapping[str, Any]
+# How many texts count in a figure, by (figure, from this threshold on, up to below this one).
+Bands = Counter[tuple[str, int, int]]
+IndexRow = Mapping[str, Any]
 
 
-def bands(rows: Iterable[Row]) -> Bands:
+def count_bands(rows: Iterable[IndexRow]) -> Bands:
     """Count these rows of mistakes and their texts, each question's all together: a rationale is counted once."""
-    found: Bands = Counter()
-    rationales: dict[int, Row] = {}
+    counts: Bands = Counter()
+    rationales: dict[int, IndexRow] = {}
     best: dict[int, dict[str, int]] = defaultdict(dict)
     for row in rows:
         if row["kind"] == "question":
             continue
-        of = best[row["attempt_id"]]
-        of[row["kind"]] = max(row["cut"], of.get(row["kind"], 0))
+        cuts = best[row["attempt_id"]]
+        cuts[row["kind"]] = max(row["cut"], cuts.get(row["kind"], 0))
         if row["kind"] == "rationale":
             rationales[row["explanation_id"]] = row
+    # Once each: attempts at one question have the same rationales.
     for row in rationales.values():
-        found.update(_of_rationale(row))
-    for of in best.values():
-        found["mistakes", 0, END] += 1
-        found["covered", 0, of.get("rationale", 0)] += 1
-        found["pairs", 0, min(of.get("rationale", 0), of.get("feedback", 0))] += 1
-    return Counter({band: number for band, number in found.items() if band[1] < band[2]})
+        counts.update(_list_bands(row))
+    for cuts in best.values():
+        counts["mistakes", 0, END] += 1
+        counts["covered", 0, cuts.get("rationale", 0)] += 1
+        counts["pairs", 0, min(cuts.get("rationale", 0), cuts.get("feedback", 0))] += 1
+    return Counter({band: number for band, number in counts.items() if band[1] < band[2]})
 
 
-def _of_rationale(row: Row) -> Iterator[tuple[str, int, int]]:
+def _list_bands(row: IndexRow) -> Iterator[tuple[str, int, int]]:
     cut, committee, author = row["cut"], row["committee_cut"], row["author_id"]
     yield "rationales", 0, END
     yield f"rationales by {author}", 0, END
@@ -76,7 +78,8 @@ class Figures:
 
     @classmethod
     def of(cls, bands: Mapping[tuple[str, int, int], int]) -> "Figures":
-        """The figures that these bands add up to."""
+        """Add up these bands to figures."""
+        # +1 where a band begins, -1 where it ends: the running sum is the figure at each threshold.
         steps: dict[str, list[int]] = defaultdict(lambda: [0] * (END + 1))
         for (name, low, high), number in bands.items():
             steps[name][low] += number
@@ -85,7 +88,7 @@ class Figures:
         return cls({name: tuple(accumulate(step))[:END] for name, step in steps.items()}, tuple(sorted(cuts)))
 
     def at(self, name: str, threshold: int) -> int:
-        """The figure at a threshold."""
+        """Return the figure at a threshold."""
         return self.lines[name][threshold] if name in self.lines else 0
 
 
@@ -101,7 +104,7 @@ class AtThreshold:
 
 
 def sweep(figures: Figures, thresholds: Sequence[float]) -> list[AtThreshold]:
-    """The chart's four figures at each threshold."""
+    """Return the chart's four figures at each threshold."""
     return [
         AtThreshold(t, *(figures.at(name, round(t * 100)) for name in ("accepted", "wrong", "covered", "pairs")))
         for t in thresholds

@@ -12,13 +12,13 @@ from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
 from mapd.curation import policies, reasons, standing
-from mapd.curation.curated import Curated, Explained, curate
+from mapd.curation.curated import Curated, DecidedText, curate
 from mapd.errors import BadInput, NotFound, Stale
 from mapd.people import Person, Right, require
 from mapd.questions.corrections import read_correction
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, Policy, Reason, in_force
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, Policy, TextReason, drop_undone
 
 
 class QuestionReason(StrEnum):
@@ -29,7 +29,7 @@ class QuestionReason(StrEnum):
     OTHER = "other"
 
 
-REASONS: dict[str, type[StrEnum]] = {"rationale": Reason, "feedback": Reason, "question": QuestionReason}
+REASONS: dict[str, type[StrEnum]] = {"rationale": TextReason, "feedback": TextReason, "question": QuestionReason}
 CAN_BE_CORRECTED = frozenset({"rationale", "attempt", "question"})  # a feedback has no answer of its own
 TABLES: dict[str, type[t.Travelling]] = {
     "rationale": t.Explanation,
@@ -39,7 +39,8 @@ TABLES: dict[str, type[t.Travelling]] = {
 }
 
 MOST_MARKS = 20  # false steps of one text
-ONE_AT_A_TIME = {"key_share": True}  # of PostgreSQL's transactions: SQLite has but one writer anyway
+# Locks a row on PostgreSQL, so that two transactions judge it one after the other; SQLite has one writer anyway.
+ONE_AT_A_TIME = {"key_share": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def judge(
     value: str | None = None,
     marks: Sequence[tuple[int, int]] = (),
     token: str | None = None,
-    seen: int | None = None,
+    latest_seen: int | None = None,
     role: str = ANNOTATOR,
     circumstances: Circumstances = ON_ITS_OWN,
     follow: bool = True,
@@ -84,22 +85,24 @@ def judge(
 ) -> t.Judgement:
     """Record one person's decision on one target.
 
-    `token` makes it once: the same token again returns the row that is there. `seen` is the latest judgement's id that
-    the person saw on the target (0 = none). Unless it is to `follow` here the aggregate follows later, for many at
-    once: standing.after_judgements. `at`: the moment of an act that has many judgements (queries.moment).
+    `token` makes it once: the same token again returns the row that is there. `latest_seen` is the id of the latest
+    judgement that the person saw on the target (0 = none). `follow` unset: the caller derives the queue index for many
+    at once (standing.follow_judgements). `at`: the moment of an act that has many judgements (queries.moment).
 
     A corrected value is kept as the question's task reads it (questions/corrections.py). `marks`: where a rejected
     text's false steps stand, from a character up to another.
 
-    Raises: Forbidden; BadInput (what doesn't fit, a withdrawal of nothing), NotFound, Stale (decided since `seen`).
+    Raises: Forbidden; BadInput (what doesn't fit, a withdrawal of nothing); NotFound; Stale (decided meanwhile).
     """
-    person, judged = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE), _judged_row(session, target)
-    if token is not None and (done := _by_token(session, token)) is not None:
-        return done
+    person = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE)
+    # The lock comes before the look for the token: a second press of the same act waits here, and finds its row.
+    judged = _lock_target(session, target)
+    if token is not None and (existing := _find_by_token(session, token)) is not None:
+        return existing
     check_decision(session, target.kind, decision, reason, note, value, marks)
-    _check_seen(session, target, seen)
+    _check_unchanged(session, target, latest_seen)
     if decision is Act.WITHDRAW:
-        _check_said(session, target, person, role)
+        _check_withdrawal(session, target, person, role)
     row = t.Judgement(
         created_at=at or queries.moment(session),
         target=target.kind,
@@ -108,8 +111,8 @@ def judge(
         decision=decision,
         reason=reason,
         note=note.strip() or None if note else None,
-        value=_corrected(session, judged, value) if value else None,
-        marks=_places(judged, marks),
+        value=_read_value(session, judged, value) if value else None,
+        marks=_check_marks(judged, marks),
         token=token or t.new_uid(),
         queue=circumstances.queue,
         sampling_chance=circumstances.sampling_chance,
@@ -117,12 +120,12 @@ def judge(
         seconds=circumstances.seconds,
         committee=circumstances.committee,
     )
-    _aim(row, target)
+    _set_target(row, target)
     session.add(row)
     detail = {"reason": reason, "value": row.value} | ({"order": circumstances.order} if circumstances.order else {})
     queries.audit(session, person, f"judge {decision}", f"{target.kind} {judged.uid}", **detail)
     if follow:
-        standing.after_judgements(session, [row])
+        standing.follow_judgements(session, [row])
     return row
 
 
@@ -135,16 +138,15 @@ def undo(
     follow: bool = True,
     at: datetime | None = None,
 ) -> t.Judgement:
-    """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo).
-
-    `follow`, `at`: as above.
+    """Take one judgement back by a row that cancels it; undoing that row is a redo. `follow`, `at`: as in `judge`.
 
     Raises: Forbidden; NotFound; Stale where it was undone already; BadInput where it is another person's.
     """
     person = require(by, Right.JUDGE)
+    # Locked, so that two tabs can't undo it twice.
     row = session.get(t.Judgement, judgement_id, with_for_update=ONE_AT_A_TIME)
-    if token is not None and (done := _by_token(session, token)) is not None:
-        return done
+    if token is not None and (existing := _find_by_token(session, token)) is not None:
+        return existing
     if row is None:
         raise NotFound(f"unknown judgement: {judgement_id}")
     if not row.counts:
@@ -158,7 +160,7 @@ def undo(
         raise Stale(f"judgement {judgement_id} was undone already; nothing was changed")
     target_id = row.explanation_id or row.attempt_id or row.question_id or 0
     target = Target(row.target, target_id)
-    back = t.Judgement(
+    withdrawal = t.Judgement(
         created_at=at or queries.moment(session),
         target=row.target,
         person=person,
@@ -168,16 +170,16 @@ def undo(
         queue=row.queue,
         token=token or t.new_uid(),
     )
-    _aim(back, target)
-    session.add(back)
-    about = f"{row.target} {_judged_row(session, target).uid}"
+    _set_target(withdrawal, target)
+    session.add(withdrawal)
+    about = f"{row.target} {_lock_target(session, target).uid}"
     queries.audit(session, person, "undo", about, judgement=row.uid)
     if follow:
-        standing.after_judgements(session, [back])
-    return back
+        standing.follow_judgements(session, [withdrawal])
+    return withdrawal
 
 
-def _by_token(session: Session, token: str) -> t.Judgement | None:
+def _find_by_token(session: Session, token: str) -> t.Judgement | None:
     return session.exec(select(t.Judgement).where(t.Judgement.token == token)).first()
 
 
@@ -190,21 +192,18 @@ def check_decision(
     value: str | None,
     marks: Sequence[tuple[int, int]] = (),
 ) -> None:
-    """See that the parts of a judgement go together.
-
-    Raises: BadInput.
-    """
+    """See that the parts of a judgement go together. Raises: BadInput."""
     if reason == NOTE and not (note and note.strip()):
         raise BadInput("a note has no words")
     if reason is not None:
-        known = [NOTE] if decision is Act.SKIP else [r.value for r in REASONS.get(kind, [])]
-        if REASONS.get(kind) is Reason and decision is Act.REJECT and reason not in known:
-            known = reasons.offered(session)
+        allowed = [NOTE] if decision is Act.SKIP else [r.value for r in REASONS.get(kind, [])]
+        if REASONS.get(kind) is TextReason and decision is Act.REJECT and reason not in allowed:
+            allowed = reasons.list_offered(session)
         if decision not in (Act.REJECT, Act.SKIP):
             raise BadInput(f"a reason goes with reject, not with {decision}: {reason}")
-        if reason not in known:
-            what = "skip" if decision is Act.SKIP else kind
-            raise BadInput(f"unknown reason for a {what}: {reason}; one of {', '.join(known)}")
+        if reason not in allowed:
+            subject = "skip" if decision is Act.SKIP else kind
+            raise BadInput(f"unknown reason for a {subject}: {reason}; one of {', '.join(allowed)}")
     if (decision is Act.CORRECT) != bool(value and value.strip()):
         raise BadInput(f"a value goes with correct, and correct needs one: {decision}, {value!r}")
     if decision is Act.CORRECT and kind not in CAN_BE_CORRECTED:
@@ -213,11 +212,8 @@ def check_decision(
         raise BadInput(f"a false step is marked with a rejection of a text, not with {decision} of this {kind}")
 
 
-def _places(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Return the marks as they are kept.
-
-    Raises: BadInput where they are too many, or one isn't in the text.
-    """
+def _check_marks(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Return the marks as they are kept. Raises: BadInput where they are too many, or one isn't in the text."""
     if len(marks) > MOST_MARKS:
         raise BadInput(f"at most {MOST_MARKS} false steps are marked, not {len(marks):,}; mark the first ones")
     for start, end in marks:
@@ -227,7 +223,7 @@ def _places(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence[tupl
     return [list(mark) for mark in marks]
 
 
-def _judged_row(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
+def _lock_target(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
     """Return what is judged; the next who judges it waits until this transaction has ended."""
     row = session.get(TABLES[target.kind], target.id, with_for_update=ONE_AT_A_TIME)
     if isinstance(row, t.Attempt | t.Question) or (isinstance(row, t.Explanation) and row.kind == target.kind):
@@ -235,38 +231,38 @@ def _judged_row(session: Session, target: Target) -> t.Explanation | t.Attempt |
     raise NotFound(f"unknown {target.kind}: {target.id}")
 
 
-def _corrected(session: Session, judged: t.Explanation | t.Attempt | t.Question, value: str) -> str:
-    """Return the value as the task of the question reads it that the row belongs to."""
+def _read_value(session: Session, judged: t.Explanation | t.Attempt | t.Question, value: str) -> str:
     question = judged if isinstance(judged, t.Question) else session.get_one(t.Question, judged.question_id)
     return read_correction(value, Task(question.task), question.options)
 
 
-def _check_said(session: Session, target: Target, person: str, role: str) -> None:
+def _check_withdrawal(session: Session, target: Target, person: str, role: str) -> None:
     """Refuse a withdrawal where the person has said nothing that it would end. A skip is said, a note is not.
 
     Of a text it ends the verdict; how its answer is read stays, and is taken back by an undo.
     """
     about = VERDICT | {Act.SKIP} if target.kind in ("rationale", "feedback") else frozenset(Act)
     history = (row.judged for row in queries.history(session, (target.kind, target.id)) if row.counts)
-    own = [j for j in in_force(history) if (j.person, j.role) == (person, role) and j.decision in about]
-    if not (spoken := [j for j in own if not j.only_notes]) or spoken[-1].decision is Act.WITHDRAW:
+    statements = [j for j in drop_undone(history) if (j.person, j.role) == (person, role) and j.decision in about]
+    if not (decisions := [j for j in statements if not j.only_notes]) or decisions[-1].decision is Act.WITHDRAW:
         words = "has said nothing of" if Act.CORRECT in about else "has no verdict on"
         raise BadInput(f"{person} {words} this {target.kind}: there is nothing to withdraw")
 
 
-def _check_seen(session: Session, target: Target, seen: int | None) -> None:
-    if seen is None:
+def _check_unchanged(session: Session, target: Target, latest_seen: int | None) -> None:
+    if latest_seen is None:
         return
     column = col(queries.TARGET_COLUMN[target.kind])
     query = select(t.Judgement).where(column == target.id, t.Judgement.counts).order_by(col(t.Judgement.id).desc())
+    # The highest id came in last, whatever its time says.
     latest = session.exec(query).first()
-    if latest is not None and latest.id != seen:
+    if latest is not None and latest.id != latest_seen:
         raise Stale(
             f"{latest.person} decided on this {target.kind} in the meantime; it was reloaded, nothing was saved"
         )
 
 
-def _aim(row: t.Judgement, target: Target) -> None:
+def _set_target(row: t.Judgement, target: Target) -> None:
     if target.kind == "attempt":
         row.attempt_id = target.id
     elif target.kind == "question":
@@ -275,18 +271,15 @@ def _aim(row: t.Judgement, target: Target) -> None:
         row.explanation_id = target.id
 
 
-def curated_set(session: Session, exam_id: int, policy: Policy | None = None) -> Curated:
-    """The exam's curated set as the database has it now, under its own policy unless another is given."""
+def load_curated(session: Session, exam_id: int, policy: Policy | None = None) -> Curated:
+    """Return the exam's curated set as it is now, under its own policy unless another is given."""
     material = queries.material(session, exam_id)
     policy = policy or policies.exam_policy(session, material.exam)
     return curate(material, queries.judgements(session, exam_id), policy)
 
 
-def explained(curated: Curated, kind: str, text_id: int) -> Explained:
-    """One explanation of the set.
-
-    Raises: NotFound where it belongs to no mistake of it (any more).
-    """
+def find_text(curated: Curated, kind: str, text_id: int) -> DecidedText:
+    """Return one explanation of the set. Raises: NotFound where it belongs to no mistake of it (any more)."""
     for mistake in curated.mistakes:
         for x in mistake.texts:
             if (x.text.kind, x.text.id) == (kind, text_id):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, conflicts, summary
-from mapd.curation.overview import Frozen, by_target
+from mapd.curation.curated import Curated, count_conflicts, summary
+from mapd.curation.overview import SnapshotSummary, group_by_target
 from mapd.curation.queues import DEFAULT, QUEUES
 from mapd.verdicts import Act, Verdict
 
@@ -45,28 +45,27 @@ class NextStep:
     queue: str | None = None
 
 
-def next_step(curated: Curated, newest: Frozen | None) -> NextStep:
-    """What to do next: first what people differ on or the data says is wrong, then the freezing of it."""
-    counts, found = summary(curated), _to_look_at(curated)
-    if found is not None:
-        return found
+def next_step(curated: Curated, newest: SnapshotSummary | None) -> NextStep:
+    """Return what to do next: first what people differ on or the data says is wrong, then the freezing of it."""
+    counts, problem = summary(curated), _find_problem(curated)
+    if problem is not None:
+        return problem
     if not counts.pairs:
-        why = "No mistake has both an accepted rationale and a feedback that stands"
-        return NextStep(Step.NO_PAIRS, 0, why, "Move the threshold", "threshold")
+        finding = "No mistake has both an accepted rationale and a feedback that stands"
+        return NextStep(Step.NO_PAIRS, 0, finding, "Move the threshold", "threshold")
     pairs = _count(counts.pairs, "training pair")
     if newest is None:
         return NextStep(Step.FREEZE, counts.pairs, f"{pairs} and no snapshot yet", "Freeze them", "snapshots")
-    changes = changed_since(curated, newest)
+    changes = list_changes(curated, newest)
     if changes:
         return NextStep(Step.FREEZE_AGAIN, len(changes), " and ".join(changes), "Freeze again", "snapshots")
-    found_text = f"The curated set is frozen as it stands, with {_count(newest.pairs, 'pair')}"
+    state = f"The curated set is frozen as it stands, with {_count(newest.pairs, 'pair')}"
     if newest.taught:
-        return NextStep(Step.TAUGHT, newest.pairs, f"{found_text}, and taught", "See before and after", "results")
-    return NextStep(Step.FROZEN, newest.pairs, found_text, "Teach a student with it", "finetune")
+        return NextStep(Step.TAUGHT, newest.pairs, f"{state}, and taught", "See before and after", "results")
+    return NextStep(Step.FROZEN, newest.pairs, state, "Teach a student with it", "finetune")
 
 
-def _to_look_at(curated: Curated) -> NextStep | None:
-    """The first thing that a person should look at before anything is frozen."""
+def _find_problem(curated: Curated) -> NextStep | None:
     if not curated.mistakes:
         return NextStep(Step.NO_MISTAKES, 0, "This exam has no mistakes left to curate", "Import another exam", "data")
     rationales = list(curated.rationales)
@@ -77,9 +76,10 @@ def _to_look_at(curated: Curated) -> NextStep | None:
             act = "Ask again with more tokens"
             return NextStep(Step.ALL_CUT_OFF, len(curated.mistakes), finding, act, "exam")
         return NextStep(Step.NO_RATIONALES, len(curated.mistakes), finding, "Ask teachers", "committee")
-    if differ := conflicts(curated):
-        finding = f"People differ on {_count(differ, 'decision')}"
-        return NextStep(Step.CONFLICTS, differ, finding, "Settle them", "triage", CONFLICTS)
+    if disagreements := count_conflicts(curated):
+        finding = f"People differ on {_count(disagreements, 'decision')}"
+        return NextStep(Step.CONFLICTS, disagreements, finding, "Settle them", "triage", CONFLICTS)
+    # A judged text is left out: a person has looked at it, whatever they decided.
     wrong = sum(
         x.verdict is Verdict.ACCEPTED and x.states.matches_gold is State.FAILS and not x.judged for x in rationales
     )
@@ -90,24 +90,24 @@ def _to_look_at(curated: Curated) -> NextStep | None:
     if not any(x.judged for m in curated.mistakes for x in m.texts):
         finding, act = "Nobody has judged a text yet", "Begin with the most doubtful"
         return NextStep(Step.NOTHING_JUDGED, 0, finding, act, "triage", DEFAULT)
-    doubtful = _perhaps_no_mistakes(curated)
+    doubtful = _count_doubtful(curated)
     if doubtful:
         finding = f"{_count(doubtful, 'mistake')} may be none: we read the answer as right"
         return NextStep(Step.NOT_MISTAKES, doubtful, finding, "Look at them", "triage", NOT_MISTAKES)
     return None
 
 
-def _perhaps_no_mistakes(curated: Curated) -> int:
-    """The mistakes that our own reading calls right, and that nobody has looked at."""
-    spoken_of = by_target(curated)
+def _count_doubtful(curated: Curated) -> int:
+    latest_of = group_by_target(curated)
     return sum(
-        m.possibly_not and ("attempt", m.attempt.id) not in spoken_of and not any(x.judged for x in m.texts)
+        m.may_be_correct and ("attempt", m.attempt.id) not in latest_of and not any(x.judged for x in m.texts)
         for m in curated.mistakes
     )
 
 
-def changed_since(curated: Curated, newest: Frozen) -> list[str]:
-    """What was done since the snapshot was made, in words; empty where nothing was."""
+def list_changes(curated: Curated, newest: SnapshotSummary) -> list[str]:
+    """Return what was done since the snapshot was made, in words; empty where nothing was."""
+    # A skip changes no pair.
     new = sum(j.created_at > newest.made_at and j.judged.decision is not Act.SKIP for j in curated.judgements)
     policy = curated.policy
     now = {"name": policy.name, "version": policy.version, "threshold": policy.threshold}

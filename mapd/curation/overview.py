@@ -11,12 +11,12 @@ from fractions import Fraction
 from typing import Any
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, Explained, conflicts, counted, summary
-from mapd.verdicts import READING, VERDICT, Act, Judged, Verdict, heard, leniency, mean
+from mapd.curation.curated import Curated, DecidedText, count_conflicts, filter_votes, summary
+from mapd.verdicts import READING, VERDICT, Act, Judged, Verdict, leniency, mean, pick_latest
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class SnapshotSummary:
     """What is asked of the exam's newest snapshot; `policy` as its manifest has it."""
 
     sha256: str
@@ -38,26 +38,27 @@ class Stage:
     note: str = ""
 
 
-def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[Stage]:
-    """From the exam's mistakes to what is frozen; each count out of those it could be."""
+def funnel(curated: Curated, newest: SnapshotSummary | None, snapshots: int = 0) -> list[Stage]:
+    """Return the stages from the exam's mistakes to its snapshot, each count out of those it could be."""
     counts, mistakes = summary(curated), len(curated.mistakes)
     explained = sum(bool(m.rationales and m.feedback) for m in curated.mistakes)
-    taken = len(curated.corrected) + len(curated.excluded)
+    removed = len(curated.corrected) + len(curated.excluded)
     cut_off = sum(m.attempt.is_cut_off for m in curated.mistakes)
-    notes = [f"{taken:,} taken out by people"] * bool(taken) + [f"{cut_off:,} of them cut off"] * bool(cut_off)
+    notes = [f"{removed:,} taken out by people"] * bool(removed) + [f"{cut_off:,} of them cut off"] * bool(cut_off)
+    # What a snapshot would hold now; what the newest one holds of it is frozen.
     taught = {m.attempt.uid for m in curated.mistakes if m.covered and m.feedback_stands}
     frozen = taught & newest.mistakes if newest else set()
-    newest_in_words = (
+    snapshot_note = (
         f"newest of {snapshots}: {newest.sha256[:8]}, {newest.pairs:,} pairs" if newest else "no snapshot yet"
     )
     policy = curated.policy
     return [
-        Stage("mistakes", mistakes, mistakes + taken, ", ".join(notes)),
+        Stage("mistakes", mistakes, mistakes + removed, ", ".join(notes)),
         Stage("with explanations", explained, mistakes, "a rationale and a feedback"),
         Stage("accepted rationales", counts.accepted, counts.rationales, f"policy {policy.name}, {policy.threshold:g}"),
         Stage("mistakes covered", counts.mistakes_covered, mistakes, "an accepted rationale"),
         Stage("training pairs", counts.pairs, mistakes, "and a feedback that stands"),
-        Stage("frozen in a snapshot", len(frozen), counts.pairs, newest_in_words),
+        Stage("frozen in a snapshot", len(frozen), counts.pairs, snapshot_note),
     ]
 
 
@@ -70,20 +71,20 @@ class TeacherFigures:
     rationales: int
     accepted: int
     wrong: int  # accepted, and ending in a wrong answer
-    received: Fraction | None
+    received_mean: Fraction | None
     votes: int
     no_votes: int
-    given: Fraction | None
+    given_mean: Fraction | None
     leniency: Fraction | None
 
 
 def teachers(curated: Curated) -> list[TeacherFigures]:
-    """Every teacher that wrote or reviewed one of the exam's rationales, in the exam's order."""
+    """Return every teacher that wrote or reviewed one of the exam's rationales, in the exam's order."""
     texts = list(curated.rationales)
-    votes = [(v.reviewer, v.score) for x in texts for v in counted(x.text.votes)]
+    votes = [(v.reviewer, v.score) for x in texts for v in filter_votes(x.text.votes)]
     offsets = leniency(votes)
     return [
-        _figures(
+        _figures_of(
             name,
             [x for x in texts if x.text.teacher == name],
             [s for who, s in votes if who == name],
@@ -93,7 +94,9 @@ def teachers(curated: Curated) -> list[TeacherFigures]:
     ]
 
 
-def _figures(name: str, written: list[Explained], given: list[int | None], offset: Fraction | None) -> TeacherFigures:
+def _figures_of(
+    name: str, written: list[DecidedText], scores: list[int | None], offset: Fraction | None
+) -> TeacherFigures:
     accepted = [x for x in written if x.verdict is Verdict.ACCEPTED]
     return TeacherFigures(
         name=name,
@@ -101,10 +104,10 @@ def _figures(name: str, written: list[Explained], given: list[int | None], offse
         rationales=len(written),
         accepted=len(accepted),
         wrong=sum(x.states.matches_gold is State.FAILS for x in accepted),
-        received=mean(v.score for x in written for v in counted(x.text.votes)),
-        votes=sum(score is not None for score in given),
-        no_votes=sum(score is None for score in given),
-        given=mean(given),
+        received_mean=mean(v.score for x in written for v in filter_votes(x.text.votes)),
+        votes=sum(score is not None for score in scores),
+        no_votes=sum(score is None for score in scores),
+        given_mean=mean(scores),
         leniency=offset,
     )
 
@@ -127,14 +130,14 @@ class PeopleFigures:
 def people(curated: Curated) -> PeopleFigures:
     """Count people's acts on the exam."""
     texts = curated.texts
-    standing = by_target(curated)
-    corrections = [target for target, said in standing.items() if any(j.decision is Act.CORRECT for j in said)]
+    latest_of = group_by_target(curated)
+    corrections = [target for target, latest in latest_of.items() if any(j.decision is Act.CORRECT for j in latest)]
     return PeopleFigures(
-        people=tuple(sorted({j.person for said in standing.values() for j in said})),
+        people=tuple(sorted({j.person for latest in latest_of.values() for j in latest})),
         judged=sum(x.judged for x in texts),
         texts=len(texts),
         overridden=sum(x.overridden for x in texts),
-        conflicts=conflicts(curated),
+        conflicts=count_conflicts(curated),
         not_mistakes=len(curated.corrected),
         excluded=len(curated.excluded),
         golds_corrected=sum(kind == "question" for kind, _ in corrections),
@@ -142,15 +145,15 @@ def people(curated: Curated) -> PeopleFigures:
     )
 
 
-def by_target(curated: Curated) -> dict[tuple[str, int], list[Judged]]:
-    """What people say now of each target, (kind, id); a target that nobody speaks of is absent."""
-    rows: dict[tuple[str, int], list[Judged]] = {}
+def group_by_target(curated: Curated) -> dict[tuple[str, int], list[Judged]]:
+    """Return people's latest judgements of each target, (kind, id); a target without any is absent."""
+    judged_of: dict[tuple[str, int], list[Judged]] = {}
     for row in curated.judgements:
-        rows.setdefault((row.target, row.target_id), []).append(row.judged)
-    return {target: said for target, judged in rows.items() if (said := _said(target[0], judged))}
+        judged_of.setdefault((row.target, row.target_id), []).append(row.judged)
+    return {target: latest for target, judged in judged_of.items() if (latest := _keep_latest(target[0], judged))}
 
 
-def _said(kind: str, judged: list[Judged]) -> list[Judged]:
+def _keep_latest(kind: str, judged: list[Judged]) -> list[Judged]:
     if kind in ("rationale", "feedback"):  # a verdict and a reading stand side by side
-        return heard(judged, VERDICT) + heard(judged, READING)
-    return heard(judged)
+        return pick_latest(judged, VERDICT) + pick_latest(judged, READING)
+    return pick_latest(judged)

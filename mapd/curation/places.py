@@ -1,9 +1,9 @@
-"""Where a mistake stands in every queue, at every threshold at once. Pure: what queues.py says, asked at each stretch.
+"""Where a mistake stands in every queue, at every threshold at once. Pure: queues.py, asked between two cuts.
 
 Committee and queues see the threshold only through verdicts and means, so between two neighbouring cuts nothing
 changes. A mistake whose rationales have the means 4 and 2.5 (and a gold that both miss) gives for "accepted-wrong":
 
-    Stretch("accepted-wrong", 0, 250, waits=True, place=-2625, enter=17, …), Stretch(…, 250, 400, True, -2625, 17, …)
+    BandPosition("accepted-wrong", 0, 250, waits=True, place=-2625, enter=17, …), BandPosition(…, 250, 400, …)
 
 Thresholds are hundredths, `low` is in, `high` is out.
 """
@@ -13,15 +13,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
-from mapd.curation.curated import ALWAYS_CUT, Mistake, at_threshold
-from mapd.curation.queues import QUEUES, Queue, entry, place
+from mapd.curation.curated import ALWAYS_CUT, Mistake, decide_at
+from mapd.curation.queues import QUEUES, Queue, find_entry, rank
 
-Done = frozenset[tuple[str, int]]
+ClosedTargets = frozenset[tuple[str, int]]
+ClosedByPerson = Mapping[str, ClosedTargets]
 LOWEST, END = 0, ALWAYS_CUT
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class BandPosition:
     """A mistake's place in one queue from one threshold up to below another."""
 
     queue: str
@@ -30,31 +31,35 @@ class Stretch:
     waits: bool
     place: int
     enter: int | None  # the text to begin with
-    passed: frozenset[str]  # those who skipped what waits there, or judged it while it waits for others
-    skipped: frozenset[str]  # those of them who would find it waiting but for what they skipped
+    passed_by: frozenset[str]  # people who skipped what waits there, or judged it while it waits for others
+    skipped_by: frozenset[str]  # those of them for whom it would wait if they had not skipped
     texts: tuple[int, ...]
 
     @property
-    def follows(self) -> tuple[object, ...]:
-        """All but the thresholds: the next stretch goes on with this one where it is the same."""
-        return (self.waits, self.place, self.enter, self.passed, self.skipped, self.texts)
+    def content(self) -> tuple[object, ...]:
+        """Return all but the thresholds: two neighbouring bands of the same content are one."""
+        return (self.waits, self.place, self.enter, self.passed_by, self.skipped_by, self.texts)
 
 
-def stretches(mistake: Mistake, done: Done, skipped: Mapping[str, Done], wanted: int = 1) -> list[Stretch]:
-    """The mistake's places in all queues. `done`: what is settled for all; `skipped`: by person, for them alone.
+def find_positions(
+    mistake: Mistake, closed: ClosedTargets, skipped: ClosedByPerson, per_text: int = 1
+) -> list[BandPosition]:
+    """Return the mistake's positions in all queues, where each text waits for `per_text` people.
 
-    `wanted`: so many people are to judge each text.
+    `closed`: the targets that nobody need judge; `skipped`: by person, those that this person skipped.
     """
-    people = {who: done | own for who, own in skipped.items()}
-    if wanted > 1:
-        people |= {who: people.get(who, done) for x in mistake.texts for who in x.people.by}
-    find = partial(_here, done=done, people=people, wanted=wanted)
+    people = {who: closed | skips for who, skips in skipped.items()}
+    # Who judged a text is done with it, although it waits for others.
+    if per_text > 1:
+        people |= {who: people.get(who, closed) for x in mistake.texts for who in x.people.by}
+    find = partial(_find_position, closed=closed, people=people, per_text=per_text)
+    # Between two neighbouring cuts no verdict changes, so that each queue is asked once for all thresholds there.
     cuts = {x.committee_cut for x in mistake.texts} | {x.final_cut for x in mistake.texts}
     at: dict[int, Mistake] = {}
-    found: list[Stretch] = []
+    positions: list[BandPosition] = []
     for queue in QUEUES.values():
-        found += _of_queue(queue, mistake, at, _bounds(cuts | set(queue.edges(mistake))), find)
-    return found
+        positions += _of_queue(queue, mistake, at, _bounds(cuts | set(queue.edges(mistake))), find)
+    return positions
 
 
 def _bounds(cuts: Iterable[int]) -> list[int]:
@@ -66,43 +71,44 @@ def _of_queue(
     mistake: Mistake,
     at: dict[int, Mistake],
     bounds: list[int],
-    find: Callable[[Queue, Mistake, int, int], Stretch | None],
-) -> Iterator[Stretch]:
-    last: Stretch | None = None
+    find: Callable[[Queue, Mistake, int, int], BandPosition | None],
+) -> Iterator[BandPosition]:
+    previous: BandPosition | None = None
     for low, high in pairwise(bounds):
         if low not in at:
-            at[low] = at_threshold(mistake, low)
-        here = find(queue, at[low], low, high)
-        if last is not None and here is not None and here.follows == last.follows:
-            last = replace(last, high=high)
+            at[low] = decide_at(mistake, low)
+        current = find(queue, at[low], low, high)
+        if previous is not None and current is not None and current.content == previous.content:
+            previous = replace(previous, high=high)
             continue
-        if last is not None:
-            yield last
-        last = here
-    if last is not None:
-        yield last
+        if previous is not None:
+            yield previous
+        previous = current
+    if previous is not None:
+        yield previous
 
 
-def _here(
-    queue: Queue, mistake: Mistake, low: int, high: int, *, done: Done, people: Mapping[str, Done], wanted: int
-) -> Stretch | None:
-    found = entry(queue, mistake, low / 100, done, "", wanted)
-    if found is None:
+def _find_position(
+    queue: Queue, mistake: Mistake, low: int, high: int, *, closed: ClosedTargets, people: ClosedByPerson, per_text: int
+) -> BandPosition | None:
+    entry_of_all = find_entry(queue, mistake, low / 100, closed, "", per_text)
+    if entry_of_all is None:
         return None
 
-    def settles(person: str, own: Done) -> bool:
-        theirs = entry(queue, mistake, low / 100, own, person, wanted)
-        return theirs is not None and theirs.settled
+    def settles(person: str, closed_for_person: ClosedTargets) -> bool:
+        entry_of_person = find_entry(queue, mistake, low / 100, closed_for_person, person, per_text)
+        return entry_of_person is not None and entry_of_person.is_settled
 
-    passed = frozenset(person for person, own in people.items() if not found.settled and settles(person, own))
-    return Stretch(
+    waiting_for = {} if entry_of_all.is_settled else people
+    passed = frozenset(person for person, targets in waiting_for.items() if settles(person, targets))
+    return BandPosition(
         queue=queue.name,
         low=low,
         high=high,
-        waits=not found.settled,
-        place=place(queue, mistake, found.texts),
-        enter=None if found.enter is None else found.enter.text.id,
-        passed=passed,
-        skipped=frozenset(person for person in passed if not settles(person, done)),
-        texts=tuple(x.text.id for x in found.texts),
+        waits=not entry_of_all.is_settled,
+        place=rank(queue, mistake, entry_of_all.texts),
+        enter=None if entry_of_all.enter is None else entry_of_all.enter.text.id,
+        passed_by=passed,
+        skipped_by=frozenset(person for person in passed if not settles(person, closed)),
+        texts=tuple(x.text.id for x in entry_of_all.texts),
     )

@@ -12,11 +12,8 @@ from mapd.store import tables as t
 from mapd.verdicts import PRESETS, Check, Policy
 
 
-def policy_named(session: Session, name: str) -> Policy:
-    """A preset, or the latest version of a saved policy.
-
-    Raises: NotFound, naming the known ones.
-    """
+def find_policy(session: Session, name: str) -> Policy:
+    """Return a preset, or the latest version of a saved policy. Raises: NotFound, naming the known ones."""
     if name in PRESETS:
         return PRESETS[name]
     saved = {p.name: p for p in saved_policies(session)}
@@ -26,7 +23,7 @@ def policy_named(session: Session, name: str) -> Policy:
 
 
 def saved_policies(session: Session) -> list[Policy]:
-    """The latest version of every saved policy, by name."""
+    """Return the latest version of every saved policy, by name."""
     rows = session.exec(select(t.Policy).order_by(col(t.Policy.name), col(t.Policy.version))).all()
     latest = {row.name: row for row in rows}
     return [
@@ -43,13 +40,11 @@ def saved_policies(session: Session) -> list[Policy]:
 
 
 def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
-    """Save a policy under its name; a name that is there gets a new version.
-
-    Raises: Forbidden; BadInput for a preset's name or a name of no characters.
-    """
+    """Save a policy's next version. Raises: Forbidden; BadInput for a preset's name or a name of no characters."""
     person, name = require(by, Right.CHANGE_POLICY), policy.name.strip()
     if name in PRESETS or not 0 < len(name) <= 60 or not name.isprintable():
         raise BadInput(f"a policy can't be named {name!r}: 1 to 60 characters, not a preset's name")
+    # A saved version is never overwritten: snapshots name it.
     versions = session.exec(select(t.Policy.version).where(t.Policy.name == name)).all()
     row = t.Policy(
         name=name,
@@ -63,24 +58,22 @@ def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
     session.add(row)
     queries.audit(session, person, "save policy", f"policy {name}", version=row.version)
     session.flush()
-    return policy_named(session, name)
+    return find_policy(session, name)
 
 
 def set_policy(session: Session, exam_id: int, name: str, threshold: float | None, *, by: Person) -> None:
-    """Choose the exam's policy, and the threshold where it isn't the policy's own.
-
-    Raises: Forbidden; NotFound, BadInput.
-    """
-    person, policy = require(by, Right.CHANGE_POLICY), policy_named(session, name)
+    """Choose the exam's policy, and its threshold if another. Raises: Forbidden; NotFound; BadInput."""
+    person, policy = require(by, Right.CHANGE_POLICY), find_policy(session, name)
     row = session.get(t.Exam, exam_id)
     if row is None:
         raise NotFound(f"unknown exam: {exam_id}")
+    # NULL where it is the policy's own threshold: then a new version of the policy moves the exam's, too.
     moved = None if threshold is None or threshold == policy.threshold else policy.at(threshold).threshold
     row.policy, row.threshold_hundredths = name, None if moved is None else round(moved * 100)
     queries.audit(session, person, "set policy", f"exam {row.uid}", policy=name, threshold=threshold)
 
 
 def exam_policy(session: Session, exam: queries.ExamInfo) -> Policy:
-    """The exam's current policy, its threshold where the person moved it."""
-    policy = policy_named(session, exam.policy)
+    """Return the exam's current policy, with its own threshold where a person moved it."""
+    policy = find_policy(session, exam.policy)
     return policy if exam.threshold is None else policy.at(exam.threshold)

@@ -1,7 +1,7 @@
 """Why people reject a text: the usual reasons, and those of the project's own.
 
     add(session, "Wrong units", by=owner("ann"))      -> "wrong_units"
-    offered(session)    -> ["wrong_answer", "false_step", …, "other", "wrong_units"]
+    list_offered(session)    -> ["wrong_answer", "false_step", …, "other", "wrong_units"]
 
 A judgement holds the code, from which the words are read. A reason that is taken away stays where it was given.
 """
@@ -14,7 +14,7 @@ from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import NOTE, Reason
+from mapd.verdicts import NOTE, TextReason
 
 WORDS = {
     "no_work": "no work shown",
@@ -22,8 +22,9 @@ WORDS = {
     "gold_wrong": "the gold answer is wrong",
     "question_unclear": "the question is unclear",
 }  # where a code's own words say too little
-MOST = 20
+MOST = 20  # reasons in all
 LONGEST = 40  # characters
+# Words with single blanks or hyphens, so that a code can be read as its words.
 PLAIN = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
 
 
@@ -34,15 +35,15 @@ def words(code: str | None) -> str:
 
 def code_of(phrase: str) -> str:
     """Return the code of a reason's words."""
-    return next((code for code, own in WORDS.items() if own == phrase), phrase.replace(" ", "_"))
+    return next((code for code, wording in WORDS.items() if wording == phrase), phrase.replace(" ", "_"))
 
 
-def offered(session: Session) -> list[str]:
+def list_offered(session: Session) -> list[str]:
     """Return the codes of all reasons for which a text can be rejected, the usual ones first."""
-    return [*(reason.value for reason in Reason), *own(session)]
+    return [*(reason.value for reason in TextReason), *list_own(session)]
 
 
-def own(session: Session) -> list[str]:
+def list_own(session: Session) -> list[str]:
     """Return the codes of the project's own reasons, the oldest first."""
     return list(session.exec(select(t.RejectionReason.code).order_by(col(t.RejectionReason.id))).all())
 
@@ -56,11 +57,11 @@ def add(session: Session, phrase: str, *, by: Person) -> str:
     plain = " ".join(phrase.lower().split())
     if not PLAIN.fullmatch(plain) or len(plain) > LONGEST or plain == NOTE:
         raise BadInput(f"a reason is 1 to {LONGEST} characters, words of letters and digits, not {phrase[:80]!r}")
-    code, there = code_of(plain), offered(session)
-    if code in there:
+    code, codes = code_of(plain), list_offered(session)
+    if code in codes:
         return code
-    if len(there) >= MOST:
-        raise BadInput(f"there are {len(there)} reasons already; take one away before {plain!r} is added")
+    if len(codes) >= MOST:
+        raise BadInput(f"there are {len(codes)} reasons already; take one away before {plain!r} is added")
     session.add(t.RejectionReason(code=code, person=person))
     queries.audit(session, person, "add reason", f"reason {code}")
     session.flush()
@@ -68,14 +69,12 @@ def add(session: Session, phrase: str, *, by: Person) -> str:
 
 
 def remove(session: Session, code: str, *, by: Person) -> None:
-    """Offer one of the project's own reasons no more.
-
-    Raises: Forbidden; NotFound where it is none of them.
-    """
+    """Offer one of the project's own reasons no more. Raises: Forbidden; NotFound where it is none of them."""
     person = require(by, Right.WRITE_GUIDELINES)
     row = session.exec(select(t.RejectionReason).where(t.RejectionReason.code == code)).first()
     if row is None:
-        raise NotFound(f"unknown reason: {code[:80]}; the project's own are {', '.join(own(session)) or 'none yet'}")
+        codes = ", ".join(list_own(session)) or "none yet"
+        raise NotFound(f"unknown reason: {code[:80]}; the project's own are {codes}")
     session.delete(row)
     queries.audit(session, person, "remove reason", f"reason {code}")
     session.flush()

@@ -36,36 +36,28 @@ def repair(
     Raises: Forbidden; BadInput (no text, too much of it, or the text as it was), NotFound.
     """
     person, uid = require(by, Right.JUDGE), uid_of(token)
-    done = session.exec(select(t.Explanation).where(t.Explanation.uid == uid)).first()
-    if done is not None:
-        return done
+    existing = session.exec(select(t.Explanation).where(t.Explanation.uid == uid)).first()
+    if existing is not None:
+        return existing
     broken = queries.explanation(session, target.kind, target.id)
     if text.strip() == broken.text.strip() or not 0 < len(text.strip()) <= LONGEST:
         raise BadInput(
             f"a repair is another text of 1 to {LONGEST:,} characters, not of {len(text.strip()):,}, unchanged or empty"
         )
-    judge(
-        session,
-        target,
-        Act.REJECT,
-        by=by,
-        note="repaired",
-        token=f"{token}{ACT}/rejects",
-        role=role,
-        circumstances=circumstances,
-    )
+    # Both judgements share the act's token, so that one undo takes both back.
+    rejects, accepts = f"{token}{ACT}/rejects", f"{token}{ACT}/accepts"
+    judge(session, target, Act.REJECT, by=by, note="repaired", token=rejects, role=role, circumstances=circumstances)
     row = _keep(session, broken, text.strip(), _author(session, person), uid)
     queries.audit(session, person, "repair", f"{broken.kind} {broken.uid}", repair=uid)
-    own, shown = (
-        Target(row.kind, queries.identity(row)),
-        Circumstances(circumstances.queue, seconds=circumstances.seconds),
-    )
-    judge(session, own, Act.ACCEPT, by=by, note="repair", token=f"{token}{ACT}/accepts", circumstances=shown)
+    repair_target = Target(row.kind, queries.identity(row))
+    # No committee and no order: nobody has scored the new text yet.
+    own_circumstances = Circumstances(circumstances.queue, seconds=circumstances.seconds)
+    judge(session, repair_target, Act.ACCEPT, by=by, note="repair", token=accepts, circumstances=own_circumstances)
     return row
 
 
 def uid_of(token: str) -> str:
-    """The uid of the repair that is made with this token."""
+    """Return the uid of the repair that is made with this token."""
     return hashlib.sha256(f"repair {token}".encode()).hexdigest()[:32]
 
 
@@ -96,13 +88,13 @@ def _keep(session: Session, broken: t.Explanation, text: str, author: t.Teacher,
 
 
 def _author(session: Session, person: str) -> t.Teacher:
-    """The person as an author; beside a teacher of the same name as "ann (person)"."""
+    """Return the person as an author; beside a teacher of the same name as "ann (person)"."""
     for name in (person, f"{person} (person)"):
-        found = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
-        if found is None:
-            found = t.Teacher(name=name, kind="person")
-            session.add(found)
+        author = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
+        if author is None:
+            author = t.Teacher(name=name, kind="person")
+            session.add(author)
             session.flush()
-        if found.kind == "person":
-            return found
+        if author.kind == "person":
+            return author
     raise BadInput(f"two teachers are named like {person}; choose another name to repair under")

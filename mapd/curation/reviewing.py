@@ -1,6 +1,6 @@
 """How the committee reviewed: who gave whom which scores, and what each reviewer let pass. Pure.
 
-matrix(curated)["slips", "sound"]     -> Given(votes=81, no_votes=0, mean=2.96): sound's scores for slips' rationales
+matrix(curated)["slips", "sound"]     -> PairScores(votes=81, no_votes=0, mean=2.96): sound's for slips'
 reviewers(curated)[0].caught          -> Share(77, 87): of 87 rationales that the checks call wrong, 77 got 3 or less
 
 What is wrong is said by the checks (its answer isn't the gold answer, or an equation is false), so a rationale that is
@@ -11,15 +11,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mapd.checks import State
-from mapd.curation.curated import Curated, Explained, counted
+from mapd.curation.curated import Curated, filter_votes
 from mapd.verdicts import mean
 
 PASSES = 3  # a score above this lets a rationale pass, as the paper's threshold does with a mean
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PairScores:
     """One reviewer's scores for one author's rationales."""
 
     votes: int
@@ -36,7 +35,7 @@ class Share:
 
     @property
     def value(self) -> float | None:
-        """The share, None out of nothing."""
+        """Return the share, None out of nothing."""
         return self.count / self.of if self.of else None
 
 
@@ -52,24 +51,24 @@ class Reviewer:
     passed: Share
 
 
-def matrix(curated: Curated) -> dict[tuple[str, str], Given]:
-    """By (author, reviewer) what was given; nobody reviews an own rationale, so the diagonal is absent."""
+def matrix(curated: Curated) -> dict[tuple[str, str], PairScores]:
+    """Return the scores by (author, reviewer); nobody reviews an own rationale, so the diagonal is absent."""
     scores: dict[tuple[str, str], list[int | None]] = defaultdict(list)
     for x in curated.rationales:
-        for v in counted(x.text.votes):
+        for v in filter_votes(x.text.votes):
             scores[x.text.teacher, v.reviewer].append(v.score)
     return {
-        pair: Given(sum(s is not None for s in given), sum(s is None for s in given), mean(given))
-        for pair, given in scores.items()
+        pair: PairScores(sum(s is not None for s in of_pair), sum(s is None for s in of_pair), mean(of_pair))
+        for pair, of_pair in scores.items()
     }
 
 
 def reviewers(curated: Curated) -> list[Reviewer]:
-    """Every teacher that reviewed, in the exam's order."""
+    """Return every teacher that reviewed, in the exam's order."""
     votes: dict[str, list[tuple[bool, int | None]]] = defaultdict(list)
     for x in curated.rationales:
-        for v in counted(x.text.votes):
-            votes[v.reviewer].append((_is_wrong(x), v.score))
+        for v in filter_votes(x.text.votes):
+            votes[v.reviewer].append((x.states.refuted, v.score))
     return [_reviewer(name, votes[name]) for name in curated.teachers if votes[name]]
 
 
@@ -85,7 +84,3 @@ def _reviewer(name: str, votes: list[tuple[bool, int | None]]) -> Reviewer:
         Share(sum(caught), len(caught)),
         Share(sum(passed), len(passed)),
     )
-
-
-def _is_wrong(x: Explained) -> bool:
-    return State.FAILS in (x.states.matches_gold, x.states.equations_true)

@@ -1,7 +1,7 @@
-"""Which texts a person has seen with all that is known of them: what they say of one later wasn't judged first.
+"""Texts that a person has seen unblinded: with scores, checks and verdict. Later judgements on them are not blind.
 
-note(session, "ann", {17, 18})       # as they are shown
-of(session, "ann", {17, 18, 19})     -> {17, 18}, in whatever tab and on whatever day
+record(session, "ann", {17, 18})              # as they are shown
+find_exposed(session, "ann", {17, 18, 19})    -> {17, 18}, in whatever tab and on whatever day
 """
 
 from collections.abc import Collection
@@ -12,19 +12,20 @@ from sqlmodel import Session, col, select
 from mapd.store import tables as t
 
 
-def of(session: Session, person: str, texts: Collection[int]) -> set[int]:
-    """Those of the texts that this person has seen so."""
-    seen = select(t.Exposure.explanation_id).where(
+def find_exposed(session: Session, person: str, texts: Collection[int]) -> set[int]:
+    """Return those of the texts that this person has seen unblinded."""
+    query = select(t.Exposure.explanation_id).where(
         t.Exposure.person == person, col(t.Exposure.explanation_id).in_(texts)
     )
-    return set(session.exec(seen).all())
+    return set(session.exec(query).all())
 
 
-def note(session: Session, person: str, texts: Collection[int]) -> None:
-    """These are shown to this person with all that is known of them."""
-    fresh = set(texts) - of(session, person, texts)
+def record(session: Session, person: str, texts: Collection[int]) -> None:
+    """Record that this person is shown these texts unblinded."""
+    fresh = set(texts) - find_exposed(session, person, texts)
     if not fresh:
         return
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     rows = [{"person": person, "explanation_id": text} for text in sorted(fresh)]
-    session.execute(insert(t.Exposure).values(rows).on_conflict_do_nothing())  # another tab may be first
+    # Another tab may have written the same rows since they were looked for.
+    session.execute(insert(t.Exposure).values(rows).on_conflict_do_nothing())

@@ -1,6 +1,6 @@
 """How people are to judge an exam: by how many each text, and what each of them is dealt beside the queue.
 
-    want(session, exam_id, by=owner("ann"), judgements_wanted=2)  -> each text waits until two people have judged it
+    set_judging(session, exam_id, by=owner("ann"), judgements_wanted=2) -> a text waits until two people judged it
 
 Who has which mistake in front of them: review/leases.py.
 """
@@ -21,7 +21,7 @@ NUMBERS = {  # what an exam can want, by its column: from, to, in words
 }
 
 
-def want(session: Session, exam_id: int, *, by: Person, **numbers: int) -> None:
+def set_judging(session: Session, exam_id: int, *, by: Person, **numbers: int) -> None:
     """Say how people are to judge the exam: any of NUMBERS. What isn't named stays.
 
     `judgements_wanted`: by so many people each text. `practice`: so many explained texts before a person's first.

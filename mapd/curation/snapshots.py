@@ -1,4 +1,6 @@
-"""Freezing the curated set: lines (JSONL) and a manifest, named by the manifest's sha256, which holds the lines'.
+"""Freezing the curated set: lines (JSONL) and a manifest, named by the manifest's sha256.
+
+The manifest holds the sha256 of the lines, so its name stands for both files.
 
 One line, from the authors' SVAMP file (shortened):
 
@@ -6,7 +8,7 @@ One line, from the authors' SVAMP file (shortened):
      "attempt": {"text": "Answer: …", "answer": "0.92"}, "rationale": {"uid": "c1…", "teacher": "gpt", "text": "…"},
      "feedback": {"uid": "77…", "teacher": "mistral", "text": "It seems …"}}
 
-contents(row.lines, row.manifest) counts them: 365 pairs of 365 mistakes, 44 of them with a wrong answer.
+count_contents(row.lines, row.manifest) counts them: 365 pairs of 365 mistakes, 44 of them with a wrong answer.
 
 A set that was narrowed to some teachers says so in its manifest, as `"narrowed_to": ["gemini", "gpt"]`.
 A text that a person repaired carries `"by_person": true` and, as `"repairs"`, the uid of what it stands in for. No
@@ -27,7 +29,7 @@ from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
 from mapd.checks import State
-from mapd.curation.curated import Curated, Explained, Mistake, own_answer, summary
+from mapd.curation.curated import Curated, DecidedText, Mistake, read_own_answer, summary
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
 from mapd.questions.options import read_shown
@@ -35,19 +37,13 @@ from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow
 from mapd.store.snapshots import FORMAT, check, fault, lines_of, manifest_text, read_line, sha256
-from mapd.verdicts import READING, VERDICT, Act, Judged, Ruling, Verdict, heard, ruling
+from mapd.verdicts import READING, VERDICT, Act, Judged, Ruling, Verdict, pick_latest, ruling
 
-Pair = tuple[Mistake, Explained, Explained]  # a mistake, the rationale and the feedback drawn for it
+Pair = tuple[Mistake, DecidedText, DecidedText]  # a mistake, the rationale and the feedback drawn for it
 
 
 def freeze(
-    session: Session,
-    curated: Curated,
-    *,
-    by: Person,
-    seed: int = 0,
-    everything: bool = False,
-    limit: int | None = None,
+    session: Session, curated: Curated, *, by: Person, seed: int = 0, everything: bool = False, limit: int | None = None
 ) -> t.Snapshot:
     """Make the snapshot of the curated set; the same input returns the one that is there, mended where it is damaged.
 
@@ -64,18 +60,20 @@ def freeze(
             f"standing feedback under policy {curated.policy.name} at {curated.policy.threshold:g}; lower the threshold"
         )
     lines = "".join(_canonical(line(*pair)) + "\n" for pair in pairs)
-    drawn = {"seed": seed, "pairs": "every accepted rationale" if everything else "one a mistake"}
-    drawn |= {} if limit is None else {"limit": limit}
-    manifest = _manifest(curated, pairs, lines, drawn)
+    draw_settings = {"seed": seed, "pairs": "every accepted rationale" if everything else "one a mistake"}
+    draw_settings |= {} if limit is None else {"limit": limit}
+    manifest = _manifest(curated, pairs, lines, draw_settings)
     name = sha256(manifest_text(manifest))
-    row, act = _stored(session, name), "freeze"
+    row, act = _find_stored(session, name), "freeze"
     content: dict[str, Any] = {"sha256": name, "pairs": len(pairs), "lines": lines, "manifest": manifest}
     if row is None:
         moment = queries.moment(session)
         row = t.Snapshot(created_at=moment, uid=name[:32], exam_id=curated.exam.id, person=person, **content)
+    # The same input gives the same name, so this snapshot is there already.
     elif fault(row) is None:
         return row
     else:
+        # What is stored doesn't fit its name: it is written anew.
         act = "freeze again"
         row.sqlmodel_update(content)
     session.add(row)
@@ -84,14 +82,14 @@ def freeze(
     return row
 
 
-def _stored(session: Session, name: str) -> t.Snapshot | None:
-    """The row of this name, also where the name itself was changed: its uid still holds the beginning of it."""
+def _find_stored(session: Session, name: str) -> t.Snapshot | None:
+    """Return the row of this name, also where the name was changed: its uid still begins with it."""
     query = select(t.Snapshot).where((col(t.Snapshot.sha256) == name) | (col(t.Snapshot.uid) == name[:32]))
     return next((row for row in session.exec(query) if row.sha256 == name or fault(row) is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class SnapshotContents:
     """What a snapshot's own lines hold: how many pairs, of which mistakes, and how many end in a wrong answer."""
 
     pairs: int
@@ -99,22 +97,21 @@ class Contents:
     wrong: int
 
 
-def contents(lines: str, manifest: Mapping[str, Any]) -> Contents:
+def count_contents(lines: str, manifest: Mapping[str, Any]) -> SnapshotContents:
     """Count a snapshot's pairs from its lines. What people read of a rationale's answer is in the manifest.
 
     Raises: BadInput where they are not what a snapshot holds.
     """
     try:
-        readings = _readings(manifest["judgements"])
+        readings = _group_readings(manifest["judgements"])
         pairs = [read_line(line) for line in lines_of(lines)]
         wrong = sum(_ends_wrong(pair, ruling(readings[pair["rationale"]["uid"]], READING)) for pair in pairs)
-        return Contents(len(pairs), frozenset(pair["mistake"] for pair in pairs), wrong)
+        return SnapshotContents(len(pairs), frozenset(pair["mistake"] for pair in pairs), wrong)
     except (ValueError, LookupError, TypeError) as error:
         raise BadInput(f"a snapshot of this exam is damaged ({error}): import its project again") from error
 
 
-def _readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judged]]:
-    """By rationale, how people said that its answer reads."""
+def _group_readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judged]]:
     readings: dict[str, list[Judged]] = defaultdict(list)
     for number, row in enumerate(judgements):
         if row["target"] == "rationale" and row["decision"] == Act.CORRECT:
@@ -126,22 +123,23 @@ def _readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judg
 def _ends_wrong(pair: Mapping[str, Any], reading: Ruling) -> bool:
     question, task, options = pair["question"], Task(pair["question"]["task"]), tuple(pair["question"]["options"])
     gold = read_shown(question["gold"], task, options)
-    own = own_answer(pair["rationale"]["text"], gold, task, options, reading)
-    return own.matches_gold is State.FAILS
+    answer = read_own_answer(pair["rationale"]["text"], gold, task, options, reading)
+    return answer.matches_gold is State.FAILS
 
 
-def wrong_pairs(pairs: Sequence[Pair]) -> int:
+def count_wrong(pairs: Sequence[Pair]) -> int:
     """Count the pairs whose rationale ends in a wrong answer."""
     return sum(rationale.states.matches_gold is State.FAILS for _, rationale, _ in pairs)
 
 
 def draw(curated: Curated, *, seed: int = 0, everything: bool = False, limit: int | None = None) -> list[Pair]:
-    """The pairs that `freeze` would write, in the order of the mistakes."""
-    pairs = [pair for m in curated.mistakes for pair in _pairs(m, seed, everything)]
+    """Return the pairs that `freeze` would write, in the order of the mistakes."""
+    pairs = [pair for m in curated.mistakes for pair in _draw_pairs(m, seed, everything)]
     if limit is None:
         return pairs
     if not 0 < limit <= len(pairs):
         raise BadInput(f"a snapshot of {limit} pairs can't be drawn: the curated set gives {len(pairs)}")
+    # A draw of its own, so that the limit changes none of the pairs.
     return [pairs[place] for place in sorted(random.Random(f"{seed} limit").sample(range(len(pairs)), limit))]
 
 
@@ -170,31 +168,32 @@ def _write_once(path: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
-    Path(temporary).replace(path)  # whole or not at all
+    # The file appears whole or not at all.
+    Path(temporary).replace(path)
 
 
-def _pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
-    """The mistake's training pairs. Each mistake has a draw of its own, so one more mistake moves no other's.
+def _draw_pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
+    """Draw the mistake's training pairs. Each mistake has its own draw, so one more mistake moves no other's.
 
     It hangs on texts, not on uids, which are random: the same run in another project draws the same pairs.
     """
-    accepted = _standing(mistake.rationales)
-    feedback = _standing(mistake.feedback)
+    accepted = _sort_accepted(mistake.rationales)
+    feedback = _sort_accepted(mistake.feedback)
     if not accepted or not feedback:
         return []
-    draw = random.Random(f"{seed} {mistake.question.text} {mistake.attempt.sample}")
-    draw.shuffle(feedback)
-    chosen = accepted if everything else [draw.choice(accepted)]
-    return [(mistake, x, feedback[i % len(feedback)]) for i, x in enumerate(chosen)]
+    generator = random.Random(f"{seed} {mistake.question.text} {mistake.attempt.sample}")
+    generator.shuffle(feedback)
+    rationales = accepted if everything else [generator.choice(accepted)]
+    return [(mistake, x, feedback[i % len(feedback)]) for i, x in enumerate(rationales)]
 
 
-def _standing(texts: tuple[Explained, ...]) -> list[Explained]:
-    standing = (x for x in texts if x.verdict is Verdict.ACCEPTED)
-    return sorted(standing, key=lambda x: (x.text.teacher, x.text.text, x.text.uid))
+def _sort_accepted(texts: tuple[DecidedText, ...]) -> list[DecidedText]:
+    accepted = (x for x in texts if x.verdict is Verdict.ACCEPTED)
+    return sorted(accepted, key=lambda x: (x.text.teacher, x.text.text, x.text.uid))
 
 
-def line(mistake: Mistake, rationale: Explained, feedback: Explained) -> dict[str, Any]:
-    """One training pair as structured fields, never as a rendered prompt."""
+def line(mistake: Mistake, rationale: DecidedText, feedback: DecidedText) -> dict[str, Any]:
+    """Return one training pair as structured fields, never as a rendered prompt."""
     q, a = mistake.question, mistake.attempt
     question = {"uid": q.uid, "source_id": q.source_id, "task": q.task.value, "text": q.text, "context": q.context}
     return {
@@ -206,19 +205,20 @@ def line(mistake: Mistake, rationale: Explained, feedback: Explained) -> dict[st
     }
 
 
-def _text(x: Explained, mistake: Mistake) -> dict[str, Any]:
+def _text(x: DecidedText, mistake: Mistake) -> dict[str, Any]:
     origin: dict[str, Any] = {
         "uid": x.text.uid,
         "teacher": x.text.teacher,
         "by_person": x.text.teacher_kind == "person",
     }
     broken = mistake.original(x.text)
-    if broken is not None:  # a line without repairs stays as it always was, and so does its snapshot's name
+    # A line without repairs has no such field: so its snapshot keeps the name that it always had.
+    if broken is not None:
         origin["repairs"] = broken.uid
     return origin | {"simulated": x.text.simulated, "text": x.text.text}
 
 
-def _manifest(curated: Curated, pairs: list[Pair], lines: str, drawn: dict[str, Any]) -> dict[str, Any]:
+def _manifest(curated: Curated, pairs: list[Pair], lines: str, draw_settings: dict[str, Any]) -> dict[str, Any]:
     exam, policy, counts = curated.exam, curated.policy, summary(curated)
     texts = [x for m in curated.mistakes for x in m.texts]
     teachers = {x.text.teacher: {"kind": x.text.teacher_kind, "simulated": x.text.simulated} for x in texts}
@@ -240,7 +240,7 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, drawn: dict[str, 
             "checks": sorted(policy.checks),
             "leniency_adjusted": policy.leniency_adjusted,
         },
-        "draw": drawn,
+        "draw": draw_settings,
         "teachers": teachers,
         "prompts": sorted({x.text.prompt_sha256 for x in texts}),
         "judgements": _judgements(curated),
@@ -266,26 +266,27 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, drawn: dict[str, 
 
 
 def _repairs(pairs: list[Pair]) -> dict[str, int]:
-    """How many of the pairs hold a text that a person repaired; nothing where none does."""
+    """Count the pairs with a text that a person repaired; without one the manifest has no such field."""
     count = sum(x.text.repairs_id is not None or y.text.repairs_id is not None for _, x, y in pairs)
     return {"pairs_with_repairs": count} if count else {}
 
 
 def _judgements(curated: Curated) -> list[dict[str, Any]]:
-    """What people say now of each target, in an order that doesn't depend on when they said it."""
+    """Return people's latest judgements in an order that doesn't depend on when they were made."""
     by_target: dict[str, list[JudgementRow]] = {}
     for row in curated.judgements:
         by_target.setdefault(row.target_uid, []).append(row)
-    for gone in (x for m in curated.mistakes for x in m.taken_back):
-        by_target.pop(gone.uid, None)
-    said = []
+    # An undone repair is no text of the set any more.
+    for undone in (x for m in curated.mistakes for x in m.undone_repairs):
+        by_target.pop(undone.uid, None)
+    effective = []
     for uid, rows in by_target.items():
         judged = [row.judged for row in rows]
         of_text = rows[0].target in ("rationale", "feedback")
-        for j in heard(judged, VERDICT) + heard(judged, READING) if of_text else heard(judged):
+        for j in pick_latest(judged, VERDICT) + pick_latest(judged, READING) if of_text else pick_latest(judged):
             who: dict[str, Any] = {"target": rows[0].target, "uid": uid, "person": j.person, "role": j.role}
-            said.append(who | {"decision": j.decision.value, "reason": j.reason, "value": j.value})
-    return sorted(said, key=_canonical)
+            effective.append(who | {"decision": j.decision.value, "reason": j.reason, "value": j.value})
+    return sorted(effective, key=_canonical)
 
 
 def _canonical(value: Any) -> str:

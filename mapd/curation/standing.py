@@ -1,10 +1,10 @@
-"""The one maintained aggregate: what the rules say of every mistake, kept where SQL can filter, order and count it.
+"""The queue index: the rules' answers for every mistake, written down where SQL can filter, order and count them.
 
     catch_up(engine, exam_id)                    # before reading: new rows are derived, the whole exam if need be
-    after_judgement(session, row)                # a judgement is derived in its own transaction
+    follow_judgements(session, [row])            # a judgement is derived in its own transaction
 
 The rules are the pure functions of curated.py and queues.py; here their answers are only written down, question by
-question, by one function (`_put`), whether one judgement came in or the exam is derived in whole. Texts, votes and
+question, by one function (`_replace`), whether one judgement came in or the exam is derived in whole. Texts, votes and
 attempts come in by the thousand: each leaves a mark in its own transaction (a trigger writes `stale`), and the marks
 are worked off before the next read. A row of `queued`, with its `band`:
 
@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -27,107 +27,114 @@ from sqlmodel import Session, col, select
 from mapd import answers, checks, mistakes, thoughts, verdicts
 from mapd.checks import State
 from mapd.curation import curated, figures, places, policies, queues, suspicion
-from mapd.curation.curated import Curated, Explained, Mistake, counted, curate
+from mapd.curation.curated import Curated, DecidedText, Mistake, curate, filter_votes
 from mapd.curation.figures import Figures
-from mapd.curation.places import Done, Stretch
+from mapd.curation.places import BandPosition, ClosedTargets
 from mapd.store import committees, db, queries
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo, JudgementRow, Material, Vote
 from mapd.verdicts import Act, Policy, Verdict, leniency
 
 BLOCK = 250  # questions that are derived at once
-LOCK = 0x7374616E  # any number of ours: PostgreSQL's advisory lock for "somebody writes the aggregate"
+# Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index".
+LOCK = 0x7374616E
 BandKey = tuple[str, int, int, bool]  # name, low, high, waits
 Values = dict[str, Any]
 
 
 @cache
-def _code() -> str:
-    """The rules as they are written: with another version of them everything is derived again."""
+def _hash_rules() -> str:
+    """Return a hash of the rules' source: with other rules everything is derived again."""
     modules = (verdicts, checks, mistakes, thoughts, curated, queues, suspicion, places, figures)
     readers = sorted(map(str, Path(str(answers.__file__)).parent.glob("*.py")))
     files = (__file__, *(str(m.__file__) for m in modules), *readers)
     return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:12]
 
 
-def _rules(session: Session, info: ExamInfo) -> str:
-    """What the aggregate depends on beside the rows. The threshold isn't among it: every row holds for all of them."""
+def _version_of(session: Session, info: ExamInfo) -> str:
+    """Return the version of the exam's rows: rules and policy, but no threshold (a row holds for all of them)."""
     policy, members = policies.exam_policy(session, info), committees.members(session, info.id)
     decided = f"votes {policy.min_votes}, checks {sorted(policy.checks)}, leniency {policy.leniency_adjusted}"
-    return f"{_code()}, {decided}, judgements {info.judgements_per_text}, committee {members}"
+    return f"{_hash_rules()}, {decided}, judgements {info.judgements_per_text}, committee {members}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------
 
 
 def catch_up(engine: sa.Engine, exam_id: int) -> None:
-    """Bring the exam's aggregate up to date with all that is committed."""
+    """Bring the exam's index up to date with all that is committed."""
     with db.reading(engine) as session:
-        held = session.get(t.StandingExam, exam_id)
+        row = session.get(t.StandingExam, exam_id)
         info = queries.exam(session, exam_id)
-        rules = _rules(session, info)
-        marked = session.exec(select(t.DirtyQuestion.id).limit(1)).first() is not None
-        if held is not None and held.rules == rules and not marked:
+        rules = _version_of(session, info)
+        has_marks = session.exec(select(t.DirtyQuestion.id).limit(1)).first() is not None
+        if row is not None and row.rules == rules and not has_marks:
             return
+    # Looked at again in the writing session: another process may have derived it in between.
     with db.writing(engine) as session:
-        work_off(session)
+        derive_marked(session)
         info = queries.exam(session, exam_id)
-        held = session.get(t.StandingExam, exam_id)
-        if held is None or held.rules != _rules(session, info):
+        row = session.get(t.StandingExam, exam_id)
+        if row is None or row.rules != _version_of(session, info):
             derive(session, exam_id)
 
 
 def is_derived(engine: sa.Engine, exam_id: int) -> bool:
-    """Whether the aggregate holds the exam by its rules, though marks may wait to be worked off."""
+    """Return whether the index holds the exam by its rules, though marks may still wait."""
     with db.reading(engine) as session:
-        held, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
-        return held is not None and held.rules == _rules(session, info)
+        row, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
+        return row is not None and row.rules == _version_of(session, info)
 
 
-def work_off(session: Session) -> None:
-    """Derive again what has a mark, in every exam that the aggregate holds."""
+def derive_marked(session: Session) -> None:
+    """Derive again the questions that have a mark, in every exam that the index holds."""
     _lock(session)
-    gone = session.execute(
+    marks = session.execute(
         sa.delete(t.DirtyQuestion).returning(col(t.DirtyQuestion.question_id), col(t.DirtyQuestion.voted))
     ).all()
-    for held in session.exec(select(t.StandingExam)).all() if gone else ():
-        assert held.id is not None
-        asked = queries.filter_asked(session, held.id, {question for question, _ in gone})
-        exam = _Exam.of(session, held) if asked else None
+    for row in session.exec(select(t.StandingExam)).all() if marks else ():
+        assert row.id is not None
+        questions = queries.filter_asked(session, row.id, {question for question, _ in marks})
+        exam = _Exam.of(session, row) if questions else None
         if exam is None:
-            continue  # by other rules: it is derived in whole before it is read
-        votes = sum(voted and question in asked for question, voted in gone)
-        held.votes_since += votes
-        if held.votes_since > held.votes / 5 or (votes and exam.policy.leniency_adjusted):
-            derive(session, held.id)
+            # Other rules derived it: it is derived in whole before it is read.
+            continue
+        votes = sum(voted and question in questions for question, voted in marks)
+        row.votes_since += votes
+        # One more vote moves the reviewers' leniency a little. It is measured again once a fifth of the votes is new,
+        # and at once where the policy decides by it.
+        if row.votes_since > row.votes / 5 or (votes and exam.policy.leniency_adjusted):
+            derive(session, row.id)
         else:
-            exam.follow(sorted(asked))
+            exam.follow(sorted(questions))
 
 
-def after_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
+def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
     """Derive again the questions that judgements are about. Where no exam is held yet their marks simply stay."""
     session.flush()
-    held = session.exec(select(t.StandingExam)).all()
-    asked_of: defaultdict[int, set[int]] = defaultdict(set)
-    for some in _blocks(_questions_of(session, rows)):
-        within = col(t.Attempt.question_id).in_(some), col(t.Attempt.exam_id).in_([exam.id for exam in held])
+    rows_of_exams = session.exec(select(t.StandingExam)).all()
+    questions_of: defaultdict[int, set[int]] = defaultdict(set)
+    for block in _blocks(_questions_of(session, rows)):
+        within = col(t.Attempt.question_id).in_(block), col(t.Attempt.exam_id).in_([exam.id for exam in rows_of_exams])
         for exam_id, question in session.exec(select(t.Attempt.exam_id, t.Attempt.question_id).where(*within)).all():
-            asked_of[exam_id].add(question)
-    if not asked_of:
+            questions_of[exam_id].add(question)
+    if not questions_of:
         return
     _lock(session)
-    for some in _blocks(set().union(*asked_of.values())):
+    # These judgements' marks are worked off here; a mark for a vote stays, because it counts towards the leniency.
+    for block in _blocks(set().union(*questions_of.values())):
         session.execute(
-            sa.delete(t.DirtyQuestion).where(col(t.DirtyQuestion.question_id).in_(some), ~col(t.DirtyQuestion.voted))
+            sa.delete(t.DirtyQuestion).where(col(t.DirtyQuestion.question_id).in_(block), ~col(t.DirtyQuestion.voted))
         )
-    for one in held:
-        if (asked := asked_of.get(one.id or 0)) and (exam := _Exam.of(session, one)) is not None:
-            exam.follow(sorted(asked))
+    for row_of_exam in rows_of_exams:
+        if (questions := questions_of.get(row_of_exam.id or 0)) and (
+            exam := _Exam.of(session, row_of_exam)
+        ) is not None:
+            exam.follow(sorted(questions))
 
 
 def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
-    """The questions that the judgements are about."""
-    found: set[int] = set()
+    questions: set[int] = set()
     texts, attempts = set(), set()
     for row in rows:
         if row.explanation_id is not None:
@@ -135,21 +142,19 @@ def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
         elif row.attempt_id is not None:
             attempts.add(row.attempt_id)
         elif row.question_id is not None:
-            found.add(row.question_id)
+            questions.add(row.question_id)
     for table, ids in ((t.Explanation, texts), (t.Attempt, attempts)):
-        for some in _blocks(ids):
-            found.update(session.exec(select(table.question_id).where(col(table.id).in_(some))).all())
-    return found
+        for block in _blocks(ids):
+            questions.update(session.exec(select(table.question_id).where(col(table.id).in_(block))).all())
+    return questions
 
 
 def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
-    """The ids in their order, as many as are looked up at once."""
     ordered = sorted(ids)
     return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
 
 
 def _lock(session: Session) -> None:
-    """One writer at a time."""
     db.lock(session, LOCK)
 
 
@@ -160,32 +165,32 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     keeps it as it was.
     """
     _lock(session)
+    # Rows first, then the bands that they refer to.
     bands = sa.select(col(t.QueueBand.id)).where(col(t.QueueBand.exam_id) == exam_id)
     session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.band_id).in_(bands)))
     session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.band_id).in_(bands)))
     session.execute(sa.delete(t.Standing).where(col(t.Standing.exam_id) == exam_id))
     session.execute(sa.delete(t.QueueBand).where(col(t.QueueBand.exam_id) == exam_id))
     info = queries.exam(session, exam_id)
-    held = session.get(t.StandingExam, exam_id)
-    if measure or held is None:
+    row = session.get(t.StandingExam, exam_id)
+    if measure or row is None:
         offsets, votes = _leniency(session, exam_id)
-        held = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
-    held.rules = _rules(session, info)
+        row = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
+    row.rules = _version_of(session, info)
     session.flush()
-    exam = _Exam.of(session, held)
+    exam = _Exam.of(session, row)
     assert exam is not None
-    asked = session.exec(select(t.Attempt.question_id).where(t.Attempt.exam_id == exam_id).distinct()).all()
-    exam.follow(sorted(asked), empty=True)
+    questions = session.exec(select(t.Attempt.question_id).where(t.Attempt.exam_id == exam_id).distinct()).all()
+    exam.follow(sorted(questions), empty=True)
 
 
 def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
-    """The reviewers' leniency over the exam, exactly, and the number of votes."""
     number = 0
 
     def valid() -> Iterator[tuple[str, int | None]]:
         nonlocal number
         for _, rows in groupby(queries.iterate_votes(session, exam_id), key=lambda row: row[0]):
-            for v in counted([Vote(reviewer, score, saw_gold=saw) for _, reviewer, score, saw in rows]):
+            for v in filter_votes([Vote(reviewer, score, saw_gold=saw) for _, reviewer, score, saw in rows]):
                 number += 1
                 yield v.reviewer, v.score
 
@@ -198,80 +203,78 @@ def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
 
 @dataclass(frozen=True, slots=True)
 class _Exam:
-    """An exam that the aggregate holds, to write its rows."""
+    """An exam that the index holds, to write its rows."""
 
     session: Session
     id: int
     policy: Policy
-    wanted: int
+    per_text: int
     offsets: dict[str, Fraction]
     bands: dict[BandKey, int]
 
     @classmethod
-    def of(cls, session: Session, held: t.StandingExam) -> "_Exam | None":
-        """The exam; none where it was derived by other rules: it is derived again before it is read, come what may."""
-        assert held.id is not None
-        info = queries.exam(session, held.id)
+    def of(cls, session: Session, row: t.StandingExam) -> "_Exam | None":
+        """Return the exam; None where other rules derived it: it is derived again before it is read."""
+        assert row.id is not None
+        info = queries.exam(session, row.id)
         policy = policies.exam_policy(session, info)
-        if held.rules != _rules(session, info):
-            held.rules = ""  # they may come back, and what isn't followed now would be missing
+        if row.rules != _version_of(session, info):
+            # The same rules may come back later, and what isn't followed now would be missing then.
+            row.rules = ""
             return None
-        rows = session.execute(
-            sa.select(
-                col(t.QueueBand.id),
-                col(t.QueueBand.name),
-                col(t.QueueBand.low),
-                col(t.QueueBand.high),
-                col(t.QueueBand.waits),
-            ).where(col(t.QueueBand.exam_id) == held.id)
-        )
-        offsets = {name: Fraction(offset) for name, offset in held.leniency.items()}
+        band = t.QueueBand
+        columns = (col(band.id), col(band.name), col(band.low), col(band.high), col(band.waits))
+        rows = session.execute(sa.select(*columns).where(col(band.exam_id) == row.id))
+        offsets = {name: Fraction(offset) for name, offset in row.leniency.items()}
         bands = {(r.name, r.low, r.high, r.waits): r.id for r in rows}
-        return cls(session, held.id, policy, info.judgements_per_text, offsets, bands)
+        return cls(session, row.id, policy, info.judgements_per_text, offsets, bands)
 
-    def follow(self, asked: Collection[int], *, empty: bool = False) -> None:
+    def follow(self, questions: Collection[int], *, empty: bool = False) -> None:
         """Derive these questions; `empty`: nothing is derived of them yet."""
-        for some in _blocks(asked):
-            self._put(some, empty)
+        for block in _blocks(questions):
+            self._replace(block, empty)
 
-    def _put(self, asked: Sequence[int], empty: bool) -> None:
-        """Replace what is derived of these questions."""
-        material = queries.material(self.session, self.id, asked)
-        said = queries.judgements(self.session, self.id, asked)
-        done, skipped = queues.done_with(said, ""), _skipped(said)
-        part = curate(material, said, self.policy, offsets=self.offsets)
-        standing = [{"exam_id": self.id} | row for row in _rows(part.mistakes, said, authors_of(self.session))]
-        standing += [{"exam_id": self.id} | row for row in _questions(material, part, said)]
-        stretches = [(m, stretch) for m in part.mistakes for stretch in places.stretches(m, done, skipped, self.wanted)]
-        change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in stretches)
-        change.update(_as_bands(standing))
+    def _replace(self, questions: Sequence[int], empty: bool) -> None:
+        material = queries.material(self.session, self.id, questions)
+        judgements = queries.judgements(self.session, self.id, questions)
+        closed, skipped = queues.find_closed_targets(judgements, ""), _find_skips(judgements)
+        part = curate(material, judgements, self.policy, offsets=self.offsets)
+        rows = [*_list_rows(part.mistakes, judgements, authors_of(self.session))]
+        rows += _list_question_rows(material, part, judgements)
+        index_rows = [{"exam_id": self.id} | row for row in rows]
+        find = partial(places.find_positions, closed=closed, skipped=skipped, per_text=self.per_text)
+        positions = [(mistake, position) for mistake in part.mistakes for position in find(mistake)]
+        # How much each band's number grows or shrinks; bands are counted, so that a queue's length is one sum.
+        change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in positions)
+        change.update(_count_figures(index_rows))
         if not empty:
-            change.subtract(self._take_out(asked))
-        self._count(change)
-        self._insert(t.Standing, standing)
-        self._insert(t.QueueEntry, [self._queued(m, stretch) for m, stretch in stretches])
-        self._pass(stretches)
+            change.subtract(self._take_out(questions))
+        self._change_counts(change)
+        self._insert(t.Standing, index_rows)
+        self._insert(t.QueueEntry, [self._position_row(m, position) for m, position in positions])
+        self._insert_skips(positions)
 
-    def _take_out(self, asked: Sequence[int]) -> Counter[BandKey]:
+    def _take_out(self, questions: Sequence[int]) -> Counter[BandKey]:
         """Delete what is there; returns what it counted."""
         names = {band: key for key, band in self.bands.items()}
-        # Of several questions SQLite would take the index of the bands, or of the exam's order, and read all of it.
-        queued = sa.select(col(t.QueueEntry.id), col(t.QueueEntry.band_id)).where(
-            col(t.QueueEntry.question_id).in_(asked)
+        # For several questions SQLite would choose the index of the bands, or of the exam's order, and read all of it:
+        # so the bands are compared in Python, and `+ 0` keeps the exam's index out of the choice.
+        positions = sa.select(col(t.QueueEntry.id), col(t.QueueEntry.band_id)).where(
+            col(t.QueueEntry.question_id).in_(questions)
         )
-        rows = [row for row in self.session.execute(queued).all() if row.band_id in names]
-        held = Counter(names[row.band_id] for row in rows)
-        standing = (col(t.Standing.question_id).in_(asked), col(t.Standing.exam_id) + 0 == self.id)
+        rows = [row for row in self.session.execute(positions).all() if row.band_id in names]
+        counts = Counter(names[row.band_id] for row in rows)
+        of_questions = (col(t.Standing.question_id).in_(questions), col(t.Standing.exam_id) + 0 == self.id)
         columns = [t.metadata.tables["standing"].c[name] for name in figures.COLUMNS]
-        old = self.session.execute(sa.select(*columns).where(*standing)).mappings()
-        held.update(_as_bands([dict(row) for row in old]))
+        old = self.session.execute(sa.select(*columns).where(*of_questions)).mappings()
+        counts.update(_count_figures([dict(row) for row in old]))
         ids = [row.id for row in rows]
         self.session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.queued_id).in_(ids)))
         self.session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.id).in_(ids)))
-        self.session.execute(sa.delete(t.Standing).where(*standing))
-        return held
+        self.session.execute(sa.delete(t.Standing).where(*of_questions))
+        return counts
 
-    def _count(self, change: Counter[BandKey]) -> None:
+    def _change_counts(self, change: Counter[BandKey]) -> None:
         """Move the bands' numbers; a band is made where it is needed first, and stays."""
         for key in sorted(key for key in change if key not in self.bands):
             name, low, high, waits = key
@@ -280,147 +283,132 @@ class _Exam:
             self.session.flush()
             assert band.id is not None
             self.bands[key] = band.id
-        moved = [{"band": self.bands[key], "by": by} for key, by in change.items() if by]
-        if moved:
+        changes = [{"band": self.bands[key], "by": by} for key, by in change.items() if by]
+        if changes:
             bands = t.metadata.tables["band"]
             by = sa.bindparam("by", type_=sa.Integer)
             update = sa.update(bands).where(bands.c.id == sa.bindparam("band")).values(number=bands.c.number + by)
-            self.session.connection().execute(update, moved)
+            self.session.connection().execute(update, changes)
 
     def _insert(self, table: type[t.Table], rows: list[Values]) -> None:
         if rows:
             self.session.connection().execute(sa.insert(t.metadata.tables[str(table.__tablename__)]), rows)
 
-    def _queued(self, mistake: Mistake, stretch: Stretch) -> Values:
+    def _position_row(self, mistake: Mistake, position: BandPosition) -> Values:
         return {
-            "band_id": self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits],
-            "place": stretch.place,
+            "band_id": self.bands[position.queue, position.low, position.high, position.waits],
+            "place": position.place,
             "position": mistake.question.position,
             "attempt_id": mistake.attempt.id,
             "question_id": mistake.question.id,
-            "explanation_id": stretch.enter,
+            "explanation_id": position.enter,
         }
 
-    def _pass(self, stretches: Iterable[tuple[Mistake, Stretch]]) -> None:
-        """Note who skipped, or judged, what waits at a place."""
-        for mistake, stretch in stretches:
-            if stretch.passed:
-                band = self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits]
-                here = select(t.QueueEntry.id).where(
+    def _insert_skips(self, positions: Iterable[tuple[Mistake, BandPosition]]) -> None:
+        for mistake, position in positions:
+            if position.passed_by:
+                band = self.bands[position.queue, position.low, position.high, position.waits]
+                query = select(t.QueueEntry.id).where(
                     t.QueueEntry.band_id == band, t.QueueEntry.attempt_id == mistake.attempt.id
                 )
-                queued = self.session.exec(here).one()
+                position_id = self.session.exec(query).one()
                 rows = [
-                    {"person": who, "queued_id": queued, "band_id": band, "skipped": who in stretch.skipped}
-                    for who in sorted(stretch.passed)
+                    {"person": who, "queued_id": position_id, "band_id": band, "skipped": who in position.skipped_by}
+                    for who in sorted(position.passed_by)
                 ]
                 self._insert(t.QueueSkip, rows)
 
 
-def _skipped(said: Sequence[JudgementRow]) -> dict[str, Done]:
-    """By person, what they skipped as their last word."""
-    people = {row.judged.person for row in said if row.judged.decision is verdicts.Act.SKIP}
-    return {who: own for who in people if (own := queues.done_with(said, who))}
+def _find_skips(judgements: Sequence[JudgementRow]) -> dict[str, ClosedTargets]:
+    people = {row.judged.person for row in judgements if row.judged.decision is verdicts.Act.SKIP}
+    return {who: skips for who in people if (skips := queues.find_closed_targets(judgements, who))}
 
 
 def authors_of(session: Session) -> dict[str, int]:
-    """The id of each teacher by its name."""
+    """Return the id of each teacher by its name."""
     return dict(session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
 
 
-def _rows(found: Iterable[Mistake], said: Sequence[JudgementRow], authors: Mapping[str, int]) -> Iterator[Values]:
-    """A row for each text, and one for each mistake that has no rationale."""
-    by = _judged_by(said)
-    for mistake in found:
-        of = {
-            "question_id": mistake.question.id,
-            "attempt_id": mistake.attempt.id,
-            "position": mistake.question.position,
-        }
+def _list_rows(
+    mistakes_of_exam: Iterable[Mistake], judgements: Sequence[JudgementRow], authors: Mapping[str, int]
+) -> Iterator[Values]:
+    """Yield a row for each text, and one for each mistake that has no rationale."""
+    judges_of = _name_judges(judgements)
+    for mistake in mistakes_of_exam:
+        question = mistake.question
+        place = {"question_id": question.id, "attempt_id": mistake.attempt.id, "position": question.position}
         for x in mistake.texts:
-            yield of | _said_of(x) | {"author_id": authors[x.text.teacher], "judged_by": by[x.text.kind, x.text.id]}
+            people = {"author_id": authors[x.text.teacher], "judged_by": judges_of[x.text.kind, x.text.id]}
+            yield place | _describe_text(x) | people
         if not mistake.rationales:
-            yield of | _NOTHING_SAID | {"kind": "mistake"}
+            yield place | _EMPTY_ROW | {"kind": "mistake"}
 
 
-def _questions(material: Material, part: Curated, said: Sequence[JudgementRow]) -> Iterator[Values]:
-    """A row for each question: how the student did, and what people say of the question and of the answers to it."""
-    about, taken, wrong = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in said:
-        about[row.target, row.target_id].append(row.judged)
+def _list_question_rows(material: Material, part: Curated, judgements: Sequence[JudgementRow]) -> Iterator[Values]:
+    """Yield a row for each question: how the student did, and people's judgements of it and of its answers."""
+    judged_of, attempts_of, mistakes_of = defaultdict(list), defaultdict(list), defaultdict(list)
+    for row in judgements:
+        judged_of[row.target, row.target_id].append(row.judged)
     for attempt in material.attempts:
-        taken[attempt.question_id].append(attempt.id)
+        attempts_of[attempt.question_id].append(attempt.id)
     for mistake in part.mistakes:
-        wrong[mistake.question.id].append(mistake)
+        mistakes_of[mistake.question.id].append(mistake)
     for question in material.questions.values():
-        answers, failed = taken[question.id], wrong[question.id]
-        targets = [("question", question.id), *(("attempt", attempt) for attempt in answers)]
-        rulings = [verdicts.ruling(about[target]) for target in targets]
-        words = {_ruled(people) for people in rulings}
-        bad = rulings[0].decision is Act.REJECT
-        right = 0 if bad else len(answers) - len(failed)
-        unread = bad or (bool(failed) and failed[0].answer is None)
-        yield _NOTHING_SAID | {
+        attempts, mistakes = attempts_of[question.id], mistakes_of[question.id]
+        targets = [("question", question.id), *(("attempt", attempt) for attempt in attempts)]
+        rulings = [verdicts.ruling(judged_of[target]) for target in targets]
+        ruling_names = {_name_ruling(people) for people in rulings}
+        is_excluded = rulings[0].decision is Act.REJECT
+        right = 0 if is_excluded else len(attempts) - len(mistakes)
+        is_unreadable = is_excluded or (bool(mistakes) and mistakes[0].answer is None)
+        yield _EMPTY_ROW | {
             "kind": "question",
             "question_id": question.id,
-            "attempt_id": failed[0].attempt.id if failed else answers[0],
+            "attempt_id": mistakes[0].attempt.id if mistakes else attempts[0],
             "position": question.position,
-            "place_accepted": -round(1000 * len(failed) / len(answers)),
-            "place_rejected": -round(1000 * right / len(answers)),
-            "people": next((word for word in _STRONGEST_FIRST if word in words), ""),
+            "place_accepted": -round(1000 * len(mistakes) / len(attempts)),
+            "place_rejected": -round(1000 * right / len(attempts)),
+            "people": next((name for name in _STRONGEST_FIRST if name in ruling_names), ""),
             "reason": rulings[0].reason or "",
-            "judged_by": _names(j for target in targets for j in verdicts.heard(about[target], verdicts.ANYTHING)),
-            "matches_gold": (State.NOTHING if unread else State.FAILS if failed else State.HOLDS).value,
+            "judged_by": _join_names(j for target in targets for j in verdicts.pick_latest(judged_of[target])),
+            "matches_gold": (State.NOTHING if is_unreadable else State.FAILS if mistakes else State.HOLDS).value,
         }
 
 
 _STRONGEST_FIRST = ("conflict", Act.REJECT.value, Act.CORRECT.value, Act.ACCEPT.value)
 
 
-def _judged_by(said: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
-    """By target whose word on it is in force."""
+def _name_judges(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
     targets = defaultdict(list)
-    for row in said:
+    for row in judgements:
         targets[row.target, row.target_id].append(row.judged)
-    found: defaultdict[tuple[str, int], str] = defaultdict(str)
+    names_of: defaultdict[tuple[str, int], str] = defaultdict(str)
     for target, judged in targets.items():
-        found[target] = _names(verdicts.heard(judged, verdicts.VERDICT))
-    return found
+        names_of[target] = _join_names(verdicts.pick_latest(judged, verdicts.VERDICT))
+    return names_of
 
 
-def _names(judged: Iterable[verdicts.Judged]) -> str:
-    """Who judged, each name between line breaks."""
+def _join_names(judged: Iterable[verdicts.Judged]) -> str:
+    """Return who judged, each name between line breaks, so that SQL can look for a whole name."""
     names = sorted({j.person for j in judged})
     return "".join(f"\n{name}" for name in names) + "\n" * bool(names)
 
 
-def _ruled(people: verdicts.Ruling) -> str:
+def _name_ruling(people: verdicts.Ruling) -> str:
     return "conflict" if people.conflict else "" if people.decision is None else people.decision.value
 
 
-_NOTHING_SAID: Values = {
-    "explanation_id": None,
-    "author_id": None,
-    "mean": t.NO_MEAN,
-    "spread": 0,
-    "votes": 0,
-    "cut": 0,
-    "committee_cut": 0,
-    "undecided": False,
-    "committee_undecided": False,
-    "people": "",
-    "reason": "",
-    "judged_by": "",
-    "matches_gold": State.NOTHING.value,
-    "equations_true": State.NOTHING.value,
-    "shows_work": State.NOTHING.value,
-    "place_accepted": 1,  # behind every text
-    "place_rejected": 1,
+# The row of what has no text: no score, no cut, nothing to check, and a place behind every text.
+_EMPTY_ROW: Values = {
+    **{"explanation_id": None, "author_id": None, "mean": t.NO_MEAN, "place_accepted": 1, "place_rejected": 1},
+    **dict.fromkeys(("spread", "votes", "cut", "committee_cut"), 0),
+    **dict.fromkeys(("undecided", "committee_undecided"), False),
+    **dict.fromkeys(("people", "reason", "judged_by"), ""),
+    **dict.fromkeys(("matches_gold", "equations_true", "shows_work"), State.NOTHING.value),
 }
 
 
-def _said_of(x: Explained) -> Values:
-    """A text's row: what checks, committee and people say."""
+def _describe_text(x: DecidedText) -> Values:
     mean = x.committee.mean
     sides = {side: x.committee_at(side) for side in (Verdict.ACCEPTED, Verdict.REJECTED)}
     return {
@@ -433,7 +421,7 @@ def _said_of(x: Explained) -> Values:
         "committee_cut": x.committee_cut,
         "undecided": x.verdict is Verdict.UNDECIDED,
         "committee_undecided": x.committee.verdict is Verdict.UNDECIDED,
-        "people": _ruled(x.people),
+        "people": _name_ruling(x.people),
         "reason": x.people.reason or "",
         "matches_gold": x.states.matches_gold.value,
         "equations_true": x.states.equations_true.value,
@@ -443,12 +431,12 @@ def _said_of(x: Explained) -> Values:
     }
 
 
-def _as_bands(rows: Iterable[Mapping[str, Any]]) -> Counter[BandKey]:
-    """The threshold lab's figures as bands "figure:accepted", …"""
-    found = figures.bands(rows).items()
-    return Counter({(f"figure:{name}", low, high, False): number for (name, low, high), number in found})
+def _count_figures(rows: Iterable[Mapping[str, Any]]) -> Counter[BandKey]:
+    """Return the threshold lab's figures as bands "figure:accepted", …"""
+    counts = figures.count_bands(rows).items()
+    return Counter({(f"figure:{name}", low, high, False): number for (name, low, high), number in counts})
 
 
-def figures_of(found: Curated, authors: Mapping[str, int]) -> Figures:
-    """The threshold lab's figures under a policy that the aggregate doesn't hold."""
-    return Figures.of(figures.bands(_rows(found.mistakes, (), authors)))
+def compute_figures(curated_set: Curated, authors: Mapping[str, int]) -> Figures:
+    """Return the threshold lab's figures under a policy that the index doesn't hold."""
+    return Figures.of(figures.count_bands(_list_rows(curated_set.mistakes, (), authors)))

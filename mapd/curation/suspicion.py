@@ -15,11 +15,12 @@ from functools import lru_cache
 
 from mapd.answers.grading import Task, answers_equal
 from mapd.checks import State
-from mapd.curation.curated import Explained, Mistake
+from mapd.curation.curated import DecidedText, Mistake
 from mapd.verdicts import Verdict
 
-MISSED = 0.5  # what a rationale that is rejected wrongly counts beside one that is accepted wrongly
-Reason = tuple[float, str]  # what it adds, and in words
+# What a rationale that is rejected wrongly counts beside one that is accepted wrongly.
+MISSED_WEIGHT = 0.5
+WeightedReason = tuple[float, str]  # what it adds, and in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,106 +34,107 @@ class Suspicion:
 
     @property
     def words(self) -> str:
-        """Why it stands where it stands, for a tooltip."""
+        """Say why the text has its rank, for a tooltip."""
         at = "without a vote" if self.mean is None else f"at {self.mean:.2f}"
         doubts = "; ".join(self.reasons) or "no check, review or answer contradicts it"
         perhaps = ", perhaps wrongly" if self.reasons and self.verdict is not Verdict.UNDECIDED else ""
         return f"{self.verdict.value.capitalize()} {at}{perhaps}: {doubts}"
 
 
-def suspicion(mistake: Mistake, x: Explained, *, gold: bool = True) -> Suspicion:
-    """What speaks against the committee's verdict on a rationale; with `gold` unset as if no gold answer were known."""
-    average = x.fair if x.fair is not None else x.committee.mean
+def suspicion(mistake: Mistake, x: DecidedText, *, gold: bool = True) -> Suspicion:
+    """Return what speaks against the committee's verdict on a rationale. `gold` unset: as if none were known."""
+    average = x.fair_mean if x.fair_mean is not None else x.committee.mean
     mean = None if average is None else min(5.0, max(1.0, float(average)))
     if x.committee.verdict is Verdict.ACCEPTED:
-        found = _against_accepted(mistake, x, mean, gold)
+        weighted = _against_accepted(mistake, x, mean, gold)
     elif x.committee.verdict is Verdict.REJECTED:
-        found = _against_rejected(mistake, x, mean, gold)
+        weighted = _against_rejected(mistake, x, mean, gold)
     else:
-        found = [(2.0, "the committee could not decide"), *_against_accepted(mistake, x, mean, gold)]
+        weighted = [(2.0, "the committee could not decide"), *_against_accepted(mistake, x, mean, gold)]
     if (apart := x.spread) >= 1:
-        found.append((0.4 * apart, f"its scores lie {apart} apart"))
+        weighted.append((0.4 * apart, f"its scores lie {apart} apart"))
+    # A wrongly rejected rationale is only missed, a wrongly accepted one teaches an error.
     if x.committee.verdict is Verdict.REJECTED:
-        found = [(MISSED * weight, words) for weight, words in found]
-    reasons = tuple(words for weight, words in sorted(found, key=lambda one: -one[0]) if weight > 0)
-    shown = x.committee.mean
-    return Suspicion(sum(w for w, _ in found), reasons, x.committee.verdict, None if shown is None else float(shown))
+        weighted = [(MISSED_WEIGHT * weight, words) for weight, words in weighted]
+    # What speaks for the verdict has no words and counts below 0.
+    reasons = tuple(words for weight, words in sorted(weighted, key=lambda reason: -reason[0]) if weight > 0)
+    committee_mean = None if x.committee.mean is None else float(x.committee.mean)
+    return Suspicion(sum(w for w, _ in weighted), reasons, x.committee.verdict, committee_mean)
 
 
-def _against_accepted(mistake: Mistake, x: Explained, mean: float | None, gold: bool) -> list[Reason]:
-    found: list[Reason] = []
+def _against_accepted(mistake: Mistake, x: DecidedText, mean: float | None, gold: bool) -> list[WeightedReason]:
+    reasons: list[WeightedReason] = []
     if gold and x.states.matches_gold is State.FAILS:
-        found.append((3.0, "its answer is not the gold"))
+        reasons.append((3.0, "its answer is not the gold"))
     if gold and x.states.matches_gold is State.HOLDS:
-        found.append((-1.0, ""))
+        reasons.append((-1.0, ""))
     if x.states.equations_true is State.FAILS:
-        found.append((1.5, "an equation in it is false"))
+        reasons.append((1.5, "an equation in it is false"))
     if x.states.shows_work is State.FAILS:
-        found.append((0.8, "it shows no work"))
+        reasons.append((0.8, "it shows no work"))
     if x.answer is None:
-        found.append((1.0, "its answer can't be read"))
-    found += _beside_the_others(mistake, x)
+        reasons.append((1.0, "its answer can't be read"))
+    reasons += _compare_with_peers(mistake, x)
     if mean is not None and mean < 5:
-        found.append((0.6 * (5 - mean), "its mean is low for these reviewers"))
-    if _short(mistake, x):
-        found.append((0.4, "it is much shorter than the others"))
-    return found
+        reasons.append((0.6 * (5 - mean), "its mean is low for these reviewers"))
+    if _is_short(mistake, x):
+        reasons.append((0.4, "it is much shorter than the others"))
+    return reasons
 
 
-def _against_rejected(mistake: Mistake, x: Explained, mean: float | None, gold: bool) -> list[Reason]:
-    found: list[Reason] = []
+def _against_rejected(mistake: Mistake, x: DecidedText, mean: float | None, gold: bool) -> list[WeightedReason]:
+    reasons: list[WeightedReason] = []
     if gold and x.states.matches_gold is State.HOLDS:
-        found.append((2.0, "its answer is the gold"))
+        reasons.append((2.0, "its answer is the gold"))
     if gold and x.states.matches_gold is State.FAILS:
-        found.append((-1.5, ""))
+        reasons.append((-1.5, ""))
     if x.states.equations_true is State.FAILS:
-        found.append((-1.0, ""))
-    if any(agrees(mistake, x, other) for other in _others(mistake, x)):
-        found.append((1.0, "another author comes to the same answer"))
+        reasons.append((-1.0, ""))
+    if any(agrees(mistake, x, peer) for peer in _list_peers(mistake, x)):
+        reasons.append((1.0, "another author comes to the same answer"))
     if mean is not None and mean > 1:
-        found.append((0.6 * (mean - 1), "its mean is not low, for these reviewers"))
-    return found
+        reasons.append((0.6 * (mean - 1), "its mean is not low, for these reviewers"))
+    return reasons
 
 
-def _beside_the_others(mistake: Mistake, x: Explained) -> list[Reason]:
-    """Whether the other authors come to the same final answer, and to the same among themselves."""
-    others = [other for other in _others(mistake, x) if other.answer is not None]
-    if not others or x.answer is None:
+def _compare_with_peers(mistake: Mistake, x: DecidedText) -> list[WeightedReason]:
+    peers = [peer for peer in _list_peers(mistake, x) if peer.answer is not None]
+    if not peers or x.answer is None:
         return []
-    if any(agrees(mistake, x, other) for other in others):
+    if any(agrees(mistake, x, peer) for peer in peers):
         return [(-0.8, "")]
-    if len(others) > 1 and any(agrees(mistake, a, b) for a in others for b in others if a is not b):
+    if len(peers) > 1 and any(agrees(mistake, a, b) for a in peers for b in peers if a is not b):
         return [(2.0, "the other authors agree on another answer")]
     return [(1.2, "no other author comes to its answer")]
 
 
-def _others(mistake: Mistake, x: Explained) -> list[Explained]:
-    return [other for other in mistake.rationales if other.text.teacher != x.text.teacher]
+def _list_peers(mistake: Mistake, x: DecidedText) -> list[DecidedText]:
+    return [peer for peer in mistake.rationales if peer.text.teacher != x.text.teacher]
 
 
-def agrees(mistake: Mistake, one: Explained, other: Explained) -> bool:
-    """Whether two rationales end in the same answer."""
-    if one.answer is None or other.answer is None:
+def agrees(mistake: Mistake, first: DecidedText, second: DecidedText) -> bool:
+    """Return whether two rationales end in the same answer."""
+    if first.answer is None or second.answer is None:
         return False
     question = mistake.question
-    return one.answer == other.answer or _same(one.answer, other.answer, question.task, question.options)
+    return first.answer == second.answer or _are_equal(first.answer, second.answer, question.task, question.options)
 
 
 @lru_cache(maxsize=16_384)
-def _same(one: str, other: str, task: Task, options: tuple[str, ...]) -> bool:
-    return answers_equal(one, other, task, options)
+def _are_equal(first: str, second: str, task: Task, options: tuple[str, ...]) -> bool:
+    return answers_equal(first, second, task, options)
 
 
-def against_gold(mistake: Mistake) -> tuple[Explained, ...]:
-    """The rationales of two or more authors who agree on an answer that isn't the gold; the largest such group."""
+def find_against_gold(mistake: Mistake) -> tuple[DecidedText, ...]:
+    """Return the largest group of rationales by two or more authors who agree on an answer that isn't the gold."""
     wrong = [x for x in mistake.rationales if x.states.matches_gold is State.FAILS and x.answer is not None]
     if len({x.text.teacher for x in wrong}) < 2:
         return ()
-    groups = [[other for other in wrong if agrees(mistake, x, other)] for x in wrong]
+    groups = [[peer for peer in wrong if agrees(mistake, x, peer)] for x in wrong]
     largest = max(groups, key=lambda group: len({x.text.teacher for x in group}))
     return tuple(largest) if len({x.text.teacher for x in largest}) > 1 else ()
 
 
-def _short(mistake: Mistake, x: Explained) -> bool:
-    lengths: Sequence[int] = [len(other.text.text) for other in _others(mistake, x)]
+def _is_short(mistake: Mistake, x: DecidedText) -> bool:
+    lengths: Sequence[int] = [len(peer.text.text) for peer in _list_peers(mistake, x)]
     return bool(lengths) and len(x.text.text) * 3 < min(lengths)

@@ -18,7 +18,7 @@ from mapd.store import queries
 from mapd.store import tables as t
 
 LONGEST = 60  # characters of a name
-Address = dict[str, Any]  # the filters that aren't as they always are
+Address = dict[str, Any]  # the filters that differ from the default
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +41,20 @@ def save(session: Session, name: str, address: Address, *, by: Person, replace: 
 
     Raises: Forbidden; BadInput for a name that can't be one, or that a view with other filters has.
     """
-    person, name = require(by, Right.SAVE_VIEW), _named(name)
+    person, name = require(by, Right.SAVE_VIEW), _check_name(name)
     row = session.exec(select(t.SavedView).where(t.SavedView.name == name)).first()
     if row is not None and row.address != address and not replace:
         raise BadInput(f"a view is named {name!r}, with other filters; replace it, or choose another name")
-    before = row and row.address
+    previous = row and row.address
     row = row or t.SavedView(name=name, address={}, person=person)
     row.address, row.person = address, person
     session.add(row)
-    queries.audit(session, person, "save view", f"view {name}", address=address, before=before)
+    queries.audit(session, person, "save view", f"view {name}", address=address, before=previous)
 
 
 def rename(session: Session, uid: str, to: str, *, by: Person) -> None:
-    """Give a view another name.
-
-    Raises: Forbidden; NotFound; BadInput for a name that can't be one, or that another view has.
-    """
-    person, to, row = require(by, Right.SAVE_VIEW), _named(to), _view(session, uid)
+    """Give a view another name. Raises: Forbidden; NotFound; BadInput for no name, or another view's."""
+    person, to, row = require(by, Right.SAVE_VIEW), _check_name(to), _view(session, uid)
     if to == row.name:
         return
     if session.exec(select(t.SavedView.id).where(t.SavedView.name == to)).first() is not None:
@@ -67,10 +64,7 @@ def rename(session: Session, uid: str, to: str, *, by: Person) -> None:
 
 
 def remove(session: Session, uid: str, *, by: Person) -> View:
-    """Delete a view and return it, as it was.
-
-    Raises: Forbidden; NotFound.
-    """
+    """Delete a view and return it, as it was. Raises: Forbidden; NotFound."""
     person, row = require(by, Right.SAVE_VIEW), _view(session, uid)
     session.delete(row)
     queries.audit(session, person, "delete view", f"view {row.name}", address=row.address)
@@ -84,7 +78,7 @@ def _view(session: Session, uid: str) -> t.SavedView:
     return row
 
 
-def _named(name: str) -> str:
+def _check_name(name: str) -> str:
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST or not name.isprintable():
         raise BadInput(f"a view can't be named {name!r}: 1 to {LONGEST} characters")

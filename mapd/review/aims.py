@@ -1,6 +1,6 @@
 """What decisions are about: rows of an exam by their uids, locked until the decisions are written. The SQL of it.
 
-resolve(session, exam_id, decisions)[("rationale", "a1b2…")]    -> Aim("rationale", 17, "a1b2…", question_id=5)
+resolve(session, exam_id, decisions)[("rationale", "a1b2…")]  -> DecisionTarget("rationale", 17, "a1b2…", 5)
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from mapd.store.queries import JudgementRow
 from mapd.verdicts import Act, Judged
 
 
-class Aim(NamedTuple):
+class DecisionTarget(NamedTuple):
     """What a decision is about."""
 
     kind: str
@@ -28,42 +28,43 @@ class Aim(NamedTuple):
 
     @property
     def target(self) -> Target:
-        """The same for judging.py."""
+        """Return the target as judging.py takes it."""
         return Target(self.kind, self.id)
 
 
-def resolve(session: Session, exam_id: int, decisions: Sequence[Decision]) -> dict[tuple[str, str], Aim]:
+def resolve(session: Session, exam_id: int, decisions: Sequence[Decision]) -> dict[tuple[str, str], DecisionTarget]:
     """Return what the decisions are about, by kind and uid, locked in the same order by everybody."""
     uids_of: dict[str, set[str]] = {"text": set(), "attempt": set(), "question": set()}
     for decision in decisions:
         uids = {text.uid for text in decision.texts} | ({decision.target} if decision.target else set())
         uids_of["text" if decision.kind in TEXTS else decision.kind or "text"] |= uids
         uids_of["attempt"] |= {decision.mistake} if decision.mistake else set()
-    aims: dict[tuple[str, str], Aim] = {}
+    # Everybody locks in the order of the ids, so that no two transactions wait for each other.
+    aims: dict[tuple[str, str], DecisionTarget] = {}
     x, attempt, question = t.Explanation, t.Attempt, t.Question
     if uids_of["text"]:
         of_exam = sa.select(col(attempt.id)).where(col(attempt.exam_id) == exam_id)
         is_of_exam = col(x.attempt_id).is_(None) | col(x.attempt_id).in_(of_exam)
         texts = select(x.id, x.uid, x.kind, x.question_id).where(col(x.uid).in_(uids_of["text"]), is_of_exam)
-        for id_, uid, kind, of in _locked(session, texts.order_by(col(x.id))):
-            aims[kind, uid] = Aim(kind, id_, uid, of)
+        for id_, uid, kind, of in _read_locked(session, texts.order_by(col(x.id))):
+            aims[kind, uid] = DecisionTarget(kind, id_, uid, of)
     if uids_of["attempt"]:
         where = (col(attempt.uid).in_(uids_of["attempt"]), attempt.exam_id == exam_id)
         attempts = select(attempt.id, attempt.uid, attempt.question_id).where(*where).order_by(col(attempt.id))
-        for id_, uid, of in _locked(session, attempts):
-            aims["attempt", uid] = Aim("attempt", id_, uid, of)
+        for id_, uid, of in _read_locked(session, attempts):
+            aims["attempt", uid] = DecisionTarget("attempt", id_, uid, of)
     if uids_of["question"]:
         rows = select(question.id, question.uid).where(col(question.uid).in_(uids_of["question"]))
-        for id_, uid in _locked(session, rows.order_by(col(question.id))):
-            aims["question", uid] = Aim("question", id_, uid, id_)
+        for id_, uid in _read_locked(session, rows.order_by(col(question.id))):
+            aims["question", uid] = DecisionTarget("question", id_, uid, id_)
     return aims
 
 
-def _locked(session: Session, query: Any) -> Sequence[Any]:
+def _read_locked(session: Session, query: Any) -> Sequence[Any]:
     return session.execute(query.with_for_update(key_share=True)).all()
 
 
-def row_of(row: t.Judgement, aim: Aim) -> JudgementRow:
+def row_of(row: t.Judgement, aim: DecisionTarget) -> JudgementRow:
     """Return a judgement that was written just now as it would be read."""
     return JudgementRow(
         judged=Judged(

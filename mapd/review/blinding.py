@@ -1,6 +1,6 @@
 """What a person may know of a mistake yet: which texts are covered, whose judgements may be told. Pure.
 
-    sight = look(part, mistake, "ann", QUEUES["audit"], judge_first=True)
+    sight = blind(part, mistake, "ann", QUEUES["audit"], judge_first=True)
     sight.mistake.texts     -> in ann's own order, without what others said where that waits for hers
     sight.hidden            -> {17, 18}: she has not decided on them
     sight.visible(rows)     -> the judgements that she may know of
@@ -20,23 +20,23 @@ TEXTS = ("rationale", "feedback")
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class VisibleMistake:
     """A mistake as one person may see it."""
 
     person: str
     mistake: Mistake
     judge_first: bool
     hidden: frozenset[int]  # texts of which nothing is told until the person decides
-    unsaid: frozenset[int]  # texts that are shown, but for what others said of them
+    unsaid: frozenset[int]  # texts that are shown, without others' judgements
 
     @property
     def blind(self) -> bool:
-        """Whether any text is covered: then nothing is told that may point to it."""
+        """Return whether any text is covered: then nothing is told that may point to its verdict."""
         return bool(self.hidden)
 
     @property
     def own_alone(self) -> bool:
-        """Whether the person knows of their own judgements alone, so that others' are no news to them yet."""
+        """Return whether the person may know of their own judgements alone."""
         return bool(self.hidden or self.unsaid)
 
     def visible(self, rows: Iterable[JudgementRow]) -> list[JudgementRow]:
@@ -49,37 +49,32 @@ class Sight:
         return self.blind
 
 
-def look(
-    part: Curated,
-    mistake: Mistake,
-    person: str,
-    queue: Queue,
-    *,
-    judge_first: bool,
-    repeated: int | None = None,
-) -> Sight:
+def blind(
+    part: Curated, mistake: Mistake, person: str, queue: Queue, *, judge_first: bool, repeated: int | None = None
+) -> VisibleMistake:
     """Return the mistake as this person may see it. `repeated`: the text that is to be judged as if it were new."""
-    drawn = mistake if queue.again else first.seen_by(mistake, person, part.exam.judgements_per_text)
+    # Who takes a second look has to see what people decided.
+    view = mistake if queue.second_look else first.show_to(mistake, person, part.exam.judgements_per_text)
     full = {x.text.id: x for x in mistake.texts}
-    unsaid = frozenset(x.text.id for x in drawn.texts if x.people != full[x.text.id].people)
+    unsaid = frozenset(x.text.id for x in view.texts if x.people != full[x.text.id].people)
     hidden: frozenset[int] = frozenset()
+    # A repeat is judged as if it were new, so it is covered although the person decided on it.
     if judge_first:
-        hidden = first.hidden(part.judgements, mistake.texts, person)
+        hidden = first.find_hidden(part.judgements, mistake.texts, person)
         hidden |= frozenset() if repeated is None else {repeated}
-        drawn = replace(
-            drawn,
-            rationales=first.shuffled(drawn.rationales, person),
-            feedback=first.shuffled(drawn.feedback, person),
+        view = replace(
+            view, rationales=first.shuffle(view.rationales, person), feedback=first.shuffle(view.feedback, person)
         )
-    return Sight(person, drawn, judge_first, hidden, unsaid)
+    return VisibleMistake(person, view, judge_first, hidden, unsaid)
 
 
-def order_of(sight: Sight) -> tuple[str, ...]:
+def list_order(sight: VisibleMistake) -> tuple[str, ...]:
     """Return the texts' uids as they stand, where they stand by lot."""
     return tuple(x.text.uid for x in sight.mistake.texts) if sight.judge_first else ()
 
 
-def latest(rows: Sequence[JudgementRow], person: str | None) -> JudgementRow | None:
+def find_latest(rows: Sequence[JudgementRow], person: str | None) -> JudgementRow | None:
     """Return the latest judgement, of one person where that is asked for: the one that came in last, not in time."""
     among = [row for row in rows if person in (None, row.judged.person)]
+    # Ids and not times: an archive brings judgements with old times.
     return max(among, key=lambda row: row.judged.id, default=None)

@@ -11,20 +11,21 @@ from dataclasses import dataclass
 from mapd.answers.limits import name_limit
 from mapd.checks import FeedbackChecks, State
 from mapd.curation import first, queues
-from mapd.curation.curated import Curated, Explained, Mistake, counted
-from mapd.curation.named import first_wrong
-from mapd.curation.queues import Entry, Queue, done_with, most_doubtful, undecided
-from mapd.curation.records import CHECK, PRACTICE, REPEAT, last_words
+from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.named import find_first_wrong_step
+from mapd.curation.queues import Queue, QueueEntry, find_closed_targets, find_most_doubtful, find_undecided
+from mapd.curation.records import CHECK, PRACTICE, REPEAT, find_adjudications
 from mapd.curation.suspicion import suspicion
 from mapd.people import Person
 from mapd.review import blinding, messages
-from mapd.review.blinding import Sight
+from mapd.review.blinding import VisibleMistake
 from mapd.review.messages import Card, CardWord, CoveredText, Holder, JudgeMode, OpenText, OwnWord, TextKind
-from mapd.review.passages import Span, has_markup, line, passage
+from mapd.review.passages import TextSpan, has_markup, line, passage
 from mapd.store.queries import JudgementRow, Vote
-from mapd.verdicts import ANYTHING, VERDICT, Act, heard, in_force, ruling
+from mapd.verdicts import ANYTHING, VERDICT, Act, drop_undone, pick_latest, ruling
 
-HIDDEN_KINDS = (CHECK, REPEAT)  # what is dealt beside the queue and may not be told from its cards
+# Injected cards that have to look like the queue's own.
+HIDDEN_KINDS = (CHECK, REPEAT)
 STATES_GOLD = {
     State.HOLDS: "states the gold",
     State.FAILS: "doesn’t state the gold",
@@ -44,19 +45,19 @@ class Seat:
 
     @property
     def judge(self) -> JudgeMode:
-        """The way of judging, in the address's word."""
+        """Return the way of judging, as the address has it."""
         return "first" if self.judge_first else "assisted"
 
-    def entry(self, part: Curated, mistake: Mistake) -> Entry | None:
+    def entry(self, part: Curated, mistake: Mistake) -> QueueEntry | None:
         """Return the mistake's entry in the queue, if it is in it."""
         name = self.person.name
-        settled = done_with(part.judgements, name)
-        return queues.entry(self.queue, mistake, self.threshold / 100, settled, name, part.exam.judgements_per_text)
+        closed = find_closed_targets(part.judgements, name)
+        return queues.find_entry(self.queue, mistake, self.threshold / 100, closed, name, part.exam.judgements_per_text)
 
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """How a card is dealt. `text`: the one that it is about, by id. `kind`: as what, if beside the queue."""
+    """How a card is dealt. `text`: the id of its text, if one. `kind`: practice, check or repeat if it is injected."""
 
     id: str
     number: int | None = None
@@ -70,11 +71,11 @@ class Deal:
 
 def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
     """Return the mistake as this person gets it."""
-    repeated = deal.text if deal.kind == REPEAT and _is_open(part, mistake, seat, deal) else None
-    sight = blinding.look(part, mistake, seat.person.name, seat.queue, judge_first=seat.judge_first, repeated=repeated)
+    repeated = deal.text if deal.kind == REPEAT and _is_unanswered(part, mistake, seat, deal) else None
+    sight = blinding.blind(part, mistake, seat.person.name, seat.queue, judge_first=seat.judge_first, repeated=repeated)
     entry = seat.entry(part, mistake)
-    waiting = _waiting(part, sight, entry, deal)
-    enter = _enter(sight, entry, seat, deal, waiting)
+    waiting = _list_open(part, sight, entry, deal)
+    enter = _choose_first(sight, entry, seat, deal, waiting)
     parts = _Card(part, mistake, seat, sight, repeated)
     return Card(
         id=deal.id,
@@ -85,37 +86,39 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
         number=deal.number,
         all=deal.all,
         where="queue" if deal.number is not None else "decided" if parts.has_decided() else "outside",
-        waits=bool(waiting) or (entry is not None and seat.queue.of_attempt and not entry.settled),
+        waits=bool(waiting) or (entry is not None and seat.queue.of_attempt and not entry.is_settled),
         about="attempt" if seat.queue.of_attempt else "texts",
         beside="practice" if deal.kind == PRACTICE else None,
         blind=sight.blind,
         enter=enter.text.uid if enter else None,
         open=[x.text.uid for x in waiting],
-        rest={kind: [x.text.uid for x in parts.rest(kind)] for kind in _kinds()},
+        rest={kind: [x.text.uid for x in parts.waiting(kind)] for kind in _text_kinds()},
         question=parts.question(),
         attempt=parts.attempt(),
         texts=parts.texts(),
         people_here=list(deal.holders),
-        free=seat.queue.settles is not None or len(deal.holders) < (entry.places if entry else 1),
+        free=seat.queue.settles is not None or len(deal.holders) < (entry.capacity if entry else 1),
         explained=parts.explained(deal),
     )
 
 
-def rest_of(part: Curated, sight: Sight, kind: str) -> tuple[Explained, ...]:
+def list_waiting(part: Curated, sight: VisibleMistake, kind: str) -> tuple[DecidedText, ...]:
     """Return the texts of this kind that are marked as waiting: what Enter accepts. None while one is covered."""
     alike = sight.mistake.feedback if kind == "feedback" else sight.mistake.rationales
     if any(x.text.id in sight.hidden for x in alike):
         return ()
-    return undecided(alike, sight.person, part.exam.judgements_per_text, done_with(part.judgements, sight.person))
+    return find_undecided(
+        alike, sight.person, part.exam.judgements_per_text, find_closed_targets(part.judgements, sight.person)
+    )
 
 
-def rows_on(rows: Iterable[JudgementRow], kind: str, target: int) -> list[JudgementRow]:
+def filter_rows(rows: Iterable[JudgementRow], kind: str, target: int) -> list[JudgementRow]:
     """Return the judgements on one target, oldest first."""
     return [row for row in rows if (row.target, row.target_id) == (kind, target)]
 
 
 def decides_last(seat: Seat, rows: Sequence[JudgementRow]) -> bool:
-    """Whether the person decides as the adjudicator: in a queue that settles what people decided, also to change it."""
+    """Return whether the person decides as the adjudicator: in a queue that settles people's decisions."""
     if seat.queue.settles is None:
         return False
     about = VERDICT if rows and rows[0].target in blinding.TEXTS else ANYTHING
@@ -137,15 +140,15 @@ def word(row: JudgementRow) -> CardWord:
     )
 
 
-def answers(rows: Iterable[JudgementRow], kind: str) -> bool:
-    """Whether these judgements of one person on a text say what a card beside the queue asks, and nobody undid that.
+def is_answered_by(rows: Iterable[JudgementRow], kind: str) -> bool:
+    """Return whether one person's judgements on a text answer an injected card, and nobody undid that.
 
     A verdict or a skip does; on a repeat only one that was given as its answer.
     """
     judgements = list(rows)
-    standing = {j.id for j in in_force(row.judged for row in judgements)}
+    ids_in_force = {j.id for j in drop_undone(row.judged for row in judgements)}
     return any(
-        row.judged.id in standing
+        row.judged.id in ids_in_force
         and not row.judged.only_notes
         and row.judged.decision in (Act.ACCEPT, Act.REJECT, Act.SKIP)
         and (kind != REPEAT or row.queue == REPEAT)
@@ -153,46 +156,49 @@ def answers(rows: Iterable[JudgementRow], kind: str) -> bool:
     )
 
 
-def _is_open(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> bool:
+def _is_unanswered(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> bool:
     kind = next((x.text.kind for x in mistake.texts if x.text.id == deal.text), "")
-    rows = rows_on(part.judgements, kind, deal.text or 0)
-    return not answers((row for row in rows if row.judged.person == seat.person.name), deal.kind)
+    rows = filter_rows(part.judgements, kind, deal.text or 0)
+    return not is_answered_by((row for row in rows if row.judged.person == seat.person.name), deal.kind)
 
 
-def _kinds() -> tuple[TextKind, TextKind]:
+def _text_kinds() -> tuple[TextKind, TextKind]:
     return ("rationale", "feedback")
 
 
-def _waiting(part: Curated, sight: Sight, entry: Entry | None, deal: Deal) -> list[Explained]:
-    """The texts that the queue is about and that wait, in the order in which to go through them."""
-    skipped = done_with(part.judgements, sight.person)
+def _list_open(part: Curated, sight: VisibleMistake, entry: QueueEntry | None, deal: Deal) -> list[DecidedText]:
+    """Return the texts that the queue is about and that wait, in the order in which to go through them."""
+    skipped = find_closed_targets(part.judgements, sight.person)
 
-    def asks(x: Explained) -> bool:
+    def asks(x: DecidedText) -> bool:
         return x.text.id in sight.hidden or not (x.judged or (x.text.kind, x.text.id) in skipped)
 
     of_deal = [x for x in sight.mistake.texts if x.text.id == deal.text and asks(x)]
     if deal.text is not None and (deal.alone or deal.kind not in HIDDEN_KINDS):
         return of_deal
     texts = {x.text.id: x for x in sight.mistake.texts}
-    ids = dict.fromkeys(x.text.id for x in (*(entry.open if entry else ()), *of_deal))  # a check waits as one of them
+    # A check waits among the queue's own texts, so that nothing gives it away.
+    ids = dict.fromkeys(x.text.id for x in (*(entry.waiting if entry else ()), *of_deal))
     waiting = [texts[id_] for id_ in ids if id_ in texts]
-    return list(first.shuffled(waiting, sight.person)) if sight.judge_first else waiting
+    return list(first.shuffle(waiting, sight.person)) if sight.judge_first else waiting
 
 
-def _enter(sight: Sight, entry: Entry | None, seat: Seat, deal: Deal, waiting: Sequence[Explained]) -> Explained | None:
-    """The text to begin with: the one that is asked for, else the queue's; judged first, in the person's own order."""
+def _choose_first(
+    sight: VisibleMistake, entry: QueueEntry | None, seat: Seat, deal: Deal, waiting: Sequence[DecidedText]
+) -> DecidedText | None:
+    """Return the text to begin with: the link's, else the queue's; judged first, in the person's own order."""
     of_link = next((x for x in sight.mistake.texts if x.text.uid == deal.enter), None)
     if of_link is not None:
         return of_link
     if waiting and (sight.judge_first or deal.text is not None):
         return waiting[0]
     of_deal = next((x for x in sight.mistake.texts if x.text.id == deal.text), None)
-    doubtful = of_deal or (entry.enter if entry else most_doubtful(sight.mistake))
+    doubtful = of_deal or (entry.enter if entry else find_most_doubtful(sight.mistake))
     if of_deal or not seat.judge_first or doubtful is None:
         return doubtful
     alike = entry.texts if entry else ()
     alike = alike or (sight.mistake.feedback if doubtful.text.kind == "feedback" else sight.mistake.rationales)
-    return first.shuffled(alike, sight.person)[0]
+    return first.shuffle(alike, sight.person)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +208,7 @@ class _Card:
     part: Curated
     full: Mistake
     seat: Seat
-    sight: Sight
+    sight: VisibleMistake
     repeated: int | None
 
     @property
@@ -210,11 +216,11 @@ class _Card:
         return self.sight.mistake
 
     def rows(self, kind: str, target: int) -> list[JudgementRow]:
-        """All judgements on a target."""
-        return rows_on(self.part.judgements, kind, target)
+        """Return all judgements on a target."""
+        return filter_rows(self.part.judgements, kind, target)
 
     def has_decided(self) -> bool:
-        """Whether the person has decided on anything here in this queue, so that it left the queue."""
+        """Return whether the person has decided on any of it in this queue, so that it left the queue."""
         targets = {(x.text.kind, x.text.id) for x in self.mistake.texts}
         targets |= {("attempt", self.mistake.attempt.id), ("question", self.mistake.question.id)}
         return any(
@@ -225,14 +231,15 @@ class _Card:
             for row in self.part.judgements
         )
 
-    def rest(self, kind: str) -> tuple[Explained, ...]:
-        return rest_of(self.part, self.sight, kind)
+    def waiting(self, kind: str) -> tuple[DecidedText, ...]:
+        return list_waiting(self.part, self.sight, kind)
 
     # -- question and attempt -----------------------------------------------------------------------------------------
 
     def question(self) -> messages.CardQuestion:
-        """The question with its gold."""
+        """Return the question with its gold."""
         q, mistake = self.mistake.question, self.mistake
+        # While a text is covered a correction isn't told: it may give the text's verdict away.
         corrected = q.gold != mistake.gold and not self.sight.blind
         return messages.CardQuestion(
             uid=q.uid,
@@ -249,7 +256,7 @@ class _Card:
         )
 
     def attempt(self) -> messages.CardAttempt:
-        """The student's response."""
+        """Return the student's response."""
         attempt, blind = self.mistake.attempt, self.sight.blind
         answer, ours = self.mistake.show(self.mistake.answer), self.mistake.show(attempt.our_answer)
         return messages.CardAttempt(
@@ -262,16 +269,16 @@ class _Card:
             outcome="no_answer" if answer is None else "incorrect",
             limit=name_limit(attempt.text) or None if answer is None else None,
             reread=not blind and self.mistake.answer != attempt.answer,
-            doubt=line(ours) if ours and self.mistake.possibly_not and not blind else None,
+            doubt=line(ours) if ours and self.mistake.may_be_correct and not blind else None,
             people=self._people("attempt", attempt.id),
         )
 
     def _target(self, kind: str, target: int) -> dict[str, object]:
-        """What every target has, but its uid."""
         rows = self.rows(kind, target)
         return {
             "seen": version_of(self.sight, rows),
             "adjudicate": decides_last(self.seat, rows),
+            # Of a repeat the person's own verdict is kept back, too.
             "said": None if kind in blinding.TEXTS and target == self.repeated else self._own_word(rows),
         }
 
@@ -279,7 +286,7 @@ class _Card:
         words = [row for row in rows if row.judged.person == self.sight.person]
         about = VERDICT if words and words[0].target in blinding.TEXTS else ANYTHING
         by_id = {row.judged.id: row for row in words}
-        last = next(reversed(heard((row.judged for row in words), about)), None)
+        last = next(reversed(pick_latest((row.judged for row in words), about)), None)
         if last is None:
             return None
         note = by_id[last.id].note
@@ -292,20 +299,19 @@ class _Card:
         )
 
     def _people(self, kind: str, target: int) -> list[CardWord]:
-        """What people say of it, as far as this person may know."""
         if self.sight.blind and kind not in blinding.TEXTS:
             return []
         rows = self.sight.visible(self.rows(kind, target))
         by_id = {row.judged.id: row for row in rows}
         about = VERDICT if kind in blinding.TEXTS else ANYTHING
-        return [word(by_id[j.id]) for j in heard((row.judged for row in rows), about)]
+        return [word(by_id[j.id]) for j in pick_latest((row.judged for row in rows), about)]
 
     # -- texts --------------------------------------------------------------------------------------------------------
 
     def texts(self) -> list[CoveredText | OpenText]:
-        """The texts in the order in which they are shown."""
-        waiting = {x.text.id for kind in _kinds() for x in self.rest(kind)}
-        skipped = done_with(self.part.judgements, self.sight.person)
+        """Return the texts in the order in which they are shown."""
+        waiting = {x.text.id for kind in _text_kinds() for x in self.waiting(kind)}
+        skipped = find_closed_targets(self.part.judgements, self.sight.person)
         cards: list[CoveredText | OpenText] = []
         for texts in (self.mistake.rationales, self.mistake.feedback):
             for number, x in enumerate(texts, 1):
@@ -318,7 +324,7 @@ class _Card:
                     cards.append(self._open(x, place, mark))
         return cards
 
-    def _covered(self, x: Explained, place: dict[str, int], skipped: bool) -> CoveredText:
+    def _covered(self, x: DecidedText, place: dict[str, int], skipped: bool) -> CoveredText:
         return CoveredText(
             uid=x.text.uid,
             **self._target(x.text.kind, x.text.id),
@@ -330,7 +336,7 @@ class _Card:
             mark="skipped" if skipped else None,
         )
 
-    def _open(self, x: Explained, place: dict[str, int], mark: str | None) -> OpenText:
+    def _open(self, x: DecidedText, place: dict[str, int], mark: str | None) -> OpenText:
         smart = self.seat.queue.name == "smart" and x.text.kind == "rationale"
         return OpenText(
             uid=x.text.uid,
@@ -365,51 +371,51 @@ class _Card:
             why_here=suspicion(self.mistake, x).words if smart else None,
         )
 
-    def _repaired(self, x: Explained) -> messages.Repaired | None:
+    def _repaired(self, x: DecidedText) -> messages.Repaired | None:
         if x.text.repairs_id is None:
             return None
         of = self.mistake.original(x.text)
         return messages.Repaired(uid=of and of.uid, author="another" if of is None else line(of.teacher, 60))
 
-    def _review(self, vote: Vote, x: Explained) -> messages.CardReview:
+    def _review(self, vote: Vote, x: DecidedText) -> messages.CardReview:
         return messages.CardReview(
             reviewer=messages.CardTeacher(name=line(vote.reviewer, 60), place=self.part.places.get(vote.reviewer)),
             score=vote.score,
             status=line(vote.status, 60),
             raw=line(vote.raw, 40) if vote.raw else None,
-            counts=vote in counted(x.text.votes),
-            names_step=first_wrong(x.text.text, vote.text) is not None,
+            counts=vote in filter_votes(x.text.votes),
+            names_step=find_first_wrong_step(x.text.text, vote.text) is not None,
             text=passage(vote.text) if vote.text else None,
             thought=_thought(vote.thought),
         )
 
-    def _spans(self, x: Explained) -> list[Span]:
-        """What is marked in a text: by the checks, by reviewers, by people whose word on it may be known."""
-        spans = [Span(e.start, e.end, "false_equation", "false equation") for e in x.checks.equations if not e.true]
-        wrong_steps = ((first_wrong(x.text.text, v.text), line(v.reviewer, 30)) for v in x.text.votes)
-        spans += [Span(*span, "named_step", f"{who} calls this step wrong") for span, who in wrong_steps if span]
+    def _spans(self, x: DecidedText) -> list[TextSpan]:
+        """Return what is marked in a text: by checks, by reviewers, by people whose judgement may be known."""
+        spans = [TextSpan(e.start, e.end, "false_equation", "false equation") for e in x.checks.equations if not e.true]
+        wrong_steps = ((find_first_wrong_step(x.text.text, v.text), line(v.reviewer, 30)) for v in x.text.votes)
+        spans += [TextSpan(*span, "named_step", f"{who} calls this step wrong") for span, who in wrong_steps if span]
         rows = self.sight.visible(self.rows(x.text.kind, x.text.id))
-        standing = {j.id for j in heard((row.judged for row in rows), VERDICT)}
+        ids_in_force = {j.id for j in pick_latest((row.judged for row in rows), VERDICT)}
         return spans + [
-            Span(start, end, "marked_step", f"{line(row.judged.person, 30)} marked this as the false step")
+            TextSpan(start, end, "marked_step", f"{line(row.judged.person, 30)} marked this as the false step")
             for row in rows
-            if row.judged.id in standing
+            if row.judged.id in ids_in_force
             for start, end in row.marks
         ]
 
     def explained(self, deal: Deal) -> CardWord | None:
-        """What the adjudicator said of a practice text, once this person has decided."""
+        """Return what the adjudicator said of a practice text, once this person has decided."""
         x = next((x for x in self.mistake.texts if x.text.id == deal.text), None)
         if deal.kind != PRACTICE or x is None or x.text.id in self.sight.hidden:
             return None
         answer = self._own_word(self.rows(x.text.kind, x.text.id))
-        row = last_words(self.part.judgements).get((x.text.kind, x.text.id))
+        row = find_adjudications(self.part.judgements).get((x.text.kind, x.text.id))
         return None if answer is None or row is None else word(row)
 
 
-def version_of(sight: Sight, rows: Sequence[JudgementRow]) -> str:
+def version_of(sight: VisibleMistake, rows: Sequence[JudgementRow]) -> str:
     """Return the latest judgement that the person sees, as it goes to the browser: "own:" or "all:", and its uid."""
-    row = blinding.latest(rows, sight.person if sight.own_alone else None)
+    row = blinding.find_latest(rows, sight.person if sight.own_alone else None)
     return f"{'own' if sight.own_alone else 'all'}:{row.uid if row else ''}"
 
 
@@ -417,12 +423,11 @@ def _thought(thought: str | None) -> messages.Passage | None:
     return passage(thought) if thought else None
 
 
-def _kind(x: Explained) -> TextKind:
+def _kind(x: DecidedText) -> TextKind:
     return "feedback" if x.text.kind == "feedback" else "rationale"
 
 
-def _checks(x: Explained, mistake: Mistake) -> list[messages.CardCheck]:
-    """What the checks found, each in words."""
+def _checks(x: DecidedText, mistake: Mistake) -> list[messages.CardCheck]:
     equations, states = x.checks.equations, x.states
     true = sum(e.true for e in equations)
     if isinstance(x.checks, FeedbackChecks):

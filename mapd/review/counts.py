@@ -12,30 +12,27 @@ from mapd.review import classes, curated_part, leases, own_judgements, window
 from mapd.review.messages import Counts, CountsQuery
 from mapd.store import standings
 from mapd.store.standings import QueueCount
-from mapd.verdicts import Act, in_force
+from mapd.verdicts import Act, drop_undone
 
 DECIDES = (Act.ACCEPT, Act.REJECT, Act.CORRECT)
 
 
 def load_counts(session: Session, person: Person, exam_id: int, query: CountsQuery) -> Counts:
-    """Return the counts of every queue that the person may open.
-
-    Raises: NotFound; BadInput where a panel is asked for of no queue.
-    """
+    """Return the counts of every queue that the person may open. Raises: NotFound; BadInput (a panel of no queue)."""
     setting = curated_part.load_setting(session, exam_id)
-    filled = standings.count_queues(session, exam_id, setting.threshold, person.name)
+    counts_of = standings.count_queues(session, exam_id, setting.threshold, person.name)
     queue = window.queue_of(person, query.queue) if query.panel else None
     panel = classes.panel(session, setting, queue, person) if queue and query.judge == "assisted" else None
-    own = own_judgements.load(session, exam_id, person.name)
-    standing = [j for j in in_force(row.judged for row in own) if j.decision in DECIDES]
+    own_rows = own_judgements.load(session, exam_id, person.name)
+    in_force = [j for j in drop_undone(row.judged for row in own_rows) if j.decision in DECIDES]
     current = guidelines.current(session)
     return Counts(
         queues=[
-            window.counts_of(queue, filled.get(name, QueueCount(0, 0)))
+            window.counts_of(queue, counts_of.get(name, QueueCount(0, 0)))
             for name, queue in window.open_queues(person).items()
         ],
-        others=leases.others(leases.held(session, exam_id), person.name),
+        others=leases.list_others(leases.list_leases(session, exam_id), person.name),
         class_=panel,
-        mine=len(standing),
+        mine=len(in_force),
         guidelines=current.uid if current else None,
     )

@@ -3,7 +3,7 @@
     part = load(session, setting, {12, 17})       # Curated, under the exam's own policy
     setting.threshold                             -> 300, in hundredths
 
-The reviewers' leniency is that of the whole exam as the aggregate has it: standing.catch_up comes first.
+The reviewers' leniency is that of the whole exam as the queue index has it: standing.catch_up comes first.
 """
 
 from collections.abc import Collection
@@ -30,17 +30,15 @@ class Setting:
 
     @property
     def threshold(self) -> int:
-        """The policy's threshold in hundredths."""
+        """Return the policy's threshold in hundredths."""
         return round(self.policy.threshold * 100)
 
 
 def load_setting(session: Session, exam_id: int) -> Setting:
-    """Return the exam's setting.
-
-    Raises: NotFound.
-    """
+    """Return the exam's setting. Raises: NotFound."""
     exam = queries.exam(session, exam_id)
     index = session.get_one(t.StandingExam, exam_id)
+    # Exact fractions are stored as text: a float could move a mean across the threshold.
     leniency = {name: Fraction(offset) for name, offset in index.leniency.items()}
     return Setting(exam, policies.exam_policy(session, exam), leniency)
 

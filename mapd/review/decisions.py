@@ -17,16 +17,16 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.curation import first, guidelines, judging, repairing, seen, standing
-from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.curation.judging import Circumstances
-from mapd.curation.queues import QUEUES, done_with
+from mapd.curation.queues import QUEUES, find_closed_targets
 from mapd.curation.records import REPEAT
 from mapd.errors import BadInput, Busy, MapdError, NotFound, Stale
 from mapd.people import Person, Right, require
 from mapd.review import blinding, classes, curated_part, quality_control, window
-from mapd.review.aims import Aim, resolve, row_of
-from mapd.review.blinding import TEXTS, Sight
-from mapd.review.cards import Deal, Seat, answers, card, decides_last, rows_on, word
+from mapd.review.aims import DecisionTarget, resolve, row_of
+from mapd.review.blinding import TEXTS, VisibleMistake
+from mapd.review.cards import Deal, Seat, card, decides_last, filter_rows, is_answered_by, word
 from mapd.review.curated_part import Setting
 from mapd.review.messages import LONGEST_VALUE, Answers, Card, CardWord, Decision, DecisionAct, DecisionAnswer, Missing
 from mapd.review.passages import characters
@@ -34,9 +34,10 @@ from mapd.store import queries, standings
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow, Material
 from mapd.store.standings import QueueCount
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, heard
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, pick_latest
 
-UNDOS_AT_ONCE = 100  # judgements that one request takes back: of a larger act the next ones follow
+# Judgements that one request takes back: a larger act takes several requests.
+UNDOS_AT_ONCE = 100
 NEEDS_SEEN = (DecisionAct.ACCEPT, DecisionAct.REJECT, DecisionAct.SKIP, DecisionAct.CORRECT, DecisionAct.REPAIR)
 
 
@@ -46,25 +47,26 @@ def apply(session: Session, by: Person, exam_id: int, decisions: Sequence[Decisi
     Raises: Forbidden, BadInput (no name), NotFound (no such exam).
     """
     require(by, Right.JUDGE)
-    desk = _Desk._open(session, by, curated_part.load_setting(session, exam_id), decisions)
+    desk = _DecisionWriter._open(session, by, curated_part.load_setting(session, exam_id), decisions)
     replies = []
     for decision in decisions:
         replies.append(reply := desk.answer(decision))
         if reply.status == "saved" and reply.decided < reply.of:
-            break  # an undo of half a class would leave the other half decided
-    standing.after_judgements(session, desk.written)
+            # What comes next may be the undo of this act, and half of it isn't written yet: it waits.
+            break
+    standing.follow_judgements(session, desk.written)
     return desk.answers(replies)
 
 
 @dataclass(slots=True)
-class _Desk:
+class _DecisionWriter:
     """All that the decisions of one list are about, read at once; what they add to it is added here too."""
 
     session: Session
     by: Person
     setting: Setting
     decisions: Sequence[Decision]
-    aims: dict[tuple[str, str], Aim]
+    aims: dict[tuple[str, str], DecisionTarget]
     material: Material
     part: Curated
     dealt: dict[str, t.DealtCard]
@@ -72,12 +74,11 @@ class _Desk:
     exposed: set[int]  # texts that the person was shown with all that is known of them
     moment: datetime
     written: list[t.Judgement] = field(default_factory=list)
-    rewritten: bool = False  # a text was added
     replies: dict[str, DecisionAnswer] = field(default_factory=dict)
     chances: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
-    def _open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "_Desk":
+    def _open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "_DecisionWriter":
         """Lock what the decisions are about, then read it: nobody decides on it until this transaction has ended."""
         aims = resolve(session, setting.exam.id, decisions)
         questions = sorted({aim.question_id for aim in aims.values()})
@@ -93,9 +94,9 @@ class _Desk:
             aims=aims,
             material=material,
             part=part,
-            dealt=quality_control.dealt_cards(session, setting.exam.id, by.name, cards),
+            dealt=quality_control.find_dealt_cards(session, setting.exam.id, by.name, cards),
             owners=_owners(session, decisions),
-            exposed=seen.of(session, by.name, texts),
+            exposed=seen.find_exposed(session, by.name, texts),
             moment=queries.moment(session),
         )
 
@@ -106,6 +107,7 @@ class _Desk:
         if (reply := self.replies.get(decision.token)) is not None and reply.decided >= reply.of:
             return reply
         written, judgements = len(self.written), self.part.judgements
+        # A savepoint each: a decision that is refused leaves nothing behind and holds up no other.
         try:
             with self.session.begin_nested():
                 reply = self._write(decision)
@@ -117,6 +119,7 @@ class _Desk:
             reply = DecisionAnswer(token=decision.token, status="stale", line=str(error), decided=0)
         except MapdError as error:
             reply = DecisionAnswer(token=decision.token, status="refused", line=str(error), decided=0)
+        # The savepoint is rolled back, so what it added here goes, too.
         if reply.status != "saved":
             del self.written[written:]
             self.part = replace(self.part, judgements=judgements)
@@ -128,6 +131,7 @@ class _Desk:
         if owner is not None and owner != self.by.name:
             raise BadInput(f"another decision has this token: {decision.token}; send it with one of its own")
         goes_on = decision.act in (DecisionAct.CLASS, DecisionAct.UNDO)
+        # The token is there: the decision was saved before, and only its answer was lost on the way.
         if owner is not None and not goes_on:
             return DecisionAnswer(token=decision.token, status="saved", act=decision.token)
         match decision.act:
@@ -144,12 +148,13 @@ class _Desk:
         return DecisionAnswer(token=decision.token, status="saved", act=decision.token, since=since)
 
     def _judge(self, decision: Decision) -> list[CardWord]:
-        """Accept, reject, skip, note, correct or withdraw; returns what was said since, if it was kept all the same."""
+        """Accept, reject, skip, note, correct or withdraw; return what others said since, if it was kept."""
         aim = self._aim(decision.kind, decision.target)
         since = [] if decision.act is DecisionAct.NOTE else self._check(decision, aim, decision.seen, decision.after)
         notes = decision.act is DecisionAct.NOTE
         if decision.act is DecisionAct.CORRECT and len(decision.value or "") > LONGEST_VALUE:
             raise BadInput(f"an answer has at most {LONGEST_VALUE} characters, not {len(decision.value or '')}")
+        # A note is written as a skip that skips nothing, because every judgement has a decision.
         row = judging.judge(
             self.session,
             aim.target,
@@ -168,8 +173,7 @@ class _Desk:
         self._keep(row, aim)
         return since
 
-    def _marks(self, decision: Decision, aim: Aim) -> list[tuple[int, int]]:
-        """Where the false steps stand, counted in characters."""
+    def _marks(self, decision: Decision, aim: DecisionTarget) -> list[tuple[int, int]]:
         marks = [(mark.start, mark.end) for mark in decision.marks]
         text = next((x.text for x in self.material.texts if x.id == aim.id and aim.kind in TEXTS), None)
         return marks if text is None else characters(text, marks)
@@ -200,21 +204,21 @@ class _Desk:
             self._keep(row, aim)
         return since
 
-    def _check_waits(self, aim: Aim) -> None:
+    def _check_waits(self, aim: DecisionTarget) -> None:
         """Refuse a text that somebody decided on, as far as the person sees it, or that they skipped themselves."""
-        rows = rows_on(self.part.judgements, aim.kind, aim.id)
+        rows = filter_rows(self.part.judgements, aim.kind, aim.id)
         mistake = next((m for m in self.part.mistakes if aim.id in {x.text.id for x in m.texts}), None)
         text = self._text(aim)
         person, number = self.by.name, self.setting.exam.judgements_per_text
-        withheld = mistake is not None and text is not None and first.unsaid(text, person, number) is not text
+        withheld = mistake is not None and text is not None and first.hide_others(text, person, number) is not text
         among = [row for row in rows if not withheld or row.judged.person == person]
-        if heard((row.judged for row in among), VERDICT) or (aim.kind, aim.id) in done_with(rows, person):
+        skipped = (aim.kind, aim.id) in find_closed_targets(rows, person)
+        if skipped or pick_latest((row.judged for row in among), VERDICT):
             raise BadInput(
                 f"this {aim.kind} doesn't wait any more: it is decided, or you skipped it; nothing was saved"
             )
 
     def _repair(self, decision: Decision) -> list[CardWord]:
-        """Keep the corrected copy as this person's own text."""
         aim = self._aim(decision.kind, decision.target)
         since = self._check(decision, aim, decision.seen, decision.after)
         repairing.repair(
@@ -226,16 +230,15 @@ class _Desk:
             role=self._role(decision, aim),
             circumstances=self._circumstances(decision, aim),
         )
-        self.rewritten = True
+        # The new text belongs to the cards that are answered, so everything is read again.
         self.session.flush()
         self._read_again()
         return since
 
     def _decide_class(self, decision: Decision) -> DecisionAnswer:
-        """Decide some of a queue's class; the same decision again decides the next ones."""
         queue = window.queue_of(self.by, decision.queue)
         act = Act.REJECT if decision.value == Act.REJECT else Act.ACCEPT
-        standing.after_judgements(self.session, self.written)
+        standing.follow_judgements(self.session, self.written)
         progress = classes.decide(
             self.session, self.setting, queue, act, by=self.by, token=decision.token, version=decision.version or ""
         )
@@ -252,19 +255,18 @@ class _Desk:
             raise NotFound("this act isn't there: it was never saved, or its exam was deleted; nothing is left to undo")
         undos = self._act(decision.token)
         taken_back = {row.undoes_id for row in undos}
-        rest = [row for row in rows if row.id not in taken_back]
-        for number, row in enumerate(rest[:UNDOS_AT_ONCE], len(undos)):
+        remaining = [row for row in rows if row.id not in taken_back]
+        for number, row in enumerate(remaining[:UNDOS_AT_ONCE], len(undos)):
             token = decision.token if len(rows) == 1 else f"{decision.token}/{number}"
-            back = judging.undo(
+            withdrawal = judging.undo(
                 self.session, queries.identity(row), by=self.by, token=token, follow=False, at=self._next_moment()
             )
             self.session.flush()
-            self._keep(back, self._aim_of(back))
-        decided = len(undos) + min(len(rest), UNDOS_AT_ONCE)
+            self._keep(withdrawal, self._aim_of(withdrawal))
+        decided = len(undos) + min(len(remaining), UNDOS_AT_ONCE)
         return DecisionAnswer(token=decision.token, status="saved", act=decision.token, decided=decided, of=len(rows))
 
     def _act(self, act: str) -> list[t.Judgement]:
-        """The judgements of one act of this person, oldest first."""
         row, of_person = t.Judgement, t.Judgement.person == self.by.name
         exactly = self.session.exec(select(row).where(of_person, row.token == act)).all()
         if exactly:
@@ -274,7 +276,7 @@ class _Desk:
 
     # -- what a decision rests on -------------------------------------------------------------------------------------
 
-    def _aim(self, kind: str | None, uid: str | None) -> Aim:
+    def _aim(self, kind: str | None, uid: str | None) -> DecisionTarget:
         if kind is None or uid is None:
             raise BadInput("what is decided isn't named; reload the page")
         aim = self.aims.get((kind, uid))
@@ -282,16 +284,18 @@ class _Desk:
             raise NotFound(f"unknown {kind}: {uid}; it is none of this exam's, or was deleted")
         return aim
 
-    def _aim_of(self, row: t.Judgement) -> Aim:
-        """What a judgement is about. Where its question isn't read here nothing more is known of it."""
+    def _aim_of(self, row: t.Judgement) -> DecisionTarget:
+        """Return what a judgement is about. Where its question isn't read here nothing more is known of it."""
         kind, id_ = row.target, row.explanation_id or row.attempt_id or row.question_id or 0
-        of_texts = (Aim(x.kind, x.id, x.uid, x.question_id) for x in self.material.texts if x.id == id_)
-        of_attempts = (Aim("attempt", x.id, x.uid, x.question_id) for x in self.material.attempts if x.id == id_)
-        of_questions = (Aim("question", q.id, q.uid, q.id) for q in self.material.questions.values() if q.id == id_)
+        of_texts = (DecisionTarget(x.kind, x.id, x.uid, x.question_id) for x in self.material.texts if x.id == id_)
+        attempts = (x for x in self.material.attempts if x.id == id_)
+        of_attempts = (DecisionTarget("attempt", x.id, x.uid, x.question_id) for x in attempts)
+        questions = (q for q in self.material.questions.values() if q.id == id_)
+        of_questions = (DecisionTarget("question", q.id, q.uid, q.id) for q in questions)
         rows = {"attempt": of_attempts, "question": of_questions}.get(kind, of_texts)
-        return next(rows, Aim(kind, id_, "", 0))
+        return next(rows, DecisionTarget(kind, id_, "", 0))
 
-    def _text(self, aim: Aim) -> Explained | None:
+    def _text(self, aim: DecisionTarget) -> DecidedText | None:
         texts = (x for m in self.part.mistakes for x in m.texts)
         return next((x for x in texts if (x.text.kind, x.text.id) == (aim.kind, aim.id)), None)
 
@@ -306,28 +310,28 @@ class _Desk:
     def _dealt(self, decision: Decision) -> t.DealtCard | None:
         return self.dealt.get(decision.card or "")
 
-    def _sight(self, decision: Decision) -> Sight | None:
+    def _sight(self, decision: Decision) -> VisibleMistake | None:
         mistake, seat, dealt = self._mistake(decision), self._seat(decision), self._dealt(decision)
         if mistake is None:
             return None
         again = dealt.explanation_id if dealt is not None and self._asks_again(dealt) else None
-        return blinding.look(self.part, mistake, self.by.name, seat.queue, judge_first=seat.judge_first, repeated=again)
+        first_look, name = seat.judge_first, self.by.name
+        return blinding.blind(self.part, mistake, name, seat.queue, judge_first=first_look, repeated=again)
 
     def _asks_again(self, dealt: t.DealtCard) -> bool:
-        """Whether a dealt card is a repeat that isn't answered."""
         rows = [
             row
             for row in self.part.judgements
             if row.judged.person == self.by.name and row.target in TEXTS and row.target_id == dealt.explanation_id
         ]
-        return dealt.kind == REPEAT and not answers(rows, REPEAT)
+        return dealt.kind == REPEAT and not is_answered_by(rows, REPEAT)
 
-    def _role(self, decision: Decision, aim: Aim) -> str:
-        last = decides_last(self._seat(decision), rows_on(self.part.judgements, aim.kind, aim.id))
+    def _role(self, decision: Decision, aim: DecisionTarget) -> str:
+        last = decides_last(self._seat(decision), filter_rows(self.part.judgements, aim.kind, aim.id))
         return ADJUDICATOR if last else ANNOTATOR
 
-    def _circumstances(self, decision: Decision, aim: Aim) -> Circumstances:
-        """How the decision came about, as far as the server knows better than the browser."""
+    def _circumstances(self, decision: Decision, aim: DecisionTarget) -> Circumstances:
+        """Return how the decision came about, as far as the server knows better than the browser."""
         sight, dealt, text = self._sight(decision), self._dealt(decision), self._text(aim)
         is_dealt = dealt is not None and aim.kind in TEXTS and dealt.explanation_id == aim.id
         hidden = sight.hidden if sight else frozenset()
@@ -340,11 +344,10 @@ class _Desk:
             revealed=revealed,
             seconds=decision.seconds,
             committee=text.committee.verdict.value if text else None,
-            order=blinding.order_of(sight) if sight else (),
+            order=blinding.list_order(sight) if sight else (),
         )
 
     def _chance(self, decision: Decision) -> float | None:
-        """In a queue drawn by lot the chance of each mistake to be the one that a draw gives."""
         if not window.queue_of(self.by, decision.queue).by_lot:
             return None
         if decision.queue not in self.chances:
@@ -357,25 +360,27 @@ class _Desk:
         counts = standings.count_queues(self.session, exam, self.setting.threshold, self.by.name)
         return {name: counts.get(name, QueueCount(0, 0)) for name in (*QUEUES, window.BROWSE)}
 
-    def _check(self, decision: Decision, aim: Aim, seen_uid: str | None, after: str | None) -> list[CardWord]:
-        """See that nobody decided on the target after what the person saw; returns what they said if it is kept.
-
-        Raises: BadInput, Stale.
-        """
+    def _check(
+        self, decision: Decision, aim: DecisionTarget, seen_uid: str | None, after: str | None
+    ) -> list[CardWord]:
+        """Refuse what somebody decided on since; return what they said if it is kept. Raises: BadInput, Stale."""
         if seen_uid is None:
             if decision.act in NEEDS_SEEN:
                 raise BadInput("what was seen of it isn't named; reload the page")
             return []
+        # "own:UID" or "all:UID": the latest judgement that the person saw, of their own or of everybody's.
         scope, _, uid = seen_uid.partition(":")
-        rows = rows_on(self.part.judgements, aim.kind, aim.id)
+        rows = filter_rows(self.part.judgements, aim.kind, aim.id)
         latest = max((row.judged.id for row in rows if row.uid == uid or (after and _is_of(row, after))), default=0)
-        known = [row for row in rows if scope == "all" or row.judged.person == self.by.name]
-        verdicts = [row for row in known if row.judged.decision is not Act.SKIP]  # nor does a note decide
+        visible_rows = [row for row in rows if scope == "all" or row.judged.person == self.by.name]
+        # A skip decides nothing, nor does a note, which is kept as one.
+        verdicts = [row for row in visible_rows if row.judged.decision is not Act.SKIP]
         news = [row for row in verdicts if row.judged.id > latest]
         if not news:
             return []
         sight = self._sight(decision)
         words = [word(row) for row in (sight.visible(news) if sight else news)]
+        # Decided without a lease: kept beside the other's judgement, and both see it.
         if decision.offline:
             return words
         who = "you" if news[-1].judged.person == self.by.name else news[-1].judged.person
@@ -386,11 +391,11 @@ class _Desk:
     # -- what follows -------------------------------------------------------------------------------------------------
 
     def _next_moment(self) -> datetime:
+        # Each judgement has a moment of its own, so that their order survives an archive.
         self.moment += timedelta(microseconds=1)
         return self.moment
 
-    def _keep(self, row: t.Judgement, aim: Aim) -> None:
-        """Add what was written to what is known."""
+    def _keep(self, row: t.Judgement, aim: DecisionTarget) -> None:
         self.session.flush()
         self.written.append(row)
         if aim.question_id in self.material.questions:
@@ -403,9 +408,11 @@ class _Desk:
         self.part = curated_part.decide(self.setting, self.material, rows)
 
     def answers(self, replies: list[DecisionAnswer]) -> Answers:
-        """The answers with the cards as they may be seen now."""
+        """Return the answers with the cards as they may be seen now."""
+        # Decided again once, for all cards, with what was written just now.
         self.part = curated_part.decide(self.setting, self.material, list(self.part.judgements))
         last = self.decisions[-1]
+        # An unknown queue has no counts of its own: the decisions are saved all the same.
         queue = window.SELECTION if last.queue == window.BROWSE else QUEUES.get(last.queue, window.SELECTION)
         cards = {}
         for decision in self.decisions:
@@ -414,7 +421,8 @@ class _Desk:
                 cards[decision.card] = self._card(decision, mistake)
         open_texts = {x.uid for reply in cards.values() for x in reply.texts if not x.covered}
         ids = {x.text.id for m in self.part.mistakes for x in m.texts if x.text.uid in open_texts}
-        seen.note(self.session, self.by.name, ids)
+        # The answers' cards show these texts with their scores: later judgements on them aren't blind.
+        seen.record(self.session, self.by.name, ids)
         current = guidelines.current(self.session)
         return Answers(
             answers=replies,

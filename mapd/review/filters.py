@@ -1,6 +1,6 @@
 """What Browse's filters show, as a queue: one string that stands in triage's address, and the rows that it finds.
 
-    write(Wanted(verdict="accepted", checks={"matches_gold": "fails"}), Order.DOUBT, {"gpt": 1})
+    write(RowFilter(verdict="accepted", checks={"matches_gold": "fails"}), Order.DOUBT, {"gpt": 1})
         -> "verdict=accepted&matches_gold=fails&order=most+doubtful"
     read("verdict=accepted&…", {"gpt": 1})   -> the same again
 
@@ -21,42 +21,37 @@ TEXTS = ("author", "verdict", "committee", "people", "judged_by", "reason", "tas
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class Selection:
     """Rows of Browse and their order."""
 
-    wanted: RowFilter
+    filter: RowFilter
     order: Order
 
 
-def write(wanted: RowFilter, order: Order, voices: Mapping[str, int]) -> str:
-    """Return the filter as one string. `voices`: the teachers' ids by name.
-
-    Raises: BadInput where questions are shown: they are no cards.
-    """
-    if wanted.show not in SHOWS:
+def write(row_filter: RowFilter, order: Order, voices: Mapping[str, int]) -> str:
+    """Return the filter as one string. `voices`: teachers' ids by name. Raises: BadInput: questions are no cards."""
+    if row_filter.show not in SHOWS:
         raise BadInput("questions are no mistakes to judge: show mistakes, rationales or feedback")
-    author = next((name for name, id_ in voices.items() if id_ == wanted.author_id), None)
-    values: dict[str, object] = {"show": wanted.show.value, "author": author, "order": order.value}
-    values |= {name: getattr(wanted, name) for name in TEXTS if name != "author"}
-    values |= dict(wanted.checks) | {"spread": wanted.spread or None}
-    if wanted.means is not None:
-        values |= {"mean_from": wanted.means[0], "mean_to": wanted.means[1]}
+    author = next((name for name, id_ in voices.items() if id_ == row_filter.author_id), None)
+    values: dict[str, object] = {"show": row_filter.show.value, "author": author, "order": order.value}
+    values |= {name: getattr(row_filter, name) for name in TEXTS if name != "author"}
+    values |= dict(row_filter.checks) | {"spread": row_filter.spread or None}
+    if row_filter.means is not None:
+        values |= {"mean_from": row_filter.means[0], "mean_to": row_filter.means[1]}
+    # What is as usual is left out, so that addresses stay short.
     usual = {"show": RowKind.RATIONALES.value, "order": Order.QUESTION.value}
     return urlencode({k: v for k, v in values.items() if v not in (None, "") and usual.get(k) != v})
 
 
-def read(text: str, voices: Mapping[str, int]) -> Filter:
-    """Return the filter that the string holds.
-
-    Raises: BadInput, naming what can't be.
-    """
+def read(text: str, voices: Mapping[str, int]) -> Selection:
+    """Return the filter that the string holds. Raises: BadInput, naming what can't be."""
     values = dict(parse_qsl(text, keep_blank_values=False))
     names = {"show", "order", *TEXTS, *CHECKS, *NUMBERS}
     if unknown := sorted(values.keys() - names):
         raise BadInput(f"unknown filter: {unknown[0][:60]}; one of {', '.join(sorted(names))}")
     _check_words(values, voices)
     low, high = (_number(values, name, 100, 500) for name in ("mean_from", "mean_to"))
-    wanted = RowFilter(
+    row_filter = RowFilter(
         show=RowKind(values.get("show", RowKind.RATIONALES)),
         author_id=voices.get(values.get("author", "")),
         verdict=values.get("verdict"),
@@ -71,7 +66,7 @@ def read(text: str, voices: Mapping[str, int]) -> Filter:
         question=values.get("question"),
         words=values.get("words", ""),
     )
-    return Filter(wanted, Order(values.get("order", Order.QUESTION)))
+    return Selection(row_filter, Order(values.get("order", Order.QUESTION)))
 
 
 def _check_words(values: Mapping[str, str], voices: Mapping[str, int]) -> None:

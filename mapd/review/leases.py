@@ -1,7 +1,7 @@
 """Who has which mistake in front of them: the card that they see and the next one or two. It expires.
 
     take(session, ann, {17: 1, 18: 1}, leave=[12])   -> [MistakeLease(17, "ann", since, until), …], []
-    take(session, bob, {17: 1})                      -> [], [17]; held(session, exam_id) says who has it, since when
+    take(session, bob, {17: 1})                      -> [], [17]; list_leases(session, exam_id) says who has it
 
 A lease is no lock: a link opens the mistake all the same, and decisions.py finds what is decided twice. What is
 prefetched behind the next two isn't held, so that nobody starves. `places`: so many people may have it at once.
@@ -15,14 +15,15 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.people import Person, Right, require
-from mapd.review.messages import Holder, Other
+from mapd.review.messages import Holder, OtherPerson
 from mapd.review.passages import line
 from mapd.store import db
 from mapd.store import tables as t
 
 LEASE = timedelta(minutes=3)
 AT_ONCE = 3  # mistakes that one tab has: the one in front and the next two
-TABS = 2  # a page that is loaded again leaves a tab's leases behind
+# A page that is loaded again leaves a tab's leases behind, so a person may have two tabs' leases.
+TABS = 2
 SECONDS = int(LEASE.total_seconds())
 
 
@@ -37,11 +38,11 @@ class MistakeLease:
 
     @property
     def holder(self) -> Holder:
-        """Who has it since when, for the browser."""
+        """Return who has it since when, for the browser."""
         return Holder(person=line(self.person, 60), since=self.since)
 
 
-def held(session: Session, exam_id: int) -> list[MistakeLease]:
+def list_leases(session: Session, exam_id: int) -> list[MistakeLease]:
     """Return all of the exam that is in front of somebody now."""
     lease = t.Lease
     query = (
@@ -53,14 +54,14 @@ def held(session: Session, exam_id: int) -> list[MistakeLease]:
     return [MistakeLease(row.attempt_id, row.person, row.since, row.until) for row in session.exec(query).all()]
 
 
-def others(rows: Iterable[MistakeLease], person: str, among: Collection[int] | None = None) -> list[Other]:
+def list_others(rows: Iterable[MistakeLease], person: str, among: Collection[int] | None = None) -> list[OtherPerson]:
     """Return who else has something in front of them (of these mistakes), since when, the earliest first."""
     since: dict[str, list[datetime]] = {}
     for row in rows:
         if row.person != person and (among is None or row.attempt_id in among):
             since.setdefault(row.person, []).append(row.since)
-    people = [Other(person=line(who, 60), mistakes=len(moments), since=min(moments)) for who, moments in since.items()]
-    return sorted(people, key=lambda other: other.since)
+    people = [OtherPerson(person=line(who, 60), mistakes=len(at), since=min(at)) for who, at in since.items()]
+    return sorted(people, key=lambda holder: holder.since)
 
 
 def take(
@@ -85,24 +86,26 @@ def take(
     having: dict[int, list[t.Lease]] = {attempt: [] for attempt in mistakes}
     for row in leases:
         having[row.attempt_id].append(row)
-    taken, refused = [], []
+    granted, refused = [], []
     for attempt, number in places.items():
         lease_of = next((row for row in having[attempt] if row.person == person), None)
         if lease_of is None and len(having[attempt]) >= number:
             refused.append(attempt)
             continue
+        # A renewed lease keeps its beginning: others see since when.
         lease_of = lease_of or lease(attempt_id=attempt, person=person, since=moment, until=moment)
         lease_of.until = moment + LEASE
         session.add(lease_of)
-        taken.append(MistakeLease(attempt, person, lease_of.since, lease_of.until))
+        granted.append(MistakeLease(attempt, person, lease_of.since, lease_of.until))
     session.flush()
     _keep_latest(session, person, mistakes)
-    return taken, refused
+    return granted, refused
 
 
 def _is_over(at: datetime) -> sa.ColumnElement[bool]:
-    """Whether a lease has run out, at this time of the database's; or was taken before its clock was set back."""
-    return sa.not_(col(t.Lease.until).between(at, at + 2 * LEASE))  # it may have been renewed just now
+    """Return whether a lease has run out by the database's clock, or was taken before that was set back."""
+    # Twice the time: another request may have renewed the lease since `at` was read.
+    return sa.not_(col(t.Lease.until).between(at, at + 2 * LEASE))
 
 
 def _keep_latest(session: Session, person: str, mistakes: Collection[int]) -> None:
@@ -110,6 +113,7 @@ def _keep_latest(session: Session, person: str, mistakes: Collection[int]) -> No
     latest = (col(t.Lease.until).desc(), col(t.Lease.id).desc())
     of_others = select(t.Lease.id).where(t.Lease.person == person, col(t.Lease.attempt_id).not_in(mistakes))
     spare = max(0, TABS * AT_ONCE - len(mistakes))
+    # `skip_locked`: a row that another request renews now is none that is left over.
     spare_leases = session.exec(of_others.order_by(*latest).offset(spare).with_for_update(skip_locked=True)).all()
     if spare_leases:
         session.execute(sa.delete(t.Lease).where(col(t.Lease.id).in_(spare_leases)))

@@ -31,7 +31,7 @@ TargetKind = Literal["rationale", "feedback", "attempt", "question"]
 TextKind = Literal["rationale", "feedback"]
 
 
-class Message(BaseModel):
+class ApiMessage(BaseModel):
     """What all messages have in common: nothing unknown is taken, nothing is changed once it is made."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,7 +40,7 @@ class Message(BaseModel):
 # -- texts ------------------------------------------------------------------------------------------------------------
 
 
-class Range(Message):
+class Range(ApiMessage):
     """A part of a text: from, up to, what it is."""
 
     start: int
@@ -49,7 +49,7 @@ class Range(Message):
     label: str
 
 
-class Passage(Message):
+class Passage(ApiMessage):
     """A foreign text as it is stored. `cut`: so many more characters aren't sent."""
 
     text: str
@@ -57,7 +57,7 @@ class Passage(Message):
     ranges: list[Range] = []
 
 
-class CardTeacher(Message):
+class CardTeacher(ApiMessage):
     """Who wrote or reviewed. `place` is the teacher's among the project's (its colour); a person has none."""
 
     name: str
@@ -66,7 +66,7 @@ class CardTeacher(Message):
     simulated: bool = False
 
 
-class CardWord(Message):
+class CardWord(ApiMessage):
     """What somebody says of something. `blind`: they judged first."""
 
     person: str
@@ -79,7 +79,7 @@ class CardWord(Message):
     at: datetime
 
 
-class OwnWord(Message):
+class OwnWord(ApiMessage):
     """What this person says of something, and the act by which they did."""
 
     decision: str
@@ -89,7 +89,7 @@ class OwnWord(Message):
     act: str
 
 
-class CardCheck(Message):
+class CardCheck(ApiMessage):
     """What a check of a text says."""
 
     name: Literal["matches_gold", "equations_true", "shows_work"]
@@ -97,7 +97,7 @@ class CardCheck(Message):
     words: str
 
 
-class CardReview(Message):
+class CardReview(ApiMessage):
     """One reviewer's vote; without a score `status` says why."""
 
     reviewer: CardTeacher
@@ -110,7 +110,7 @@ class CardReview(Message):
     thought: Passage | None
 
 
-class CardCommittee(Message):
+class CardCommittee(ApiMessage):
     """The committee's verdict on a text."""
 
     verdict: str
@@ -118,14 +118,14 @@ class CardCommittee(Message):
     why: str
 
 
-class Repaired(Message):
+class Repaired(ApiMessage):
     """The text that a repair stands in for; whose it is."""
 
     uid: str | None
     author: str
 
 
-class CardTarget(Message):
+class CardTarget(ApiMessage):
     """What every target has. `seen`: the latest judgement that this person sees on it, sent back with a decision."""
 
     uid: str
@@ -204,14 +204,14 @@ class CardAttempt(CardTarget):
     people: list[CardWord]
 
 
-class Holder(Message):
+class Holder(ApiMessage):
     """Somebody who has a mistake in front of them."""
 
     person: str
     since: datetime
 
 
-class Card(Message):
+class Card(ApiMessage):
     """A mistake as a person gets it to judge."""
 
     id: str
@@ -240,7 +240,7 @@ class Card(Message):
 # -- window -----------------------------------------------------------------------------------------------------------
 
 
-class WindowQuery(Message):
+class WindowQuery(ApiMessage):
     """Which cards: the queue's next, those behind or before a mistake, or one that a link names."""
 
     queue: str = DEFAULT
@@ -262,7 +262,7 @@ class WindowQuery(Message):
     theme: Literal["light", "dark"] = "light"
 
 
-class QueueCounts(Message):
+class QueueCounts(ApiMessage):
     """How many mistakes of a queue wait for this person, are decided, were skipped by them, of all."""
 
     name: str
@@ -273,7 +273,7 @@ class QueueCounts(Message):
     all: int
 
 
-class ClassReject(Message):
+class ClassReject(ApiMessage):
     """Why none of a class will do."""
 
     reason: str
@@ -292,7 +292,7 @@ class QueueState(QueueCounts):
     class_: ClassReject | None = Field(default=None, serialization_alias="class")
 
 
-class ExamName(Message):
+class ExamName(ApiMessage):
     """The exam; so many people are to judge each text."""
 
     uid: str
@@ -300,14 +300,14 @@ class ExamName(Message):
     wanted: int
 
 
-class Missing(Message):
+class Missing(ApiMessage):
     """Why what a link names is no card."""
 
     code: Literal["corrected", "excluded", "unknown"]
     line: str
 
 
-class Other(Message):
+class OtherPerson(ApiMessage):
     """Somebody who has mistakes of this queue in front of them, since when."""
 
     person: str
@@ -315,7 +315,7 @@ class Other(Message):
     since: datetime
 
 
-class GuidelinesVersion(Message):
+class GuidelinesVersion(ApiMessage):
     """The current guidelines, in markdown."""
 
     uid: str
@@ -324,14 +324,14 @@ class GuidelinesVersion(Message):
     since: datetime
 
 
-class Rendered(Message):
+class Rendered(ApiMessage):
     """The document of a sandboxed frame."""
 
     uid: str
     document: str
 
 
-class OfferedReason(Message):
+class OfferedReason(ApiMessage):
     """A reason for a rejection, and the digit that stands for it."""
 
     code: str
@@ -339,7 +339,7 @@ class OfferedReason(Message):
     key: str
 
 
-class Window(Message):
+class Window(ApiMessage):
     """A person's next cards, and what stands around them."""
 
     person: str
@@ -350,7 +350,7 @@ class Window(Message):
     end: bool
     missing: Missing | None = None
     problems: list[str] = []
-    others: list[Other] = []
+    others: list[OtherPerson] = []
     lacking: str | None = None
     guidelines: GuidelinesVersion | None = None
     rendered: Rendered | None = None
@@ -376,14 +376,14 @@ class DecisionAct(StrEnum):
     UNDO = "undo"
 
 
-class StepMark(Message):
+class StepMark(ApiMessage):
     """Where the false step stands."""
 
     start: int = Field(ge=0, le=LONGEST_TEXT * 2)
     end: int = Field(ge=0, le=LONGEST_TEXT * 2)
 
 
-class SeenText(Message):
+class SeenText(ApiMessage):
     """A text that Enter accepts, as it was shown."""
 
     uid: Uid
@@ -391,7 +391,7 @@ class SeenText(Message):
     after: ActName | None = None
 
 
-class Decision(Message):
+class Decision(ApiMessage):
     """One act of a person, made on what their screen showed."""
 
     token: Token
@@ -416,13 +416,13 @@ class Decision(Message):
     offline: bool = False
 
 
-class Decisions(Message):
+class Decisions(ApiMessage):
     """Decisions in the order in which they were made."""
 
     decisions: list[Decision] = Field(min_length=1, max_length=MOST_DECISIONS)
 
 
-class DecisionAnswer(Message):
+class DecisionAnswer(ApiMessage):
     """What became of a decision. `decided` of `of`: where it takes several requests, how far it is."""
 
     token: str
@@ -434,7 +434,7 @@ class DecisionAnswer(Message):
     of: int = 1
 
 
-class Answers(Message):
+class Answers(ApiMessage):
     """An answer to each decision, up to an act that isn’t whole yet; the cards as they may be seen now."""
 
     answers: list[DecisionAnswer]
@@ -447,7 +447,7 @@ class Answers(Message):
 # -- leases, counts, history ------------------------------------------------------------------------------------------
 
 
-class LeaseWish(Message):
+class LeaseWish(ApiMessage):
     """What is in front of a person, what comes next, what they leave."""
 
     front: Uid | None = None
@@ -458,30 +458,30 @@ class LeaseWish(Message):
     queue: str = Field(default=DEFAULT, max_length=60)
 
 
-class HeldLease(Message):
+class HeldLease(ApiMessage):
     """A mistake that this person has, until when."""
 
     mistake: str
     until: datetime
 
 
-class RefusedLease(Message):
+class RefusedLease(ApiMessage):
     """A mistake that others have, or that they decided meanwhile: then nobody has it."""
 
     mistake: str
     people: list[Holder]
 
 
-class Leases(Message):
+class Leases(ApiMessage):
     """What was taken, what others have."""
 
     held: list[HeldLease]
     refused: list[RefusedLease]
-    others: list[Other]
+    others: list[OtherPerson]
     seconds: int
 
 
-class CountsQuery(Message):
+class CountsQuery(ApiMessage):
     """Which queue's class is asked for, if any."""
 
     queue: str = DEFAULT
@@ -489,7 +489,7 @@ class CountsQuery(Message):
     panel: bool = False
 
 
-class ClassPanel(Message):
+class ClassPanel(ApiMessage):
     """A class that can be decided at once: so many wait, so many one act takes."""
 
     texts: int
@@ -498,17 +498,17 @@ class ClassPanel(Message):
     reject: ClassReject
 
 
-class Counts(Message):
+class Counts(ApiMessage):
     """Every queue's counts."""
 
     queues: list[QueueCounts]
-    others: list[Other]
+    others: list[OtherPerson]
     class_: ClassPanel | None = Field(default=None, serialization_alias="class")
     mine: int
     guidelines: str | None
 
 
-class HistoryQuery(Message):
+class HistoryQuery(ApiMessage):
     """Of a card what was said; without one the person's last acts."""
 
     card: Uid | None = None
@@ -519,7 +519,7 @@ class HistoryQuery(Message):
     acts: int = Field(default=10, ge=1, le=MOST_ACTS)
 
 
-class PastWord(Message):
+class PastWord(ApiMessage):
     """A judgement as it was made. `verb`: that it undid or redid one."""
 
     about: str
@@ -538,14 +538,14 @@ class PastWord(Message):
     archive: Literal["counts", "doesn’t count"] | None
 
 
-class TakenBack(Message):
+class UndoneRepair(ApiMessage):
     """A repair that was undone."""
 
     by: str
     text: Passage
 
 
-class PastAct(Message):
+class PastAct(ApiMessage):
     """One act of this person."""
 
     act: str
@@ -565,24 +565,24 @@ class PastAct(Message):
     since: list[CardWord]
 
 
-class History(Message):
+class History(ApiMessage):
     """What was said of a card, or the person's last acts, the newest first."""
 
     words: list[PastWord] = []
-    taken_back: list[TakenBack] = []
+    taken_back: list[UndoneRepair] = []
     acts: list[PastAct] = []
     undo: str | None = None
     redo: str | None = None
 
 
-class Fault(Message):
+class ApiError(ApiMessage):
     """Why a request got no answer: one line, with its cure."""
 
     code: Literal["dead", "origin", "forbidden", "unknown", "bad_request", "too_large", "busy"]
     line: str
 
 
-class Failure(Message):
+class ApiErrorBody(ApiMessage):
     """The body of each response that isn't 200."""
 
-    error: Fault
+    error: ApiError

@@ -15,18 +15,19 @@ from sqlmodel import Session
 from mapd.store import queries
 from mapd.store.queries import JudgementRow
 
-LATE = 20  # ids: on PostgreSQL a row may be committed after one with a higher id
+# Ids that are read again each time: on PostgreSQL a row may be committed after one with a higher id.
+LATE = 20
 MOST = 200  # people that are kept
 Rows = tuple[JudgementRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedRows:
     rows: Rows
-    brought: int  # judgements of theirs that came with an archive and count
+    from_archive: int  # judgements of theirs that came with an archive and count
 
 
-_KEPT: OrderedDict[tuple[str, int, str, int], _Kept] = OrderedDict()
+_CACHE: OrderedDict[tuple[str, int, str, int], _CachedRows] = OrderedDict()
 _LOCK = Lock()
 
 
@@ -37,22 +38,22 @@ def load(session: Session, exam_id: int, person: str) -> Sequence[JudgementRow]:
     """
     key = (str(session.connection().engine.url), exam_id, person, queries.edition(session))
     with _LOCK:
-        entry = _KEPT.get(key, _Kept((), 0))
+        entry = _CACHE.get(key, _CachedRows((), 0))
     brought = queries.count_imported_judgements(session, person)
-    rows_by_id = {row.judged.id: row for row in entry.rows} if brought == entry.brought else {}
+    rows_by_id = {row.judged.id: row for row in entry.rows} if brought == entry.from_archive else {}
     since = max(rows_by_id, default=0) - LATE
     fresh = {row.judged.id: row for row in queries.judgements_by(session, exam_id, person, since=since)}
+    # A known row that is gone or another one: another database stands at this address by now.
     if any(id_ > since and (id_ not in fresh or fresh[id_].uid != row.uid) for id_, row in rows_by_id.items()):
-        rows_by_id = {}  # another database stands at this address by now
+        rows_by_id = {}
         fresh = {row.judged.id: row for row in queries.judgements_by(session, exam_id, person)}
-    if brought != entry.brought or fresh.keys() - rows_by_id.keys() or len(rows_by_id) != len(entry.rows):
-        rows = sorted(
-            (rows_by_id | fresh).values(), key=lambda row: (row.created_at, row.judged.id)
-        )  # as a merge has them
-        entry = _Kept(tuple(rows), brought)
+    if brought != entry.from_archive or fresh.keys() - rows_by_id.keys() or len(rows_by_id) != len(entry.rows):
+        # By time first: after a merge of archives ids tell no time.
+        rows = sorted((rows_by_id | fresh).values(), key=lambda row: (row.created_at, row.judged.id))
+        entry = _CachedRows(tuple(rows), brought)
     with _LOCK:
-        _KEPT[key] = entry
-        _KEPT.move_to_end(key)
-        while len(_KEPT) > MOST:
-            _KEPT.popitem(last=False)
+        _CACHE[key] = entry
+        _CACHE.move_to_end(key)
+        while len(_CACHE) > MOST:
+            _CACHE.popitem(last=False)
     return entry.rows

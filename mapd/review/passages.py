@@ -1,6 +1,6 @@
 """A foreign text with its ranges, counted in UTF-16 code units: what JavaScript's `slice` counts. Pure.
 
-passage("a\\u202eb 1 + 1 = 3", [Span(4, 13, "false_equation", "false equation")])
+passage("a\\u202eb 1 + 1 = 3", [TextSpan(4, 13, "false_equation", "false equation")])
     -> Passage(text="a\\u202eb 1 + 1 = 3", ranges=[Range(1, 2, "hidden", "U+202E"), Range(4, 13, …)])
 characters("😀 no", [(3, 5)])     -> [(2, 4)], the same place counted as Python does
 """
@@ -13,13 +13,12 @@ from mapd.characters import HIDDEN, code, visible
 from mapd.errors import BadInput
 from mapd.review.messages import LONGEST_TEXT, Passage, Range
 
-MOST_RANGES = 2_000  # hidden characters of one text that are labelled; behind them the text is cut
-
-
+# Hidden characters of one text that are labelled; behind them the text is cut.
+MOST_RANGES = 2_000
 MARKUP = re.compile(r"[*_`#$\\|~]|^ {0,3}(?:[-+>]|\d+[.)]) ", re.MULTILINE)
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """A part of a text, counted in characters."""
 
     start: int
@@ -28,13 +27,14 @@ class Span(NamedTuple):
     label: str
 
 
-def passage(text: str, spans: Iterable[Span] = ()) -> Passage:
+def passage(text: str, spans: Iterable[TextSpan] = ()) -> Passage:
     """Return the text, as much of it as is sent, with its hidden characters and these spans."""
     hidden = [
-        Span(m.start(), m.end(), "hidden", code(m[0]))
+        TextSpan(m.start(), m.end(), "hidden", code(m[0]))
         for m in HIDDEN.finditer(text, 0, LONGEST_TEXT)
         if not (m[0] == "\r" and text[m.end() : m.end() + 1] == "\n")
     ]
+    # Cut where the labels end, so that no hidden character is sent without one.
     end = hidden[MOST_RANGES].start if len(hidden) > MOST_RANGES else min(len(text), LONGEST_TEXT)
     sent = text[:end]
     within = [s for s in (*hidden, *spans) if 0 <= s.start < s.end <= end]
@@ -44,15 +44,12 @@ def passage(text: str, spans: Iterable[Span] = ()) -> Passage:
 
 
 def has_markup(text: str) -> bool:
-    """Whether the text can look otherwise with its markdown and LaTeX rendered."""
+    """Return whether the text can look otherwise with its markdown and LaTeX rendered."""
     return MARKUP.search(text) is not None
 
 
 def characters(text: str, marks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return these places of a text, counted in characters.
-
-    Raises: BadInput where one isn't in the text, or is empty.
-    """
+    """Return these places of a text in characters. Raises: BadInput where one is empty or isn't in the text."""
     encoded = text.encode("utf-16-le", "surrogatepass")
     places = []
     for start, end in marks:

@@ -1,8 +1,8 @@
 """Which texts a person is dealt beside the queue: practice first, now and then a hidden check or a repeat. Pure.
 
-    pool("practice", mine, settled, "ann")   -> texts that an adjudicator decided and explained
-    pool("check", mine, settled, "ann")      -> texts that an adjudicator decided; the one dealt looks like any other
-    pool("repeat", mine, settled, "ann")     -> texts that ann judged a while ago; does she say the same again?
+    list_candidates("practice", own_rows, adjudications, "ann")   -> texts that an adjudicator decided and explained
+    list_candidates("check", own_rows, adjudications, "ann")      -> texts that an adjudicator decided
+    list_candidates("repeat", own_rows, adjudications, "ann")     -> texts that ann judged a while ago
 
 Each is off unless the exam wants it. When one is due is for quality_control.py to say. What is judged so has the word
 as its queue. A check changes nothing of what counts: the adjudicator's judgement stands above it.
@@ -10,82 +10,87 @@ as its queue. A check changes nothing of what counts: the adjudicator's judgemen
 
 from collections.abc import Iterable, Sequence, Set
 
-from mapd.curation.curated import Explained, Mistake
-from mapd.curation.queues import done_with, lot
-from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey, last_words
+from mapd.curation.curated import DecidedText, Mistake
+from mapd.curation.queues import draw_lot, find_closed_targets
+from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey, find_adjudications
 from mapd.store.queries import ExamInfo, JudgementRow
-from mapd.verdicts import ANNOTATOR, Act, in_force
+from mapd.verdicts import ANNOTATOR, Act, drop_undone
 
-GAP = 10  # texts at least between a word and its repeat
+GAP = 10  # texts at least between a verdict and its repeat
 
 
-def wanted(exam: ExamInfo) -> bool:
-    """Whether the exam wants any of it."""
+def is_enabled(exam: ExamInfo) -> bool:
+    """Return whether the exam wants practice, checks or repeats."""
     return exam.practice > 0 or exam.check_every > 0 or exam.repeat_every > 0
 
 
-def practises(exam: ExamInfo, mine: Sequence[JudgementRow]) -> int:
-    """How many practice texts the person has before their first real one."""
-    if any(row.queue != PRACTICE for row in _verdicts(mine)):
+def count_missing_practice(exam: ExamInfo, own_rows: Sequence[JudgementRow]) -> int:
+    """Count the practice texts that the person still has before their first real one."""
+    if any(row.queue != PRACTICE for row in _verdicts(own_rows)):
         return 0
-    practised = {_key(row) for row in mine if row.queue == PRACTICE} & _spoken(mine)
+    practised = {_key(row) for row in own_rows if row.queue == PRACTICE} & _find_answered(own_rows)
     return max(0, exam.practice - len(practised))
 
 
-def pool(kind: str, mine: Sequence[JudgementRow], settled: Sequence[JudgementRow], person: str) -> list[TextKey]:
-    """The texts of which the first that can be had is given as practice, check or repeat."""
+def list_candidates(
+    kind: str, own_rows: Sequence[JudgementRow], adjudications: Sequence[JudgementRow], person: str
+) -> list[TextKey]:
+    """Return the texts for a practice, check or repeat card; the first that is free is dealt."""
     if kind == REPEAT:
-        own = _verdicts(mine)
-        repeated = {_key(row) for row in own if row.queue == REPEAT}
-        texts = dict.fromkeys(_key(row) for row in own if row.queue not in (PRACTICE, CHECK))
+        verdicts = _verdicts(own_rows)
+        repeated = {_key(row) for row in verdicts if row.queue == REPEAT}
+        texts = dict.fromkeys(_key(row) for row in verdicts if row.queue not in (PRACTICE, CHECK))
+        # The latest texts are still in mind: a repeat of them would measure memory.
         return [text for text in list(texts)[:-GAP] if text not in repeated]
-    last = {text: row for text, row in last_words(settled).items() if row.judged.person != person}
+    # Nobody is tested against their own judgement.
+    last = {text: row for text, row in find_adjudications(adjudications).items() if row.judged.person != person}
     if kind == PRACTICE:
-        return _drawn([row for row in last.values() if row.note], _spoken(mine), "")
-    return _drawn(last.values(), _spoken(mine), f"{person} ")
+        return _draw_texts([row for row in last.values() if row.note], _find_answered(own_rows), "")
+    return _draw_texts(last.values(), _find_answered(own_rows), f"{person} ")
 
 
-def judged(mine: Sequence[JudgementRow]) -> int:
-    """How many texts the person has judged, practice aside."""
-    return len({_key(row) for row in _verdicts(mine) if row.queue != PRACTICE})
+def count_judged(own_rows: Sequence[JudgementRow]) -> int:
+    """Count the texts that the person has judged, practice aside."""
+    return len({_key(row) for row in _verdicts(own_rows) if row.queue != PRACTICE})
 
 
-def dealt(mine: Sequence[JudgementRow], kind: str) -> int:
-    """How many verdicts of theirs are on checks, or on repeats."""
-    return sum(row.queue == kind for row in _verdicts(mine))
+def count_dealt(own_rows: Sequence[JudgementRow], kind: str) -> int:
+    """Count the person's verdicts on checks, or on repeats."""
+    return sum(row.queue == kind for row in _verdicts(own_rows))
 
 
-def first(
-    texts: Iterable[TextKey], among: Iterable[tuple[Mistake, Iterable[Explained]]]
-) -> tuple[Mistake, Explained] | None:
-    """The first of the texts that is among these mistakes' texts."""
-    there: dict[TextKey, tuple[Mistake, Explained]] = {}
-    for mistake, its in among:
-        for x in its:
-            there.setdefault((x.text.kind, x.text.id), (mistake, x))
-    return next((there[text] for text in texts if text in there), None)
+def find_first(
+    texts: Iterable[TextKey], among: Iterable[tuple[Mistake, Iterable[DecidedText]]]
+) -> tuple[Mistake, DecidedText] | None:
+    """Return the first candidate that occurs among the mistakes' texts, with its mistake."""
+    text_of: dict[TextKey, tuple[Mistake, DecidedText]] = {}
+    for mistake, texts_of in among:
+        # A rationale belongs to every attempt at its question: its first mistake is taken.
+        for x in texts_of:
+            text_of.setdefault((x.text.kind, x.text.id), (mistake, x))
+    return next((text_of[text] for text in texts if text in text_of), None)
 
 
-def _verdicts(mine: Iterable[JudgementRow]) -> list[JudgementRow]:
-    """A person's verdicts as one who judges, oldest first, without those taken back."""
-    rows = [row for row in mine if row.judged.role == ANNOTATOR]
-    standing = {j.id for j in in_force(row.judged for row in rows)}
-    verdicts = (Act.ACCEPT, Act.REJECT)
+def _verdicts(own_rows: Iterable[JudgementRow]) -> list[JudgementRow]:
+    """Return a person's verdicts as an annotator, oldest first, without those taken back."""
+    rows = [row for row in own_rows if row.judged.role == ANNOTATOR]
+    ids_in_force = {j.id for j in drop_undone(row.judged for row in rows)}
+    verdict_acts = (Act.ACCEPT, Act.REJECT)
     texts = (row for row in rows if row.target in ("rationale", "feedback"))
-    return [row for row in texts if row.judged.id in standing and row.judged.decision in verdicts]
+    return [row for row in texts if row.judged.id in ids_in_force and row.judged.decision in verdict_acts]
 
 
-def _spoken(mine: Sequence[JudgementRow]) -> Set[TextKey]:
-    """The texts on which the person has a verdict, or a skip."""
-    people = {row.judged.person for row in mine}
-    return {_key(row) for row in _verdicts(mine)}.union(*(done_with(mine, person) for person in people))
+def _find_answered(own_rows: Sequence[JudgementRow]) -> Set[TextKey]:
+    people = {row.judged.person for row in own_rows}
+    skipped = (find_closed_targets(own_rows, person) for person in people)
+    return {_key(row) for row in _verdicts(own_rows)}.union(*skipped)
 
 
 def _key(row: JudgementRow) -> TextKey:
     return row.target, row.target_id
 
 
-def _drawn(rows: Iterable[JudgementRow], spoken: Set[TextKey], seed: str) -> list[TextKey]:
-    """The texts that these are about, but those that the person has spoken on, by lot: the same for the same seed."""
-    drawn = sorted(rows, key=lambda row: lot(f"{seed}{row.target_uid}"))
-    return [_key(row) for row in drawn if _key(row) not in spoken]
+def _draw_texts(rows: Iterable[JudgementRow], spoken: Set[TextKey], seed: str) -> list[TextKey]:
+    """Return these judgements' texts that the person hasn't answered, by lot: the same for the same seed."""
+    in_order = sorted(rows, key=lambda row: draw_lot(f"{seed}{row.target_uid}"))
+    return [_key(row) for row in in_order if _key(row) not in spoken]

@@ -1,8 +1,8 @@
 """What a person is dealt beside the queue: practice before the first text, now and then a hidden check or a repeat.
 
     hand = Hand.load(session, setting, "ann")      # what she was dealt and has not answered, what she has judged
-    hand.due(judged_then=25, judge_first=True)     -> ["check"]: one is due before the card behind her 25th text
-    deal(session, hand, "check", seat)             -> (DealtCard, its mistake, its text), kept under a name of its own
+    hand.list_due(judged_then=25, judge_first=True)     -> ["check"]: one is due before the card behind her 25th text
+    deal(session, hand, "check", seat)             -> InjectedCard(card="5e…", kind="check", …)
 
 The name is all that tells it from a card of the queue, and only this server knows it. A window is dealt ahead of time,
 so what is due is counted from the texts that will have been judged by then. Which text: practice.py's rule.
@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 from sqlmodel import Session, col, select
 
-from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey
 from mapd.review import curated_part, own_judgements, practice
-from mapd.review.cards import Seat, answers
+from mapd.review.cards import Seat, is_answered_by
 from mapd.review.curated_part import Setting
 from mapd.store import queries
 from mapd.store import tables as t
@@ -27,13 +27,13 @@ AT_ONCE = 20  # texts that are looked through at once for one that can be had
 
 
 @dataclass(frozen=True, slots=True)
-class Dealing:
+class InjectedCard:
     """A card beside the queue."""
 
     card: str
     kind: str
     mistake: Mistake
-    text: Explained
+    text: DecidedText
     part: Curated
 
 
@@ -43,69 +43,72 @@ class Hand:
 
     setting: Setting
     person: str
-    mine: Sequence[JudgementRow]
-    settled: Sequence[JudgementRow]
-    open: list[t.DealtCard]
-    texts: set[tuple[str, int]]  # as what which texts were dealt, answered or not
+    own_rows: Sequence[JudgementRow]
+    adjudications: Sequence[JudgementRow]
+    unanswered: list[t.DealtCard]
+    texts: set[tuple[str, int]]  # (kind, text id) of all that was dealt, answered or not
     dealt: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def load(cls, session: Session, setting: Setting, person: str) -> "Hand":
         """Read it. What was dealt and answered is left out."""
-        mine = own_judgements.load(session, setting.exam.id, person)
-        settled = queries.adjudicated_judgements(session, setting.exam.id)
+        own_rows = own_judgements.load(session, setting.exam.id, person)
+        adjudications = queries.adjudicated_judgements(session, setting.exam.id)
         card = t.DealtCard
         rows = session.exec(select(card).where(card.exam_id == setting.exam.id, card.person == person)).all()
-        unanswered = [row for row in rows if not _is_answered(mine, row)]
-        if practice.practises(setting.exam, mine) == 0:
+        unanswered = [row for row in rows if not _is_answered(own_rows, row)]
+        # An open practice card is dropped once the exam asks for no more practice.
+        if practice.count_missing_practice(setting.exam, own_rows) == 0:
             unanswered = [row for row in unanswered if row.kind != PRACTICE]
         texts = {(row.kind, row.explanation_id) for row in rows}
-        hand = cls(setting, person, mine, settled, unanswered, texts)
+        hand = cls(setting, person, own_rows, adjudications, unanswered, texts)
         hand.dealt.update(row.kind for row in unanswered)
-        hand.dealt.update({kind: practice.dealt(mine, kind) for kind in (CHECK, REPEAT)})
+        hand.dealt.update({kind: practice.count_dealt(own_rows, kind) for kind in (CHECK, REPEAT)})
         return hand
 
     @property
-    def judged(self) -> int:
-        """How many texts the person has judged."""
-        return practice.judged(self.mine)
+    def judged_count(self) -> int:
+        """Count the texts that the person has judged."""
+        return practice.count_judged(self.own_rows)
 
-    def due(self, judged_then: int, *, judge_first: bool) -> list[str]:
+    def list_due(self, judged_then: int, *, judge_first: bool) -> list[str]:
         """Return as what texts are due once so many texts are judged."""
         exam = self.setting.exam
-        missing = practice.practises(exam, self.mine) - self.dealt[PRACTICE]
+        missing = practice.count_missing_practice(exam, self.own_rows) - self.dealt[PRACTICE]
         kinds = [PRACTICE] * max(0, missing)
         for kind, every in ((CHECK, exam.check_every), (REPEAT, exam.repeat_every)):
             if judge_first and every > 0 and self.dealt[kind] < judged_then // every:
                 kinds.append(kind)
         return kinds
 
-    def pool(self, kind: str) -> list[TextKey]:
+    def list_candidates(self, kind: str) -> list[TextKey]:
         """Return the texts of which the first that can be had is dealt; what was dealt already is none of them."""
-        texts = practice.pool(kind, self.mine, self.settled, self.person)
+        texts = practice.list_candidates(kind, self.own_rows, self.adjudications, self.person)
         return [text for text in texts if (kind, text[1]) not in self.texts]
 
 
-def is_wanted(setting: Setting, seat: Seat) -> bool:
-    """Whether anything is dealt beside this queue."""
-    return bool(seat.person.name) and not seat.queue.again and practice.wanted(setting.exam)
+def is_enabled(setting: Setting, seat: Seat) -> bool:
+    """Return whether anything is dealt beside this queue."""
+    return bool(seat.person.name) and not seat.queue.second_look and practice.is_enabled(setting.exam)
 
 
-def deal(session: Session, hand: Hand, kind: str, seat: Seat, dealt: Collection[str] = ()) -> Dealing | None:
+def deal(session: Session, hand: Hand, kind: str, seat: Seat, dealt: Collection[str] = ()) -> InjectedCard | None:
     """Deal one card as practice, check or repeat; none where no text can be had.
 
     A check and a repeat come from the queue's own texts: another would be seen to be none. `dealt`: the mistakes (by
     uid) that the person holds cards of; another one is preferred.
     """
-    texts = hand.pool(kind)
+    texts = hand.list_candidates(kind)
+    # In blocks: a text that can be had is mostly among the first ones.
     for start in range(0, len(texts), AT_ONCE):
         block = texts[start : start + AT_ONCE]
-        part = curated_part.load(session, hand.setting, _questions(session, [text for _, text in block]))
+        part = curated_part.load(session, hand.setting, _find_questions(session, [text for _, text in block]))
         entries = ((m, seat.entry(part, m)) for m in part.mistakes)
         among = ((m, m.texts if kind == PRACTICE else e.texts if e else ()) for m, e in entries)
-        on = [(m, texts) for m, texts in among if texts]
-        fresh = [(m, texts) for m, texts in on if m.attempt.uid not in dealt]
-        if (first_text := practice.first(block, fresh) or practice.first(block, on)) is not None:
+        candidates = [(m, texts) for m, texts in among if texts]
+        # Two cards of one mistake at once would show that one of them isn't the queue's.
+        fresh = [(m, texts) for m, texts in candidates if m.attempt.uid not in dealt]
+        if (first_text := practice.find_first(block, fresh) or practice.find_first(block, candidates)) is not None:
             mistake, text = first_text
             row = t.DealtCard(
                 exam_id=hand.setting.exam.id,
@@ -118,43 +121,44 @@ def deal(session: Session, hand: Hand, kind: str, seat: Seat, dealt: Collection[
             session.flush()
             hand.texts.add((kind, text.text.id))
             hand.dealt[kind] += 1
-            return Dealing(row.card, kind, mistake, text, part)
+            return InjectedCard(row.card, kind, mistake, text, part)
     return None
 
 
-def still_open(session: Session, hand: Hand, *, judge_first: bool) -> list[Dealing]:
+def list_open(session: Session, hand: Hand, *, judge_first: bool) -> list[InjectedCard]:
     """Return what was dealt before and is not answered: after a reload it comes first."""
-    rows = [row for row in hand.open if judge_first or row.kind == PRACTICE]
+    rows = [row for row in hand.unanswered if judge_first or row.kind == PRACTICE]
     if not rows:
         return []
-    part = curated_part.load(session, hand.setting, _questions(session, [row.explanation_id for row in rows]))
+    part = curated_part.load(session, hand.setting, _find_questions(session, [row.explanation_id for row in rows]))
     by_attempt = {mistake.attempt.id: mistake for mistake in part.mistakes}
     dealings = []
     for row in rows:
         mistake = by_attempt.get(row.attempt_id)
         text = next((x for x in mistake.texts if x.text.id == row.explanation_id), None) if mistake else None
         if mistake is not None and text is not None:
-            dealings.append(Dealing(row.card, row.kind, mistake, text, part))
+            dealings.append(InjectedCard(row.card, row.kind, mistake, text, part))
     return dealings
 
 
-def dealt_cards(session: Session, exam_id: int, person: str, cards: Iterable[str]) -> dict[str, t.DealtCard]:
+def find_dealt_cards(session: Session, exam_id: int, person: str, cards: Iterable[str]) -> dict[str, t.DealtCard]:
     """Return those of the cards that were dealt to this person beside the queue, by name."""
     card = t.DealtCard
     where = (card.exam_id == exam_id, card.person == person, col(card.card).in_(set(cards)))
     return {row.card: row for row in session.exec(select(card).where(*where)).all()}
 
 
-def dealt_attempts(session: Session, exam_id: int, person: str) -> set[int]:
+def find_dealt_attempts(session: Session, exam_id: int, person: str) -> set[int]:
     """Return the attempts on which this person was dealt a card beside the queue."""
     card = t.DealtCard
     return set(session.exec(select(card.attempt_id).where(card.exam_id == exam_id, card.person == person)).all())
 
 
-def _questions(session: Session, texts: Sequence[int]) -> set[int]:
+def _find_questions(session: Session, texts: Sequence[int]) -> set[int]:
     return set(session.exec(select(t.Explanation.question_id).where(col(t.Explanation.id).in_(texts))).all())
 
 
-def _is_answered(mine: Sequence[JudgementRow], row: t.DealtCard) -> bool:
+def _is_answered(own_rows: Sequence[JudgementRow], row: t.DealtCard) -> bool:
     texts = ("rationale", "feedback")
-    return answers((own for own in mine if own.target in texts and own.target_id == row.explanation_id), row.kind)
+    of_text = (judged for judged in own_rows if judged.target in texts and judged.target_id == row.explanation_id)
+    return is_answered_by(of_text, row.kind)

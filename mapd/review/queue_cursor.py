@@ -32,14 +32,16 @@ class QueueCursor:
 
     @property
     def start(self) -> QueueKey | None:
-        """Behind what the draw begins; None is the beginning."""
+        """Return the key behind which the draw begins; None is the beginning."""
+        # A lot of its own; position -1 stands before every question of the same lot.
         is_later_draw = self.queue.by_lot and self.draw > 1
-        return QueueKey(-round(1000 * queues.lot(f"draw {self.draw}")), -1, 0) if is_later_draw else None
+        return QueueKey(-round(1000 * queues.draw_lot(f"draw {self.draw}")), -1, 0) if is_later_draw else None
 
     def ahead(self, session: Session, after: QueueKey | None, number: int) -> tuple[list[QueuePosition], bool]:
         """Return the next places that wait for the person, behind a place or from the start; whether these are all."""
         after = after or self.start
         places = self._read(session, after, number)
+        # At the queue's end it goes on from the beginning, up to where it began.
         if after is not None and len(places) < number:
             places += [p for p in self._read(session, None, number - len(places)) if p.key < after]
         return places, len(places) < number
@@ -47,17 +49,14 @@ class QueueCursor:
     def neighbours(
         self, session: Session, key: QueueKey, number: int, *, backwards: bool
     ) -> tuple[list[QueuePosition], bool]:
-        """Return the places before or behind one, those that wait for nobody too, the nearest first; if these are all.
-
-        They don't go on behind the end.
-        """
+        """Return the places before or behind one, waiting or not, nearest first; and whether these are all."""
         at = (session, self.exam_id, self.queue.name, self.threshold, self.person)
         places = standings.list_positions(*at, after=key, number=number, all_positions=True, backwards=backwards)
         return places, len(places) < number
 
     def key_of(self, mistake: Mistake) -> QueueKey:
         """Return a mistake's place, whether it is in the queue (any more) or not."""
-        return QueueKey(*queues.key(self.queue, mistake, self.threshold / 100))
+        return QueueKey(*queues.sort_key(self.queue, mistake, self.threshold / 100))
 
     def place_of(self, session: Session, attempt_id: int) -> QueueKey | None:
         """Return a mistake's place if it is in the queue."""
@@ -71,6 +70,7 @@ class QueueCursor:
         numbers = standings.number_positions(session, self.exam_id, self.queue.name, self.threshold, all_keys)
         if start is None:
             return numbers
+        # Counted from where the draw begins, and around the queue's end.
         passed_over = numbers.pop(start)
         return {key: (number - passed_over - 1) % total + 1 for key, number in numbers.items()}
 

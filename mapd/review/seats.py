@@ -1,6 +1,6 @@
 """What a person has in front of them, written down: the leases of their cards, and that their open texts were seen.
 
-sit(session, ann, exam_id, LeaseWish(front="9d2e…", next=["11aa…"], leave=["77cc…"]))
+renew_leases(session, ann, exam_id, LeaseWish(front="9d2e…", next=["11aa…"], leave=["77cc…"]))
     -> Leases(held=[…], refused=[…], others=[…], seconds=180)
 """
 
@@ -17,7 +17,7 @@ from mapd.store import tables as t
 EVERYBODY = 1_000  # people who may have one mistake before them where somebody settles what people decided
 
 
-def sit(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
+def renew_leases(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
     """Take, renew and give back leases as the person's client wishes. An unknown mistake is left out.
 
     What is next and was decided meanwhile is refused, too, so that nobody reads what is done.
@@ -30,56 +30,54 @@ def sit(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
     in_front = [*([wish.front] if wish.front else []), *wish.next]
     attempt = t.Attempt
     uids_sent = {*in_front, *wish.leave, *wish.shown}
-    query = select(attempt.uid, attempt.id, attempt.question_id).where(
-        col(attempt.uid).in_(uids_sent), attempt.exam_id == exam_id
-    )
+    where = (col(attempt.uid).in_(uids_sent), attempt.exam_id == exam_id)
+    query = select(attempt.uid, attempt.id, attempt.question_id).where(*where)
     attempts = {uid: (id_, question) for uid, id_, question in session.exec(query).all() if id_ is not None}
     ids = {uid: id_ for uid, (id_, _) in attempts.items()}
     exposed = [uid for uid in (wish.front, *wish.shown) if uid in attempts]
     part = curated_part.load(session, setting, {attempts[uid][1] for uid in {*in_front, *exposed} if uid in attempts})
     _note_seen(session, part, seat, {ids[uid] for uid in exposed if uid is not None})
-    over = _decided(session, part, seat, {ids[uid] for uid in wish.next if uid in ids})
-    places = {ids[uid]: _places(part, seat, ids[uid]) for uid in in_front if uid in ids and ids[uid] not in over}
+    # Only what comes next is refused: the card in front may be finished, whoever decided it meanwhile.
+    over = _find_decided(session, part, seat, {ids[uid] for uid in wish.next if uid in ids})
+    places = {ids[uid]: _capacity_of(part, seat, ids[uid]) for uid in in_front if uid in ids and ids[uid] not in over}
     leased, refused = leases.take(session, by, places, [ids[uid] for uid in wish.leave if uid in ids])
-    rows = leases.held(session, exam_id)
+    rows = leases.list_leases(session, exam_id)
     uids = {id_: uid for uid, id_ in ids.items()}
     return Leases(
         held=[HeldLease(mistake=uids[row.attempt_id], until=row.until) for row in leased],
         refused=[
             RefusedLease(
-                mistake=uids[id_],
-                people=[row.holder for row in rows if row.attempt_id == id_ and row.person != person],
+                mistake=uids[id_], people=[row.holder for row in rows if row.attempt_id == id_ and row.person != person]
             )
             for id_ in [*refused, *sorted(over)]
         ],
-        others=leases.others(rows, person),
+        others=leases.list_others(rows, person),
         seconds=leases.SECONDS,
     )
 
 
-def _decided(session: Session, part: Curated, seat: Seat, attempts: set[int]) -> set[int]:
+def _find_decided(session: Session, part: Curated, seat: Seat, attempts: set[int]) -> set[int]:
     """Return what was prefetched and has left the queue since: others decided it. What is dealt beside it stays."""
     if seat.queue is window.SELECTION:
         return set()
     entries = {m.attempt.id: seat.entry(part, m) for m in part.mistakes if m.attempt.id in attempts}
-    over = {id_ for id_, entry in entries.items() if entry is None or entry.settled}
-    return over - quality_control.dealt_attempts(session, part.exam.id, seat.person.name) if over else over
+    over = {id_ for id_, entry in entries.items() if entry is None or entry.is_settled}
+    return over - quality_control.find_dealt_attempts(session, part.exam.id, seat.person.name) if over else over
 
 
-def _places(part: Curated, seat: Seat, attempt_id: int) -> int:
-    """So many people may have this mistake in front of them at once."""
+def _capacity_of(part: Curated, seat: Seat, attempt_id: int) -> int:
     if seat.queue.settles is not None:
         return EVERYBODY
     mistake = next((m for m in part.mistakes if m.attempt.id == attempt_id), None)
     entry = seat.entry(part, mistake) if mistake else None
-    return entry.places if entry else part.exam.judgements_per_text
+    return entry.capacity if entry else part.exam.judgements_per_text
 
 
 def _note_seen(session: Session, part: Curated, seat: Seat, attempts: set[int]) -> None:
-    """Note the texts that were in front of the person with all that is known of them."""
     texts: set[int] = set()
     for mistake in part.mistakes:
         if mistake.attempt.id in attempts:
-            hidden = first.hidden(part.judgements, mistake.texts, seat.person.name) if seat.judge_first else frozenset()
-            texts |= {x.text.id for x in mistake.texts} - hidden
-    seen.note(session, seat.person.name, texts)
+            texts |= {x.text.id for x in mistake.texts}
+            if seat.judge_first:
+                texts -= first.find_hidden(part.judgements, mistake.texts, seat.person.name)
+    seen.record(session, seat.person.name, texts)

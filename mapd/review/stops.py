@@ -1,6 +1,6 @@
 """Where a window's cards are: the next places of a queue, or the next rows that Browse's filters show.
 
-    QueueStops(session, setting, seat).read(WindowQuery(after="9d2e…"), linked=None, spare=3)   -> [Stop(17, …), …], end
+    QueueStops(session, setting, seat).read(WindowQuery(after="9d2e…"), linked=None, spare=3) -> [CardStop(17), …], end
 
 Both are read from a place on, so they cost the same at any depth. `linked` is the mistake that a link names: it comes
 first. `spare`: so many more are read, for those that others have in front of them.
@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from mapd.review import curated_part
 from mapd.review.cards import Seat
 from mapd.review.curated_part import Setting
-from mapd.review.filters import Filter
+from mapd.review.filters import Selection
 from mapd.review.messages import WindowQuery
 from mapd.review.queue_cursor import QueueCursor
 from mapd.store import listing
@@ -24,7 +24,7 @@ from mapd.store.standings import QueueKey
 
 
 @dataclass(slots=True)
-class Stop:
+class CardStop:
     """A place where a card is dealt: a mistake in a queue (`key`), or a row of Browse (`row`)."""
 
     attempt_id: int
@@ -69,11 +69,11 @@ class QueueStops:
 
     @property
     def cursor(self) -> QueueCursor:
-        """The person's way along the queue."""
+        """Return the person's cursor in the queue."""
         seat = self.seat
         return QueueCursor(self.setting.exam.id, seat.queue, seat.threshold, seat.person.name, seat.draw)
 
-    def read(self, query: WindowQuery, linked: int | None, spare: int) -> tuple[list[Stop], bool]:
+    def read(self, query: WindowQuery, linked: int | None, spare: int) -> tuple[list[CardStop], bool]:
         """Return the places ahead, behind or before, as the query asks, and whether these are all."""
         session, exam_id = self.session, self.setting.exam.id
         near = query.after or query.before
@@ -81,15 +81,15 @@ class QueueStops:
         key = None if beginning is None else self._key(beginning)
         if near and key is not None and (query.before or query.settled):
             places, end = self.cursor.neighbours(session, key, query.number, backwards=query.before is not None)
-            return [Stop(place.key.attempt_id, place.key) for place in places], end
+            return [CardStop(place.key.attempt_id, place.key) for place in places], end
         places, end = self.cursor.ahead(session, key, query.number + spare + len(query.has))
         has = set(ids_of(session, exam_id, query.has)) if query.has else set()
-        stops = [Stop(p.key.attempt_id, p.key) for p in places if p.key.attempt_id not in has]
+        stops = [CardStop(p.key.attempt_id, p.key) for p in places if p.key.attempt_id not in has]
         if linked is not None:
-            stops = [Stop(linked, key, is_linked=True), *(stop for stop in stops if stop.attempt_id != linked)]
+            stops = [CardStop(linked, key, is_linked=True), *(stop for stop in stops if stop.attempt_id != linked)]
         return stops, end
 
-    def number(self, stops: Sequence[Stop], total: int) -> None:
+    def number(self, stops: Sequence[CardStop], total: int) -> None:
         """Set the stops' numbers; a mistake that a link names may be outside the queue, and has none."""
         keys = {stop.key for stop in stops if stop.key is not None}
         numbers: Mapping[QueueKey, int] = self.cursor.numbers(self.session, keys, total) if keys else {}
@@ -98,7 +98,7 @@ class QueueStops:
             stop.number = numbers.get(stop.key) if stop.key is not None and is_inside else None
 
     def _key(self, attempt_id: int) -> QueueKey | None:
-        """A mistake's place, also where it has left the queue."""
+        """Return a mistake's key in the queue, also where it has left the queue."""
         if (key := self.cursor.place_of(self.session, attempt_id)) is not None:
             return key
         part = curated_part.load(self.session, self.setting, questions_of(self.session, [attempt_id]))
@@ -113,33 +113,32 @@ class SelectionStops:
     session: Session
     setting: Setting
     seat: Seat
-    filter: Filter
+    filter: Selection
 
     @property
     def is_of_texts(self) -> bool:
-        """Whether a row is one text, not a whole mistake."""
-        return self.filter.wanted.show is not listing.RowKind.MISTAKES
+        """Return whether a row is one text, not a whole mistake."""
+        return self.filter.filter.show is not listing.RowKind.MISTAKES
 
-    def read(self, query: WindowQuery, linked: int | None, spare: int = 0) -> tuple[list[Stop], bool]:
+    def read(self, query: WindowQuery, linked: int | None, spare: int = 0) -> tuple[list[CardStop], bool]:
         """Return the rows from the beginning, behind or before one, and whether these are all."""
-        rows_of, order = (
-            (self.session, self.setting.exam.id, self.filter.wanted, self.seat.threshold),
-            self.filter.order,
-        )
+        rows_of = (self.session, self.setting.exam.id, self.filter.filter, self.seat.threshold)
+        order = self.filter.order
         turn = self._turn(query, linked)
         number = query.number + spare
         rows = listing.list_rows(*rows_of, turn, order=order, number=number)
+        # The first page begins at number 1; a later one has to count what stands before it.
         ahead = listing.count_rows(*rows_of, order=order, before_key=rows[0].key) if rows and turn is not None else 0
-        stops = [Stop(row.attempt_id, row=row, number=ahead + place) for place, row in enumerate(rows, 1)]
+        stops = [CardStop(row.attempt_id, row=row, number=ahead + place) for place, row in enumerate(rows, 1)]
         if query.before is not None:
             stops.reverse()
         if linked is not None and (not stops or stops[0].attempt_id != linked):
-            stops.insert(0, Stop(linked))
+            stops.insert(0, CardStop(linked))
         if linked is not None:
             stops[0].is_linked = True
         return stops, len(rows) < number
 
-    def number(self, stops: Sequence[Stop], total: int) -> None:
+    def number(self, stops: Sequence[CardStop], total: int) -> None:
         """Do nothing: the rows are numbered."""
 
     def _turn(self, query: WindowQuery, linked: int | None) -> PageStart | None:
@@ -152,11 +151,12 @@ class SelectionStops:
         if key is None:
             return None
         step = 1 if self.filter.order is Order.HIGHEST else -1
-        return PageStart((*key[:-1], key[-1] + step))  # from that row on: a hair before it
+        # A page begins behind its key, so the key is set a hair before the row.
+        return PageStart((*key[:-1], key[-1] + step))
 
     def _key(self, attempt_id: int, text: str | None) -> tuple[int, ...] | None:
-        """The key of a row in the order; a mistake without a text has one, too."""
+        """Return the key of a row in the order; a mistake without a text has one, too."""
         query = select(t.Explanation.id).where(t.Explanation.uid == text)
         text_id = None if text is None else self.session.exec(query).first()
-        of_order = (self.setting.exam.id, self.filter.wanted.show, self.seat.threshold, self.filter.order)
+        of_order = (self.setting.exam.id, self.filter.filter.show, self.seat.threshold, self.filter.order)
         return listing.find_key(self.session, *of_order, attempt_id, text_id)

@@ -4,9 +4,9 @@
     window.cards[0].enter                          -> the text to begin with
     load_window(session, ann, exam_id, WindowQuery(queue="smart", after=window.cards[-1].mistake))
 
-What others have in front of them isn't dealt; what they only prefetched is. The aggregate has to be up to date
+What others have in front of them isn't dealt; what they only prefetched is. The queue index has to be up to date
 (standing.catch_up). Where the exam wants checks, repeats or practice the session has to be a writing one
-(`writes`): what is dealt beside the queue is kept.
+(`needs_writing`): what is dealt beside the queue is kept.
 """
 
 from collections import Counter, defaultdict
@@ -36,13 +36,13 @@ from mapd.review.messages import (
     WindowQuery,
 )
 from mapd.review.passages import line
-from mapd.review.stops import QueueStops, SelectionStops, Stop, linked_attempt, questions_of
+from mapd.review.stops import CardStop, QueueStops, SelectionStops, linked_attempt, questions_of
 from mapd.store import listing, queries, standings
 from mapd.store import tables as t
 from mapd.store.standings import QueueCount, QueueKey
 
 BROWSE, GUIDELINES = "browse", "guidelines"
-SELECTION = Queue(BROWSE, "chosen in Browse", QUEUES[DEFAULT].about, tells=False)
+SELECTION = Queue(BROWSE, "chosen in Browse", QUEUES[DEFAULT].about, title_reveals=False)
 LINES = {
     "corrected": "this attempt counts as correct now: people found that it is not a mistake; go on with the next",
     "excluded": "people took this question out of the exam: no mistake on it is taught; go on with the next",
@@ -56,19 +56,16 @@ def open_queues(person: Person) -> dict[str, Queue]:
 
 
 def queue_of(person: Person, name: str) -> Queue:
-    """Return the queue of this name.
-
-    Raises: BadInput where the person may open none that is called so.
-    """
+    """Return the queue of this name. Raises: BadInput where the person may open none that is called so."""
     queues_by_name = open_queues(person)
     if name != BROWSE and name not in queues_by_name:
         raise BadInput(f"unknown queue: {line(name, 60)}; one of {', '.join([*queues_by_name, BROWSE])}")
     return SELECTION if name == BROWSE else queues_by_name[name]
 
 
-def writes(exam: queries.ExamInfo) -> bool:
-    """Whether a window of this exam may have to keep what it deals."""
-    return practice.wanted(exam)
+def needs_writing(exam: queries.ExamInfo) -> bool:
+    """Return whether a window of this exam may have to keep what it deals."""
+    return practice.is_enabled(exam)
 
 
 def load_window(session: Session, person: Person, exam_id: int, query: WindowQuery) -> Window:
@@ -79,15 +76,13 @@ def load_window(session: Session, person: Person, exam_id: int, query: WindowQue
     setting = curated_part.load_setting(session, exam_id)
     dealer = _Dealer(session, setting, _seat(setting, person, query), query)
     dealer.check_address()
+    # Who asks for a rendered text has the cards already.
     cards, end = ([], True) if query.render is not None else dealer.cards()
     return dealer.window(cards, end)
 
 
-def text_of(session: Session, exam_id: int, uid: str) -> str:
-    """Return a text of the exam, or the guidelines, as it is written.
-
-    Raises: NotFound.
-    """
+def load_text(session: Session, exam_id: int, uid: str) -> str:
+    """Return a text of the exam, or the guidelines, as it is written. Raises: NotFound."""
     if uid == GUIDELINES:
         row = guidelines.current(session)
         return row.text if row else ""
@@ -143,7 +138,7 @@ class _Dealer:
             self.problems.append(
                 f"this address asks for judge {line(query.judge or '', 40)}, which isn't here; one of first, assisted"
             )
-        for row in leases.held(session, exam.id):
+        for row in leases.list_leases(session, exam.id):
             if row.person != self.seat.person.name:
                 self.leased[row.attempt_id].append(row)
         self.counts = standings.count_queues(session, exam.id, self.seat.threshold, self.seat.person.name)
@@ -158,17 +153,19 @@ class _Dealer:
         except BadInput as error:
             self.problems.append(str(error))
             selection = filters.read("", {})
-        if exam.judgements_per_text > 1:  # what others said is no filter before one's own word
-            selection = replace(selection, wanted=replace(selection.wanted, blind_person=self.seat.person.name))
+        # Where several people judge each text, nobody filters by others' judgements before their own.
+        if exam.judgements_per_text > 1:
+            selection = replace(selection, filter=replace(selection.filter, blind_person=self.seat.person.name))
         self.stops = SelectionStops(session, self.setting, self.seat, selection)
-        number = listing.count_rows(session, exam.id, selection.wanted, self.seat.threshold)
+        number = listing.count_rows(session, exam.id, selection.filter, self.seat.threshold)
         self.counts = {**self.counts, BROWSE: QueueCount(number, number)}
 
     # -- the cards ----------------------------------------------------------------------------------------------------
 
     def cards(self) -> tuple[list[Card], bool]:
-        """The cards, and whether there are no more."""
+        """Return the cards, and whether there are no more."""
         linked = self._linked()
+        # As many more as others have in front of them, so that the window is full without those.
         stops, end = self.stops.read(self.query, linked, spare=len(self.leased))
         part = curated_part.load(self.session, self.setting, questions_of(self.session, [s.attempt_id for s in stops]))
         self._explain_missing(part)
@@ -179,7 +176,6 @@ class _Dealer:
         return self._among_them(part, dealt), end and len(free) <= self.query.number
 
     def _linked(self) -> int | None:
-        """The id of the mistake that a link names."""
         query = self.query
         if query.mistake is None and query.question is None:
             return None
@@ -202,47 +198,53 @@ class _Dealer:
         if mistake is not None and text is not None and text not in {x.text.uid for x in mistake.texts}:
             self.problems.append(f"this address asks for a text that this mistake doesn't have: {line(text, 70)}")
 
-    def _may_deal(self, part: Curated, stop: Stop) -> bool:
-        """Whether the queue may give a mistake to one more person; what a link or the arrows name is shown to all."""
+    def _may_deal(self, part: Curated, stop: CardStop) -> bool:
+        """Return whether the queue may give a mistake to one more person; a link or the arrows show it to all."""
         walks = self.query.settled or self.query.before is not None
         if stop.is_linked or stop.row is not None or walks or self.seat.queue.settles is not None:
             return True
         mistake = next(m for m in part.mistakes if m.attempt.id == stop.attempt_id)
         entry = self.seat.entry(part, mistake)
-        return len(self.leased[stop.attempt_id]) < (entry.places if entry else 1)
+        return len(self.leased[stop.attempt_id]) < (entry.capacity if entry else 1)
 
     # -- what is dealt beside the queue -------------------------------------------------------------------------------
 
-    def _among_them(self, part: Curated, dealt: Sequence[tuple[Stop, Mistake]]) -> list[Card]:
-        """The queue's cards, with those beside the queue at the places where they are due."""
-        plain = [self._card(part, mistake, stop) for stop, mistake in dealt]
+    def _among_them(self, part: Curated, dealt: Sequence[tuple[CardStop, Mistake]]) -> list[Card]:
+        """Return the queue's cards, with the injected ones at the places where they are due."""
+        queue_cards = [self._card(part, mistake, stop) for stop, mistake in dealt]
         walks = self.query.before is not None or self.query.settled or (dealt and dealt[0][0].is_linked)
-        if not quality_control.is_wanted(self.setting, self.seat) or walks or self.seat.queue is SELECTION:
-            return plain
+        if not quality_control.is_enabled(self.setting, self.seat) or walks or self.seat.queue is SELECTION:
+            return queue_cards
         hand = quality_control.Hand.load(self.session, self.setting, self.seat.person.name)
         judge_first = self.seat.judge_first
-        mixed = [
-            self._beside(d, plain, 0) for d in quality_control.still_open(self.session, hand, judge_first=judge_first)
+        dealt_cards = [
+            self._injected_card(d, queue_cards, 0)
+            for d in quality_control.list_open(self.session, hand, judge_first=judge_first)
         ]
-        judged = hand.judged + self.query.ahead
-        for place, queue_card in enumerate(plain):
-            for kind in hand.due(judged, judge_first=judge_first):
-                on_cards = {*self.query.has, *(other.mistake for other in mixed)}
+        judged_by_then = hand.judged_count + self.query.ahead
+        for place, queue_card in enumerate(queue_cards):
+            for kind in hand.list_due(judged_by_then, judge_first=judge_first):
+                on_cards = {*self.query.has, *(x.mistake for x in dealt_cards)}
                 dealing = quality_control.deal(self.session, hand, kind, self.seat, on_cards)
                 if dealing is not None:
-                    mixed.append(self._beside(dealing, plain, place, on_cards))
-            if all(queue_card.mistake != other.mistake for other in mixed):  # else it comes again, once that is decided
-                mixed.append(queue_card)
-                judged += len(queue_card.open)
-        return mixed
+                    dealt_cards.append(self._injected_card(dealing, queue_cards, place, on_cards))
+            # A mistake that an injected card shows comes again, once that card is decided.
+            if all(queue_card.mistake != x.mistake for x in dealt_cards):
+                dealt_cards.append(queue_card)
+                judged_by_then += len(queue_card.open)
+        return dealt_cards
 
-    def _beside(
-        self, dealing: quality_control.Dealing, plain: Sequence[Card], place: int, on_cards: Collection[str] = ()
+    def _injected_card(
+        self,
+        dealing: quality_control.InjectedCard,
+        queue_cards: Sequence[Card],
+        place: int,
+        on_cards: Collection[str] = (),
     ) -> Card:
-        """A card beside the queue; it has the number of what waits behind it, so that nothing tells it from a card."""
-        number = plain[place].number if place < len(plain) else None
+        """Return an injected card with the number of the queue's card behind it, so that nothing gives it away."""
+        number = queue_cards[place].number if place < len(queue_cards) else None
         if number is None and dealing.kind != PRACTICE:
-            stop = Stop(dealing.mistake.attempt.id, self._key(dealing.mistake))
+            stop = CardStop(dealing.mistake.attempt.id, self._key(dealing.mistake))
             self.stops.number([stop], self.count.all)
             number = stop.number
         seat = replace(self.seat, judge_first=True)
@@ -258,7 +260,7 @@ class _Dealer:
         )
         return card(dealing.part, dealing.mistake, seat, deal)
 
-    def _card(self, part: Curated, mistake: Mistake, stop: Stop) -> Card:
+    def _card(self, part: Curated, mistake: Mistake, stop: CardStop) -> Card:
         of_row = stop.row.explanation_id if stop.row else None
         first_text = next((x.text.uid for x in mistake.texts if x.text.id == of_row), None)
         deal = Deal(
@@ -278,11 +280,11 @@ class _Dealer:
     # -- what stands around them --------------------------------------------------------------------------------------
 
     def window(self, cards: list[Card], end: bool) -> Window:
-        """The cards with the queue and what is said beside them."""
+        """Return the cards with the queue and what stands beside them."""
         session, exam, person = self.session, self.setting.exam, self.seat.person
         lacking = None
         if not self.count.all and self.seat.queue is not SELECTION:
-            lacking = queues.lacking(
+            lacking = queues.explain_lack(
                 self.seat.queue,
                 has_votes=standings.has_votes(session, exam.id),
                 has_gold=standings.has_gold(session, exam.id),
@@ -296,7 +298,7 @@ class _Dealer:
             end=end,
             missing=self.missing,
             problems=self.problems,
-            others=self._others(),
+            others=self._list_others(),
             lacking=lacking,
             guidelines=_guidelines(session, self.query.guidelines),
             reasons=rejection_reasons(session),
@@ -309,7 +311,7 @@ class _Dealer:
         )
 
     def _queue(self) -> QueueState:
-        seat, queue, whole = self.seat, self.seat.queue, self.seat.queue.whole
+        seat, queue, rule = self.seat, self.seat.queue, self.seat.queue.batch_rule
         return QueueState(
             **counts_of(queue, self.count, covered=seat.judge_first).model_dump(),
             judge=seat.judge,
@@ -317,25 +319,24 @@ class _Dealer:
             draw=seat.draw,
             by_lot=queue.by_lot,
             about="attempt" if queue.of_attempt else "texts",
-            again=queue.again,
-            class_=class_of(seat) if whole is not None else None,
+            again=queue.second_look,
+            class_=class_of(seat) if rule is not None else None,
         )
 
-    def _others(self) -> list[messages.Other]:
-        """Who has what is left of this queue."""
+    def _list_others(self) -> list[messages.OtherPerson]:
         leased = [row for rows in self.leased.values() for row in rows]
         if self.seat.queue is SELECTION:
-            return leases.others(leased, self.seat.person.name)
+            return leases.list_others(leased, self.seat.person.name)
         at = (self.session, self.setting.exam.id, self.seat.queue.name, self.seat.threshold, self.seat.person.name)
         waiting = standings.waiting_among(*at, Counter(row.attempt_id for row in leased))
-        return leases.others(leased, self.seat.person.name, waiting)
+        return leases.list_others(leased, self.seat.person.name, waiting)
 
 
 def counts_of(queue: Queue, count: QueueCount, *, covered: bool = False) -> messages.QueueCounts:
     """Return a queue's counts. `covered`: people judge first there, so that its title may tell too much."""
     return messages.QueueCounts(
         name=queue.name,
-        title=None if covered and queue.tells else queue.title,
+        title=None if covered and queue.title_reveals else queue.title,
         waiting=count.waiting,
         decided=count.decided,
         skipped=count.skipped,
@@ -344,19 +345,16 @@ def counts_of(queue: Queue, count: QueueCount, *, covered: bool = False) -> mess
 
 
 def class_of(seat: Seat) -> ClassReject | None:
-    """Return why none of the queue's class will do, where it can be decided at once.
-
-    Where people judge first each text is to be read.
-    """
-    whole = seat.queue.whole
-    if whole is None or seat.judge_first or not seat.person.name:
+    """Return why none of the queue's class will do; None where it has no class, or each text is to be read."""
+    rule = seat.queue.batch_rule
+    if rule is None or seat.judge_first or not seat.person.name:
         return None
-    return ClassReject(reason=whole.reason, words=reasons.words(whole.reason))
+    return ClassReject(reason=rule.reason, words=reasons.words(rule.reason))
 
 
 def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
     """Return the reasons for a rejection, by what is rejected; the first nine have a digit."""
-    of_texts = reasons.offered(session)
+    of_texts = reasons.list_offered(session)
     codes = {kind: [code.value for code in usual] for kind, usual in REASONS.items()}
     return {
         kind: [
@@ -368,7 +366,6 @@ def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
 
 
 def _guidelines(session: Session, uid: str | None) -> GuidelinesVersion | None:
-    """Return the current guidelines, unless they are the known ones."""
     row = guidelines.current(session)
     if row is None or row.uid == uid:
         return None

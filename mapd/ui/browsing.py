@@ -81,7 +81,7 @@ def chosen(exam_id: int) -> Asked:
     with db.reading(current.engine()) as session:
         authors, judges = queries.voices(session, exam_id), queries.judges(session)
         overlap = queries.exam(session, exam_id).judgements_per_text > 1
-        own_reasons = reasons.offered(session)
+        own_reasons = reasons.list_offered(session)
     voices = {line: authors[name] for line, name in text.distinct_lines(authors).items()}
     known = _known(voices, judges, own_reasons)
     _refuse(known)
@@ -243,7 +243,7 @@ def draw(exam_id: int, asked: Asked, found: Sequence[BrowseRow]) -> None:
     part = load_part(exam_id, [row.question_id for row in found])
     person, hidden = current.current_person().name, asked.wanted.blind_person is not None
     mistakes = {
-        m.attempt.id: first.seen_by(m, person, part.exam.judgements_per_text) if hidden else m for m in part.mistakes
+        m.attempt.id: first.show_to(m, person, part.exam.judgements_per_text) if hidden else m for m in part.mistakes
     }
     shown = []
     for row in found:

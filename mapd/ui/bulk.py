@@ -9,7 +9,7 @@ import streamlit as st
 from sqlmodel import Session
 
 from mapd.curation import bulk, reasons
-from mapd.curation.bulk import Chosen
+from mapd.curation.bulk import BatchText
 from mapd.people import Person
 from mapd.review import own_judgements
 from mapd.store import db, listing, queries
@@ -48,17 +48,17 @@ def _asked(said: Sequence[ListedText], show: RowKind, rows: int, deletions: int)
     judged = sum(bool(x.judged_by) for x in said)
     shared = f" They stand in {rows:,} rows: answers to one question share its rationales." * (len(said) != rows)
     st.markdown(f"**{len(said):,} {show}** fit these filters; people have decided on {judged:,} of them.{shared}")
-    _decide(bulk.chosen(said, KINDS[show]), deletions)
+    _decide(bulk.select_texts(said, KINDS[show]), deletions)
 
 
-def _decide(chosen: Sequence[Chosen], deletions: int) -> None:
+def _decide(chosen: Sequence[BatchText], deletions: int) -> None:
     """What is decided of all of them. The button reads reason and note at the click: what was just typed counts."""
     act = st.segmented_control(
         "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key=ACT, default=None
     )
     if act is Act.REJECT:
         with db.reading(current.engine()) as session:
-            codes = reasons.offered(session)
+            codes = reasons.list_offered(session)
         st.selectbox("Reason", codes, index=None, format_func=reasons.words, key=REASON)
     st.text_input("Note", max_chars=500, key=NOTE)
     if not current.current_person().name:
@@ -75,7 +75,7 @@ def _decide(chosen: Sequence[Chosen], deletions: int) -> None:
     st.caption("One undo takes all of them back.")
 
 
-def _judge(chosen: Sequence[Chosen], act: Act, deletions: int) -> None:
+def _judge(chosen: Sequence[BatchText], act: Act, deletions: int) -> None:
     """Judge these, as they were shown; reason and note are what the fields say at the click."""
     decision, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
     if decision is not act:
@@ -99,8 +99,8 @@ def _last(exam_id: int) -> None:
         judged = own_judgements.load(session, exam_id, person)
         deletions = queries.edition(session, queries.DELETED)
     for found, word, done in (
-        (bulk.redoable(judged, person), "Redo", "undone"),
-        (bulk.undoable(judged, person), "Undo", "saved"),
+        (bulk.find_redoable(judged, person), "Redo", "undone"),
+        (bulk.find_undoable(judged, person), "Undo", "saved"),
     ):
         if found and found[0].batch.startswith(bulk.QUEUE):
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_bulk_last"):

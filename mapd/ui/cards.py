@@ -1,8 +1,8 @@
 """A mistake's parts as HTML, for the room vote: question, response, checks, reviews. What is foreign is escaped."""
 
 from mapd.checks import FeedbackChecks, State
-from mapd.curation.curated import Curated, Explained, Mistake, counted
-from mapd.curation.named import first_wrong
+from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.named import find_first_wrong_step
 from mapd.store.queries import Vote
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
 from mapd.ui.text import escape, foreign_html, one_line, thought_html
@@ -29,7 +29,7 @@ def sign(state: State) -> str:
     )
 
 
-def committee_chip(x: Explained) -> str:
+def committee_chip(x: DecidedText) -> str:
     """What the committee says, whatever people decided."""
     mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
     return chip(x.committee.verdict.value, mean)
@@ -63,7 +63,7 @@ STATES_GOLD = {
 }
 
 
-def checks(x: Explained, mistake: Mistake) -> str:
+def checks(x: DecidedText, mistake: Mistake) -> str:
     """What the checks found, in one line."""
     equations = x.checks.equations
     true = sum(e.true for e in equations)
@@ -83,11 +83,11 @@ def checks(x: Explained, mistake: Mistake) -> str:
     return f'<div class="mapd-checks">{labelled("checks")}{items}</div>'
 
 
-def votes(x: Explained, curated: Curated) -> str:
+def votes(x: DecidedText, curated: Curated) -> str:
     """Each reviewer's vote, or why there is none; a review's words on demand."""
     if not x.text.votes:
         return f'<div class="mapd-checks">{labelled("reviews")}<span class="mapd-note">none</span></div>'
-    valid = counted(x.text.votes)
+    valid = filter_votes(x.text.votes)
     lines = "".join(f"<span>{_vote(v, v in valid, x, curated)}</span>" for v in x.text.votes)
     said = "".join(
         f"<summary>{escape(one_line(v.reviewer, 30))}’s review</summary>"
@@ -100,9 +100,9 @@ def votes(x: Explained, curated: Curated) -> str:
     return f'<div class="mapd-checks">{labelled("reviews")}{lines}</div>{said}'
 
 
-def _vote(vote: Vote, counts: bool, x: Explained, curated: Curated) -> str:
+def _vote(vote: Vote, counts: bool, x: DecidedText, curated: Curated) -> str:
     raw = f": {escape(one_line(vote.raw, 20))}" if vote.raw else ""
     reason = "" if vote.score is not None else f" ({escape(one_line(vote.status, 40))}{raw})"
     aside = "" if counts else " without the gold, not counted"
-    aside += " names a wrong step" if first_wrong(x.text.text, vote.text) else ""
+    aside += " names a wrong step" if find_first_wrong_step(x.text.text, vote.text) else ""
     return f'{small_chip(vote.reviewer, curated)}{score_dots(vote.score)}<span class="mapd-note">{reason}{aside}</span>'

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mapd import committee
 from mapd.curation.curated import Curated
-from mapd.curation.reviewing import Given, Share, matrix, reviewers
+from mapd.curation.reviewing import PairScores, Share, matrix, reviewers
 from mapd.models.prices import format_dollars
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
@@ -59,7 +59,7 @@ def who_reviewed_whom(curated: Curated) -> None:
     st.html(figures.table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(voices))]))
 
 
-def _given(given: Given | None, own: bool) -> Cell:
+def _given(given: PairScores | None, own: bool) -> Cell:
     if given is None:
         return Html('<span class="mapd-note">own</span>') if own else None
     if given.mean is None:

@@ -15,7 +15,7 @@ import streamlit as st
 from mapd import prompts
 from mapd.curation import snapshots as freezing
 from mapd.curation.curated import Curated, summary
-from mapd.curation.snapshots import Contents, Pair
+from mapd.curation.snapshots import Pair, SnapshotContents
 from mapd.store import db, queries, snapshots
 from mapd.store import tables as t
 from mapd.ui import acting, current, figures, narrowing, text, times
@@ -56,7 +56,7 @@ def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
     return figures.row(
         [
             (len(pairs), "training pairs"),
-            (freezing.wrong_pairs(pairs) if gold else None, "of them wrong"),
+            (freezing.count_wrong(pairs) if gold else None, "of them wrong"),
             (counts.pairs, "mistakes in them"),
             (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
             (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
@@ -97,14 +97,14 @@ def listed(rows: Sequence[t.Snapshot], chosen: str | None) -> None:
     st.caption("wrong: pairs whose rationale ends in a wrong answer, as this snapshot has gold and answer")
 
 
-def own_pairs(row: t.Snapshot) -> Contents:
+def own_pairs(row: t.Snapshot) -> SnapshotContents:
     """What a snapshot's own lines hold. They never change, so they are read once."""
     return _own_pairs(row.sha256, row)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _own_pairs(sha256: str, _row: t.Snapshot) -> Contents:  # noqa: ARG001 - the cache's key
-    return freezing.contents(_row.lines, _row.manifest)
+def _own_pairs(sha256: str, _row: t.Snapshot) -> SnapshotContents:  # noqa: ARG001 - the cache's key
+    return freezing.count_contents(_row.lines, _row.manifest)
 
 
 def _row(row: t.Snapshot, chosen: str | None) -> list[figures.Cell]:

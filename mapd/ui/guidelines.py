@@ -51,7 +51,7 @@ def edit(found: Sequence[Version]) -> None:
 
 def _save(key: str, seen: str | None, name: str) -> None:
     words = str(st.session_state.get(key) or "")
-    acting.write(lambda session, person: guidelines.save(session, words, by=person, seen=seen), TOLD, name)
+    acting.write(lambda session, person: guidelines.save(session, words, by=person, base_uid=seen), TOLD, name)
 
 
 def listed(found: Sequence[Version]) -> None:
@@ -64,4 +64,4 @@ def listed(found: Sequence[Version]) -> None:
 def _line(version: Version) -> tuple[Cell, ...]:
     number = figures.linked(str(version.number), current.address("guidelines", version=version.number))
     who = f"{text.one_line(version.person, 40)}{', with an archive' if version.from_archive else ''}"
-    return number, who, times.cell(version.since), version.judged
+    return number, who, times.cell(version.since), version.verdicts

@@ -31,8 +31,8 @@ def token(exam_id: int) -> str:
     if kept is None or kept[0] != about or time.monotonic() - kept[1] > FRESH_S:
         with db.writing(current.engine()) as session:
             if kept is not None and kept[0][0] != person.name:
-                access.end(session, kept[0][0])
-            minted = access.mint(session, person, exam_id, sign_in)
+                access.revoke_tokens(session, kept[0][0])
+            minted = access.issue_token(session, person, exam_id, sign_in)
         kept = st.session_state[TOKEN] = (about, time.monotonic(), minted)
     made: str = kept[2]
     return made
@@ -65,7 +65,7 @@ def document(text: str, theme: str) -> str:
     return rendered.document(text, theme, ink, page)
 
 
-HOUSE = routes.House(current.engine, visitor, origins, document)
+HOUSE = routes.AppHooks(current.engine, visitor, origins, document)
 
 
 def mount() -> Mount:

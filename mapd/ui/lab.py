@@ -221,7 +221,7 @@ def figures_of(exam_id: int, policy: Policy, saved: Policy, teachers: Collection
     if teachers or not same_conditions(policy, saved):
         curated = narrow(curated_at(exam_id, policy), teachers)
         with db.reading(current.engine()) as session:
-            return standing.figures_of(curated, standing.authors_of(session))
+            return standing.compute_figures(curated, standing.authors_of(session))
     with db.reading(current.engine()) as session:
         return Figures.of(standings.figures(session, exam_id))
 

@@ -14,7 +14,7 @@ import streamlit as st
 from sqlmodel import Session
 
 from mapd.curation import policies, standing
-from mapd.curation.afresh import Kept, decide
+from mapd.curation.afresh import CuratedParts, decide
 from mapd.curation.curated import Curated
 from mapd.errors import Busy
 from mapd.review import curated_part
@@ -62,7 +62,7 @@ def catch_up(exam_id: int) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _last(exam_id: int, url: str, edition: int) -> dict[str, Kept]:  # noqa: ARG001 - the cache's key
+def _last(exam_id: int, url: str, edition: int) -> dict[str, CuratedParts]:  # noqa: ARG001 - the cache's key
     """Where the exam's curated set is kept from one rerun to the next, of whatever session."""
     return {}
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from mapd.curation.curated import changed, narrow
+from mapd.curation.curated import find_changes, narrow
 from mapd.store import db, listing
 from mapd.store.listing import RowFilter
 from mapd.ui import address, current, lab, rows, turning
@@ -50,7 +50,7 @@ def by_conditions(exam_id: int, chosen: Policy, saved: Policy, teachers: Collect
     """What is decided otherwise, where the two differ in more than the threshold, or of some `teachers` alone."""
     before, after = (narrow(lab.curated_at(exam_id, policy), teachers) for policy in (saved, chosen))
     address.settle("changes", exam_id, change=None, page=1)
-    moved = changed(before, after)
+    moved = find_changes(before, after)
     groups = {
         "added": [c for c in moved if c[2].verdict is Verdict.ACCEPTED],
         "dropped": [c for c in moved if c[1].verdict is Verdict.ACCEPTED],

@@ -8,7 +8,7 @@ import streamlit as st
 from mapd import students
 from mapd.curation.curated import Curated
 from mapd.curation.next_step import NextStep
-from mapd.curation.overview import Frozen, funnel, people, teachers
+from mapd.curation.overview import SnapshotSummary, funnel, people, teachers
 from mapd.store import db, queries, snapshots
 from mapd.ui import current, figures, frozen, look, starting, text
 from mapd.ui.figures import Html
@@ -58,7 +58,7 @@ def welcome() -> None:
             )
 
 
-def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
+def newest_snapshot(exam_id: int) -> tuple[SnapshotSummary | None, int]:
     """The exam's newest snapshot, and how many there are."""
     with db.reading(current.engine()) as session:
         found = queries.snapshots(session, exam_id)
@@ -68,7 +68,9 @@ def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
             return None, len(found)
         own, policy = frozen.own_pairs(row), row.manifest["policy"]
         teachers = tuple(row.manifest.get("narrowed_to", ()))
-        newest = Frozen(row.sha256, own.pairs, row.created_at, policy, row.sha256 in taught, own.mistakes, teachers)
+        newest = SnapshotSummary(
+            row.sha256, own.pairs, row.created_at, policy, row.sha256 in taught, own.mistakes, teachers
+        )
         return newest, len(found)
 
 
@@ -81,7 +83,7 @@ def show_next_step(step: NextStep) -> None:
             current.link(PAGES[step.page], step.act, icon=":material/arrow_forward:", **more)
 
 
-def show_funnel(curated: Curated, newest: Frozen | None, snapshots: int) -> None:
+def show_funnel(curated: Curated, newest: SnapshotSummary | None, snapshots: int) -> None:
     """From mistakes to what is frozen: a number and a calm bar each."""
     st.subheader("From mistakes to training pairs")
     st.html(figures.bars((s.name, s.count, s.count, s.of, s.note) for s in funnel(curated, newest, snapshots)))
@@ -96,8 +98,8 @@ def show_teachers(curated: Curated) -> None:
             t.rationales,
             t.accepted,
             t.wrong,
-            None if t.received is None else f"{float(t.received):.2f}",
-            None if t.given is None else f"{float(t.given):.2f}",
+            None if t.received_mean is None else f"{float(t.received_mean):.2f}",
+            None if t.given_mean is None else f"{float(t.given_mean):.2f}",
             None if t.leniency is None else f"{float(t.leniency):+.2f}".replace("-", "−"),
             t.no_votes,
         )

@@ -11,7 +11,7 @@ import streamlit as st
 
 from mapd.curation import reasons, records, sharing
 from mapd.curation.curated import Curated
-from mapd.curation.records import FEW, Pair, Record, Stretch
+from mapd.curation.records import FEW, Agreement, AnnotatorRecord, Period
 from mapd.curation.reviewing import Share
 from mapd.results import wilson
 from mapd.review.leases import MistakeLease
@@ -58,12 +58,12 @@ def wanted(curated: Curated) -> None:
 @telling.in_next_run
 def _want(exam_id: int, name: str, key: str) -> None:
     number = int(st.session_state[key])
-    acting.write(lambda session, person: sharing.want(session, exam_id, by=person, **{name: number}), REFUSED)
+    acting.write(lambda session, person: sharing.set_judging(session, exam_id, by=person, **{name: number}), REFUSED)
 
 
-def standing(curated: Curated, found: Sequence[Record], held: Sequence[MistakeLease]) -> None:
+def standing(curated: Curated, found: Sequence[AnnotatorRecord], held: Sequence[MistakeLease]) -> None:
     """How far the exam is, and a line a person."""
-    done, differ = records.done(curated), sum(x.people.conflict for x in curated.texts)
+    done, differ = records.measure_progress(curated), sum(x.people.conflict for x in curated.texts)
     to_settle = figures.linked(differ, current.address("triage", queue="conflicts")) if current.owns() else differ
     judged = [(done.count, f"of {done.of:,} rationales are judged by as many as wanted")]
     st.html(figures.row([*judged, (len(found), "people"), (to_settle, "texts that people disagree on")]))
@@ -76,15 +76,15 @@ def standing(curated: Curated, found: Sequence[Record], held: Sequence[MistakeLe
         )
 
 
-def _line(r: Record, held: Sequence[MistakeLease]) -> tuple[Cell, ...]:
+def _line(r: AnnotatorRecord, held: Sequence[MistakeLease]) -> tuple[Cell, ...]:
     name = text.one_line(r.person, 40)
     return (
         figures.linked(name, current.address("people", record=r.person)),
         len(r.words),
         r.judged_first,
-        _percent(r.whole.accepted),
-        _seconds(r.whole.seconds),
-        _of(r.whole.agreement),
+        _percent(r.total.accepted),
+        _seconds(r.total.seconds),
+        _of(r.total.agreement),
         r.adjudicated,
         sum(one.person == r.person for one in held),
     )
@@ -102,7 +102,7 @@ def _of(share: Share) -> str | None:
     return f"{share.count:,} of {share.of:,}" if share.of else None
 
 
-def agreement(pairs: Sequence[Pair]) -> None:
+def agreement(pairs: Sequence[Agreement]) -> None:
     """How far people agree who judged the same texts, none of them told what committee or others said."""
     st.subheader("Agreement between people", anchor=False)
     if not pairs:
@@ -114,12 +114,12 @@ def agreement(pairs: Sequence[Pair]) -> None:
     )
 
 
-def _pair(pair: Pair) -> tuple[Cell, ...]:
+def _pair(pair: Agreement) -> tuple[Cell, ...]:
     low, high = wilson(pair.agree, pair.n)
     share = Html(f'{pair.agree / pair.n:.0%} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
     kappa = None if pair.kappa is None else f"{pair.kappa:.2f}".replace("-", "−")
     said = "both always said the same" if pair.kappa is None else few(pair.n)
-    return f"{text.one_line(pair.one, 30)} and {text.one_line(pair.other, 30)}", pair.n, share, kappa, said
+    return f"{text.one_line(pair.first, 30)} and {text.one_line(pair.second, 30)}", pair.n, share, kappa, said
 
 
 def few(n: int) -> str:
@@ -127,13 +127,13 @@ def few(n: int) -> str:
     return f"{n} text{'s' * (n != 1)}: too few to tell" if n < FEW else ""
 
 
-def record(r: Record, curated: Curated, own: bool) -> None:
+def record(r: AnnotatorRecord, curated: Curated, own: bool) -> None:
     """One person's record: how fast, how far with the adjudicator, whether that moved; and where it was otherwise."""
     st.subheader("My record" if own else text.label(f"The record of {r.person}"), anchor=False)
     if not r.words and not r.practised.of:
         st.caption("No word on any text of this exam stands.")
         return
-    parts = (("all", r.whole), ("first half", r.halves[0]), ("latest half", r.halves[1]))
+    parts = (("all", r.total), ("first half", r.halves[0]), ("latest half", r.halves[1]))
     shown = parts if len(r.words) > 1 else parts[:1]
     header = ("texts, in the order judged", "texts", "accepted", "median", "with the adjudicator", "")
     st.html(figures.table(header, [_stretch(name, part) for name, part in shown]))
@@ -142,19 +142,19 @@ def record(r: Record, curated: Curated, own: bool) -> None:
         st.caption(" · ".join(beside))
     if r.reasons:
         st.caption("rejected for: " + ", ".join(f"{reasons.words(code)} {n:,}" for code, n in r.reasons))
-    if r.otherwise:
+    if r.overruled:
         st.markdown("The adjudicator decided otherwise on these:")
         places = {(x.text.kind, x.text.id): Found(m, x) for m in curated.mistakes for x in m.texts}
-        rows.draw([places[at] for at in r.otherwise[: rows.PAGE] if at in places], curated, "record")
-        if len(r.otherwise) > rows.PAGE:
-            st.caption(f"and on {len(r.otherwise) - rows.PAGE:,} more")
+        rows.draw([places[at] for at in r.overruled[: rows.PAGE] if at in places], curated, "record")
+        if len(r.overruled) > rows.PAGE:
+            st.caption(f"and on {len(r.overruled) - rows.PAGE:,} more")
 
 
-def _beside(r: Record) -> tuple[tuple[Share, str], ...]:
+def _beside(r: AnnotatorRecord) -> tuple[tuple[Share, str], ...]:
     return (r.practised, "practice texts as the adjudicator"), (r.repeated, "texts judged again the same as before")
 
 
-def _stretch(name: str, part: Stretch) -> tuple[Cell, ...]:
+def _stretch(name: str, part: Period) -> tuple[Cell, ...]:
     agreed = _of(part.agreement)
     if agreed is not None:
         low, high = wilson(part.agreement.count, part.agreement.of)

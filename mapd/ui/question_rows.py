@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mapd.answers.grading import Outcome
-from mapd.mistakes import is_mistake, or_corrected
+from mapd.mistakes import apply_correction, is_mistake
 from mapd.store import db, queries
 from mapd.store.listing import BrowseRow
 from mapd.store.queries import Item, Response
@@ -40,7 +40,7 @@ def draw(exam_id: int, found: Sequence[BrowseRow], columns: Sequence[str], words
 def _shown(item: Item, attempt_id: int, taken: Sequence[Response], said: Said) -> attempts.Shown:
     of_question = ruling(said.get(("question", item.id), ()))
     of_answers = {response.id: ruling(said.get(("attempt", response.id), ())) for response in taken}
-    gold, bad = or_corrected(item.gold, of_question), of_question.decision is Act.REJECT
+    gold, bad = apply_correction(item.gold, of_question), of_question.decision is Act.REJECT
     wrong = {r.id for r in taken if is_mistake(r, item, gold, of_answers[r.id])}
     ordered = sorted(taken, key=lambda response: response.id != attempt_id)  # the others behind the one of the row
     answers = [
@@ -60,7 +60,7 @@ def _people(item: Item, of_question: Ruling, of_answers: Iterable[Ruling]) -> st
 
 def _chip(question: Item, response: Response, bad: bool, wrong: bool, people: Ruling) -> str:
     """What the answer comes to, as people have it."""
-    read = or_corrected(response.answer, people)
+    read = apply_correction(response.answer, people)
     answer = read and question.show(read)
     if bad:
         return attempts.chip("nothing", answer, word="taken out")

@@ -10,7 +10,7 @@ import streamlit as st
 from mapd.curation import reasons
 from mapd.store import db
 from mapd.ui import acting, current, text
-from mapd.verdicts import Reason
+from mapd.verdicts import TextReason
 
 REFUSAL = "reasons_refusal"  # session state: why the last press changed nothing
 REMOVED = "reasons_removed"  # session state: the code of the reason that was removed last
@@ -20,15 +20,15 @@ FIELD = "reasons_field"  # the key of the field for a new one
 def draw() -> None:
     """Draw the reasons that this project offers; who may change them gets the field and the buttons."""
     with db.reading(current.engine()) as session:
-        own = reasons.own(session)
+        own = reasons.list_own(session)
     st.subheader("Reasons for a rejection", anchor=False)
-    usual = ", ".join(reasons.words(reason) for reason in Reason)
-    st.caption(f"Every project has these: {usual}. In triage `r` and a digit, 1 to {len(Reason)}, give them.")
+    usual = ", ".join(reasons.words(reason) for reason in TextReason)
+    st.caption(f"Every project has these: {usual}. In triage `r` and a digit, 1 to {len(TextReason)}, give them.")
     if refusal := st.session_state.pop(REFUSAL, ""):
         text.complain(refusal)
     if not own:
         st.markdown("**This project has no reasons of its own yet.**")
-    for key, code in enumerate(own, len(Reason) + 1):
+    for key, code in enumerate(own, len(TextReason) + 1):
         _line(code, str(key) if key < 10 else "")
     _last_removed(own)
     if current.owns():

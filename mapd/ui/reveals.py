@@ -25,8 +25,8 @@ def note(person: str, texts: Collection[int]) -> None:
     with suppress(Busy):
         if person and fresh:
             with db.reading(engine()) as session:
-                unknown = fresh - seen.of(session, person, fresh)
+                unknown = fresh - seen.find_exposed(session, person, fresh)
             if unknown:
                 with db.writing(impatient()) as session:
-                    seen.note(session, person, unknown)
+                    seen.record(session, person, unknown)
         noted |= {(person, text) for text in fresh}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.ui import cards, figures, keys, look, rendered, rows, text
 from mapd.ui.rows import Found
 from mapd.verdicts import Verdict
@@ -40,7 +40,7 @@ def _uid(row: Found) -> str:
     return row.text.text.uid if row.text is not None else ""
 
 
-def ask(mistake: Mistake, x: Explained) -> None:
+def ask(mistake: Mistake, x: DecidedText) -> None:
     """What the room sees: the question, the student's answer, and a worked solution by somebody."""
     left, right = st.columns((4, 5), gap="medium")
     with left, st.container(border=True, key="mapd_room_question"):
@@ -112,7 +112,7 @@ def _count(uid: str, to: str, reveal: bool) -> None:
     st.query_params["text"] = to
 
 
-def _answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
+def _answer(mistake: Mistake, x: DecidedText, curated: Curated) -> None:
     """The room beside the committee, people, the checks, and the truth."""
     accept, reject = st.session_state[HANDS][x.text.uid]
     people = f'<div class="mapd-checks">{cards.labelled("people")}{_people(x, mistake)}</div>' if x.judged else ""
@@ -131,14 +131,14 @@ def _answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
     )
 
 
-def _people(x: Explained, mistake: Mistake) -> str:
+def _people(x: DecidedText, mistake: Mistake) -> str:
     """What people decided, and what counts by it."""
     counts = look.chip("conflict") if x.people.conflict else look.chip(x.verdict.value)
     differ = " otherwise than the committee, and it counts" if x.overridden and not x.people.conflict else ""
     return f"{counts}<span>{rows.said(x.people, mistake.question)}{differ}</span>"
 
 
-def _room(accept: int, reject: int, x: Explained) -> str:
+def _room(accept: int, reject: int, x: DecidedText) -> str:
     """The room's hands, and whether room and committee agree: what people decided is another matter."""
     if not accept + reject:
         return ""

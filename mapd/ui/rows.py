@@ -17,7 +17,7 @@ import streamlit as st
 
 from mapd.checks import State
 from mapd.curation import reasons
-from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.questions.options import letter_options
 from mapd.store import listing
 from mapd.store.queries import Item, Response, Text
@@ -83,7 +83,7 @@ class Found:
     """One row: a mistake and the text to read of it (none where nobody has explained the mistake)."""
 
     mistake: Mistake
-    text: Explained | None
+    text: DecidedText | None
 
 
 def draw(
@@ -175,7 +175,7 @@ def _cell(body: str, title: str = "") -> Cell:
 
 
 def text_cells(
-    mistake: Mistake, x: Explained, colours: Mapping[str, str], words: str = "", was: Verdict | None = None
+    mistake: Mistake, x: DecidedText, colours: Mapping[str, str], words: str = "", was: Verdict | None = None
 ) -> dict[str, Cell]:
     """The cells of a rationale's or a feedback's row, by column."""
     mean = x.committee.mean
@@ -234,18 +234,18 @@ def _state(check: Check, state: State) -> str:
     return _sign(state.value, f"{CHECKS[check]}: {LOOKS[state.value].word}")
 
 
-def _verdict(x: Explained) -> str:
+def _verdict(x: DecidedText) -> str:
     if x.people.conflict:
         return chip("conflict")
     return chip(x.verdict.value) + (_sign("overridden", "a person's decision") if x.judged else "")
 
 
-def _change(was: Verdict, x: Explained) -> str:
+def _change(was: Verdict, x: DecidedText) -> str:
     now = f"{chip(x.verdict.value)}<small>{escape(x.committee.why)}</small>"
     return f'{chip(was.value)}<span class="mapd-arrow">→</span>{now}'
 
 
-def text_fold(mistake: Mistake, x: Explained, words: str = "") -> str:
+def text_fold(mistake: Mistake, x: DecidedText, words: str = "") -> str:
     """The whole text, its false steps marked, and beside it all that is said of it."""
     marks = [Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
     checks = [f"{_sign(s.value)} {word}: {LOOKS[s.value].word}" for word, s in _states(x)]
@@ -271,7 +271,7 @@ def _student(response: Response, words: str) -> str:
     return f"{cut}{thought_html(response.thought, LONGEST)}{text}"
 
 
-def _states(x: Explained) -> list[tuple[str, State]]:
+def _states(x: DecidedText) -> list[tuple[str, State]]:
     rows = [(CHECKS[check], getattr(x.states, check)) for check in CHECKS]
     return rows if x.text.kind == "rationale" else rows[:2]
 
@@ -281,7 +281,7 @@ def _question(mistake: Mistake) -> str:
     return "\n\n".join(part for part in (q.context, q.text, "\n".join(letter_options(q.options))) if part)
 
 
-def _votes(x: Explained) -> list[str]:
+def _votes(x: DecidedText) -> list[str]:
     votes = [
         f"{escape(one_line(v.reviewer, 60))} {score_dots(v.score)}"
         + (f" ({escape(v.status)})" if v.score is None else "")
@@ -293,7 +293,7 @@ def _votes(x: Explained) -> list[str]:
     return votes + [SCORES_ALONE] * scores_alone(x)
 
 
-def scores_alone(x: Explained) -> bool:
+def scores_alone(x: DecidedText) -> bool:
     """Whether its reviewers' scores came without their words."""
     return bool(x.text.votes) and not any(v.text for v in x.text.votes)
 
@@ -334,7 +334,7 @@ def mistake_cells(mistake: Mistake, colours: Mapping[str, str], words: str = "")
     }
 
 
-def _brief(x: Explained, colours: Mapping[str, str]) -> str:
+def _brief(x: DecidedText, colours: Mapping[str, str]) -> str:
     """A rationale in the width of a few letters: teacher, verdict's sign, mean."""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     title = html.escape(f"{one_line(x.text.teacher, 60)}: {LOOKS[x.verdict.value].word}, mean {mean}")

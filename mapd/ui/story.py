@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, Explained, Mistake, counted
+from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
 from mapd.errors import BadInput, MapdError
 from mapd.results import Change, Results
 from mapd.store import db, queries, snapshots
@@ -79,17 +79,17 @@ def _mirror() -> None:
     st.session_state[FOLLOWED] = asked
 
 
-def most_wrong(mistake: Mistake) -> Explained | None:
+def most_wrong(mistake: Mistake) -> DecidedText | None:
     """The rationale that a check refutes although its reviewers scored it highest."""
     wrong = [x for x in mistake.rationales if _refuted(x)]
     return max(wrong, key=_confidence, default=None)
 
 
-def _refuted(x: Explained) -> bool:
+def _refuted(x: DecidedText) -> bool:
     return State.FAILS in (x.states.matches_gold, x.states.equations_true)
 
 
-def _confidence(x: Explained | None) -> float:
+def _confidence(x: DecidedText | None) -> float:
     return 0.0 if x is None or x.committee.mean is None else float(x.committee.mean)
 
 
@@ -126,11 +126,11 @@ def _explained(m: Mistake, places: Places) -> str:
     return f"{rows}<div>{_note(feedback)}</div>"
 
 
-def _rationale(m: Mistake, x: Explained, places: Places, *, known: bool) -> str:
+def _rationale(m: Mistake, x: DecidedText, places: Places, *, known: bool) -> str:
     """Who, the verdict with its mean, the votes, the rationale's own answer, and its first line."""
     mean = "" if x.committee.mean is None or x.overridden else f"{float(x.committee.mean):.1f}"  # it is no reason then
     votes = " · ".join(
-        f"{text.escape(text.one_line(v.reviewer, 24))} {v.score or 'no vote'}" for v in counted(x.text.votes)
+        f"{text.escape(text.one_line(v.reviewer, 24))} {v.score or 'no vote'}" for v in filter_votes(x.text.votes)
     )
     chips = look.teacher_chip(text.one_line(x.text.teacher, 24), places[x.text.teacher]) + look.chip(
         x.verdict.value, mean
@@ -149,7 +149,7 @@ def _stopped(m: Mistake, places: Places) -> str:
         return _note("No check refutes any of its rationales.")
     marks = [text.Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
     who = look.teacher_chip(text.one_line(x.text.teacher, 24), places[x.text.teacher])
-    scores = "".join(look.score_dots(v.score) for v in counted(x.text.votes))
+    scores = "".join(look.score_dots(v.score) for v in filter_votes(x.text.votes))
     found = []
     if x.states.matches_gold is State.FAILS:
         found.append(f"its answer {m.show(x.answer)} is not the gold answer {m.shown_gold}")
@@ -163,7 +163,7 @@ def _stopped(m: Mistake, places: Places) -> str:
     )
 
 
-def _by_whom(x: Explained) -> str:
+def _by_whom(x: DecidedText) -> str:
     if x.judged:
         return "by " + text.one_line(" and ".join(x.people.by), 60)
     if x.verdict is Verdict.ACCEPTED:

@@ -15,7 +15,7 @@ def page(exam_id: int) -> None:
     curated = load_curated(exam_id)
     found = records.records(curated)
     with db.reading(current.engine()) as session:
-        held = leases.held(session, exam_id)
+        held = leases.list_leases(session, exam_id)
     if not current.judges_only():  # who only judges needn't know when checks come
         people.wanted(curated)
     people.standing(curated, found, held)
@@ -24,10 +24,10 @@ def page(exam_id: int) -> None:
         current.link("pages/review/triage.py", "Judge the first", icon=":material/rate_review:")
         return
     one_of(found, curated)
-    people.agreement(records.pairs(curated))
+    people.agreement(records.measure_agreement(curated))
 
 
-def one_of(found: list[records.Record], curated: Curated) -> None:
+def one_of(found: list[records.AnnotatorRecord], curated: Curated) -> None:
     """The record that the address asks for, or that of the person who sits here."""
     person = current.current_person().name
     asked = st.query_params.get("record", person)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mapd.curation import first
-from mapd.curation.curated import Explained, Mistake
+from mapd.curation.curated import DecidedText, Mistake
 from mapd.curation.queues import doubt
 from mapd.ui import current, figures, room, scripts
 from mapd.ui.loaded import load_curated
@@ -18,8 +18,8 @@ def main() -> None:
         return
     curated = load_curated(exam_id)
     person, wanted = current.current_person().name, curated.exam.judgements_per_text
-    seen = (first.seen_by(mistake, person, wanted) if wanted > 1 else mistake for mistake in curated.mistakes)
-    texts: dict[int, tuple[Mistake, Explained]] = {}  # each once: several answers to a question share its rationales
+    seen = (first.show_to(mistake, person, wanted) if wanted > 1 else mistake for mistake in curated.mistakes)
+    texts: dict[int, tuple[Mistake, DecidedText]] = {}  # each once: several answers to a question share its rationales
     for mistake in seen:
         for x in mistake.rationales:
             texts.setdefault(x.text.id, (mistake, x))

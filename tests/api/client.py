@@ -27,13 +27,13 @@ class Server:
     visitor: Visitor | None = field(default_factory=lambda: Visitor(READER, ""))
 
     def __post_init__(self) -> None:
-        house = routes.House(lambda: self.engine, lambda _: self.visitor, lambda _: {ORIGIN}, _document)
+        house = routes.AppHooks(lambda: self.engine, lambda _: self.visitor, lambda _: {ORIGIN}, _document)
         self.http = TestClient(Starlette(routes=[Mount("/api", routes.make(house))]), base_url=ORIGIN)
 
     def token(self, person: Person, exam_id: int, sign_in: str = "") -> str:
         """A token as the page mints it."""
         with db.writing(self.engine) as session:
-            return access.mint(session, person, exam_id, sign_in)
+            return access.issue_token(session, person, exam_id, sign_in)
 
     def client(self, person: Person, exam_id: int, sign_in: str = "") -> "Client":
         """A client of this person's."""

@@ -103,7 +103,7 @@ def test_the_database_holds_no_token(server: Server) -> None:
 def test_another_name_at_the_browser_ends_the_tokens_of_the_first(server: Server) -> None:
     ann, bea = server.client(owner("ann"), EXAM), server.client(owner("bea"), EXAM)
     with db.writing(server.engine) as session:
-        access.end(session, "ann")
+        access.revoke_tokens(session, "ann")
     assert server.http.get("/api/counts", headers={access.HEADER: ann.token}).status_code == 401
     assert bea.get("counts")["mine"] == 0
 

@@ -29,7 +29,7 @@ def marked(server: Server) -> Server:
     """Each text has a review and somebody's note that name it, and each question a gold that was corrected."""
     with db.writing(server.engine) as session:
         session.execute(sa.text("UPDATE review SET text = 'review' || explanation_id || '.'"))
-        sharing.want(session, EXAM, by=owner("eve"), judgements_wanted=3)
+        sharing.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=3)
         for x in session.exec(select(t.Explanation)).all():
             act = Act.ACCEPT if (x.id or 0) % 2 else Act.REJECT
             judging.judge(session, Target(x.kind, x.id or 0), act, by=owner("eve"), note=f"note{x.id}.")
@@ -77,7 +77,7 @@ def check(server: Server, answer: Any, person: str) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_is_told_before_it_is_decided(marked: Server, ann: Client, seed: int) -> None:
     draw = random.Random(seed)
-    names = [name for name, queue in QUEUES.items() if not queue.again]
+    names = [name for name, queue in QUEUES.items() if not queue.second_look]
     last: Json | None = None
     for _ in range(25):
         window = ann.window(queue=draw.choice(names), judge="first", number=draw.randrange(1, 6))

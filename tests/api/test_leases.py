@@ -123,12 +123,12 @@ def test_a_person_has_so_many_at_once_as_two_tabs_show(server: Server, ann: Clie
     for start in range(0, 12, 3):
         sit(ann, *whole[start : start + 3])
     with db.reading(server.engine) as session:
-        assert len(leases.held(session, EXAM)) == leases.TABS * leases.AT_ONCE
+        assert len(leases.list_leases(session, EXAM)) == leases.TABS * leases.AT_ONCE
 
 
 def test_as_many_may_have_a_mistake_as_judgements_are_wanted(server: Server, ann: Client, bob: Client) -> None:
     with db.writing(server.engine) as session:
-        sharing.want(session, EXAM, by=owner("eve"), judgements_wanted=2)
+        sharing.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=2)
     card = ann.window()["cards"][0]
     assert sit(ann, card["mistake"])["refused"] == []
     assert mistakes(bob)[0] == card["mistake"]
@@ -150,4 +150,4 @@ def test_where_somebody_settles_what_people_decided_all_may_look(server: Server,
 def test_a_lease_needs_the_right_to_judge(server: Server) -> None:
     nobody = Person("", Role.OWNER)
     with db.writing(server.engine) as session, pytest.raises(Exception, match="give yours first"):
-        seats.sit(session, nobody, EXAM, LeaseWish())
+        seats.renew_leases(session, nobody, EXAM, LeaseWish())

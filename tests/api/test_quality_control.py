@@ -17,7 +17,7 @@ from tests.api.conftest import EXAM
 
 def want(server: Server, **numbers: int) -> None:
     with db.writing(server.engine) as session:
-        sharing.want(session, EXAM, by=owner("eve"), **numbers)
+        sharing.set_judging(session, EXAM, by=owner("eve"), **numbers)
 
 
 def settle(server: Server, number: int) -> list[str]:

@@ -39,15 +39,15 @@ def mistakes(window: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("queue", [name for name, queue in QUEUES.items() if not queue.settles])
 def test_the_cards_come_in_the_order_that_the_rules_give(server: Server, ann: Client, queue: str) -> None:
     with db.reading(server.engine) as session:
-        filled = queues.fill(judging.curated_set(session, EXAM), QUEUES[queue], "ann")
+        filled = queues.fill(judging.load_curated(session, EXAM), QUEUES[queue], "ann")
     window = ann.window(queue=queue, judge="assisted", number=25)
-    assert mistakes(window) == [entry.mistake.attempt.uid for entry in filled.entries if not entry.settled]
+    assert mistakes(window) == [entry.mistake.attempt.uid for entry in filled.entries if not entry.is_settled]
     entries = {entry.mistake.attempt.uid: entry for entry in filled.entries}
     for number, card in enumerate(window["cards"], 1):
         entry = entries[card["mistake"]]
         assert (card["number"], card["all"], card["where"]) == (number, len(filled.entries), "queue")
         assert card["enter"] == (entry.enter.text.uid if entry.enter else None)
-        assert card["open"] == [x.text.uid for x in entry.open]
+        assert card["open"] == [x.text.uid for x in entry.waiting]
     assert window["end"]
 
 
@@ -139,7 +139,7 @@ def test_an_empty_queue_says_what_the_exam_lacks(server: Server, ann: Client) ->
 def test_new_guidelines_come_with_the_next_window(server: Server, ann: Client) -> None:
     assert ann.window()["guidelines"] is None
     with db.writing(server.engine) as session:
-        guidelines.save(session, "# Accept\nif right", by=owner("eve"), seen=None)
+        guidelines.save(session, "# Accept\nif right", by=owner("eve"), base_uid=None)
     found = ann.window()["guidelines"]
     assert (found["text"], found["person"]) == ("# Accept\nif right", "eve")
     assert ann.window(guidelines=found["uid"])["guidelines"] is None
@@ -181,7 +181,7 @@ def test_a_selection_of_browse_comes_as_browse_shows_it(
         attempts = dict(session.exec(select(t.Attempt.id, t.Attempt.uid)).all())
     expected = [(attempts[row.attempt_id], texts[row.explanation_id]) for row in rows]
     filter_ = filters.write(wanted, order, voices)
-    assert filters.read(filter_, voices) == filters.Filter(wanted, order)
+    assert filters.read(filter_, voices) == filters.Selection(wanted, order)
     shown: list[tuple[str, str]] = []
     more: dict[str, str] = {}
     for _ in range(len(expected) + 1):

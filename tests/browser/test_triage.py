@@ -399,7 +399,7 @@ def test_practice_comes_first_and_is_explained_after_it(page: Page, app: App, en
     with db.writing(engine) as session:
         target = disagree(session, focus(page))
         judging.judge(session, target, Act.REJECT, by=owner("eve"), role="adjudicator", note="the sum is never taken")
-        sharing.want(session, exam_of(session), by=owner("eve"), practice=1)
+        sharing.set_judging(session, exam_of(session), by=owner("eve"), practice=1)
     page.goto(f"{app.url}/triage")
     expect(page.locator(".mapd-right")).to_contain_text("Practice")
     assert "the sum is never taken" not in page.content()
@@ -414,9 +414,9 @@ def test_practice_comes_first_and_is_explained_after_it(page: Page, app: App, en
 def test_an_own_text_comes_again_as_if_it_were_new(page: Page, app: App, engine: Any, judged: Judged) -> None:
     with db.writing(engine) as session:
         exam = exam_of(session)
-        for x in list(judging.curated_set(session, exam).rationales)[:12]:
+        for x in list(judging.load_curated(session, exam).rationales)[:12]:
             judging.judge(session, Target("rationale", x.text.id), Act.ACCEPT, by=owner("me"), note="so it seemed")
-        sharing.want(session, exam, by=owner("me"), repeat_every=12)
+        sharing.set_judging(session, exam, by=owner("me"), repeat_every=12)
     open_triage(page, app, "?judge=first")
     assert "so it seemed" not in page.content()
     press(page, "r", "2")
@@ -436,10 +436,10 @@ WORDS = """() => [...document.querySelectorAll(".mapd-triage :is(button, h2, .ma
 def test_a_check_looks_like_any_card(page: Page, app: App, engine: Any, judged: Judged) -> None:
     with db.writing(engine) as session:
         exam = exam_of(session)
-        for x in list(judging.curated_set(session, exam).rationales)[-6:]:
+        for x in list(judging.load_curated(session, exam).rationales)[-6:]:
             target, note = Target("rationale", x.text.id), "the sum is never taken"
             judging.judge(session, target, Act.REJECT, by=owner("eve"), role="adjudicator", note=note)
-        sharing.want(session, exam, by=owner("eve"), check_every=4)
+        sharing.set_judging(session, exam, by=owner("eve"), check_every=4)
     after = judged()[-1].id or 0
     received = listen(page)
     open_triage(page, app, "?judge=first")
@@ -462,7 +462,7 @@ def test_two_judgements_are_wanted_and_the_second_is_made_without_the_first(
     open_triage(page, app)
     at = focus(page)
     with db.writing(engine) as session:
-        sharing.want(session, exam_of(session), by=owner("eve"), judgements_wanted=2)
+        sharing.set_judging(session, exam_of(session), by=owner("eve"), judgements_wanted=2)
         text = session.exec(select(t.Explanation).where(t.Explanation.uid == at)).one()
         judging.judge(session, Target("rationale", queries.identity(text)), Act.ACCEPT, by=owner("bob"), note="fine")
     received = listen(page)
@@ -562,7 +562,7 @@ def test_guidelines_stand_beside_and_a_new_version_is_announced(
     def write(words: str) -> None:
         with db.writing(engine) as session:
             latest = guidelines.current(session)
-            guidelines.save(session, words, by=owner("eve"), seen=latest.uid if latest else None)
+            guidelines.save(session, words, by=owner("eve"), base_uid=latest.uid if latest else None)
 
     write("Each step follows.")
     open_triage(page, app)

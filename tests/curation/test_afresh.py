@@ -14,7 +14,7 @@ from mapd.verdicts import PAPER, STRICT, Act
 
 def test_after_each_judgement_it_is_what_curate_gives(session: Session, exam: ExamInfo) -> None:
     material = queries.material(session, exam.id)
-    mistakes = judging.curated_set(session, exam.id).mistakes
+    mistakes = judging.load_curated(session, exam.id).mistakes
     kept = decide(material, [], PAPER, exam)
     assert kept.curated == curate(material, [], PAPER)
     acts = [

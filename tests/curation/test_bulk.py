@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlmodel import Session
 
 from mapd.curation import bulk, judging, sharing, standing
-from mapd.curation.bulk import Chosen
+from mapd.curation.bulk import BatchText
 from mapd.curation.judging import Target, judge
 from mapd.curation.queues import QUEUES, fill
 from mapd.errors import Stale
@@ -16,18 +16,18 @@ from mapd.people import owner
 from mapd.store import queries
 from mapd.store.listing import ListedText
 from mapd.store.queries import ExamInfo, JudgementRow, batch_of
-from mapd.verdicts import Act, Judged, Verdict, in_force
+from mapd.verdicts import Act, Judged, Verdict, drop_undone
 
 
-def chosen(session: Session, exam: ExamInfo) -> list[Chosen]:
+def chosen(session: Session, exam: ExamInfo) -> list[BatchText]:
     """Every rationale of gemini's."""
-    curated = judging.curated_set(session, exam.id)
+    curated = judging.load_curated(session, exam.id)
     mine = [x for x in curated.rationales if x.text.teacher == "gemini"]
-    return bulk.chosen([ListedText(x.text.id, x.committee.verdict.value, (), 0) for x in mine], "rationale")
+    return bulk.select_texts([ListedText(x.text.id, x.committee.verdict.value, (), 0) for x in mine], "rationale")
 
 
 def verdicts(session: Session, exam: ExamInfo) -> list[Verdict]:
-    return [x.verdict for x in judging.curated_set(session, exam.id).rationales if x.text.teacher == "gemini"]
+    return [x.verdict for x in judging.load_curated(session, exam.id).rationales if x.text.teacher == "gemini"]
 
 
 def test_all_are_judged_undone_and_redone_in_one(session: Session, exam: ExamInfo) -> None:
@@ -40,13 +40,13 @@ def test_all_are_judged_undone_and_redone_in_one(session: Session, exam: ExamInf
     assert len(rows) == 12
     assert len({row.batch for row in rows}) == 1
     assert {row.queue for row in rows} == {"bulk"}
-    assert bulk.undoable(rows, "ann") == tuple(rows)
-    assert bulk.undoable(rows, "bob") == bulk.redoable(rows, "ann") == ()
+    assert bulk.find_undoable(rows, "ann") == tuple(rows)
+    assert bulk.find_undoable(rows, "bob") == bulk.find_redoable(rows, "ann") == ()
     bulk.take_back(session, rows, by=owner("ann"))
     assert verdicts(session, exam) == before
     undone = queries.judgements(session, exam.id)[12:]
     assert len({row.batch for row in undone}) == 1
-    assert bulk.redoable([*rows, *undone], "ann") == tuple(undone)
+    assert bulk.find_redoable([*rows, *undone], "ann") == tuple(undone)
     bulk.take_back(session, undone, by=owner("ann"))
     assert verdicts(session, exam) == [Verdict.REJECTED] * 12
     assert len(queries.judgements(session, exam.id)) == 36, "nothing is overwritten"
@@ -64,17 +64,17 @@ def test_a_class_is_what_waits_for_the_person(session: Session, exam: ExamInfo) 
 
     def waiting(person: str) -> list[int]:
         now = queries.exam(session, exam.id)
-        return [one.target.id for one in bulk.waiting(session, now, queue.whole, 300, person)]
+        return [one.target.id for one in bulk.load_waiting(session, now, queue.batch_rule, 300, person)]
 
     standing.derive(session, exam.id)
-    curated = judging.curated_set(session, exam.id)
+    curated = judging.load_curated(session, exam.id)
     every = sorted(x.text.id for entry in fill(curated, queue, "ann").entries for x in entry.texts)
     one, two, three = (Target("rationale", text) for text in every[:3])
     assert waiting("ann") == every
     judge(session, one, Act.ACCEPT, by=owner("ann"))
     judge(session, two, Act.SKIP, by=owner("ann"))
     assert waiting("ann") == waiting("bob") == every[1:], "who skips has not decided"
-    sharing.want(session, exam.id, judgements_wanted=2, by=owner("ann"))
+    sharing.set_judging(session, exam.id, judgements_wanted=2, by=owner("ann"))
     standing.derive(session, exam.id)
     assert (waiting("ann"), waiting("bob")) == (every[1:], every)
     judge(session, one, Act.REJECT, by=owner("bob"))
@@ -117,15 +117,15 @@ def test_undo_and_redo_are_those_of_an_editor(story: list[str | int]) -> None:
         if step == "other":
             record.act(2, person="bob")
         elif step == "undo":
-            record.take_back(bulk.undoable(record.rows, "ann"))
+            record.take_back(bulk.find_undoable(record.rows, "ann"))
             undone += [done.pop()] if done else []
         elif step == "redo":
-            record.take_back(bulk.redoable(record.rows, "ann"))
+            record.take_back(bulk.find_redoable(record.rows, "ann"))
             done += [undone.pop()] if undone else []
         else:
             done.append(record.act(int(step)))
             undone.clear()
-        standing = {j.id for j in in_force(row.judged for row in record.rows) if j.person == "ann"}
+        standing = {j.id for j in drop_undone(row.judged for row in record.rows) if j.person == "ann"}
         assert standing == set().union(*done)
-        assert len(bulk.undoable(record.rows, "ann")) == len(done[-1] if done else ())
-        assert len(bulk.redoable(record.rows, "ann")) == len(undone[-1] if undone else ())
+        assert len(bulk.find_undoable(record.rows, "ann")) == len(done[-1] if done else ())
+        assert len(bulk.find_redoable(record.rows, "ann")) == len(undone[-1] if undone else ())

@@ -32,12 +32,12 @@ def told(figures: Figures, curated: Curated, names: dict[str, int]) -> None:
 
 @pytest.mark.parametrize("policy", [PAPER, STRICT, Policy("fair", leniency_adjusted=True)])
 def test_they_are_the_summary_at_every_threshold(session: Session, exam: ExamInfo, policy: Policy) -> None:
-    texts = judging.curated_set(session, exam.id).mistakes[0].rationales
+    texts = judging.load_curated(session, exam.id).mistakes[0].rationales
     for n, act, who in ((0, Act.REJECT, "ann"), (1, Act.ACCEPT, "ann"), (2, Act.ACCEPT, "ann"), (2, Act.REJECT, "b")):
         judge(session, Target("rationale", texts[n].text.id), act, by=owner(who))
     material, judged = queries.material(session, exam.id), queries.judgements(session, exam.id)
     names = standing.authors_of(session)
-    figures = standing.figures_of(curate(material, judged, policy), names)
+    figures = standing.compute_figures(curate(material, judged, policy), names)
     for threshold, at in zip(THRESHOLDS, sweep(figures, THRESHOLDS), strict=True):
         curated = curate(material, judged, policy.at(threshold))
         told(figures, curated, names)

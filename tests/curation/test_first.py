@@ -11,22 +11,21 @@ from mapd.verdicts import Act
 
 
 def test_only_the_own_decision_reveals_and_taking_it_back_hides_nothing_again(session: Session, exam: ExamInfo) -> None:
-    texts = judging.curated_set(session, exam.id).mistakes[0].rationales
+    texts = judging.load_curated(session, exam.id).mistakes[0].rationales
     one, two, three = (Target("rationale", x.text.id) for x in texts)
     row = judge(session, one, Act.REJECT, by=owner("ann"))
     judge(session, two, Act.SKIP, by=owner("ann"), reason="note", note="later")
     judge(session, three, Act.ACCEPT, by=owner("bob"))
     undo(session, queries.identity(row), by=owner("ann"))
     rows = queries.judgements(session, exam.id)
-    assert first.hidden(rows, texts, "ann") == {two.id, three.id}
-    assert first.hidden(rows, texts, "bob") == {one.id, two.id}
+    assert first.find_hidden(rows, texts, "ann") == {two.id, three.id}
+    assert first.find_hidden(rows, texts, "bob") == {one.id, two.id}
 
 
 def test_the_order_is_each_persons_own_and_the_same_each_time(session: Session, exam: ExamInfo) -> None:
-    mistakes = judging.curated_set(session, exam.id).mistakes
+    mistakes = judging.load_curated(session, exam.id).mistakes
     orders = {
-        name: [[x.text.teacher for x in first.shuffled(m.rationales, name)] for m in mistakes]
-        for name in ("ann", "bob")
+        name: [[x.text.teacher for x in first.shuffle(m.rationales, name)] for m in mistakes] for name in ("ann", "bob")
     }
     assert orders["ann"] != orders["bob"]
     assert len({tuple(order) for order in orders["ann"]}) > 3, "no teacher stands always first"

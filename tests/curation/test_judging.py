@@ -39,9 +39,9 @@ def test_the_same_token_decides_once(session: Session, target: Target) -> None:
 
 
 def test_who_sees_an_old_state_is_told(session: Session, target: Target) -> None:
-    judge(session, target, Act.ACCEPT, by=owner("ann"), seen=0)
+    judge(session, target, Act.ACCEPT, by=owner("ann"), latest_seen=0)
     with pytest.raises(Stale, match="ann decided"):
-        judge(session, target, Act.REJECT, by=owner("bob"), seen=0)
+        judge(session, target, Act.REJECT, by=owner("bob"), latest_seen=0)
     assert decisions(session, target) == ["accept"]
 
 
@@ -92,8 +92,8 @@ def text(engine: sa.Engine, tmp_path: Path) -> Target:
 
 def test_of_two_who_decide_at_the_same_moment_the_second_is_told(engine: sa.Engine, text: Target) -> None:
     with db.writing(engine) as session:
-        judge(session, text, Act.ACCEPT, by=owner("ann"), seen=0)
-        second = Second(engine, lambda s: judge(s, text, Act.REJECT, by=owner("bob"), seen=0))
+        judge(session, text, Act.ACCEPT, by=owner("ann"), latest_seen=0)
+        second = Second(engine, lambda s: judge(s, text, Act.REJECT, by=owner("bob"), latest_seen=0))
     assert isinstance(second.end(), Stale)
 
 
@@ -121,8 +121,8 @@ def test_what_two_save_at_the_same_moment_is_saved_once(engine: sa.Engine) -> No
         policies.save_policy(session, Policy("mine", 3.5), by=owner("ann"))
 
     with db.writing(engine) as session:
-        guidelines.save(session, "# One", by=owner("ann"), seen=None)
-        second = Second(engine, lambda s: guidelines.save(s, "# Two", by=owner("bob"), seen=None))
+        guidelines.save(session, "# One", by=owner("ann"), base_uid=None)
+        second = Second(engine, lambda s: guidelines.save(s, "# Two", by=owner("bob"), base_uid=None))
     assert isinstance(second.end(), Stale)
     with db.writing(engine) as session:
         save_policy(session)
@@ -154,20 +154,20 @@ def test_with_the_clock_set_back_undo_takes_back_the_latest_act_on_whatever_text
     judge(session, targets[0], Act.ACCEPT, by=owner("ann"))
     set_the_clock_back(session)
     last = judge(session, targets[1], Act.ACCEPT, by=owner("ann"))
-    found = bulk.undoable(queries.judgements(session, exam.id), "ann")
+    found = bulk.find_undoable(queries.judgements(session, exam.id), "ann")
     assert [row.judged.id for row in found] == [last.id]
 
 
 def test_with_the_clock_set_back_what_is_newer_is_newer(session: Session, exam: ExamInfo, target: Target) -> None:
-    guidelines.save(session, "# One", by=owner("ann"), seen=None)
-    snapshot = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
+    guidelines.save(session, "# One", by=owner("ann"), base_uid=None)
+    snapshot = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
     set_the_clock_back(session)
     row = judge(session, target, Act.ACCEPT, by=owner("ann"))
     assert row.created_at > snapshot.created_at
     first = guidelines.current(session)
     assert first is not None
-    guidelines.save(session, "# Two", by=owner("ann"), seen=first.uid)
-    assert [(v.number, v.judged) for v in guidelines.versions(session)] == [(2, 0), (1, 1)]
+    guidelines.save(session, "# Two", by=owner("ann"), base_uid=first.uid)
+    assert [(v.number, v.verdicts) for v in guidelines.versions(session)] == [(2, 0), (1, 1)]
     assert getattr(guidelines.current(session), "text", "") == "# Two"
 
 
@@ -279,12 +279,12 @@ def test_a_saved_policy_gets_versions(session: Session) -> None:
     policy = Policy("mine", 3.25, 2, frozenset({Check.MATCHES_GOLD}), leniency_adjusted=True)
     assert policies.save_policy(session, policy, by=owner("ann")) == policy
     assert policies.save_policy(session, policy.at(4), by=owner("ann")).version == 2
-    assert policies.policy_named(session, "mine").threshold == 4
+    assert policies.find_policy(session, "mine").threshold == 4
     for name in ("paper", " ", "x" * 61, "a\nb"):
         with pytest.raises(BadInput):
             policies.save_policy(session, Policy(name), by=owner("ann"))
     with pytest.raises(NotFound, match="unknown policy: lax; one of paper, strict, mine"):
-        policies.policy_named(session, "lax")
+        policies.find_policy(session, "lax")
 
 
 def test_an_exam_keeps_its_policy_and_threshold(session: Session, exam: ExamInfo) -> None:

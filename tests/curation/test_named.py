@@ -2,7 +2,7 @@
 
 import pytest
 
-from mapd.curation.named import first_wrong
+from mapd.curation.named import find_first_wrong_step
 
 TEXT = "1. There are 87 oranges.\n2. 87 / 93  = 0.94.\nSo each group has 0.94 oranges."
 
@@ -28,5 +28,5 @@ TEXT = "1. There are 87 oranges.\n2. 87 / 93  = 0.94.\nSo each group has 0.94 or
     ],
 )
 def test_what_is_marked(review: str, marked: str | None) -> None:
-    found = first_wrong(TEXT, review)
+    found = find_first_wrong_step(TEXT, review)
     assert (None if found is None else TEXT[slice(*found)]) == marked

@@ -8,24 +8,24 @@ from sqlmodel import Session
 
 from mapd.curation import judging, policies, snapshots
 from mapd.curation.judging import Target
-from mapd.curation.next_step import NextStep, Step, changed_since, next_step
-from mapd.curation.overview import Frozen, funnel, people, teachers
+from mapd.curation.next_step import NextStep, Step, list_changes, next_step
+from mapd.curation.overview import SnapshotSummary, funnel, people, teachers
 from mapd.people import owner
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act
 
 
-def frozen(row: t.Snapshot) -> Frozen:
-    return Frozen(row.sha256, row.pairs, row.created_at, row.manifest["policy"])
+def frozen(row: t.Snapshot) -> SnapshotSummary:
+    return SnapshotSummary(row.sha256, row.pairs, row.created_at, row.manifest["policy"])
 
 
-def step(session: Session, exam: ExamInfo, newest: Frozen | None = None) -> NextStep:
-    return next_step(judging.curated_set(session, exam.id), newest)
+def step(session: Session, exam: ExamInfo, newest: SnapshotSummary | None = None) -> NextStep:
+    return next_step(judging.load_curated(session, exam.id), newest)
 
 
 def reject_wrong_answers(session: Session, exam: ExamInfo) -> None:
-    for x in judging.curated_set(session, exam.id).rationales:
+    for x in judging.load_curated(session, exam.id).rationales:
         if x.verdict == "accepted" and x.states.matches_gold == "fails":
             judging.judge(session, Target("rationale", x.text.id), Act.REJECT, by=owner("ann"), reason="wrong_answer")
 
@@ -46,7 +46,7 @@ def test_mistakes_without_a_rationale_lead_to_the_committee(session: Session, ex
 
 
 def test_a_conflict_comes_before_everything(session: Session, exam: ExamInfo) -> None:
-    x = next(judging.curated_set(session, exam.id).rationales)
+    x = next(judging.load_curated(session, exam.id).rationales)
     judging.judge(session, Target("rationale", x.text.id), Act.ACCEPT, by=owner("ann"))
     judging.judge(session, Target("rationale", x.text.id), Act.REJECT, by=owner("bob"))
     assert step(session, exam).step is Step.CONFLICTS
@@ -55,7 +55,7 @@ def test_a_conflict_comes_before_everything(session: Session, exam: ExamInfo) ->
 def test_then_it_is_frozen_and_again_when_something_changed(session: Session, exam: ExamInfo) -> None:
     reject_wrong_answers(session, exam)
     assert step(session, exam).step is Step.FREEZE
-    curated = judging.curated_set(session, exam.id)
+    curated = judging.load_curated(session, exam.id)
     row = snapshots.freeze(session, curated, by=owner("ann"))
     session.flush()
     teach = step(session, exam, frozen(row))
@@ -73,20 +73,20 @@ def test_no_pair_leads_to_the_threshold(session: Session, exam: ExamInfo) -> Non
     policies.set_policy(session, exam.id, "paper", 5.0, by=owner("ann"))
     session.flush()
     reject_wrong_answers(session, exam)
-    x = judging.curated_set(session, exam.id).mistakes[0].feedback[0]
+    x = judging.load_curated(session, exam.id).mistakes[0].feedback[0]
     judging.judge(session, Target("feedback", x.text.id), Act.REJECT, by=owner("ann"))
     assert step(session, exam).step is Step.NO_PAIRS
 
 
 def test_a_skip_changes_nothing_that_is_frozen(session: Session, exam: ExamInfo) -> None:
-    row = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
-    x = next(judging.curated_set(session, exam.id).rationales)
+    row = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
+    x = next(judging.load_curated(session, exam.id).rationales)
     judging.judge(session, Target("rationale", x.text.id), Act.SKIP, by=owner("ann"))
-    assert changed_since(judging.curated_set(session, exam.id), frozen(row)) == []
+    assert list_changes(judging.load_curated(session, exam.id), frozen(row)) == []
 
 
 def test_the_funnel_narrows(session: Session, exam: ExamInfo) -> None:
-    stages = {s.name: s for s in funnel(judging.curated_set(session, exam.id), None)}
+    stages = {s.name: s for s in funnel(judging.load_curated(session, exam.id), None)}
     assert stages["mistakes"].count == 12
     assert (stages["accepted rationales"].count, stages["accepted rationales"].of) == (24, 36)
     assert stages["training pairs"].count <= stages["mistakes covered"].count <= 12
@@ -94,7 +94,7 @@ def test_the_funnel_narrows(session: Session, exam: ExamInfo) -> None:
 
 
 def test_each_teacher_is_counted_as_author_and_as_reviewer(session: Session, exam: ExamInfo) -> None:
-    figures = teachers(judging.curated_set(session, exam.id))
+    figures = teachers(judging.load_curated(session, exam.id))
     assert {f.name for f in figures} == {"gpt", "gemini", "mistral"}
     assert sum(f.accepted for f in figures) == 24
     assert sum(f.wrong for f in figures) == 4
@@ -104,5 +104,5 @@ def test_each_teacher_is_counted_as_author_and_as_reviewer(session: Session, exa
 
 def test_what_people_did_is_counted(session: Session, exam: ExamInfo) -> None:
     reject_wrong_answers(session, exam)
-    counts = people(judging.curated_set(session, exam.id))
+    counts = people(judging.load_curated(session, exam.id))
     assert counts.overridden == 4

@@ -9,7 +9,7 @@ from mapd.checks import State
 from mapd.curation import judging, policies
 from mapd.curation.curated import Curated
 from mapd.curation.judging import Circumstances, Target
-from mapd.curation.queues import QUEUES, Filled, done_with, doubt, entry, fill, lot
+from mapd.curation.queues import QUEUES, FilledQueue, doubt, draw_lot, fill, find_closed_targets, find_entry
 from mapd.people import Person, owner
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act, Ruling, Verdict
@@ -17,11 +17,11 @@ from mapd.verdicts import Act, Ruling, Verdict
 
 @pytest.fixture
 def curated(session: Session, exam: ExamInfo) -> Curated:
-    return judging.curated_set(session, exam.id)
+    return judging.load_curated(session, exam.id)
 
 
-def filled(session: Session, exam: ExamInfo, queue: str, person: str = "ann") -> Filled:
-    return fill(judging.curated_set(session, exam.id), QUEUES[queue], person)
+def filled(session: Session, exam: ExamInfo, queue: str, person: str = "ann") -> FilledQueue:
+    return fill(judging.load_curated(session, exam.id), QUEUES[queue], person)
 
 
 ANN = owner("ann")
@@ -61,8 +61,8 @@ def test_a_decision_settles_an_entry_and_moves_nothing(session: Session, exam: E
         decide(session, Target("rationale", x.text.id), Act.REJECT, reason="wrong_answer")
     after = filled(session, exam, "accepted-wrong")
     assert [e.mistake.attempt.id for e in after.entries] == [e.mistake.attempt.id for e in before.entries]
-    assert after.settled == before.settled + 1
-    assert after.entries[0].settled
+    assert after.settled_count == before.settled_count + 1
+    assert after.entries[0].is_settled
 
 
 def test_a_queue_that_people_define_gets_shorter(session: Session, exam: ExamInfo) -> None:
@@ -78,15 +78,15 @@ def test_a_skip_settles_it_for_the_one_who_skipped_but_a_note_for_nobody(session
     x = filled(session, exam, "disagree").entries[0].texts[0]
     target = Target("rationale", x.text.id)
     decide(session, target, Act.SKIP, reason="note", note="look again")
-    rows = judging.curated_set(session, exam.id).judgements
-    assert done_with(rows, "ann") == frozenset()
+    rows = judging.load_curated(session, exam.id).judgements
+    assert find_closed_targets(rows, "ann") == frozenset()
     decide(session, target, Act.SKIP, note="later")
-    rows = judging.curated_set(session, exam.id).judgements
-    assert done_with(rows, "ann") == {("rationale", x.text.id)}
-    assert done_with(rows, "bob") == frozenset()
+    rows = judging.load_curated(session, exam.id).judgements
+    assert find_closed_targets(rows, "ann") == {("rationale", x.text.id)}
+    assert find_closed_targets(rows, "bob") == frozenset()
     decide(session, target, Act.SKIP, reason="note", note="still")
-    rows = judging.curated_set(session, exam.id).judgements
-    assert done_with(rows, "ann") == {("rationale", x.text.id)}, "a note doesn't take the skip back"
+    rows = judging.load_curated(session, exam.id).judgements
+    assert find_closed_targets(rows, "ann") == {("rationale", x.text.id)}, "a note doesn't take the skip back"
 
 
 def test_whether_it_is_a_mistake_waits_for_a_word_on_that(curated: Curated) -> None:
@@ -94,20 +94,20 @@ def test_whether_it_is_a_mistake_waits_for_a_word_on_that(curated: Curated) -> N
     by_ann = Ruling(Act.ACCEPT, by=("ann",))
     judged = replace(mistake, rationales=tuple(replace(x, people=by_ann) for x in mistake.rationales))
     everything = replace(queue, about=QUEUES["everything"].about)
-    waits = entry(everything, judged, 3.0, frozenset(), "ann", 1)
+    waits = find_entry(everything, judged, 3.0, frozenset(), "ann", 1)
     assert waits is not None
-    assert (waits.open, waits.settled) == ((), False), "its texts are right, but is it one?"
-    said = entry(everything, judged, 3.0, frozenset({("attempt", mistake.attempt.id)}), "ann", 1)
+    assert (waits.waiting, waits.is_settled) == ((), False), "its texts are right, but is it one?"
+    said = find_entry(everything, judged, 3.0, frozenset({("attempt", mistake.attempt.id)}), "ann", 1)
     assert said is not None
-    assert said.settled
+    assert said.is_settled
 
 
 def test_an_attempt_found_to_be_a_mistake_is_settled(session: Session, exam: ExamInfo) -> None:
     line = filled(session, exam, "not-a-mistake")
-    assert all(e.mistake.possibly_not for e in line.entries)
+    assert all(e.mistake.may_be_correct for e in line.entries)
     attempt = filled(session, exam, "everything").entries[0].mistake.attempt
     decide(session, Target("attempt", attempt.id), Act.ACCEPT)
-    assert ("attempt", attempt.id) in done_with(judging.curated_set(session, exam.id).judgements, "bob")
+    assert ("attempt", attempt.id) in find_closed_targets(judging.load_curated(session, exam.id).judgements, "bob")
 
 
 def test_people_who_differ_are_a_queue(session: Session, exam: ExamInfo) -> None:
@@ -124,7 +124,7 @@ def test_what_was_decided_before_the_committee_changed_waits_again(session: Sess
     judging.judge(session, target, Act.ACCEPT, by=owner("ann"), circumstances=Circumstances(committee=then))
     stale = filled(session, exam, "stale")
     assert [e.texts[0].text.id for e in stale.entries] == [x.text.id]
-    assert not stale.entries[0].settled
+    assert not stale.entries[0].is_settled
     now = Circumstances(committee=x.committee.verdict.value)
     judging.judge(session, target, Act.ACCEPT, by=owner("ann"), circumstances=now)
     assert not filled(session, exam, "stale").entries
@@ -144,7 +144,7 @@ def test_the_audit_is_drawn_anew_for_nobody_and_evenly(curated: Curated) -> None
     line = fill(curated, QUEUES["audit"], "ann")
     assert len(line.entries) == 12
     assert line == fill(curated, QUEUES["audit"], "bob")
-    drawn = [lot(f"{n:032x}") for n in range(4_000)]
+    drawn = [draw_lot(f"{n:032x}") for n in range(4_000)]
     assert abs(sum(drawn) / 4_000 - 500_000) < 25_000
     assert all(900 < sum(k * 250_000 <= one < (k + 1) * 250_000 for one in drawn) < 1_100 for k in range(4))
 
@@ -166,14 +166,14 @@ def test_what_a_person_accepted_with_a_wrong_answer_is_a_queue_under_every_polic
         assert not filled(session, exam, "person-accepted-wrong").entries
         wrong = next(
             x
-            for x in judging.curated_set(session, exam.id).rationales
+            for x in judging.load_curated(session, exam.id).rationales
             if x.states.matches_gold is State.FAILS and not x.judged
         )
         target = Target("rationale", wrong.text.id)
         decide(session, target, Act.ACCEPT, by=owner("ann"))
         under_gold = {e.mistake.attempt.id for e in filled(session, exam, "accepted-wrong").entries}
         (entry,) = filled(session, exam, "person-accepted-wrong", "bob").entries
-        assert ([x.text.id for x in entry.open], entry.settled) == ([wrong.text.id], False)
+        assert ([x.text.id for x in entry.waiting], entry.is_settled) == ([wrong.text.id], False)
         assert (entry.mistake.attempt.id in under_gold) is (policy == "paper")
         decide(session, target, Act.ACCEPT, by=owner("eve"), role="adjudicator")  # it was looked at, and it stays
     assert not filled(session, exam, "person-accepted-wrong").entries

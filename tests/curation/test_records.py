@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from mapd.curation import judging, records, sharing
 from mapd.curation.judging import Circumstances, Target, judge, undo
-from mapd.curation.records import Pair, Record, kappa
+from mapd.curation.records import Agreement, AnnotatorRecord, kappa
 from mapd.curation.reviewing import Share
 from mapd.people import owner
 from mapd.store import queries
@@ -16,7 +16,7 @@ from mapd.verdicts import Act
 
 
 def texts(session: Session, exam: ExamInfo) -> list[int]:
-    return [x.text.id for x in judging.curated_set(session, exam.id).rationales]
+    return [x.text.id for x in judging.load_curated(session, exam.id).rationales]
 
 
 def say(
@@ -26,8 +26,8 @@ def say(
     return judge(session, Target("rationale", text), act, by=owner(who), circumstances=seen, **more)
 
 
-def record(session: Session, exam: ExamInfo, who: str) -> Record:
-    return next(r for r in records.records(judging.curated_set(session, exam.id)) if r.person == who)
+def record(session: Session, exam: ExamInfo, who: str) -> AnnotatorRecord:
+    return next(r for r in records.records(judging.load_curated(session, exam.id)) if r.person == who)
 
 
 def test_a_text_counts_once_by_the_first_word_that_stands(session: Session, exam: ExamInfo) -> None:
@@ -42,7 +42,7 @@ def test_a_text_counts_once_by_the_first_word_that_stands(session: Session, exam
     say(session, d, "ann", Act.SKIP)
     found = record(session, exam, "ann")
     assert [(w.text[1], w.accepts, w.first) for w in found.words] == [(a, True, True), (b, False, False)]
-    assert (found.whole.seconds, found.whole.accepted, found.judged_first) == (4.0, Share(1, 2), 1)
+    assert (found.total.seconds, found.total.accepted, found.judged_first) == (4.0, Share(1, 2), 1)
     assert found.reasons == (("false_step", 1),)
 
 
@@ -54,10 +54,10 @@ def test_agreement_is_with_an_adjudicator_who_is_somebody_else(session: Session,
     for text, act in ((a, Act.ACCEPT), (b, Act.REJECT), (c, Act.ACCEPT)):
         say(session, text, "eve", act, role="adjudicator")
     found = record(session, exam, "ann")
-    assert found.whole.agreement == Share(1, 3)
-    assert found.otherwise == (("rationale", b), ("rationale", c))
+    assert found.total.agreement == Share(1, 3)
+    assert found.overruled == (("rationale", b), ("rationale", c))
     eve = record(session, exam, "eve")
-    assert (eve.whole.agreement, eve.adjudicated) == (Share(0, 0), 3)
+    assert (eve.total.agreement, eve.adjudicated) == (Share(0, 0), 3)
 
 
 def test_the_halves_are_in_the_order_of_judging(session: Session, exam: ExamInfo) -> None:
@@ -70,7 +70,7 @@ def test_the_halves_are_in_the_order_of_judging(session: Session, exam: ExamInfo
 
 def test_what_was_judged_for_many_at_once_has_no_time(session: Session, exam: ExamInfo) -> None:
     say(session, texts(session, exam)[0], "ann", seconds=None, revealed=True)
-    assert record(session, exam, "ann").whole.seconds is None
+    assert record(session, exam, "ann").total.seconds is None
 
 
 def test_only_what_both_judged_first_is_compared(session: Session, exam: ExamInfo) -> None:
@@ -79,9 +79,9 @@ def test_only_what_both_judged_first_is_compared(session: Session, exam: ExamInf
         say(session, text, "ann", Act.ACCEPT if text in ids[:2] else Act.REJECT)
         say(session, text, "bob", Act.ACCEPT if text in ids[:3] else Act.REJECT, revealed=text == ids[3])
     say(session, ids[4], "eve")
-    curated = judging.curated_set(session, exam.id)
-    (pair,) = records.pairs(curated)
-    assert pair == Pair("ann", "bob", 3, 2, kappa([(True, True), (True, True), (False, True)]))
+    curated = judging.load_curated(session, exam.id)
+    (pair,) = records.measure_agreement(curated)
+    assert pair == Agreement("ann", "bob", 3, 2, kappa([(True, True), (True, True), (False, True)]))
     assert {r.person: len(r.words) for r in records.records(curated)} == {"ann": 4, "bob": 4, "eve": 1}
 
 
@@ -90,11 +90,13 @@ def test_done_is_what_nobody_elses_word_is_wanted_for(session: Session, exam: Ex
     say(session, a, "ann")
     say(session, b, "ann")
     say(session, b, "bob", Act.REJECT)
-    assert records.done(judging.curated_set(session, exam.id)) == Share(2, 36)
-    sharing.want(session, exam.id, judgements_wanted=3, by=owner("ann"))
-    assert records.done(judging.curated_set(session, exam.id)) == Share(0, 36)
+    assert records.measure_progress(judging.load_curated(session, exam.id)) == Share(2, 36)
+    sharing.set_judging(session, exam.id, judgements_wanted=3, by=owner("ann"))
+    assert records.measure_progress(judging.load_curated(session, exam.id)) == Share(0, 36)
     say(session, b, "eve", role="adjudicator")
-    assert records.done(judging.curated_set(session, exam.id)) == Share(1, 36), "the last word makes others needless"
+    assert records.measure_progress(judging.load_curated(session, exam.id)) == Share(1, 36), (
+        "the last word makes others needless"
+    )
 
 
 def test_kappa_is_cohens() -> None:

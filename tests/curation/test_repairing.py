@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import Session, select
 
 from mapd.curation import bulk, judging, snapshots, standing
-from mapd.curation.curated import Explained, summary, without_repairs
+from mapd.curation.curated import DecidedText, drop_repairs, summary
 from mapd.curation.judging import Target, judge, undo
 from mapd.curation.repairing import repair
 from mapd.errors import BadInput
@@ -21,27 +21,27 @@ ANN = owner("ann")
 GOOD = "Ann has 10 pens. 10 + 3 = 13. She has 13 pens."
 
 
-def look(session: Session, exam: ExamInfo, uid: str, policy=None) -> Explained:
-    curated = judging.curated_set(session, exam.id, policy)
+def look(session: Session, exam: ExamInfo, uid: str, policy=None) -> DecidedText:
+    curated = judging.load_curated(session, exam.id, policy)
     return next(x for m in curated.mistakes for x in m.texts if x.text.uid == uid)
 
 
 def texts(session: Session, exam: ExamInfo) -> list[str]:
-    return [x.text.uid for m in judging.curated_set(session, exam.id).mistakes for x in m.texts]
+    return [x.text.uid for m in judging.load_curated(session, exam.id).mistakes for x in m.texts]
 
 
 @pytest.fixture
-def broken(session: Session, exam: ExamInfo) -> Explained:
+def broken(session: Session, exam: ExamInfo) -> DecidedText:
     """The first question's rationale with a false step."""
-    texts = judging.curated_set(session, exam.id).mistakes[0].rationales
+    texts = judging.load_curated(session, exam.id).mistakes[0].rationales
     return next(x for x in texts if x.text.teacher == "mistral")
 
 
-def mend(session: Session, x: Explained, text: str = GOOD, by: Person = ANN, token: str = "k") -> t.Explanation:
+def mend(session: Session, x: DecidedText, text: str = GOOD, by: Person = ANN, token: str = "k") -> t.Explanation:
     return repair(session, Target(x.text.kind, x.text.id), text, by=by, token=token)
 
 
-def test_a_repair_stands_in_for_what_it_repairs(session: Session, exam: ExamInfo, broken: Explained) -> None:
+def test_a_repair_stands_in_for_what_it_repairs(session: Session, exam: ExamInfo, broken: DecidedText) -> None:
     made = mend(session, broken)
     assert mend(session, broken).id == made.id, "the same token makes it once"
     old, new = look(session, exam, broken.text.uid), look(session, exam, made.uid)
@@ -54,7 +54,7 @@ def test_a_repair_stands_in_for_what_it_repairs(session: Session, exam: ExamInfo
 
 
 def test_one_act_makes_it_and_its_undo_brings_the_old_text_back(
-    session: Session, exam: ExamInfo, broken: Explained
+    session: Session, exam: ExamInfo, broken: DecidedText
 ) -> None:
     made = mend(session, broken)
     rows = queries.judgements(session, exam.id)
@@ -70,7 +70,7 @@ def test_one_act_makes_it_and_its_undo_brings_the_old_text_back(
 @pytest.mark.parametrize("kind", ["rationale", "feedback"])
 def test_a_repair_taken_back_counts_nowhere_but_in_the_history(session: Session, exam: ExamInfo, kind: str) -> None:
     def told() -> tuple[object, ...]:
-        curated = judging.curated_set(session, exam.id)
+        curated = judging.load_curated(session, exam.id)
         frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
         at = RowFilter(show=RowKind.RATIONALES if kind == "rationale" else RowKind.FEEDBACK)
         counts = standings.count_queues(session, exam.id, 300, "ann")
@@ -84,30 +84,30 @@ def test_a_repair_taken_back_counts_nowhere_but_in_the_history(session: Session,
 
     standing.derive(session, exam.id)
     before = told()
-    mistake = judging.curated_set(session, exam.id).mistakes[0]
+    mistake = judging.load_curated(session, exam.id).mistakes[0]
     made = mend(session, mistake.rationales[0] if kind == "rationale" else mistake.feedback[0])
-    rows = bulk.undoable(queries.judgements(session, exam.id), "ann")
+    rows = bulk.find_undoable(queries.judgements(session, exam.id), "ann")
     assert len(rows) == 2
     judge(session, Target(kind, queries.identity(made)), Act.ACCEPT, by=owner("bob"))
     with_it = told()
     assert [one != other for one, other in zip(before, with_it, strict=True)][1:4] == [True] * 3
     undone = bulk.take_back(session, rows, by=owner("ann"))
     assert told() == before
-    mistake = judging.curated_set(session, exam.id).mistakes[0]
-    assert [x.text for x in mistake.taken_back] == [GOOD]
-    again = bulk.redoable(queries.judgements(session, exam.id), "ann")
+    mistake = judging.load_curated(session, exam.id).mistakes[0]
+    assert [x.text for x in mistake.undone_repairs] == [GOOD]
+    again = bulk.find_redoable(queries.judgements(session, exam.id), "ann")
     assert [row.judged.id for row in again] == [row.id for row in undone]
     assert again[-1].target_uid == made.uid, "a redo is looked at there"
     bulk.take_back(session, again, by=owner("ann"))
     assert told() == with_it
 
 
-def test_a_repair_of_what_was_taken_back_since_stands(session: Session, exam: ExamInfo, broken: Explained) -> None:
+def test_a_repair_of_what_was_taken_back_since_stands(session: Session, exam: ExamInfo, broken: DecidedText) -> None:
     first = mend(session, broken)
-    rows = bulk.undoable(queries.judgements(session, exam.id), "ann")
+    rows = bulk.find_undoable(queries.judgements(session, exam.id), "ann")
     second = mend(session, look(session, exam, first.uid), GOOD + " Done.", by=owner("bob"), token="l")
     bulk.take_back(session, rows, by=owner("ann"))
-    curated = judging.curated_set(session, exam.id)
+    curated = judging.load_curated(session, exam.id)
     frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
     lines = [json.loads(line)["rationale"] for line in frozen.lines.splitlines()]
     assert [x["repairs"] for x in lines if x["uid"] == second.uid] == [first.uid]
@@ -115,7 +115,7 @@ def test_a_repair_of_what_was_taken_back_since_stands(session: Session, exam: Ex
 
 
 def test_a_required_check_outranks_the_repair_but_no_later_judgement(
-    session: Session, exam: ExamInfo, broken: Explained
+    session: Session, exam: ExamInfo, broken: DecidedText
 ) -> None:
     made = mend(session, broken, "Ann has 10 pens. 10 + 3 = 14. She has 14 pens.")
     assert look(session, exam, made.uid).verdict is Verdict.ACCEPTED, "the paper's policy asks for no check"
@@ -126,31 +126,31 @@ def test_a_required_check_outranks_the_repair_but_no_later_judgement(
     assert look(session, exam, made.uid, STRICT).verdict is Verdict.ACCEPTED
 
 
-def test_repairs_of_repairs_and_of_feedback(session: Session, exam: ExamInfo, broken: Explained) -> None:
+def test_repairs_of_repairs_and_of_feedback(session: Session, exam: ExamInfo, broken: DecidedText) -> None:
     first = mend(session, broken)
     again = mend(session, look(session, exam, first.uid), GOOD + " Done.", token="l")
     assert (first.sample, again.sample) == (0, 1)
     assert look(session, exam, first.uid).verdict is Verdict.REJECTED
-    feedback = judging.curated_set(session, exam.id).mistakes[0].feedback[0]
+    feedback = judging.load_curated(session, exam.id).mistakes[0].feedback[0]
     made = mend(session, feedback, "You subtracted. Add: 10 + 3 = 13.", by=owner("gpt"), token="m")
     author = session.exec(select(t.Teacher).where(t.Teacher.id == made.author_id)).one()
     assert (author.name, author.kind) == ("gpt (person)", "person"), "no teacher's name is taken"
 
 
-def test_what_cannot_be_kept_is_refused(session: Session, broken: Explained) -> None:
+def test_what_cannot_be_kept_is_refused(session: Session, broken: DecidedText) -> None:
     for text in ("", "  ", broken.text.text, "x" * 20_001):
         with pytest.raises(BadInput, match="a repair is another text"):
             mend(session, broken, text)
 
 
-def test_a_snapshot_says_what_was_repaired(session: Session, exam: ExamInfo, broken: Explained) -> None:
-    before = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"), everything=True)
+def test_a_snapshot_says_what_was_repaired(session: Session, exam: ExamInfo, broken: DecidedText) -> None:
+    before = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"), everything=True)
     assert "repairs" not in before.lines
     made = mend(session, broken)
-    curated = judging.curated_set(session, exam.id)
+    curated = judging.load_curated(session, exam.id)
     frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
     mended = [json.loads(line)["rationale"] for line in frozen.lines.splitlines() if made.uid in line]
     assert [(x["by_person"], x["repairs"]) for x in mended] == [(True, broken.text.uid)]
     assert frozen.manifest["counts"]["pairs_with_repairs"] == 1
-    reviewed = without_repairs(curated)
+    reviewed = drop_repairs(curated)
     assert made.uid not in {x.text.uid for m in reviewed.mistakes for x in m.texts}

@@ -11,7 +11,7 @@ from mapd.store.queries import ExamInfo
 
 
 def test_nobody_reviews_an_own_rationale_and_every_vote_is_counted(session: Session, exam: ExamInfo) -> None:
-    curated = judging.curated_set(session, exam.id)
+    curated = judging.load_curated(session, exam.id)
     given = matrix(curated)
     assert set(given) == {(a, r) for a in curated.teachers for r in curated.teachers if a != r}
     votes = [v.score for x in curated.rationales for v in x.text.votes if v.reviewer == "gpt"]
@@ -21,7 +21,7 @@ def test_nobody_reviews_an_own_rationale_and_every_vote_is_counted(session: Sess
 
 
 def test_what_a_reviewer_caught_and_let_pass(session: Session, exam: ExamInfo) -> None:
-    curated = judging.curated_set(session, exam.id)
+    curated = judging.load_curated(session, exam.id)
     wrong = [x for x in curated.rationales if x.states.matches_gold is State.FAILS]
     assert wrong, "the sample has false steps"
     for reviewer in reviewers(curated):

@@ -14,7 +14,7 @@ from mapd.curation import bulk, judging, policies, repairing, sharing, standing
 from mapd.curation.curated import Curated, curate
 from mapd.curation.figures import Figures
 from mapd.curation.judging import Target
-from mapd.curation.queues import QUEUES, Filled, fill, key, wants
+from mapd.curation.queues import QUEUES, FilledQueue, fill, sort_key, waits_for
 from mapd.errors import MapdError
 from mapd.people import owner
 from mapd.review.queue_cursor import QueueCursor
@@ -172,7 +172,7 @@ class Story:
             )
 
     def _want(self, session: Session, number: int, _: None, __: None) -> None:
-        sharing.want(session, self.exam, judgements_wanted=number, by=owner("ann"))
+        sharing.set_judging(session, self.exam, judgements_wanted=number, by=owner("ann"))
 
     def _policy(self, session: Session, name: str, threshold: int, _: None) -> None:
         policies.set_policy(session, self.exam, name, threshold / 100, by=owner("ann"))
@@ -215,7 +215,7 @@ def agree(session: Session, exam_id: int, threshold: int) -> None:
         for name, queue in QUEUES.items():
             line = fill(curated, queue, person)
             read = standings.list_positions(session, exam_id, name, threshold, person, number=100, all_positions=True)
-            ruled = [(key(queue, e.mistake, threshold / 100), not e.settled) for e in line.entries]
+            ruled = [(sort_key(queue, e.mistake, threshold / 100), not e.is_settled) for e in line.entries]
             assert [(p.key, p.waits) for p in read] == ruled, (name, threshold, person)
             waiting = [place for place, waits in ruled if waits]
             first = standings.list_positions(session, exam_id, name, threshold, person)
@@ -226,31 +226,31 @@ def agree(session: Session, exam_id: int, threshold: int) -> None:
                 walked(session, curated, line, person)
             if line.queue.by_lot:
                 drawn(session, curated, line, person)
-            if queue.whole is not None:
+            if queue.batch_rule is not None:
                 classed(session, curated, line, person)
     told(Figures.of(standings.figures(session, exam_id)), curated, standing.authors_of(session))
 
 
-def classed(session: Session, curated: Curated, line: Filled, person: str) -> None:
+def classed(session: Session, curated: Curated, line: FilledQueue, person: str) -> None:
     """A class that is decided at once is the queue's texts that wait for this person."""
     exam, threshold = curated.exam, round(curated.policy.threshold * 100)
-    found = bulk.waiting(session, exam, line.queue.whole, threshold, person)
-    texts = {x.text.id: x for e in line.entries for x in e.texts if wants(x, person, exam.judgements_per_text)}
+    found = bulk.load_waiting(session, exam, line.queue.batch_rule, threshold, person)
+    texts = {x.text.id: x for e in line.entries for x in e.texts if waits_for(x, person, exam.judgements_per_text)}
     assert [one.target.id for one in found] == sorted(texts)
     assert all(one.committee == "accepted" for one in found)
 
 
-def walked(session: Session, curated: Curated, filled: Filled, person: str) -> None:
+def walked(session: Session, curated: Curated, filled: FilledQueue, person: str) -> None:
     """A cursor leads along the queue as it is filled, from every mistake, in the queue or not."""
     threshold = curated.policy.threshold
     cursor = QueueCursor(curated.exam.id, filled.queue, round(threshold * 100), person)
     places = [cursor.key_of(e.mistake) for e in filled.entries]
-    waiting = [place for place, e in zip(places, filled.entries, strict=True) if not e.settled]
+    waiting = [place for place, e in zip(places, filled.entries, strict=True) if not e.is_settled]
     assert ahead(cursor, session, None) == waiting
     assert cursor.numbers(session, places, len(places)) == {place: n for n, place in enumerate(places, 1)}
     for mistake in curated.mistakes:
         own = cursor.key_of(mistake)
-        assert own == key(filled.queue, mistake, threshold)
+        assert own == sort_key(filled.queue, mistake, threshold)
         assert cursor.place_of(session, mistake.attempt.id) == (own if own in places else None)
         behind = [place for place in waiting if place > own]
         assert ahead(cursor, session, own) == behind + [place for place in waiting if place < own]
@@ -260,7 +260,7 @@ def walked(session: Session, curated: Curated, filled: Filled, person: str) -> N
             assert [place.key for place in around] == among
 
 
-def drawn(session: Session, curated: Curated, filled: Filled, person: str) -> None:
+def drawn(session: Session, curated: Curated, filled: FilledQueue, person: str) -> None:
     """Another draw is the same order, begun elsewhere; numbers are counted from there."""
     at = (curated.exam.id, filled.queue, round(curated.policy.threshold * 100), person)
     first = ahead(QueueCursor(*at), session, None)

@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from mapd.checks import State
 from mapd.curation import judging
-from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.curation.queues import QUEUES, fill
 from mapd.curation.suspicion import suspicion
 from mapd.store.queries import ExamInfo
@@ -16,7 +16,7 @@ from mapd.verdicts import Verdict
 
 @pytest.fixture
 def curated(session: Session, exam: ExamInfo) -> Curated:
-    return judging.curated_set(session, exam.id)
+    return judging.load_curated(session, exam.id)
 
 
 def blind(mistake: Mistake) -> Mistake:
@@ -25,7 +25,7 @@ def blind(mistake: Mistake) -> Mistake:
     return replace(mistake, rationales=tuple(unknown))
 
 
-def wrong(curated: Curated) -> tuple[Mistake, Explained]:
+def wrong(curated: Curated) -> tuple[Mistake, DecidedText]:
     return next(
         (m, x)
         for m in curated.mistakes

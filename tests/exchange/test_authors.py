@@ -106,8 +106,8 @@ def test_the_files_reading_stands_and_ours_stands_beside_it(session: Session) ->
     assert (first.answer, first.outcome) == (None, "no_answer")
     assert (second.answer, second.outcome) == (rows[1]["student_wrong_final_answer"], "incorrect")
     assert (second.our_answer, second.our_outcome) == (gold, "correct")
-    curated = judging.curated_set(session, exam.id)
-    assert [m.possibly_not for m in curated.mistakes] == [False, True]
+    curated = judging.load_curated(session, exam.id)
+    assert [m.may_be_correct for m in curated.mistakes] == [False, True]
 
 
 def test_scores_belong_to_the_other_teachers_in_the_authors_order(session: Session) -> None:

@@ -219,7 +219,7 @@ def full_pack(tmp_path_factory: pytest.TempPathFactory) -> bytes:
                 session, judging.Target("rationale", text or 0), Act.REJECT, by=owner("ann"), reason="unclear"
             )
             judging.undo(session, queries.identity(row), by=owner("ann"))
-        frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
+        frozen = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
         parent = {"parent_id": session.scalars(sa.select(t.Student.id)).one(), "snapshot_id": frozen.id}
         session.add(t.Finetune(alpha=0.5, seed=1, **parent))
         rows = (

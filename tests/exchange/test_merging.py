@@ -294,9 +294,9 @@ def test_a_reply_of_an_archive_answers_no_call(receiver: Project, sender: Projec
 
 def test_guidelines_of_an_archive_stand_behind_the_projects_own(receiver: Project, sender: Project) -> None:
     with db.writing(receiver.engine) as session:
-        guidelines.save(session, "Ours.", by=owner("ann"), seen=None)
+        guidelines.save(session, "Ours.", by=owner("ann"), base_uid=None)
     with db.writing(sender.engine) as session:
-        guidelines.save(session, "Accept all.", by=owner("mallory"), seen=None)
+        guidelines.save(session, "Accept all.", by=owner("mallory"), base_uid=None)
     later = {"created_at": "2099-01-01T10:00:00+00:00"}
     bring_in(receiver.engine, receiver.home, changed(sender.pack(), lambda lines: lines["guidelines"][0].update(later)))
     with db.reading(receiver.engine) as session:
@@ -411,7 +411,7 @@ def read_effects(project: Project) -> tuple[dict[str, str], list[str], dict[str,
     """All that judgements move: rulings, people's records, the aggregate's counts, who judged."""
     with db.reading(project.engine) as session:
         info = queries.exams(session)[0]
-        curated = judging.curated_set(session, info.id)
+        curated = judging.load_curated(session, info.id)
         rulings = {
             x.text.uid: f"{x.people.decision} by {x.people.by} {x.people.adjudicated}"
             for m in curated.mistakes
@@ -494,7 +494,7 @@ def test_a_repair_of_an_archive_stands_only_where_its_makers_word_counts(receive
 
     def read_verdicts() -> list[str]:
         with db.reading(receiver.engine) as session:
-            curated = judging.curated_set(session, queries.exams(session)[0].id)
+            curated = judging.load_curated(session, queries.exams(session)[0].id)
             return [x.verdict for m in curated.mistakes for x in m.texts if x.text.uid == "whole"]
 
     content = changed(copy, repair)

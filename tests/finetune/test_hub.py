@@ -125,7 +125,7 @@ def test_a_student_that_came_without_a_commit_gets_one_at_its_first_use(
 def freeze(session: Session, folder: Path) -> str:
     """Return the sha256 of a snapshot of the sample files."""
     info = queries.exam(session, import_files(session, *samples.files(folder)).exam)
-    return snapshots.freeze(session, judging.curated_set(session, info.id), by=ANN).sha256
+    return snapshots.freeze(session, judging.load_curated(session, info.id), by=ANN).sha256
 
 
 def finetune_briefly(engine: sa.Engine, sha256: str, student: str) -> finetune.Finetuned:

@@ -34,7 +34,7 @@ def sha256(engine: sa.Engine, tmp_path: Path) -> str:
     """A snapshot of the twelve imported mistakes, and a tiny student named "tiny" to teach."""
     with db.writing(engine) as session:
         info = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
-        frozen = snapshots.freeze(session, judging.curated_set(session, info.id), by=owner("ann"))
+        frozen = snapshots.freeze(session, judging.load_curated(session, info.id), by=owner("ann"))
         students.add(session, "tiny", path=tiny.save(tmp_path / "tiny"), by=owner("ann"))
         return frozen.sha256
 

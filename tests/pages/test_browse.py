@@ -15,7 +15,7 @@ from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import browsing
-from mapd.verdicts import Act, Reason
+from mapd.verdicts import Act, TextReason
 from tests.pages.running import errors, open_page, shown, triage
 
 
@@ -52,10 +52,10 @@ def test_the_address_filters(full_home: Path) -> None:
 def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: Path) -> None:
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
-        judging.judge(session, Target("rationale", 1), Act.REJECT, by=owner("bob"), reason=Reason.NO_WORK)
+        judging.judge(session, Target("rationale", 1), Act.REJECT, by=owner("bob"), reason=TextReason.NO_WORK)
     assert "rejected by bob: no work" in shown(browse())
     with db.writing(engine) as session:
-        sharing.want(session, 1, by=owner("ann"), judgements_wanted=2)
+        sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     assert "bob: no work" not in shown(browse())
     for asked in ({"people": "judged"}, {"by": "bob"}, {"reason": "no work shown"}):
         app = browse(**asked)
@@ -69,8 +69,8 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
 def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all(full_home: Path) -> None:
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
-        judging.judge(session, Target("rationale", 1), Act.REJECT, by=owner("bob"), reason=Reason.NO_WORK)
-        sharing.want(session, 1, by=owner("ann"), judgements_wanted=2)
+        judging.judge(session, Target("rationale", 1), Act.REJECT, by=owner("bob"), reason=TextReason.NO_WORK)
+        sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     app = browse(verdict="accepted")
     assert "<b>24</b> of 36" in shown(app)
     (said,) = [c.value for c in app.caption if "Counts as you may see them" in c.value]
@@ -84,7 +84,7 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
     assert rows(browse(others="true", people="judged")) == 1
     assert "others maybe, which can" in errors(browse(others="maybe"))[0]
     with db.writing(engine) as session:
-        sharing.want(session, 1, by=owner("ann"), judgements_wanted=1)
+        sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=1)
     assert "others" not in {t.key for t in browse().toggle}
 
 
@@ -116,9 +116,11 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
 def test_each_filter_narrows(full_home: Path, asked: dict[str, str], number: int) -> None:
     with db.writing(db.open_store(Settings())) as session:
         exam = session.exec(select(t.Exam.id)).one()
-        mistakes = judging.curated_set(session, exam).mistakes
+        mistakes = judging.load_curated(session, exam).mistakes
         first, last = mistakes[0].rationales[0], mistakes[-1]
-        judging.judge(session, Target("rationale", first.text.id), Act.REJECT, by=owner("ann"), reason=Reason.UNCLEAR)
+        judging.judge(
+            session, Target("rationale", first.text.id), Act.REJECT, by=owner("ann"), reason=TextReason.UNCLEAR
+        )
         judging.judge(session, Target("rationale", last.rationales[2].text.id), Act.ACCEPT, by=owner("ann"))
         judging.judge(session, Target("question", last.question.id), Act.ACCEPT, by=owner("ann"))
     app = browse(**asked)
@@ -222,7 +224,7 @@ def numbers(app: AppTest) -> list[str]:
 
 def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        mistakes = judging.curated_set(session, session.exec(select(t.Exam.id)).one()).mistakes
+        mistakes = judging.load_curated(session, session.exec(select(t.Exam.id)).one()).mistakes
         judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by=owner("ann"))
         judging.judge(session, Target("question", mistakes[7].question.id), Act.CORRECT, value="77", by=owner("ann"))
     places = [m.question.source_id for m in mistakes]
@@ -269,7 +271,7 @@ def mistake_of(number: str) -> str:
 
 def test_a_question_that_is_bad_is_out_and_not_right_or_wrong(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        question = judging.curated_set(session, session.exec(select(t.Exam.id)).one()).mistakes[4].question
+        question = judging.load_curated(session, session.exec(select(t.Exam.id)).one()).mistakes[4].question
         judging.judge(session, Target("question", question.id), Act.REJECT, by=owner("ann"), reason="gold_wrong")
     app = browse(show="questions", question_columns="answer", people="overridden")
     assert numbers(app) == [question.source_id]
@@ -381,7 +383,7 @@ def test_all_that_fit_are_judged_and_taken_back_in_one(full_home: Path) -> None:
     assert app.button(key="bulk_save").disabled
     app.segmented_control(key="bulk_act").set_value(Act.REJECT).run()
     assert app.button(key="bulk_save").label == "Reject all 4"
-    app.selectbox(key="bulk_reason").set_value(Reason.FALSE_STEP).run()
+    app.selectbox(key="bulk_reason").set_value(TextReason.FALSE_STEP).run()
     app.button(key="bulk_save").click().run()
     assert not [b for b in app.button if b.key == "bulk_save"], "a second press would be for what is found now"
     assert any("Nothing fits" in i.value for i in app.info), "none is accepted any more"
@@ -399,7 +401,7 @@ def test_a_bulk_act_takes_what_its_fields_say_at_the_click(full_home: Path) -> N
     app.session_state["bulk"] = True
     app.run()
     app.segmented_control(key="bulk_act").set_value(Act.REJECT).run()
-    app.selectbox(key="bulk_reason").set_value(Reason.FALSE_STEP)
+    app.selectbox(key="bulk_reason").set_value(TextReason.FALSE_STEP)
     app.text_input(key="bulk_note").set_value("see step 2")  # no run between: typed, and clicked at once
     app.button(key="bulk_save").click().run()
     with db.reading(db.open_store(Settings())) as session:

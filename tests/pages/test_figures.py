@@ -34,7 +34,7 @@ ME = "me"  # who sits before each page: running.open_page
 
 def judge_it(session: Session) -> None:
     """Every kind of act, by several people: with what was undone, withdrawn, skipped, noted, corrected and repaired."""
-    mistakes = judging.curated_set(session, 1).mistakes
+    mistakes = judging.load_curated(session, 1).mistakes
     texts = [x.text for m in mistakes for x in m.rationales]
     feedback = [x.text for m in mistakes for x in m.feedback]
 
@@ -73,7 +73,7 @@ def judge_it(session: Session) -> None:
     repairing.repair(
         session, Target("rationale", texts[20].id), "A copy that was taken back: 9.", by=owner("zoe"), token="c"
     )
-    bulk.take_back(session, bulk.undoable(queries.judgements(session, 1), "zoe"), by=owner("zoe"))
+    bulk.take_back(session, bulk.find_undoable(queries.judgements(session, 1), "zoe"), by=owner("zoe"))
     for number, x in enumerate(texts[24:27]):
         target, how = Target("rationale", x.id), Circumstances(queue="everything")
         judging.judge(session, target, Act.ACCEPT, by=owner(ME), token=f"rest/{number}", circumstances=how)
@@ -126,7 +126,7 @@ def of_our_own(session: Session) -> None:
 def several(session: Session) -> None:
     """Where three people are to judge each text, after practice, with checks between."""
     judge_it(session)
-    sharing.want(session, 1, by=owner("ann"), judgements_wanted=3, practice=1, check_every=5, repeat_every=5)
+    sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=3, practice=1, check_every=5, repeat_every=5)
 
 
 def asked_again(session: Session) -> None:
@@ -138,7 +138,7 @@ def asked_again(session: Session) -> None:
 def of_choices(session: Session) -> None:
     """With a second exam, of choices that were answered elsewhere and corrected here."""
     second = choices.fill(session).id
-    mistakes = judging.curated_set(session, second).mistakes
+    mistakes = judging.load_curated(session, second).mistakes
     for kind, row, value in (
         ("rationale", mistakes[1].rationales[0].text.id, "granite 1"),
         ("question", mistakes[0].question.id, "C"),
@@ -176,7 +176,7 @@ def exam(
             if name != "demo":
                 KINDS[name](session)
             for every in (False, True):
-                curated = judging.curated_set(session, 1)
+                curated = judging.load_curated(session, 1)
                 snapshots.freeze(session, curated, by=owner("ann"), seed=3, everything=every)
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

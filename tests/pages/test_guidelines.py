@@ -22,7 +22,7 @@ def page(**params: str) -> AppTest:
 def save(text: str, by: Person = ANN) -> None:
     with db.writing(db.open_store(Settings())) as session:
         last = guidelines.current(session)
-        guidelines.save(session, text, by=by, seen=last.uid if last else None)
+        guidelines.save(session, text, by=by, base_uid=last.uid if last else None)
 
 
 def write(app: AppTest, text: str) -> None:
@@ -73,7 +73,7 @@ def test_what_somebody_else_saved_meanwhile_is_not_overwritten(full_home: Path) 
 
 def own_reasons() -> list[str]:
     with db.reading(db.open_store(Settings())) as session:
-        return reasons.own(session)
+        return reasons.list_own(session)
 
 
 def press(app: AppTest, label: str) -> None:

@@ -20,7 +20,7 @@ def people(**params: str) -> AppTest:
 def judged() -> None:
     """Ann and bob on six texts, blind; eve settles two of them."""
     with db.writing(db.open_store(Settings())) as session:
-        curated = judging.curated_set(session, 1)
+        curated = judging.load_curated(session, 1)
         for n, x in enumerate(list(curated.rationales)[:6]):
             target, seen = Target("rationale", x.text.id), Circumstances(revealed=False, seconds=n + 2.0)
             judging.judge(session, target, Act.ACCEPT, by=owner("ann"), circumstances=seen)

@@ -184,7 +184,7 @@ def test_a_curator_sees_all_judgements_and_who_judges_sees_none_before_their_own
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
         judging.judge(session, judging.Target("rationale", 1), Act.REJECT, by=owner("bob@x.org"))
-        sharing.want(session, 1, by=owner("ann"), judgements_wanted=2)
+        sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     mine = visit("review/browse", "ann@x.org", verdict="accepted")
     assert "<b>23</b> of 36" in shown(mine)
     assert "Counts as you may see them" not in " ".join(c.value for c in mine.caption)

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from mapd.characters import HIDDEN
 from mapd.errors import BadInput
 from mapd.review.messages import LONGEST_TEXT, Passage
-from mapd.review.passages import Span, characters, line, passage
+from mapd.review.passages import TextSpan, characters, line, passage
 from tests import hostile
 
 ANY = some.text(some.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=60)
@@ -24,7 +24,7 @@ def part(drawn: Passage, start: int, end: int) -> str:
 def test_a_range_is_the_same_place_for_python_and_javascript(text: str, data: some.DataObject) -> None:
     start = data.draw(some.integers(0, max(0, len(text) - 1)))
     end = data.draw(some.integers(start, len(text)))
-    drawn = passage(text, [Span(start, end, "false_equation", "false")])
+    drawn = passage(text, [TextSpan(start, end, "false_equation", "false")])
     for found in drawn.ranges:
         if found.kind == "false_equation":
             assert part(drawn, found.start, found.end) == text[start:end]

@@ -13,7 +13,7 @@ from mapd.verdicts import Act
 
 
 def texts(session: Session, exam: ExamInfo) -> list[int]:
-    return [x.text.id for x in judging.curated_set(session, exam.id).rationales]
+    return [x.text.id for x in judging.load_curated(session, exam.id).rationales]
 
 
 def say(session: Session, text: int, who: str, act: Act = Act.ACCEPT, queue: str = "everything", **more) -> None:
@@ -28,16 +28,16 @@ def settle(session: Session, text: int, act: Act = Act.REJECT, note: str | None 
 def pool(session: Session, exam: ExamInfo, kind: str, who: str) -> list[int]:
     mine = queries.judgements_by(session, exam.id, who)
     settled = queries.adjudicated_judgements(session, exam.id)
-    return [text for _, text in practice.pool(kind, mine, settled, who)]
+    return [text for _, text in practice.list_candidates(kind, mine, settled, who)]
 
 
 def practises(session: Session, exam: ExamInfo, who: str) -> int:
     """How many practice texts are still to come."""
-    return practice.practises(queries.exam(session, exam.id), queries.judgements_by(session, exam.id, who))
+    return practice.count_missing_practice(queries.exam(session, exam.id), queries.judgements_by(session, exam.id, who))
 
 
-def record(session: Session, exam: ExamInfo) -> records.Record:
-    (ann,) = [r for r in records.records(judging.curated_set(session, exam.id)) if r.person == "ann"]
+def record(session: Session, exam: ExamInfo) -> records.AnnotatorRecord:
+    (ann,) = [r for r in records.records(judging.load_curated(session, exam.id)) if r.person == "ann"]
     return ann
 
 
@@ -46,7 +46,7 @@ def test_practice_is_what_an_adjudicator_explained_each_text_once(session: Sessi
     for text in ids[:3]:
         settle(session, text)
     settle(session, ids[3], note=None)
-    sharing.want(session, exam.id, by=owner("eve"), practice=2)
+    sharing.set_judging(session, exam.id, by=owner("eve"), practice=2)
     assert practises(session, exam, "ann") == 2
     first, second, third = pool(session, exam, "practice", "ann")
     assert {first, second, third} == set(ids[:3]), "what has no note explains nothing"
@@ -55,7 +55,7 @@ def test_practice_is_what_an_adjudicator_explained_each_text_once(session: Sessi
     say(session, second, "ann", queue="practice")
     assert (practises(session, exam, "ann"), pool(session, exam, "practice", "ann")) == (0, [third])
     ann = record(session, exam)
-    assert (ann.practised, ann.words, ann.whole.agreement) == (Share(1, 2), (), Share(0, 0)), "it counts by itself"
+    assert (ann.practised, ann.words, ann.total.agreement) == (Share(1, 2), (), Share(0, 0)), "it counts by itself"
 
 
 def test_a_practice_text_may_be_skipped(session: Session, exam: ExamInfo) -> None:
@@ -68,7 +68,7 @@ def test_a_practice_text_may_be_skipped(session: Session, exam: ExamInfo) -> Non
 
 def test_who_has_begun_is_not_sent_to_practise(session: Session, exam: ExamInfo) -> None:
     say(session, texts(session, exam)[5], "ann")
-    sharing.want(session, exam.id, by=owner("eve"), practice=1)
+    sharing.set_judging(session, exam.id, by=owner("eve"), practice=1)
     assert (practises(session, exam, "ann"), practises(session, exam, "bob")) == (0, 1)
 
 
@@ -81,7 +81,7 @@ def test_a_check_is_what_an_adjudicator_decided_with_or_without_a_note(session: 
     assert pool(session, exam, "check", "eve") == [], "who decided it isn't checked by it"
     say(session, checks[0], "ann", Act.REJECT, queue="check")
     assert pool(session, exam, "check", "ann") == checks[1:]
-    assert record(session, exam).whole.agreement == Share(1, 1)
+    assert record(session, exam).total.agreement == Share(1, 1)
 
 
 def test_a_repeat_is_an_own_text_of_a_while_ago(session: Session, exam: ExamInfo) -> None:

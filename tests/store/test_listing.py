@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 
 from mapd.checks import State
 from mapd.curation import judging, standing
-from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.curation.judging import Target
 from mapd.curation.queues import doubt
 from mapd.people import owner
@@ -20,7 +20,7 @@ from mapd.store import tables as t
 from mapd.store.listing import BrowseRow, Order, PageStart, RowFilter, RowKind
 from mapd.store.queries import ExamInfo
 from mapd.ui.text import found as marked
-from mapd.verdicts import PAPER, Act, heard
+from mapd.verdicts import PAPER, Act, pick_latest
 from tests import samples
 from tests.conftest import import_files
 
@@ -83,7 +83,7 @@ def exam_of(engine: sa.Engine, tmp_path: Path) -> Iterator[ExamInfo]:
         session.flush()
         read = {"text": "2", "answer": "2", "outcome": "incorrect", "our_outcome": "incorrect"}
         session.add(t.Attempt(exam_id=exam.id, question_id=question.id, **read))
-        texts = [x.text.id for x in judging.curated_set(session, exam.id).rationales]
+        texts = [x.text.id for x in judging.load_curated(session, exam.id).rationales]
         for n, act, who in (
             (0, Act.REJECT, "ann"),
             (5, Act.ACCEPT, "ann"),
@@ -99,7 +99,7 @@ def exam_of(engine: sa.Engine, tmp_path: Path) -> Iterator[ExamInfo]:
 # -- the same by the rules --------------------------------------------------------------------------------------------
 
 
-def fits(curated: Curated, mistake: Mistake, x: Explained, wanted: RowFilter, authors: dict[str, int]) -> bool:
+def fits(curated: Curated, mistake: Mistake, x: DecidedText, wanted: RowFilter, authors: dict[str, int]) -> bool:
     said = [row.judged for row in curated.judgements if (row.target, row.target_id) == (x.text.kind, x.text.id)]
     people = {
         "judged": x.judged,
@@ -109,7 +109,7 @@ def fits(curated: Curated, mistake: Mistake, x: Explained, wanted: RowFilter, au
         None: True,
     }
     mean = x.committee.mean
-    may_know = wanted.blind_person is None or wanted.blind_person in {j.person for j in heard(said)}
+    may_know = wanted.blind_person is None or wanted.blind_person in {j.person for j in pick_latest(said)}
     verdict = x.verdict if may_know else x.committee.verdict
     return (
         wanted.author_id in (None, authors[x.text.teacher])
@@ -117,7 +117,7 @@ def fits(curated: Curated, mistake: Mistake, x: Explained, wanted: RowFilter, au
         and (may_know or not wanted.about_people)
         and all(getattr(x.states, check) is State(state) for check, state in wanted.checks.items())
         and people[wanted.people]
-        and (wanted.judged_by is None or wanted.judged_by in {j.person for j in heard(said)})
+        and (wanted.judged_by is None or wanted.judged_by in {j.person for j in pick_latest(said)})
         and wanted.reason in (None, x.people.reason)
         and (wanted.means is None or (mean is not None and wanted.means[0] <= mean * 100 <= wanted.means[1]))
         and (wanted.cuts is None or wanted.cuts[0] < x.final_cut <= wanted.cuts[1])
@@ -143,7 +143,7 @@ def stands(chunk: str, text: str, *, last: bool) -> bool:
     )
 
 
-def rank(order: Order, x: Explained | None) -> int:
+def rank(order: Order, x: DecidedText | None) -> int:
     """Where a text stands by itself."""
     mean = x.committee.mean if x else None
     if order is Order.LOWEST:
@@ -155,7 +155,7 @@ def rank(order: Order, x: Explained | None) -> int:
 
 def find(curated: Curated, wanted: RowFilter, order: Order, authors: dict[str, int]) -> list[tuple[int, int | None]]:
     """The rows that fit, in order, as (attempt, text)."""
-    found: list[tuple[Mistake, Explained | None]] = []
+    found: list[tuple[Mistake, DecidedText | None]] = []
     for m in curated.mistakes:
         texts = m.feedback if wanted.show is RowKind.FEEDBACK else m.rationales
         fitting = [x for x in texts if fits(curated, m, x, wanted, authors)]
@@ -195,7 +195,7 @@ def test_pages_hold_what_the_rules_find(
     at = 350
     with db.reading(engine) as session:
         authors = standing.authors_of(session)
-        curated = judging.curated_set(session, exam_of.id, PAPER.at(at / 100))
+        curated = judging.load_curated(session, exam_of.id, PAPER.at(at / 100))
         for wanted in ASKED:
             ruled = find(curated, wanted, order, authors)
             for few in (9_000, 0) if wanted.words else (9_000,):  # hits sorted, or each text looked up among them
@@ -255,7 +255,7 @@ def questions(session: Session, exam_id: int, **asked: Any) -> list[int]:
 
 def test_every_question_is_a_row_with_what_people_say_of_it(engine: sa.Engine, exam_of: ExamInfo) -> None:
     with db.writing(engine) as session:
-        mistakes = judging.curated_set(session, exam_of.id).mistakes
+        mistakes = judging.load_curated(session, exam_of.id).mistakes
         judging.judge(session, Target("question", mistakes[2].question.id), Act.REJECT, by=owner("ann"), reason="other")
         judging.judge(session, Target("attempt", mistakes[1].attempt.id), Act.REJECT, by=owner("ann"))
         assert len(questions(session, exam_of.id)) == 13
@@ -275,7 +275,7 @@ def test_words_in_any_answer_find_the_question(
     engine: sa.Engine, exam_of: ExamInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with db.writing(engine) as session:
-        mistake = judging.curated_set(session, exam_of.id).mistakes[4]
+        mistake = judging.load_curated(session, exam_of.id).mistakes[4]
         read = {"answer": "x", "outcome": "incorrect", "our_outcome": "incorrect", "sample": 1, "seed": 1}
         session.add(t.Attempt(exam_id=exam_of.id, question_id=mistake.question.id, text="A zebra says x.", **read))
     standing.catch_up(engine, exam_of.id)
@@ -291,7 +291,7 @@ def test_questions_stand_by_how_many_of_the_answers_are_wrong_or_right(engine: s
             row.question_id: row.key[0]
             for row in listing.list_rows(session, exam_of.id, RowFilter(RowKind.QUESTIONS), 300)
         }
-        mistakes = judging.curated_set(session, exam_of.id).mistakes
+        mistakes = judging.load_curated(session, exam_of.id).mistakes
         twice, right, bad = (mistakes[n].question.id for n in (7, 5, 2))
         read = {"text": "x", "answer": "x", "outcome": "correct", "our_outcome": "correct"}
         session.add(t.Attempt(exam_id=exam_of.id, question_id=twice, sample=1, seed=1, **read))
@@ -323,6 +323,6 @@ def test_the_texts_to_judge_come_with_what_was_seen(engine: sa.Engine, exam_of: 
         assert {x.explanation_id: x.latest for x in said} == latest
         assert {x.judged_by for x in said} == {("ann",), ("bob",), ("ann", "bob")}
         every = listing.list_texts(session, exam_of.id, RowFilter(), 300, 100)
-        ruled = {x.text.id: x.committee.verdict.value for x in judging.curated_set(session, exam_of.id).rationales}
+        ruled = {x.text.id: x.committee.verdict.value for x in judging.load_curated(session, exam_of.id).rationales}
         assert {x.explanation_id: x.committee for x in every} == ruled
         assert len(listing.list_texts(session, exam_of.id, RowFilter(), 300, 7)) == 7

@@ -428,7 +428,7 @@ def token_of(app: App, person: Person, sign_in: str) -> str:
     """A token as the triage page mints it."""
     engine = db.open_store(Settings(home=app.home, database_url=None))
     with db.writing(engine) as session:
-        token = access.mint(session, person, 1, sign_in)
+        token = access.issue_token(session, person, 1, sign_in)
     engine.dispose()
     return token
 
