@@ -16,13 +16,13 @@ PagesManager.uses_pages_directory = False
 app = st.App(
     "app.py",
     routes=[house.mount(), *scripts.mounts()],
-    middleware=[headers.SECURITY_HEADERS, gate.GATE, uploads.GATE, stray.TO_ITS_PAGE],
+    middleware=[headers.SECURITY_HEADERS, gate.GATE, uploads.GATE, stray.PAGE_REDIRECT],
     lifespan=worker.beside,
 )
 
 if __name__ == "__main__":
     frame.configure()
-    frame.show(
+    frame.draw(
         {
             "Loop": [
                 st.Page("pages/loop/overview.py", title="Overview", icon=":material/sync:", url_path="", default=True),

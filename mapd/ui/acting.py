@@ -14,23 +14,18 @@ from mapd.errors import BadInput
 from mapd.people import LONGEST_NAME
 from mapd.ui import current, text
 
-PRESSED = "acting_pressed"  # session state: the key of the button that a name was given at
-REFUSED = "acting_refused"  # session state: the key of what was asked, and why the answer is no name
+PRESSED_BUTTON = "acting_pressed"  # session state: the key of the button that a name was given at
+REFUSAL = "acting_refused"  # session state: the key of what was asked, and why the answer is no name
 
 
 def button(
-    label: str,
-    *,
-    key: str,
-    on_click: Callable[..., None] | None = None,
-    args: Sequence[object] = (),
-    **how: Any,
+    label: str, *, key: str, on_click: Callable[..., None] | None = None, args: Sequence[object] = (), **options: Any
 ) -> bool:
     """Draw the button of an act, as `st.button` does; return whether it was pressed."""
     if current.current_person().name:
-        pressed = st.button(label, key=key, on_click=on_click, args=tuple(args), **how)
-        return st.session_state.pop(PRESSED, None) == key or pressed
-    with st.popover(label, key=f"{key}_asks", **how):
+        is_pressed = st.button(label, key=key, on_click=on_click, args=tuple(args), **options)
+        return st.session_state.pop(PRESSED_BUTTON, None) == key or is_pressed
+    with st.popover(label, key=f"{key}_asks", **options):
         _form(key, label, *((on_click, args) if on_click else (_press, (key,))))
     return False
 
@@ -41,9 +36,9 @@ def ask(key: str, label: str = "Continue") -> None:
 
 
 def _form(key: str, label: str, act: Callable[..., None], args: Sequence[object]) -> None:
-    refused_at, why = st.session_state.get(REFUSED, (None, ""))
-    if refused_at == key:
-        text.complain(why)
+    refused_key, reason = st.session_state.get(REFUSAL, (None, ""))
+    if refused_key == key:
+        text.complain(reason)
     with (
         st.form(f"{key}_name_form", border=False),
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
@@ -61,14 +56,14 @@ def _take(key: str, field: str, act: Callable[..., None], args: Sequence[object]
     try:
         current.take_name(st.session_state[field])
     except BadInput as error:
-        st.session_state[REFUSED] = key, str(error)
+        st.session_state[REFUSAL] = key, str(error)
         return
     act(*args)
 
 
 def _press(key: str) -> None:
     """Let the run that follows find the button pressed."""
-    st.session_state[PRESSED] = key
+    st.session_state[PRESSED_BUTTON] = key
 
 
 def _go_on() -> None:

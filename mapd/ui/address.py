@@ -14,43 +14,43 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mapd.ui import text
 
-PAGE, SETTLED = "page_at", "settled"
+PAGE_KEY, SCOPES = "page_at", "settled"
 
 
-def turn_to(page: str) -> None:
+def enter_page(page: str) -> None:
     """Note which page runs: whoever comes from another one arrives afresh. Called by the frame before each page."""
-    if st.session_state.get(PAGE) != page:
-        st.session_state[SETTLED] = {}
-        st.session_state[PAGE] = page
+    if st.session_state.get(PAGE_KEY) != page:
+        st.session_state[SCOPES] = {}
+        st.session_state[PAGE_KEY] = page
 
 
-def walked() -> bool:
+def is_history_navigation() -> bool:
     """Whether the browser's Back or Forward led here: the address is of a piece then."""
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation
 
 
-def settle(what: str, of: Hashable, anew: Collection[str] = (), **defaults: Any) -> bool:
+def settle(part: str, scope: Hashable, anew: Collection[str] = (), **defaults: Any) -> bool:
     """Give the widgets that the address doesn't name their defaults: on arrival, and when `of` (the exam) changes.
 
     `anew`: these have their defaults after such a change even where the address, still the last exam's, names them.
     Returns whether it was such a change.
     """
-    settled = st.session_state.setdefault(SETTLED, {})
-    if what in settled and settled[what] == of:
+    scopes = st.session_state.setdefault(SCOPES, {})
+    if part in scopes and scopes[part] == scope:
         return False
     for key, default in defaults.items():
-        if key not in st.query_params or (key in anew and what in settled):
-            if what in settled:
+        if key not in st.query_params or (key in anew and part in scopes):
+            if part in scopes:
                 st.session_state[key] = default  # the browser holds the old value: it has to be told
             else:
                 st.session_state.pop(key, None)
-    changed = what in settled
-    settled[what] = of
-    return changed
+    is_changed = part in scopes
+    scopes[part] = scope
+    return is_changed
 
 
-def refuse(key: str, fits: Callable[[str], bool], wanted: str, default: Any = None) -> None:
+def refuse(key: str, fits: Callable[[str], bool], expected: str, default: Any = None) -> None:
     """Take what a widget can't have out of the address, and say so in one line: streamlit would drop it in silence.
 
     `default`: what the widget has then.
@@ -58,24 +58,24 @@ def refuse(key: str, fits: Callable[[str], bool], wanted: str, default: Any = No
     state = st.session_state
     value = state[key] if key in state else st.query_params.get_all(key)  # a callback's value is newer than the address
     values = value if isinstance(value, list) else [value]
-    wrong = [str(one) for one in values if one is not None and not fits(str(one))]
-    if wrong:
+    bad_values = [str(item) for item in values if item is not None and not fits(str(item))]
+    if bad_values:
         if key in state:
             state[key] = default  # the address of a widget that has been drawn is streamlit's own to change
         else:
             st.query_params.pop(key, None)
-        value = text.one_line(wrong[0]) or "(nothing)"
-        text.complain(f"this address asks for {key} {value}, which can't be: {wanted}")
+        value = text.one_line(bad_values[0]) or "(nothing)"
+        text.complain(f"this address asks for {key} {value}, which can't be: {expected}")
 
 
-def refuse_unknown(key: str, known: Collection[str], default: str | None = None) -> None:
+def refuse_unknown(key: str, choices: Collection[str], default: str | None = None) -> None:
     """Refuse what is none of the `known` values."""
-    refuse(key, known.__contains__, f"one of {', '.join(known)}" if known else "there is none yet", default)
+    refuse(key, choices.__contains__, f"one of {', '.join(choices)}" if choices else "there is none yet", default)
 
 
-def refuse_unknown_of(key: str, known: Collection[str], default: Sequence[str]) -> None:
+def refuse_unknown_choices(key: str, choices: Collection[str], default: Sequence[str]) -> None:
     """Refuse what is none of the `known` values of a choice of several; none of them is a choice, too."""
-    refuse(key, lambda value: not value or value in known, f"one of {', '.join(known)}", list(default))
+    refuse(key, lambda value: not value or value in choices, f"one of {', '.join(choices)}", list(default))
 
 
 def refuse_outside(
@@ -92,6 +92,6 @@ def refuse_outside(
     refuse(key, fits, f"a {'whole ' * (kind is int)}number from {low:g} to {high:g}", default)
 
 
-def first_page(key: str) -> None:
+def go_to_first_page(key: str) -> None:
     """A callback for filters: what they find is read from its first page."""
     st.session_state[key] = 1

@@ -25,15 +25,19 @@ from mapd.verdicts import Verdict
 
 CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work"}
 STATES = {LOOKS[state].word: state.value for state in State}  # by the word that list and address have
-STUDENT = {LOOKS["correct"].word: State.HOLDS.value, LOOKS["incorrect"].word: State.FAILS.value}
-STUDENT |= {"no answer, or taken out": State.NOTHING.value}  # of a question, by the word in list and address
-IN_ORDER = Order.QUESTION.value
-ALWAYS = ("no", "text", "question")  # these columns stay
+STUDENT_STATES = {LOOKS["correct"].word: State.HOLDS.value, LOOKS["incorrect"].word: State.FAILS.value}
+STUDENT_STATES |= {"no answer, or taken out": State.NOTHING.value}  # of a question, by the word in list and address
+QUESTION_ORDER = Order.QUESTION.value
+FIXED_COLUMNS = ("no", "text", "question")  # these columns stay
 COLUMNS = {  # of what is shown: the key in the address, the columns there are, those shown unless others are chosen
-    Show.RATIONALES: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
-    Show.FEEDBACK: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
-    Show.MISTAKES: ("mistake_columns", list(rows.MISTAKE), rows.OF_MISTAKE),
-    Show.QUESTIONS: ("question_columns", list(attempts.columns(question_rows.HEADS)), question_rows.USUAL),
+    Show.RATIONALES: ("columns", [name for name in rows.TEXT_COLUMNS if name != "change"], rows.TEXT_DEFAULTS),
+    Show.FEEDBACK: ("columns", [name for name in rows.TEXT_COLUMNS if name != "change"], rows.TEXT_DEFAULTS),
+    Show.MISTAKES: ("mistake_columns", list(rows.MISTAKE_COLUMNS), rows.MISTAKE_DEFAULTS),
+    Show.QUESTIONS: (
+        "question_columns",
+        list(attempts.list_columns(question_rows.HEADINGS)),
+        question_rows.DEFAULT_COLUMNS,
+    ),
 }
 ORDERS = {  # of what is shown: the key in the address, the orders there are
     **dict.fromkeys(Show, ("order", [order.value for order in listing.OF_TEXTS])),
@@ -41,105 +45,105 @@ ORDERS = {  # of what is shown: the key in the address, the orders there are
 }
 
 
-def free(names: Iterable[str]) -> list[str]:
+def removable_columns(names: Iterable[str]) -> list[str]:
     """The columns that can be taken away."""
-    return [name for name in names if name not in ALWAYS]
+    return [name for name in names if name not in FIXED_COLUMNS]
 
 
-OTHERS = "others"  # whether others' judgements are shown before one's own, where an exam wants several
-FURTHER = ("by", "reason", "task", "low", "high", "apart")  # what stands under "More"
+OTHERS_KEY = "others"  # whether others' judgements are shown before one's own, where an exam wants several
+RARE_FILTERS = ("by", "reason", "task", "low", "high", "apart")  # what stands under "More"
 DEFAULTS: dict[str, Any] = {
     "show": Show.RATIONALES.value,
     "q": "",
     "no": "",
-    **dict.fromkeys(("teacher", "verdict", *CHECKS, "student", "people", *FURTHER)),
-    **dict.fromkeys(("order", "question_order"), IN_ORDER),
-    **{key: free(usual) for key, _, usual in COLUMNS.values()},
+    **dict.fromkeys(("teacher", "verdict", *CHECKS, "student", "people", *RARE_FILTERS)),
+    **dict.fromkeys(("order", "question_order"), QUESTION_ORDER),
+    **{key: removable_columns(usual) for key, _, usual in COLUMNS.values()},
 }
-OF_QUESTIONS = {"show", "q", "no", "student", "people", "by", "task"}  # what questions can be asked for
-OF_TEXTS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"student", "question_order"}
-SEARCH = (
+QUESTION_FILTERS = {"show", "q", "no", "student", "people", "by", "task"}  # what questions can be asked for
+TEXT_FILTERS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"student", "question_order"}
+SEARCH_HELP = (
     "In the question, the text, or the student’s response: one of them has all of these words, in any order. Words in "
     "“quotes” stand there one behind the other; of the last word its beginning is enough, of a number it isn’t."
 )
 
-NUMBER = "The question’s own number, whole, as its file, triage and the first column have it."
+NUMBER_HELP = "The question’s own number, whole, as its file, triage and the first column have it."
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BrowseRequest:
     """What the address asks for, and the part of it that isn't as it always is, for links and saved views."""
 
-    wanted: Wanted
+    filter: Wanted
     order: Order
     columns: tuple[str, ...]
     params: Mapping[str, Any]
 
 
-def chosen(exam_id: int) -> Asked:
+def choose_filters(exam_id: int) -> BrowseRequest:
     """Draw the filters; returns what they say. What the address asks in vain is said in one line and left out."""
     with db.reading(current.engine()) as session:
         authors, judges = queries.voices(session, exam_id), queries.judges(session)
-        overlap = queries.exam(session, exam_id).wanted > 1
+        has_overlap = queries.exam(session, exam_id).wanted > 1
         own_reasons = reasons.offered(session)
     voices = {line: authors[name] for line, name in text.distinct_lines(authors).items()}
-    known = _known(voices, judges, own_reasons)
-    _refuse(known)
-    defaults = DEFAULTS | {OTHERS: current.curates()}
-    if address.settle("browse", exam_id, **defaults) and not address.walked():
-        turning.begin()  # the key in the address is another exam's
+    choices = _filter_choices(voices, judges, own_reasons)
+    _refuse_unfit(choices)
+    defaults = DEFAULTS | {OTHERS_KEY: current.curates()}
+    if address.settle("browse", exam_id, **defaults) and not address.is_history_navigation():
+        turning.go_to_first()  # the key in the address is another exam's
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
-        show = _draw(known)
-    asks = (OF_QUESTIONS if show is Show.QUESTIONS else OF_TEXTS) | {ORDERS[show][0], COLUMNS[show][0]}
-    said = {key: _said(key) if key in asks else value for key, value in DEFAULTS.items()}
-    if said["q"] and not listing.phrases_of(said["q"]):
-        text.complain(f"the search looks for words, and there is none in: {said['q']}; every text is shown")
-    low, high = said["low"], said["high"]
+        show = _draw_filters(choices)
+    asked_keys = (QUESTION_FILTERS if show is Show.QUESTIONS else TEXT_FILTERS) | {ORDERS[show][0], COLUMNS[show][0]}
+    values = {key: _filter_value(key) if key in asked_keys else value for key, value in DEFAULTS.items()}
+    if values["q"] and not listing.phrases_of(values["q"]):
+        text.complain(f"the search looks for words, and there is none in: {values['q']}; every text is shown")
+    low, high = values["low"], values["high"]
     if low is not None and high is not None and low > high:
         text.complain(f"no mean is from {low:g} up to {high:g}: nothing lies between them")
-    params = {key: value or "" for key, value in said.items() if value is not None and value != DEFAULTS[key]}
-    order = Order(said[ORDERS[show][0]])
-    wanted = _wanted(show, said, voices)
-    if overlap and show is not Show.QUESTIONS:
-        others = _others()
-        params |= {OTHERS: str(others).lower()} if others is not defaults[OTHERS] else {}
-        wanted = wanted if others else replace(wanted, unheard_by=current.current_person().name)
-    return Asked(wanted, order, _columns(show, said), params)
+    params = {key: value or "" for key, value in values.items() if value is not None and value != DEFAULTS[key]}
+    order = Order(values[ORDERS[show][0]])
+    query = _make_filter(show, values, voices)
+    if has_overlap and show is not Show.QUESTIONS:
+        others = _choose_others()
+        params |= {OTHERS_KEY: str(others).lower()} if others is not defaults[OTHERS_KEY] else {}
+        query = query if others else replace(query, unheard_by=current.current_person().name)
+    return BrowseRequest(query, order, _column_names(show, values), params)
 
 
-def _others() -> bool:
+def _choose_others() -> bool:
     """Whether others' judgements are shown before one's own: to a curator, and to an owner who asks for it."""
     if not current.owns():
-        if st.query_params.pop(OTHERS, None) is not None:
+        if st.query_params.pop(OTHERS_KEY, None) is not None:
             text.complain("what others said before your own judgement is for this project's owners; it is hidden")
         return False
-    address.refuse(OTHERS, lambda value: value.lower() in {"true", "false"}, "true or false", current.curates())
+    address.refuse(OTHERS_KEY, lambda value: value.lower() in {"true", "false"}, "true or false", current.curates())
     return st.toggle(
         "Others’ judgements, too",
         current.curates(),
-        key=OTHERS,
+        key=OTHERS_KEY,
         bind="query-params",
-        on_change=turning.begin,
+        on_change=turning.go_to_first,
         help="What you see so is noted: what you say of it later wasn’t judged first.",
     )
 
 
-def hides(asked: Asked) -> str:
+def describe_hidden(request: BrowseRequest) -> str:
     """What is kept back from the person, in words; nothing where all is shown."""
-    if asked.wanted.unheard_by is None:
+    if request.filter.unheard_by is None:
         return ""
-    only = " These are texts that you have judged yourself." if asked.wanted.about_people else ""
-    return f"Counts as you may see them: others’ judgements are hidden until your own.{only}"
+    addition = " These are texts that you have judged yourself." if request.filter.about_people else ""
+    return f"Counts as you may see them: others’ judgements are hidden until your own.{addition}"
 
 
-def _known(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -> dict[str, Sequence[str]]:
+def _filter_choices(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -> dict[str, Sequence[str]]:
     """What each filter can be."""
     return {
         "show": _values(Show),
         "teacher": list(voices),
         "verdict": _values(Verdict),
         **{name: list(STATES) for name in CHECKS},
-        "student": list(STUDENT),
+        "student": list(STUDENT_STATES),
         "people": list(listing.PEOPLE),
         "by": judges,
         "reason": [reasons.words(code) for code in codes],
@@ -148,176 +152,178 @@ def _known(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -
     }
 
 
-def _refuse(known: Mapping[str, Sequence[str]]) -> None:
+def _refuse_unfit(choices: Mapping[str, Sequence[str]]) -> None:
     """Take out of the address what can't be, with a word on it."""
-    nothing = LOOKS[State.NOTHING].word
+    word = LOOKS[State.NOTHING].word
     for key in CHECKS:  # links and views called it otherwise before
         if State.NOTHING in (st.query_params.get(key), st.session_state.get(key)):
             if key not in st.session_state:  # the address of a widget that has been drawn is streamlit's own to change
-                st.query_params[key] = nothing
-            st.session_state[key] = nothing
+                st.query_params[key] = word
+            st.session_state[key] = word
     fits = f"a search of at most {listing.LONGEST_SEARCH} characters"
     address.refuse("q", lambda words: len(words) <= listing.LONGEST_SEARCH, fits, "")
-    for key, options in known.items():
+    for key, options in choices.items():
         address.refuse_unknown(key, options, DEFAULTS[key])
     for key in ("low", "high"):
         address.refuse_outside(key, 1, 5, float)
     address.refuse_outside("apart", 1, 4)
-    for key, there, usual in COLUMNS.values():
-        address.refuse_unknown_of(key, free(there), free(usual))
+    for key, names, defaults in COLUMNS.values():
+        address.refuse_unknown_choices(key, removable_columns(names), removable_columns(defaults))
 
 
-def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> Wanted:
-    low, high = (None if said[key] is None else round(100 * said[key]) for key in ("low", "high"))
+def _make_filter(show: Show, values: Mapping[str, Any], voices: Mapping[str, int]) -> Wanted:
+    low, high = (None if values[key] is None else round(100 * values[key]) for key in ("low", "high"))
     return Wanted(
         show=show,
-        author_id=voices.get(said["teacher"]),
-        verdict=said["verdict"],
-        checks={check: STATES[said[name]] for name, check in CHECKS.items() if said[name]}
-        | ({"matches_gold": STUDENT[said["student"]]} if said["student"] else {}),
-        people=said["people"],
-        judged_by=said["by"],
-        reason=said["reason"] and reasons.code_of(said["reason"]),
+        author_id=voices.get(values["teacher"]),
+        verdict=values["verdict"],
+        checks={check: STATES[values[name]] for name, check in CHECKS.items() if values[name]}
+        | ({"matches_gold": STUDENT_STATES[values["student"]]} if values["student"] else {}),
+        people=values["people"],
+        judged_by=values["by"],
+        reason=values["reason"] and reasons.code_of(values["reason"]),
         means=None if low is None and high is None else (low or 100, high or 500),
-        spread=int(said["apart"] or 0),
-        task=said["task"],
-        question=(said["no"] or "").strip() or None,
-        words=said["q"] or "",
+        spread=int(values["apart"] or 0),
+        task=values["task"],
+        question=(values["no"] or "").strip() or None,
+        words=values["q"] or "",
     )
 
 
-def _columns(show: Show, said: Mapping[str, Any]) -> tuple[str, ...]:
+def _column_names(show: Show, values: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns in the order in which they always stand."""
-    key, there, _ = COLUMNS[show]
-    return tuple(name for name in there if name in ALWAYS or name in said[key])
+    key, names, _ = COLUMNS[show]
+    return tuple(name for name in names if name in FIXED_COLUMNS or name in values[key])
 
 
 # -- the rows ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class BrowsePage:
     """The rows of the page that is asked for: how many fit, and how many stand before.
 
     `number` of `all`: how many there are of what is shown; of rationales fewer than rows, where answers share them.
     """
 
     rows: list[Row]
-    of: int
-    before: int
+    row_count: int
+    rows_before: int
     threshold: int
-    number: int
-    all: int
+    item_count: int
+    total_count: int
 
 
-def read(exam_id: int, asked: Asked) -> Read:
+def read_page(exam_id: int, request: BrowseRequest) -> BrowsePage:
     """Read the page that the address asks for."""
-    wanted, order = asked.wanted, asked.order
-    turn = turning.asked(listing.key_length(order))
+    query, order = request.filter, request.order
+    turn = turning.read_turn(listing.key_length(order))
     with db.reading(current.engine()) as session:
         exam = queries.exam(session, exam_id)
-        at = round(policies.exam_policy(session, exam).threshold * 100)
-        found = listing.page(session, exam_id, wanted, at, turn, order=order)
-        of = listing.count(session, exam_id, wanted, at)
-        first = found[0].key if turn and found else None
-        before = 0 if first is None else listing.count(session, exam_id, wanted, at, order=order, before=first)
-        shared = exam.shares_rationales and wanted.show is Show.RATIONALES
-        count = listing.count_texts if shared else listing.count
-        number = count(session, exam_id, wanted, at) if shared else of
-        everything = count(session, exam_id, Wanted(wanted.show), at)
-    return Read(found, of, before, at, number, everything)
+        threshold = round(policies.exam_policy(session, exam).threshold * 100)
+        browse_rows = listing.page(session, exam_id, query, threshold, turn, order=order)
+        row_count = listing.count(session, exam_id, query, threshold)
+        first = browse_rows[0].key if turn and browse_rows else None
+        rows_before = (
+            0 if first is None else listing.count(session, exam_id, query, threshold, order=order, before=first)
+        )
+        has_shared = exam.shares_rationales and query.show is Show.RATIONALES
+        count = listing.count_texts if has_shared else listing.count
+        item_count = count(session, exam_id, query, threshold) if has_shared else row_count
+        total_count = count(session, exam_id, Wanted(query.show), threshold)
+    return BrowsePage(browse_rows, row_count, rows_before, threshold, item_count, total_count)
 
 
-def link_to_triage(exam_id: int, asked: Asked) -> None:
+def draw_triage_link(exam_id: int, request: BrowseRequest) -> None:
     """Draw the link that opens exactly these rows in triage, in their order."""
     with db.reading(current.engine()) as session:
-        rows_ = filters.write(asked.wanted, asked.order, queries.voices(session, exam_id))
-    current.link("pages/review/triage.py", "Triage these", icon=":material/rate_review:", queue="browse", filter=rows_)
+        query = filters.write(request.filter, request.order, queries.voices(session, exam_id))
+    current.link("pages/review/triage.py", "Triage these", icon=":material/rate_review:", queue="browse", filter=query)
 
 
-def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
+def draw_rows(exam_id: int, request: BrowseRequest, browse_rows: Sequence[Row]) -> None:
     """Draw the rows."""
-    if asked.wanted.show is Show.QUESTIONS:
-        question_rows.draw(exam_id, found, asked.columns, asked.wanted.words)
+    if request.filter.show is Show.QUESTIONS:
+        question_rows.draw(exam_id, browse_rows, request.columns, request.filter.words)
         return
-    part = load_part(exam_id, [row.question_id for row in found])
-    person, hidden = current.current_person().name, asked.wanted.unheard_by is not None
-    mistakes = {m.attempt.id: first.seen_by(m, person, part.exam.wanted) if hidden else m for m in part.mistakes}
-    shown = []
-    for row in found:
+    curated = load_part(exam_id, [row.question_id for row in browse_rows])
+    person, hidden = current.current_person().name, request.filter.unheard_by is not None
+    mistakes = {m.attempt.id: first.seen_by(m, person, curated.exam.wanted) if hidden else m for m in curated.mistakes}
+    curated_rows = []
+    for row in browse_rows:
         if (mistake := mistakes.get(row.attempt_id)) is not None:  # people may take one out between the two reads
             texts = {x.text.id: x for x in mistake.texts}
-            shown.append(rows.Found(mistake, texts.get(row.explanation_id or 0)))
-    if part.exam.wanted > 1 and not hidden:
-        _note_seen(person, shown, whole=asked.wanted.show is Show.MISTAKES)
-    rows.draw(shown, part, "browse", asked.columns, words=asked.wanted.words)
+            curated_rows.append(rows.TextRow(mistake, texts.get(row.explanation_id or 0)))
+    if curated.exam.wanted > 1 and not hidden:
+        _note_revealed(person, curated_rows, all_texts=request.filter.show is Show.MISTAKES)
+    rows.draw_rows(curated_rows, curated, "browse", request.columns, search_words=request.filter.words)
 
 
-def _note_seen(person: str, shown: Sequence[rows.Found], *, whole: bool) -> None:
+def _note_revealed(person: str, shown_rows: Sequence[rows.TextRow], *, all_texts: bool) -> None:
     """Note which texts are shown with all that others said of them; of a mistake's row, all that it has."""
-    texts = {x.text.id for row in shown for x in (row.mistake.texts if whole else [row.text]) if x is not None}
+    texts = {x.text.id for row in shown_rows for x in (row.mistake.texts if all_texts else [row.text]) if x is not None}
     reveals.note(person, texts)
 
 
 # -- the widgets ------------------------------------------------------------------------------------------------------
 
 
-def _draw(known: Mapping[str, Sequence[str]]) -> Show:
-    bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.begin}
+def _draw_filters(choices: Mapping[str, Sequence[str]]) -> Show:
+    bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.go_to_first}
     show = Show(
-        st.segmented_control("Show", known["show"], key="show", required=True, default=DEFAULTS["show"], **bound)
+        st.segmented_control("Show", choices["show"], key="show", required=True, default=DEFAULTS["show"], **bound)
         or Show.RATIONALES
     )
     longest = listing.LONGEST_SEARCH
     st.text_input(
-        "Words", key="q", placeholder="in question or text", width=170, help=SEARCH, max_chars=longest, **bound
+        "Words", key="q", placeholder="in question or text", width=170, help=SEARCH_HELP, max_chars=longest, **bound
     )
-    st.text_input("No", key="no", placeholder="any", width=90, help=NUMBER, **bound)
-    of_texts = show is not Show.QUESTIONS
-    if of_texts:
+    st.text_input("No", key="no", placeholder="any", width=90, help=NUMBER_HELP, **bound)
+    shows_texts = show is not Show.QUESTIONS
+    if shows_texts:
         for key in ("teacher", "verdict", *CHECKS):
-            _choice(key, known[key])
+            _draw_choice(key, choices[key])
     else:
-        _choice("student", known["student"])
-    _choice("people", known["people"])
+        _draw_choice("student", choices["student"])
+    _draw_choice("people", choices["people"])
     order = ORDERS[show][0]
-    st.selectbox("Order", known[order], key=order, width=150, **bound)
-    _further(known, show)
-    st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not _any_set())
+    st.selectbox("Order", choices[order], key=order, width=150, **bound)
+    _draw_rare(choices, show)
+    st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not _has_filter())
     return show
 
 
-def _further(known: Mapping[str, Sequence[str]], show: Show) -> None:
+def _draw_rare(choices: Mapping[str, Sequence[str]], show: Show) -> None:
     """The filters that are wanted more rarely, and the columns."""
-    bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.begin}
-    there = [key for key in FURTHER if show is not Show.QUESTIONS or key in OF_QUESTIONS]
-    number = sum(st.session_state.get(key) is not None for key in there)
-    with st.popover(f"More · {number}" if number else "More", icon=":material/tune:", key="browse_more"):
-        _choice("by", known["by"], "Judged by", width=260)
-        _choice("task", known["task"], width=260)
+    bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.go_to_first}
+    keys = [key for key in RARE_FILTERS if show is not Show.QUESTIONS or key in QUESTION_FILTERS]
+    set_count = sum(st.session_state.get(key) is not None for key in keys)
+    with st.popover(f"More · {set_count}" if set_count else "More", icon=":material/tune:", key="browse_more"):
+        _draw_choice("by", choices["by"], "Judged by", width=260)
+        _draw_choice("task", choices["task"], width=260)
         if show is not Show.QUESTIONS:
-            _choice("reason", known["reason"], "Rejected for", width=260)
+            _draw_choice("reason", choices["reason"], "Rejected for", width=260)
             with st.container(horizontal=True, gap="small"):
                 for key, word in (("low", "Mean from"), ("high", "Up to")):
                     st.number_input(word, 1.0, 5.0, None, 0.25, key=key, width=124, placeholder="any", **bound)
             st.number_input("Scores apart by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **bound)
-        key, columns, usual = COLUMNS[show]
+        key, columns, defaults = COLUMNS[show]
         st.pills(
             "Columns",
-            free(columns),
+            removable_columns(columns),
             selection_mode="multi",
-            default=free(usual),
+            default=removable_columns(defaults),
             width=270,
             key=key,
             bind="query-params",
         )
 
 
-def _values(of: type[StrEnum]) -> list[str]:
-    return [member.value for member in of]
+def _values(words: type[StrEnum]) -> list[str]:
+    return [member.value for member in words]
 
 
-def _choice(name: str, options: Sequence[str], label: str = "", width: int = 124) -> None:
+def _draw_choice(name: str, options: Sequence[str], label: str = "", width: int = 124) -> None:
     st.selectbox(
         label or name.capitalize(),
         options,
@@ -326,23 +332,23 @@ def _choice(name: str, options: Sequence[str], label: str = "", width: int = 124
         bind="query-params",
         placeholder="any",
         width=width,
-        on_change=turning.begin,
+        on_change=turning.go_to_first,
     )
 
 
-def _any_set() -> bool:
-    return any(_said(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
+def _has_filter() -> bool:
+    return any(_filter_value(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
 
 
-def _said(key: str) -> Any:
+def _filter_value(key: str) -> Any:
     """What a filter says; columns in the order in which they stand, however they were chosen."""
     value = st.session_state.get(key, DEFAULTS[key])
-    there = next((there for name, there, _ in COLUMNS.values() if name == key), None)
-    return value if there is None or value is None else [name for name in there if name in value]
+    names = next((names for name, names, _ in COLUMNS.values() if name == key), None)
+    return value if names is None or value is None else [name for name in names if name in value]
 
 
 def _clear() -> None:
-    turning.begin()
+    turning.go_to_first()
     for key, value in DEFAULTS.items():
         if key != "show":
             st.session_state[key] = value

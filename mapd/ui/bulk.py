@@ -19,40 +19,44 @@ from mapd.store.queries import JudgementRow
 from mapd.ui import acting, current, text
 from mapd.verdicts import Act
 
-TOLD = "bulk_told"  # session state: why the last press saved nothing
-MANY = 200  # judgements: as many take a while
+MESSAGE = "bulk_told"  # session state: why the last press saved nothing
+SLOW_COUNT = 200  # judgements: as many take a while
 ACT, REASON, NOTE = "bulk_act", "bulk_reason", "bulk_note"  # the fields' keys
-OPEN = "bulk"  # session state: whether the popover is open
+POPOVER = "bulk"  # session state: whether the popover is open
 
 
-def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
+def draw_judge_all(exam_id: int, query: Wanted, threshold: int, row_count: int) -> None:
     """The popover to judge all of these, which reads them once it is opened; and the undo of the last such act."""
-    if told := st.session_state.pop(TOLD, None):
-        text.complain(told)
-    _last(exam_id)
-    if not of:
+    if message := st.session_state.pop(MESSAGE, None):
+        text.complain(message)
+    _draw_last_act(exam_id)
+    if not row_count:
         return
-    popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")
+    popover = st.popover("Judge all", icon=":material/done_all:", key=POPOVER, on_change="rerun")
     if popover.open:
         with popover, db.reading(current.engine()) as session:
-            said = listing.texts(session, exam_id, wanted, threshold, bulk.MOST + 1)
-            _asked(said, wanted.show, of, queries.edition(session, queries.DELETED))
+            candidates = listing.texts(session, exam_id, query, threshold, bulk.MOST + 1)
+            _draw_selection(candidates, query.show, row_count, queries.edition(session, queries.DELETED))
 
 
-def _asked(said: Sequence[Said], show: Show, rows: int, deletions: int) -> None:
+def _draw_selection(candidates: Sequence[Said], show: Show, row_count: int, deletions: int) -> None:
     """How many fit, and what to decide of them. `rows`: how many the table has of them."""
-    if len(said) > bulk.MOST:
+    if len(candidates) > bulk.MOST:
         st.markdown(
             f"More than {bulk.MOST:,} fit these filters: one act judges up to {bulk.MOST:,}. Narrow them first."
         )
         return
-    judged = sum(bool(x.judged_by) for x in said)
-    shared = f" They stand in {rows:,} rows: answers to one question share its rationales." * (len(said) != rows)
-    st.markdown(f"**{len(said):,} {show}** fit these filters; people have decided on {judged:,} of them.{shared}")
-    _decide(bulk.chosen(said, KINDS[show]), deletions)
+    judged_count = sum(bool(x.judged_by) for x in candidates)
+    shared_note = f" They stand in {row_count:,} rows: answers to one question share its rationales." * (
+        len(candidates) != row_count
+    )
+    st.markdown(
+        f"**{len(candidates):,} {show}** fit these filters; people have decided on {judged_count:,} of them.{shared_note}"
+    )
+    _draw_decision(bulk.chosen(candidates, KINDS[show]), deletions)
 
 
-def _decide(chosen: Sequence[Chosen], deletions: int) -> None:
+def _draw_decision(selection: Sequence[Chosen], deletions: int) -> None:
     """What is decided of all of them. The button reads reason and note at the click: what was just typed counts."""
     act = st.segmented_control(
         "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key=ACT, default=None
@@ -66,69 +70,72 @@ def _decide(chosen: Sequence[Chosen], deletions: int) -> None:
         acting.ask("bulk")
         return
     st.button(
-        f"{act.value.capitalize()} all {len(chosen):,}" if act else "Choose a decision",
+        f"{act.value.capitalize()} all {len(selection):,}" if act else "Choose a decision",
         type="primary",
         disabled=act is None,
         key="bulk_save",
         on_click=_judge,
-        args=(chosen, act, deletions),
+        args=(selection, act, deletions),
     )
     st.caption("One undo takes all of them back.")
 
 
-def _judge(chosen: Sequence[Chosen], act: Act, deletions: int) -> None:
+def _judge(selection: Sequence[Chosen], act: Act, deletions: int) -> None:
     """Judge these, as they were shown; reason and note are what the fields say at the click."""
     decision, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
     if decision is not act:
-        st.session_state[TOLD] = f"the button said {act.value}, the decision was changed just then; nothing was saved"
+        st.session_state[MESSAGE] = (
+            f"the button said {act.value}, the decision was changed just then; nothing was saved"
+        )
         return
     reason = reason if act is Act.REJECT else None
-    _told_to_wait(len(chosen))
+    _ask_to_wait(len(selection))
 
     def judge(session: Session, person: Person) -> None:
         queries.check_ids(session, deletions)
-        bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note)
+        bulk.judge_all(session, selection, act, by=person, reason=reason, note=note)
 
     _write(judge)
-    st.session_state[OPEN] = False  # a second press would be for what is found now
+    st.session_state[POPOVER] = False  # a second press would be for what is found now
 
 
-def _last(exam_id: int) -> None:
+def _draw_last_act(exam_id: int) -> None:
     """The person's last act, where it was on many texts: what it was, undo or redo."""
     person = current.current_person().name
     with db.reading(current.engine()) as session:
         judged = own_judgements.load(session, exam_id, person)
         deletions = queries.edition(session, queries.DELETED)
-    for found, word, done in (
+    for batch, action, outcome in (
         (bulk.redoable(judged, person), "Redo", "undone"),
         (bulk.undoable(judged, person), "Undo", "saved"),
     ):
-        if found and found[0].batch.startswith(bulk.QUEUE):
+        if batch and batch[0].batch.startswith(bulk.QUEUE):
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_bulk_last"):
                 st.html(
-                    f'<span role="status"><b>✓ {done}</b> {len(found):,} judgements in one act</span>', width="content"
+                    f'<span role="status"><b>✓ {outcome}</b> {len(batch):,} judgements in one act</span>',
+                    width="content",
                 )
                 st.button(
-                    f"{word} all {len(found):,}",
-                    key=f"bulk_{word}_{found[-1].uid}",
-                    on_click=_back,
-                    args=(found, deletions),
+                    f"{action} all {len(batch):,}",
+                    key=f"bulk_{action}_{batch[-1].uid}",
+                    on_click=_take_back,
+                    args=(batch, deletions),
                 )
             return
 
 
-def _back(rows: Sequence[JudgementRow], deletions: int) -> None:
+def _take_back(rows: Sequence[JudgementRow], deletions: int) -> None:
     def take_back(session: Session, person: Person) -> None:
         queries.check_ids(session, deletions)
         bulk.take_back(session, rows, by=person)
 
-    _told_to_wait(len(rows))
+    _ask_to_wait(len(rows))
     _write(take_back)
 
 
-def _told_to_wait(number: int) -> None:
+def _ask_to_wait(number: int) -> None:
     """What takes a second or more says so. Another press may cut it off here: nothing is saved then, or said to be."""
-    if number >= MANY:
+    if number >= SLOW_COUNT:
         st.toast(f"Saving {number:,} judgements …", icon=":material/hourglass_top:")
 
 
@@ -138,4 +145,4 @@ def _write(act: Callable[[Session, Person], object]) -> None:
         with db.writing(current.engine()) as session:
             act(session, person)
     except MapdError as error:
-        st.session_state[TOLD] = str(error)
+        st.session_state[MESSAGE] = str(error)

@@ -10,14 +10,14 @@ from mapd.ui.text import escape, foreign_html, one_line, thought_html
 LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
 
 
-def labelled(what: str) -> str:
+def line_label(words: str) -> str:
     """A line's label."""
-    return f'<span class="mapd-label">{what}</span>'
+    return f'<span class="mapd-label">{words}</span>'
 
 
-def small_chip(teacher: str, curated: Curated, shown: str = "", title: str = "") -> str:
+def small_chip(teacher: str, curated: Curated, alias: str = "", title: str = "") -> str:
     """A teacher's chip in its colour; `shown` in place of the name, and what its tooltip says."""
-    return teacher_chip(one_line(shown or teacher, 30), curated.places.get(teacher), title or teacher)
+    return teacher_chip(one_line(alias or teacher, 30), curated.places.get(teacher), title or teacher)
 
 
 def sign(state: State) -> str:
@@ -67,29 +67,29 @@ def checks(x: Explained, mistake: Mistake) -> str:
     """What the checks found, in one line."""
     equations = x.checks.equations
     true = sum(e.true for e in equations)
-    counted_ = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
+    equation_words = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
     if isinstance(x.checks, FeedbackChecks):
-        found = [(STATES_GOLD[x.states.matches_gold], x.states.matches_gold)]
+        findings = [(STATES_GOLD[x.states.matches_gold], x.states.matches_gold)]
     else:
-        shown = "can’t be read" if x.answer is None else escape(one_line(mistake.question.show(x.answer), 30))
+        answer_words = "can’t be read" if x.answer is None else escape(one_line(mistake.question.show(x.answer), 30))
         relation = {State.HOLDS: "=", State.FAILS: "≠"}.get(x.states.matches_gold)
         gold_shown = f" {relation} gold {escape(one_line(mistake.shown_gold, 30))}" if relation else ""
-        found = [(f"answer {shown}{gold_shown}", x.states.matches_gold)]
-    found.append((counted_, x.states.equations_true))
+        findings = [(f"answer {answer_words}{gold_shown}", x.states.matches_gold)]
+    findings.append((equation_words, x.states.equations_true))
     if x.text.kind == "rationale":
-        found.append(("shows no work" if x.states.shows_work is State.FAILS else "shows work", x.states.shows_work))
-    items = "".join(f"<span>{sign(state)} {what}</span>" for what, state in found)
+        findings.append(("shows no work" if x.states.shows_work is State.FAILS else "shows work", x.states.shows_work))
+    items = "".join(f"<span>{sign(state)} {words}</span>" for words, state in findings)
     items += f'<span class="mapd-note">{x.checks.limit}</span>' if x.checks.limit else ""
-    return f'<div class="mapd-checks">{labelled("checks")}{items}</div>'
+    return f'<div class="mapd-checks">{line_label("checks")}{items}</div>'
 
 
 def votes(x: Explained, curated: Curated) -> str:
     """Each reviewer's vote, or why there is none; a review's words on demand."""
     if not x.text.votes:
-        return f'<div class="mapd-checks">{labelled("reviews")}<span class="mapd-note">none</span></div>'
+        return f'<div class="mapd-checks">{line_label("reviews")}<span class="mapd-note">none</span></div>'
     valid = counted(x.text.votes)
     lines = "".join(f"<span>{_vote(v, v in valid, x, curated)}</span>" for v in x.text.votes)
-    said = "".join(
+    folds = "".join(
         f"<summary>{escape(one_line(v.reviewer, 30))}’s review</summary>"
         f"{thought_html(v.thought, LONGEST)}{foreign_html(v.text, max_chars=LONGEST)}".join(
             ('<details class="mapd-fold">', "</details>")
@@ -97,12 +97,12 @@ def votes(x: Explained, curated: Curated) -> str:
         for v in x.text.votes
         if v.text or v.thought
     )
-    return f'<div class="mapd-checks">{labelled("reviews")}{lines}</div>{said}'
+    return f'<div class="mapd-checks">{line_label("reviews")}{lines}</div>{folds}'
 
 
 def _vote(vote: Vote, counts: bool, x: Explained, curated: Curated) -> str:
     raw = f": {escape(one_line(vote.raw, 20))}" if vote.raw else ""
     reason = "" if vote.score is not None else f" ({escape(one_line(vote.status, 40))}{raw})"
-    aside = "" if counts else " without the gold, not counted"
-    aside += " names a wrong step" if first_wrong(x.text.text, vote.text) else ""
-    return f'{small_chip(vote.reviewer, curated)}{score_dots(vote.score)}<span class="mapd-note">{reason}{aside}</span>'
+    note = "" if counts else " without the gold, not counted"
+    note += " names a wrong step" if first_wrong(x.text.text, vote.text) else ""
+    return f'{small_chip(vote.reviewer, curated)}{score_dots(vote.score)}<span class="mapd-note">{reason}{note}</span>'

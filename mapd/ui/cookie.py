@@ -11,10 +11,10 @@ import streamlit as st
 
 from mapd.ui import scripts
 
-PERSON, VIEW, WANTED = "mapd_person", "mapd_view", "mapd_wanted"
+PERSON, VIEW, RETURN_ADDRESS = "mapd_person", "mapd_view", "mapd_wanted"
 
 
-def kept(name: str) -> str:
+def read(name: str) -> str:
     """What this browser keeps, as it is: somebody may have put anything there."""
     return unquote(st.context.cookies.get(name, ""), errors="replace")
 
@@ -22,5 +22,5 @@ def kept(name: str) -> str:
 def keep(name: str, value: str) -> None:
     """Have the browser keep it."""
     with st.container(key=f"mapd_cookie_{name}"):
-        said = f'<span data-mapd-keep="{name}" data-mapd-value="{html.escape(value)}"></span>'
-        st.html(f"{said}{scripts.tag('cookie')}", unsafe_allow_javascript=True)
+        span = f'<span data-mapd-keep="{name}" data-mapd-value="{html.escape(value)}"></span>'
+        st.html(f"{span}{scripts.tag('cookie')}", unsafe_allow_javascript=True)

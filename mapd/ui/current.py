@@ -22,16 +22,16 @@ from mapd.store.queries import RECORDED_DEMO
 from mapd.ui import address as addresses
 from mapd.ui import cookie, signing_in, text
 
-BEGINNINGS = (  # by the page's address
+FIRST_STEPS = (  # by the page's address
     ("", "Run the demo", ":material/play_circle:"),
     ("exam", "Examine a student", ":material/quiz:"),
     ("data", "Bring in questions or mistakes", ":material/upload_file:"),
 )
 NAME = "person"  # session state: the name that was given in this session
 VIEWS = ("judging", "all")  # how much the sidebar shows
-PATIENCE = db.Patience(seconds=5)  # somebody waits: what takes longer is said
+PAGE_PATIENCE = db.Patience(seconds=5)  # somebody waits: what takes longer is said
 VIEW = "view"  # session state: which of them
-PICK = "exam_pick"  # the selector's widget key; "exam_uid" and "exam_id" hold what was settled
+PICKER = "exam_pick"  # the selector's widget key; "exam_uid" and "exam_id" hold what was settled
 
 
 def settings() -> Settings:
@@ -51,10 +51,10 @@ def engine() -> sa.Engine:
 
 @st.cache_resource(show_spinner=False)
 def _open(url: str, _settings: Settings) -> sa.Engine:  # noqa: ARG001 - the url is the cache's key
-    return db.open_store(_settings, PATIENCE)
+    return db.open_store(_settings, PAGE_PATIENCE)
 
 
-def impatient() -> sa.Engine:
+def impatient_engine() -> sa.Engine:
     """The same for what a page writes on its own account: it doesn't wait, and does without."""
     return engine().execution_options(patience=db.Patience(0))
 
@@ -86,17 +86,17 @@ def require_exam() -> int | None:
                 st.markdown("**Choose an exam above.** This page shows one exam at a time.")
             elif owns():
                 st.markdown("**No exam yet.** What this page shows comes of one. It begins with one of these:")
-                how_to_begin()
+                draw_first_steps()
             else:
                 st.markdown("**No exam yet.** What this page shows comes of one; an owner of the project begins it.")
     return exam
 
 
-def how_to_begin() -> None:
+def draw_first_steps() -> None:
     """A link to each way to a first exam, but to the page that is shown."""
     with st.container(horizontal=True):
-        for page, label, icon in BEGINNINGS:
-            if st.session_state.get(addresses.PAGE) != page:
+        for page, label, icon in FIRST_STEPS:
+            if st.session_state.get(addresses.PAGE_KEY) != page:
                 link(f"pages/loop/{page or 'overview'}.py", label, icon=icon)
 
 
@@ -106,34 +106,40 @@ def choose_exam(uid: str) -> None:
 
 
 def settle(
-    known: Collection[str], last: str | None, picked: str | None, asked: str | None, default: str | None
+    uids: Collection[str],
+    last_uid: str | None,
+    picked_uid: str | None,
+    address_uid: str | None,
+    default_uid: str | None,
 ) -> tuple[str | None, str | None]:
     """Which exam it is, and the wrong uid of the address if there is one. Pure.
 
     What the person just picked goes before the address, which still holds the last one; a wrong address asks again
     rather than show another exam's numbers; without any the `default` is shown.
     """
-    if picked in known and picked != last:
-        return picked, None
-    if asked is not None:
-        return (asked, None) if asked in known else (None, asked)
-    return (last if last in known else default), None
+    if picked_uid in uids and picked_uid != last_uid:
+        return picked_uid, None
+    if address_uid is not None:
+        return (address_uid, None) if address_uid in uids else (None, address_uid)
+    return (last_uid if last_uid in uids else default_uid), None
 
 
 def settle_exam() -> str | None:
     """Settle this run's exam from selector, address and session; returns a uid of the address that nothing has."""
     ids = {uid: id_ for uid, (id_, _) in _exams().items()}
     state = st.session_state
-    uid, wrong = settle(ids, state.get("exam_uid"), state.get(PICK), st.query_params.get("exam"), _default())
+    uid, unknown_uid = settle(
+        ids, state.get("exam_uid"), state.get(PICKER), st.query_params.get("exam"), _default_uid()
+    )
     state["exam_uid"], state["exam_id"] = uid, ids.get(uid) if uid else None
     if uid and st.query_params.get("exam") != uid:
         st.query_params["exam"] = uid
-    if state.get(PICK) != uid:
-        state[PICK] = uid
-    return wrong
+    if state.get(PICKER) != uid:
+        state[PICKER] = uid
+    return unknown_uid
 
 
-def _default() -> str | None:
+def _default_uid() -> str | None:
     """The newest exam whose mistakes are taught, which is what most pages show; else the newest."""
     with db.reading(engine()) as session:
         exams = queries.exams(session)
@@ -150,7 +156,7 @@ def exam_selector() -> None:
             list(names),
             index=None,
             format_func=lambda uid: names.get(uid, "…"),
-            key=PICK,
+            key=PICKER,
             placeholder="Choose an exam",
             required=True,
             label_visibility="collapsed",
@@ -180,21 +186,21 @@ def _exams() -> Mapping[str, tuple[int, str]]:
         return {exam.uid: (exam.id, exam.name) for exam in queries.exams(session)}
 
 
-def params(**more: object) -> dict[str, str | list[str]]:
+def params(**extra: object) -> dict[str, str | list[str]]:
     """Query parameters for a link: the current exam and what is given."""
     uid = st.session_state.get("exam_uid")
-    given = {key: list(map(str, value)) if isinstance(value, list) else str(value) for key, value in more.items()}
-    return ({"exam": str(uid)} if uid else {}) | given
+    values = {key: list(map(str, value)) if isinstance(value, list) else str(value) for key, value in extra.items()}
+    return ({"exam": str(uid)} if uid else {}) | values
 
 
-def link(page: str, label: str, *, icon: str | None = None, **more: object) -> None:
+def link(page: str, label: str, *, icon: str | None = None, **extra: object) -> None:
     """Draw a link to a page, say "pages/review/triage.py", that keeps the exam; the label is shown as text."""
-    st.page_link(page, label=text.label(label), icon=icon, query_params=params(**more))
+    st.page_link(page, label=text.label(label), icon=icon, query_params=params(**extra))
 
 
-def address(page: str, **more: object) -> str:
+def address(page: str, **extra: object) -> str:
     """The same link as an address, for a table's link column: `address("triage", mistake=uid)`."""
-    return f"/{page}?{urlencode(params(**more), doseq=True)}"
+    return f"/{page}?{urlencode(params(**extra), doseq=True)}"
 
 
 # -- the person -------------------------------------------------------------------------------------------------------
@@ -202,10 +208,10 @@ def address(page: str, **more: object) -> str:
 
 def current_person() -> Person:
     """Return who sits here; `people.READER` where nobody signs in and no name was given at this browser."""
-    visitor = signing_in.signed_in(settings())
+    visitor = signing_in.session_person(settings())
     if visitor.name:
         return visitor
-    name = str(st.session_state.get(NAME) or _kept())
+    name = str(st.session_state.get(NAME) or _remembered_name())
     return owner(name) if name else visitor
 
 
@@ -216,16 +222,16 @@ def acting_person(name: str = "") -> Person:
 
     Raises: Forbidden where the app isn't open to them any more.
     """
-    if (shut := signing_in.shut(settings(), engine)) is not None:
-        raise Forbidden(shut or "you signed out, and nothing was saved: sign in again")
-    if name and not signing_in.needed():
+    if (refusal := signing_in.session_refusal(settings(), engine)) is not None:
+        raise Forbidden(refusal or "you signed out, and nothing was saved: sign in again")
+    if name and not signing_in.is_needed():
         return owner(name)
     return current_person()
 
 
-def leave_if_shut() -> None:
+def rerun_if_refused() -> None:
     """Run the page again where the app isn't open to this session any more: a fragment that draws itself asks this."""
-    if signing_in.shut(settings(), engine) is not None:
+    if signing_in.session_refusal(settings(), engine) is not None:
         st.rerun()
 
 
@@ -239,31 +245,31 @@ def curates() -> bool:
 
     Where nobody signs in everybody may be one who judges, so nobody is taken for a curator.
     """
-    return signing_in.needed() and not judges_only()
+    return signing_in.is_needed() and not judges_only()
 
 
 def person_popover() -> None:
     """Draw the header's person: the name, and a field to change it; or who signed in, and the way out."""
     name = current_person().name
-    if not signing_in.needed() and st.session_state.get(NAME) and name != _kept():
+    if not signing_in.is_needed() and st.session_state.get(NAME) and name != _remembered_name():
         cookie.keep(cookie.PERSON, name)
-    if (view := st.session_state.get(VIEW)) and view != cookie.kept(cookie.VIEW):
+    if (view := st.session_state.get(VIEW)) and view != cookie.read(cookie.VIEW):
         cookie.keep(cookie.VIEW, view)
     with st.popover(text.label(name, 30) if name else "Your name", icon=":material/person:", type="tertiary"):
-        if signing_in.needed():
+        if signing_in.is_needed():
             st.html(f"Signed in as <b>{text.escape(name)}</b>, {'an owner' if owns() else 'who judges'} here.")
             st.button("Sign out", on_click=st.logout, icon=":material/logout:")
         else:
-            _name(name)
+            _draw_name_field(name)
         if owns():
-            _view_toggle()
+            _draw_view_toggle()
 
 
-def _name(now: str) -> None:
+def _draw_name_field(current_name: str) -> None:
     """Draw the field for the person's name."""
-    name = st.text_input("Your name", value=now, max_chars=LONGEST_NAME, key="person_name")
+    name = st.text_input("Your name", value=current_name, max_chars=LONGEST_NAME, key="person_name")
     st.caption("What you judge and start is kept under it. This browser remembers it.")
-    if name and name.strip() and person_name(name) != now:
+    if name and name.strip() and person_name(name) != current_name:
         take_name(name)
         st.rerun()
 
@@ -283,26 +289,29 @@ def judges_only() -> bool:
     """
     if not owns():
         return True
-    asked = st.query_params.get("view")
-    if asked in VIEWS and VIEW not in st.session_state:
-        st.session_state[VIEW] = asked
-    return str(st.session_state.get(VIEW) or cookie.kept(cookie.VIEW)) == "judging"
+    view = st.query_params.get("view")
+    if view in VIEWS and VIEW not in st.session_state:
+        st.session_state[VIEW] = view
+    return str(st.session_state.get(VIEW) or cookie.read(cookie.VIEW)) == "judging"
 
 
-def _view_toggle() -> None:
+def _draw_view_toggle() -> None:
     """The person's choice of how much the sidebar shows."""
-    now = judges_only()
-    words = (
+    is_judging_only = judges_only()
+    explanation = (
         "The sidebar then leads to triage, browse, people and guidelines alone. A link with view=judging opens it so."
     )
-    if st.toggle("Only what judging needs", now, key=f"view_toggle_{now}", help=words) != now:
-        st.session_state[VIEW] = "all" if now else "judging"
+    if (
+        st.toggle("Only what judging needs", is_judging_only, key=f"view_toggle_{is_judging_only}", help=explanation)
+        != is_judging_only
+    ):
+        st.session_state[VIEW] = "all" if is_judging_only else "judging"
         st.rerun()
 
 
-def _kept() -> str:
+def _remembered_name() -> str:
     """The name last given at this browser: a reload starts a new session, and must not make somebody else of you."""
     try:
-        return person_name(cookie.kept(cookie.PERSON))
+        return person_name(cookie.read(cookie.PERSON))
     except BadInput:
         return ""

@@ -25,12 +25,12 @@ class Html(str):
 Cell = str | int | None
 
 
-def style() -> None:
+def add_style() -> None:
     """Put the stylesheet of these parts on the page."""
     st.html(STYLE)
 
 
-def shown(cell: Cell) -> str:
+def cell_html(cell: Cell) -> str:
     """A cell as HTML: thousands apart, nothing as a dash."""
     if cell is None:
         return '<span class="mapd-note">–</span>'
@@ -39,24 +39,24 @@ def shown(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else escape(cell)
 
 
-def linked(cell: Cell, address: str) -> Html:
+def link_cell(cell: Cell, address: str) -> Html:
     """A cell that leads to its rows; 0 and nothing lead nowhere."""
-    return Html(f'<a href="{html.escape(address)}">{shown(cell)}</a>' if cell else shown(cell))
+    return Html(f'<a href="{html.escape(address)}">{cell_html(cell)}</a>' if cell else cell_html(cell))
 
 
 def row(items: Iterable[tuple[Cell, str]]) -> str:
     """Figures beside each other, each over its word."""
-    cells = (f"<div><dd>{shown(value)}</dd><dt>{escape(word)}</dt></div>" for value, word in items)
+    cells = (f"<div><dd>{cell_html(value)}</dd><dt>{escape(word)}</dt></div>" for value, word in items)
     return f'<dl class="mapd-figures">{"".join(cells)}</dl>'
 
 
 def facts(items: Iterable[tuple[str, Cell]]) -> str:
     """Words with what is said to each, in columns that stand under each other from one such list to the next."""
-    cells = (f"<div><dt>{escape(word)}</dt><dd>{shown(value)}</dd></div>" for word, value in items)
+    cells = (f"<div><dt>{escape(word)}</dt><dd>{cell_html(value)}</dd></div>" for word, value in items)
     return f'<dl class="mapd-setup">{"".join(cells)}</dl>'
 
 
-def titled(title: str, body: str) -> str:
+def titled_block(title: str, body: str) -> str:
     """A small heading over a piece of HTML; `body` is HTML already."""
     return f'<div class="mapd-titled"><div class="mapd-section">{escape(title)}</div>{body}</div>'
 
@@ -75,13 +75,15 @@ def table(
         begin += width
     lines = [f"<tr>{spans}</tr>"] if groups else []
     lines.append(f"<tr>{_cells('th', map(escape, header), words)}</tr>")
-    lines += [f"<tr>{_cells('td', map(shown, cells), words)}</tr>" for cells in rows]
+    lines += [f"<tr>{_cells('td', map(cell_html, cells), words)}</tr>" for cells in rows]
     return f'<div class="mapd-scroll mapd-wide" tabindex="0"><table class="mapd-table">{"".join(lines)}</table></div>'
 
 
 def _cells(tag: str, cells: Iterable[str], words: int) -> str:
-    side = ("mapd-word" if n < words else "mapd-number" for n in count())
-    return "".join(f'<{tag} class="{where}">{cell}</{tag}>' for where, cell in zip(side, cells, strict=False))
+    classes = ("mapd-word" if n < words else "mapd-number" for n in count())
+    return "".join(
+        f'<{tag} class="{class_name}">{cell}</{tag}>' for class_name, cell in zip(classes, cells, strict=False)
+    )
 
 
 def bar(number: int, of: int) -> str:
@@ -97,6 +99,6 @@ def bars(lines: Iterable[tuple[str, Cell, int, int, str]]) -> str:
 
 def _bar_line(name: str, cell: Cell, number: int, of: int, note: str) -> str:
     return (
-        f"<span>{escape(name)}</span><b>{shown(cell)}</b>"
+        f"<span>{escape(name)}</span><b>{cell_html(cell)}</b>"
         f'<span class="mapd-note">of {of:,}</span>{bar(number, of)}<span class="mapd-note">{escape(note)}</span>'
     )

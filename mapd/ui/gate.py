@@ -37,17 +37,26 @@ from mapd.people import Person, Right, may
 from mapd.store import db, sign_ins
 from mapd.ui import current, signing_in
 
-SOCKET = "_stcore/stream"
-OPEN = ("_stcore/health", "_stcore/host-config")  # what the page asks for before it can show the way in
-SIGNING_IN, SIGN_OUT = ("auth/login", "oauth2callback"), "auth/logout"
-UPLOADS, MEDIA = "_stcore/upload_file/", "media/"
-CLOSED = ("_stcore/", "component/", "app/static/")  # numbers of the server, an API for agents, files of components
-SAFE = ("GET", "HEAD")
-MESSAGES = ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request")  # not: clear_cache, load_git_info …
-STRANGERS_FRAME = 64 * 1024  # bytes: the way in needs less
+SOCKET_PATH = "_stcore/stream"
+OPEN_PATHS = ("_stcore/health", "_stcore/host-config")  # what the page asks for before it can show the way in
+SIGN_IN_PATHS, SIGN_OUT_PATH = ("auth/login", "oauth2callback"), "auth/logout"
+UPLOAD_PATH, MEDIA_PATH = "_stcore/upload_file/", "media/"
+CLOSED_PATHS = (
+    "_stcore/",
+    "component/",
+    "app/static/",
+)  # numbers of the server, an API for agents, files of components
+SAFE_METHODS = ("GET", "HEAD")
+PAGE_MESSAGES = (
+    "rerun_script",
+    "stop_script",
+    "app_heartbeat",
+    "file_urls_request",
+)  # not: clear_cache, load_git_info …
+STRANGER_FRAME_BYTES = 64 * 1024  # bytes: the way in needs less
 
 
-class Refusal(NamedTuple):
+class GateRefusal(NamedTuple):
     """What is answered instead."""
 
     status: int
@@ -64,23 +73,23 @@ class Need(Enum):
     CLOSED = auto()
 
 
-def need_of(path: str, *, signing_in: bool) -> Need:
+def need_of(path: str, *, is_signing_in: bool) -> Need:
     """Return what a path below the app's root needs. The shell and its scripts need nothing: they show the way in."""
     path = path.lstrip("/")
-    if path in OPEN:
+    if path in OPEN_PATHS:
         return Need.NOTHING
-    if path in (*SIGNING_IN, SIGN_OUT) and not signing_in:
+    if path in (*SIGN_IN_PATHS, SIGN_OUT_PATH) and not is_signing_in:
         return Need.CLOSED
-    if path == SIGN_OUT:
+    if path == SIGN_OUT_PATH:
         return Need.SIGN_OUT
-    if path.startswith(UPLOADS):
+    if path.startswith(UPLOAD_PATH):
         return Need.UPLOAD
-    if path.startswith(MEDIA):
+    if path.startswith(MEDIA_PATH):
         return Need.SIGN_IN
-    return Need.CLOSED if f"{path}/".startswith(CLOSED) else Need.NOTHING
+    return Need.CLOSED if f"{path}/".startswith(CLOSED_PATHS) else Need.NOTHING
 
 
-def own_origins(host: str, public: str | None, scheme: str) -> set[str]:
+def app_origins(host: str, public: str | None, scheme: str) -> set[str]:
     """Return the origins of this app's own pages, for a request to this host.
 
     `public`: that of the address that people sign in at, which a proxy may serve under. Forwarding headers say nothing.
@@ -90,7 +99,7 @@ def own_origins(host: str, public: str | None, scheme: str) -> set[str]:
     return {public} if host == urlsplit(public).netloc else {public, f"{scheme}://{host}"}
 
 
-def refuse_origin(headers: Headers, *, unsafe: bool, public: str | None, scheme: str) -> Refusal | None:
+def refuse_origin(headers: Headers, *, is_unsafe: bool, public: str | None, scheme: str) -> GateRefusal | None:
     """Return why a request is refused by where it comes from and for whom it is; None where it isn't.
 
     `unsafe`: it may change something, so that it has to say which page it comes from.
@@ -98,16 +107,16 @@ def refuse_origin(headers: Headers, *, unsafe: bool, public: str | None, scheme:
     hosts, origins = headers.getlist("host"), [origin.lower() for origin in headers.getlist("origin")]
     host = hosts[0].lower() if len(hosts) == 1 else ""
     if not host or not is_host_allowed(host):
-        return Refusal(
+        return GateRefusal(
             400, f"this app isn't at {host[:80]!a}: its names are server.allowedHosts, .streamlit/config.toml"
         )
-    own = own_origins(host, public, scheme)
-    if any(origin not in own for origin in origins) or (unsafe and len(origins) != 1):
-        return Refusal(403, f"this app takes that from its own pages alone, at {', '.join(sorted(own))}")
+    expected = app_origins(host, public, scheme)
+    if any(origin not in expected for origin in origins) or (is_unsafe and len(origins) != 1):
+        return GateRefusal(403, f"this app takes that from its own pages alone, at {', '.join(sorted(expected))}")
     return None
 
 
-class Gate:
+class RequestGate:
     """ASGI middleware that lets through what the rules above allow."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -125,47 +134,47 @@ class Gate:
         elif refusal is not None:
             await PlainTextResponse(refusal.line, refusal.status)(scope, receive, send)
         elif is_socket:
-            stranger = await run_in_threadpool(visitor, scope) is None
-            await self.app(scope, only_messages(receive, send, stranger=stranger), send)
+            is_stranger = await run_in_threadpool(visitor, scope) is None
+            await self.app(scope, only_messages(receive, send, is_stranger=is_stranger), send)
         else:
             await self.app(scope, receive, send)
 
 
-GATE = Middleware(Gate)
+GATE = Middleware(RequestGate)
 
 
-async def _refuse(scope: Scope, path: str) -> Refusal | None:
+async def _refuse(scope: Scope, path: str) -> GateRefusal | None:
     """Return why this isn't for whoever sends it; where they sign out, end the sign-in first."""
     is_socket = scope["type"] == "websocket"
     scheme = "https" if st.get_option("server.sslCertFile") else "http"
-    unsafe = is_socket or scope["method"] not in SAFE
+    is_unsafe = is_socket or scope["method"] not in SAFE_METHODS
     origin = get_origin_from_redirect_uri()
     public = origin.lower() if origin else None
-    if (refusal := refuse_origin(Headers(scope=scope), unsafe=unsafe, public=public, scheme=scheme)) is not None:
+    if (refusal := refuse_origin(Headers(scope=scope), is_unsafe=is_unsafe, public=public, scheme=scheme)) is not None:
         return refusal
     if is_socket:
-        return None if path.lstrip("/") == SOCKET else Refusal(404, "nothing listens here")
-    need = need_of(path, signing_in=signing_in.is_set_up())
+        return None if path.lstrip("/") == SOCKET_PATH else GateRefusal(404, "nothing listens here")
+    need = need_of(path, is_signing_in=signing_in.is_set_up())
     if need is Need.SIGN_OUT and Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site"):
-        return Refusal(403, "another site can't sign you out")
+        return GateRefusal(403, "another site can't sign you out")
     if need is Need.CLOSED:
-        return Refusal(404, "nothing is here")
+        return GateRefusal(404, "nothing is here")
     if need is Need.SIGN_OUT:
         return await run_in_threadpool(_sign_out, scope)
     if need is Need.NOTHING:
         return None
     person = await run_in_threadpool(visitor, scope)
     if person is None:
-        return Refusal(403, "sign in first")
+        return GateRefusal(403, "sign in first")
     may_pass = need is Need.SIGN_IN or may(person, Right.IMPORT)
-    return None if may_pass else Refusal(403, "an owner of the project can upload files; you can't")
+    return None if may_pass else GateRefusal(403, "an owner of the project can upload files; you can't")
 
 
 def visitor(scope: Scope) -> Person | None:
     """Return who sends this; None where the app isn't open to them."""
     claims = cookie_claims(scope) if signing_in.is_set_up() else None
     try:
-        if signing_in.shut_to(claims, current.settings(), current.engine) is not None:
+        if signing_in.find_refusal(claims, current.settings(), current.engine) is not None:
             return None
         return signing_in.person_of(claims, current.settings())
     except (MapdError, sa.exc.OperationalError):  # the project can't be opened or read: the page says why
@@ -186,18 +195,18 @@ def cookie_claims(scope: Scope) -> Mapping[str, object]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _sign_out(scope: Scope) -> Refusal | None:
+def _sign_out(scope: Scope) -> GateRefusal | None:
     """End the sign-in of the cookie, for every tab and every copy of it."""
     try:
         if claims := cookie_claims(scope):
             with db.writing(current.engine()) as session:
                 sign_ins.end(session, claims)
     except (MapdError, sa.exc.OperationalError):
-        return Refusal(503, "you are not signed out: the project's database can't be written to; try again")
+        return GateRefusal(503, "you are not signed out: the project's database can't be written to; try again")
     return None
 
 
-def only_messages(receive: Receive, send: Send, *, stranger: bool) -> Receive:
+def only_messages(receive: Receive, send: Send, *, is_stranger: bool) -> Receive:
     """Hear nothing but what a page says: other messages clear everybody's caches, or tell the names of files here."""
 
     async def receive_page() -> Message:
@@ -206,14 +215,14 @@ def only_messages(receive: Receive, send: Send, *, stranger: bool) -> Receive:
             frame: Any = message.get("bytes")
             if message["type"] != "websocket.receive" or frame is None:
                 return message
-            if stranger and len(frame) > STRANGERS_FRAME:
+            if is_stranger and len(frame) > STRANGER_FRAME_BYTES:
                 await send({"type": "websocket.close", "code": 1009})
                 return {"type": "websocket.disconnect", "code": 1009}
             try:
                 kind = BackMsg.FromString(frame).WhichOneof("type")
             except DecodeError:
                 return message  # streamlit closes the socket
-            if kind in MESSAGES:
+            if kind in PAGE_MESSAGES:
                 return message
 
     return receive_page

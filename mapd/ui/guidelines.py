@@ -14,7 +14,7 @@ from mapd.store import db
 from mapd.ui import acting, current, figures, text, times
 from mapd.ui.figures import Cell
 
-TOLD = "guidelines_told"  # session state: why the last save was none
+MESSAGE = "guidelines_told"  # session state: why the last save was none
 EXAMPLE = """# Accept a rationale if
 - its own answer is the gold answer, and
 - each step follows from the one before.
@@ -23,7 +23,7 @@ EXAMPLE = """# Accept a rationale if
 - *right by luck*: the answer is right, a step that it needs is not."""
 
 
-def read() -> list[Version]:
+def load_versions() -> list[Version]:
     """Every version, the newest first."""
     with db.reading(current.engine()) as session:
         return guidelines.versions(session)
@@ -32,42 +32,42 @@ def read() -> list[Version]:
 # -- their page -------------------------------------------------------------------------------------------------------
 
 
-def edit(found: Sequence[Version]) -> None:
+def draw_editor(versions: Sequence[Version]) -> None:
     """The field for a new version."""
-    if told := st.session_state.pop(TOLD, ""):
-        text.complain(told)
-    seen = found[0].uid if found else None
-    key = f"guidelines_{seen}"
+    if message := st.session_state.pop(MESSAGE, ""):
+        text.complain(message)
+    base_uid = versions[0].uid if versions else None
+    key = f"guidelines_{base_uid}"
     st.text_area(
         "A new version, in markdown",
-        found[0].text if found else "",
+        versions[0].text if versions else "",
         key=key,
         height=320,
         max_chars=guidelines.LONGEST,
         placeholder=EXAMPLE,
     )
-    args = (key, seen, current.current_person().name)
+    args = (key, base_uid, current.current_person().name)
     acting.button("Save as a new version", key=f"{key}_save", on_click=_save, args=args, type="primary")
 
 
-def _save(key: str, seen: str | None, name: str) -> None:
+def _save(key: str, base_uid: str | None, name: str) -> None:
     words = str(st.session_state.get(key) or "")
     try:
         person = current.acting_person(name)
         with db.writing(current.engine()) as session:
-            guidelines.save(session, words, by=person, seen=seen)
+            guidelines.save(session, words, by=person, seen=base_uid)
     except MapdError as error:
-        st.session_state[TOLD] = str(error)
+        st.session_state[MESSAGE] = str(error)
 
 
-def listed(found: Sequence[Version]) -> None:
+def draw_versions(versions: Sequence[Version]) -> None:
     """All versions, each a link."""
     st.subheader("Versions", anchor=False)
     header = ("version", "by", "since", "verdicts given while it was current")
-    st.html(figures.table(header, map(_line, found), words=3))
+    st.html(figures.table(header, map(_version_row, versions), words=3))
 
 
-def _line(version: Version) -> tuple[Cell, ...]:
-    number = figures.linked(str(version.number), current.address("guidelines", version=version.number))
+def _version_row(version: Version) -> tuple[Cell, ...]:
+    number = figures.link_cell(str(version.number), current.address("guidelines", version=version.number))
     who = f"{text.one_line(version.person, 40)}{', with an archive' if version.from_archive else ''}"
     return number, who, times.cell(version.since), version.judged

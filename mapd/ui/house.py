@@ -26,21 +26,20 @@ def token(exam_id: int) -> str:
     Raises: Forbidden where the app isn't open to this session any more.
     """
     person, sign_in = current.acting_person(), sign_in_key()
-    about = (person.name, person.role, exam_id, sign_in)
-    kept = st.session_state.get(TOKEN)
-    if kept is None or kept[0] != about or time.monotonic() - kept[1] > FRESH_S:
+    subject = (person.name, person.role, exam_id, sign_in)
+    entry = st.session_state.get(TOKEN)
+    if entry is None or entry[0] != subject or time.monotonic() - entry[1] > FRESH_S:
         with db.writing(current.engine()) as session:
-            if kept is not None and kept[0][0] != person.name:
-                access.end(session, kept[0][0])
-            minted = access.mint(session, person, exam_id, sign_in)
-        kept = st.session_state[TOKEN] = (about, time.monotonic(), minted)
-    made: str = kept[2]
-    return made
+            if entry is not None and entry[0][0] != person.name:
+                access.end(session, entry[0][0])
+            new_token = access.mint(session, person, exam_id, sign_in)
+        entry = st.session_state[TOKEN] = (subject, time.monotonic(), new_token)
+    return str(entry[2])
 
 
 def sign_in_key() -> str:
     """Return the hash of this session's sign-in; empty where nobody signs in."""
-    return sign_ins.key_of(st.user.to_dict()) if signing_in.needed() else ""
+    return sign_ins.key_of(st.user.to_dict()) if signing_in.is_needed() else ""
 
 
 def visitor(scope: Scope) -> Visitor | None:
@@ -56,7 +55,7 @@ def origins(scope: Scope) -> set[str]:
     host = next((value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"), "")
     public = get_origin_from_redirect_uri()
     scheme = "https" if st.get_option("server.sslCertFile") else "http"
-    return gate.own_origins(host, public.lower() if public else None, scheme)
+    return gate.app_origins(host, public.lower() if public else None, scheme)
 
 
 def document(text: str, theme: str) -> str:

@@ -5,7 +5,7 @@ with st.container(key=keys.waiting(uid)): …     # its first field has the focu
 scripts.run("room")                             # once, at the page's end
 """
 
-SHOWN = {"left": "←", "right": "→", "enter": "Enter"}
+KEY_SIGNS = {"left": "←", "right": "→", "enter": "Enter"}
 
 
 def name(key: str, uid: str) -> str:
@@ -13,7 +13,7 @@ def name(key: str, uid: str) -> str:
     return f"hot_{key}_{uid}"
 
 
-def waiting(uid: str) -> str:
+def focus_name(uid: str) -> str:
     """Return a container key that gives the container's first field the focus, once: what one does first is to type.
 
     Until something is typed the arrows to the left and right are the page's keys in it, too.
@@ -23,4 +23,4 @@ def waiting(uid: str) -> str:
 
 def label(key: str, words: str = "") -> str:
     """Return a button's label that shows its key."""
-    return f"`{SHOWN.get(key, key)}` {words}".rstrip()
+    return f"`{KEY_SIGNS.get(key, key)}` {words}".rstrip()

@@ -32,10 +32,10 @@ def load_curated(exam_id: int) -> Curated:
         material = load_material(session, exam_id)
         info = queries.exam(session, exam_id)  # not the kept one: its policy may have been set since
         judgements = queries.judgements(session, exam_id)
-        last = _last(exam_id, str(engine().url), queries.edition(session))
-        kept = decide(material, judgements, policies.exam_policy(session, info), info, last.get("kept"))
-        last["kept"] = kept
-        return kept.curated
+        memory = _decisions(exam_id, str(engine().url), queries.edition(session))
+        decision = decide(material, judgements, policies.exam_policy(session, info), info, memory.get("kept"))
+        memory["kept"] = decision
+        return decision.curated
 
 
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:
@@ -62,7 +62,7 @@ def catch_up(exam_id: int) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _last(exam_id: int, url: str, edition: int) -> dict[str, Kept]:  # noqa: ARG001 - the cache's key
+def _decisions(exam_id: int, url: str, edition: int) -> dict[str, Kept]:  # noqa: ARG001 - the cache's key
     """Where the exam's curated set is kept from one rerun to the next, of whatever session."""
     return {}
 

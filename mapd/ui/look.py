@@ -48,9 +48,9 @@ LOOKS: Mapping[str, Look] = {
 
 # Okabe and Ito's colours, told apart by colour-blind eyes (and a grey for an eighth). Blue, orange and purple come
 # first: green and vermillion resemble accepted and rejected.
-TEACHERS = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#D55E00", "#999999")
+TEACHER_COLOURS = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#D55E00", "#999999")
 
-PERSON = GREY  # people who repaired a text, apart from the teachers
+PERSON_COLOUR = GREY  # people who repaired a text, apart from the teachers
 
 FIGURE_CONFIG = {"displayModeBar": False}
 
@@ -83,26 +83,26 @@ def teacher_colours(places: Mapping[str, int | None]) -> dict[str, str]:
 
 def teacher_colour(place: int | None) -> str:
     """Return the colour of the teacher at this place; after eight they come round again. People have no place."""
-    return PERSON if place is None else TEACHERS[place % len(TEACHERS)]
+    return PERSON_COLOUR if place is None else TEACHER_COLOURS[place % len(TEACHER_COLOURS)]
 
 
-def teacher_chip(name: str, place: int | None, whole: str = "") -> str:
+def teacher_chip(name: str, place: int | None, full_name: str = "") -> str:
     """HTML: a teacher's swatch and name; in the tooltip the `whole` name, for it may be cut here or by the place."""
-    title = html.escape(one_line(whole or name, 500))
+    title = html.escape(one_line(full_name or name, 500))
     return (
         f'<span class="mapd-chip" style="--c:{teacher_colour(place)}" title="{title}">'
         f'<span class="mapd-swatch"></span><span class="mapd-name">{escape(name)}</span></span>'
     )
 
 
-def word_of(act: Act, about: str) -> str:
+def decision_word(act: Act, about: str) -> str:
     """What a decision on a text, an attempt or a question is called."""
-    told = {Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.WITHDRAW: "withdrew", Act.CORRECT: "read as"}
+    words = {Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.WITHDRAW: "withdrew", Act.CORRECT: "read as"}
     if about == "question":
-        told |= {Act.ACCEPT: "good", Act.REJECT: "bad", Act.CORRECT: "gold corrected to"}
+        words |= {Act.ACCEPT: "good", Act.REJECT: "bad", Act.CORRECT: "gold corrected to"}
     if about == "attempt":
-        told |= {Act.ACCEPT: "a mistake indeed", Act.REJECT: "not a mistake"}
-    return told[act]
+        words |= {Act.ACCEPT: "a mistake indeed", Act.REJECT: "not a mistake"}
+    return words[act]
 
 
 def score_dots(score: int | None) -> str:
@@ -112,7 +112,7 @@ def score_dots(score: int | None) -> str:
     return f'<span class="mapd-dots" title="{score} of 5">{"●" * score}{"○" * (5 - score)} {score}</span>'
 
 
-def figure_layout(**more: Any) -> dict[str, Any]:
+def figure_layout(**overrides: Any) -> dict[str, Any]:
     """What every Plotly figure shares; what is given goes first.
 
     Fonts, background and grid aren't set here: `st.plotly_chart`'s own theme takes them from the page, light or dark,
@@ -123,5 +123,5 @@ def figure_layout(**more: Any) -> dict[str, Any]:
         "hovermode": "x unified",
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": {"text": ""}},
         "bargap": 0.15,
-        **more,
+        **overrides,
     }

@@ -10,9 +10,9 @@ from mapd.ui import current, figures, text
 from mapd.ui.figures import Cell
 
 
-def budget(place: Any) -> float | None:
+def choose_budget(column: Any) -> float | None:
     """The field of what all of an exam's calls may cost; None is no limit."""
-    given: float | None = place.number_input(
+    budget_usd: float | None = column.number_input(
         "Budget, US dollars",
         0.0,
         None,
@@ -22,10 +22,10 @@ def budget(place: Any) -> float | None:
         key="collect_budget",
         help="What all calls of this exam may cost, those of earlier runs too. A call that may not fit in isn't sent.",
     )
-    return given
+    return budget_usd
 
 
-def show(estimate: Estimate) -> None:
+def draw_estimate(estimate: Estimate) -> None:
     """What the missing calls may cost: by teacher where it isn't free, and all of it in a line."""
     if not estimate.is_free:
         header = (
@@ -39,19 +39,19 @@ def show(estimate: Estimate) -> None:
             "about",
             "at most",
         )
-        st.html(figures.table(header, map(_row, estimate.teachers), words=2))
-        guessed = [text.one_line(x.teacher, 40) for x in estimate.teachers if not x.measured and x.tokens_out]
-        if guessed:
-            note(f"Replies of a kind that was never given yet are reckoned at their longest: {', '.join(guessed)}.")
-    note(f"{text.one_line(estimate.in_words, 400)}.")
+        st.html(figures.table(header, map(_estimate_row, estimate.teachers), words=2))
+        names = [text.one_line(x.teacher, 40) for x in estimate.teachers if not x.measured and x.tokens_out]
+        if names:
+            draw_note(f"Replies of a kind that was never given yet are reckoned at their longest: {', '.join(names)}.")
+    draw_note(f"{text.one_line(estimate.in_words, 400)}.")
 
 
-def note(words: str) -> None:
+def draw_note(words: str) -> None:
     """A line of text beside what it is about; dollar signs and all."""
     st.html(f'<div class="mapd-note">{text.escape(words)}</div>')
 
 
-def _row(x: Reckoned) -> tuple[Cell, ...]:
+def _estimate_row(x: Reckoned) -> tuple[Cell, ...]:
     return (
         text.one_line(x.teacher, 40),
         x.price_in_words,
@@ -63,7 +63,7 @@ def _row(x: Reckoned) -> tuple[Cell, ...]:
     )
 
 
-def agreed(estimate: Estimate, key: str) -> bool | None:
+def confirm_unknown_price(estimate: Estimate, key: str) -> bool | None:
     """Whether somebody said yes to a price that nobody knows; None where that is still to be said."""
     if not estimate.unknown:
         return False

@@ -17,7 +17,7 @@ def choose(exam_id: int) -> tuple[str, ...]:
         voices, places = queries.voices(session, exam_id), queries.places(session)
     names = {line: name for line, name in text.distinct_lines(voices).items() if places[name] is not None}
     address.settle(KEY, exam_id, teachers=[])
-    address.refuse_unknown_of(KEY, list(names), [])
+    address.refuse_unknown_choices(KEY, list(names), [])
     if len(names) < 2:
         return ()
     lines = st.multiselect(

@@ -17,54 +17,62 @@ from mapd.store.queries import Item, Response
 from mapd.ui import attempts, current, rows
 from mapd.verdicts import Act, Judged, Ruling, ruling
 
-HEADS = ("answer",)
-USUAL = ("no", "family", "question", "gold", "answer")
-Said = Mapping[tuple[str, int], Sequence[Judged]]  # by target
+HEADINGS = ("answer",)
+DEFAULT_COLUMNS = ("no", "family", "question", "gold", "answer")
+JudgedByTarget = Mapping[tuple[str, int], Sequence[Judged]]  # by target
 
 
-def draw(exam_id: int, found: Sequence[Row], columns: Sequence[str], words: str) -> None:
+def draw(exam_id: int, browse_rows: Sequence[Row], columns: Sequence[str], words: str) -> None:
     """Draw the rows. `words`: what was searched for, to be marked."""
-    ids = [row.question_id for row in found]
+    ids = [row.question_id for row in browse_rows]
     with db.reading(current.engine()) as session:
         items, answers = queries.questions(session, exam_id, ids), queries.attempts(session, exam_id, ids)
         judgements = queries.judgements(session, exam_id, ids)
-    said, taken = defaultdict(list), defaultdict(list)
+    judged, responses = defaultdict(list), defaultdict(list)
     for row in judgements:
-        said[row.target, row.target_id].append(row.judged)
+        judged[row.target, row.target_id].append(row.judged)
     for response in answers:
-        taken[response.question_id].append(response)
-    shown = [_shown(items[row.question_id], row.attempt_id, taken[row.question_id], said) for row in found]
-    attempts.draw(shown, HEADS, columns, judge=True, found=words)
+        responses[response.question_id].append(response)
+    attempt_rows = [
+        _make_row(items[row.question_id], row.attempt_id, responses[row.question_id], judged) for row in browse_rows
+    ]
+    attempts.draw_rows(attempt_rows, HEADINGS, columns, with_links=True, search_words=words)
 
 
-def _shown(item: Item, attempt_id: int, taken: Sequence[Response], said: Said) -> attempts.Shown:
-    of_question = ruling(said.get(("question", item.id), ()))
-    of_answers = {response.id: ruling(said.get(("attempt", response.id), ())) for response in taken}
-    gold, bad = or_corrected(item.gold, of_question), of_question.decision is Act.REJECT
-    wrong = {r.id for r in taken if is_mistake(r, item, gold, of_answers[r.id])}
-    ordered = sorted(taken, key=lambda response: response.id != attempt_id)  # the others behind the one of the row
+def _make_row(
+    item: Item, attempt_id: int, responses: Sequence[Response], judged: JudgedByTarget
+) -> attempts.AttemptRow:
+    question_ruling = ruling(judged.get(("question", item.id), ()))
+    answer_rulings = {response.id: ruling(judged.get(("attempt", response.id), ())) for response in responses}
+    gold, is_bad = or_corrected(item.gold, question_ruling), question_ruling.decision is Act.REJECT
+    mistake_ids = {r.id for r in responses if is_mistake(r, item, gold, answer_rulings[r.id])}
+    ordered = sorted(responses, key=lambda response: response.id != attempt_id)  # the others behind the one of the row
     answers = [
-        attempts.Answer("another answer" if n else "answer", r, _chip(item, r, bad, r.id in wrong, of_answers[r.id]))
+        attempts.AnswerCell(
+            "another answer" if n else "answer", r, _chip(item, r, is_bad, r.id in mistake_ids, answer_rulings[r.id])
+        )
         for n, r in enumerate(ordered)
     ]
-    right = "–" if bad else f"{len(taken) - len(wrong)} of {len(taken)}"
-    people = _people(item, of_question, of_answers.values())
-    return attempts.Shown(replace(item, gold=gold), tuple(answers), people, right)
+    right = "–" if is_bad else f"{len(responses) - len(mistake_ids)} of {len(responses)}"
+    people = _people(item, question_ruling, answer_rulings.values())
+    return attempts.AttemptRow(replace(item, gold=gold), tuple(answers), people, right)
 
 
-def _people(item: Item, of_question: Ruling, of_answers: Iterable[Ruling]) -> str:
+def _people(item: Item, question_ruling: Ruling, answer_rulings: Iterable[Ruling]) -> str:
     """What people say of the question and of the answers, as HTML."""
-    rulings = [("question", of_question), *(("attempt", people) for people in of_answers)]
-    return "<br>".join(f"{about}: {rows.said(people, item, about)}" for about, people in rulings if people.by)
+    rulings = [("question", question_ruling), *(("attempt", people) for people in answer_rulings)]
+    return "<br>".join(
+        f"{about}: {rows.describe_ruling(people, item, about)}" for about, people in rulings if people.by
+    )
 
 
-def _chip(question: Item, response: Response, bad: bool, wrong: bool, people: Ruling) -> str:
+def _chip(question: Item, response: Response, is_bad: bool, is_wrong: bool, answer_ruling: Ruling) -> str:
     """What the answer comes to, as people have it."""
-    read = or_corrected(response.answer, people)
-    answer = read and question.show(read)
-    if bad:
-        return attempts.chip("nothing", answer, word="taken out")
-    if not wrong:
-        return attempts.chip(Outcome.CORRECT, answer)
+    counted_answer = or_corrected(response.answer, answer_ruling)
+    answer = counted_answer and question.show(counted_answer)
+    if is_bad:
+        return attempts.outcome_chip("nothing", answer, word="taken out")
+    if not is_wrong:
+        return attempts.outcome_chip(Outcome.CORRECT, answer)
     outcome = Outcome.INCORRECT if response.outcome == Outcome.CORRECT else response.outcome
-    return attempts.chip(outcome, answer) + attempts.cut_off(response)
+    return attempts.outcome_chip(outcome, answer) + attempts.cut_off_chip(response)

@@ -23,22 +23,22 @@ FIELD = "reasons_field"  # the key of the field for a new one
 def draw() -> None:
     """Draw the reasons that this project offers; who may change them gets the field and the buttons."""
     with db.reading(current.engine()) as session:
-        own = reasons.own(session)
+        codes = reasons.own(session)
     st.subheader("Reasons for a rejection", anchor=False)
-    usual = ", ".join(reasons.words(reason) for reason in Reason)
-    st.caption(f"Every project has these: {usual}. In triage `r` and a digit, 1 to {len(Reason)}, give them.")
+    words = ", ".join(reasons.words(reason) for reason in Reason)
+    st.caption(f"Every project has these: {words}. In triage `r` and a digit, 1 to {len(Reason)}, give them.")
     if refusal := st.session_state.pop(REFUSAL, ""):
         text.complain(refusal)
-    if not own:
+    if not codes:
         st.markdown("**This project has no reasons of its own yet.**")
-    for key, code in enumerate(own, len(Reason) + 1):
-        _line(code, str(key) if key < 10 else "")
-    _last_removed(own)
+    for key, code in enumerate(codes, len(Reason) + 1):
+        _draw_reason(code, str(key) if key < 10 else "")
+    _draw_last_removed(codes)
     if current.owns():
-        _new()
+        _draw_field()
 
 
-def _line(code: str, key: str) -> None:
+def _draw_reason(code: str, key: str) -> None:
     """One reason, the digit that gives it in triage, and its button."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"reason_line_{code}"):
         digit = f' <span class="mapd-note">key {key}</span>' if key else ""
@@ -47,18 +47,18 @@ def _line(code: str, key: str) -> None:
             acting.button("Remove", key=f"reason_remove_{code}", on_click=_remove, args=(code,))
 
 
-def _last_removed(own: Sequence[str]) -> None:
+def _draw_last_removed(codes: Sequence[str]) -> None:
     """What was removed last, with its undo."""
     code = st.session_state.get(REMOVED)
-    if code is None or code in own:
+    if code is None or code in codes:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        said = f"removed {text.escape(reasons.words(code))}; what was rejected for it stays"
-        st.html(f'<span role="status">✓ {said}</span>', width="content")
+        message = f"removed {text.escape(reasons.words(code))}; what was rejected for it stays"
+        st.html(f'<span role="status">✓ {message}</span>', width="content")
         acting.button("Undo", key="reason_undo", on_click=_put_back, args=(code,))
 
 
-def _new() -> None:
+def _draw_field() -> None:
     """The field for another reason. Its button reads the field at the click: what was just typed counts."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Another reason", max_chars=reasons.LONGEST, key=FIELD, placeholder="wrong units", width=330)

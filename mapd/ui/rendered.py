@@ -36,20 +36,20 @@ from mapd.characters import visible
 from mapd.review.passages import has_markup
 from mapd.ui import keys
 
-ASKED = "rendered"  # session state: the uid of the text that is shown rendered
+RENDERED_TEXT = "rendered"  # session state: the uid of the text that is shown rendered
 LONGEST = 8_000  # characters that are rendered: a teacher's longest reply by default
 LONGEST_FORMULA = 1000
 MOST_MATHS = 3_000  # characters of formulas in a text that are rendered; the others stay as they were written
 DEEPEST = 40  # braces in each other
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src 'self'"
+FRAME_POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src 'self'"
 FONTS = tuple(  # the app's own, as streamlit serves them
     f'@font-face {{ font-family: "Source Sans"; font-weight: 200 900; font-style: {style}; '
     f'src: url("./static/media/{file.name}"); }}'
     for kind, style in (("Upright", "normal"), ("Italic", "italic"))
     for file in (Path(st.__file__).parent / "static" / "static" / "media").glob(f"SourceSansVF-{kind}.*.woff2")
 )
-NOT_MATHS: tuple[type[Exception], ...] = (  # what latex2mathml raises over what it can't read
-    *(one for one in vars(exceptions).values() if isinstance(one, type) and issubclass(one, Exception)),
+FORMULA_ERRORS: tuple[type[Exception], ...] = (  # what latex2mathml raises over what it can't read
+    *(error for error in vars(exceptions).values() if isinstance(error, type) and issubclass(error, Exception)),
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -93,18 +93,18 @@ math[display="block"] { margin: 0.3em 0 0.7em; overflow-x: auto; text-align: lef
 """
 
 
-def toggle(text: str, uid: str) -> bool:
+def draw_toggle(text: str, uid: str) -> bool:
     """Draw the button where there is something to render; whether this text is to be shown rendered."""
-    asked: bool = st.session_state.get(ASKED) == uid
+    is_rendered: bool = st.session_state.get(RENDERED_TEXT) == uid
     if has_markup(text):
-        words = "as written" if asked else "render"
-        then = (None if asked else uid,)
-        st.button(keys.label("m", words), key=keys.name("m", uid), type="tertiary", on_click=_ask, args=then)
-    return asked
+        words = "as written" if is_rendered else "render"
+        args = (None if is_rendered else uid,)
+        st.button(keys.label("m", words), key=keys.name("m", uid), type="tertiary", on_click=_set_rendered, args=args)
+    return is_rendered
 
 
-def _ask(uid: str | None) -> None:
-    st.session_state[ASKED] = uid
+def _set_rendered(uid: str | None) -> None:
+    st.session_state[RENDERED_TEXT] = uid
 
 
 def draw(text: str, key: str, *, rem: float = 1) -> None:
@@ -122,37 +122,37 @@ def document(text: str, theme: str, ink: str, page: str, rem: float = 1) -> str:
         style = style.replace(name, value)
     return (
         '<!doctype html><html><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{style}</style></head>'
+        f'<meta http-equiv="Content-Security-Policy" content="{FRAME_POLICY}"><style>{style}</style></head>'
         f'<body dir="auto">{body(text)}</body></html>'
     )
 
 
 def body(text: str) -> str:
     """The text as clean HTML and MathML."""
-    rest = len(text) - LONGEST
-    more = f"<p>… {rest:,} more characters</p>" if rest > 0 else ""
-    made = _markdown().render(visible(text[:LONGEST]))
-    return nh3.clean(made, tags=TAGS, attributes=ATTRIBUTES, url_schemes=set(), link_rel=None) + more
+    hidden_count = len(text) - LONGEST
+    remainder = f"<p>… {hidden_count:,} more characters</p>" if hidden_count > 0 else ""
+    rendered_html = _markdown().render(visible(text[:LONGEST]))
+    return nh3.clean(rendered_html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=set(), link_rel=None) + remainder
 
 
 @lru_cache(maxsize=1)
 def _markdown() -> MarkdownIt:
     """Markdown without what leads or loads anything, with maths."""
-    made = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
-    made.disable(["link", "image", "autolink", "reference", "html_inline", "html_block", "code", "lheading"])
-    made.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
-    made.use(amsmath_plugin)
-    made.inline.ruler.before("escape", "math_brackets", _brackets)
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    parser.disable(["link", "image", "autolink", "reference", "html_inline", "html_block", "code", "lheading"])
+    parser.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+    parser.use(amsmath_plugin)
+    parser.inline.ruler.before("escape", "math_brackets", _brackets)
     for kind, rule in RULES.items():
-        made.add_render_rule(kind, rule)
-    return made
+        parser.add_render_rule(kind, rule)
+    return parser
 
 
 def _brackets(state: StateInline, silent: bool) -> bool:
     r"""\( … \) and \[ … \]."""
     opening = state.src[state.pos : state.pos + 2]
     closing = {"\\(": "\\)", "\\[": "\\]"}.get(opening)
-    if closing is None or state.pos > _last(state.src, closing):
+    if closing is None or state.pos > _last_closing(state.src, closing):
         return False
     end = state.src.find(closing, state.pos + 2)
     if end < 0:
@@ -166,7 +166,7 @@ def _brackets(state: StateInline, silent: bool) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _last(text: str, closing: str) -> int:
+def _last_closing(text: str, closing: str) -> int:
     """Where the last closing stands: behind it no opening one looks through the rest of the text."""
     return text.rfind(closing)
 
@@ -174,17 +174,17 @@ def _last(text: str, closing: str) -> int:
 def _rule(display: str) -> Callable[..., str]:
     def render(_: RendererHTML, tokens: list[Token], at: int, __: object, env: dict[str, int]) -> str:
         token = tokens[at]
-        written = token.content if token.type == "amsmath" else _written(token)
+        source = token.content if token.type == "amsmath" else _source(token)
         if token.markup == "$" and _is_money(token.content):
-            return html.escape(written)
-        env[MATHS] = env.get(MATHS, 0) + len(token.content)
-        made = formula(token.content, display) if env[MATHS] <= MOST_MATHS else None
-        return made or f'<span class="raw">{html.escape(written)}</span>'
+            return html.escape(source)
+        env[FORMULA_CHARACTERS] = env.get(FORMULA_CHARACTERS, 0) + len(token.content)
+        mathml = formula(token.content, display) if env[FORMULA_CHARACTERS] <= MOST_MATHS else None
+        return mathml or f'<span class="raw">{html.escape(source)}</span>'
 
     return render
 
 
-MATHS = "characters of formulas"  # what a rendering counts in its environment
+FORMULA_CHARACTERS = "characters of formulas"  # what a rendering counts in its environment
 
 
 def _is_money(content: str) -> bool:
@@ -194,7 +194,7 @@ def _is_money(content: str) -> bool:
     return WORD.search(content) is not None or CALCULATION.search(content) is None
 
 
-def _written(token: Token) -> str:
+def _source(token: Token) -> str:
     closing = {"\\(": "\\)", "\\[": "\\]"}.get(token.markup, token.markup)
     return f"{token.markup}{token.content}{closing}"
 
@@ -212,11 +212,11 @@ def formula(latex: str, display: str) -> str | None:
     if len(latex) > LONGEST_FORMULA or latex.count("{") > 200 or _depth(latex) > DEEPEST or MACROS.search(latex):
         return None
     try:
-        known = latex.strip().replace("{aligned}", "{split}")  # the same in a formula; it knows the other one
-        made = tostring(convert_to_element(known, display=display), encoding="unicode")
-    except NOT_MATHS:
+        readable = latex.strip().replace("{aligned}", "{split}")  # the same in a formula; it knows the other one
+        mathml = tostring(convert_to_element(readable, display=display), encoding="unicode")
+    except FORMULA_ERRORS:
         return None
-    return re.sub(r"&amp;(#x[0-9A-Fa-f]{1,6};)", r"&\1", made)
+    return re.sub(r"&amp;(#x[0-9A-Fa-f]{1,6};)", r"&\1", mathml)
 
 
 def _depth(latex: str) -> int:

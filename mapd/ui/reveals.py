@@ -12,7 +12,7 @@ import streamlit as st
 from mapd.curation import seen
 from mapd.errors import Busy
 from mapd.store import db
-from mapd.ui.current import engine, impatient
+from mapd.ui.current import engine, impatient_engine
 
 NOTED = "reveals_noted"  # session state: whom this tab has shown which texts
 
@@ -27,6 +27,6 @@ def note(person: str, texts: Collection[int]) -> None:
             with db.reading(engine()) as session:
                 unknown = fresh - seen.of(session, person, fresh)
             if unknown:
-                with db.writing(impatient()) as session:
+                with db.writing(impatient_engine()) as session:
                     seen.note(session, person, unknown)
         noted |= {(person, text) for text in fresh}

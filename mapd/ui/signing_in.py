@@ -23,15 +23,15 @@ from mapd.settings import Settings
 from mapd.store import db, sign_ins
 from mapd.ui import cookie, text
 
-SHUT_OPEN = (
+OPEN_TO_NETWORK = (
     "this app can be reached from other machines, and nobody has to sign in: {address}; start it on 127.0.0.1, or have"
     " people sign in (README, Signing in)"
 )
-SHUT_UNKNOWN = (
+NO_SIGN_IN = (
     "MAPD_OWNERS or MAPD_ANNOTATORS names people, but nobody can sign in: .streamlit/secrets.toml has no readable"
     " [auth]; write it (README, Signing in), or unset both"
 )
-RETURNED = "returned"  # session state: whether this session went where the sign-in interrupted somebody
+HAS_RETURNED = "returned"  # session state: whether this session went where the sign-in interrupted somebody
 
 
 Claims = Mapping[str, object] | None  # what streamlit says of a visitor; None where nobody signs in here
@@ -42,16 +42,16 @@ def is_set_up() -> bool:
     return bool(get_secrets_auth_section())
 
 
-def needed() -> bool:
+def is_needed() -> bool:
     """Return whether people sign in here: streamlit says of a visitor whether they did, where it knows how."""
     return "is_logged_in" in st.user
 
 
 def _claims() -> Claims:
-    return st.user.to_dict() if needed() else None
+    return st.user.to_dict() if is_needed() else None
 
 
-def signed_in(settings: Settings) -> Person:
+def session_person(settings: Settings) -> Person:
     """Return who this session is of, as `person_of` has it."""
     return person_of(_claims(), settings)
 
@@ -68,12 +68,12 @@ def person_of(claims: Claims, settings: Settings) -> Person:
     return admit(claims, settings.owners, settings.annotators)
 
 
-def shut(settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
+def session_refusal(settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
     """Return why this session is shown nothing, as `shut_to` has it."""
-    return shut_to(_claims(), settings, engine)
+    return find_refusal(_claims(), settings, engine)
 
 
-def shut_to(claims: Claims, settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
+def find_refusal(claims: Claims, settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
     """Return why nothing is shown: one line, empty where somebody has only to sign in; None where the app is open."""
     if claims is not None:
         if not claims.get("is_logged_in"):
@@ -87,12 +87,12 @@ def shut_to(claims: Claims, settings: Settings, engine: Callable[[], sa.Engine])
             return str(error)
         return None
     if settings.owners or settings.annotators:
-        return SHUT_UNKNOWN
+        return NO_SIGN_IN
     address = str(st.get_option("server.address") or "every address")
-    return None if is_here(address) else SHUT_OPEN.format(address=address)
+    return None if is_loopback(address) else OPEN_TO_NETWORK.format(address=address)
 
 
-def is_here(address: str) -> bool:
+def is_loopback(address: str) -> bool:
     """Whether a server at this address is reached from this machine alone."""
     try:
         return ipaddress.ip_address(address).is_loopback
@@ -100,14 +100,14 @@ def is_here(address: str) -> bool:
         return address == "localhost"
 
 
-def draw(shut: str, page: str) -> None:
+def draw_sign_in(refusal: str, page: str) -> None:
     """The way in, in place of the page; it leads back to what the address asks for."""
     middle = st.container(horizontal_alignment="center")
     with middle.container(key="mapd_sign_in", border=True, width=440):
         st.html('<div class="mapd-brand"><i aria-hidden="true">◑</i>MAPD Studio</div>')
-        if shut:
-            text.complain(shut)
-            if needed():
+        if refusal:
+            text.complain(refusal)
+            if is_needed():
                 st.button("Sign out", on_click=st.logout, icon=":material/logout:")
             return
         if st.user.get("is_logged_in"):
@@ -115,18 +115,18 @@ def draw(shut: str, page: str) -> None:
         st.markdown("This project’s people sign in: what they judge carries their e-mail.")
         for provider, label in providers(st.secrets["auth"]):
             st.button(label, key=f"sign_in_{label}", on_click=_sign_in, args=(provider,), type="primary")
-    cookie.keep(cookie.WANTED, f"{page}?{urlencode(asked(), doseq=True)}")
+    cookie.keep(cookie.RETURN_ADDRESS, f"{page}?{urlencode(address_params(), doseq=True)}")
 
 
-def asked() -> dict[str, list[str]]:
+def address_params() -> dict[str, list[str]]:
     """The address's parameters, each with all its values."""
     return {key: st.query_params.get_all(key) for key in st.query_params}
 
 
 def providers(auth: Mapping[str, Any]) -> list[tuple[str | None, str]]:
     """Each provider's name in the secrets (the only one has none), and what its button says."""
-    named = [name for name, value in auth.items() if isinstance(value, Mapping) and "client_id" in value]
-    return [(name, f"Sign in with {name}") for name in named] or [(None, "Sign in")]
+    names = [name for name, value in auth.items() if isinstance(value, Mapping) and "client_id" in value]
+    return [(name, f"Sign in with {name}") for name in names] or [(None, "Sign in")]
 
 
 def _sign_in(provider: str | None) -> None:
@@ -136,14 +136,14 @@ def _sign_in(provider: str | None) -> None:
         text.complain(f"signing in isn't set up yet: {' '.join(str(error).split())}")
 
 
-def wanted(page: str) -> tuple[str, dict[str, list[str]]] | None:
+def take_return_address(page: str) -> tuple[str, dict[str, list[str]]] | None:
     """The page and its parameters that somebody asked for before they signed in: once, where that led to the start."""
-    kept = cookie.kept(cookie.WANTED) if needed() else ""
-    if not kept:
+    address = cookie.read(cookie.RETURN_ADDRESS) if is_needed() else ""
+    if not address:
         return None
-    if st.session_state.get(RETURNED) or page or st.query_params:
-        cookie.keep(cookie.WANTED, "")
+    if st.session_state.get(HAS_RETURNED) or page or st.query_params:
+        cookie.keep(cookie.RETURN_ADDRESS, "")
         return None
-    st.session_state[RETURNED] = True
-    to, _, query = kept.partition("?")
-    return to, parse_qs(query)
+    st.session_state[HAS_RETURNED] = True
+    path, _, query = address.partition("?")
+    return path, parse_qs(query)

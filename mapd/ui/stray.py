@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-NO_PAGES = ("_stcore", "api", "app", "client", "component", "media", "static")  # what is no page lies below these
+OTHER_PATHS = ("_stcore", "api", "app", "client", "component", "media", "static")  # what is no page lies below these
 
 
 def page_of(path: str, base: str = "") -> str | None:
@@ -23,11 +23,11 @@ def page_of(path: str, base: str = "") -> str | None:
     page_of("/triage/foo/bar")  # -> "../../triage"
     """
     base = base.strip("/")
-    page, *behind = path.removeprefix(f"/{base}" if base else "").strip("/").split("/")
-    return None if not behind or page in NO_PAGES else "../" * len(behind) + quote(page)
+    page, *tail = path.removeprefix(f"/{base}" if base else "").strip("/").split("/")
+    return None if not tail or page in OTHER_PATHS else "../" * len(tail) + quote(page)
 
 
-class ToItsPage:
+class PageRedirect:
     """ASGI middleware that redirects where index.html would be served too deep; relative, so a prefix stays."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -35,24 +35,24 @@ class ToItsPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and drop the answer if it is a page below a page."""
-        to = page_of(scope["path"], st.get_option("server.baseUrlPath")) if scope["type"] == "http" else None
-        if to is None:
+        target = page_of(scope["path"], st.get_option("server.baseUrlPath")) if scope["type"] == "http" else None
+        if target is None:
             await self.app(scope, receive, send)
             return
-        strays = False
+        is_stray = False
 
         async def send_unless_stray(message: Message) -> None:
-            nonlocal strays
+            nonlocal is_stray
             if message["type"] == "http.response.start":
                 kind = Headers(raw=message["headers"]).get("content-type", "")
-                strays = message["status"] == 200 and kind.startswith("text/html")
-            if not strays:
+                is_stray = message["status"] == 200 and kind.startswith("text/html")
+            if not is_stray:
                 await send(message)
 
         await self.app(scope, receive, send_unless_stray)
-        if strays:
+        if is_stray:
             query = scope["query_string"].decode("latin-1")
-            await RedirectResponse(f"{to}?{query}" if query else to)(scope, receive, send)
+            await RedirectResponse(f"{target}?{query}" if query else target)(scope, receive, send)
 
 
-TO_ITS_PAGE = Middleware(ToItsPage)
+PAGE_REDIRECT = Middleware(PageRedirect)

@@ -17,7 +17,7 @@ import streamlit as st
 from mapd.errors import Busy, MapdError
 from mapd.ui import text
 
-TOLD = "told"  # session state: why the last press changed nothing
+MESSAGE = "told"  # session state: why the last press changed nothing
 P = ParamSpec("P")
 
 
@@ -25,11 +25,11 @@ def in_next_run(callback: Callable[P, None]) -> Callable[P, None]:
     """Return the callback, which keeps what it refuses for `show`."""
 
     @wraps(callback)
-    def guarded(*args: P.args, **given: P.kwargs) -> None:
+    def guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
-            callback(*args, **given)
+            callback(*args, **options)
         except MapdError as error:
-            st.session_state[TOLD] = str(error)
+            st.session_state[MESSAGE] = str(error)
 
     return guarded
 
@@ -38,22 +38,22 @@ def in_place(fragment: Callable[P, None]) -> Callable[P, None]:
     """Return the fragment, which draws what it can't do as a line; drawn anew, it tries again."""
 
     @wraps(fragment)
-    def guarded(*args: P.args, **given: P.kwargs) -> None:
+    def guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
-            fragment(*args, **given)
+            fragment(*args, **options)
         except MapdError as error:
             text.complain(str(error))
 
     return guarded
 
 
-def show() -> None:
+def draw_message() -> None:
     """Draw what the last press was told."""
-    if (words := st.session_state.pop(TOLD, "")) != "":
+    if (words := st.session_state.pop(MESSAGE, "")) != "":
         text.complain(words)
 
 
-def line(error: MapdError) -> None:
+def draw_error(error: MapdError) -> None:
     """Draw what went wrong; with a button to draw the page again where that passes."""
     text.complain(str(error))
     if isinstance(error, Busy):

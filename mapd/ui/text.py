@@ -29,17 +29,17 @@ class Mark(NamedTuple):
 
     start: int
     end: int
-    what: str
+    label: str
     look: str = "mark"
 
 
 AUTOLINK = re.compile(r"(https?:|www(?=\.)|@)", re.IGNORECASE)  # GFM links these even where every sign is escaped
 MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
 NO_GOLD = '<span class="mapd-more">none given</span>'
-HIT = "found"  # what a search's marks are labelled
-SLACK = 40  # characters that a cut may stand aside from where it was asked for
-BEFORE = 10  # characters that a line shows before what was found
-SEARCHED = 20_000  # characters of a text that are looked through for what to mark
+HIT_LABEL = "found"  # what a search's marks are labelled
+CUT_SLACK = 40  # characters that a cut may stand aside from where it was asked for
+LEAD_CHARACTERS = 10  # characters that a line shows before what was found
+SEARCHED_CHARACTERS = 20_000  # characters of a text that are looked through for what to mark
 MOST_HITS = 200  # places where one word is marked
 NO_TEXT = '<span class="mapd-more">no text</span>'
 
@@ -71,11 +71,11 @@ def label(text: str, chars: int = 80) -> str:
 
 def foreign_html(text: str, marks: Sequence[Mark] = (), max_chars: int | None = None) -> str:
     """A block of foreign text as HTML; where marks overlap, the piece carries both labels."""
-    shown = text if max_chars is None else _cut(text, max_chars)
-    rest = len(text) - len(shown)
-    more = f'<span class="mapd-more">… {rest:,} more characters</span>' if rest else ""
-    body = _marked(shown, marks) or NO_TEXT
-    return f'<div class="mapd-text" dir="auto">{body}{more}</div>'
+    piece = text if max_chars is None else _cut(text, max_chars)
+    hidden_count = len(text) - len(piece)
+    remainder = f'<span class="mapd-more">… {hidden_count:,} more characters</span>' if hidden_count else ""
+    body = _marked(piece, marks) or NO_TEXT
+    return f'<div class="mapd-text" dir="auto">{body}{remainder}</div>'
 
 
 def thought_html(thought: str | None, max_chars: int | None = None) -> str:
@@ -89,9 +89,9 @@ def thought_html(thought: str | None, max_chars: int | None = None) -> str:
 
 def _cut(text: str, chars: int) -> str:
     """The beginning of a text up to the end of a word; the whole of it where only some letters would be left out."""
-    if len(text) <= chars + SLACK:
+    if len(text) <= chars + CUT_SLACK:
         return text
-    end = max(text.rfind(space, chars - SLACK, chars) for space in " \n") if chars > SLACK else -1
+    end = max(text.rfind(space, chars - CUT_SLACK, chars) for space in " \n") if chars > CUT_SLACK else -1
     return text[: end if end > 0 else chars]
 
 
@@ -100,26 +100,28 @@ def foreign_line_html(text: str, chars: int = 80, words: str = "") -> str:
 
     With `words` the line begins shortly before the first place where one stands, and they are marked.
     """
-    cut = text
-    if hits := found(text, words):
+    tail = text
+    if hits := find_hits(text, words):
         hit = hits[0][0]
-        start = text.find(" ", hit - BEFORE, hit) + 1 or hit - BEFORE if hit > BEFORE else 0  # at a word's beginning
-        cut = f"{'…' if start else ''}{text[start:]}"
-    line = one_line(cut, chars)
-    shown = _marked(line, found(line, words)) or NO_TEXT
-    return f'<span class="mapd-line" dir="auto" title="{html.escape(one_line(text, 500))}">{shown}</span>'
+        start = (
+            text.find(" ", hit - LEAD_CHARACTERS, hit) + 1 or hit - LEAD_CHARACTERS if hit > LEAD_CHARACTERS else 0
+        )  # at a word's beginning
+        tail = f"{'…' if start else ''}{text[start:]}"
+    line = one_line(tail, chars)
+    line_html = _marked(line, find_hits(line, words)) or NO_TEXT
+    return f'<span class="mapd-line" dir="auto" title="{html.escape(one_line(text, 500))}">{line_html}</span>'
 
 
-def found(text: str, words: str) -> list[Mark]:
+def find_hits(text: str, words: str) -> list[Mark]:
     """Where the words stand that a search looks for, each wherever it is; the last may be the beginning of one."""
-    searched = plain(text[:SEARCHED]) if words else ""
+    plain_text = plain(text[:SEARCHED_CHARACTERS]) if words else ""
     patterns: dict[str, None] = {}  # a word that is searched for twice is one
     for phrase in phrases_of(words):
-        said = r"[\W_]++".join(re.escape(plain(token)) for token in phrase.tokens)
-        rest = r"[^\W_]*+" if phrase.begins else r"(?![^\W_])"
-        patterns[rf"(?<![^\W_]){said}{rest}"] = None
-    hits = (hit for pattern in patterns for hit in islice(re.finditer(pattern, searched), MOST_HITS))
-    return sorted(Mark(hit.start(), hit.end(), HIT, "hit") for hit in hits)
+        phrase_pattern = r"[\W_]++".join(re.escape(plain(token)) for token in phrase.tokens)
+        ending = r"[^\W_]*+" if phrase.begins else r"(?![^\W_])"
+        patterns[rf"(?<![^\W_]){phrase_pattern}{ending}"] = None
+    hits = (hit for pattern in patterns for hit in islice(re.finditer(pattern, plain_text), MOST_HITS))
+    return sorted(Mark(hit.start(), hit.end(), HIT_LABEL, "hit") for hit in hits)
 
 
 def gold_html(gold: str, chars: int) -> str:
@@ -141,17 +143,17 @@ def _marked(text: str, marks: Sequence[Mark]) -> str:
     """The text cut at every mark's ends, each piece in a `<mark>` that names and looks like all that marks it."""
     inside = [mark._replace(start=max(0, mark.start), end=min(len(text), mark.end)) for mark in marks]
     inside = [mark for mark in inside if mark.start < mark.end]
-    waiting = sorted(range(len(inside)), key=lambda n: inside[n].start, reverse=True)
-    open_: list[int] = []  # the marks around a piece, in their order
+    pending = sorted(range(len(inside)), key=lambda n: inside[n].start, reverse=True)
+    open_marks: list[int] = []  # the marks around a piece, in their order
     pieces = []
     for start, end in pairwise(sorted({0, len(text), *(end for mark in inside for end in mark[:2])})):
-        open_ = [n for n in open_ if inside[n].end > start]
-        while waiting and inside[waiting[-1]].start <= start:
-            insort(open_, waiting.pop())
+        open_marks = [n for n in open_marks if inside[n].end > start]
+        while pending and inside[pending[-1]].start <= start:
+            insort(open_marks, pending.pop())
         piece = escape(text[start:end])
-        what = "; ".join(dict.fromkeys(inside[n].what for n in open_))
-        look = " ".join(dict.fromkeys(f"mapd-{inside[n].look}" for n in open_))
-        pieces.append(f'<mark class="{look}" title="{html.escape(what)}">{piece}</mark>' if open_ else piece)
+        title = "; ".join(dict.fromkeys(inside[n].label for n in open_marks))
+        classes = " ".join(dict.fromkeys(f"mapd-{inside[n].look}" for n in open_marks))
+        pieces.append(f'<mark class="{classes}" title="{html.escape(title)}">{piece}</mark>' if open_marks else piece)
     return "".join(pieces)
 
 

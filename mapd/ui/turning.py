@@ -15,47 +15,47 @@ from mapd.store.listing import Row, Turn
 from mapd.ui import current, text
 
 AFTER, BEFORE = "after", "before"
-TURNED = "turned"  # session state: the turn that the browser's address has
+LAST_TURN = "turned"  # session state: the turn that the browser's address has
 
 
-def asked(length: int) -> Turn | None:
+def read_turn(length: int) -> Turn | None:
     """Where the address turns, by a key of so many numbers; what is none is said in one line and left out."""
     for name in (AFTER, BEFORE):
         if (value := st.query_params.get(name)) is None:
             continue
         parts = value.split(",")
-        if st.session_state.get(TURNED) != (name, value):
+        if st.session_state.get(LAST_TURN) != (name, value):
             st.query_params[name] = value  # a link to the same page doesn't change what the browser shows as address
-        st.session_state[TURNED] = name, value
+        st.session_state[LAST_TURN] = name, value
         if len(parts) == length and all(part.lstrip("-").isdecimal() and len(part) < 16 for part in parts):
             return Turn(tuple(map(int, parts)), back=name == BEFORE)
         del st.query_params[name]
         text.complain(f"this address goes on {name} {value}, which is no row of this order: it begins at the first")
-    st.session_state.pop(TURNED, None)
+    st.session_state.pop(LAST_TURN, None)
     return None
 
 
-def begin() -> None:
+def go_to_first() -> None:
     """A callback for filters: what they find is read from its beginning."""
     for name in (AFTER, BEFORE):
         st.query_params.pop(name, None)
 
 
-def links(page: str, rows: Sequence[Row], before: int, of: int, **params: object) -> None:
+def draw_links(page: str, rows: Sequence[Row], rows_before: int, row_count: int, **params: object) -> None:
     """Which rows these are of how many, and the links to the others.
 
     `before`: how many stand before them. `params`: the page's address without exam and turn.
     """
-    last = before + len(rows)
+    end = rows_before + len(rows)
     with st.container(horizontal=True, vertical_alignment="center", key="mapd_turn"):
-        st.html(f'<span class="mapd-note">{before + 1:,}–{last:,} of {of:,}</span>', width="content")
-        if before:
+        st.html(f'<span class="mapd-note">{rows_before + 1:,}–{end:,} of {row_count:,}</span>', width="content")
+        if rows_before:
             current.link(page, "Previous", icon=":material/chevron_left:", **params, before=_key(rows[0]))
-        if last < of:
+        if end < row_count:
             current.link(page, "Next", icon=":material/chevron_right:", **params, after=_key(rows[-1]))
 
 
-def to_the_first(page: str, **params: object) -> None:
+def draw_first_link(page: str, **params: object) -> None:
     """The way back where no row stands any more."""
     st.info("No row stands there any more.", icon=":material/search_off:")
     current.link(page, "To the first", icon=":material/first_page:", **params)

@@ -22,8 +22,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MOST_BYTES = 500 << 20  # of all tabs together
-ADDRESS = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+/?$")
-allowed: set[str] = set()  # the sessions that a page has let upload
+UPLOAD_ADDRESS = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+/?$")
+upload_sessions: set[str] = set()  # the sessions that a page has let upload
 
 
 def allow() -> None:
@@ -31,13 +31,15 @@ def allow() -> None:
     context = get_script_run_ctx()
     if context is not None:
         if runtime.exists():
-            allowed.intersection_update([id_ for id_ in allowed if runtime.get_instance().is_active_session(id_)])
-        allowed.add(context.session_id)
+            upload_sessions.intersection_update(
+                [id_ for id_ in upload_sessions if runtime.get_instance().is_active_session(id_)]
+            )
+        upload_sessions.add(context.session_id)
 
 
 def forbid(session_id: str) -> None:
     """Let a tab upload no more: whoever sat there has signed out."""
-    allowed.discard(session_id)
+    upload_sessions.discard(session_id)
 
 
 def give_back(files: Iterable[UploadedFile]) -> None:
@@ -48,7 +50,7 @@ def give_back(files: Iterable[UploadedFile]) -> None:
             context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
-def held_bytes() -> int:
+def stored_bytes() -> int:
     """Return how many bytes of uploads the server holds."""
     manager = runtime.get_instance().uploaded_file_mgr if runtime.exists() else None
     if not isinstance(manager, MemoryUploadedFileManager):
@@ -56,15 +58,15 @@ def held_bytes() -> int:
     return sum(len(file.data) for files in list(manager.file_storage.values()) for file in list(files.values()))
 
 
-class Gate:
+class UploadGate:
     """ASGI middleware that refuses an upload before its first byte is read."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app, self.coming = app, 0
+        self.app, self.incoming_bytes = app, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, unless it is an upload that may not be."""
-        address = ADDRESS.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        address = UPLOAD_ADDRESS.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
         if address is None:
             await self.app(scope, receive, send)
             return
@@ -73,26 +75,26 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        with self._counted(int(size)):
+        with self._count_bytes(int(size)):
             await self.app(scope, receive, send)
 
     def _refusal(self, session_id: str, size: str) -> PlainTextResponse | None:
-        if session_id not in allowed:
+        if session_id not in upload_sessions:
             return PlainTextResponse("only a page that takes files lets you upload: sign in, and open it", 403)
         if not (size.isascii() and size.isdigit()):
             return PlainTextResponse("say how long the file is", 411)
-        if held_bytes() + self.coming + int(size) > MOST_BYTES:
+        if stored_bytes() + self.incoming_bytes + int(size) > MOST_BYTES:
             return PlainTextResponse("the server holds enough of others' files: try again once they are read", 413)
         return None
 
     @contextmanager
-    def _counted(self, size: int) -> Iterator[None]:
+    def _count_bytes(self, size: int) -> Iterator[None]:
         """Count what is on its way."""
-        self.coming += size
+        self.incoming_bytes += size
         try:
             yield
         finally:
-            self.coming -= size
+            self.incoming_bytes -= size
 
 
-GATE = Middleware(Gate)
+GATE = Middleware(UploadGate)

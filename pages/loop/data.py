@@ -12,7 +12,7 @@ WAYS = {  # by its word, which the address has: what it is for, and what draws i
     "archive": ("A whole project, as another MAPD Studio wrote it.", archives.draw),
 }
 
-figures.style()
+figures.add_style()
 st.header("Data")
 uploads.allow()
 address.settle("data", None, way="questions")
@@ -30,6 +30,6 @@ with st.container(horizontal=True, vertical_alignment="center"):
     purpose, draw = WAYS[way or "questions"]
     st.caption(purpose)
 draw()
-holdings.show_holdings()
-trash.manage()
-trash.listed()
+holdings.draw_holdings()
+trash.draw_manager()
+trash.draw_trash()

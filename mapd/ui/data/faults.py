@@ -6,7 +6,7 @@ import streamlit as st
 
 from mapd.ui import text
 
-NAMES = ("file", "row", "field", "what is wrong")
+HEADER = ("file", "row", "field", "what is wrong")
 
 
 def count(number: int, word: str) -> str:
@@ -14,17 +14,18 @@ def count(number: int, word: str) -> str:
     return f"{number:,} {word if number == 1 else word + 's'}"
 
 
-def left_out(bad: Sequence[object]) -> str:
+def without_bad_rows(bad_rows: Sequence[object]) -> str:
     """Return how a button's label ends that imports all but these rows."""
-    return f", without {count(len(bad), 'bad row')}" if bad else ""
+    return f", without {count(len(bad_rows), 'bad row')}" if bad_rows else ""
 
 
-def show(faults: Sequence[tuple[str, int, str, str]]) -> Sequence[tuple[str, ...]]:
+def draw_faults(faults: Sequence[tuple[str, int, str, str]]) -> Sequence[tuple[str, ...]]:
     """Draw what is wrong with rows, a line each; return the lines."""
     lines = [
-        (text.one_line(f, 120), str(n), text.one_line(key, 80), text.one_line(what, 200)) for f, n, key, what in faults
+        (text.one_line(file, 120), str(row), text.one_line(field, 80), text.one_line(reason, 200))
+        for file, row, field, reason in faults
     ]
     st.dataframe(
-        [dict(zip(NAMES, line, strict=True)) for line in lines], hide_index=True, height="auto", key="bad_rows"
+        [dict(zip(HEADER, line, strict=True)) for line in lines], hide_index=True, height="auto", key="bad_rows"
     )
     return lines

@@ -23,7 +23,7 @@ from mapd.ui import acting, current, figures, telling, text
 
 Read = Callable[[Instructions], Import | None]  # None: it is refused
 COLUMNS = 4
-MOST_READINGS = 5  # rows whose key is shown in each of its readings
+MOST_KEY_ROWS = 5  # rows whose key is shown in each of its readings
 HELP = {
     "question": "Several fields are joined, in the order in which they are chosen.",
     "options": "One field with all of them, or a field for each.",
@@ -37,20 +37,20 @@ def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
     Raises: BadInput where a table holds no row.
     """
     recognised = imports.recognise(contents)
-    whole = read(Instructions())
-    is_plain = whole is not None and not whole.unanswered and not any(field.is_long for field in whole.unread)
+    reading = read(Instructions())
+    is_plain = reading is not None and not reading.unanswered and not any(field.is_long for field in reading.unread)
     with st.expander("How it is read", expanded=not is_plain):
-        left, middle, right = st.columns(3)
-        format_ = left.selectbox(
+        format_column, task_column, answers_column = st.columns(3)
+        format_ = format_column.selectbox(
             "Format",
             [None, *formats.FORMATS],
             format_func=lambda name: name or f"as recognised: {recognised.format or 'none'}",
             key=f"format_{key}",
         )
-        task = middle.selectbox(
+        task = task_column.selectbox(
             "Task", [None, *Task], format_func=lambda task: task or "as the answers tell", key=f"task_{key}"
         )
-        answers = right.selectbox(
+        answers = answers_column.selectbox(
             "What an answer names",
             [None, *Key],
             format_func=lambda kind: KEY_WORDS[kind] if kind else "as the file tells",
@@ -89,11 +89,18 @@ def _choose_fields(key: str, recognised: Recognised) -> FieldMapping:
     return FieldMapping({part: paths for part, paths in parts.items() if paths})
 
 
-def _choose_part(part: str, place: str, names: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
+def _choose_part(part: str, widget_key: str, names: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
     label, hint = part.capitalize(), HELP.get(part)
     if part not in ALONE:
         paths_now = st.multiselect(
-            label, names, paths, format_func=text.one_line, key=place, help=hint, placeholder="none", select_all=False
+            label,
+            names,
+            paths,
+            format_func=text.one_line,
+            key=widget_key,
+            help=hint,
+            placeholder="none",
+            select_all=False,
         )
         return tuple(paths_now)
     field = st.selectbox(
@@ -101,7 +108,7 @@ def _choose_part(part: str, place: str, names: Sequence[str], paths: Sequence[st
         names,
         names.index(paths[0]) if paths else None,
         format_func=text.one_line,
-        key=place,
+        key=widget_key,
         help=hint,
         placeholder="none",
         accept_new_options=True,
@@ -111,11 +118,11 @@ def _choose_part(part: str, place: str, names: Sequence[str], paths: Sequence[st
 
 def _choose_shares(key: str) -> tuple[Shares | None, int]:
     """How the splits are drawn, where no file has one."""
-    left, right = st.columns(2)
-    shares_text = left.text_input(
+    shares_column, seed_column = st.columns(2)
+    shares_text = shares_column.text_input(
         "Shares of train, dev and test", key=f"shares_{key}", placeholder="as the format has them, else 0.6,0.2,0.2"
     )
-    seed = right.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed_{key}", help="Draws the splits.")
+    seed = seed_column.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed_{key}", help="Draws the splits.")
     try:
         return parse_shares(shares_text) if shares_text and shares_text.strip() else None, int(seed)
     except BadInput as error:
@@ -123,11 +130,11 @@ def _choose_shares(key: str) -> tuple[Shares | None, int]:
         return None, int(seed)
 
 
-def _choose_ignored(key: str, whole: Import | None) -> frozenset[str]:
+def _choose_ignored(key: str, reading: Import | None) -> frozenset[str]:
     """The fields that are left out on purpose."""
-    if whole is None or not whole.not_read:
+    if reading is None or not reading.not_read:
         return frozenset()
-    names = whole.not_read
+    names = reading.not_read
     ignored = st.multiselect(
         "Left out on purpose",
         names,
@@ -162,7 +169,7 @@ def decide(
     """Draw a button for each way in which the tables can be read; of keys what each way makes of the first rows."""
     if option == "answers":
         kinds = [Key(choice) for choice in choices]
-        rows = imports.read_keys(contents, instructions, kinds)[:MOST_READINGS]
+        rows = imports.read_keys(contents, instructions, kinds)[:MOST_KEY_ROWS]
         cells = [
             (
                 text.one_line(row.key, 30),
@@ -182,6 +189,6 @@ def decide(
             )
 
 
-def _decide(place: str, option: str, choice: str) -> None:
+def _decide(state_key: str, option: str, choice: str) -> None:
     kinds = {"answers": Key, "task": Task}
-    st.session_state[place] = kinds[option](choice) if option in kinds else choice
+    st.session_state[state_key] = kinds[option](choice) if option in kinds else choice

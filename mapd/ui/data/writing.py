@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 
-def run(write: Callable[[Session, Progress], T], noun: str) -> T:
+def write_all(write: Callable[[Session, Progress], T], noun: str) -> T:
     """Write in one transaction, all of it or nothing, and return what came of it."""
     engine = current.engine()
 
@@ -27,21 +27,21 @@ def run(write: Callable[[Session, Progress], T], noun: str) -> T:
         with db.writing(engine) as session:
             return write(session, progress)
 
-    return follow(commit, noun)
+    return follow_progress(commit, noun)
 
 
-def follow(work: Callable[[Progress], T], noun: str) -> T:
+def follow_progress(work: Callable[[Progress], T], noun: str) -> T:
     """Do the work, which tells how far it is, and return what came of it."""
-    done, total = 0, 1
+    written, total = 0, 1
 
-    def note(count: int, of: int) -> None:
-        nonlocal done, total
-        done, total = count, of
+    def note(number: int, expected: int) -> None:
+        nonlocal written, total
+        written, total = number, expected
 
     bar = st.progress(0.0, "Importing …")
     with ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(work, note)
         while not future.done():
             wait([future], timeout=0.1)
-            bar.progress(done / total if total else 1.0, f"{done:,} of {total:,} {noun}")
+            bar.progress(written / total if total else 1.0, f"{written:,} of {total:,} {noun}")
         return future.result()
