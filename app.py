@@ -1,4 +1,4 @@
-"""The entry: `streamlit run app.py` (or `mapd app`). Streamlit serves `app`; the script below it runs for every rerun.
+"""The entry: `streamlit run app.py` (or `mapd app`). Streamlit serves `app`, and runs the script below it each time.
 
 Pages live one folder deep, a folder a section: a file directly in `pages/` could be opened by its address without
 this script.

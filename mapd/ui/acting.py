@@ -1,21 +1,25 @@
-"""Buttons of what is kept under a name. Who has given none at this browser is asked at the button, and then it is done.
+"""Buttons of acts that are stored under a person's name. A button asks for the name where this browser has none yet.
 
 if acting.button("Freeze", key="freeze"): snapshots.freeze(session, curated, by=current.acting_person())
 acting.button("Save view", key="view_save", on_click=_save, args=(name,))
-acting.ask("triage")           # the field alone, in place of a whole row of buttons
+acting.ask("triage")           # the name's field alone, in place of a whole row of buttons
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
+from sqlmodel import Session
 
-from mapd.errors import BadInput
-from mapd.people import LONGEST_NAME
+from mapd.errors import BadInput, MapdError
+from mapd.people import LONGEST_NAME, Person
+from mapd.store import db
 from mapd.ui import current, text
 
-PRESSED_BUTTON = "acting_pressed"  # session state: the key of the button that a name was given at
-REFUSAL = "acting_refused"  # session state: the key of what was asked, and why the answer is no name
+# Session state: the key of the button at which a name was entered.
+PRESSED_BUTTON = "acting_pressed"
+# Session state: the key of the field, and why its text can't be a name.
+REFUSAL = "acting_refused"
 
 
 def button(
@@ -31,7 +35,7 @@ def button(
 
 
 def ask(key: str, label: str = "Continue") -> None:
-    """Draw the field for the name where a person would act."""
+    """Draw the field for the name, in place of buttons that need one."""
     _form(key, label, _go_on, ())
 
 
@@ -45,14 +49,29 @@ def _form(key: str, label: str, act: Callable[..., None], args: Sequence[object]
     ):
         field = f"{key}_name_field"
         st.text_input("Your name, kept with what you do here", key=field, max_chars=LONGEST_NAME, width=280)
-        st.form_submit_button(label, type="primary", on_click=_take, args=(key, field, act, tuple(args)))
+        st.form_submit_button(label, type="primary", on_click=_take_name, args=(key, field, act, tuple(args)))
+
+
+def write(act: Callable[[Session, Person], object], refusal_key: str, name: str = "") -> bool:
+    """Run the act in one transaction for the acting person; return whether it succeeded.
+
+    Session state gets the refusal at `refusal_key`. `name`: see `current.acting_person`.
+    """
+    try:
+        person = current.acting_person(name)
+        with db.writing(current.engine()) as session:
+            act(session, person)
+    except MapdError as error:
+        st.session_state[refusal_key] = str(error)
+        return False
+    return True
 
 
 # -- callbacks --------------------------------------------------------------------------------------------------------
 
 
-def _take(key: str, field: str, act: Callable[..., None], args: Sequence[object]) -> None:
-    """Take the name, and do what the button is for."""
+def _take_name(key: str, field: str, act: Callable[..., None], args: Sequence[object]) -> None:
+    """Store the name, then do what the button is for."""
     try:
         current.take_name(st.session_state[field])
     except BadInput as error:
@@ -62,9 +81,9 @@ def _take(key: str, field: str, act: Callable[..., None], args: Sequence[object]
 
 
 def _press(key: str) -> None:
-    """Let the run that follows find the button pressed."""
+    """Let the next run find the button pressed."""
     st.session_state[PRESSED_BUTTON] = key
 
 
 def _go_on() -> None:
-    """Do nothing: the page draws its buttons now."""
+    """Do nothing: with a name the page draws its buttons."""

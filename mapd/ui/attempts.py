@@ -1,8 +1,9 @@
-"""Attempts as rows: a question, the gold answer, and one answer or two side by side, the whole of it in a fold.
+"""Attempts as rows: a question, its gold answer, and one response or two side by side. A fold holds the whole texts.
 
-    attempts.draw([Shown(question, (answer("before", response), answer("after", other)))], ("before", "after"))
+    cells = (make_cell("before", question, response), make_cell("after", question, newer_response))
+    attempts.draw_rows([AttemptRow(question, cells)], ("before", "after"))
 
-Foreign text is escaped here; a fold is the browser's own <details> and opens without a rerun.
+Foreign text is escaped here. A fold is the browser's own <details>: it opens without a rerun.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ import streamlit as st
 from mapd import exam, prompts
 from mapd.answers.limits import name_limit
 from mapd.characters import visible
-from mapd.store import db, queries
+from mapd.store import queries
 from mapd.store.queries import Item, Response
 from mapd.ui import current, figures, look, rows
 from mapd.ui.rows import Column
@@ -26,7 +27,7 @@ LONGEST_TEXT = rows.LONGEST_TEXT
 
 @dataclass(frozen=True, slots=True)
 class AnswerCell:
-    """A response under its word, and as HTML what it comes to."""
+    """A response under its heading; `chip`: its outcome as HTML."""
 
     heading: str
     response: Response
@@ -35,27 +36,30 @@ class AnswerCell:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """A question and the answers to it; those without a column stand in the fold alone."""
+    """A question and its responses. Responses beyond the columns stand in the fold alone.
+
+    `people_html`: what people said of question and responses. `right_count`: how many responses are right, in words.
+    """
 
     question: Item
     answers: tuple[AnswerCell, ...]
-    people_html: str = ""  # what people say of question and answers, as HTML
-    right_count: str = "–"  # how many of the answers are
+    people_html: str = ""
+    right_count: str = "–"
 
 
 def make_answer_cell(heading: str, question: Item, response: Response) -> AnswerCell:
-    """A response as it was recorded."""
+    """Return the cell of a response as it was recorded."""
     outcome_html = outcome_chip(response.outcome, response.answer and question.show(response.answer))
     return AnswerCell(heading, response, outcome_html + cut_off_chip(response))
 
 
 def cut_off_chip(response: Response) -> str:
-    """HTML: that a response ran into its exam's max_tokens, where it did."""
+    """Return the chip (HTML) of a response that ran into its exam's max_tokens; otherwise ""."""
     return look.chip("cut_off") if response.is_cut_off else ""
 
 
 def outcome_chip(outcome: str, answer: str | None, word: str | None = None) -> str:
-    """HTML: an outcome, by its word or another, and the answer."""
+    """Return a chip (HTML) with an outcome and the answer; `word` replaces the outcome's usual word."""
     return look.chip(outcome, one_line(answer or "", 18), word=word)
 
 
@@ -75,7 +79,7 @@ ANSWER_REM = 9.6  # rem
 
 
 def list_columns(headings: Sequence[str]) -> dict[str, Column]:
-    """All the columns that there are. `words`: the heads of the answers' columns."""
+    """Return all columns by name. `headings`: those of the columns of responses."""
     return FIRST_COLUMNS | {word: Column(escape(word), ANSWER_REM, 1, wraps=True) for word in headings} | LAST_COLUMNS
 
 
@@ -85,23 +89,20 @@ def draw_rows(
     column_names: Sequence[str] = (),
     *,
     with_links: bool = False,
-    search_words: str = "",
+    words: str = "",
 ) -> None:
-    """Draw the rows. `words`: the heads of the answers' columns; `chosen`: the columns, where others than usual.
+    """Draw the rows. `headings`: those of the columns of responses; `column_names`: the columns, if not the usual ones.
 
-    `judge`: a link to triage for what is a mistake, or was called one. `found`: what was searched for, to be marked.
-    Where no question has a family there is no column of it.
+    `judge`: add a link to triage to each mistake. `words`: the words of a search, which are marked.
     """
     columns, names = list_columns(headings), column_names or [*FIRST_COLUMNS, *headings]
+    # Imports have no families: the column would be empty.
     if not any(row.question.family for row in attempt_rows):
         names = [name for name in names if name != "family"]
-    with db.reading(current.engine()) as session:
-        thoughts = queries.attempt_thoughts(session, [a.response.id for row in attempt_rows for a in row.answers])
+    thoughts = current.read(queries.attempt_thoughts, [a.response.id for row in attempt_rows for a in row.answers])
     with rows.draw_table("attempts", columns, names, with_links=with_links):
         bodies = [
-            rows.fold_row(
-                columns, names, _cells(row, headings, with_links, search_words), _fold(row, search_words, thoughts)
-            )
+            rows.fold_row(columns, names, _cells(row, headings, with_links, words), _fold(row, words, thoughts))
             for row in attempt_rows
         ]
         if not with_links:
@@ -113,8 +114,8 @@ def draw_rows(
             rows.draw_row(body, f"attempts_{number}", {"mistake": last.uid} if is_called_mistake else None)
 
 
-def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, search_words: str) -> dict[str, rows.Cell]:
-    """A row's cells by column; `both`: the response under its question."""
+def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, words: str) -> dict[str, rows.Cell]:
+    """Return a row's cells by column. `with_response`: the response stands below its question."""
     question = row.question
     mark = (
         f' <span class="mapd-state" style="--c:{look.PURPLE}" title="people said something">✎</span>'
@@ -127,7 +128,7 @@ def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, search
     cells = {
         "no": no,
         "family": escape(one_line((question.family or "–").replace("_", " "), 24)),
-        "question": "".join(foreign_line_html(line, 240, search_words) for line in lines),
+        "question": "".join(foreign_line_html(line, 240, words) for line in lines),
         "gold": f"{gold_html(question.show(question.gold), 24)}{mark}",
         **{word: answer.chip for word, answer in zip(headings, answers, strict=True)},
         "right": row.right_count,
@@ -138,16 +139,16 @@ def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, search
     return {name: (inside, title if name == "no" else "") for name, inside in cells.items()}
 
 
-def _fold(row: AttemptRow, search_words: str, thoughts: Mapping[int, str]) -> str:
+def _fold(row: AttemptRow, words: str, thoughts: Mapping[int, str]) -> str:
     question = row.question
     block = prompts.question_block(question.text, question.context, question.options)
     gold = f'<div class="mapd-note">gold {gold_html(question.show(question.gold), 200)}</div>'
-    parts = [figures.titled_block("question", foreign_html(block, hits(block, search_words), LONGEST_TEXT) + gold)]
+    parts = [figures.titled_block("question", foreign_html(block, hits(block, words), LONGEST_TEXT) + gold)]
     if row.people_html:
         parts.append(figures.titled_block("people", row.people_html))
     for answer in row.answers:
         response = answer.response
-        text = foreign_html(response.text, hits(response.text, search_words), LONGEST_TEXT)
+        text = foreign_html(response.text, hits(response.text, words), LONGEST_TEXT)
         limit = name_limit(response.text)
         note = f'<span class="mapd-note">{limit}</span>' if limit else _how_read(question, response)
         thought = thought_html(thoughts.get(response.id), LONGEST_TEXT)
@@ -160,12 +161,11 @@ def _fold(row: AttemptRow, search_words: str, thoughts: Mapping[int, str]) -> st
 
 
 def _length(response: Response) -> str:
-    """How many tokens a response took, where that is known."""
     return "" if response.tokens_out is None else f'<span class="mapd-note">{response.tokens_out:,} tokens</span>'
 
 
 def _how_read(question: Item, response: Response) -> str:
-    """How we read the answer, and why, in a fold of its own."""
+    """Return a fold (HTML) with our reading of the answer and its reason."""
     reading = exam.read_response(response.text, response.finish, question.task, question.options)
     value = "no answer" if reading.value is None else one_line(question.show(reading.value), 80)
     return (
@@ -175,23 +175,21 @@ def _how_read(question: Item, response: Response) -> str:
 
 
 def _ours(question: Item, response: Response) -> str:
-    """Our own reading, where the file that was imported says otherwise."""
+    """Return a note (HTML) where the imported file's outcome differs from our own."""
     if response.our_outcome == response.outcome:
         return ""
     file_word = look.LOOKS[response.outcome].word
     our_word = look.LOOKS[response.our_outcome].word
-    our_answer = f" {escape(one_line(question.show(response.our_answer), 40))}" if response.our_answer else ""
-    return (
-        f'<span class="mapd-note">the file calls it {file_word}; as we read the answer{our_answer}: {our_word}</span>'
-    )
+    answer = f" {escape(one_line(question.show(response.our_answer), 40))}" if response.our_answer else ""
+    return f'<span class="mapd-note">the file calls it {file_word}; as we read the answer{answer}: {our_word}</span>'
 
 
 def draw_pagination(count: int, key: str = "page") -> int:
-    """Draw the page numbers of so many rows; returns the page that is chosen, from 1."""
+    """Draw the page numbers for so many rows; return the chosen page, counted from 1."""
     total = max(1, -(-count // PAGE_SIZE))
     return min(st.pagination(total, key=key, bind="query-params"), total)
 
 
 def take_page(attempt_rows: Iterable[AttemptRow], page: int) -> list[AttemptRow]:
-    """The rows of one page."""
+    """Return the rows of one page."""
     return list(attempt_rows)[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]

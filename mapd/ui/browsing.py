@@ -1,8 +1,8 @@
-"""Browse's parts: the filters, which are widgets that live in the address, and the rows that they find.
+"""The parts of the browse page: filters, whose values live in the address, and the rows that match them.
 
-asked = chosen(exam_id)      # /browse?show=rationales&verdict=accepted&gold=fails&order=lowest+mean
-draw(exam_id, asked, read(exam_id, asked).rows)
-asked.params                 # the same as an address, for links and saved views
+request = choose_filters(exam_id)     # /browse?show=rationales&verdict=accepted&gold=fails&order=lowest+mean
+draw_rows(exam_id, request, read_page(exam_id, request).rows)
+request.params                        # the same as an address, for links and saved views
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,12 +24,16 @@ from mapd.ui.look import LOOKS
 from mapd.verdicts import Verdict
 
 CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work"}
-STATES = {LOOKS[state].word: state.value for state in State}  # by the word that list and address have
+# By the word that the list and the address show.
+STATES = {LOOKS[state].word: state.value for state in State}
+# Of a question, by the word that the list and the address show.
 STUDENT_STATES = {LOOKS["correct"].word: State.HOLDS.value, LOOKS["incorrect"].word: State.FAILS.value}
-STUDENT_STATES |= {"no answer, or taken out": State.NOTHING.value}  # of a question, by the word in list and address
+STUDENT_STATES |= {"no answer, or taken out": State.NOTHING.value}
 QUESTION_ORDER = Order.QUESTION.value
-FIXED_COLUMNS = ("no", "text", "question")  # these columns stay
-COLUMNS = {  # of what is shown: the key in the address, the columns there are, those shown unless others are chosen
+# Nobody can hide these columns.
+FIXED_COLUMNS = ("no", "text", "question")
+# By what is shown: the key in the address, all columns, and the columns shown by default.
+COLUMNS = {
     Show.RATIONALES: ("columns", [name for name in rows.TEXT_COLUMNS if name != "change"], rows.TEXT_DEFAULTS),
     Show.FEEDBACK: ("columns", [name for name in rows.TEXT_COLUMNS if name != "change"], rows.TEXT_DEFAULTS),
     Show.MISTAKES: ("mistake_columns", list(rows.MISTAKE_COLUMNS), rows.MISTAKE_DEFAULTS),
@@ -39,19 +43,22 @@ COLUMNS = {  # of what is shown: the key in the address, the columns there are, 
         question_rows.DEFAULT_COLUMNS,
     ),
 }
-ORDERS = {  # of what is shown: the key in the address, the orders there are
+# By what is shown: the key in the address, and the orders.
+ORDERS = {
     **dict.fromkeys(Show, ("order", [order.value for order in listing.OF_TEXTS])),
     Show.QUESTIONS: ("question_order", [order.value for order in listing.OF_QUESTIONS]),
 }
 
 
 def removable_columns(names: Iterable[str]) -> list[str]:
-    """The columns that can be taken away."""
+    """Return the columns that a person can hide."""
     return [name for name in names if name not in FIXED_COLUMNS]
 
 
-OTHERS_KEY = "others"  # whether others' judgements are shown before one's own, where an exam wants several
-RARE_FILTERS = ("by", "reason", "task", "low", "high", "apart")  # what stands under "More"
+# The address's key for: show other people's judgements before one's own, where an exam wants several.
+OTHERS_KEY = "others"
+# The filters in the popover "More".
+RARE_FILTERS = ("by", "reason", "task", "low", "high", "apart")
 DEFAULTS: dict[str, Any] = {
     "show": Show.RATIONALES.value,
     "q": "",
@@ -60,7 +67,8 @@ DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("order", "question_order"), QUESTION_ORDER),
     **{key: removable_columns(usual) for key, _, usual in COLUMNS.values()},
 }
-QUESTION_FILTERS = {"show", "q", "no", "student", "people", "by", "task"}  # what questions can be asked for
+# The filters that apply to questions.
+QUESTION_FILTERS = {"show", "q", "no", "student", "people", "by", "task"}
 TEXT_FILTERS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"student", "question_order"}
 SEARCH_HELP = (
     "In the question, the text, or the student’s response: one of them has all of these words, in any order. Words in "
@@ -72,7 +80,7 @@ NUMBER_HELP = "The question’s own number, whole, as its file, triage and the f
 
 @dataclass(frozen=True, slots=True)
 class BrowseRequest:
-    """What the address asks for, and the part of it that isn't as it always is, for links and saved views."""
+    """What the address asks for. `params`: the values that differ from their defaults, for links and saved views."""
 
     filter: Wanted
     order: Order
@@ -81,7 +89,7 @@ class BrowseRequest:
 
 
 def choose_filters(exam_id: int) -> BrowseRequest:
-    """Draw the filters; returns what they say. What the address asks in vain is said in one line and left out."""
+    """Draw the filters; return their values. A value in the address that can't be is named in one line and left out."""
     with db.reading(current.engine()) as session:
         authors, judges = queries.voices(session, exam_id), queries.judges(session)
         has_overlap = queries.exam(session, exam_id).wanted > 1
@@ -91,7 +99,8 @@ def choose_filters(exam_id: int) -> BrowseRequest:
     _refuse_unfit(choices)
     defaults = DEFAULTS | {OTHERS_KEY: current.curates()}
     if address.settle("browse", exam_id, **defaults) and not address.is_history_navigation():
-        turning.go_to_first()  # the key in the address is another exam's
+        # The row at which the page begins is a row of the exam before.
+        turning.go_to_first()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw_filters(choices)
     asked_keys = (QUESTION_FILTERS if show is Show.QUESTIONS else TEXT_FILTERS) | {ORDERS[show][0], COLUMNS[show][0]}
@@ -112,7 +121,7 @@ def choose_filters(exam_id: int) -> BrowseRequest:
 
 
 def _choose_others() -> bool:
-    """Whether others' judgements are shown before one's own: to a curator, and to an owner who asks for it."""
+    """Return whether other people's judgements are shown before one's own; curators and owners can choose that."""
     if not current.owns():
         if st.query_params.pop(OTHERS_KEY, None) is not None:
             text.complain("what others said before your own judgement is for this project's owners; it is hidden")
@@ -129,7 +138,7 @@ def _choose_others() -> bool:
 
 
 def describe_hidden(request: BrowseRequest) -> str:
-    """What is kept back from the person, in words; nothing where all is shown."""
+    """Return in words what the person isn't shown; "" where everything is shown."""
     if request.filter.unheard_by is None:
         return ""
     addition = " These are texts that you have judged yourself." if request.filter.about_people else ""
@@ -137,7 +146,7 @@ def describe_hidden(request: BrowseRequest) -> str:
 
 
 def _filter_choices(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -> dict[str, Sequence[str]]:
-    """What each filter can be."""
+    """Return the possible values of each filter."""
     return {
         "show": _values(Show),
         "teacher": list(voices),
@@ -153,11 +162,13 @@ def _filter_choices(voices: Iterable[str], judges: Sequence[str], codes: Iterabl
 
 
 def _refuse_unfit(choices: Mapping[str, Sequence[str]]) -> None:
-    """Take out of the address what can't be, with a word on it."""
+    """Remove impossible values from the address, each with one line that says so."""
     word = LOOKS[State.NOTHING].word
-    for key in CHECKS:  # links and views called it otherwise before
+    # Older links and saved views hold the state's value in place of its word.
+    for key in CHECKS:
         if State.NOTHING in (st.query_params.get(key), st.session_state.get(key)):
-            if key not in st.session_state:  # the address of a widget that has been drawn is streamlit's own to change
+            # Streamlit itself writes the address of a widget that was drawn before.
+            if key not in st.session_state:
                 st.query_params[key] = word
             st.session_state[key] = word
     fits = f"a search of at most {listing.LONGEST_SEARCH} characters"
@@ -191,7 +202,7 @@ def _make_filter(show: Show, values: Mapping[str, Any], voices: Mapping[str, int
 
 
 def _column_names(show: Show, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """The columns in the order in which they always stand."""
+    """Return the columns to show, always in the same order."""
     key, names, _ = COLUMNS[show]
     return tuple(name for name in names if name in FIXED_COLUMNS or name in values[key])
 
@@ -201,9 +212,10 @@ def _column_names(show: Show, values: Mapping[str, Any]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class BrowsePage:
-    """The rows of the page that is asked for: how many fit, and how many stand before.
+    """One page of rows.
 
-    `number` of `all`: how many there are of what is shown; of rationales fewer than rows, where answers share them.
+    `row_count`: all matching rows; `rows_before`: those on earlier pages. `item_count` of `total_count` texts match:
+    fewer than rows where several attempts at a question share its rationales.
     """
 
     rows: list[Row]
@@ -224,20 +236,17 @@ def read_page(exam_id: int, request: BrowseRequest) -> BrowsePage:
         browse_rows = listing.page(session, exam_id, query, threshold, turn, order=order)
         row_count = listing.count(session, exam_id, query, threshold)
         first = browse_rows[0].key if turn and browse_rows else None
-        rows_before = (
-            0 if first is None else listing.count(session, exam_id, query, threshold, order=order, before=first)
-        )
+        offset = 0 if first is None else listing.count(session, exam_id, query, threshold, order=order, before=first)
         has_shared = exam.shares_rationales and query.show is Show.RATIONALES
         count = listing.count_texts if has_shared else listing.count
         item_count = count(session, exam_id, query, threshold) if has_shared else row_count
         total_count = count(session, exam_id, Wanted(query.show), threshold)
-    return BrowsePage(browse_rows, row_count, rows_before, threshold, item_count, total_count)
+    return BrowsePage(browse_rows, row_count, offset, threshold, item_count, total_count)
 
 
 def draw_triage_link(exam_id: int, request: BrowseRequest) -> None:
-    """Draw the link that opens exactly these rows in triage, in their order."""
-    with db.reading(current.engine()) as session:
-        query = filters.write(request.filter, request.order, queries.voices(session, exam_id))
+    """Draw the link that opens the same rows in triage, in the same order."""
+    query = filters.write(request.filter, request.order, current.read(queries.voices, exam_id))
     current.link("pages/review/triage.py", "Triage these", icon=":material/rate_review:", queue="browse", filter=query)
 
 
@@ -251,16 +260,17 @@ def draw_rows(exam_id: int, request: BrowseRequest, browse_rows: Sequence[Row]) 
     mistakes = {m.attempt.id: first.seen_by(m, person, curated.exam.wanted) if hidden else m for m in curated.mistakes}
     curated_rows = []
     for row in browse_rows:
-        if (mistake := mistakes.get(row.attempt_id)) is not None:  # people may take one out between the two reads
+        # Between the two reads somebody may have judged an attempt to be no mistake.
+        if (mistake := mistakes.get(row.attempt_id)) is not None:
             texts = {x.text.id: x for x in mistake.texts}
             curated_rows.append(rows.TextRow(mistake, texts.get(row.explanation_id or 0)))
     if curated.exam.wanted > 1 and not hidden:
         _note_revealed(person, curated_rows, all_texts=request.filter.show is Show.MISTAKES)
-    rows.draw_rows(curated_rows, curated, "browse", request.columns, search_words=request.filter.words)
+    rows.draw_rows(curated_rows, curated, "browse", request.columns, words=request.filter.words)
 
 
 def _note_revealed(person: str, shown_rows: Sequence[rows.TextRow], *, all_texts: bool) -> None:
-    """Note which texts are shown with all that others said of them; of a mistake's row, all that it has."""
+    """Note which texts the person sees with other people's judgements. `all_texts`: all texts of each row's mistake."""
     texts = {x.text.id for row in shown_rows for x in (row.mistake.texts if all_texts else [row.text]) if x is not None}
     reveals.note(person, texts)
 
@@ -294,7 +304,7 @@ def _draw_filters(choices: Mapping[str, Sequence[str]]) -> Show:
 
 
 def _draw_rare(choices: Mapping[str, Sequence[str]], show: Show) -> None:
-    """The filters that are wanted more rarely, and the columns."""
+    """Draw the popover with the rarer filters and the columns."""
     bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.go_to_first}
     keys = [key for key in RARE_FILTERS if show is not Show.QUESTIONS or key in QUESTION_FILTERS]
     set_count = sum(st.session_state.get(key) is not None for key in keys)
@@ -341,7 +351,7 @@ def _has_filter() -> bool:
 
 
 def _filter_value(key: str) -> Any:
-    """What a filter says; columns in the order in which they stand, however they were chosen."""
+    """Return a filter's value; columns in their usual order, in whatever order they were chosen."""
     value = st.session_state.get(key, DEFAULTS[key])
     names = next((names for name, names, _ in COLUMNS.values() if name == key), None)
     return value if names is None or value is None else [name for name in names if name in value]

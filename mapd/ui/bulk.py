@@ -1,16 +1,15 @@
-"""Judging all that a filter finds, and taking it back: a popover with the exact number, and a line with the undo.
+"""Judging all texts that match a filter, and taking that back: a popover with the exact number, and a line with undo.
 
-bulk.offer(exam_id, wanted, threshold=300, of=76)
+bulk.draw_judge_all(exam_id, query, threshold=300, row_count=76)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 from sqlmodel import Session
 
 from mapd.curation import bulk, reasons
 from mapd.curation.bulk import Chosen
-from mapd.errors import MapdError
 from mapd.people import Person
 from mapd.review import own_judgements
 from mapd.store import db, listing, queries
@@ -19,51 +18,53 @@ from mapd.store.queries import JudgementRow
 from mapd.ui import acting, current, text
 from mapd.verdicts import Act
 
-MESSAGE = "bulk_told"  # session state: why the last press saved nothing
-SLOW_COUNT = 200  # judgements: as many take a while
-ACT, REASON, NOTE = "bulk_act", "bulk_reason", "bulk_note"  # the fields' keys
-POPOVER = "bulk"  # session state: whether the popover is open
+# Session state: why the last press saved nothing.
+MESSAGE = "bulk_told"
+# So many judgements take more than a second.
+SLOW_COUNT = 200
+# The fields' keys.
+ACT, REASON, NOTE = "bulk_act", "bulk_reason", "bulk_note"
+# Session state: whether the popover is open.
+POPOVER = "bulk"
 
 
 def draw_judge_all(exam_id: int, query: Wanted, threshold: int, row_count: int) -> None:
-    """The popover to judge all of these, which reads them once it is opened; and the undo of the last such act."""
+    """Draw the popover that judges all of these texts, and the undo of the last such act."""
     if message := st.session_state.pop(MESSAGE, None):
         text.complain(message)
     _draw_last_act(exam_id)
     if not row_count:
         return
     popover = st.popover("Judge all", icon=":material/done_all:", key=POPOVER, on_change="rerun")
+    # The texts are read once somebody opens the popover.
     if popover.open:
         with popover, db.reading(current.engine()) as session:
-            candidates = listing.texts(session, exam_id, query, threshold, bulk.MOST + 1)
-            _draw_selection(candidates, query.show, row_count, queries.edition(session, queries.DELETED))
+            texts = listing.texts(session, exam_id, query, threshold, bulk.MOST + 1)
+            _draw_selection(texts, query.show, row_count, queries.edition(session, queries.DELETED))
 
 
-def _draw_selection(candidates: Sequence[Said], show: Show, row_count: int, deletions: int) -> None:
-    """How many fit, and what to decide of them. `rows`: how many the table has of them."""
-    if len(candidates) > bulk.MOST:
+def _draw_selection(texts: Sequence[Said], show: Show, row_count: int, deletions: int) -> None:
+    """Draw how many texts match, and the decision on them. `row_count`: how many rows the table has of them."""
+    if len(texts) > bulk.MOST:
         st.markdown(
             f"More than {bulk.MOST:,} fit these filters: one act judges up to {bulk.MOST:,}. Narrow them first."
         )
         return
-    judged_count = sum(bool(x.judged_by) for x in candidates)
-    shared_note = f" They stand in {row_count:,} rows: answers to one question share its rationales." * (
-        len(candidates) != row_count
+    judged = sum(bool(x.judged_by) for x in texts)
+    shared = f" They stand in {row_count:,} rows: answers to one question share its rationales." * (
+        len(texts) != row_count
     )
-    st.markdown(
-        f"**{len(candidates):,} {show}** fit these filters; people have decided on {judged_count:,} of them.{shared_note}"
-    )
-    _draw_decision(bulk.chosen(candidates, KINDS[show]), deletions)
+    st.markdown(f"**{len(texts):,} {show}** fit these filters; people have decided on {judged:,} of them.{shared}")
+    _draw_decision(bulk.chosen(texts, KINDS[show]), deletions)
 
 
 def _draw_decision(selection: Sequence[Chosen], deletions: int) -> None:
-    """What is decided of all of them. The button reads reason and note at the click: what was just typed counts."""
+    """Draw the decision on all of them. Its button reads reason and note at the click: what was just typed counts."""
     act = st.segmented_control(
         "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key=ACT, default=None
     )
     if act is Act.REJECT:
-        with db.reading(current.engine()) as session:
-            codes = reasons.offered(session)
+        codes = current.read(reasons.offered)
         st.selectbox("Reason", codes, index=None, format_func=reasons.words, key=REASON)
     st.text_input("Note", max_chars=500, key=NOTE)
     if not current.current_person().name:
@@ -81,7 +82,7 @@ def _draw_decision(selection: Sequence[Chosen], deletions: int) -> None:
 
 
 def _judge(selection: Sequence[Chosen], act: Act, deletions: int) -> None:
-    """Judge these, as they were shown; reason and note are what the fields say at the click."""
+    """Judge the texts as they were shown, with the reason and note that the fields hold at the click."""
     decision, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
     if decision is not act:
         st.session_state[MESSAGE] = (
@@ -95,12 +96,13 @@ def _judge(selection: Sequence[Chosen], act: Act, deletions: int) -> None:
         queries.check_ids(session, deletions)
         bulk.judge_all(session, selection, act, by=person, reason=reason, note=note)
 
-    _write(judge)
-    st.session_state[POPOVER] = False  # a second press would be for what is found now
+    acting.write(judge, MESSAGE)
+    # Otherwise a second press would judge the texts that match now.
+    st.session_state[POPOVER] = False
 
 
 def _draw_last_act(exam_id: int) -> None:
-    """The person's last act, where it was on many texts: what it was, undo or redo."""
+    """Draw undo or redo of the person's last act, where it judged many texts."""
     person = current.current_person().name
     with db.reading(current.engine()) as session:
         judged = own_judgements.load(session, exam_id, person)
@@ -130,19 +132,10 @@ def _take_back(rows: Sequence[JudgementRow], deletions: int) -> None:
         bulk.take_back(session, rows, by=person)
 
     _ask_to_wait(len(rows))
-    _write(take_back)
+    acting.write(take_back, MESSAGE)
 
 
 def _ask_to_wait(number: int) -> None:
-    """What takes a second or more says so. Another press may cut it off here: nothing is saved then, or said to be."""
+    """Say that a large act takes a while. Another press may interrupt the run here: nothing is saved then."""
     if number >= SLOW_COUNT:
         st.toast(f"Saving {number:,} judgements …", icon=":material/hourglass_top:")
-
-
-def _write(act: Callable[[Session, Person], object]) -> None:
-    try:
-        person = current.acting_person()
-        with db.writing(current.engine()) as session:
-            act(session, person)
-    except MapdError as error:
-        st.session_state[MESSAGE] = str(error)

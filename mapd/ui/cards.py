@@ -1,4 +1,4 @@
-"""A mistake's parts as HTML, for the room vote: question, response, checks, reviews. What is foreign is escaped."""
+"""The parts of a mistake as HTML, for the room vote: question, response, checks, reviews. Foreign text is escaped."""
 
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, Explained, Mistake, counted
@@ -7,21 +7,22 @@ from mapd.store.queries import Vote
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
 from mapd.ui.text import escape, foreign_html, one_line, thought_html
 
-LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
+# Characters of one text that the browser gets; the rest is only counted.
+LONGEST = 20_000
 
 
 def line_label(words: str) -> str:
-    """A line's label."""
+    """Return the label (HTML) of a line."""
     return f'<span class="mapd-label">{words}</span>'
 
 
 def small_chip(teacher: str, curated: Curated, alias: str = "", title: str = "") -> str:
-    """A teacher's chip in its colour; `shown` in place of the name, and what its tooltip says."""
+    """Return a teacher's chip (HTML) in its colour; `alias` replaces the name, `title` the tooltip."""
     return teacher_chip(one_line(alias or teacher, 30), curated.places.get(teacher), title or teacher)
 
 
 def sign(state: State) -> str:
-    """A check's sign, coloured, with its word for those who can't see it."""
+    """Return a check's coloured sign (HTML), with its word for screen readers."""
     look = LOOKS[state.value]
     return (
         f'<span class="mapd-sign" style="--c:{look.colour}" role="img" aria-label="{look.word}" '
@@ -30,13 +31,13 @@ def sign(state: State) -> str:
 
 
 def committee_chip(x: Explained) -> str:
-    """What the committee says, whatever people decided."""
+    """Return the committee's verdict as a chip (HTML), whatever people decided."""
     mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
     return chip(x.committee.verdict.value, mean)
 
 
 def question(mistake: Mistake, *, worked: bool = True) -> str:
-    """The question as given, with what belongs to it; without the worked solution where the gold isn't told yet."""
+    """Return the question with context and options as HTML; `worked`: add the solution, which reveals the gold."""
     q = mistake.question
     parts = [foreign_html(q.text, max_chars=LONGEST)]
     if q.context:
@@ -51,7 +52,7 @@ def question(mistake: Mistake, *, worked: bool = True) -> str:
 
 
 def response(mistake: Mistake) -> str:
-    """The student's response."""
+    """Return the student's response as HTML."""
     body = thought_html(mistake.attempt.thought, LONGEST) + foreign_html(mistake.attempt.text, max_chars=LONGEST)
     return f'<div class="mapd-scroll mapd-response" tabindex="0">{body}</div>'
 
@@ -64,7 +65,7 @@ STATES_GOLD = {
 
 
 def checks(x: Explained, mistake: Mistake) -> str:
-    """What the checks found, in one line."""
+    """Return the checks' results as HTML, in one line."""
     equations = x.checks.equations
     true = sum(e.true for e in equations)
     equation_words = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
@@ -84,7 +85,7 @@ def checks(x: Explained, mistake: Mistake) -> str:
 
 
 def votes(x: Explained, curated: Curated) -> str:
-    """Each reviewer's vote, or why there is none; a review's words on demand."""
+    """Return each reviewer's vote, or why there is none, as HTML; each review's text in a fold."""
     if not x.text.votes:
         return f'<div class="mapd-checks">{line_label("reviews")}<span class="mapd-note">none</span></div>'
     valid = counted(x.text.votes)

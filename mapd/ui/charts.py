@@ -1,6 +1,6 @@
-"""Plotly figures. One template: fonts and background from the theme, colours from look.py, a dash style for each line.
+"""Plotly figures. Fonts and background come from the theme, colours from look.py; each line has its own dash style.
 
-st.plotly_chart(sweep_figure(sweep(figures, xs), chosen=3.5, saved=3.0))
+st.plotly_chart(sweep_figure(sweep(figures, xs), draft=3.5, saved=3.0))
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,11 @@ from mapd.curation.figures import AtThreshold
 from mapd.store.tables import FinetuneStep
 from mapd.ui.look import GREY, LOOKS, figure_layout
 
-ACCENT = "#6866be"  # between the theme's two accents: read on the light and on the dark page
+# Between the theme's two accents: legible on the light and on the dark page.
+ACCENT = "#6866be"
 TEAL = "#17808f"
-LINES = {  # field: its name, colour and dash: the colour is never the only sign
+# By field: name, colour and dash. The colour is never the only sign.
+LINES = {
     "accepted": ("rationales accepted", LOOKS["accepted"].colour, "solid"),
     "wrong": ("of them with a wrong answer", LOOKS["incorrect"].colour, "dot"),
     "covered": ("mistakes covered", ACCENT, "dash"),
@@ -23,17 +25,15 @@ LINES = {  # field: its name, colour and dash: the colour is never the only sign
 
 
 def thresholds(means: Iterable[float], low: float, high: float, extras: Iterable[float]) -> list[float]:
-    """Where to count: at every step of the slider, at every mean that occurs (there a line steps), and `also`."""
+    """Return where to count: at every step of the slider, at every mean (there a line steps), and at `extras`."""
     steps = {round(low + i * 0.05, 2) for i in range(round((high - low) / 0.05) + 1)}
     return sorted(steps | {m for m in means if low <= m <= high} | set(extras))
 
 
 def sweep_figure(points: Sequence[AtThreshold], draft: float, saved: float, *, gold: bool = True) -> go.Figure:
-    """What every threshold gives; without `gold` answers nothing is known to be wrong, and has no line.
-
-    The rule is strict (mean > t), so a line falls at a mean, not before it: shape hv.
-    """
+    """Return the figure of all thresholds. Without `gold` answers it has no line of wrong rationales."""
     figure = go.Figure()
+    # The rule is strict (mean > t), so a line falls at a mean, not before it: shape hv.
     xs = [p.threshold for p in points]
     lines = {name: line for name, line in LINES.items() if gold or name != "wrong"}
     for name, (label, colour, dash) in lines.items():
@@ -59,19 +59,17 @@ def sweep_figure(points: Sequence[AtThreshold], draft: float, saved: float, *, g
 
 
 def _line_label(words: str, threshold: float, other_threshold: float) -> dict[str, Any]:
-    """A line's name, on the side that looks away from the other line."""
+    """Return a vertical line's label, on the side away from the other line."""
     side = "top left" if threshold < other_threshold else "top right"
     return {"annotation_text": f"{words} {threshold:.2f}", "annotation_position": side, "annotation_font_size": 12}
 
 
-LOSSES = {  # field of a step: its name, colour and dash
-    "loss_rationale": ("rationales", ACCENT, "solid"),
-    "loss_feedback": ("feedback", TEAL, "dash"),
-}
+# By field of a step: name, colour and dash.
+LOSSES = {"loss_rationale": ("rationales", ACCENT, "solid"), "loss_feedback": ("feedback", TEAL, "dash")}
 
 
 def loss_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
-    """Both losses of a finetune by step; one that isn't taught has no line."""
+    """Return the figure of a finetune's two losses by step; a loss that isn't trained on has no line."""
     figure = go.Figure()
     xs = [step.step for step in steps]
     for name, (label, colour, dash) in LOSSES.items():

@@ -1,6 +1,6 @@
-"""The committee page's parts: who wrote and reviewed how, the ledger, and the calls that gave no text.
+"""The parts of the committee page: authors and reviewers, the ledger, and the calls that gave no text.
 
-Drawn from `curation.reviewing` and `store.ledger`; nothing is counted here.
+`curation.reviewing` and `store.ledger` count; this module only draws.
 """
 
 import streamlit as st
@@ -18,11 +18,12 @@ from mapd.ui.figures import Cell, Html
 from mapd.work import Collect
 
 OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
-SHORT_OF_TOKENS = ("cut_off", "empty")  # outcomes that more tokens cure
+# Outcomes that more tokens cure.
+SHORT_OF_TOKENS = ("cut_off", "empty")
 
 
 def draw_counts(curated: Curated) -> None:
-    """How much the committee wrote on this exam's mistakes."""
+    """Draw how much the committee wrote on this exam's mistakes."""
     rationales = list(curated.rationales)
     feedback = [x for m in curated.mistakes for x in m.feedback]
     votes = [v for x in rationales for v in x.text.votes]
@@ -40,28 +41,23 @@ def draw_counts(curated: Curated) -> None:
 
 
 def draw_held_out() -> None:
-    """Why there is nothing to collect for an exam that is not over train."""
+    """Say why teachers can't be asked about an exam that is not on the train split."""
     with st.container(border=True):
         st.markdown("**This exam is held out**: its mistakes are never taught, so no teacher explains them.")
 
 
 def draw_review_matrix(curated: Curated) -> None:
-    """Authors by reviewers: the mean score, and how many votes it is of."""
+    """Draw the mean score and number of votes by author and reviewer."""
     st.subheader("Who gave whom which scores", anchor=False)
-    scores_by_pair = matrix(curated)
-    if not scores_by_pair:
+    scores = matrix(curated)
+    if not scores:
         st.caption("No rationale has been reviewed yet.")
         return
-    reviewer_names = [n for n in curated.teachers if any(n == reviewer for _, reviewer in scores_by_pair)]
-    authors = [n for n in curated.teachers if any(n == author for author, _ in scores_by_pair)]
-    rows = [
-        [_teacher_chip(a, curated), *(_score_cell(scores_by_pair.get((a, r)), a == r) for r in reviewer_names)]
-        for a in authors
-    ]
-    header = ["", *(text.one_line(name, 30) for name in reviewer_names)]
-    st.html(
-        figures.table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(reviewer_names))])
-    )
+    names = [n for n in curated.teachers if any(n == reviewer for _, reviewer in scores)]
+    authors = [n for n in curated.teachers if any(n == author for author, _ in scores)]
+    rows = [[_teacher_chip(a, curated), *(_score_cell(scores.get((a, r)), a == r) for r in names)] for a in authors]
+    header = ["", *(text.one_line(name, 30) for name in names)]
+    st.html(figures.table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(names))]))
 
 
 def _score_cell(scores: Given | None, is_own: bool) -> Cell:
@@ -74,7 +70,7 @@ def _score_cell(scores: Given | None, is_own: bool) -> Cell:
 
 
 def draw_reviewer_table(curated: Curated) -> None:
-    """Each reviewer against the checks."""
+    """Draw each reviewer's votes against the checks."""
     st.subheader("What each reviewer caught", anchor=False)
     rows = [
         (
@@ -109,7 +105,7 @@ def _teacher_chip(name: str, curated: Curated) -> Html:
 
 
 def draw_calls(exam: ExamInfo) -> None:
-    """The exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
+    """Draw the exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
     with db.reading(current.engine()) as session:
         tallies, failed_calls = ledger.tally(session, exam.id), ledger.failures(session, exam.id)
         stops = committee.stops(session, exam.uid)
@@ -120,7 +116,8 @@ def draw_calls(exam: ExamInfo) -> None:
         why = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
         cure = text.one_line(stop.cure, 300)
         text.complain(f"{why} — {cure}")
-    outcomes = [o for o in OUTCOMES if any(o in c.outcomes for c in tallies)]  # a column for what occurs
+    # A column only for outcomes that occur.
+    outcomes = [o for o in OUTCOMES if any(o in c.outcomes for c in tallies)]
     costs = [c for c in tallies if c.tokens_out is not None or c.cost_usd is not None]
     rows = [
         (
@@ -149,7 +146,7 @@ def draw_calls(exam: ExamInfo) -> None:
 
 
 def draw_score_reader() -> None:
-    """A field for a review, and the score that is read in it: for one that came out as no vote, or as another score."""
+    """Draw a field for a review and the score that is read in it, to explain a missing vote or an unexpected score."""
     with st.expander("How is a score read?"):
         review = st.text_area("A review", key="review_to_read", max_chars=MAX_REVIEW, height=120)
         solution = st.text_area("The solution that it reviews, if you like", key="solution_to_read", height=80)
@@ -159,9 +156,8 @@ def draw_score_reader() -> None:
 
 
 def draw_retry(exam: str) -> None:
-    """Start this exam's latest committee once more, where calls of it failed; it is asked for what is missing alone."""
-    with db.reading(current.engine()) as session:
-        retry = committee.again(session, exam)
+    """Offer to run this exam's latest committee again, where calls failed. Only the missing texts are asked for."""
+    retry = current.read(committee.again, exam)
     if retry is None or working.is_active("collect"):
         return
     budget_words = "" if retry.budget is None else f", of a budget of {dollars(retry.budget)}"

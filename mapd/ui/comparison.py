@@ -1,4 +1,4 @@
-"""The results page's parts: which two exams, the table of before and after, and the questions that changed."""
+"""The parts of the results page: the two exams, the table of before and after, and the questions that changed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,10 +20,8 @@ DEFAULT_CHANGE = Change.FIXED
 
 
 def choose_pair(exams: Sequence[ExamInfo]) -> tuple[str, str] | None:
-    """Draw the two choices; returns their uids. By default the newest finished exam, and the first on its questions.
-
-    Streamlit's own binding would put a choice's label into the address, where an exam's name may change its meaning.
-    """
+    """Draw the two choices; return their uids. Default: the newest finished exam and the first on its questions."""
+    # No `bind`: streamlit would put an exam's name into the address, where it means another exam after a renaming.
     names = {exam.uid: text.one_line(exam.name, 120) for exam in exams}
     default = find_latest_pair(exams)
     if default is None:
@@ -37,27 +35,26 @@ def choose_pair(exams: Sequence[ExamInfo]) -> tuple[str, str] | None:
 
 
 def _choose_exam(column: DeltaGenerator, key: str, names: Mapping[str, str], default: str) -> str:
-    """One choice, in the address by its uid."""
-    requested_uid = st.query_params.get(key, default)
-    if requested_uid not in names:
-        text.complain(
-            f"this address asks for an exam that the project doesn't hold: {requested_uid}; another one is shown"
-        )
-        requested_uid = default
+    """Draw one choice; the address holds the exam's uid."""
+    uid = st.query_params.get(key, default)
+    if uid not in names:
+        text.complain(f"this address asks for an exam that the project doesn't hold: {uid}; another one is shown")
+        uid = default
     uids = list(names)
-    uid = column.selectbox(key.capitalize(), uids, index=uids.index(requested_uid), format_func=names.__getitem__)
+    uid = column.selectbox(key.capitalize(), uids, index=uids.index(uid), format_func=names.__getitem__)
     if uid != default or key in st.query_params:
         st.query_params[key] = uid
     return uid
 
 
 def find_latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
-    """Of finished exams on the same questions, the newest as after, the oldest as before. `exams`: the newest first."""
-    with db.reading(current.engine()) as session:
-        unfinished = queries.unfinished(session)
-    finished = [e for e in exams if e.id not in unfinished and e.graded_by != "import"]  # which holds mistakes alone
+    """Return the oldest and the newest finished exam on the same questions. `exams`: the newest first."""
+    unfinished = current.read(queries.unfinished)
+    # An import holds mistakes alone: it says nothing of accuracy.
+    finished = [e for e in exams if e.id not in unfinished and e.graded_by != "import"]
     for after in finished:
         same_questions = [e for e in finished if (e.question_set, e.split) == (after.question_set, after.split)]
+        # Where one student sat twice, the exam was asked again with other settings.
         by_other_students = [
             e for e in same_questions if e.student != after.student
         ] or same_questions  # an exam asked again is its own student's
@@ -67,16 +64,16 @@ def find_latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | N
 
 
 def draw_empty() -> None:
-    """What to do where there are no two exams to compare."""
+    """Draw what to do where there are no two exams to compare."""
     with st.container(border=True):
         st.markdown("**Nothing to compare yet.** Two students have to sit an exam on the same questions.")
         current.link("pages/loop/exam.py", "Examine a student", icon=":material/quiz:")
 
 
 def load_comparison(before_uid: str, after_uid: str) -> Results:
-    """Both exams compared; kept until an attempt comes in, or something is deleted, put back or renamed.
+    """Compare both exams. The result is cached until attempts come in, or something is deleted, restored or renamed.
 
-    Raises: BadInput where they can't be.
+    Raises: BadInput where they can't be compared.
     """
     with db.reading(current.engine()) as session:
         newest, edition = queries.newest(session, t.Attempt), queries.edition(session)
@@ -96,13 +93,13 @@ def _compare(
 
 
 def draw_warning(comparison: Results) -> None:
-    """Say aloud where the two exams weren't asked alike."""
+    """Warn where the two exams weren't asked in the same way."""
     if comparison.asked_otherwise:
         text.complain(results.asked_otherwise(comparison))
 
 
 def draw_table(comparison: Results) -> None:
-    """Before and after, in all and by family."""
+    """Draw before and after, overall and by family."""
     rows = [_result_row("all", comparison.overall)] if len(comparison.by_family) > 1 else []
     rows += [_result_row(name.replace("_", " "), result) for name, result in comparison.by_family.items()]
     st.html(figures.table(HEADER, rows))
@@ -137,14 +134,14 @@ def _p_words(value: float) -> str:
 
 
 def draw_caveats(comparison: Results) -> None:
-    """What the comparison can't show."""
+    """Draw what the comparison can't show."""
     items = "".join(f"<li>{text.escape(caveat)}</li>" for caveat in results.caveats(comparison))
     with st.container(border=True):
         st.html(figures.titled_block("What this doesn't show", f'<ul class="mapd-list">{items}</ul>'))
 
 
 def draw_changes(comparison: Results) -> None:
-    """The questions by what became of them, each with both answers side by side."""
+    """Draw the questions by what changed, each with both responses side by side."""
     address.settle("changes_of", (comparison.before.uid, comparison.after.uid), change=DEFAULT_CHANGE.value, page=1)
     st.subheader("Question by question", anchor=False)
     st.html(figures.row((len(uids), change.value) for change, uids in comparison.changes.items()))
@@ -169,19 +166,17 @@ def draw_changes(comparison: Results) -> None:
 
 def _changed_rows(comparison: Results, change: Change) -> list[AttemptRow]:
     with db.reading(current.engine()) as session:
-        material_before, material_after = (
-            load_material(session, exam.id) for exam in (comparison.before, comparison.after)
-        )
+        old_material, new_material = (load_material(session, exam.id) for exam in (comparison.before, comparison.after))
     uids = set(comparison.changes[change])
-    answers_before = {a.question_id: a for a in material_before.attempts if a.sample == 0}
-    answers_after = {a.question_id: a for a in material_after.attempts if a.sample == 0}
-    questions = (q for q in material_before.questions.values() if q.uid in uids)
+    old_answers = {a.question_id: a for a in old_material.attempts if a.sample == 0}
+    new_answers = {a.question_id: a for a in new_material.attempts if a.sample == 0}
+    questions = (q for q in old_material.questions.values() if q.uid in uids)
     return [
         AttemptRow(
             q,
             (
-                attempts.make_answer_cell("before", q, answers_before[q.id]),
-                attempts.make_answer_cell("after", q, answers_after[q.id]),
+                attempts.make_answer_cell("before", q, old_answers[q.id]),
+                attempts.make_answer_cell("after", q, new_answers[q.id]),
             ),
         )
         for q in questions
@@ -189,6 +184,5 @@ def _changed_rows(comparison: Results, change: Change) -> list[AttemptRow]:
 
 
 def load_exams() -> list[ExamInfo]:
-    """Every exam, the newest first."""
-    with db.reading(current.engine()) as session:
-        return queries.exams(session)
+    """Return every exam, the newest first."""
+    return current.read(queries.exams)

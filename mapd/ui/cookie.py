@@ -1,7 +1,7 @@
-"""What a browser keeps of a person: cookies, read when a session starts, set by one script.
+"""Cookies: what a browser remembers of a person. They are read when a session starts, and set by one script.
 
-keep(PERSON, "ann")      # on a page: from the next session on,
-kept(PERSON)             # -> "ann" at this browser, "" at another one
+keep(PERSON, "ann")      # on a page; from the next session on:
+read(PERSON)             # -> "ann" in this browser, "" in another one
 """
 
 import html
@@ -15,12 +15,12 @@ PERSON, VIEW, RETURN_ADDRESS = "mapd_person", "mapd_view", "mapd_wanted"
 
 
 def read(name: str) -> str:
-    """What this browser keeps, as it is: somebody may have put anything there."""
+    """Return the cookie's value as the browser sent it: anybody may have written it."""
     return unquote(st.context.cookies.get(name, ""), errors="replace")
 
 
 def keep(name: str, value: str) -> None:
-    """Have the browser keep it."""
+    """Have the browser store the cookie."""
     with st.container(key=f"mapd_cookie_{name}"):
         span = f'<span data-mapd-keep="{name}" data-mapd-value="{html.escape(value)}"></span>'
         st.html(f"{span}{scripts.tag('cookie')}", unsafe_allow_javascript=True)

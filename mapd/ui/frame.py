@@ -1,6 +1,6 @@
-"""What stands around every page: its settings and style, the sidebar, the header line, and the one error handler.
+"""The frame around every page: settings and style, the sidebar, the header line, and the one error handler.
 
-app.py calls `configure()` and `show(sections)`; a page draws its own content alone.
+app.py calls `configure()` and `draw(sections)`; a page draws only its own content.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,21 +15,24 @@ from mapd.ui import address, current, history, signing_in, telling, text, workin
 
 STYLE = Path(__file__).parent / "style.css"
 ABOUT_TEXT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
-FULL_WIDTH_PAGES = ("triage",)  # pages that start with the sidebar folded away, until the person unfolds it
-SIDEBAR_PIXELS = 208  # pixels
-JUDGING_PAGES = ("triage", "browse", "people", "guidelines")  # the pages that judging needs
-TRIAGE_PAGE = "pages/review/triage.py"  # where those begin who only judge
+# Pages that start with the sidebar closed.
+FULL_WIDTH_PAGES = ("triage",)
+SIDEBAR_PIXELS = 208
+# The pages that judging needs.
+JUDGING_PAGES = ("triage", "browse", "people", "guidelines")
+# Annotators begin here.
+TRIAGE_PAGE = "pages/review/triage.py"
 
 
 def configure() -> None:
-    """Icon, width, style, history; and an About entry, or streamlit hides the menu with its theme choice."""
+    """Set icon, width, style and history. Without an About entry streamlit hides the menu with its theme choice."""
     st.set_page_config("MAPD Studio", page_icon="📖", layout="wide", menu_items={"About": ABOUT_TEXT})
     st.html(STYLE)
     history.keep()
 
 
 def draw(sections: Mapping[str, Sequence[Page]]) -> None:
-    """Draw the frame and the page in it. A MapdError, wherever it comes from, is one line of text."""
+    """Draw the frame and the page in it. Any MapdError becomes one line of text, here and nowhere else."""
     page = st.navigation(sections, position="hidden")
     sidebar: Literal["collapsed"] | int = "collapsed" if page.url_path in FULL_WIDTH_PAGES else SIDEBAR_PIXELS
     st.set_page_config(f"{page.title} · MAPD Studio", initial_sidebar_state=sidebar)
@@ -38,13 +41,13 @@ def draw(sections: Mapping[str, Sequence[Page]]) -> None:
             signing_in.draw_sign_in(refusal, page.url_path)
             return
         _redirect(page, sections)
-        unknown_uid = current.settle_exam()
+        bad_uid = current.settle_exam()
         active, failed = working.read_counts()
         _draw_sidebar(_visible_pages(sections), {"jobs": f"{active:,}" if active else "failed" if failed else ""})
         _draw_header(active)
-        if unknown_uid is not None:
+        if bad_uid is not None:
             text.complain(
-                f"this address asks for an exam that the project doesn't hold: {unknown_uid}; choose or import another"
+                f"this address asks for an exam that the project doesn't hold: {bad_uid}; choose or import another"
             )
         _draw_band()
         telling.draw_message()
@@ -58,7 +61,7 @@ def draw(sections: Mapping[str, Sequence[Page]]) -> None:
 
 
 def _redirect(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:
-    """Take who comes to the start to where they were before they signed in, and who only judges to triage."""
+    """Lead from the start page back to where a person was before signing in, and annotators to triage."""
     pages_by_path = {candidate.url_path: candidate for pages in sections.values() for candidate in pages}
     return_address = signing_in.take_return_address(page.url_path)
     if return_address is not None and return_address[0] in pages_by_path:
@@ -68,7 +71,7 @@ def _redirect(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:
 
 
 def _visible_pages(sections: Mapping[str, Sequence[Page]]) -> Mapping[str, Sequence[Page]]:
-    """The pages to show in the sidebar; all can be reached by their address."""
+    """Return the pages for the sidebar; the others can still be opened by their address."""
     if not current.judges_only():
         return sections
     judging = {name: [page for page in pages if page.url_path in JUDGING_PAGES] for name, pages in sections.items()}
@@ -76,9 +79,9 @@ def _visible_pages(sections: Mapping[str, Sequence[Page]]) -> Mapping[str, Seque
 
 
 def _draw_sidebar(sections: Mapping[str, Sequence[Page]], marks: Mapping[str, str]) -> None:
-    """Our own links in place of streamlit's, which drop the exam from the address: a new tab would forget it.
+    """Draw the sidebar. Streamlit's own links drop the exam from the address, so a new tab would forget it.
 
-    `marks`: by page, what stands behind its name.
+    `marks`: by page, what stands after its name.
     """
     with st.sidebar:
         st.html('<div class="mapd-brand"><i aria-hidden="true">◑</i>MAPD Studio</div>')
@@ -91,7 +94,7 @@ def _draw_sidebar(sections: Mapping[str, Sequence[Page]], marks: Mapping[str, st
 
 
 def _draw_header(active: int) -> None:
-    """One line: the project, the exam, the person."""
+    """Draw one line: the project, the exam, the person."""
     with st.container(key="mapd_header", horizontal=True, wrap=False, vertical_alignment="center"):
         name = text.escape(text.one_line(current.project(), 60))
         st.html(f'<span class="mapd-project"><i>project</i>{name}</span>', width="content")
@@ -104,7 +107,7 @@ def _draw_header(active: int) -> None:
 
 
 def _draw_band() -> None:
-    """What is simulated says so above every page that shows it."""
+    """Say above every page with simulated texts that they are simulated."""
     if not current.is_simulated():
         return
     words = "Recorded demo, simulated teachers" if current.is_recorded() else "Simulated teachers"

@@ -1,7 +1,7 @@
-"""The parts of the snapshots page: making one, the list, and the contents of one.
+"""The parts of the snapshots page: the form, the list, and the contents of one snapshot.
 
-make(curated)              # the form, and above it what freezing would give
-own_pairs(row)             # what a snapshot's own pairs hold
+draw_form(curated)         # the form, and above it what freezing would give
+read_pairs(row)            # what a snapshot's own pairs hold
 """
 
 import io
@@ -21,13 +21,15 @@ from mapd.store import tables as t
 from mapd.ui import acting, current, figures, narrowing, text, times
 from mapd.ui.lab import describe
 
-SHORT_NAME = 12  # letters of a sha256 that are shown; the address has all of them
-PAGE_SIZE = 10  # pairs a page: each is a question and three texts
+# Letters of a sha256 that are shown; the address has all of them.
+SHORT_NAME = 12
+# Pairs on a page: each is a question and three texts.
+PAGE_SIZE = 10
 MESSAGE = "snapshot_made"
 
 
 def draw_form(curated: Curated) -> None:
-    """The form that freezes the set as it stands, and above it what that gives."""
+    """Draw the form that freezes the current set, and above it what that gives."""
     counts, headline = summary(curated), st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_freeze"):
         everything = st.toggle(
@@ -51,7 +53,7 @@ def draw_form(curated: Curated) -> None:
 
 
 def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
-    """HTML: the pairs that freezing would write, and the set that they are drawn from."""
+    """Return as HTML the pairs that freezing would write, and the set that they are drawn from."""
     counts, gold = summary(curated), curated.has_gold
     return figures.row(
         [
@@ -93,20 +95,20 @@ def _draw_command(curated: Curated, seed: int, everything: bool) -> None:
 
 
 def draw_list(rows: Sequence[t.Snapshot], open_sha256: str | None) -> None:
-    """Every snapshot of the exam, the newest first, with what its own pairs hold."""
+    """Draw every snapshot of the exam, the newest first, with what its own pairs hold."""
     header = ("snapshot", "made", "by", "policy", "teachers", "draw", "pairs", "mistakes", "wrong", "judgements")
     st.html(figures.table(header, [_snapshot_row(row, open_sha256) for row in rows], words=6))
     st.caption("wrong: pairs whose rationale ends in a wrong answer, as this snapshot has gold and answer")
 
 
 def read_pairs(row: t.Snapshot) -> Contents:
-    """What a snapshot's own lines hold. They never change, so they are read once."""
+    """Return what a snapshot's own lines hold. They never change, so they are read once."""
     return _own_pairs(row.sha256, row)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _own_pairs(sha256: str, _snapshot_row: t.Snapshot) -> Contents:  # noqa: ARG001 - the cache's key
-    return freezing.contents(_snapshot_row.lines, _snapshot_row.manifest)
+def _own_pairs(sha256: str, _row: t.Snapshot) -> Contents:  # noqa: ARG001 - the cache's key
+    return freezing.contents(_row.lines, _row.manifest)
 
 
 def _snapshot_row(row: t.Snapshot, open_sha256: str | None) -> list[figures.Cell]:
@@ -132,7 +134,7 @@ def _snapshot_row(row: t.Snapshot, open_sha256: str | None) -> list[figures.Cell
 
 
 def draw_contents(row: t.Snapshot) -> None:
-    """One snapshot: its downloads, its manifest, its pairs."""
+    """Draw one snapshot: its downloads, its manifest, its pairs."""
     st.subheader(f"Snapshot {row.sha256[:SHORT_NAME]}", anchor=False)
     files = {"pairs.jsonl": row.lines, "manifest.json": snapshots.manifest_text(row.manifest)}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -181,9 +183,10 @@ def _author(explanation: dict[str, object]) -> str:
 
 
 def _zip(files: dict[str, str]) -> bytes:
-    """Both files as one; dated 1980 so that the same snapshot gives the same bytes."""
+    """Return both files as one zip."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, body in files.items():
+            # ZipInfo dates each file 1980: the same snapshot gives the same bytes.
             archive.writestr(zipfile.ZipInfo(name), body, zipfile.ZIP_DEFLATED)
     return out.getvalue()

@@ -1,9 +1,9 @@
-"""Who gets an answer: by host, origin, path and sign-in, before streamlit sees what comes in.
+"""The gate before streamlit: it refuses requests by host, origin, path and sign-in.
 
     app = st.App("app.py", middleware=[headers.SECURITY_HEADERS, gate.GATE])
 
-    GET /                     Host: evil.org                      400: whoever rebinds a name to this address stays out
-    WS  /_stcore/stream       Origin: http://localhost:3000       403: streamlit takes any port of localhost for its own
+    GET /                     Host: evil.org                      400: a name that somebody rebound to this address
+    WS  /_stcore/stream       Origin: http://localhost:3000       403: streamlit would accept any port of localhost
     PUT /_stcore/upload_file  no owner's cookie                   403
     GET /_stcore/metrics                                          404
 
@@ -38,33 +38,37 @@ from mapd.store import db, sign_ins
 from mapd.ui import current, signing_in
 
 SOCKET_PATH = "_stcore/stream"
-OPEN_PATHS = ("_stcore/health", "_stcore/host-config")  # what the page asks for before it can show the way in
+# What the page requests before it can show the sign-in.
+OPEN_PATHS = ("_stcore/health", "_stcore/host-config")
 SIGN_IN_PATHS, SIGN_OUT_PATH = ("auth/login", "oauth2callback"), "auth/logout"
 UPLOAD_PATH, MEDIA_PATH = "_stcore/upload_file/", "media/"
+# Statistics of the server, an API for agents, files of components.
 CLOSED_PATHS = (
     "_stcore/",
     "component/",
     "app/static/",
 )  # numbers of the server, an API for agents, files of components
 SAFE_METHODS = ("GET", "HEAD")
+# Not: clear_cache, load_git_info …
 PAGE_MESSAGES = (
     "rerun_script",
     "stop_script",
     "app_heartbeat",
     "file_urls_request",
 )  # not: clear_cache, load_git_info …
-STRANGER_FRAME_BYTES = 64 * 1024  # bytes: the way in needs less
+# Signing in needs less.
+STRANGER_FRAME_BYTES = 64 * 1024
 
 
 class GateRefusal(NamedTuple):
-    """What is answered instead."""
+    """The response in place of the page."""
 
     status: int
     line: str
 
 
 class Need(Enum):
-    """What a path asks of a request."""
+    """What a path requires of a request."""
 
     NOTHING = auto()
     SIGN_IN = auto()
@@ -74,7 +78,7 @@ class Need(Enum):
 
 
 def need_of(path: str, *, is_signing_in: bool) -> Need:
-    """Return what a path below the app's root needs. The shell and its scripts need nothing: they show the way in."""
+    """Return what a path below the app's root requires. The shell and its scripts require nothing."""
     path = path.lstrip("/")
     if path in OPEN_PATHS:
         return Need.NOTHING
@@ -92,7 +96,7 @@ def need_of(path: str, *, is_signing_in: bool) -> Need:
 def app_origins(host: str, public: str | None, scheme: str) -> set[str]:
     """Return the origins of this app's own pages, for a request to this host.
 
-    `public`: that of the address that people sign in at, which a proxy may serve under. Forwarding headers say nothing.
+    `public`: the origin at which people sign in, which a proxy may serve. Forwarding headers are not trusted.
     """
     if public is None:
         return {f"{scheme}://{host}"}
@@ -100,9 +104,9 @@ def app_origins(host: str, public: str | None, scheme: str) -> set[str]:
 
 
 def refuse_origin(headers: Headers, *, is_unsafe: bool, public: str | None, scheme: str) -> GateRefusal | None:
-    """Return why a request is refused by where it comes from and for whom it is; None where it isn't.
+    """Return why a request is refused by its host and origin; None where it isn't.
 
-    `unsafe`: it may change something, so that it has to say which page it comes from.
+    `unsafe`: it may change something, so it has to name the page that it comes from.
     """
     hosts, origins = headers.getlist("host"), [origin.lower() for origin in headers.getlist("origin")]
     host = hosts[0].lower() if len(hosts) == 1 else ""
@@ -144,7 +148,7 @@ GATE = Middleware(RequestGate)
 
 
 async def _refuse(scope: Scope, path: str) -> GateRefusal | None:
-    """Return why this isn't for whoever sends it; where they sign out, end the sign-in first."""
+    """Return why this sender is refused; on the sign-out path, end the sign-in first."""
     is_socket = scope["type"] == "websocket"
     scheme = "https" if st.get_option("server.sslCertFile") else "http"
     is_unsafe = is_socket or scope["method"] not in SAFE_METHODS
@@ -177,12 +181,13 @@ def visitor(scope: Scope) -> Person | None:
         if signing_in.find_refusal(claims, current.settings(), current.engine) is not None:
             return None
         return signing_in.person_of(claims, current.settings())
-    except (MapdError, sa.exc.OperationalError):  # the project can't be opened or read: the page says why
+    # The project can't be opened or read: the page says why.
+    except (MapdError, sa.exc.OperationalError):
         return None
 
 
 def cookie_claims(scope: Scope) -> Mapping[str, object]:
-    """Return what the cookie says of the sign-in; nothing where it isn't streamlit's own, or there is none."""
+    """Return the sign-in in the cookie; nothing where there is none, or streamlit didn't sign it."""
     cookies, secret = HTTPConnection(scope).cookies, get_cookie_secret()
 
     def decode(name: str) -> bytes | None:
@@ -196,7 +201,7 @@ def cookie_claims(scope: Scope) -> Mapping[str, object]:
 
 
 def _sign_out(scope: Scope) -> GateRefusal | None:
-    """End the sign-in of the cookie, for every tab and every copy of it."""
+    """End the cookie's sign-in, for every tab and every copy of the cookie."""
     try:
         if claims := cookie_claims(scope):
             with db.writing(current.engine()) as session:
@@ -207,7 +212,7 @@ def _sign_out(scope: Scope) -> GateRefusal | None:
 
 
 def only_messages(receive: Receive, send: Send, *, is_stranger: bool) -> Receive:
-    """Hear nothing but what a page says: other messages clear everybody's caches, or tell the names of files here."""
+    """Let only a page's own messages through: others clear everybody's caches, or reveal names of files."""
 
     async def receive_page() -> Message:
         while True:
@@ -221,7 +226,8 @@ def only_messages(receive: Receive, send: Send, *, is_stranger: bool) -> Receive
             try:
                 kind = BackMsg.FromString(frame).WhichOneof("type")
             except DecodeError:
-                return message  # streamlit closes the socket
+                # Streamlit closes the socket.
+                return message
             if kind in PAGE_MESSAGES:
                 return message
 

@@ -1,6 +1,6 @@
-"""The guidelines on a page: rendered, without anything that leads or loads (an archive may have brought them).
+"""The guidelines' page: rendered, without links or images, since an archive may have brought them.
 
-guidelines.edit(found)           # on their own page
+guidelines.draw_editor(guidelines.load_versions())
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,11 @@ import streamlit as st
 
 from mapd.curation import guidelines
 from mapd.curation.guidelines import Version
-from mapd.errors import MapdError
-from mapd.store import db
 from mapd.ui import acting, current, figures, text, times
 from mapd.ui.figures import Cell
 
-MESSAGE = "guidelines_told"  # session state: why the last save was none
+# Session state: why the last version wasn't saved.
+MESSAGE = "guidelines_told"
 EXAMPLE = """# Accept a rationale if
 - its own answer is the gold answer, and
 - each step follows from the one before.
@@ -24,16 +23,15 @@ EXAMPLE = """# Accept a rationale if
 
 
 def load_versions() -> list[Version]:
-    """Every version, the newest first."""
-    with db.reading(current.engine()) as session:
-        return guidelines.versions(session)
+    """Return every version, the newest first."""
+    return current.read(guidelines.versions)
 
 
 # -- their page -------------------------------------------------------------------------------------------------------
 
 
 def draw_editor(versions: Sequence[Version]) -> None:
-    """The field for a new version."""
+    """Draw the field for a new version."""
     if message := st.session_state.pop(MESSAGE, ""):
         text.complain(message)
     base_uid = versions[0].uid if versions else None
@@ -52,16 +50,11 @@ def draw_editor(versions: Sequence[Version]) -> None:
 
 def _save(key: str, base_uid: str | None, name: str) -> None:
     words = str(st.session_state.get(key) or "")
-    try:
-        person = current.acting_person(name)
-        with db.writing(current.engine()) as session:
-            guidelines.save(session, words, by=person, seen=base_uid)
-    except MapdError as error:
-        st.session_state[MESSAGE] = str(error)
+    acting.write(lambda session, person: guidelines.save(session, words, by=person, seen=base_uid), MESSAGE, name)
 
 
 def draw_versions(versions: Sequence[Version]) -> None:
-    """All versions, each a link."""
+    """Draw all versions, each a link."""
     st.subheader("Versions", anchor=False)
     header = ("version", "by", "since", "verdicts given while it was current")
     st.html(figures.table(header, map(_version_row, versions), words=3))

@@ -1,4 +1,4 @@
-"""What the routes of api/ need of the running app, and the token that the triage page hands to its client.
+"""What the routes in api/ need from the running app, and the token that the triage page gives to its client.
 
 app = st.App("app.py", routes=[house.mount()])
 token = house.token(exam_id)      # on the page: the same for every run, until person, role or exam change
@@ -16,12 +16,14 @@ from mapd.api.access import Visitor
 from mapd.store import db, sign_ins
 from mapd.ui import current, gate, rendered, signing_in
 
-TOKEN = "triage_token"  # session state: for whom and what it was minted, when, and the token
-FRESH_S = access.LIFE.total_seconds() / 2  # an older one is replaced
+# Session state: the person, role, exam and sign-in of the token, its time, and the token.
+TOKEN = "triage_token"
+# An older token is replaced.
+FRESH_S = access.LIFE.total_seconds() / 2
 
 
 def token(exam_id: int) -> str:
-    """Return the token of this tab: a new one where another person, role or exam is here than it was minted for.
+    """Return this tab's token; a new one where person, role, exam or sign-in changed.
 
     Raises: Forbidden where the app isn't open to this session any more.
     """
@@ -38,12 +40,12 @@ def token(exam_id: int) -> str:
 
 
 def sign_in_key() -> str:
-    """Return the hash of this session's sign-in; empty where nobody signs in."""
+    """Return the hash of this session's sign-in; "" where nobody signs in."""
     return sign_ins.key_of(st.user.to_dict()) if signing_in.is_needed() else ""
 
 
 def visitor(scope: Scope) -> Visitor | None:
-    """Return whom a request's cookies are of; None where the app isn't open to them."""
+    """Return the person of a request's cookies; None where the app isn't open to them."""
     person = gate.visitor(scope)
     if person is None:
         return None
@@ -68,6 +70,6 @@ HOUSE = routes.House(current.engine, visitor, origins, document)
 
 
 def mount() -> Mount:
-    """Return the routes at their place below the app's root."""
+    """Return the routes at their path below the app's root."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return Mount(f"/{base}/api" if base else "/api", routes.make(HOUSE))

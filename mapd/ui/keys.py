@@ -1,7 +1,7 @@
-"""Keys for a streamlit page's buttons: the button's own key says which, its label shows it; client/room.js presses it.
+"""Keyboard keys for a page's buttons: the widget key names the key, the label shows it; client/room.js presses it.
 
 st.button(keys.label("enter", "reveal"), key=keys.name("enter", uid))
-with st.container(key=keys.waiting(uid)): …     # its first field has the focus, once
+with st.container(key=keys.focus_name(uid)): …  # its first field gets the focus, once
 scripts.run("room")                             # once, at the page's end
 """
 
@@ -14,9 +14,9 @@ def name(key: str, uid: str) -> str:
 
 
 def focus_name(uid: str) -> str:
-    """Return a container key that gives the container's first field the focus, once: what one does first is to type.
+    """Return a container key that gives the container's first field the focus, once: people type there first.
 
-    Until something is typed the arrows to the left and right are the page's keys in it, too.
+    Until they type something the left and right arrows stay the page's keys.
     """
     return f"hotfocus_{uid}"
 

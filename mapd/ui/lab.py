@@ -1,11 +1,11 @@
-"""The threshold lab's parts: the policy under the hand, what is saved for the exam, and the numbers of both.
+"""The parts of the threshold lab: the draft policy, the exam's saved policy, and the numbers of both.
 
-    saved, known = policies_of(exam_id)
-    chosen = choose(exam_id, saved, known)
-    before, after = figures_of(exam_id, saved, saved), figures_of(exam_id, chosen, saved)
+    saved, choices = load_policies(exam_id)
+    draft = choose_policy(exam_id, saved, choices)
+    saved_figures, draft_figures = load_figures(exam_id, saved, saved), load_figures(exam_id, draft, saved)
 
-The aggregate has the numbers of every threshold under the saved policy's conditions; under others every text is decided
-again. Every widget lives in the address; one that the address doesn't name has the saved policy's value.
+The queue index has the numbers of every threshold under the saved policy's conditions; under other conditions every
+text is decided again. A widget that the address doesn't name has the saved policy's value.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations 
 
 
 def load_policies(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
-    """The exam's saved policy, and every policy by name (the saved one with the exam's own threshold)."""
+    """Return the exam's saved policy, and every policy by name (the saved one with the exam's own threshold)."""
     with db.reading(current.engine()) as session:
         saved = policies.exam_policy(session, queries.exam(session, exam_id))
         choices = dict(PRESETS) | {p.name: p for p in policies.saved_policies(session)}
@@ -37,7 +37,7 @@ def load_policies(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
 
 
 def describe(policy: Policy) -> str:
-    """A policy in one line: "paper: mean > 3.00, 1 valid vote, no check"."""
+    """Return a policy in one line: "paper: mean > 3.00, 1 valid vote, no check"."""
     votes = f"{policy.min_votes} valid {'vote' if policy.min_votes == 1 else 'votes'}"
     checks = ", ".join(CHECKS[c] for c in Check if c in policy.checks) or "no check"
     adjusted = ", scores corrected for leniency" if policy.leniency_adjusted else ""
@@ -48,10 +48,11 @@ def describe(policy: Policy) -> str:
 
 
 def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) -> Policy:
-    """Draw the controls; returns the policy under the hand."""
+    """Draw the controls; return the draft policy."""
     if (name := st.session_state.pop("policy_saved", None)) is not None:
-        fill_widgets(name, choices[name])
-    messages = st.container()  # above the controls: what the address asks for and can't have
+        set_widgets(name, choices[name])
+    # Above the controls: the values in the address that can't be.
+    messages = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_lab"):
         address.settle("policy", exam_id, policy=saved.name)
         names = list(choices)
@@ -91,14 +92,12 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
 
 
 def _refuse(base: Policy, low: float) -> None:
-    """Take conditions that can't be out of the address, with a word on it."""
-    conditions = _widget_values(base)
+    """Remove impossible conditions from the address, each with one line that says so."""
+    values = _widget_values(base)
     address.refuse_outside("threshold", low, 5.0, float, base.threshold)
     address.refuse_outside("votes", 1, 9, default=base.min_votes)
-    address.refuse_unknown_choices("checks", list(CHECKS.values()), conditions["checks"])
-    address.refuse(
-        "leniency", lambda value: value.lower() in {"true", "false"}, "true or false", conditions["leniency"]
-    )
+    address.refuse_unknown_choices("checks", list(CHECKS.values()), values["checks"])
+    address.refuse("leniency", lambda value: value.lower() in {"true", "false"}, "true or false", values["leniency"])
 
 
 def _edit_conditions(policy: Policy) -> Policy:
@@ -144,7 +143,7 @@ def _save_as(policy: Policy) -> None:
 
 
 def _draw_use(exam_id: int, draft: Policy, saved: Policy, base: Policy) -> None:
-    """The act that makes the policy under the hand the exam's."""
+    """Draw the button that makes the draft the exam's policy."""
     is_named = draft.at(base.threshold) == base
     reason = None if is_named else "These conditions have no name yet: save them under one first (Conditions)."
     if acting.button(
@@ -161,7 +160,7 @@ def _draw_use(exam_id: int, draft: Policy, saved: Policy, base: Policy) -> None:
 
 
 def _widget_values(policy: Policy) -> dict[str, Any]:
-    """A policy as the widgets' values."""
+    """Return a policy as the widgets' values."""
     return {
         "threshold": policy.threshold,
         "votes": policy.min_votes,
@@ -171,13 +170,13 @@ def _widget_values(policy: Policy) -> dict[str, Any]:
 
 
 def _take_conditions(choices: Mapping[str, Policy]) -> None:
-    """A callback: another policy brings its own conditions."""
+    """Set the widgets to the chosen policy's own conditions: a callback."""
     for key, value in _widget_values(choices[st.session_state["policy"]]).items():
         st.session_state[key] = value
 
 
 def list_params(draft: Policy, choices: Mapping[str, Policy]) -> dict[str, Any]:
-    """The policy under the hand as the page's address has it."""
+    """Return the draft policy as the page's address has it."""
     base_values, draft_values = _widget_values(choices[draft.name]), _widget_values(draft)
     address = {
         "votes": str(draft.min_votes),
@@ -188,14 +187,14 @@ def list_params(draft: Policy, choices: Mapping[str, Policy]) -> dict[str, Any]:
     return {"policy": draft.name, "threshold": f"{draft.threshold:g}"} | changed
 
 
-def fill_widgets(name: str, policy: Policy) -> None:
-    """Put a policy under the hand; before the widgets are drawn, or as a callback."""
+def set_widgets(name: str, policy: Policy) -> None:
+    """Set the widgets to a policy, before they are drawn or as a callback."""
     for key, value in {"policy": name, **_widget_values(policy)}.items():
         st.session_state[key] = value
 
 
 def draw_status(draft: Policy, saved: Policy, choices: Mapping[str, Policy]) -> None:
-    """Say whether what the page shows is saved, and whether it is what the exam uses: that takes another press."""
+    """Draw whether the draft is saved, and whether the exam uses it: each takes a press of its own."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_lab_status"):
         if draft == saved:
             st.html(f'<span class="mapd-saved">✓ <b>Saved, in use</b> {text.escape(describe(saved))}</span>')
@@ -207,34 +206,31 @@ def draw_status(draft: Policy, saved: Policy, choices: Mapping[str, Policy]) -> 
             f'<span class="mapd-unsaved">● <b>{word}</b> {text.escape(describe(draft))}'
             f"<i>this exam uses {text.escape(describe(saved))}</i></span>"
         )
-        st.button(
-            "Back to it", type="tertiary", icon=":material/undo:", on_click=fill_widgets, args=(saved.name, saved)
-        )
+        st.button("Back to it", type="tertiary", icon=":material/undo:", on_click=set_widgets, args=(saved.name, saved))
 
 
 # -- what a policy gives ----------------------------------------------------------------------------------------------
 
 
 def have_same_conditions(draft: Policy, saved: Policy) -> bool:
-    """Whether the two differ in the threshold alone (and in their names)."""
+    """Return whether the two policies differ in threshold and name alone."""
     return _widget_values(draft.at(saved.threshold)) == _widget_values(saved)
 
 
 def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collection[str] = ()) -> Figures:
-    """The exam's figures at every threshold, under this policy's conditions; narrowed to `teachers` where there are."""
+    """Return the exam's figures at every threshold under this policy, narrowed to `teachers` if there are any."""
     if teachers or not have_same_conditions(policy, saved):
         curated = narrow(load_curated_under(exam_id, policy), teachers)
-        with db.reading(current.engine()) as session:
-            return standing.figures_of(curated, standing.authors_of(session))
-    with db.reading(current.engine()) as session:
-        return Figures.of(standings.figures(session, exam_id))
+        return standing.figures_of(curated, current.read(standing.authors_of))
+    return Figures.of(current.read(standings.figures, exam_id))
 
 
 def load_curated_under(exam_id: int, policy: Policy) -> Curated:
-    """The exam's curated set under the policy, as texts, votes and judgements are now. The last few are kept."""
+    """Return the exam's curated set under this policy, with all texts, votes and judgements of now."""
     with db.reading(current.engine()) as session:
         material = load_material(session, exam_id)
         info, judgements = queries.exam(session, exam_id), queries.judgements(session, exam_id)
+        # The cache's key grows with every text, vote and judgement.
         edition = queries.edition(session)
     counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
     judgement_ids = tuple(j.judged.id for j in judgements)
@@ -261,9 +257,8 @@ def _curated(
 
 
 def has_gold(exam_id: int) -> bool:
-    """Whether a rationale of the exam can be compared with a gold answer."""
-    with db.reading(current.engine()) as session:
-        return standings.has_gold(session, exam_id)
+    """Return whether any rationale of the exam can be compared with a gold answer."""
+    return current.read(standings.has_gold, exam_id)
 
 
 def numbers_table(
@@ -276,17 +271,19 @@ def numbers_table(
     with_gold: bool,
     teachers: Collection[str] = (),
 ) -> str:
-    """HTML: the counts under the policy chosen beside those under the one in use, which lead to their rows.
+    """Return as HTML the counts under draft and saved policy. The saved ones link to their rows.
 
-    Without `gold` answers nobody knows what is wrong. Narrowed to `teachers`, those of one teacher lead to rows.
+    Without `gold` answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
     """
     with db.reading(current.engine()) as session:
         voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))
-        overlap = {"others": "true"} if queries.exam(session, exam_id).wanted > 1 else {}  # the rows that are counted
+        # Browse hides other people's judgements by default; these counts include them.
+        overlap = {"others": "true"} if queries.exam(session, exam_id).wanted > 1 else {}
 
     def counted(label: str, figure: str, **filters: str) -> tuple[figures.Cell, ...]:
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((draft_figures, draft), (saved_figures, saved)))
         change = f"{new - old:+,}".replace("-", "−") if new != old else None
+        # Browse shows one teacher's texts or everybody's, never those of some.
         is_linked = filters and (
             not teachers or "teacher" in filters
         )  # browse shows one teacher's texts, or everybody's

@@ -1,4 +1,4 @@
-"""Money on a page, before it is spent: the budget's field, what calls may cost, and the yes to an unknown price."""
+"""Money, before it is spent: the budget's field, the estimate of costs, and the consent to an unknown price."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mapd.ui.figures import Cell
 
 
 def choose_budget(column: Any) -> float | None:
-    """The field of what all of an exam's calls may cost; None is no limit."""
+    """Draw the field for the most that all of an exam's calls may cost; None is no limit."""
     budget_usd: float | None = column.number_input(
         "Budget, US dollars",
         0.0,
@@ -26,20 +26,10 @@ def choose_budget(column: Any) -> float | None:
 
 
 def draw_estimate(estimate: Estimate) -> None:
-    """What the missing calls may cost: by teacher where it isn't free, and all of it in a line."""
+    """Draw what the missing calls may cost: by teacher where it isn't free, and in total."""
     if not estimate.is_free:
-        header = (
-            "teacher",
-            "price",
-            "rationales",
-            "feedback",
-            "reviews",
-            "tokens in",
-            "tokens out",
-            "about",
-            "at most",
-        )
-        st.html(figures.table(header, map(_estimate_row, estimate.teachers), words=2))
+        heads = ("teacher", "price", "rationales", "feedback", "reviews", "tokens in", "tokens out", "about", "at most")
+        st.html(figures.table(heads, map(_estimate_row, estimate.teachers), words=2))
         names = [text.one_line(x.teacher, 40) for x in estimate.teachers if not x.measured and x.tokens_out]
         if names:
             draw_note(f"Replies of a kind that was never given yet are reckoned at their longest: {', '.join(names)}.")
@@ -47,7 +37,7 @@ def draw_estimate(estimate: Estimate) -> None:
 
 
 def draw_note(words: str) -> None:
-    """A line of text beside what it is about; dollar signs and all."""
+    """Draw a small line of text; dollar signs stay dollar signs."""
     st.html(f'<div class="mapd-note">{text.escape(words)}</div>')
 
 
@@ -64,7 +54,7 @@ def _estimate_row(x: Reckoned) -> tuple[Cell, ...]:
 
 
 def confirm_unknown_price(estimate: Estimate, key: str) -> bool | None:
-    """Whether somebody said yes to a price that nobody knows; None where that is still to be said."""
+    """Return whether somebody agreed to an unknown price; None where they still have to decide."""
     if not estimate.unknown:
         return False
     names = ", ".join(text.label(name, 40) for name in estimate.unknown)

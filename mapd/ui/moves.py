@@ -1,7 +1,7 @@
-"""What a change of policy would add and drop: rows, each with its verdict before and after and a link.
+"""What a change of policy would add and drop: rows, each with its old verdict, its new one, and a link.
 
-moves.by_threshold(exam_id, PAPER.at(3.5), PAPER, …)   # one index of the aggregate: 43 dropped
-moves.by_conditions(exam_id, STRICT, PAPER)            # every text decided twice
+moves.draw_threshold_changes(exam_id, PAPER.at(3.5), PAPER, …)   # from the queue index: 43 dropped
+moves.draw_condition_changes(exam_id, STRICT, PAPER)             # decides every text twice
 """
 
 from collections.abc import Collection
@@ -22,15 +22,13 @@ NO_CHANGE = "Nothing: it decides every rationale as the policy in use does."
 
 
 def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, **params: object) -> None:
-    """What lies between the two thresholds, where nothing else differs. `params`: the page's address."""
+    """Draw the texts between the two thresholds, where nothing else differs. `params`: the page's address."""
     low, high = sorted(round(policy.threshold * 100) for policy in (draft, saved))
     query, turn = Wanted(cuts=(low, high)), turning.read_turn(3)
     with db.reading(current.engine()) as session:
         row_count = listing.count(session, exam_id, query, low) if low < high else 0
         browse_rows = listing.page(session, exam_id, query, low, turn) if row_count else []
-        rows_before = (
-            listing.count(session, exam_id, query, low, before=browse_rows[0].key) if turn and browse_rows else 0
-        )
+        offset = listing.count(session, exam_id, query, low, before=browse_rows[0].key) if turn and browse_rows else 0
         text_count = listing.count_texts(session, exam_id, query, low) if row_count else 0
     if not row_count:
         st.caption(NO_CHANGE)
@@ -45,11 +43,11 @@ def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, **params:
     shown_rows = [texts[key] for row in browse_rows if (key := (row.attempt_id, row.explanation_id or 0)) in texts]
     old_verdicts = {row.explanation_id or 0: Verdict.REJECTED if is_added else Verdict.ACCEPTED for row in browse_rows}
     rows.draw_rows(shown_rows, part, "changes", rows.CHANGE_DEFAULTS, old_verdicts=old_verdicts)
-    turning.draw_links(PAGE, browse_rows, rows_before, row_count, **params)
+    turning.draw_links(PAGE, browse_rows, offset, row_count, **params)
 
 
 def draw_condition_changes(exam_id: int, draft: Policy, saved: Policy, teachers: Collection[str] = ()) -> None:
-    """What is decided otherwise, where the two differ in more than the threshold, or of some `teachers` alone."""
+    """Draw what changes where more than the threshold differs, or for some `teachers` alone."""
     before_set, after_set = (narrow(lab.load_curated_under(exam_id, policy), teachers) for policy in (saved, draft))
     address.settle("changes", exam_id, change=None, page=1)
     changes = changed(before_set, after_set)

@@ -1,6 +1,6 @@
-"""The overview's parts: an empty project's welcome, the next step, funnel, teachers, people.
+"""The parts of the overview: an empty project's welcome, the next step, funnel, teachers, people.
 
-Drawn from `curation.overview` and `curation.next_step`; nothing is counted here.
+`curation.overview` and `curation.next_step` count; this module only draws.
 """
 
 import streamlit as st
@@ -13,7 +13,7 @@ from mapd.store import db, queries, snapshots
 from mapd.ui import current, figures, frozen, look, starting, text
 from mapd.ui.figures import Html
 
-LOOP_STEPS = (  # in five words each
+LOOP_STEPS = (
     ("exam", "a student answers the questions"),
     ("committee", "teachers explain and review mistakes"),
     ("curation", "people judge what teachers wrote"),
@@ -34,13 +34,12 @@ STEP_PAGES = {
 
 
 def is_empty() -> bool:
-    """Whether the project has no exam yet."""
-    with db.reading(current.engine()) as session:
-        return not queries.exams(session)
+    """Return whether the project has no exam yet."""
+    return not current.read(queries.exams)
 
 
 def draw_welcome() -> None:
-    """What this is, the loop, and what to do first."""
+    """Draw what this app is, the loop, and what to do first."""
     st.markdown(
         "A student model makes mistakes; a committee of teachers explains and reviews them; people judge what the "
         "teachers wrote; the student learns from what stands."
@@ -59,7 +58,7 @@ def draw_welcome() -> None:
 
 
 def load_newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
-    """The exam's newest snapshot, and how many there are."""
+    """Return the exam's newest snapshot, and how many there are."""
     with db.reading(current.engine()) as session:
         rows = queries.snapshots(session, exam_id)
         taught_snapshots = {student.snapshot_sha256 for student in students.listed(session)}
@@ -75,7 +74,7 @@ def load_newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
 
 
 def draw_next_step(step: NextStep) -> None:
-    """The finding, and one link to where something is done about it."""
+    """Draw the finding, and one link to the page where it is acted on."""
     with st.container(horizontal=True, border=True, vertical_alignment="center", key="next_step"):
         st.html(f'<span class="mapd-next"><i>next</i>{text.escape(step.finding)}</span>', width="stretch")
         with st.container(key="primary_link", width="content"):
@@ -84,13 +83,13 @@ def draw_next_step(step: NextStep) -> None:
 
 
 def draw_funnel(curated: Curated, newest: Frozen | None, snapshots: int) -> None:
-    """From mistakes to what is frozen: a number and a calm bar each."""
+    """Draw the way from mistakes to frozen pairs: a number and a bar for each stage."""
     st.subheader("From mistakes to training pairs")
     st.html(figures.bars((s.name, s.count, s.count, s.of, s.note) for s in funnel(curated, newest, snapshots)))
 
 
 def draw_teachers(curated: Curated) -> None:
-    """Each teacher as author and as reviewer."""
+    """Draw each teacher as author and as reviewer."""
     st.subheader("Teachers")
     rows = [
         (
@@ -114,7 +113,7 @@ def draw_teachers(curated: Curated) -> None:
 
 
 def draw_people(curated: Curated) -> None:
-    """What people did."""
+    """Draw what people did."""
     st.subheader("People")
     p = people(curated)
     st.html(
@@ -133,7 +132,7 @@ def draw_people(curated: Curated) -> None:
 
 
 def draw_held_out(curated: Curated) -> None:
-    """What an exam on held-out questions is for: it is compared, never taught."""
+    """Say what an exam on held-out questions is for."""
     with st.container(border=True):
         st.markdown("**These questions are held out**: their mistakes are counted and compared, never taught.")
         with st.container(horizontal=True):

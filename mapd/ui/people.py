@@ -1,7 +1,7 @@
-"""The parts of the people page: how far the exam is, who judged how, one person's record.
+"""The parts of the people page: the exam's progress, each person's judgements, and one person's record.
 
-people.standing(curated, found, held)        # the table, each name a link to that person's record
-people.record(found[0], curated)             # ?record=ann
+people.draw_progress(curated, all_records, leases)              # a table; each name links to that person's record
+people.draw_record(all_records[0], curated, is_own=False)       # ?record=ann
 """
 
 from collections.abc import Sequence
@@ -13,25 +13,15 @@ from mapd.curation import reasons, records, sharing
 from mapd.curation.curated import Curated
 from mapd.curation.records import FEW, Pair, Record, Stretch
 from mapd.curation.reviewing import Share
-from mapd.errors import MapdError
 from mapd.results import wilson
 from mapd.review.leases import MistakeLease
-from mapd.store import db
-from mapd.ui import acting, current, figures, rows, telling, text
+from mapd.ui import acting, current, figures, rows, text
 from mapd.ui.figures import Cell, Html
 from mapd.ui.rows import TextRow
 
-REFUSAL = "people_refused"  # session state: why the last change wasn't made
-PEOPLE_HEADER = (
-    "person",
-    "texts",
-    "judged first",
-    "accepted",
-    "median",
-    "with the adjudicator",
-    "adjudicated",
-    "open now",
-)
+# Session state: why the last change was refused.
+REFUSAL = "people_refused"
+HEADER = ("person", "texts", "judged first", "accepted", "median", "with the adjudicator", "adjudicated", "open now")
 
 
 NUMBERS = {
@@ -49,7 +39,7 @@ HELP = {
 
 
 def draw_settings(curated: Curated) -> None:
-    """How people are to judge the exam, to change."""
+    """Draw how many judgements each text gets, and the quality controls, for change."""
     if refusal := st.session_state.pop(REFUSAL, None):
         text.complain(refusal)
     exam = curated.exam
@@ -60,39 +50,25 @@ def draw_settings(curated: Curated) -> None:
         for (name, words), value in zip(NUMBERS.items(), numbers, strict=True):
             key = f"people_{name}_{exam.id}_{value}"
             low, high, _ = sharing.NUMBERS[name]
-            options: dict[str, Any] = {"width": 245, "help": HELP[name], "disabled": is_nameless}
-            st.number_input(
-                words, low, high, value, key=key, on_change=_set_number, args=(exam.id, name, key), **options
-            )
+            extra: dict[str, Any] = {"width": 245, "help": HELP[name], "disabled": is_nameless}
+            st.number_input(words, low, high, value, key=key, on_change=_set_number, args=(exam.id, name, key), **extra)
     if exam.wanted == 1:
         st.caption("One person judges each text: with two or more, agreement between people can be measured.")
 
 
-@telling.in_next_run
 def _set_number(exam_id: int, name: str, key: str) -> None:
-    number = int(st.session_state[key])
-    try:
-        person = current.acting_person()
-        with db.writing(current.engine()) as session:
-            sharing.want(session, exam_id, by=person, **{name: number})
-    except MapdError as error:
-        st.session_state[REFUSAL] = str(error)
+    number = {name: int(st.session_state[key])}
+    acting.write(lambda session, person: sharing.want(session, exam_id, by=person, **number), REFUSAL)
 
 
-def draw_progress(curated: Curated, people_records: Sequence[Record], leases: Sequence[MistakeLease]) -> None:
-    """How far the exam is, and a line a person."""
+def draw_progress(curated: Curated, all_records: Sequence[Record], leases: Sequence[MistakeLease]) -> None:
+    """Draw the exam's progress, and a line for each person."""
     progress, conflicts = records.done(curated), sum(x.people.conflict for x in curated.texts)
-    conflicts_cell = (
-        figures.link_cell(conflicts, current.address("triage", queue="conflicts")) if current.owns() else conflicts
-    )
-    progress_figure = [(progress.count, f"of {progress.of:,} rationales are judged by as many as wanted")]
-    st.html(
-        figures.row(
-            [*progress_figure, (len(people_records), "people"), (conflicts_cell, "texts that people disagree on")]
-        )
-    )
-    if people_records:
-        st.html(figures.table(PEOPLE_HEADER, [_person_row(record, leases) for record in people_records]))
+    cell = figures.link_cell(conflicts, current.address("triage", queue="conflicts")) if current.owns() else conflicts
+    figure = [(progress.count, f"of {progress.of:,} rationales are judged by as many as wanted")]
+    st.html(figures.row([*figure, (len(all_records), "people"), (cell, "texts that people disagree on")]))
+    if all_records:
+        st.html(figures.table(HEADER, [_person_row(record, leases) for record in all_records]))
         st.caption(
             "texts: those a person has a word on, by the first that stands · with the adjudicator: texts on which the "
             "adjudicator said the same, of those that somebody else adjudicated · adjudicated: texts on which this "
@@ -127,7 +103,7 @@ def _share_words(share: Share) -> str | None:
 
 
 def draw_agreement(pairs: Sequence[Pair]) -> None:
-    """How far people agree who judged the same texts, none of them told what committee or others said."""
+    """Draw how far people agree on texts that they both judged before anything was revealed to them."""
     st.subheader("Agreement between people", anchor=False)
     if not pairs:
         st.caption("No text was judged first by two people: what they say of the same one can't be compared yet.")
@@ -147,12 +123,12 @@ def _pair_row(pair: Pair) -> tuple[Cell, ...]:
 
 
 def note_if_few(n: int) -> str:
-    """That so many are too few to go by; empty where they aren't."""
+    """Return a note where so many texts are too few to conclude anything; otherwise ""."""
     return f"{n} text{'s' * (n != 1)}: too few to tell" if n < FEW else ""
 
 
 def draw_record(record: Record, curated: Curated, is_own: bool) -> None:
-    """One person's record: how fast, how far with the adjudicator, whether that moved; and where it was otherwise."""
+    """Draw one person's pace, agreement with the adjudicator over time, and the texts that were decided otherwise."""
     st.subheader("My record" if is_own else text.label(f"The record of {record.person}"), anchor=False)
     if not record.words and not record.practised.of:
         st.caption("No word on any text of this exam stands.")

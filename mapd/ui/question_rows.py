@@ -1,8 +1,8 @@
-"""Questions as rows of browse: the student's answer, and what people say of question and answer.
+"""Questions as rows of the browse page: the student's answer, and people's judgements of question and answer.
 
-    question_rows.draw(exam_id, found, question_rows.USUAL, "pens")
+    question_rows.draw(exam_id, browse_rows, question_rows.DEFAULT_COLUMNS, "pens")
 
-Where the student was asked several times the row has its first mistake, else its first answer; the fold has them all.
+Where the student answered several times, the row has the first mistake, or else the first answer; the fold has all.
 """
 
 from collections import defaultdict
@@ -19,11 +19,12 @@ from mapd.verdicts import Act, Judged, Ruling, ruling
 
 HEADINGS = ("answer",)
 DEFAULT_COLUMNS = ("no", "family", "question", "gold", "answer")
-JudgedByTarget = Mapping[tuple[str, int], Sequence[Judged]]  # by target
+# By kind and id of what is judged.
+JudgedByTarget = Mapping[tuple[str, int], Sequence[Judged]]
 
 
 def draw(exam_id: int, browse_rows: Sequence[Row], columns: Sequence[str], words: str) -> None:
-    """Draw the rows. `words`: what was searched for, to be marked."""
+    """Draw the rows. `words`: the words of a search, which are marked."""
     ids = [row.question_id for row in browse_rows]
     with db.reading(current.engine()) as session:
         items, answers = queries.questions(session, exam_id, ids), queries.attempts(session, exam_id, ids)
@@ -36,7 +37,7 @@ def draw(exam_id: int, browse_rows: Sequence[Row], columns: Sequence[str], words
     attempt_rows = [
         _make_row(items[row.question_id], row.attempt_id, responses[row.question_id], judged) for row in browse_rows
     ]
-    attempts.draw_rows(attempt_rows, HEADINGS, columns, with_links=True, search_words=words)
+    attempts.draw_rows(attempt_rows, HEADINGS, columns, with_links=True, words=words)
 
 
 def _make_row(
@@ -46,7 +47,8 @@ def _make_row(
     answer_rulings = {response.id: ruling(judged.get(("attempt", response.id), ())) for response in responses}
     gold, is_bad = or_corrected(item.gold, question_ruling), question_ruling.decision is Act.REJECT
     mistake_ids = {r.id for r in responses if is_mistake(r, item, gold, answer_rulings[r.id])}
-    ordered = sorted(responses, key=lambda response: response.id != attempt_id)  # the others behind the one of the row
+    # The row's own answer first.
+    ordered = sorted(responses, key=lambda response: response.id != attempt_id)
     answers = [
         attempts.AnswerCell(
             "another answer" if n else "answer", r, _chip(item, r, is_bad, r.id in mistake_ids, answer_rulings[r.id])
@@ -59,15 +61,13 @@ def _make_row(
 
 
 def _people(item: Item, question_ruling: Ruling, answer_rulings: Iterable[Ruling]) -> str:
-    """What people say of the question and of the answers, as HTML."""
+    """Return what people decided on the question and on each answer as HTML."""
     rulings = [("question", question_ruling), *(("attempt", people) for people in answer_rulings)]
-    return "<br>".join(
-        f"{about}: {rows.describe_ruling(people, item, about)}" for about, people in rulings if people.by
-    )
+    return "<br>".join(f"{kind}: {rows.describe_ruling(people, item, kind)}" for kind, people in rulings if people.by)
 
 
 def _chip(question: Item, response: Response, is_bad: bool, is_wrong: bool, answer_ruling: Ruling) -> str:
-    """What the answer comes to, as people have it."""
+    """Return the answer's outcome as HTML, after people's corrections."""
     counted_answer = or_corrected(response.answer, answer_ruling)
     answer = counted_answer and question.show(counted_answer)
     if is_bad:

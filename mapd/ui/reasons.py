@@ -1,29 +1,27 @@
-"""The reasons for a rejection, on the guidelines' page: the usual ones, and the project's own to add, remove, put back.
+"""The reasons for a rejection, on the guidelines page: the usual ones, and the project's own to add and remove.
 
 reasons.draw()
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
-from sqlmodel import Session
 
 from mapd.curation import reasons
-from mapd.errors import MapdError
-from mapd.people import Person
-from mapd.store import db
 from mapd.ui import acting, current, text
 from mapd.verdicts import Reason
 
-REFUSAL = "reasons_refusal"  # session state: why the last press changed nothing
-REMOVED = "reasons_removed"  # session state: the code of the reason that was removed last
-FIELD = "reasons_field"  # the key of the field for a new one
+# Session state: why the last press changed nothing.
+REFUSAL = "reasons_refusal"
+# Session state: the code of the reason that was removed last.
+REMOVED = "reasons_removed"
+# The key of the field for a new reason.
+FIELD = "reasons_field"
 
 
 def draw() -> None:
-    """Draw the reasons that this project offers; who may change them gets the field and the buttons."""
-    with db.reading(current.engine()) as session:
-        codes = reasons.own(session)
+    """Draw the project's reasons, with field and buttons for those who may change them."""
+    codes = current.read(reasons.own)
     st.subheader("Reasons for a rejection", anchor=False)
     words = ", ".join(reasons.words(reason) for reason in Reason)
     st.caption(f"Every project has these: {words}. In triage `r` and a digit, 1 to {len(Reason)}, give them.")
@@ -39,7 +37,7 @@ def draw() -> None:
 
 
 def _draw_reason(code: str, key: str) -> None:
-    """One reason, the digit that gives it in triage, and its button."""
+    """Draw one reason, the digit that gives it in triage, and its button."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"reason_line_{code}"):
         digit = f' <span class="mapd-note">key {key}</span>' if key else ""
         st.html(f"<span>{text.escape(reasons.words(code))}{digit}</span>", width="content")
@@ -48,7 +46,6 @@ def _draw_reason(code: str, key: str) -> None:
 
 
 def _draw_last_removed(codes: Sequence[str]) -> None:
-    """What was removed last, with its undo."""
     code = st.session_state.get(REMOVED)
     if code is None or code in codes:
         return
@@ -59,7 +56,7 @@ def _draw_last_removed(codes: Sequence[str]) -> None:
 
 
 def _draw_field() -> None:
-    """The field for another reason. Its button reads the field at the click: what was just typed counts."""
+    """Draw the field for a new reason. Its button reads the field at the click: what was just typed counts."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Another reason", max_chars=reasons.LONGEST, key=FIELD, placeholder="wrong units", width=330)
         acting.button("Add reason", key="reason_add", on_click=_add_typed, icon=":material/add:")
@@ -70,26 +67,14 @@ def _draw_field() -> None:
 
 def _add_typed() -> None:
     typed = str(st.session_state.get(FIELD) or "")
-    if _write(lambda session, person: reasons.add(session, typed, by=person)):
+    if acting.write(lambda session, person: reasons.add(session, typed, by=person), REFUSAL):
         st.session_state[FIELD] = ""
 
 
 def _put_back(code: str) -> None:
-    _write(lambda session, person: reasons.add(session, reasons.words(code), by=person))
+    acting.write(lambda session, person: reasons.add(session, reasons.words(code), by=person), REFUSAL)
 
 
 def _remove(code: str) -> None:
-    if _write(lambda session, person: reasons.remove(session, code, by=person)):
+    if acting.write(lambda session, person: reasons.remove(session, code, by=person), REFUSAL):
         st.session_state[REMOVED] = code
-
-
-def _write(act: Callable[[Session, Person], object]) -> bool:
-    """Return whether it could be done; why not stands above the reasons then."""
-    try:
-        person = current.acting_person()
-        with db.writing(current.engine()) as session:
-            act(session, person)
-    except MapdError as error:
-        st.session_state[REFUSAL] = str(error)
-        return False
-    return True

@@ -1,11 +1,11 @@
-"""The room vote's parts: one rationale in large type, the room's hands, and after them what is known of it.
+"""The parts of the room vote: one rationale in large type, the room's hands, and then the answer.
 
-    at = room.settle(found)                 # which rationale, by the address
-    room.ask(mistake, x)                    # nothing of the committee, of the checks or of the gold is sent before
-    room.foot(found, at, curated)           # the hands, and once they are counted the answer
+    index = room.settle_place(rationales)             # which rationale, by the address
+    room.draw_question(mistake, x)                    # sends nothing of committee, checks or gold
+    room.draw_foot(rationales, index, curated)        # the hands and, once they are counted, the answer
 
-The foot stays in sight however long the texts are: who reveals reads the answer without scrolling.
-Nothing is stored: a show of hands is nobody's judgement, and must not outrank the committee as a person's does.
+The foot stays in sight however long the texts are. Nothing is stored: a show of hands is nobody's judgement, and must
+not outrank the committee as a person's judgement does.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,20 @@ from mapd.ui.rows import TextRow
 from mapd.verdicts import Verdict
 
 STYLE = Path(__file__).parent / "room.css"
-REVEALED = "room_open"  # session state: the uids of the rationales that are revealed
-LAST_SHOWN = "room_shown"  # session state: the uid of the rationale shown last
-HANDS = "room_hands"  # session state: by a rationale's uid the room's hands for accept and reject
-MOST_HANDS = 9_999  # hands
+# Session state: the uids of the revealed rationales.
+REVEALED = "room_open"
+# Session state: the uid of the rationale shown last.
+LAST_SHOWN = "room_shown"
+# Session state: by a rationale's uid, the hands for accept and reject.
+HANDS = "room_hands"
+MOST_HANDS = 9_999
 
 
 def settle_place(rationales: Sequence[TextRow]) -> int:
-    """The place of the rationale that the address names, else of the first, which the address names then."""
+    """Return the index of the rationale in the address, or else of the first, and write it into the address."""
     requested_uid = st.query_params.get("text")
     places = {uid: n for n, row in enumerate(rationales) if (uid := _uid(row))}
+    # The address may still hold a rationale of the exam shown before.
     if requested_uid not in (
         *places,
         None,
@@ -45,7 +49,7 @@ def _uid(row: TextRow) -> str:
 
 
 def draw_question(mistake: Mistake, x: Explained) -> None:
-    """What the room sees: the question, the student's answer, and a worked solution by somebody."""
+    """Draw what the room sees: the question, the student's answer, and somebody's worked solution."""
     question_column, text_column = st.columns((4, 5), gap="medium")
     with question_column, st.container(border=True, key="mapd_room_question"):
         st.html(cards.question(mistake, worked=False) + cards.line_label("the student") + cards.response(mistake))
@@ -60,7 +64,7 @@ def draw_question(mistake: Mistake, x: Explained) -> None:
 
 
 def draw_foot(rationales: Sequence[TextRow], index: int, curated: Curated) -> None:
-    """At the bottom of the screen: the answer once it is revealed, and one line with the hands and the way on."""
+    """Draw at the bottom of the screen the answer, once it is revealed, and one line with hands and navigation."""
     mistake, x = rationales[index].mistake, rationales[index].text
     assert x is not None, "a row of rationales has its text"
     with st.bottom:
@@ -70,7 +74,7 @@ def draw_foot(rationales: Sequence[TextRow], index: int, curated: Curated) -> No
 
 
 def _draw_hands(rationales: Sequence[TextRow], index: int, uid: str) -> None:
-    """A form, whose first button Enter presses from within a field; the others take what was typed along, too."""
+    """Draw the hands as a form. Enter within a field presses its first button; each button submits what was typed."""
     hands = st.session_state.get(HANDS, {}).get(uid, (0, 0))
     revealed = uid in st.session_state.get(REVEALED, ())
     with (
@@ -79,7 +83,8 @@ def _draw_hands(rationales: Sequence[TextRow], index: int, uid: str) -> None:
     ):
         for word, number in zip(("accept", "reject"), hands, strict=True):
             st.html(f"<span>{word}</span>", width="content")
-            has_focus = word == "accept" and not revealed  # what one does here first is to type
+            # The first thing to do is to type.
+            has_focus = word == "accept" and not revealed
             with st.container(key=keys.focus_name(uid) if has_focus else None, width="content"):
                 st.number_input(
                     f"Hands: {word}",
@@ -100,8 +105,9 @@ def _draw_hands(rationales: Sequence[TextRow], index: int, uid: str) -> None:
                 keys.label(key), key=name, on_click=_count, args=(uid, target, False), disabled=not target
             )
         st.html(
-            f'<span class="mapd-note">{index + 1:,} of {len(rationales):,}<i>, the most doubtful first · type the hands, Tab '
-            "between the two, Enter reveals · nothing is stored: a show of hands is nobody’s judgement</i></span>"
+            f'<span class="mapd-note">{index + 1:,} of {len(rationales):,}<i>, the most doubtful first · type the '
+            "hands, Tab between the two, Enter reveals · nothing is stored: a show of hands is nobody’s judgement</i>"
+            "</span>"
         )
 
 
@@ -110,7 +116,7 @@ def _field(word: str, uid: str) -> str:
 
 
 def _count(uid: str, target: str, reveal: bool) -> None:
-    """A callback: keep the room's hands, reveal what they are for, go on."""
+    """Store the room's hands, reveal their rationale, go on: a callback."""
     accept, reject = (st.session_state.get(_field(word, uid)) or 0 for word in ("accept", "reject"))
     st.session_state[HANDS] = st.session_state.get(HANDS, {}) | {uid: (accept, reject)}
     if reveal:
@@ -119,7 +125,7 @@ def _count(uid: str, target: str, reveal: bool) -> None:
 
 
 def _draw_answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
-    """The room beside the committee, people, the checks, and the truth."""
+    """Draw the room beside the committee, people, the checks, and the truth."""
     accept, reject = st.session_state[HANDS][x.text.uid]
     people = f'<div class="mapd-checks">{cards.line_label("people")}{_people(x, mistake)}</div>' if x.judged else ""
     st.html(
@@ -138,14 +144,14 @@ def _draw_answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
 
 
 def _people(x: Explained, mistake: Mistake) -> str:
-    """What people decided, and what counts by it."""
+    """Return what people decided, and the verdict that counts, as HTML."""
     counts = look.chip("conflict") if x.people.conflict else look.chip(x.verdict.value)
     differ = " otherwise than the committee, and it counts" if x.overridden and not x.people.conflict else ""
     return f"{counts}<span>{rows.describe_ruling(x.people, mistake.question)}{differ}</span>"
 
 
 def _room(accept: int, reject: int, x: Explained) -> str:
-    """The room's hands, and whether room and committee agree: what people decided is another matter."""
+    """Return the room's hands, and whether room and committee agree, as HTML."""
     if not accept + reject:
         return ""
     share = f"{accept:,} of {accept + reject:,} hands accept"

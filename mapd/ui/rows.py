@@ -1,10 +1,10 @@
-"""The rows of a curated set as HTML: one line or two each, the whole text with its scores in a fold.
+"""The rows of a curated set as HTML: one line or two each, with the whole text and its scores in a fold.
 
-    rows.draw([Found(mistake, x)], curated, "browse")     # a head and a row each, with a link to triage
+    rows.draw_rows([TextRow(mistake, x)], curated, "browse")     # a head and a row each, with a link to triage
 
-Columns line up because every row of a kind has the same widths. What has no room is left out, the least needed first,
-so that the text always has some. A fold is the browser's own <details>: it opens without a rerun. All foreign text is
-escaped here, by ui/text.py.
+Columns line up because every row of a kind has the same widths. Where space is short, the least needed column goes
+first, so that the text always has some. A fold is the browser's own <details>: it opens without a rerun. All foreign
+text is escaped here, by ui/text.py.
 """
 
 import html
@@ -28,21 +28,26 @@ from mapd.verdicts import Act, Check, Ruling, Verdict
 
 STYLE = Path(__file__).parent / "curate.css"
 PAGE_SIZE = listing.PAGE
-LONGEST_TEXT = 20_000  # characters of one text in a fold; the rest is counted
+# Characters of one text in a fold; the rest is only counted.
+LONGEST_TEXT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its head, its width in rem, and its rank: 0 stays, of the others the highest gives way first."""
+    """A column: its head, its width in rem, and its rank. Rank 0 stays; of the others the highest goes first.
+
+    `grows`: takes the space that is left. `wraps`: moves below the others where it would go.
+    """
 
     head: str
     rem: float
     rank: int
-    grows: bool = False  # takes what the others leave
-    wraps: bool = False  # goes under the others where it would give way
+    grows: bool = False
+    wraps: bool = False
 
 
-NUMBER_COLUMN = Column("no", 3.6, 0)  # the question's own, as its file and triage have it
+# The question's own number, as its file and triage show it.
+NUMBER_COLUMN = Column("no", 3.6, 0)
 TEXT_COLUMNS = {
     "no": NUMBER_COLUMN,
     "teacher": Column("teacher", 5.8, 0),
@@ -67,8 +72,10 @@ MISTAKE_COLUMNS = {
     "pair": Column("pair", 8.5, 3),
     "task": Column("task", 4.2, 5),
 }
-LINK_REM = 5.4  # rem beside a row: its link
+# The link beside a row.
+LINK_REM = 5.4
 GAP_REM = 0.8
+# The columns shown by default.
 TEXT_DEFAULTS = (
     "no",
     "teacher",
@@ -82,14 +89,16 @@ TEXT_DEFAULTS = (
 CHANGE_DEFAULTS = ("no", "teacher", "text", "answer", "votes", "mean", "change", "checks")
 MISTAKE_DEFAULTS = ("no", "question", "answer", "rationales", "feedback", "pair")
 SCORES_ALONE = '<span class="mapd-note">only scores, no critique stored</span>'
-Cell = tuple[str, str]  # HTML, and the tooltip as text
-NUMBER_SIGNS = 7  # that fit into the column of numbers
+# HTML, and the tooltip as text.
+Cell = tuple[str, str]
+# So many fit into the column of numbers.
+NUMBER_SIGNS = 7
 CHECKS = {Check.MATCHES_GOLD: "gold", Check.EQUATIONS_TRUE: "equations", Check.SHOWS_WORK: "work"}
 
 
 @dataclass(frozen=True, slots=True)
 class TextRow:
-    """One row: a mistake and the text to read of it (none where nobody has explained the mistake)."""
+    """A row: a mistake and one text on it (None where nobody has explained the mistake)."""
 
     mistake: Mistake
     text: Explained | None
@@ -101,27 +110,24 @@ def draw_rows(
     key: str,
     names: Sequence[str] = TEXT_DEFAULTS,
     *,
-    search_words: str = "",
+    words: str = "",
     old_verdicts: Mapping[int, Verdict] | None = None,
 ) -> None:
-    """Draw these rows: of mistakes where `columns` are theirs, else of texts.
+    """Draw these rows: of mistakes where `names` are their columns, otherwise of texts.
 
-    `words`: what was searched for, to be marked. `was`: by text id the verdict before a change, beside the one after.
+    `words`: the words of a search, which are marked. `old_verdicts`: by text id, the verdict before a change.
     """
     colours = teacher_colours(curated.places)
     columns = MISTAKE_COLUMNS if "question" in names else TEXT_COLUMNS
     with draw_table(key, columns, names):
         for number, row in enumerate(curated_rows):
             if columns is MISTAKE_COLUMNS:
-                cells, fold = (
-                    mistake_cells(row.mistake, colours, search_words),
-                    mistake_fold(row.mistake, colours, search_words),
-                )
+                cells, fold = (mistake_cells(row.mistake, colours, words), mistake_fold(row.mistake, colours, words))
             else:
                 assert row.text is not None, "a row of texts has its text"
                 old_verdict = old_verdicts[row.text.text.id] if old_verdicts else None
-                cells = text_cells(row.mistake, row.text, colours, search_words, old_verdict)
-                fold = text_fold(row.mistake, row.text, search_words)
+                cells = text_cells(row.mistake, row.text, colours, words, old_verdict)
+                fold = text_fold(row.mistake, row.text, words)
             text = {"text": row.text.text.uid} if row.text else {}
             body = fold_row(columns, names, cells, fold)
             draw_row(body, f"{key}_{number}", {"mistake": row.mistake.attempt.uid, **text})
@@ -131,7 +137,7 @@ def draw_rows(
 def draw_table(
     key: str, columns: Mapping[str, Column], names: Sequence[str], *, with_links: bool = True
 ) -> Iterator[None]:
-    """Where rows of these columns stand: their heads, and when a column gives way."""
+    """Draw the heads of a table with these columns and the widths at which they go; its rows are drawn within."""
     with st.container(key=f"mapd_rows_{key}", gap=None):
         st.html(f"<style>{_narrow_rules(key, columns, names, LINK_REM if with_links else 0)}</style>")
         heads = _cells(columns, names, {name: _cell(columns[name].head) for name in names}, "div", "mapd-head")
@@ -140,7 +146,7 @@ def draw_table(
 
 
 def _narrow_rules(key: str, columns: Mapping[str, Column], names: Sequence[str], link: float) -> str:
-    """Which column gives way, or goes under the others, at which width: CSS."""
+    """Return the CSS that hides each column, or moves it below the others, below a certain width."""
     width = link + 0.6 + sum(columns[name].rem + GAP_REM for name in names if not columns[name].rank)
     rules, growing = "", next(name for name in names if columns[name].grows)
     for name in sorted((name for name in names if columns[name].rank), key=lambda name: columns[name].rank):
@@ -158,7 +164,7 @@ def _narrow_rules(key: str, columns: Mapping[str, Column], names: Sequence[str],
 
 
 def draw_row(body: str, key: str, link_params: Mapping[str, str] | None = None) -> None:
-    """A row, and beside it the link to triage if there is one."""
+    """Draw a row, with the link to triage beside it if there is one."""
     with st.container(horizontal=True, wrap=False, gap="small", key=f"mapd_row_{key}"):
         st.html(body)
         if link_params is None:
@@ -168,7 +174,7 @@ def draw_row(body: str, key: str, link_params: Mapping[str, str] | None = None) 
 
 
 def fold_row(columns: Mapping[str, Column], names: Sequence[str], cells: Mapping[str, Cell], fold: str) -> str:
-    """A row that opens."""
+    """Return a row that opens, as HTML."""
     summary = _cells(columns, names, cells, "summary")
     return f'<details class="mapd-row">{summary}<div class="mapd-fold">{fold}</div></details>'
 
@@ -176,7 +182,7 @@ def fold_row(columns: Mapping[str, Column], names: Sequence[str], cells: Mapping
 def _cells(
     columns: Mapping[str, Column], names: Sequence[str], cells: Mapping[str, Cell], tag: str, css_class: str = ""
 ) -> str:
-    """A row's cells in the columns that are shown."""
+    """Return a row's cells in the columns that are shown, as HTML."""
     body = ""
     for name in names:
         content, title = cells[name]
@@ -191,13 +197,9 @@ def _cell(body: str, title: str = "") -> Cell:
 
 
 def text_cells(
-    mistake: Mistake,
-    x: Explained,
-    colours: Mapping[str, str],
-    search_words: str = "",
-    old_verdict: Verdict | None = None,
+    mistake: Mistake, x: Explained, colours: Mapping[str, str], words: str = "", old_verdict: Verdict | None = None
 ) -> dict[str, Cell]:
-    """The cells of a rationale's or a feedback's row, by column."""
+    """Return the cells of a rationale's or a feedback's row, by column."""
     mean = x.committee.mean
     votes = " ".join("–" if v.score is None else str(v.score) for v in x.text.votes)
     voters = "; ".join(f"{v.reviewer}: {v.score or f'no vote, {v.status}'}" for v in x.text.votes)
@@ -205,7 +207,7 @@ def text_cells(
     return {
         "no": number_cell(mistake.question),
         "teacher": _cell(_author(x.text, colours)),
-        "text": _cell("".join(foreign_line_html(line, 240, search_words) for line in lines)),
+        "text": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
         "answer": _cell(_answer(x.states.matches_gold, mistake.show(x.answer), mistake.shown_gold, x.text.kind)),
         "votes": _cell(votes or "–", one_line(voters or "no votes", 300)),
         "mean": _cell("–" if mean is None else f"{float(mean):.2f}"),
@@ -220,7 +222,7 @@ def text_cells(
 
 
 def number_cell(question: Item) -> Cell:
-    """The end of the question's own number, which tells it from the others, and all of it with its place in the set."""
+    """Return the end of the question's number, which tells it from others; the tooltip has all of it, and its place."""
     tooltip = one_line(f"question {question.source_id}, at place {question.position + 1:,} of its set", 300)
     return _cell(f'<span class="mapd-id">{escape(one_line(_end_of(question.source_id)))}</span>', tooltip)
 
@@ -235,14 +237,12 @@ def _author(x: Text, colours: Mapping[str, str]) -> str:
 
 
 def _answer(state: State, answer: str | None, gold: str, kind: str) -> str:
-    """ "0.94 ≠ 145": the text's own answer against the gold; a feedback has none, it states the gold or not."""
+    """Return a text's own answer against the gold as HTML: "0.94 ≠ 145". A feedback states the gold or doesn't."""
     unread = "no_answer" if answer is None or gold.strip() else "nothing"
     sign = {State.HOLDS: "correct", State.FAILS: "incorrect", State.NOTHING: unread}[state]
-    answer_words = "unread" if answer is None else one_line(answer, 40)
-    answer_html = "" if kind == "feedback" else f"<span>{escape(answer_words)}</span>"
-    title = html.escape(
-        f"{'' if kind == 'feedback' else answer_words} {LOOKS[sign].word}, gold {one_line(gold, 200)}".strip()
-    )
+    words = "unread" if answer is None else one_line(answer, 40)
+    answer_html = "" if kind == "feedback" else f"<span>{escape(words)}</span>"
+    title = html.escape(f"{'' if kind == 'feedback' else words} {LOOKS[sign].word}, gold {one_line(gold, 200)}".strip())
     gold_part = f"<span>{gold_html(gold, 40)}</span>"
     return f'<span class="mapd-answer" title="{title}">{answer_html}{_sign(sign)}{gold_part}</span>'
 
@@ -267,29 +267,29 @@ def _change(old_verdict: Verdict, x: Explained) -> str:
     return f'{chip(old_verdict.value)}<span class="mapd-arrow">→</span>{new_html}'
 
 
-def text_fold(mistake: Mistake, x: Explained, search_words: str = "") -> str:
-    """The whole text, its false steps marked, and beside it all that is said of it."""
+def text_fold(mistake: Mistake, x: Explained, words: str = "") -> str:
+    """Return the whole text with its false steps marked, and beside it everything known about it, as HTML."""
     marks = [Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
     checks = [f"{_sign(s.value)} {word}: {LOOKS[s.value].word}" for word, s in _states(x)]
     checks += [x.checks.limit] if x.checks.limit else []
     question = _question(mistake)
     facts = {
-        "question": foreign_html(question, find_hits(question, search_words), LONGEST_TEXT),
+        "question": foreign_html(question, find_hits(question, words), LONGEST_TEXT),
         "votes": "<br>".join(_votes(x)) or "none",
         "committee": f"{LOOKS[x.committee.verdict.value].word}: {escape(x.committee.why)}",
         "people": describe_ruling(x.people, mistake.question),
         "checks": "<br>".join(checks),
-        "student": _student(mistake.attempt, search_words),
+        "student": _student(mistake.attempt, words),
     }
-    text_html = foreign_html(x.text.text, marks + find_hits(x.text.text, search_words), LONGEST_TEXT)
+    text_html = foreign_html(x.text.text, marks + find_hits(x.text.text, words), LONGEST_TEXT)
     thought = thought_html(x.text.thought, LONGEST_TEXT)
     return f'<div class="mapd-whole">{thought}{text_html}</div>{_facts(facts)}'
 
 
-def _student(response: Response, search_words: str) -> str:
-    """The student's response, with its thought and that it was cut off."""
+def _student(response: Response, words: str) -> str:
+    """Return the student's response as HTML, with its thought and whether it was cut off."""
     cut = chip("cut_off") if response.is_cut_off else ""
-    text = foreign_html(response.text, find_hits(response.text, search_words), LONGEST_TEXT)
+    text = foreign_html(response.text, find_hits(response.text, words), LONGEST_TEXT)
     return f"{cut}{thought_html(response.thought, LONGEST_TEXT)}{text}"
 
 
@@ -316,12 +316,12 @@ def _votes(x: Explained) -> list[str]:
 
 
 def scores_alone(x: Explained) -> bool:
-    """Whether its reviewers' scores came without their words."""
+    """Return whether the reviewers' scores came without their words."""
     return bool(x.text.votes) and not any(v.text for v in x.text.votes)
 
 
 def describe_ruling(people: Ruling, question: Item, about: str = "text") -> str:
-    """What people decided of a text, an attempt or a question, as HTML. `question`: whose answer they may correct."""
+    """Return what people decided as HTML. `question`: whose answer they may correct; `about`: what is judged."""
     who = escape(one_line(" and ".join(people.by), 200))
     if people.conflict:
         return f"{who} differ: an adjudicator decides"
@@ -338,8 +338,8 @@ def _facts(facts: Mapping[str, str]) -> str:
     return f'<dl class="mapd-facts">{"".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in facts.items())}</dl>'
 
 
-def mistake_cells(mistake: Mistake, colours: Mapping[str, str], search_words: str = "") -> dict[str, Cell]:
-    """The cells of a mistake's row, by column."""
+def mistake_cells(mistake: Mistake, colours: Mapping[str, str], words: str = "") -> dict[str, Cell]:
+    """Return the cells of a mistake's row, by column."""
     lines = (mistake.question.text, mistake.attempt.text or "no text")
     answer = State.NOTHING if mistake.answer is None else State.FAILS
     standing_count = sum(x.verdict is Verdict.ACCEPTED for x in mistake.feedback)
@@ -347,7 +347,7 @@ def mistake_cells(mistake: Mistake, colours: Mapping[str, str], search_words: st
     why = "covered" if pair else "no feedback stands" if mistake.covered else "not covered"
     return {
         "no": number_cell(mistake.question),
-        "question": _cell("".join(foreign_line_html(line, 240, search_words) for line in lines)),
+        "question": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
         "answer": _cell(_answer(answer, mistake.show(mistake.answer), mistake.shown_gold, "attempt")),
         "rationales": _cell("".join(_brief(x, colours) for x in mistake.rationales) or "none"),
         "feedback": _cell(f"{standing_count} of {len(mistake.feedback)}", "feedback that stands"),
@@ -357,7 +357,7 @@ def mistake_cells(mistake: Mistake, colours: Mapping[str, str], search_words: st
 
 
 def _brief(x: Explained, colours: Mapping[str, str]) -> str:
-    """A rationale in the width of a few letters: teacher, verdict's sign, mean."""
+    """Return a rationale in a few letters, as HTML: teacher, verdict's sign, mean."""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     title = html.escape(f"{one_line(x.text.teacher, 60)}: {LOOKS[x.verdict.value].word}, mean {mean}")
     who = _author(x.text, colours)
@@ -365,18 +365,18 @@ def _brief(x: Explained, colours: Mapping[str, str]) -> str:
     return f'<span class="mapd-brief" title="{title}">{who}{verdict}<span>{mean}</span></span>'
 
 
-def mistake_fold(mistake: Mistake, colours: Mapping[str, str], search_words: str = "") -> str:
-    """The question, the student's whole response, and a line for each explanation."""
+def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") -> str:
+    """Return the question, the student's whole response, and a line for each explanation, as HTML."""
     lines = ""
     for kind, texts in (("rationales", mistake.rationales), ("feedback", mistake.feedback)):
         lines += f'<div class="mapd-section">{kind}</div>' if texts else ""
         for x in texts:
-            line = f"{_author(x.text, colours)}{_verdict(x)}{foreign_line_html(x.text.text, 300, search_words)}"
+            line = f"{_author(x.text, colours)}{_verdict(x)}{foreign_line_html(x.text.text, 300, words)}"
             lines += f'<div class="mapd-line-of">{line}</div>'
     question = _question(mistake)
     facts = {
-        "question": foreign_html(question, find_hits(question, search_words), LONGEST_TEXT),
+        "question": foreign_html(question, find_hits(question, words), LONGEST_TEXT),
         "gold": gold_html(mistake.shown_gold, 200),
-        "student": _student(mistake.attempt, search_words),
+        "student": _student(mistake.attempt, words),
     }
     return f'{_facts(facts)}<div class="mapd-lines">{lines or "nobody has explained it"}</div>'

@@ -1,10 +1,10 @@
-"""Who may see the app: everybody at this machine; or, where `[auth]` stands in .streamlit/secrets.toml, who signs in.
+"""Who may see the app: everybody at this machine or, with `[auth]` in .streamlit/secrets.toml, people who sign in.
 
-    if (shut := signing_in.shut(settings, engine)) is None: ...      # the page, for signing_in.signed_in(settings)
-    else: signing_in.draw(shut, page)                                # the way in, or why there is none
+    if (refusal := signing_in.session_refusal(settings, engine)) is None: ...  # signing_in.session_person(settings)
+    else: signing_in.draw_sign_in(refusal, page)                               # the sign-in, or why there is none
 
-Streamlit does the signing in (OpenID Connect), keeps it in a signed cookie, and reads that when a session begins. What
-it says is asked again of the database (store/sign_ins.py): a session may outlive its sign-in.
+Streamlit does the sign-in (OpenID Connect), stores it in a signed cookie, and reads that when a session begins. The
+database is asked as well (store/sign_ins.py): a session may outlive its sign-in.
 """
 
 import ipaddress
@@ -31,19 +31,21 @@ NO_SIGN_IN = (
     "MAPD_OWNERS or MAPD_ANNOTATORS names people, but nobody can sign in: .streamlit/secrets.toml has no readable"
     " [auth]; write it (README, Signing in), or unset both"
 )
-HAS_RETURNED = "returned"  # session state: whether this session went where the sign-in interrupted somebody
+# Session state: whether this session went back to where the sign-in interrupted somebody.
+HAS_RETURNED = "returned"
 
 
-Claims = Mapping[str, object] | None  # what streamlit says of a visitor; None where nobody signs in here
+# What streamlit knows of a visitor; None where nobody signs in here.
+Claims = Mapping[str, object] | None
 
 
 def is_set_up() -> bool:
-    """Return whether people sign in here, outside of a page."""
+    """Return whether people sign in here; for code outside of a page."""
     return bool(get_secrets_auth_section())
 
 
 def is_needed() -> bool:
-    """Return whether people sign in here: streamlit says of a visitor whether they did, where it knows how."""
+    """Return whether people sign in here; for a page: streamlit then knows of a visitor whether they did."""
     return "is_logged_in" in st.user
 
 
@@ -52,14 +54,14 @@ def _claims() -> Claims:
 
 
 def session_person(settings: Settings) -> Person:
-    """Return who this session is of, as `person_of` has it."""
+    """Return the person of this session, as `person_of` does."""
     return person_of(_claims(), settings)
 
 
 def person_of(claims: Claims, settings: Settings) -> Person:
-    """Return who signed in, in the role that they have now; a reader without a name where nobody has to.
+    """Return who signed in, in their current role; a reader without a name where nobody signs in.
 
-    Raises: BadInput where nobody did, or the e-mail isn't known to be theirs; Forbidden for one who isn't let in.
+    Raises: BadInput where they didn't sign in, or the e-mail isn't verified; Forbidden for somebody without a role.
     """
     if claims is None:
         return READER
@@ -69,12 +71,12 @@ def person_of(claims: Claims, settings: Settings) -> Person:
 
 
 def session_refusal(settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
-    """Return why this session is shown nothing, as `shut_to` has it."""
+    """Return why this session is shown nothing, as `find_refusal` does."""
     return find_refusal(_claims(), settings, engine)
 
 
 def find_refusal(claims: Claims, settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
-    """Return why nothing is shown: one line, empty where somebody has only to sign in; None where the app is open."""
+    """Return why the app is closed to a visitor: a line, "" where they only have to sign in; None where it is open."""
     if claims is not None:
         if not claims.get("is_logged_in"):
             return ""
@@ -93,7 +95,7 @@ def find_refusal(claims: Claims, settings: Settings, engine: Callable[[], sa.Eng
 
 
 def is_loopback(address: str) -> bool:
-    """Whether a server at this address is reached from this machine alone."""
+    """Return whether only this machine reaches a server at this address."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
@@ -101,7 +103,7 @@ def is_loopback(address: str) -> bool:
 
 
 def draw_sign_in(refusal: str, page: str) -> None:
-    """The way in, in place of the page; it leads back to what the address asks for."""
+    """Draw the sign-in in place of the page; it leads back to the address that was asked for."""
     middle = st.container(horizontal_alignment="center")
     with middle.container(key="mapd_sign_in", border=True, width=440):
         st.html('<div class="mapd-brand"><i aria-hidden="true">◑</i>MAPD Studio</div>')
@@ -119,12 +121,12 @@ def draw_sign_in(refusal: str, page: str) -> None:
 
 
 def address_params() -> dict[str, list[str]]:
-    """The address's parameters, each with all its values."""
+    """Return the address's parameters, each with all its values."""
     return {key: st.query_params.get_all(key) for key in st.query_params}
 
 
 def providers(auth: Mapping[str, Any]) -> list[tuple[str | None, str]]:
-    """Each provider's name in the secrets (the only one has none), and what its button says."""
+    """Return each provider's name in the secrets (None for a single one), and its button's label."""
     names = [name for name, value in auth.items() if isinstance(value, Mapping) and "client_id" in value]
     return [(name, f"Sign in with {name}") for name in names] or [(None, "Sign in")]
 
@@ -137,7 +139,7 @@ def _sign_in(provider: str | None) -> None:
 
 
 def take_return_address(page: str) -> tuple[str, dict[str, list[str]]] | None:
-    """The page and its parameters that somebody asked for before they signed in: once, where that led to the start."""
+    """Return the page and parameters asked for before the sign-in: once, where it led to the start page."""
     address = cookie.read(cookie.RETURN_ADDRESS) if is_needed() else ""
     if not address:
         return None

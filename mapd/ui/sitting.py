@@ -1,4 +1,4 @@
-"""The exam page's parts: how the student did, how it was asked, and every attempt."""
+"""The parts of the exam page: the student's results, how it was asked, and every attempt."""
 
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ from mapd.ui.starting import MOST_TOKENS
 
 
 def load_exam(exam_id: int) -> tuple[Sat, t.Exam, Material]:
-    """The exam's first samples, its row, and its questions with every attempt."""
+    """Return the exam's first samples, its row, and its questions with every attempt."""
     with db.reading(current.engine()) as session:
         row = session.get(t.Exam, exam_id)
         assert row is not None, "the header's exam is there"
@@ -26,19 +26,17 @@ def load_exam(exam_id: int) -> tuple[Sat, t.Exam, Material]:
 
 
 def draw_progress(exam_answers: Sat, material: Material) -> None:
-    """How far it is, and what came of it: of every answer, where each question was asked several times."""
-    answered_count, outcomes = len(exam_answers.answered), [a.outcome for a in material.attempts]
-    if answered_count < exam_answers.asked:
-        st.progress(
-            answered_count / exam_answers.asked, f"{answered_count:,} of {exam_answers.asked:,} questions answered"
-        )
+    """Draw progress and outcomes: of every answer, where each question was asked several times."""
+    count, outcomes = len(exam_answers.answered), [a.outcome for a in material.attempts]
+    if count < exam_answers.asked:
+        st.progress(count / exam_answers.asked, f"{count:,} of {exam_answers.asked:,} questions answered")
         st.caption("Where it isn't running any more: the same exam, started again, goes on where it was.")
     counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
     st.html(
         figures.row(
             [
-                (answered_count, "questions answered"),
-                *([(len(outcomes), "answers")] if len(outcomes) > answered_count else []),
+                (count, "questions answered"),
+                *([(len(outcomes), "answers")] if len(outcomes) > count else []),
                 *((counts[outcome], look.LOOKS[outcome.value].word) for outcome in Outcome),
                 (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
                 *([(cut_off, look.LOOKS["cut_off"].word)] if (cut_off := _count_cut_off(material)) else []),
@@ -52,7 +50,7 @@ def _count_cut_off(material: Material) -> int:
 
 
 def draw_cut_off_form(material: Material) -> None:
-    """Where answers were cut off: what that means, and the button that asks them again with more tokens."""
+    """Draw, where answers were cut off, what that means, and the button that asks again with more tokens."""
     count, info = _count_cut_off(material), material.exam
     if not count or working.is_active("exam"):
         return
@@ -63,8 +61,8 @@ def draw_cut_off_form(material: Material) -> None:
     limit_words = f" at {longest:,} tokens" if isinstance(longest, int) else ""
     subject = "answers were" if count != 1 else "answer was"
     st.caption(
-        f"{count:,} {subject} cut off{limit_words}: without the answer line they count as no answer, and teachers aren’t asked "
-        "about them."
+        f"{count:,} {subject} cut off{limit_words}: without the answer line they count as no answer, and teachers "
+        "aren’t asked about them."
     )
     if not can_be_asked or not isinstance(longest, int) or not 0 < longest < MOST_TOKENS:
         return
@@ -79,18 +77,17 @@ def draw_cut_off_form(material: Material) -> None:
 
 
 def _make_exam(exam: str, tokens: int, purpose: str | None) -> work.Exam:
-    with db.reading(current.engine()) as session:
-        return work.again(session, exam, tokens).model_copy(update={"open_test": purpose})
+    return current.read(work.again, exam, tokens).model_copy(update={"open_test": purpose})
 
 
 def draw_committee_link(material: Material) -> None:
-    """The way to the committee, from an exam whose mistakes are taught."""
+    """Draw the link to the committee, for an exam whose mistakes are taught."""
     if material.exam.split == "train" and any(a.outcome != Outcome.CORRECT for a in material.attempts):
         current.link("pages/loop/committee.py", "Ask teachers about its mistakes", icon=":material/groups:")
 
 
 def draw_families(exam_answers: Sat) -> None:
-    """Accuracy by family with Wilson's intervals; nothing for an import, which holds mistakes alone."""
+    """Draw accuracy by family with Wilson's intervals; not for an import, which holds mistakes alone."""
     if exam_answers.exam.graded_by == "import" or not exam_answers.answered:
         st.caption("An import holds mistakes alone, so it says nothing of how often the student is right.")
         return
@@ -115,7 +112,7 @@ def _family_row(name: str, score: Score) -> tuple[Cell, ...]:
 
 
 def draw_setup(row: t.Exam, exam_answers: Sat) -> None:
-    """How the student was asked."""
+    """Draw how the student was asked."""
     settings: list[tuple[Cell, ...]] = [
         ("student", text.one_line(exam_answers.exam.student, 60)),
         ("questions", text.one_line(f"{exam_answers.exam.question_set}, split {exam_answers.exam.split}", 80)),
@@ -129,7 +126,8 @@ def draw_setup(row: t.Exam, exam_answers: Sat) -> None:
     ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
     st.html(figures.table(("asked", ""), settings, words=2))
-    if "prompt" in row.decoding:  # not where the student was asked elsewhere
+    # Missing where the student was asked elsewhere.
+    if "prompt" in row.decoding:
         with st.expander("The prompt"):
             st.code(prompts.EXAM.text, language=None, wrap_lines=True)
 
@@ -148,7 +146,7 @@ OUTCOMES = {AttemptFilter.RIGHT: "correct", AttemptFilter.WRONG: "incorrect", At
 
 
 def draw_attempts(material: Material) -> None:
-    """Every attempt, by outcome, with what was asked and answered."""
+    """Draw every attempt, by outcome, with question and response."""
     address.settle("attempts", material.exam.id, outcome=AttemptFilter.ALL.value, page=1)
     st.subheader("Attempts", anchor=False)
     choice = st.segmented_control(

@@ -1,4 +1,4 @@
-"""The forms that start work: each says what it will do, and how long it may take, before its button is pressed."""
+"""The forms that start jobs: each says what it will do and how long it may take, before its button is pressed."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,8 +16,10 @@ from mapd.store import tables as t
 from mapd.ui import acting, current, money, text, times, working
 from mapd.work import DEFAULT, STANDARD, Collect, Demo, Exam, Finetune
 
-MOST_TOKENS = 100_000  # of an answer
-SPLIT_WORDS = {  # what each is for
+# Of an answer.
+MOST_TOKENS = 100_000
+# The purpose of each split.
+SPLIT_WORDS = {
     "train": "train: its mistakes are taught",
     "dev": "dev: students are compared on it",
     "test": "test: sealed, each opening is counted",
@@ -29,7 +31,7 @@ LENGTH_HELP = (
 
 
 def draw_exam_form(*, is_open: bool) -> None:
-    """A student, a question set (of the address, where it names one), a split."""
+    """Draw the choice of student, question set (the address may name one) and split."""
     requested_set = st.query_params.get("questions")
     with st.expander("Examine a student", expanded=is_open or requested_set is not None):
         names, sets = _students(), _question_sets()
@@ -56,9 +58,9 @@ def draw_exam_form(*, is_open: bool) -> None:
 
 
 def _choose_sampling() -> dict[str, Any]:
-    """How long an answer may be, how it is drawn, and how many there are to a question."""
-    columns = st.columns(5)
-    tokens = columns[0].number_input(
+    """Draw the length of an answer, its sampling, and the number of samples; return these settings."""
+    cells = st.columns(5)
+    tokens = cells[0].number_input(
         "Tokens of an answer",
         1,
         MOST_TOKENS,
@@ -68,20 +70,18 @@ def _choose_sampling() -> dict[str, Any]:
         help="A longer answer is cut off. Empty, it is as long as the task needs, and far longer where the student "
         "thinks before it answers.",
     )
-    temperature = columns[1].number_input(
-        "Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy."
-    )
+    temperature = cells[1].number_input("Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy.")
     is_greedy = temperature == 0
-    top_p = columns[2].number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="exam_top_p", disabled=is_greedy)
-    samples = columns[3].number_input("Samples", 1, 100, 1, key="exam_samples", disabled=is_greedy)
-    seed = columns[4].number_input("Seed", 0, 2**31 - 1, 0, key="exam_seed", disabled=is_greedy)
+    top_p = cells[2].number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="exam_top_p", disabled=is_greedy)
+    samples = cells[3].number_input("Samples", 1, 100, 1, key="exam_samples", disabled=is_greedy)
+    seed = cells[4].number_input("Seed", 0, 2**31 - 1, 0, key="exam_seed", disabled=is_greedy)
     longest = None if tokens is None else int(tokens)
     random_settings = {} if is_greedy else {"top_p": float(top_p), "samples": int(samples), "seed": int(seed)}
     return {"max_tokens": longest, "temperature": float(temperature)} | random_settings
 
 
 def ask_purpose(key: str) -> str | None:
-    """Return what the sealed test split is opened for; None where that is still to be said."""
+    """Draw the field for why the sealed test split is opened; return its text, or None."""
     answer = st.text_input("What is the test split opened for?", key=key).strip() or None
     if answer is None:
         st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
@@ -89,21 +89,19 @@ def ask_purpose(key: str) -> str | None:
 
 
 def _students() -> list[str]:
-    """Those that can be asked, the newest first."""
-    with db.reading(current.engine()) as session:
-        return [s.name for s in students.listed(session) if students.is_here(s, current.settings().home)]
+    """Return the students that can be asked, the newest first."""
+    return [s.name for s in current.read(students.listed) if students.is_here(s, current.settings().home)]
 
 
 def _question_sets() -> dict[str, list[str]]:
-    """Each set's splits, the newest set first."""
-    with db.reading(current.engine()) as session:
-        rows = question_sets.listed(session)
+    """Return each set's splits, the newest set first."""
+    rows = current.read(question_sets.listed)
     splits = {row.name: [split for split in SPLIT_WORDS if getattr(row, split)] for row in rows}
     return {name: splits for name, splits in splits.items() if splits}
 
 
 def _draw_missing(names: Sequence[str], sets: dict[str, list[str]]) -> None:
-    """What is missing for an exam, and how it comes."""
+    """Draw what an exam needs and the project lacks."""
     if not names:
         st.markdown("**No student can be asked yet.** The packaged one is a real small model, SmolLM2-135M-Instruct.")
         if weights.packaged() is None:
@@ -120,19 +118,16 @@ def _draw_missing(names: Sequence[str], sets: dict[str, list[str]]) -> None:
 
 
 def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
-    """Which teachers explain this exam's mistakes."""
+    """Draw the choice of teachers that explain this exam's mistakes."""
     if curated.exam.split != "train":
         return
     with st.expander("Ask teachers", expanded=is_open):
-        with db.reading(current.engine()) as session:
-            teacher_names = [x.name for x in teachers.listed(session) if x.kind in teachers.KINDS and not x.disabled]
-        if not teacher_names:
+        options = [x.name for x in current.read(teachers.listed) if x.kind in teachers.KINDS and not x.disabled]
+        if not options:
             st.markdown("**No teacher can be asked yet.** Add a simulated one, or a real one.")
             current.link("pages/loop/teachers.py", "Add a teacher", icon=":material/school:")
             return
-        names = st.multiselect(
-            "Teachers", teacher_names, default=teacher_names, format_func=text.one_line, key="collect_teachers"
-        )
+        names = st.multiselect("Teachers", options, default=options, format_func=text.one_line, key="collect_teachers")
         samples_column, calls_column, budget_column = st.columns(3)
         samples = int(samples_column.number_input("Samples", 1, 20, 1, key="collect_samples"))
         at_once = int(calls_column.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
@@ -140,16 +135,15 @@ def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
         if not names:
             st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
             return
-        draw_exam_form, chosen_teachers, cut_off = curated.exam.uid, tuple(names), _choose_cut_off(curated)
-        with db.reading(current.engine()) as session:
-            estimate = committee.estimate(session, draw_exam_form, chosen_teachers, samples, cut_off=cut_off)
+        exam, chosen_teachers, cut_off = curated.exam.uid, tuple(names), _choose_cut_off(curated)
+        estimate = current.read(committee.estimate, exam, chosen_teachers, samples, cut_off=cut_off)
         money.draw_estimate(estimate)
         if estimate.not_sent:
             current.link("pages/loop/exam.py", "Ask again with more tokens", icon=":material/quiz:")
         if (unknown_price := money.confirm_unknown_price(estimate, "collect_unknown")) is not None:
             working.draw_start(
                 lambda: Collect(
-                    exam=draw_exam_form,
+                    exam=exam,
                     teachers=chosen_teachers,
                     samples=samples,
                     cut_off=cut_off,
@@ -164,7 +158,7 @@ def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
 
 
 def _choose_cut_off(curated: Curated) -> bool:
-    """Whether responses that were cut off are sent, too; asked only where there are some."""
+    """Draw the choice to send cut-off responses too, where there are some; return it."""
     count = sum(m.attempt.is_cut_off for m in curated.mistakes)
     if not count:
         return False
@@ -177,7 +171,7 @@ def _choose_cut_off(curated: Curated) -> bool:
 
 
 def draw_finetune_form(*, is_open: bool) -> None:
-    """A frozen snapshot, and what the student is taught with."""
+    """Draw the choice of snapshot, student and hyperparameters."""
     with st.expander("Teach a student", expanded=is_open):
         with db.reading(current.engine()) as session:
             rows = queries.snapshots(session)
@@ -232,7 +226,7 @@ def draw_finetune_form(*, is_open: bool) -> None:
 
 
 def draw_exams_again(exams: Sequence[queries.ExamInfo]) -> None:
-    """For each finetuned student that sat no held-out exam yet: its parent's, again."""
+    """Offer, for each finetuned student without a held-out exam, the exam that its parent sat."""
     with db.reading(current.engine()) as session:
         rows = students.listed(session)
         names = {row.id: row.name for row in rows}
@@ -241,23 +235,21 @@ def draw_exams_again(exams: Sequence[queries.ExamInfo]) -> None:
         exam_rows = {e.id: session.get_one(t.Exam, e.id) for e in exams if e.split == "dev"}
     for row in rows:
         parent = names.get(row.parent_id)
-        for parent_exam in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
-            exam_key = (row.name, parent_exam.question_set, parent_exam.split)
+        for former in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
+            exam_key = (row.name, former.question_set, former.split)
             if exam_key in taken_exams or not students.is_here(row, current.settings().home):
                 continue
             with st.container(border=True):
                 st.html(
                     f"<b>{text.escape(text.one_line(row.name, 60))}</b> has not sat the exam that "
-                    f"{text.escape(text.one_line(parent_exam.student, 60))} sat before."
+                    f"{text.escape(text.one_line(former.student, 60))} sat before."
                 )
-                make_exam = partial(
-                    Exam.like, exam_rows[parent_exam.id], questions=parent_exam.question_set, student=row.name
-                )
+                make_exam = partial(Exam.like, exam_rows[former.id], questions=former.question_set, student=row.name)
                 working.draw_start(make_exam, "Examine it again", f"again_{row.uid}")
 
 
 def draw_demo_form(*, is_open: bool) -> None:
-    """The whole loop on this machine."""
+    """Draw the form that runs the whole loop on this machine."""
     with st.expander("Run the demo live", expanded=is_open):
         st.caption(
             "Exam, committee, curation, finetune and exam again, on this machine: a real small student, generated "
@@ -267,13 +259,11 @@ def draw_demo_form(*, is_open: bool) -> None:
             text.complain(f"the student's weights are not installed; {weights.GET_PACKAGE}")
             return
         families = len(generated.FAMILIES)
-        questions_column, held_out_column, alpha_column, seed_column = st.columns(4)
+        questions_column, out_column, alpha_column, seed_column = st.columns(4)
         questions = questions_column.number_input(
             "Questions to learn from", families, 3000, STANDARD.questions, families, key="demo_questions"
         )
-        held_out = held_out_column.number_input(
-            "Held out", families, 3000, STANDARD.held_out, families, key="demo_held_out"
-        )
+        held_out = out_column.number_input("Held out", families, 3000, STANDARD.held_out, families, key="demo_held_out")
         alpha = alpha_column.slider("α, feedback's weight", 0.0, 1.0, STANDARD.alpha, 0.05, key="demo_alpha")
         seed = seed_column.number_input("Seed", 0, 2**31 - 1, _next_seed(), key="demo_seed")
         working.draw_start(
@@ -284,8 +274,7 @@ def draw_demo_form(*, is_open: bool) -> None:
 
 
 def _next_seed() -> int:
-    """A seed that no demo of this project has: the same one again would show the same again."""
-    with db.reading(current.engine()) as session:
-        names = queries.names_like(session, t.QuestionSet.name, "demo-")
+    """Return a seed that no demo of this project has: the same seed would show the same again."""
+    names = current.read(queries.names_like, t.QuestionSet.name, "demo-")
     seeds = {int(tail) for name in names if (tail := name.rpartition("-")[2]).isdigit()}
     return next(seed for seed in range(len(seeds) + 1) if seed not in seeds)

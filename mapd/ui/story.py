@@ -1,9 +1,9 @@
-"""Follow one mistake: what was asked, what the student said, what the committee made of it, and what it led to.
+"""Follow one mistake: the question, the student's answer, the committee's texts, and their effect.
 
-    story.show(curated)        # /?mistake=UID follows that one; else one with a confident wrong rationale
+    story.draw(curated)        # /?mistake=UID follows that one; otherwise one with a confident wrong rationale
 
 Five steps: the mistake · the explanations · what stops a wrong one · what the student was trained on · a held-out
-question of the same family before and after.
+question of the same family, before and after.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,10 @@ from mapd.ui import comparison, current, figures, look, text
 from mapd.ui.loaded import load_material
 from mapd.verdicts import Verdict
 
-Places = Mapping[str, int | None]  # by name, each teacher's place among the project's
-FOLLOWED_MISTAKE = "story_mistake"  # session state: the mistake that the browser's address has
+# By name, each teacher's place in the project.
+Places = Mapping[str, int | None]
+# Session state: the mistake in the browser's address.
+FOLLOWED_MISTAKE = "story_mistake"
 ANSWERS = {State.HOLDS: "correct", State.FAILS: "incorrect", State.NOTHING: "no_answer"}
 
 
@@ -62,7 +64,7 @@ def _draw_head(curated: Curated, place: int) -> None:
 
 
 def choose_mistake(curated: Curated) -> int:
-    """The place of the mistake that the address names, else of the one with the most confidently wrong rationale."""
+    """Return the place of the mistake in the address, or else of the one with the most confident wrong rationale."""
     requested_uid = st.query_params.get("mistake")
     for place, mistake in enumerate(curated.mistakes):
         if mistake.attempt.uid == requested_uid:
@@ -72,7 +74,7 @@ def choose_mistake(curated: Curated) -> int:
 
 
 def _mirror() -> None:
-    """Have the browser's address follow: a link to the same page doesn't change what it shows."""
+    """Make the browser's address follow: a link to the same page doesn't change what the browser shows."""
     requested_uid = st.query_params.get("mistake")
     if requested_uid and st.session_state.get(FOLLOWED_MISTAKE) != requested_uid:
         st.query_params["mistake"] = requested_uid
@@ -80,7 +82,7 @@ def _mirror() -> None:
 
 
 def find_most_wrong(mistake: Mistake) -> Explained | None:
-    """The rationale that a check refutes although its reviewers scored it highest."""
+    """Return the rationale that a check refutes although its reviewers scored it highest."""
     wrong = [x for x in mistake.rationales if _is_refuted(x)]
     return max(wrong, key=_confidence, default=None)
 
@@ -121,16 +123,14 @@ def _explanations_html(m: Mistake, places: Places) -> str:
         return _note("Nobody has explained it yet.")
     has_gold = bool(m.gold.strip())
     rows = "".join(_rationale_html(m, x, places, has_gold=has_gold) for x in m.rationales) or _note("no rationale")
-    standing_count = sum(x.verdict is Verdict.ACCEPTED for x in m.feedback)
-    feedback = (
-        f"and {len(m.feedback)} feedback, of which {standing_count} {'stands' if standing_count == 1 else 'stand'}"
-    )
+    standing = sum(x.verdict is Verdict.ACCEPTED for x in m.feedback)
+    feedback = f"and {len(m.feedback)} feedback, of which {standing} {'stands' if standing == 1 else 'stand'}"
     return f"{rows}<div>{_note(feedback)}</div>"
 
 
 def _rationale_html(m: Mistake, x: Explained, places: Places, *, has_gold: bool) -> str:
-    """Who, the verdict with its mean, the votes, the rationale's own answer, and its first line."""
-    mean = "" if x.committee.mean is None or x.overridden else f"{float(x.committee.mean):.1f}"  # it is no reason then
+    """Return author, verdict with its mean, votes, the rationale's own answer, and its first line, as HTML."""
+    mean = "" if x.committee.mean is None or x.overridden else f"{float(x.committee.mean):.1f}"
     votes = " · ".join(
         f"{text.escape(text.one_line(v.reviewer, 24))} {v.score or 'no vote'}" for v in counted(x.text.votes)
     )
@@ -145,7 +145,7 @@ def _rationale_html(m: Mistake, x: Explained, places: Places, *, has_gold: bool)
 
 
 def _wrong_rationale_html(m: Mistake, places: Places) -> str:
-    """The confident wrong rationale, and who or what keeps it out of training (or does not)."""
+    """Return the confident wrong rationale as HTML, and who or what keeps it out of training (or doesn't)."""
     x = find_most_wrong(m)
     if x is None:
         return _note("No check refutes any of its rationales.")
@@ -174,7 +174,7 @@ def _decision_words(x: Explained) -> str:
 
 
 def _training_html(curated: Curated, m: Mistake) -> str:
-    """The pair of the newest snapshot that this mistake gave."""
+    """Return the pair that this mistake gave to the newest snapshot, as HTML."""
     try:
         pair = _frozen_pair(curated.exam.id, m.attempt.uid)
     except BadInput as error:
@@ -203,29 +203,25 @@ def _frozen_pair(exam_id: int, mistake: str) -> tuple[str, dict[str, dict[str, s
 
 
 def _sibling_html(exam: ExamInfo, m: Mistake) -> str:
-    pair_results = _newest_comparison(exam)
-    if pair_results is None:
+    results = _newest_comparison(exam)
+    if results is None:
         return _note("No student was examined before and after yet.")
     with db.reading(current.engine()) as session:
-        material_before, material_after = (
-            load_material(session, info.id) for info in (pair_results.before, pair_results.after)
-        )
+        old_material, new_material = (load_material(session, info.id) for info in (results.before, results.after))
     family = m.question.family
-    family_uids = [
-        uid for change in Change for uid in pair_results.changes[change] if _family(material_before, uid) == family
-    ]
-    if not family_uids:
+    uids = [uid for change in Change for uid in results.changes[change] if _family(old_material, uid) == family]
+    if not uids:
         return _note("No held-out question is of its family.")
-    question = next(q for q in material_before.questions.values() if q.uid == family_uids[0])
+    question = next(q for q in old_material.questions.values() if q.uid == uids[0])
     parts = [text.foreign_html(question.text, max_chars=400)]
-    for word, material in (("before", material_before), ("after", material_after)):
+    for word, material in (("before", old_material), ("after", new_material)):
         response = next(a for a in material.attempts if a.question_id == question.id)
         chip = look.chip(response.outcome, text.one_line(question.show(response.answer or ""), 20))
         quote = f'<blockquote class="mapd-quote">{text.foreign_html(response.text, max_chars=300)}</blockquote>'
         parts.append(figures.titled_block(word, chip + quote))
-    overall = pair_results.overall
+    overall = results.overall
     share = f"in all {overall.before.correct} → {overall.after.correct} of {overall.after.n} right"
-    link = text.escape(current.address("results", before=pair_results.before.uid, after=pair_results.after.uid))
+    link = text.escape(current.address("results", before=results.before.uid, after=results.after.uid))
     return "".join(parts) + f'<a href="{link}">{share}</a>'
 
 
@@ -234,12 +230,13 @@ def _family(material: queries.Material, uid: str) -> str | None:
 
 
 def _newest_comparison(exam: ExamInfo) -> Results | None:
-    """The newest two finished exams on held-out questions of this exam's set."""
+    """Compare the newest two finished exams on held-out questions of this exam's set."""
     exams = [e for e in comparison.load_exams() if e.question_set == exam.question_set and e.split != exam.split]
     pair = comparison.find_latest_pair(exams)
     if pair is None:
         return None
     try:
         return comparison.load_comparison(pair[0].uid, pair[1].uid)
-    except MapdError:  # one of them isn't finished: there is nothing to tell yet
+    # One of them isn't finished: nothing to show yet.
+    except MapdError:
         return None

@@ -1,9 +1,9 @@
-"""An address with more behind its page leads to the page: `/triage/foo` to `/triage`.
+"""Redirects from addresses below a page to the page: from `/triage/foo` to `/triage`.
 
-    app = st.App("app.py", middleware=[headers.SECURITY_HEADERS, stray.TO_ITS_PAGE])
+    app = st.App("app.py", middleware=[headers.SECURITY_HEADERS, stray.PAGE_REDIRECT])
 
-Streamlit answers every unknown address with its index.html, which looks for its scripts beside itself: below a page it
-finds none and stays blank. Here a page's address has one part; one that is no page is told so by streamlit.
+Streamlit answers every unknown address with its index.html, which loads its scripts from paths beside it: below a page
+there are none, and the page stays blank. Here a page's address has one part; streamlit says where that is no page.
 """
 
 from urllib.parse import quote
@@ -14,11 +14,12 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OTHER_PATHS = ("_stcore", "api", "app", "client", "component", "media", "static")  # what is no page lies below these
+# Nothing below these is a page.
+OTHER_PATHS = ("_stcore", "api", "app", "client", "component", "media", "static")
 
 
 def page_of(path: str, base: str = "") -> str | None:
-    """The page above this path, relative to it; None where nothing is behind the page, or it is none.
+    """Return the page above this path, relative to it; None where the path is the page, or belongs to no page.
 
     page_of("/triage/foo/bar")  # -> "../../triage"
     """
@@ -28,13 +29,13 @@ def page_of(path: str, base: str = "") -> str | None:
 
 
 class PageRedirect:
-    """ASGI middleware that redirects where index.html would be served too deep; relative, so a prefix stays."""
+    """ASGI middleware that redirects where index.html would be served too deep; relative, so that a prefix stays."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and drop the answer if it is a page below a page."""
+        """Pass the request on; replace the answer if it is a page below a page."""
         target = page_of(scope["path"], st.get_option("server.baseUrlPath")) if scope["type"] == "http" else None
         if target is None:
             await self.app(scope, receive, send)

@@ -1,9 +1,9 @@
-"""The teachers page's parts: each teacher as it is set up, one call to see that it answers, and the form that adds one.
+"""The parts of the teachers page: each teacher's settings, a test call, and the form that adds a teacher.
 
-    answered("mini")      -> Answered(Tested(ok=True, text="2 + 2 + 2 = 6. …", latency_s=0.7, …), error=None)
+    run_test("mini", by=ann)      -> TestResult(Tested(ok=True, text="2 + 2 + 2 = 6. …", latency_s=0.7, …), error=None)
 
-A test is made by `mapd teachers test` in a process of its own: it may load torch, or a whole local model, which no page
-does. Of a key there is nothing here but its variable's name, and whether that is set.
+A test runs `mapd teachers test` in its own process: it may load torch or a whole local model, which no page does. This
+page knows of a key only its variable's name, and whether that is set.
 """
 
 import json
@@ -30,9 +30,12 @@ from mapd.teachers import KINDS, LONGEST_NAME, Tested
 from mapd.ui import acting, current, figures, look, text
 from mapd.ui.figures import Cell, Html
 
-PATIENCE_S = 150  # for a test; a teacher's own patience is 120 s by default
-LONGEST_SHOWN = 2000  # characters of what came back
-KIND_WORDS = {  # what each kind is
+# For a test; a teacher's own patience is 120 s by default.
+PATIENCE_S = 150
+# Characters of a reply.
+LONGEST_SHOWN = 2000
+# What each kind is.
+KIND_WORDS = {
     "simulated": "Solves the demo's generated questions by rule, with a known weakness: no key, no network.",
     "openai": "Any server that speaks OpenAI's API: OpenAI, Gemini, Mistral, DeepInfra, OpenRouter, Ollama, vLLM, "
     "llama.cpp, transformers serve.",
@@ -45,15 +48,17 @@ PROFILE_WORDS = {
     "slips": "slips: often a wrong step, and a wrong answer",
     "lucky": "lucky: often a false step to the right answer",
 }
-DEFAULT_SERVERS = {"openai": "OpenAI's own", "anthropic": "Anthropic's own"}  # where no address is given
-REFUSAL = "teacher_refused"  # what the form's last press was answered with
-FORM_VERSION, KEY_FIELD = "teacher_form", "teacher_key_field"  # counters: a new number is an empty form, an empty field
+# Where a teacher has no address.
+DEFAULT_SERVERS = {"openai": "OpenAI's own", "anthropic": "Anthropic's own"}
+# Session state: why the form's last press added nothing.
+REFUSAL = "teacher_refused"
+# Session state: numbers in the fields' keys; another number empties the form, or the key's field.
+FORM_VERSION, KEY_FIELD = "teacher_form", "teacher_key_field"
 
 
 def load_teachers() -> tuple[list[t.Teacher], list[t.Teacher]]:
-    """Those that can be called, and the others: imported authors and people."""
-    with db.reading(current.engine()) as session:
-        rows = teachers.listed(session)
+    """Return the teachers that can be called, and the other authors: imported ones and people."""
+    rows = current.read(teachers.listed)
     return [row for row in rows if row.kind in KINDS], [row for row in rows if row.kind not in KINDS]
 
 
@@ -61,7 +66,7 @@ def load_teachers() -> tuple[list[t.Teacher], list[t.Teacher]]:
 
 
 def draw_teachers(rows: Sequence[t.Teacher]) -> None:
-    """Each teacher in a frame, with its buttons and what its last test gave."""
+    """Draw each teacher in a box, with its buttons and its last test."""
     if not rows:
         st.markdown("**No teacher can be asked yet.** A simulated one needs no key and no network.")
     for row in rows:
@@ -83,7 +88,7 @@ def _heading(row: t.Teacher) -> str:
 
 
 def _facts(row: t.Teacher) -> str:
-    """All that is set of a teacher, the same fields in the same places for each."""
+    """Return a teacher's settings as HTML, the same fields in the same places for each."""
     return figures.facts(
         [
             ("model", _path(row.model)),
@@ -99,12 +104,12 @@ def _facts(row: t.Teacher) -> str:
 
 
 def _path(path: str) -> Html:
-    """An address or a model's name, which may break behind a slash."""
+    """Return an address or a model's name, which may break after a slash."""
     return Html("/<wbr>".join(text.escape(part) for part in text.one_line(path, 200).split("/")))
 
 
 def _key(row: t.Teacher) -> Cell:
-    """The variable's name and whether it is set; never what it holds."""
+    """Return the variable's name and whether it is set; never its value."""
     if row.key_env is None:
         return "none needed"
     is_set = teachers.key_is_set(row)
@@ -142,7 +147,7 @@ def _draw_buttons(row: t.Teacher) -> None:
 
 
 def _draw_change(row: t.Teacher) -> None:
-    """Change how much the teacher is asked, and how long its replies may be; it stays the same teacher."""
+    """Draw the fields that change how a teacher is asked; it stays the same teacher."""
     with st.popover("Change", icon=":material/tune:", type="tertiary", key=f"change_{row.uid}"):
         limits = Limits(**row.limits)
         longest = st.number_input(
@@ -170,15 +175,14 @@ def _save(row: t.Teacher, longest: int, limits: Mapping[str, Any], *, forget: bo
 
 
 def _draw_enable(row: t.Teacher) -> None:
-    """Show what enabling lets happen: which model is asked where, and which key goes there; then ask."""
+    """Draw which model would be called where, and which key goes there; then enable after a yes."""
     with st.popover("Enable", icon=":material/play_arrow:", type="tertiary", key=f"ask_{row.uid}"):
         variable = None
         if row.kind in KEY_VARIABLES:
             name = st.text_input("Key's variable", row.key_env or "", key=f"key_of_{row.uid}", placeholder="no key")
             variable = name.strip() or None
         try:
-            with db.reading(current.engine()) as session:
-                effect = teachers.enabling(session, row.name, variable)
+            effect = current.read(teachers.enabling, row.name, variable)
         except BadInput as error:
             text.complain(str(error))
             return
@@ -193,7 +197,7 @@ def _draw_enable(row: t.Teacher) -> None:
 
 
 def draw_other_authors(rows: Sequence[t.Teacher]) -> None:
-    """Who wrote texts of this project, and can't be called."""
+    """Draw the authors of this project's texts that can't be called."""
     if not rows:
         return
     st.subheader("Other authors", anchor=False)
@@ -211,14 +215,14 @@ def draw_other_authors(rows: Sequence[t.Teacher]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What a test gave: what came back, and the one line of what went wrong."""
+    """The result of a test: the reply, and one line on what went wrong."""
 
     tested: Tested | None
     error: str | None
 
 
 def run_test(name: str, *, by: Person) -> TestResult:
-    """Ask the teacher once, in a process of its own.
+    """Call the teacher once, in a process of its own.
 
     Raises: Forbidden.
     """
@@ -237,19 +241,19 @@ def run_test(name: str, *, by: Person) -> TestResult:
         )
     except subprocess.TimeoutExpired:
         return TestResult(None, f"teacher {name} gave no answer within {PATIENCE_S} s; is its server there, and awake?")
-    except (OSError, ValueError) as fault:  # a name that no command takes
+    # A name that no command line takes.
+    except (OSError, ValueError) as fault:
         return TestResult(None, f"teacher {name} can't be tested: {fault}")
-    messages = [line.removeprefix("mapd: ") for line in process.stderr.split("\n") if line.startswith("mapd: ")]
+    lines = [line.removeprefix("mapd: ") for line in process.stderr.split("\n") if line.startswith("mapd: ")]
     error = None
-    if process.returncode:  # what broke unforeseen is not shown: it may hold anything
-        error = (
-            messages[-1] if messages else f"the test of {name} broke off; `mapd teachers test` in a terminal tells more"
-        )
+    # Unforeseen errors are not shown: they may hold anything.
+    if process.returncode:
+        error = lines[-1] if lines else f"the test of {name} broke off; `mapd teachers test` in a terminal tells more"
     return TestResult(_parse_result(process.stdout), error)
 
 
 def _parse_result(output: str) -> Tested | None:
-    """The line of JSON at its end."""
+    """Return the test in the last line of the output, which is JSON."""
     line = output.strip().split("\n")[-1]
     if not line.startswith("{"):
         return None
@@ -282,7 +286,7 @@ def _draw_result(result: TestResult) -> None:
 
 
 def draw_form(*, is_open: bool) -> None:
-    """Add a teacher; a refusal is one line, and what was typed stays."""
+    """Draw the form that adds a teacher. A refusal is one line, and what was typed stays."""
     version = st.session_state.get(FORM_VERSION, 0)
     with st.expander("Add a teacher", expanded=is_open):
         kind = st.segmented_control(
@@ -318,7 +322,7 @@ def _draw_simulated(version: int) -> dict[str, Any]:
 
 
 def _draw_real(kind: str, version: int) -> dict[str, Any]:
-    """The fields of a served or a local teacher; what is left empty is not set."""
+    """Draw the fields of a served or local teacher; return those that are filled."""
     is_served = kind in KEY_VARIABLES
     name_column, model_column = st.columns(2)
     settings: dict[str, Any] = {"name": _draw_name(name_column, version)}
@@ -346,7 +350,8 @@ def _draw_real(kind: str, version: int) -> dict[str, Any]:
                 "Calls a minute", 0.1, 1e6, None, 1.0, "%g", placeholder="no limit", key=f"teacher_per_minute_{version}"
             ),
         )
-        settings["limits"] = limits or None  # none given: those of a teacher that is there stay
+        # Without any, a teacher of that name keeps its limits.
+        settings["limits"] = limits or None
         settings["price"] = _draw_price(version)
         settings |= _draw_extra_fields(version)
         settings["approved"] = _confirm_server(
@@ -356,7 +361,7 @@ def _draw_real(kind: str, version: int) -> dict[str, Any]:
 
 
 def _draw_extra_fields(version: int) -> dict[str, str]:
-    """Further fields and headers as they are typed, a line each; the button reads them."""
+    """Draw further fields and headers, a line each; return them as typed."""
     fields_column, headers_column = st.columns(2)
     return {
         "fields": fields_column.text_area(
@@ -376,7 +381,8 @@ def _header_variables(headers_text: str) -> list[str]:
     try:
         return list(read_names("a header", _lines(headers_text)).values())
     except BadInput:
-        return []  # the form's button says what is wrong
+        # The form's button says what is wrong.
+        return []
 
 
 def _lines(typed: str) -> list[str]:
@@ -413,14 +419,15 @@ def _draw_server(kind: str, version: int) -> dict[str, Any]:
 
 
 def _confirm_server(kind: str, base_url: str | None, variables: Iterable[str | None]) -> bool:
-    """Ask where a key or a header's value is another server's: a box for each; return whether all are ticked."""
+    """Ask where a key or a header's value belongs to another server: a box for each; return whether all are ticked."""
     try:
         server = approvals.server(kind, base_url)
         with db.reading(current.engine()) as session:
             names = [keys.checked_name(name) for name in dict.fromkeys(variables) if name is not None]
             doubts = {name: doubt for name in names if (doubt := approvals.doubt(session, name, server)) is not None}
     except BadInput:
-        return False  # the form's button says what is wrong
+        # The form's button says what is wrong.
+        return False
     boxes = [
         st.checkbox(text.label(f"Yes, send it there: {doubt}", 300), key=f"teacher_yes_{name}_{server}")
         for name, doubt in doubts.items()
@@ -433,14 +440,15 @@ def _drop_unset(**settings: Any) -> dict[str, Any]:
 
 
 def _add(kind: str, form_values: Mapping[str, Any]) -> str | None:
-    """Add it, and begin the form anew; else the reason."""
+    """Add the teacher and empty the form, or return why not."""
     settings = dict(form_values)
     try:
         if (variable := form_values.get("key_env")) is not None:
             keys.checked_name(variable)
         settings["headers"] = read_names("a header", _lines(settings.pop("headers", "")))
     except BadInput as error:
-        st.session_state[KEY_FIELD] = st.session_state.get(KEY_FIELD, 0) + 1  # it may be a secret: it doesn't stay
+        # Somebody may have typed the secret itself: it doesn't stay in the field.
+        st.session_state[KEY_FIELD] = st.session_state.get(KEY_FIELD, 0) + 1
         return str(error)
     try:
         fields = read_pairs("a further field", _lines(settings.pop("fields", "")))

@@ -1,4 +1,4 @@
-"""The finetune page's parts: every finetune, and of one its curves, its numbers and what made it."""
+"""The parts of the finetune page: every finetune, and the curves, numbers and settings of one."""
 
 from collections.abc import Sequence
 
@@ -12,39 +12,34 @@ from mapd.ui.figures import Cell, Html
 from mapd.ui.look import FIGURE_CONFIG
 
 LIVE_S = 2.0
-SHORT_NAME = 12  # characters of a snapshot's name
-SETTING_WORDS = {
-    "batch": "pairs a step",
-    "max_length": "tokens a dialogue",
-    "rank": "rank of the adapter",
-}  # as in the form
+# Characters of a snapshot's name.
+SHORT_NAME = 12
+# As in the form.
+WORDS = {"batch": "pairs a step", "max_length": "tokens a dialogue", "rank": "rank of the adapter"}
 HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
 
 
 def load_trainings() -> list[Training]:
-    """Every finetune of the project, the newest first."""
-    with db.reading(current.engine()) as session:
-        return finetunes.finetunes(session)
+    """Return every finetune of the project, the newest first."""
+    return current.read(finetunes.finetunes)
 
 
 def choose_training(trainings: Sequence[Training]) -> Training:
-    """The finetune that the address names, else the newest."""
-    requested_uid = st.query_params.get("finetune")
-    run = next((candidate for candidate in trainings if candidate.uid == requested_uid), None)
-    if requested_uid and run is None:
-        text.complain(
-            f"this address asks for a finetune that the project doesn't hold: {requested_uid}; the newest is shown"
-        )
+    """Return the finetune in the address, or else the newest."""
+    uid = st.query_params.get("finetune")
+    run = next((candidate for candidate in trainings if candidate.uid == uid), None)
+    if uid and run is None:
+        text.complain(f"this address asks for a finetune that the project doesn't hold: {uid}; the newest is shown")
     return run or trainings[0]
 
 
 def count_steps(run: Training) -> int:
-    """How many steps it has in all."""
+    """Return how many steps the finetune has in all."""
     return Hyperparameters(alpha=run.alpha, seed=run.seed, **run.hyperparameters).steps(run.pairs)
 
 
 def draw_list(trainings: Sequence[Training], open_run: Training) -> None:
-    """Every finetune, a line each."""
+    """Draw every finetune, a line each."""
     st.html(figures.table(HEADER, [_training_row(run, run is open_run) for run in trainings], words=5))
 
 
@@ -67,7 +62,7 @@ def _training_row(run: Training, is_open: bool) -> tuple[Cell, ...]:
 
 
 def draw_curves(run: Training, *, is_live: bool) -> None:
-    """Both losses, step by step, and how fast it went; `live`: drawn anew until its student is there."""
+    """Draw both losses step by step, and the speed; `live`: refresh until the student is there."""
     if is_live and run.student is None:
         _draw_live_curves(run.uid)
     else:
@@ -118,12 +113,10 @@ def _loss_change(first: float | None, last: float | None) -> str | None:
 
 
 def draw_settings(run: Training) -> None:
-    """What it was made with, and where its student is compared."""
+    """Draw the settings of the finetune, and the link to its student's results."""
     st.subheader("Made with", anchor=False)
     settings = {"loss": f"{run.alpha:g} · on feedback + {1 - run.alpha:g} · on rationales"}
-    settings |= {
-        SETTING_WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in run.hyperparameters.items()
-    }
+    settings |= {WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in run.hyperparameters.items()}
     st.html(figures.table(("", ""), list(settings.items()), words=2))
     if run.adapter and (folder := current.settings().home / run.adapter).is_dir():
         st.caption("Its adapter, which `peft.AutoPeftModelForCausalLM.from_pretrained` loads too:")

@@ -1,9 +1,9 @@
-"""Names, the way out and the way back, as the data page draws them.
+"""Renaming, deleting and restoring, on the data page.
 
-    trash.manage()       # what to rename or delete; before it is deleted, what goes along and what stays
-    trash.listed()       # what was deleted, each with the button that brings it back
+    trash.draw_manager()     # rename or delete; before a deletion, what goes along and what stays
+    trash.draw_trash()       # what was deleted, each with the button that restores it
 
-A press writes first, by what the field says then, and tells afterwards (`TOLD`).
+A press writes first, with the field's text of that moment; the next run says what it did (`MESSAGE`).
 """
 
 import hashlib
@@ -20,16 +20,20 @@ from mapd.store import db
 from mapd.trash import Entry, Removal
 from mapd.ui import acting, current, text, times
 
-CHOICE, NAME = "trash_choice", "trash_name"  # the fields' keys
-TO_DELETE = "trash_asked"  # session state: what somebody pressed Delete on, and was told of, not yet deleted
-MESSAGE, REFUSAL = "trash_told", "trash_refused"  # session state: what the last press did, or why it did nothing
-LATEST_FILE = "trash_latest"  # session state: the file of what was deleted last
+# The fields' keys.
+CHOICE, NAME = "trash_choice", "trash_name"
+# Session state: the uid of the thing whose deletion waits for a yes.
+TO_DELETE = "trash_asked"
+# Session state: what the last press did, or why it did nothing.
+MESSAGE, REFUSAL = "trash_told", "trash_refused"
+# Session state: the trash file of the last deletion.
+LATEST_FILE = "trash_latest"
 REMOVALS: dict[str, Callable[[Session, str], Removal]] = {"exam": trash.of_exam, "question set": trash.of_questions}
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """Something that has a name: a kind of names.TABLES, or the project, which has no uid."""
+    """Something with a name: a kind of names.TABLES, or the project, which has no uid."""
 
     kind: str
     uid: str
@@ -42,7 +46,7 @@ class Thing:
 
 
 def list_things() -> list[Thing]:
-    """Return all that can be renamed: the project, then the newest of each kind first."""
+    """Return everything that can be renamed: the project, then each kind, the newest first."""
     all_things = [Thing("project", "", current.project())]
     with db.reading(current.engine()) as session:
         for kind in names.TABLES:
@@ -54,7 +58,7 @@ def list_things() -> list[Thing]:
 
 
 def draw_manager() -> None:
-    """Draw what can be renamed or deleted, and what the last press did."""
+    """Draw the fields to rename or delete something, and what the last press did."""
     st.subheader("Rename or delete")
     _draw_last()
     things_by_uid = {thing.uid: thing for thing in list_things()}
@@ -70,7 +74,7 @@ def draw_manager() -> None:
             width=380,
         )
         thing = things_by_uid[uid or ""]
-        # by its name: another name, another field. A key is a class in the page, so nothing foreign is in it
+        # A new name gets a new field. A key becomes a CSS class, so the name itself, which is foreign, is hashed.
         field = f"{NAME}_{thing.uid}_{hashlib.sha256(thing.name.encode()).hexdigest()[:8]}"
         st.text_input("Name", thing.name, max_chars=names.LONGEST, key=field, width=320)
         acting.button("Rename", key="trash_rename", on_click=_rename, args=(thing, field), icon=":material/edit:")
@@ -81,7 +85,7 @@ def draw_manager() -> None:
 
 
 def _draw_last() -> None:
-    """What the last press did, with the way back; or why it did nothing."""
+    """Draw what the last press did, with its undo; or why it did nothing."""
     if refusal := st.session_state.pop(REFUSAL, None):
         text.complain(refusal)
     if message := st.session_state.pop(MESSAGE, None):
@@ -100,14 +104,14 @@ def _removal(session: Session, thing: Thing) -> Removal:
 
 
 def _draw_question(thing: Thing) -> None:
-    """What goes along and what stays, and the two answers."""
-    with db.reading(current.engine()) as session:
-        removal = _removal(session, thing)
+    """Draw what would go along and what would stay, and the two answers."""
+    removal = current.read(_removal, thing)
     removed_words = trash.in_words(removal.gone) or "nothing"
     stays = "".join(f"<li>{text.escape(text.one_line(line, 300))}</li>" for line in removal.stays)
     with st.container(border=True, key="mapd_delete"):
+        name = text.escape(text.one_line(removal.name, 200))
         st.html(
-            f"<p><b>Delete {text.escape(text.one_line(removal.name, 200))}?</b> Into the trash go: {text.escape(removed_words)}."
+            f"<p><b>Delete {name}?</b> Into the trash go: {text.escape(removed_words)}."
             f"</p>{f'<p>What stays:</p><ul>{stays}</ul>' if stays else ''}"
         )
         with st.container(horizontal=True, gap="small"):
@@ -119,7 +123,7 @@ def _draw_question(thing: Thing) -> None:
 
 
 def draw_trash() -> None:
-    """Draw what was deleted, the newest first; nothing where nothing was."""
+    """Draw what was deleted, the newest first; nothing where the trash is empty."""
     entries = trash.listed(current.settings().home)
     if not entries:
         return
@@ -136,7 +140,7 @@ def draw_trash() -> None:
 
 
 def _entry_html(entry: Entry) -> str:
-    """HTML: what was deleted, by whom and when; of a file that can't be read, why."""
+    """Return what was deleted, by whom and when; for an unreadable file, why."""
     if entry.fault:
         return f'<span class="mapd-note">{text.escape(text.one_line(entry.fault, 300))}</span>'
     title = text.escape(text.one_line(f"{entry.kind} {entry.name}", 200))
@@ -156,7 +160,7 @@ def _set_to_delete(uid: str | None) -> None:
 
 
 def _rename(thing: Thing, field: str) -> None:
-    """Give it the name that stands in the field at the click."""
+    """Give the thing the name that the field holds at the click."""
     new_name = str(st.session_state.get(field) or "")
 
     def act(session: Session, person: Person) -> str:
@@ -176,14 +180,14 @@ def _delete(thing: Thing) -> None:
 
     if (file := _write(act)) is not None:
         if st.query_params.get("exam") not in [uid for uid, _ in _exams()]:
-            st.query_params.pop("exam", None)  # the header goes on to another one
+            # The header then shows another exam.
+            st.query_params.pop("exam", None)
         st.session_state[TO_DELETE] = None
         st.session_state[MESSAGE], st.session_state[LATEST_FILE] = f"deleted {thing.name}", file
 
 
 def _exams() -> list[tuple[str, str]]:
-    with db.reading(current.engine()) as session:
-        return names.listed(session, "exam")
+    return current.read(names.listed, "exam")
 
 
 def _restore(file: str) -> None:
@@ -200,7 +204,7 @@ def _restore(file: str) -> None:
 
 
 def _write(act: Callable[[Session, Person], str]) -> str | None:
-    """Return what the act gave; None where it was refused, which is told."""
+    """Return the act's result; None where it was refused, which the next run says."""
     try:
         person = current.acting_person()
         with db.writing(current.engine()) as session:

@@ -1,11 +1,11 @@
-"""Who may upload, how much the server holds of it, and giving it back.
+"""The gate for uploads: who may upload, and how much the server holds in all.
 
     app = st.App("app.py", middleware=[…, uploads.GATE])
-    uploads.allow()                  # a page that draws an uploader, for somebody who may use it
-    uploads.give_back([file])        # once it is read
+    uploads.allow()                  # on a page that draws an uploader
+    uploads.give_back([file])        # once the file is read
 
-Streamlit keeps an upload in memory until its tab is closed, and takes one of every visitor, also of one who has yet to
-sign in. Here a tab may upload once a page has drawn an uploader in it, and all tabs together hold so much.
+Streamlit keeps an upload in memory until its tab is closed, and accepts it from every visitor, even before they sign
+in. Here a tab may upload once a page has drawn an uploader in it, and all tabs together have one limit.
 """
 
 import re
@@ -21,29 +21,29 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-MOST_BYTES = 500 << 20  # of all tabs together
+# Of all tabs together.
+MOST_BYTES = 500 << 20
 UPLOAD_ADDRESS = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+/?$")
-upload_sessions: set[str] = set()  # the sessions that a page has let upload
+# The sessions in which a page allowed uploads.
+sessions: set[str] = set()
 
 
 def allow() -> None:
-    """Let the tab that this runs for upload, until it is closed."""
+    """Allow uploads in this run's tab, until it is closed."""
     context = get_script_run_ctx()
     if context is not None:
         if runtime.exists():
-            upload_sessions.intersection_update(
-                [id_ for id_ in upload_sessions if runtime.get_instance().is_active_session(id_)]
-            )
-        upload_sessions.add(context.session_id)
+            sessions.intersection_update([id_ for id_ in sessions if runtime.get_instance().is_active_session(id_)])
+        sessions.add(context.session_id)
 
 
 def forbid(session_id: str) -> None:
-    """Let a tab upload no more: whoever sat there has signed out."""
-    upload_sessions.discard(session_id)
+    """Forbid further uploads in a tab: the person there signed out."""
+    sessions.discard(session_id)
 
 
 def give_back(files: Iterable[UploadedFile]) -> None:
-    """Free the memory of files of this tab that were read. Their uploader is to be drawn under another key."""
+    """Free the memory of this tab's files that were read. Their uploader then needs another key."""
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         for file in files:
@@ -65,7 +65,7 @@ class UploadGate:
         self.app, self.incoming_bytes = app, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, unless it is an upload that may not be."""
+        """Pass the request on, unless it is an upload that isn't allowed."""
         address = UPLOAD_ADDRESS.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
         if address is None:
             await self.app(scope, receive, send)
@@ -79,7 +79,7 @@ class UploadGate:
             await self.app(scope, receive, send)
 
     def _refusal(self, session_id: str, size: str) -> PlainTextResponse | None:
-        if session_id not in upload_sessions:
+        if session_id not in sessions:
             return PlainTextResponse("only a page that takes files lets you upload: sign in, and open it", 403)
         if not (size.isascii() and size.isdigit()):
             return PlainTextResponse("say how long the file is", 411)
@@ -89,7 +89,7 @@ class UploadGate:
 
     @contextmanager
     def _count_bytes(self, size: int) -> Iterator[None]:
-        """Count what is on its way."""
+        """Count bytes that are on their way, so that two uploads together can't pass the limit."""
         self.incoming_bytes += size
         try:
             yield

@@ -1,9 +1,9 @@
-"""The saved views of browse: a popover that lists them; each can be opened, renamed, deleted, and the filters saved.
+"""The saved views of the browse page: a popover to open, rename and delete them, and to save the filters as one.
 
-views.popover(asked.params, browsing.DEFAULTS)
+views.draw_popover(request.params, browsing.DEFAULTS)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -11,23 +11,26 @@ from sqlmodel import Session
 
 from mapd.curation import views
 from mapd.curation.views import View
-from mapd.errors import MapdError
 from mapd.people import Person
-from mapd.store import db
 from mapd.ui import acting, current, text, turning
 
-MESSAGE = "views_told"  # session state: why the last press changed nothing
-REFUSED_FIELD = "views_refused"  # session state: the field of a name that can't be, which gets its old one back
-TAKEN_NAME = "views_taken"  # session state: the name that the last press wanted to save under, which a view has
-DELETED_VIEW = "views_gone"  # session state: the view that was deleted last
-NAME_FIELD = "view_name"  # the field's key
-NUMBER_FILTERS = ("low", "high", "apart")  # the filters that are numbers
+# Session state: why the last press changed nothing.
+MESSAGE = "views_told"
+# Session state: the field with an impossible name, which gets its old name back.
+REFUSED_FIELD = "views_refused"
+# Session state: the name of the last save that another view already has.
+TAKEN_NAME = "views_taken"
+# Session state: the view that was deleted last.
+DELETED_VIEW = "views_gone"
+# The field's key.
+NAME_FIELD = "view_name"
+# The filters with numbers.
+NUMBER_FILTERS = ("low", "high", "apart")
 
 
 def draw_popover(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Draw the popover. `params`: the filters that aren't as the `defaults` have them."""
-    with db.reading(current.engine()) as session:
-        saved = views.saved_views(session)
+    """Draw the popover. `params`: the filters that differ from `defaults`."""
+    saved = current.read(views.saved_views)
     with st.popover(f"Views · {len(saved)}" if saved else "Views", icon=":material/bookmarks:", key="browse_views"):
         if message := st.session_state.pop(MESSAGE, None):
             text.complain(message)
@@ -41,7 +44,7 @@ def draw_popover(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None
 
 
 def _draw_field(saved: Sequence[View], params: views.Address) -> None:
-    """The field for a new view's name. Its button reads the field at the click: what was just typed counts."""
+    """Draw the field for a new view's name. Its button reads the field at the click: what was just typed counts."""
     st.text_input("Save these filters as", max_chars=views.LONGEST, key=NAME_FIELD, width=330)
     icon = ":material/bookmark_add:"
     st.button("Save view", icon=icon, key="view_save", on_click=_save_typed, args=(params,))
@@ -52,7 +55,7 @@ def _draw_field(saved: Sequence[View], params: views.Address) -> None:
 
 
 def _draw_view(number: int, view: View, params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """One view: its name, which can be changed in place, and what can be done with it."""
+    """Draw one view: its name, which can be edited, and its buttons."""
     field = f"view_{number}_{view.name}"
     if st.session_state.get(REFUSED_FIELD) == field:
         st.session_state[field] = view.name
@@ -67,15 +70,13 @@ def _draw_view(number: int, view: View, params: Mapping[str, Any], defaults: Map
         on_change=_rename,
         args=(view.uid, field),
     )
-    is_open, description = view.address == dict(params), _describe(view.address)
-    st.button(
-        "Open", key=f"{field}_open", on_click=_open, args=(view.address, defaults), disabled=is_open, help=description
-    )
+    is_open, words = view.address == dict(params), _describe(view.address)
+    st.button("Open", key=f"{field}_open", on_click=_open, args=(view.address, defaults), disabled=is_open, help=words)
     st.button("Delete", key=f"{field}_delete", on_click=_delete, args=(view.uid,))
 
 
 def _describe(address: views.Address) -> str:
-    """What a view asks for, in a line."""
+    """Return a view's filters in one line."""
     filters = (f"{key}: {', '.join(value) if isinstance(value, list) else value}" for key, value in address.items())
     return text.label("; ".join(filters) or "everything", 200)
 
@@ -98,13 +99,14 @@ def _open(address: views.Address, defaults: Mapping[str, Any]) -> None:
     turning.go_to_first()
     for key, default in defaults.items():
         value = address.get(key, default)
-        if not _fits(key, value, default):  # a view may have come with an archive
+        # A view may have come with an archive.
+        if not _fits(key, value, default):
             value = default
         st.session_state[key] = [] if value == "" and isinstance(default, list) else value
 
 
 def _fits(key: str, value: object, default: object) -> bool:
-    """Whether the filter can hold this at all; what it can't be is told where it is drawn."""
+    """Return whether the filter's type fits; impossible values of that type are refused where the filter is drawn."""
     if value is None or value == "":
         return True
     if isinstance(default, list):
@@ -115,26 +117,26 @@ def _fits(key: str, value: object, default: object) -> bool:
 
 
 def _save_typed(address: views.Address) -> None:
-    """Save under the name that stands in the field at the click."""
+    """Save under the name that the field holds at the click."""
     name = str(st.session_state.get(NAME_FIELD) or "")
-    if _write(lambda session, person: views.save(session, name, address, by=person)):
+    if acting.write(lambda session, person: views.save(session, name, address, by=person), MESSAGE):
         st.session_state[NAME_FIELD] = ""
     else:
         st.session_state[TAKEN_NAME] = " ".join(name.split())
 
 
 def _replace(name: str, address: views.Address) -> None:
-    if _write(lambda session, person: views.save(session, name, address, by=person, replace=True)):
+    if acting.write(lambda session, person: views.save(session, name, address, by=person, replace=True), MESSAGE):
         st.session_state[NAME_FIELD] = ""
 
 
 def _put_back(view: View) -> None:
-    _write(lambda session, person: views.save(session, view.name, view.address, by=person))
+    acting.write(lambda session, person: views.save(session, view.name, view.address, by=person), MESSAGE)
 
 
 def _rename(uid: str, field: str) -> None:
     new_name = st.session_state[field]
-    if not _write(lambda session, person: views.rename(session, uid, new_name, by=person)):
+    if not acting.write(lambda session, person: views.rename(session, uid, new_name, by=person), MESSAGE):
         st.session_state[REFUSED_FIELD] = field
 
 
@@ -142,16 +144,4 @@ def _delete(uid: str) -> None:
     def act(session: Session, person: Person) -> None:
         st.session_state[DELETED_VIEW] = views.remove(session, uid, by=person)
 
-    _write(act)
-
-
-def _write(act: Callable[[Session, Person], object]) -> bool:
-    """Whether it could be done; why not is told in the popover."""
-    try:
-        person = current.acting_person()
-        with db.writing(current.engine()) as session:
-            act(session, person)
-    except MapdError as error:
-        st.session_state[MESSAGE] = str(error)
-        return False
-    return True
+    acting.write(act, MESSAGE)

@@ -1,7 +1,7 @@
-"""Jobs on a page: one as it runs, several in a table, and what a start would do.
+"""Jobs on a page: one as it runs, all in a table, and what a start would do.
 
-working.offer(Exam(student="smollm2", questions="demo", split="dev"), "Start the exam")
-working.follow_active("exam")                 -> each exam that waits or runs, live, with its cancel button
+working.draw_start(lambda: Exam(student="smollm2", questions="demo", split="dev"), "Start the exam", "start_exam")
+working.draw_active("exam")                   # each exam that waits or runs, live, with its cancel button
 """
 
 from collections.abc import Callable
@@ -20,10 +20,14 @@ from mapd.ui.figures import Cell, Html
 from mapd.work import Work
 
 REFRESH_S = 1.0
-ENDED_EARLY = ("failed", "cancelled", "stopped")  # stays on the page until something else is started there
-STARTED = "started_job"  # session state: the uid of the job that was started last, and the exam that was shown then
-FRESH = timedelta(minutes=10)  # so long a job that is done stays on the page that started it
-SIGNS = {  # by state: sign, colour
+# These stay on the page until something else is started there.
+ENDED_EARLY = ("failed", "cancelled", "stopped")
+# Session state: the uid of the last started job, and the exam that was open then.
+STARTED = "started_job"
+# For so long a finished job stays on the page that started it.
+FRESH = timedelta(minutes=10)
+# By state: sign, colour.
+SIGNS = {
     "queued": ("…", look.GREY),
     "running": ("▸", look.GREEN),
     "silent": ("?", look.AMBER),
@@ -33,7 +37,8 @@ SIGNS = {  # by state: sign, colour
     "stopped": ("■", look.AMBER),
     "done": ("✓", look.GREEN),
 }
-STARTS = (  # where work begins
+# Where jobs begin.
+STARTS = (
     ("pages/loop/overview.py", "The demo", ":material/play_circle:"),
     ("pages/loop/exam.py", "An exam", ":material/quiz:"),
     ("pages/loop/committee.py", "A committee", ":material/groups:"),
@@ -45,7 +50,7 @@ STARTS = (  # where work begins
 
 
 def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | None = None) -> None:
-    """Say what the start will do and how long it may take, and the button that does it.
+    """Draw what the start will do, how long it may take, and the button that starts it.
 
     `missing`: how many of its units are not there yet, where that is known.
     """
@@ -73,7 +78,7 @@ def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | No
 
 
 def _amount_words(unit: str, size: int, missing: int, pace: float | None) -> str:
-    """How much there is to do, and how long it may take."""
+    """Return how much there is to do, and how long it may take."""
     if not missing:
         return f"All {size:,} {unit} are there already: nothing is asked again."
     duration_words = (
@@ -84,7 +89,7 @@ def _amount_words(unit: str, size: int, missing: int, pace: float | None) -> str
 
 
 def show_started_exam() -> None:
-    """Once an exam that was started in this session is done, show it, unless another one was chosen meanwhile."""
+    """Show an exam that was started in this session once it is done, unless another exam was chosen meanwhile."""
     uid, exam_at_start = st.session_state.get(STARTED, (None, None))
     if uid is None:
         return
@@ -98,7 +103,7 @@ def show_started_exam() -> None:
 
 
 def draw_no_worker() -> None:
-    """Say that nothing takes the jobs."""
+    """Say that no worker takes the jobs."""
     st.caption("No worker is there, and jobs wait for one: `mapd app` starts it beside itself, `mapd worker` alone.")
 
 
@@ -106,7 +111,7 @@ def draw_no_worker() -> None:
 
 
 def draw_active(kind: str, **parameters: Any) -> None:
-    """Draw each job of a kind, with these parameters, that has not ended; and the latest if it ended badly, or now."""
+    """Draw each active job of this kind and these parameters; also the latest if it ended badly, or just now."""
     with db.reading(current.engine()) as session:
         now = db.clock(session)
         kind_jobs = [j for j in jobs.listed(session) if j.kind == kind and _has(j, parameters)]
@@ -117,7 +122,7 @@ def draw_active(kind: str, **parameters: Any) -> None:
 
 
 def is_active(*kinds: str) -> bool:
-    """Whether a job of one of these kinds waits or runs."""
+    """Return whether a job of one of these kinds waits or runs."""
     with db.reading(current.engine()) as session:
         return any(job.kind in kinds and job.status in jobs.ACTIVE for job in jobs.listed(session))
 
@@ -131,7 +136,7 @@ def _has(job: t.Job, parameters: dict[str, Any]) -> bool:
 
 
 def draw_job(uid: str) -> None:
-    """Draw one job: live as long as it is at work."""
+    """Draw one job: live as long as it runs."""
     job, now = _read(uid)
     if job.status in jobs.ACTIVE:
         _draw_live(uid)
@@ -147,12 +152,13 @@ def _draw_live(uid: str) -> None:
     last_stage = st.session_state.get(f"stage_{uid}")
     st.session_state[f"stage_{uid}"] = job.stage
     if job.status not in jobs.ACTIVE or last_stage not in (None, job.stage):
-        st.rerun()  # what it made belongs to the whole page
+        # The results of a finished stage belong to the whole page.
+        st.rerun()
     _draw_card(job, now)
 
 
 def _read(uid: str) -> tuple[t.Job, datetime]:
-    """The job, and the database's time."""
+    """Return the job, and the database's time."""
     with db.reading(current.engine()) as session:
         job = jobs.get(session, uid)
         session.expunge(job)
@@ -178,11 +184,10 @@ def _log_line(line: tuple[datetime | None, str]) -> str:
 
 
 def _draw_progress(job: t.Job, state: str) -> None:
-    """How far it is, in a bar and words; where nothing is known yet, in words."""
+    """Draw a job's progress as a bar and in words; where nothing is known yet, in words."""
     count_words = f"{job.done:,} of {job.total:,}" if job.total else ""
     if state == "queued":
-        with db.reading(current.engine()) as session:
-            workers = jobs.workers(session)
+        workers = current.read(jobs.workers)
         so_far = f" It came to {count_words}, and goes on from there." if count_words else ""
         st.caption(
             f"Waits for a free place on {', '.join(map(text.label, workers))}.{so_far}"
@@ -225,14 +230,15 @@ def _act(change: Callable[..., t.Job], uid: str) -> None:
     try:
         with db.writing(current.engine()) as session:
             change(session, uid, by=current.acting_person())
-    except MapdError as error:  # it ended meanwhile, or the database is busy
+    # It ended meanwhile, or the database is busy.
+    except MapdError as error:
         text.complain(str(error))
         return
     st.rerun()
 
 
 def _draw_result(job: t.Job) -> None:
-    """A link to what the job made."""
+    """Draw a link to the job's result."""
     outcome = {key: str(value) for key, value in job.outcome.items()}
     if "before" in outcome:
         pair = {"before": outcome["before"], "after": outcome["after"], "exam": outcome["exam"]}
@@ -250,14 +256,14 @@ def _draw_result(job: t.Job) -> None:
 
 
 def read_counts() -> tuple[int, bool]:
-    """How many jobs wait or run, and whether the newest one has failed: what the frame says of them on every page."""
+    """Return how many jobs wait or run, and whether the newest one failed: the frame shows both on every page."""
     with db.reading(current.engine()) as session:
         all_jobs = jobs.listed(session)
         return sum(job.status in jobs.ACTIVE for job in all_jobs), bool(all_jobs) and all_jobs[0].status == "failed"
 
 
 def draw_list() -> None:
-    """Every job in a line, the newest first, and the workers."""
+    """Draw every job in a line, the newest first, and the workers."""
     with db.reading(current.engine()) as session:
         now = db.clock(session)
         rows = [_job_row(job, now) for job in jobs.listed(session)]

@@ -9,8 +9,8 @@ from mapd.ui import current, figures, frozen, narrowing, rows, text
 from mapd.ui.loaded import load_curated
 
 
-def page(exam_id: int) -> None:
-    """The snapshots of one exam."""
+def draw_page(exam_id: int) -> None:
+    """Draw the snapshots of one exam."""
     frozen.draw_form(narrow(load_curated(exam_id), narrowing.choose(exam_id)))
     requested_sha = st.query_params.get("snapshot")
     with db.reading(current.engine()) as session:
@@ -35,4 +35,4 @@ figures.add_style()
 st.html(rows.STYLE)
 st.header("Snapshots", anchor=False)
 if (exam := current.require_exam()) is not None:
-    page(exam)
+    draw_page(exam)

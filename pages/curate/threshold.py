@@ -1,4 +1,4 @@
-"""Threshold lab: what every threshold gives, and what a change of policy would add and drop. Judgements stand."""
+"""Threshold lab: the numbers at every threshold, and what a change of policy would add and drop. Judgements stand."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from mapd.verdicts import Policy
 
 
 def draw_page(exam_id: int) -> None:
-    """The lab of one exam."""
+    """Draw the lab of one exam."""
     saved, choices = lab.load_policies(exam_id)
     draft = lab.choose_policy(exam_id, saved, choices)
     teachers = narrowing.choose(exam_id)
@@ -40,7 +40,7 @@ def draw_page(exam_id: int) -> None:
 
 
 def draw_chart(draft_figures: Figures, draft: Policy, saved: Policy, *, has_gold: bool) -> None:
-    """All thresholds at once, under the conditions chosen."""
+    """Draw all thresholds at once, under the draft's conditions."""
     if not draft_figures.at("with a vote", 0):
         st.caption("No rationale has a valid vote: every threshold leaves them all undecided.")
     threshold, saved_threshold = draft.threshold, saved.threshold

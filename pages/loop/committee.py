@@ -7,7 +7,7 @@ from mapd.ui.loaded import load_curated
 
 
 def draw_page(exam_id: int) -> None:
-    """The committee of one exam."""
+    """Draw the committee of one exam."""
     curated = load_curated(exam_id)
     working.draw_active("collect", exam=curated.exam.uid)
     has_texts = any(m.texts for m in curated.mistakes)

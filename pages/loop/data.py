@@ -5,7 +5,8 @@ import streamlit as st
 from mapd.ui import address, figures, trash, uploads
 from mapd.ui.data import archives, attempts, authors, holdings, questions
 
-WAYS = {  # by its word, which the address has: what it is for, and what draws it
+# By the word in the address: the purpose, and the function that draws it.
+WAYS = {
     "questions": ("Questions of a benchmark, or your own: a student is examined on them.", questions.draw),
     "attempts": ("Answers that a model gave elsewhere: graded here, as an exam.", attempts.draw),
     "authors": ("The files that the paper's authors released: mistakes with what teachers said.", authors.draw),

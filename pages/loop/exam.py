@@ -6,7 +6,7 @@ from mapd.ui import current, figures, rows, sitting, starting, working
 
 
 def draw_page(exam_id: int) -> None:
-    """One exam."""
+    """Draw one exam."""
     exam_answers, row, material = sitting.load_exam(exam_id)
     sitting.draw_progress(exam_answers, material)
     sitting.draw_cut_off_form(material)

@@ -10,31 +10,31 @@ PAGE = "pages/review/browse.py"
 
 
 def draw_page(exam_id: int) -> None:
-    """The table of one exam."""
+    """Draw the table of one exam."""
     catch_up(exam_id)
     request = browsing.choose_filters(exam_id)
-    browse_page = browsing.read_page(exam_id, request)
+    page = browsing.read_page(exam_id, request)
     show = request.filter.show
     with st.container(horizontal=True, vertical_alignment="center", key="mapd_browse_found"):
-        row_words = f" in {browse_page.row_count:,} rows" * (browse_page.item_count != browse_page.row_count)
+        row_words = f" in {page.row_count:,} rows" * (page.item_count != page.row_count)
         st.html(
-            f'<span class="mapd-note"><b>{browse_page.item_count:,}</b> of {browse_page.total_count:,} {show}{row_words}</span>',
+            f'<span class="mapd-note"><b>{page.item_count:,}</b> of {page.total_count:,} {show}{row_words}</span>',
             width="content",
         )
         views.draw_popover(request.params, browsing.DEFAULTS)
-        if browse_page.rows and show is not Show.QUESTIONS:
+        if page.rows and show is not Show.QUESTIONS:
             browsing.draw_triage_link(exam_id, request)
         if current.owns() and show in (Show.RATIONALES, Show.FEEDBACK):
-            bulk.draw_judge_all(exam_id, request.filter, browse_page.threshold, browse_page.row_count)
+            bulk.draw_judge_all(exam_id, request.filter, page.threshold, page.row_count)
     if hidden_words := browsing.describe_hidden(request):
         st.caption(hidden_words)
-    if browse_page.rows:
-        browsing.draw_rows(exam_id, request, browse_page.rows)
-        turning.draw_links(PAGE, browse_page.rows, browse_page.rows_before, browse_page.row_count, **request.params)
-    elif browse_page.row_count:
+    if page.rows:
+        browsing.draw_rows(exam_id, request, page.rows)
+        turning.draw_links(PAGE, page.rows, page.rows_before, page.row_count, **request.params)
+    elif page.row_count:
         turning.draw_first_link(PAGE, **request.params)
     else:
-        message = "Nothing fits these filters." if browse_page.total_count else f"This exam has no {show}."
+        message = "Nothing fits these filters." if page.total_count else f"This exam has no {show}."
         st.info(message, icon=":material/search_off:")
 
 

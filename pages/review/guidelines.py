@@ -7,7 +7,7 @@ from mapd.ui import current, figures, guidelines, reasons, rendered, text, times
 
 
 def draw_page() -> None:
-    """The version that the address asks for, the field for a new one, the reasons for a rejection, and all versions."""
+    """Draw a version, the field for a new one, the reasons for a rejection, and all versions."""
     versions = guidelines.load_versions()
     if not versions:
         st.markdown("**No guidelines yet.** What stands here, triage shows beside the work.")
@@ -24,7 +24,7 @@ def draw_page() -> None:
 
 
 def find_version(versions: list[Version]) -> Version | None:
-    """The version of the address; the current one where it names none."""
+    """Return the version in the address, or else the current one."""
     number = st.query_params.get("version")
     version = next((v for v in versions if number in (None, str(v.number))), None)
     if version is None:

@@ -5,18 +5,17 @@ import streamlit as st
 from mapd.curation import records
 from mapd.curation.curated import Curated
 from mapd.review import leases
-from mapd.store import db
 from mapd.ui import current, figures, people, rows, text
 from mapd.ui.loaded import load_curated
 
 
 def draw_page(exam_id: int) -> None:
-    """What people did in one exam."""
+    """Draw what people did in one exam."""
     curated = load_curated(exam_id)
     people_records = records.records(curated)
-    with db.reading(current.engine()) as session:
-        open_leases = leases.held(session, exam_id)
-    if not current.judges_only():  # who only judges needn't know when checks come
+    open_leases = current.read(leases.held, exam_id)
+    # Annotators shouldn't know when hidden checks come.
+    if not current.judges_only():
         people.draw_settings(curated)
     people.draw_progress(curated, people_records, open_leases)
     if not people_records:
@@ -28,7 +27,7 @@ def draw_page(exam_id: int) -> None:
 
 
 def draw_one(people_records: list[records.Record], curated: Curated) -> None:
-    """The record that the address asks for, or that of the person who sits here."""
+    """Draw the record that the address asks for, or that of the person at this browser."""
     person = current.current_person().name
     requested_person = st.query_params.get("record", person)
     record = next((r for r in people_records if r.person == requested_person), None)

@@ -11,7 +11,7 @@ from mapd.ui.rows import TextRow
 
 
 def main() -> None:
-    """One rationale of the exam, and no heading: the room reads nothing but the mistake."""
+    """Draw one rationale of the exam, without a heading: the room reads nothing but the mistake."""
     if (exam_id := current.current_exam()) is None:
         draw_heading()
         current.require_exam()
@@ -22,7 +22,8 @@ def main() -> None:
         first.seen_by(mistake, person, judgements_per_text) if judgements_per_text > 1 else mistake
         for mistake in curated.mistakes
     )
-    texts: dict[int, tuple[Mistake, Explained]] = {}  # each once: several answers to a question share its rationales
+    # Each text once: several attempts at a question share its rationales.
+    texts: dict[int, tuple[Mistake, Explained]] = {}
     for mistake in mistakes:
         for x in mistake.rationales:
             texts.setdefault(x.text.id, (mistake, x))
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def draw_heading() -> None:
-    """Where there is nothing to vote on."""
+    """Draw the heading where there is nothing to vote on."""
     st.header("Room vote", anchor=False)
 
 

@@ -7,7 +7,7 @@ from mapd.ui import comparison, figures, rows, starting, text, working
 
 
 def draw_page() -> None:
-    """The comparison that the address asks for."""
+    """Draw the comparison that the address asks for."""
     exams = comparison.load_exams()
     working.draw_active("exam")
     starting.draw_exams_again(exams)

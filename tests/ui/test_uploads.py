@@ -12,9 +12,9 @@ from mapd.ui import uploads
 
 @pytest.fixture(autouse=True)
 def nobody() -> Iterator[None]:
-    uploads.upload_sessions.clear()
+    uploads.sessions.clear()
     yield
-    uploads.upload_sessions.clear()
+    uploads.sessions.clear()
 
 
 def put(
@@ -48,7 +48,7 @@ async def take(scope: Scope, receive: Receive, send: Send) -> None:
 def test_a_tab_uploads_once_a_page_lets_it(prefix: str) -> None:
     gate = uploads.UploadGate(take)
     assert put(gate, "s1", "10", prefix=prefix) == (403, 0)
-    uploads.upload_sessions.add("s1")
+    uploads.sessions.add("s1")
     assert put(gate, "s1", "10", prefix=prefix) == (204, 1)
     assert put(gate, "s2", "10", prefix=prefix) == (403, 0)
     uploads.forbid("s1")
@@ -58,7 +58,7 @@ def test_a_tab_uploads_once_a_page_lets_it(prefix: str) -> None:
 
 def test_all_tabs_together_hold_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = uploads.UploadGate(take)
-    uploads.upload_sessions.add("s1")
+    uploads.sessions.add("s1")
     monkeypatch.setattr(uploads, "stored_bytes", lambda: uploads.MOST_BYTES - 100)
     assert put(gate, "s1", "100") == (204, 1)
     assert put(gate, "s1", "101") == (413, 0)
@@ -76,6 +76,6 @@ def test_what_is_on_its_way_counts() -> None:
         await take(scope, receive, send)
 
     gate = uploads.UploadGate(ask_meanwhile)
-    uploads.upload_sessions.add("s1")
+    uploads.sessions.add("s1")
     assert put(gate, "s1", "77") == (204, 1)
     assert (inner, gate.coming) == ([77], 0)

@@ -1,4 +1,4 @@
-"""An archive by upload: choose, see what it brings, import. Nothing is written before."""
+"""An archive by upload: choose, preview, import. Nothing is written before the button."""
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -9,13 +9,16 @@ from mapd.exchange.archive import Contents, Loaded
 from mapd.ui import current, figures, text, uploads
 from mapd.ui.data import writing
 
-MEGABYTES = 200  # of a file
+# The largest file.
+MEGABYTES = 200
+# Session state; the uploader's number is in its key: another number empties it.
 UPLOADER, MESSAGE, PREVIEW = (
     "archive_turn",
     "archive_told",
     "archive_seen",
 )  # session state: another number empties the uploader
-TABLES = {  # as people call what its rows are, those that are counted by themselves left out
+# The words for a table's rows, of the tables that are counted.
+TABLES = {
     "exam": "exams",
     "question": "questions",
     "attempt": "answers",
@@ -28,7 +31,7 @@ TABLES = {  # as people call what its rows are, those that are counted by themse
 
 
 def draw() -> None:
-    """Draw the uploader, and of a file what it would bring, with the button that brings it."""
+    """Draw the uploader, what the chosen file would bring, and the button that imports it."""
     key = f"archive_{st.session_state.get(UPLOADER, 0)}"
     file = st.file_uploader("Archive of a whole project", type="zip", key=key, max_upload_size=MEGABYTES)
     if file is not None:
@@ -47,7 +50,7 @@ def draw() -> None:
 
 
 def _read_contents(file: UploadedFile) -> Contents | str:
-    """What the file would bring, looked at once; or why it can't be imported."""
+    """Return what the file would bring, read once; or why it can't be imported."""
     preview: tuple[str, Contents | str] | None = st.session_state.get(PREVIEW)
     if preview is None or preview[0] != file.file_id:
         with st.spinner("Reading the archive …"):
@@ -102,7 +105,6 @@ def _import(file: UploadedFile, contents: Contents) -> None:
 
 
 def _load(file: UploadedFile, name: str, is_counted: bool) -> Loaded:
-    """Import with a progress bar."""
     engine, home, person = current.engine(), current.settings().home, current.current_person()
 
     def write(progress: writing.Progress) -> Loaded:

@@ -1,6 +1,6 @@
-"""Answers that a model gave elsewhere, by upload: choose set and files, see how they are graded, import as an exam.
+"""Answers that a model gave elsewhere, by upload: choose set and files, preview the grading, import as an exam.
 
-Rows are matched, graded and refused by the same functions as `mapd import attempts` (exchange/attempts.py).
+The functions that match, grade and refuse rows are those of `mapd import attempts` (exchange/attempts.py).
 """
 
 import shlex
@@ -21,15 +21,18 @@ from mapd.store import db
 from mapd.ui import acting, current, figures, look, text, uploads
 from mapd.ui.data import faults, terminal, writing
 
-MEGABYTES = 200  # of a file
+# The largest file.
+MEGABYTES = 200
 CACHE_TTL = "15m"
-PREVIEW_SIZE = 10  # answers shown as they will be graded
-UPLOADER, IMPORTED_EXAM = "attempts_turn", "attempts_imported"  # session state; the latter: uid and name of the exam
+# So many graded answers are shown.
+PREVIEW_SIZE = 10
+# Session state: a number in the uploader's key (another one empties it); uid and name of the exam.
+UPLOADER, IMPORTED_EXAM = "attempts_turn", "attempts_imported"
 
 
 @dataclass(frozen=True, slots=True)
 class AnswersPreview:
-    """What files of answers give: the first as they are graded, and the rows that match no question."""
+    """What files of answers hold: the first answers as they are graded, and the rows that match no question."""
 
     count: int
     student: str
@@ -41,16 +44,15 @@ class AnswersPreview:
 
 @dataclass(frozen=True, slots=True)
 class AnswersRefusal:
-    """Why files can't be read; `choices`: the splits of which a person has to choose one."""
+    """Why files can't be read; `choices`: the splits, where a person has to choose one."""
 
     message: str
     choices: tuple[str, ...] = ()
 
 
 def draw() -> None:
-    """Draw the chooser and, of files, how their answers are graded."""
-    with db.reading(current.engine()) as session:
-        names = [row.name for row in sets.listed(session)]
+    """Draw the uploader and, once there are files, how their answers are graded."""
+    names = [row.name for row in current.read(sets.listed)]
     if not names:
         st.markdown("**No questions yet.** Answers are graded against a set's questions: add these first.")
         current.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
@@ -78,11 +80,10 @@ def draw() -> None:
 
 
 def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> None:
-    """How the answers are graded, with the button that imports them; or why they can't be imported."""
+    """Draw how the answers are graded with the button that imports them, or why they can't be imported."""
     state_key = f"attempts_split_{' '.join(file.file_id for file in files)}"
     split = st.session_state.get(state_key)
-    with db.reading(current.engine()) as session:
-        uid = sets.get(session, name).uid
+    uid = current.read(sets.get, name).uid
     preview = _read(uid, tuple(file.file_id for file in files), split, student, files)
     command = f"mapd import attempts {' '.join(shlex.quote(text.one_line(file.name, 120)) for file in files)}"
     command += f" --questions {shlex.quote(text.one_line(name, 200))}"
@@ -112,7 +113,7 @@ def _read(
     student: str | None,
     _files: Sequence[UploadedFile],
 ) -> AnswersPreview | AnswersRefusal:
-    """Match the answers to the set of this uid: once for the same set, files, split and student."""
+    """Match the answers to the set of this uid, once for the same set, files, split and student."""
     try:
         with db.reading(current.engine()) as session:
             parsed = attempts.parse(session, _tables(_files), sets.get(session, uid), split=split, student=student)
@@ -139,7 +140,7 @@ def _table(file_id: str, _file: UploadedFile) -> Table:  # noqa: ARG001 - the ke
 
 
 def _show(preview: AnswersPreview) -> None:
-    """The numbers, what matches no question, and the first answers as they will be graded."""
+    """Draw the counts, the rows that match no question, and the first answers as they will be graded."""
     st.html(
         figures.row(
             [
@@ -184,7 +185,7 @@ def _row(graded: Graded) -> tuple[str | None, ...]:
 def _draw_import(
     name: str, files: Sequence[UploadedFile], split: str | None, student: str | None, preview: AnswersPreview
 ) -> str:
-    """The button, and the import; return what the command says beside the files."""
+    """Draw the button and import at its press; return the command's options after the files."""
     purpose = None
     if preview.split == "test":
         purpose = (st.text_input("What is the test split opened for?", key="attempts_purpose") or "").strip() or None
@@ -211,7 +212,7 @@ def _draw_import(
 
 
 def _forget(files: Sequence[UploadedFile]) -> None:
-    """Empty the uploader from the next run on, and give back what it held."""
+    """Empty the uploader from the next run on, and free its memory."""
     uploads.give_back(files)
     for file in files:
         _table.clear(file.file_id, file)

@@ -1,7 +1,6 @@
 """The authors' files by upload: choose, preview, import. Nothing is written before the button.
 
-What was imported is asked of the database by the content's sha256, so a reload, a second click or a second tab can't
-import anything twice, and none of them is told anything wrong.
+The database knows the content's sha256, so a reload, a second click or a second tab imports nothing twice.
 """
 
 import csv
@@ -29,18 +28,23 @@ KINDS = (
     (Kind.RATIONALES, "Rationales and reviews", "…_rationale_round0.json"),
     (Kind.MISTAKES, "Mistakes (optional)", "…_false_round0.json"),
 )
+# Session state: the number of the uploaders whose first two files change roles.
 SWAPPED_UPLOADER = (
     "upload_swapped"  # session state: the turn of the uploaders whose first two files are taken the other way round
 )
-IMPORTED_EXAM = "imported_now"  # session state: uid and name of the exam that was imported just now
-PREVIEW_SIZE = 3  # mistakes shown in the preview
-MEGABYTES = 50  # of a file; the authors' largest has 2
-CACHE_TTL = "15m"  # how long what was read of files is kept, for whoever only looks at it
+# Session state: uid and name of the exam that was just imported.
+IMPORTED_EXAM = "imported_now"
+# So many mistakes are shown.
+PREVIEW_SIZE = 3
+# The largest file: that of the authors has 2.
+MEGABYTES = 50
+# So long parsed files stay in memory for somebody who only looks.
+CACHE_TTL = "15m"
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorsRefusal:
-    """Why the files can't be imported, kept in the cache without the exception's frames and bytes."""
+    """Why the files can't be imported: cached without the exception, whose frames hold the files' bytes."""
 
     message: str
     faults: tuple[tuple[str, int, str, str], ...] = ()
@@ -48,19 +52,19 @@ class AuthorsRefusal:
 
 @dataclass(frozen=True, slots=True)
 class AuthorsUpload:
-    """The chosen files by kind, and the sha256 of all their names and bytes."""
+    """The chosen files by kind, and the sha256 of their names and bytes."""
 
     files: dict[Kind, UploadedFile]
     sha256: str
 
     @property
     def is_complete(self) -> bool:
-        """Whether the two files are there that an import needs."""
+        """Return whether both files are there that an import needs."""
         return OTHER_KIND.keys() <= self.files.keys()
 
 
 def draw() -> None:
-    """Draw the uploaders, and what their files would bring, or why they can't be imported."""
+    """Draw the uploaders, and what their files would bring or why they can't be imported."""
     upload = choose_files()
     if upload.files:
         st.session_state.pop(IMPORTED_EXAM, None)
@@ -80,7 +84,7 @@ def draw() -> None:
 
 
 def _offer(parsed: Parsed, upload: AuthorsUpload) -> None:
-    """The preview, with the button above it."""
+    """Draw the preview with the button above it; import at its press."""
     parsed, is_pressed = choose_names(parsed, upload)
     if is_pressed:
         imported = import_files(parsed)
@@ -94,7 +98,7 @@ def _offer(parsed: Parsed, upload: AuthorsUpload) -> None:
 
 
 def _link_to_exam(message: str, uid: str, name: str) -> None:
-    """Say that the exam is in the project, and lead to it."""
+    """Say that the exam is in the project, and link to it."""
     st.success(f"{message}: {text.label(name, 200)}", icon=":material/check:")
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
@@ -103,7 +107,7 @@ def _link_to_exam(message: str, uid: str, name: str) -> None:
 
 
 def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
-    """This content is in the project: open its exam, once, and lead on."""
+    """Say that this content is imported already; make its exam the current one, once."""
     if st.session_state.get("imported_seen") != uid:
         st.session_state["imported_seen"] = uid
         current.choose_exam(uid)
@@ -113,7 +117,7 @@ def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
 
 
 def choose_files() -> AuthorsUpload:
-    """Draw the three uploaders, under each what its file holds. Another `upload_turn` empties them."""
+    """Draw the three uploaders, each with what its file holds. Another `upload_turn` empties them."""
     uploader = st.session_state.get("upload_turn", 0)
     files, columns = {}, st.columns(3)
     for column, (kind, label, example) in zip(columns, KINDS, strict=True):
@@ -145,7 +149,7 @@ OTHER_KIND = {Kind.FEEDBACK: Kind.RATIONALES, Kind.RATIONALES: Kind.FEEDBACK}
 
 
 def _chip(file: UploadedFile, kind: Kind, role: Kind) -> str:
-    """HTML: what a file holds, what it is taken as, and its whole name, which the uploader cuts."""
+    """Return as HTML what a file holds, its role, and its whole name, which the uploader cuts."""
     content = _look_at(file.file_id, file)
     name = f'<div class="mapd-note mapd-file">{text.escape(text.one_line(file.name, 300))}</div>'
     if content is None:
@@ -162,24 +166,25 @@ def _look_at(file_id: str, _file: UploadedFile) -> tuple[frozenset[Kind], int] |
     try:
         return authors.look_at(File(_file.name, _file.getvalue()))
     except BadInput:
-        return None  # `read` says why
+        # `read_files` says why.
+        return None
 
 
 def reset_files(upload: AuthorsUpload) -> None:
-    """Empty the uploaders from the next run on, and give back what they held."""
+    """Empty the uploaders from the next run on, and free their memory."""
     uploads.give_back(upload.files.values())
     _read.clear(upload.sha256, upload)
     st.session_state["upload_turn"] = st.session_state.get("upload_turn", 0) + 1
 
 
 def describe_missing(upload: AuthorsUpload) -> str:
-    """What has to be chosen before anything can be read."""
+    """Return which files are still to be chosen."""
     missing = [f"the {kind} file ({example})" for kind, _, example in KINDS[:2] if kind not in upload.files]
     return f"Choose {' and '.join(missing)}: JSON, one list of rows a file. Nothing is written before a preview."
 
 
 def read_files(upload: AuthorsUpload) -> Parsed | AuthorsRefusal:
-    """The files read and checked, once for each content."""
+    """Read and check the files, once for the same content."""
     return _read(upload.sha256, upload)
 
 
@@ -195,7 +200,7 @@ def _read(sha256: str, _upload: AuthorsUpload) -> Parsed | AuthorsRefusal:  # no
 
 
 def draw_refusal(refusal: AuthorsRefusal, upload: AuthorsUpload) -> None:
-    """Say why: one line, or a table of every bad row that can be taken away as CSV. What was swapped can be changed."""
+    """Say why: one line, or a table of every bad row with a CSV to download. Swapped files can change roles."""
     if not refusal.faults:
         text.complain(refusal.message)
         if authors.are_swapped(*(_kinds(upload, kind) for kind in OTHER_KIND)):
@@ -217,7 +222,7 @@ def draw_refusal(refusal: AuthorsRefusal, upload: AuthorsUpload) -> None:
 
 
 def _kinds(upload: AuthorsUpload, kind: Kind) -> frozenset[Kind]:
-    """What the file holds that is taken as this one."""
+    """Return the kinds of rows in the file that has this role."""
     file = upload.files[kind]
     content = _look_at(file.file_id, file)
     return frozenset() if content is None else content[0]
@@ -229,7 +234,7 @@ def _swap() -> None:
 
 
 def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
-    """The table for a spreadsheet; a cell that one would run as a formula gets a leading apostrophe."""
+    """Return the table as CSV. A cell that a spreadsheet would run as a formula gets a leading apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(header)
@@ -238,7 +243,7 @@ def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
 
 
 def choose_names(parsed: Parsed, upload: AuthorsUpload) -> tuple[Parsed, bool]:
-    """The import under the names the person gives, prefilled from the files' names; and whether to import it now."""
+    """Draw the fields for dataset and student, prefilled from the files; return the import, and whether to run it."""
     dataset_column, student_column, button_column = st.columns((2, 3, 3), vertical_alignment="bottom")
     key = upload.sha256[:12]
     dataset = dataset_column.text_input("Dataset", parsed.dataset, max_chars=authors.LONGEST_NAME, key=f"dataset_{key}")
@@ -253,7 +258,7 @@ def choose_names(parsed: Parsed, upload: AuthorsUpload) -> tuple[Parsed, bool]:
 
 
 def draw_preview(parsed: Parsed) -> None:
-    """What the import would write."""
+    """Draw what the import would write."""
     rationales = [r for row in parsed.rows for r in row.rationales.values()]
     feedback = sum(len(row.feedback) for row in parsed.rows)
     st.html(
@@ -280,16 +285,15 @@ def draw_preview(parsed: Parsed) -> None:
 
 
 def _teacher_chips(parsed: Parsed) -> str:
-    """HTML: the files' teachers in the colours that they will have: who is new comes behind those that are there."""
-    with db.reading(current.engine()) as session:
-        places = queries.places(session)
+    """Return the files' teachers as HTML in their future colours: new teachers come after the project's own."""
+    places = current.read(queries.places)
     number = sum(place is not None for place in places.values())
     new = {name: number + n for n, name in enumerate(name for name in parsed.teachers if name not in places)}
     return "".join(look.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)
 
 
 def _draw_particulars(parsed: Parsed) -> None:
-    """The scores that are no vote, and what the files lack; nothing where there is nothing to tell."""
+    """Draw the scores that are no vote, and what the files lack."""
     no_votes = [*_no_votes(parsed.rows)]
     if no_votes:
         with st.expander(f"{len(no_votes)} scores outside 1-5: kept as they are, counted as no vote"):
@@ -309,7 +313,7 @@ def _no_votes(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
 
 
 def _mistake_card(row: Row, task: Task) -> str:
-    """One mistake as a card: question, gold, the student's answer, and how many teachers speak of it."""
+    """Return one mistake as HTML: question, gold, the student's answer, and the number of explanations."""
     gold, answer = show_answer(row.gold, task, row.options), look.chip("no_answer")
     if row.answer is not None:
         answer = look.chip("incorrect", text.one_line(show_answer(row.answer, task, row.options), 24))
@@ -324,9 +328,9 @@ def _mistake_card(row: Row, task: Task) -> str:
 
 
 def find_imported_exam(parsed: Parsed) -> tuple[str, str] | None:
-    """The uid and name of the exam that holds this content already.
+    """Return the uid and name of the exam that already holds this content.
 
-    Raises: BadInput where the exam of that name holds another.
+    Raises: BadInput where the exam of that name holds other content.
     """
     with db.reading(current.engine()) as session:
         exam = authors.exam_of(session, parsed)
@@ -334,7 +338,7 @@ def find_imported_exam(parsed: Parsed) -> tuple[str, str] | None:
 
 
 def import_files(parsed: Parsed) -> authors.Imported:
-    """Import with a progress bar: all of it or nothing."""
+    """Import with a progress bar: everything or nothing."""
     person = current.acting_person()
     return writing.write_all(
         lambda session, progress: authors.store(session, parsed, by=person, progress=progress), "mistakes"
@@ -348,7 +352,7 @@ def show_command(upload: AuthorsUpload, parsed: Parsed | None = None) -> None:
 
 
 def command(names: dict[str, str], parsed: Parsed | None = None) -> str:
-    """`mapd import authors …` of these files; a placeholder where one is still to be chosen."""
+    """Return `mapd import authors …` for these files, with placeholders for missing ones."""
     options = {"feedback": "FEEDBACK.json", "rationales": "RATIONALES.json"} | names
     if parsed is not None:
         options |= {"dataset": parsed.dataset, "student": parsed.student}

@@ -1,4 +1,4 @@
-"""Bad rows as a table: where each stands and what is wrong with it."""
+"""Bad rows as a table: the place of each row and its fault."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ HEADER = ("file", "row", "field", "what is wrong")
 
 
 def count(number: int, word: str) -> str:
-    """Return so many of a thing in words: "1 question", "1,319 questions"."""
+    """Return a number with its noun: "1 question", "1,319 questions"."""
     return f"{number:,} {word if number == 1 else word + 's'}"
 
 
 def without_bad_rows(bad_rows: Sequence[object]) -> str:
-    """Return how a button's label ends that imports all but these rows."""
+    """Return the end of a button's label that imports all rows but these."""
     return f", without {count(len(bad_rows), 'bad row')}" if bad_rows else ""
 
 
 def draw_faults(faults: Sequence[tuple[str, int, str, str]]) -> Sequence[tuple[str, ...]]:
-    """Draw what is wrong with rows, a line each; return the lines."""
+    """Draw the faults of rows, a line each; return the lines."""
     lines = [
         (text.one_line(file, 120), str(row), text.one_line(field, 80), text.one_line(reason, 200))
         for file, row, field, reason in faults

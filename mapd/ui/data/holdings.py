@@ -1,4 +1,4 @@
-"""What the project holds: its sets of questions, its exams, who imported them, and the way out."""
+"""What the project holds: its question sets, its exams, who imported them, and how to get data out."""
 
 import streamlit as st
 

@@ -1,9 +1,9 @@
-"""How files of questions are read, as a person may say it: format, task, keys, and which field is what.
+"""The widgets that say how files of questions are read: format, task, keys, and the role of each field.
 
-    instructions = mapping.choose(key, tables, read)     # draws the widgets; what is left alone is read from the files
+    instructions = mapping.choose(key, tables, read)     # draws the widgets; an untouched one leaves it to the files
     mapping.decide(key, tables, instructions, "answers", ("index0", "index1"))    # a button for each reading
 
-The same can be said to `mapd questions add`; questions.py shows how.
+`mapd questions add` takes the same instructions; questions.py shows the command.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,9 +21,11 @@ from mapd.questions.tables import Table
 from mapd.store import db
 from mapd.ui import acting, current, figures, telling, text
 
-Read = Callable[[Instructions], Import | None]  # None: it is refused
+# Returns None where the files are refused.
+Read = Callable[[Instructions], Import | None]
 COLUMNS = 4
-MOST_KEY_ROWS = 5  # rows whose key is shown in each of its readings
+# So many rows are shown with their key in each of its readings.
+MOST_KEY_ROWS = 5
 HELP = {
     "question": "Several fields are joined, in the order in which they are chosen.",
     "options": "One field with all of them, or a field for each.",
@@ -32,7 +34,7 @@ HELP = {
 
 
 def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
-    """Draw what can be said of the tables, and return it; it stands open where something has to be said.
+    """Draw the widgets and return their values. The expander is open where a person has to decide something.
 
     Raises: BadInput where a table holds no row.
     """
@@ -68,9 +70,8 @@ def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
 
 
 def _choose_fields(key: str, recognised: Recognised) -> FieldMapping:
-    """A field, or several, for each part of a question."""
-    with db.reading(current.engine()) as session:
-        saved = saved_mappings.listed(session)
+    """Draw the choice of one field or several for each part of a question."""
+    saved = current.read(saved_mappings.listed)
     name = None
     if saved:
         name = st.selectbox(
@@ -81,7 +82,8 @@ def _choose_fields(key: str, recognised: Recognised) -> FieldMapping:
         )
     fields = recognised.mapping if name is None else saved[name].over(recognised.mapping)
     names = list(dict.fromkeys([*recognised.fields, *fields.all_paths]))
-    cells = [cell for _ in range(0, len(PARTS), COLUMNS) for cell in st.columns(COLUMNS)]  # in this order also narrow
+    # Row by row, so that a narrow screen keeps the order.
+    cells = [cell for _ in range(0, len(PARTS), COLUMNS) for cell in st.columns(COLUMNS)]
     parts = {}
     for cell, part in zip(cells, PARTS, strict=True):
         with cell:
@@ -117,7 +119,7 @@ def _choose_part(part: str, widget_key: str, names: Sequence[str], paths: Sequen
 
 
 def _choose_shares(key: str) -> tuple[Shares | None, int]:
-    """How the splits are drawn, where no file has one."""
+    """Draw how the splits are drawn, where no file has one."""
     shares_column, seed_column = st.columns(2)
     shares_text = shares_column.text_input(
         "Shares of train, dev and test", key=f"shares_{key}", placeholder="as the format has them, else 0.6,0.2,0.2"
@@ -131,7 +133,7 @@ def _choose_shares(key: str) -> tuple[Shares | None, int]:
 
 
 def _choose_ignored(key: str, reading: Import | None) -> frozenset[str]:
-    """The fields that are left out on purpose."""
+    """Draw the choice of fields that are left out on purpose."""
     if reading is None or not reading.not_read:
         return frozenset()
     names = reading.not_read
@@ -147,7 +149,7 @@ def _choose_ignored(key: str, reading: Import | None) -> frozenset[str]:
 
 
 def _keep(fields: FieldMapping) -> None:
-    """Keep what is read otherwise than the format has it, under a name."""
+    """Offer to store this mapping under a name, where it differs from the format's."""
     if not fields:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -166,7 +168,7 @@ def _save(name: str, fields: FieldMapping) -> None:
 def decide(
     key: str, contents: Sequence[Table], instructions: Instructions, option: str, choices: Sequence[str]
 ) -> None:
-    """Draw a button for each way in which the tables can be read; of keys what each way makes of the first rows."""
+    """Draw a button for each possible reading of the tables; for keys, also the first rows in each reading."""
     if option == "answers":
         kinds = [Key(choice) for choice in choices]
         rows = imports.read_keys(contents, instructions, kinds)[:MOST_KEY_ROWS]

@@ -1,4 +1,4 @@
-"""How questions were read: what came of the files, what isn't read, bad rows, and the questions as they will be."""
+"""How files of questions were read: format and sizes, unread fields, bad rows, and the questions themselves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,13 +13,16 @@ from mapd.ui import figures, look, text
 from mapd.ui.data import faults
 from mapd.ui.figures import Html
 
-CARDS_PER_PAGE = 3  # questions beside each other
-MOST_CHARACTERS = 600  # of a text on a card
-MOST_PAGES = 200  # of cards
+# Questions beside each other.
+CARDS_PER_PAGE = 3
+# Of a text on a card.
+MOST_CHARACTERS = 600
+# Of cards.
+MOST_PAGES = 200
 
 
 def draw_reading(reading: Import) -> None:
-    """Draw what came of the files: format, task, keys, the splits' sizes, bad rows, and the fields that aren't read."""
+    """Draw format, task, keys, the splits' sizes, and the fields that aren't read."""
     sizes = [sum(row.split == split for row in reading.rows) for split in SPLITS]
     st.html(
         figures.row(
@@ -49,7 +52,7 @@ def _unread_row(field: Unread) -> tuple[str, str, str]:
 
 
 def draw_bad_rows(bad_rows: Sequence[BadRow]) -> None:
-    """Draw each bad row with its reasons, and hand all of them out as the command writes them."""
+    """Draw each bad row with its reasons, and a file with all of them, as the command writes it."""
     faults.draw_faults([(row.file, row.number, name, reason) for row in bad_rows for name, reason in row.faults])
     st.download_button(
         "Download the bad rows",
@@ -63,7 +66,7 @@ def draw_bad_rows(bad_rows: Sequence[BadRow]) -> None:
 
 
 def draw_questions(rows: Sequence[QuestionRow]) -> None:
-    """Draw the questions as they will be stored, some at a time."""
+    """Draw the questions as they will be stored, a few on each page."""
     if not rows:
         return
     st.subheader("The questions as they will be", anchor=False)

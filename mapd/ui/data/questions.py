@@ -1,7 +1,7 @@
-"""Questions by upload or from the hub: choose, see how they are read, change that, add them.
+"""Questions by upload or from the hub: choose, preview, change how they are read, add them.
 
-What a command refuses is refused here by the same functions (`tables.read`, `imports.read`, `Import.refuse_unread`,
-`Import.refuse_bad`, `sets.add`), in the same words. Nothing is written before the button.
+Page and command refuse by the same functions (`tables.read`, `imports.read`, `Import.refuse_unread`,
+`Import.refuse_bad`, `sets.add`), so in the same words. Nothing is written before the button.
 """
 
 import shlex
@@ -20,20 +20,25 @@ from mapd.store import db
 from mapd.ui import acting, current, text, uploads
 from mapd.ui.data import faults, mapping, preview, terminal, writing
 
-MEGABYTES = 200  # of a file
-CACHE_TTL = "15m"  # how long what was read of files is kept, for whoever only looks at it
-MOST_FILES = 12  # whose splits can be chosen one by one; of more the names tell them
+# The largest file.
+MEGABYTES = 200
+# So long parsed files stay in memory for somebody who only looks.
+CACHE_TTL = "15m"
+# Up to so many files each has its choice of split; for more, the names decide.
+MOST_FILES = 12
+# Session state: a number in the uploader's key (another one empties it); the new set's name.
 UPLOADER, ADDED_SET = (
     "questions_turn",
     "questions_added",
 )  # session state: another number empties the uploader; the set's name
-RANDOM_SPLIT = "drawn"  # in place of a split
+# In place of a split.
+RANDOM_SPLIT = "drawn"
 SPLIT_WORDS = {RANDOM_SPLIT: "drawn from all", **{split: split for split in SPLITS}}
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionsRefusal:
-    """Why files can't be read, without the exception's frames; `option` and `choices` where a person has to say how."""
+    """Why files can't be read, without the exception's frames; `option` and `choices` where a person has to decide."""
 
     message: str
     option: str | None = None
@@ -42,7 +47,7 @@ class QuestionsRefusal:
 
 @dataclass(frozen=True, slots=True)
 class QuestionsUpload:
-    """What was chosen: files, or a set of the hub; `key` tells one choice from another."""
+    """What a person chose: files, or a set of the hub. `key` differs for each choice."""
 
     files: Sequence[UploadedFile]
     hub: str
@@ -50,7 +55,7 @@ class QuestionsUpload:
 
 
 def draw() -> None:
-    """Draw the uploader, and how what was chosen is read."""
+    """Draw the uploader, and how the chosen files are read."""
     upload = _choose_upload()
     if not upload.files and not upload.hub:
         if (name := st.session_state.get(ADDED_SET)) is not None:
@@ -118,7 +123,7 @@ def _read_file(file_id: str, _file: UploadedFile) -> Table | QuestionsRefusal:  
 
 
 def _choose_splits(upload: QuestionsUpload, contents: Sequence[Table]) -> list[Table]:
-    """Draw each table's name, rows and split, guessed from its name; return the tables with the splits they have."""
+    """Draw each table's name, size and split, guessed from its name; return the tables with their splits."""
     if len(contents) > MOST_FILES:
         st.caption(f"{len(contents):,} files: each has the split that its name tells.")
         return [replace(table, split=table.split or split_named(table.name)) for table in contents]
@@ -142,7 +147,7 @@ def _choose_splits(upload: QuestionsUpload, contents: Sequence[Table]) -> list[T
 
 
 def _offer(upload: QuestionsUpload, contents: Sequence[Table]) -> None:
-    """How the tables are read: what came of it, the widgets that change it, and the rows."""
+    """Draw how the tables are read: the counts, the widgets that change the reading, and the questions."""
     top = st.container()
 
     def try_reading(candidate: Instructions) -> Import | None:
@@ -151,7 +156,8 @@ def _offer(upload: QuestionsUpload, contents: Sequence[Table]) -> None:
 
     try:
         instructions = mapping.choose(upload.key, contents, try_reading)
-    except BadInput as error:  # no row of a file can be read
+    # No row of a file can be read.
+    except BadInput as error:
         text.complain(str(error))
         return
     reading = _read(upload, contents, instructions)
@@ -168,7 +174,7 @@ def _offer(upload: QuestionsUpload, contents: Sequence[Table]) -> None:
 
 
 def _key(upload: QuestionsUpload, contents: Sequence[Table], instructions: Instructions) -> str:
-    """What tells one reading from another."""
+    """Return a key that differs for each reading."""
     return f"{upload.key} {[table.split for table in contents]} {instructions}"
 
 
@@ -187,7 +193,7 @@ def _read_import(key: str, _contents: Sequence[Table], _instructions: Instructio
 
 
 def _draw_add(upload: QuestionsUpload, contents: Sequence[Table], instructions: Instructions, reading: Import) -> None:
-    """The name and the button, or why there is none; of bad rows each with its reason."""
+    """Draw the name and the button, or why there is none; each bad row with its reason."""
     command_line = command(upload, contents, instructions, is_skipping=bool(reading.bad and reading.rows))
     refusal = _find_refusal(reading)
     if refusal is not None:
@@ -203,7 +209,7 @@ def _draw_add(upload: QuestionsUpload, contents: Sequence[Table], instructions: 
 
 
 def _find_refusal(reading: Import) -> str | None:
-    """What the command would refuse, in its words."""
+    """Return why the command would refuse the files."""
     try:
         reading.refuse_unread()
         reading.refuse_bad()
@@ -218,7 +224,7 @@ def _sha256(key: str, _reading: Import) -> str:  # noqa: ARG001
 
 
 def _choose_name(upload: QuestionsUpload, contents: Sequence[Table], reading: Import, sha256: str) -> str | None:
-    """The name that the set is to have; None where its content is in the project already."""
+    """Draw the field for the set's name and return it; None where the project holds the same questions already."""
     with db.reading(current.engine()) as session:
         namesake = sets.with_content(session, sha256)
         existing_name = None if namesake is None else namesake.name
@@ -230,14 +236,14 @@ def _choose_name(upload: QuestionsUpload, contents: Sequence[Table], reading: Im
 
 
 def _suggest_name(contents: Sequence[Table], reading: Import) -> str:
-    """A name for the set: the file's, unless that says the split alone, else the format's."""
+    """Return a name for the set: the file's, or the format's where the file's names only the split."""
     origin = contents[0].origin
     stem = origin["hub"] if origin else contents[0].name.rpartition("/")[2].partition(".")[0]
     return reading.format if (len(contents) > 1 and not origin) or split_named(stem) else stem
 
 
 def _draw_add_button(name: str, upload: QuestionsUpload, contents: Sequence[Table], reading: Import) -> None:
-    """Draw the button that adds the questions; where it was pressed, add them and start afresh."""
+    """Draw the button that adds the questions; at its press, add them and empty the form."""
     without = faults.without_bad_rows(reading.bad)
     with st.container(horizontal=True, vertical_alignment="center"):
         is_pressed = acting.button(
@@ -262,7 +268,7 @@ def _draw_add_button(name: str, upload: QuestionsUpload, contents: Sequence[Tabl
 
 
 def _forget(upload: QuestionsUpload) -> None:
-    """Empty the uploader from the next run on, and give back what it held."""
+    """Empty the uploader from the next run on, and free its memory."""
     uploads.give_back(upload.files)
     for file in upload.files:
         _read_file.clear(file.file_id, file)
@@ -270,7 +276,7 @@ def _forget(upload: QuestionsUpload) -> None:
 
 
 def link_to_set(message: str, name: str) -> None:
-    """Say that a set is in the project, and lead to its exam."""
+    """Say that a set is in the project, and link to its exam."""
     st.success(f"{message}: {text.label(name, 200)}", icon=":material/check:")
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
@@ -282,7 +288,7 @@ def link_to_set(message: str, name: str) -> None:
 def command(
     upload: QuestionsUpload, contents: Sequence[Table], instructions: Instructions, *, is_skipping: bool = False
 ) -> str:
-    """Return `mapd questions add NAME …` of these files, read so."""
+    """Return `mapd questions add NAME …` for these files and instructions."""
     words = ["mapd questions add NAME"]
     if upload.hub:
         words.append(f"--hub {shlex.quote(upload.hub)}")

@@ -1,8 +1,9 @@
-"""Long writing behind a progress bar.
+"""Long writes with a progress bar.
 
-    writing.run(lambda session, progress: sets.add(session, …, progress=progress), "questions")
+    writing.write_all(lambda session, progress: sets.add(session, …, progress=progress), "questions")
 
-It has a thread of its own, which the `with` waits for: a click meanwhile ends this run of the page, not the writing.
+The write runs in its own thread, and leaving the `with` waits for it: a click meanwhile ends this run of the page
+but not the write.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ T = TypeVar("T")
 
 
 def write_all(write: Callable[[Session, Progress], T], noun: str) -> T:
-    """Write in one transaction, all of it or nothing, and return what came of it."""
+    """Write in one transaction, everything or nothing; return the result."""
     engine = current.engine()
 
     def commit(progress: Progress) -> T:
@@ -31,7 +32,7 @@ def write_all(write: Callable[[Session, Progress], T], noun: str) -> T:
 
 
 def follow_progress(work: Callable[[Progress], T], noun: str) -> T:
-    """Do the work, which tells how far it is, and return what came of it."""
+    """Do the work, which reports its progress; return the result."""
     written, total = 0, 1
 
     def note(number: int, expected: int) -> None:

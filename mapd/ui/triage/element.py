@@ -1,4 +1,4 @@
-"""The element that triage lives in, which the page draws; what happens in it is the client's (client/).
+"""The element in which triage runs: the page draws it, and the client (client/) does everything inside.
 
 st.html(element.STYLE)
 st.html(element.element(token, exam.uid, "ann"), unsafe_allow_javascript=True)
