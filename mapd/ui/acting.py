@@ -28,6 +28,7 @@ def button(
     """Draw the button of an act, as `st.button` does; return whether it was pressed."""
     if current.current_person().name:
         is_pressed = st.button(label, key=key, on_click=on_click, args=tuple(args), **options)
+        # The first clause: a press that came together with the name.
         return st.session_state.pop(PRESSED_BUTTON, None) == key or is_pressed
     with st.popover(label, key=f"{key}_asks", **options):
         _form(key, label, *((on_click, args) if on_click else (_press, (key,))))

@@ -36,6 +36,7 @@ def settle(part: str, scope: Hashable, **defaults: Any) -> bool:
 
     Returns whether the scope changed.
     """
+    # Two parts of one page may have different scopes: browse's filters and the changes of a comparison.
     scopes = st.session_state.setdefault(SCOPES, {})
     if part in scopes and scopes[part] == scope:
         return False
@@ -93,6 +94,22 @@ def refuse_outside(
             return False
 
     refuse(key, fits, f"a {'whole ' * (kind is int)}number from {low:g} to {high:g}", default)
+
+
+def choose_group(key: str, groups: Sequence[str], default: str) -> str:
+    """Draw the choice of one group of rows; return it. Another group starts at its first page."""
+    choice = st.segmented_control(
+        "Show",
+        groups,
+        key=key,
+        bind="query-params",
+        required=True,
+        default=default,
+        label_visibility="collapsed",
+        on_change=go_to_first_page,
+        args=("page",),
+    )
+    return choice or default
 
 
 def go_to_first_page(key: str) -> None:

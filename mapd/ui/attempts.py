@@ -18,7 +18,7 @@ from mapd.store import queries
 from mapd.store.queries import Item, Response
 from mapd.ui import current, figures, look, rows
 from mapd.ui.rows import Column
-from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, one_line, thought_html
+from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, line_html, one_line, thought_html
 from mapd.ui.text import find_hits as hits
 
 PAGE_SIZE = rows.PAGE_SIZE
@@ -101,6 +101,7 @@ def draw_rows(
         names = [name for name in names if name != "family"]
     thoughts = current.read(queries.attempt_thoughts, [a.response.id for row in attempt_rows for a in row.answers])
     with rows.draw_table("attempts", columns, names, with_links=with_links):
+        # Without links all rows are one element.
         bodies = [
             rows.fold_row(columns, names, _cells(row, headings, with_links, words), _fold(row, words, thoughts))
             for row in attempt_rows
@@ -109,6 +110,7 @@ def draw_rows(
             st.html("".join(bodies))
             return
         for number, (row, body) in enumerate(zip(attempt_rows, bodies, strict=True)):
+            # Triage judges the attempt of the last column.
             last = row.answers[len(headings) - 1].response
             is_called_mistake = last.outcome != "correct" or row.people_html
             rows.draw_row(body, f"attempts_{number}", {"mistake": last.uid} if is_called_mistake else None)
@@ -127,7 +129,7 @@ def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, words:
     no, title = rows.number_cell(question)
     cells = {
         "no": no,
-        "family": escape(one_line((question.family or "–").replace("_", " "), 24)),
+        "family": line_html((question.family or "–").replace("_", " "), 24),
         "question": "".join(foreign_line_html(line, 240, words) for line in lines),
         "gold": f"{gold_html(question.show(question.gold), 24)}{mark}",
         **{word: answer.chip for word, answer in zip(headings, answers, strict=True)},
@@ -180,7 +182,7 @@ def _ours(question: Item, response: Response) -> str:
         return ""
     file_word = look.LOOKS[response.outcome].word
     our_word = look.LOOKS[response.our_outcome].word
-    answer = f" {escape(one_line(question.show(response.our_answer), 40))}" if response.our_answer else ""
+    answer = f" {line_html(question.show(response.our_answer), 40)}" if response.our_answer else ""
     return f'<span class="mapd-note">the file calls it {file_word}; as we read the answer{answer}: {our_word}</span>'
 
 

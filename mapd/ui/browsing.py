@@ -103,6 +103,7 @@ def choose_filters(exam_id: int) -> BrowseRequest:
         turning.go_to_first()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw_filters(choices)
+    # A filter that doesn't apply to what is shown keeps its default, even if the address still has it.
     asked_keys = (QUESTION_FILTERS if show is Show.QUESTIONS else TEXT_FILTERS) | {ORDERS[show][0], COLUMNS[show][0]}
     values = {key: _filter_value(key) if key in asked_keys else value for key, value in DEFAULTS.items()}
     if values["q"] and not listing.phrases_of(values["q"]):
@@ -235,6 +236,7 @@ def read_page(exam_id: int, request: BrowseRequest) -> BrowsePage:
         threshold = round(policies.exam_policy(session, exam).threshold * 100)
         browse_rows = listing.page(session, exam_id, query, threshold, turn, order=order)
         row_count = listing.count(session, exam_id, query, threshold)
+        # Without a turn the page is the first: nothing stands before it.
         first = browse_rows[0].key if turn and browse_rows else None
         offset = 0 if first is None else listing.count(session, exam_id, query, threshold, order=order, before=first)
         has_shared = exam.shares_rationales and query.show is Show.RATIONALES

@@ -5,7 +5,7 @@ from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.store.queries import Vote
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
-from mapd.ui.text import escape, foreign_html, one_line, thought_html
+from mapd.ui.text import escape, foreign_html, line_html, one_line, thought_html
 
 # Characters of one text that the browser gets; the rest is only counted.
 LONGEST = 20_000
@@ -47,7 +47,7 @@ def question(mistake: Mistake, *, worked: bool = True) -> str:
     if q.gold_note and worked:
         fold = f"<summary>worked solution</summary>{foreign_html(q.gold_note, max_chars=LONGEST)}"
         parts.append(f'<details class="mapd-fold">{fold}</details>')
-    title = f'<span class="mapd-label">question {escape(one_line(q.source_id, 20))}</span>'
+    title = f'<span class="mapd-label">question {line_html(q.source_id, 20)}</span>'
     return f'{title}<div class="mapd-scroll mapd-question" tabindex="0">{"".join(parts)}</div>'
 
 
@@ -72,9 +72,9 @@ def checks(x: Explained, mistake: Mistake) -> str:
     if isinstance(x.checks, FeedbackChecks):
         findings = [(STATES_GOLD[x.states.matches_gold], x.states.matches_gold)]
     else:
-        answer_words = "can’t be read" if x.answer is None else escape(one_line(mistake.question.show(x.answer), 30))
+        answer_words = "can’t be read" if x.answer is None else line_html(mistake.question.show(x.answer), 30)
         relation = {State.HOLDS: "=", State.FAILS: "≠"}.get(x.states.matches_gold)
-        gold_shown = f" {relation} gold {escape(one_line(mistake.shown_gold, 30))}" if relation else ""
+        gold_shown = f" {relation} gold {line_html(mistake.shown_gold, 30)}" if relation else ""
         findings = [(f"answer {answer_words}{gold_shown}", x.states.matches_gold)]
     findings.append((equation_words, x.states.equations_true))
     if x.text.kind == "rationale":
@@ -91,7 +91,7 @@ def votes(x: Explained, curated: Curated) -> str:
     valid = counted(x.text.votes)
     lines = "".join(f"<span>{_vote(v, v in valid, x, curated)}</span>" for v in x.text.votes)
     folds = "".join(
-        f"<summary>{escape(one_line(v.reviewer, 30))}’s review</summary>"
+        f"<summary>{line_html(v.reviewer, 30)}’s review</summary>"
         f"{thought_html(v.thought, LONGEST)}{foreign_html(v.text, max_chars=LONGEST)}".join(
             ('<details class="mapd-fold">', "</details>")
         )
@@ -102,8 +102,8 @@ def votes(x: Explained, curated: Curated) -> str:
 
 
 def _vote(vote: Vote, counts: bool, x: Explained, curated: Curated) -> str:
-    raw = f": {escape(one_line(vote.raw, 20))}" if vote.raw else ""
-    reason = "" if vote.score is not None else f" ({escape(one_line(vote.status, 40))}{raw})"
+    raw = f": {line_html(vote.raw, 20)}" if vote.raw else ""
+    reason = "" if vote.score is not None else f" ({line_html(vote.status, 40)}{raw})"
     note = "" if counts else " without the gold, not counted"
     note += " names a wrong step" if first_wrong(x.text.text, vote.text) else ""
     return f'{small_chip(vote.reviewer, curated)}{score_dots(vote.score)}<span class="mapd-note">{reason}{note}</span>'

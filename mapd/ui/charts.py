@@ -44,6 +44,7 @@ def sweep_figure(points: Sequence[AtThreshold], draft: float, saved: float, *, g
     marks = {"size": 8, "color": [colour for _, colour, _ in lines.values()]}
     ys = [getattr(point, name) for name in lines]
     figure.add_scatter(x=[draft] * len(ys), y=ys, mode="markers", marker=marks, showlegend=False, hoverinfo="skip")
+    # One line where both thresholds are the same.
     if saved != draft:
         figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_line_label("in use", saved, draft))
     figure.add_vline(draft, line={"width": 1.5, "color": ACCENT}, **_line_label("chosen", draft, saved))

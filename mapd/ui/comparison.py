@@ -42,6 +42,7 @@ def _choose_exam(column: DeltaGenerator, key: str, names: Mapping[str, str], def
         uid = default
     uids = list(names)
     uid = column.selectbox(key.capitalize(), uids, index=uids.index(uid), format_func=names.__getitem__)
+    # A default stays out of the address, so that a link follows the newest exams.
     if uid != default or key in st.query_params:
         st.query_params[key] = uid
     return uid
@@ -145,18 +146,8 @@ def draw_changes(comparison: Results) -> None:
     address.settle("changes_of", (comparison.before.uid, comparison.after.uid), change=DEFAULT_CHANGE.value, page=1)
     st.subheader("Question by question", anchor=False)
     st.html(figures.row((len(uids), change.value) for change, uids in comparison.changes.items()))
-    choice = st.segmented_control(
-        "Show",
-        [change.value for change in Change],
-        key="change",
-        bind="query-params",
-        required=True,
-        default=DEFAULT_CHANGE.value,
-        label_visibility="collapsed",
-        on_change=address.go_to_first_page,
-        args=("page",),
-    )
-    attempt_rows = _changed_rows(comparison, Change(choice or DEFAULT_CHANGE))
+    choice = address.choose_group("change", [change.value for change in Change], DEFAULT_CHANGE.value)
+    attempt_rows = _changed_rows(comparison, Change(choice))
     if not attempt_rows:
         st.caption("No question is among these.")
         return

@@ -16,6 +16,7 @@ PERSON, VIEW, RETURN_ADDRESS = "mapd_person", "mapd_view", "mapd_wanted"
 
 def read(name: str) -> str:
     """Return the cookie's value as the browser sent it: anybody may have written it."""
+    # Bytes that aren't UTF-8 become replacement characters instead of an error.
     return unquote(st.context.cookies.get(name, ""), errors="replace")
 
 

@@ -49,6 +49,7 @@ def settings() -> Settings:
     return _settings(tuple(sorted(item for item in os.environ.items() if item[0].upper().startswith("MAPD_"))))
 
 
+# The environment is the key, so a changed variable counts at once.
 @lru_cache(maxsize=8)
 def _settings(_environment: tuple[tuple[str, str], ...]) -> Settings:
     return Settings()
@@ -147,6 +148,7 @@ def settle_exam() -> str | None:
     state["exam_uid"], state["exam_id"] = uid, ids.get(uid) if uid else None
     if uid and st.query_params.get("exam") != uid:
         st.query_params["exam"] = uid
+    # A widget's value has to be set before the widget is drawn.
     if state.get(PICKER) != uid:
         state[PICKER] = uid
     return bad_uid

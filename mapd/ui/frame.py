@@ -33,6 +33,7 @@ def configure() -> None:
 
 def draw(sections: Mapping[str, Sequence[Page]]) -> None:
     """Draw the frame and the page in it. Any MapdError becomes one line of text, here and nowhere else."""
+    # The sidebar is our own, see `_draw_sidebar`.
     page = st.navigation(sections, position="hidden")
     sidebar: Literal["collapsed"] | int = "collapsed" if page.url_path in FULL_WIDTH_PAGES else SIDEBAR_PIXELS
     st.set_page_config(f"{page.title} · MAPD Studio", initial_sidebar_state=sidebar)
@@ -41,6 +42,7 @@ def draw(sections: Mapping[str, Sequence[Page]]) -> None:
             signing_in.draw_sign_in(refusal, page.url_path)
             return
         _redirect(page, sections)
+        # Before anything that shows the exam: header, sidebar links and page all read it.
         bad_uid = current.settle_exam()
         active, failed = working.read_counts()
         _draw_sidebar(_visible_pages(sections), {"jobs": f"{active:,}" if active else "failed" if failed else ""})
@@ -51,6 +53,7 @@ def draw(sections: Mapping[str, Sequence[Page]]) -> None:
             )
         _draw_band()
         telling.draw_message()
+        # Before the page: its widgets compare their scopes with the page before.
         address.enter_page(page.url_path)
         if current.owns() or page.url_path in JUDGING_PAGES:
             page.run()
@@ -96,7 +99,7 @@ def _draw_sidebar(sections: Mapping[str, Sequence[Page]], marks: Mapping[str, st
 def _draw_header(active: int) -> None:
     """Draw one line: the project, the exam, the person."""
     with st.container(key="mapd_header", horizontal=True, wrap=False, vertical_alignment="center"):
-        name = text.escape(text.one_line(current.project(), 60))
+        name = text.line_html(current.project(), 60)
         st.html(f'<span class="mapd-project"><i>project</i>{name}</span>', width="content")
         current.exam_selector()
         st.space("stretch")

@@ -39,6 +39,7 @@ def draw_form(curated: Curated) -> None:
         if acting.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
             _freeze(curated, seed, everything)
         st.caption(f"Policy {text.label(describe(curated.policy), 200)}")
+        # The link to the lab keeps the narrowing.
         teachers = {narrowing.KEY: st.query_params.get_all(narrowing.KEY)}
         current.link("pages/curate/threshold.py", "Change it", icon=":material/tune:", **teachers)
     headline.html(_headline(curated, freezing.draw(curated, seed=seed, everything=everything)))

@@ -100,6 +100,7 @@ def app_origins(host: str, public: str | None, scheme: str) -> set[str]:
     """
     if public is None:
         return {f"{scheme}://{host}"}
+    # Behind a proxy that ends TLS, the scheme of the request is not that of the page.
     return {public} if host == urlsplit(public).netloc else {public, f"{scheme}://{host}"}
 
 
@@ -110,11 +111,13 @@ def refuse_origin(headers: Headers, *, is_unsafe: bool, public: str | None, sche
     """
     hosts, origins = headers.getlist("host"), [origin.lower() for origin in headers.getlist("origin")]
     host = hosts[0].lower() if len(hosts) == 1 else ""
+    # Two Host headers, or none, are refused too: proxies and servers disagree which one counts.
     if not host or not is_host_allowed(host):
         return GateRefusal(
             400, f"this app isn't at {host[:80]!a}: its names are server.allowedHosts, .streamlit/config.toml"
         )
     expected = app_origins(host, public, scheme)
+    # A browser sends Origin with every request that changes something.
     if any(origin not in expected for origin in origins) or (is_unsafe and len(origins) != 1):
         return GateRefusal(403, f"this app takes that from its own pages alone, at {', '.join(sorted(expected))}")
     return None
@@ -159,6 +162,7 @@ async def _refuse(scope: Scope, path: str) -> GateRefusal | None:
     if is_socket:
         return None if path.lstrip("/") == SOCKET_PATH else GateRefusal(404, "nothing listens here")
     need = need_of(path, is_signing_in=signing_in.is_set_up())
+    # Browsers send this header themselves: another site can't forge it.
     if need is Need.SIGN_OUT and Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site"):
         return GateRefusal(403, "another site can't sign you out")
     if need is Need.CLOSED:
@@ -216,10 +220,12 @@ def only_messages(receive: Receive, send: Send, *, is_stranger: bool) -> Receive
 
     async def receive_page() -> Message:
         while True:
+            # Dropped messages are not answered: the loop waits for the next one.
             message = await receive()
             frame: Any = message.get("bytes")
             if message["type"] != "websocket.receive" or frame is None:
                 return message
+            # A large frame costs memory before anybody knows the sender.
             if is_stranger and len(frame) > STRANGER_FRAME_BYTES:
                 await send({"type": "websocket.close", "code": 1009})
                 return {"type": "websocket.disconnect", "code": 1009}

@@ -35,6 +35,7 @@ def draw_editor(versions: Sequence[Version]) -> None:
     if message := st.session_state.pop(MESSAGE, ""):
         text.complain(message)
     base_uid = versions[0].uid if versions else None
+    # A new version gets a new field, which starts with that version's text.
     key = f"guidelines_{base_uid}"
     st.text_area(
         "A new version, in markdown",

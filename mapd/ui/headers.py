@@ -17,6 +17,7 @@ HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?", re.ASCII | re.IGNOREC
 
 def content_security_policy(host: str) -> str:
     """Return the policy for an app at this host: some browsers don't count its websocket as 'self'."""
+    # The host comes from the request: only a plain host may enter the header.
     sockets = f" ws://{host} wss://{host}" if HOST.fullmatch(host) else ""
     return "; ".join(
         (

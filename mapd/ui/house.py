@@ -33,6 +33,7 @@ def token(exam_id: int) -> str:
     if entry is None or entry[0] != subject or time.monotonic() - entry[1] > FRESH_S:
         with db.writing(current.engine()) as session:
             if entry is not None and entry[0][0] != person.name:
+                # The person before at this tab: their token must not judge any more.
                 access.end(session, entry[0][0])
             new_token = access.mint(session, person, exam_id, sign_in)
         entry = st.session_state[TOKEN] = (subject, time.monotonic(), new_token)

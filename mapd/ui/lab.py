@@ -70,6 +70,7 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
         )
         base = choices[name]
         address.settle("conditions", exam_id, **_widget_values(base))
+        # A saved threshold below 1 has to fit on the slider.
         low = min(1.0, float(int(base.threshold)))
         with messages:
             _refuse(base, low)
@@ -219,6 +220,7 @@ def have_same_conditions(draft: Policy, saved: Policy) -> bool:
 
 def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collection[str] = ()) -> Figures:
     """Return the exam's figures at every threshold under this policy, narrowed to `teachers` if there are any."""
+    # The queue index knows only the saved conditions and all teachers.
     if teachers or not have_same_conditions(policy, saved):
         curated = narrow(load_curated_under(exam_id, policy), teachers)
         return standing.figures_of(curated, current.read(standing.authors_of))
@@ -236,6 +238,7 @@ def load_curated_under(exam_id: int, policy: Policy) -> Curated:
     judgement_ids = tuple(j.judged.id for j in judgements)
     rule = (describe(policy), policy.threshold, policy.version)
     curated = _curated(exam_id, str(current.engine().url), counts, judgement_ids, rule, material, judgements, policy)
+    # The cached set may hold the exam's row from before a change.
     return replace(curated, exam=info)
 
 
@@ -298,7 +301,7 @@ def numbers_table(
     for name, author in voices.items():
         if draft_figures.at(f"rationales by {author}", 0):
             swatch = f'<span class="mapd-of"><i class="mapd-swatch" style="--c:{colours[name]}"></i>'
-            label = Html(f"{swatch} {text.escape(text.one_line(name, 40))}</span>")
+            label = Html(f"{swatch} {text.line_html(name, 40)}</span>")
             counts.append(counted(label, f"accepted by {author}", verdict="accepted", teacher=name))
     for words, figure, filters in COUNT_ROWS:
         is_known = with_gold or "gold" not in filters

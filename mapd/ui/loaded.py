@@ -57,6 +57,7 @@ def catch_up(exam_id: int) -> None:
         try:
             standing.catch_up(engine(), exam_id)
         except Busy:
+            # Without any index there is nothing to show; an old one is better than a wait.
             if not standing.is_derived(engine(), exam_id):
                 raise
             text.complain("the database is busy: until it is free, what just came in isn't in queues and filters yet")

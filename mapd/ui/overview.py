@@ -62,6 +62,7 @@ def load_newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
     with db.reading(current.engine()) as session:
         rows = queries.snapshots(session, exam_id)
         taught_snapshots = {student.snapshot_sha256 for student in students.listed(session)}
+        # A damaged snapshot counts, but isn't read.
         row = next(filter(snapshots.is_named, rows), None)
         if row is None:
             return None, len(rows)

@@ -48,6 +48,7 @@ def draw_settings(curated: Curated) -> None:
     numbers = (exam.wanted, exam.practice, exam.check_every, exam.repeat_every)
     with st.container(horizontal=True, gap="small"):
         for (name, words), value in zip(NUMBERS.items(), numbers, strict=True):
+            # The value is in the key, so that the field follows a change by somebody else.
             key = f"people_{name}_{exam.id}_{value}"
             low, high, _ = sharing.NUMBERS[name]
             extra: dict[str, Any] = {"width": 245, "help": HELP[name], "disabled": is_nameless}
@@ -134,6 +135,7 @@ def draw_record(record: Record, curated: Curated, is_own: bool) -> None:
         st.caption("No word on any text of this exam stands.")
         return
     parts = (("all", record.whole), ("first half", record.halves[0]), ("latest half", record.halves[1]))
+    # Halves of a single text say nothing.
     lines = parts if len(record.words) > 1 else parts[:1]
     header = ("texts, in the order judged", "texts", "accepted", "median", "with the adjudicator", "")
     st.html(figures.table(header, [_period_row(name, part) for name, part in lines]))

@@ -126,6 +126,7 @@ def draw(text: str, key: str, *, rem: float = 1) -> None:
 def document(text: str, theme: str, ink: str, page: str, rem: float = 1) -> str:
     """Return the frame's whole document."""
     style = "".join(FONTS) + STYLE
+    # Plain replacement: braces of CSS would have to be doubled in a format string.
     for name, value in (("COLOURS", theme), ("INK", ink), ("PAGE", page), ("SIZE", f"{rem}rem")):
         style = style.replace(name, value)
     return (
@@ -185,6 +186,7 @@ def _rule(display: str) -> Callable[..., str]:
         source = token.content if token.type == "amsmath" else _source(token)
         if token.markup == "$" and _is_money(token.content):
             return html.escape(source)
+        # Many formulas cost as much as one long one, so the limit is for the whole text.
         env[FORMULA_CHARACTERS] = env.get(FORMULA_CHARACTERS, 0) + len(token.content)
         mathml = formula(token.content, display) if env[FORMULA_CHARACTERS] <= MOST_MATHS else None
         return mathml or f'<span class="raw">{html.escape(source)}</span>'
@@ -226,6 +228,7 @@ def formula(latex: str, display: str) -> str | None:
         mathml = tostring(convert_to_element(readable, display=display), encoding="unicode")
     except FORMULA_ERRORS:
         return None
+    # latex2mathml writes entities, which the XML writer escapes once more.
     return re.sub(r"&amp;(#x[0-9A-Fa-f]{1,6};)", r"&\1", mathml)
 
 

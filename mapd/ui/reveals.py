@@ -23,6 +23,7 @@ def note(person: str, texts: Collection[int]) -> None:
     noted: set[tuple[str, int]] = st.session_state.setdefault(NOTED, set())
     unnamed = {text for name, text in noted if not name}
     fresh = {text for text in {*texts, *unnamed} if (person, text) not in noted}
+    # Noting must not hold up the page: nobody pressed anything.
     with suppress(Busy):
         if person and fresh:
             unknown = fresh - read(seen.of, person, fresh)

@@ -155,6 +155,7 @@ def _room(accept: int, reject: int, x: Explained) -> str:
     if not accept + reject:
         return ""
     share = f"{accept:,} of {accept + reject:,} hands accept"
+    # A tie decides nothing.
     room = Verdict.ACCEPTED if accept > reject else Verdict.REJECTED if reject > accept else None
     words = "The room is divided."
     if room is not None:

@@ -23,7 +23,17 @@ from mapd.store import listing
 from mapd.store.queries import Item, Response, Text
 from mapd.ui import current
 from mapd.ui.look import LOOKS, chip, decision_word, score_dots, teacher_colours
-from mapd.ui.text import Mark, escape, find_hits, foreign_html, foreign_line_html, gold_html, one_line, thought_html
+from mapd.ui.text import (
+    Mark,
+    escape,
+    find_hits,
+    foreign_html,
+    foreign_line_html,
+    gold_html,
+    line_html,
+    one_line,
+    thought_html,
+)
 from mapd.verdicts import Act, Check, Ruling, Verdict
 
 STYLE = Path(__file__).parent / "curate.css"
@@ -147,11 +157,13 @@ def draw_table(
 
 def _narrow_rules(key: str, columns: Mapping[str, Column], names: Sequence[str], link: float) -> str:
     """Return the CSS that hides each column, or moves it below the others, below a certain width."""
+    # The link and the columns of rank 0 are always there.
     width = link + 0.6 + sum(columns[name].rem + GAP_REM for name in names if not columns[name].rank)
     rules, growing = "", next(name for name in names if columns[name].grows)
     for name in sorted((name for name in names if columns[name].rank), key=lambda name: columns[name].rank):
         width += columns[name].rem + GAP_REM
         rows, cell = f".st-key-mapd_rows_{key}", f".c-{name}"
+        # A container query, because the sidebar changes the width without changing the window.
         rule = f"{rows} {cell} {{ display: none }}"
         if columns[name].wraps:
             rule = (
@@ -224,7 +236,7 @@ def text_cells(
 def number_cell(question: Item) -> Cell:
     """Return the end of the question's number, which tells it from others; the tooltip has all of it, and its place."""
     tooltip = one_line(f"question {question.source_id}, at place {question.position + 1:,} of its set", 300)
-    return _cell(f'<span class="mapd-id">{escape(one_line(_end_of(question.source_id)))}</span>', tooltip)
+    return _cell(f'<span class="mapd-id">{line_html(_end_of(question.source_id))}</span>', tooltip)
 
 
 def _end_of(number: str) -> str:
@@ -233,7 +245,7 @@ def _end_of(number: str) -> str:
 
 def _author(x: Text, colours: Mapping[str, str]) -> str:
     swatch = f'<i class="mapd-swatch" style="--c:{colours.get(x.teacher, "#999999")}"></i>'
-    return f'{swatch}<span class="mapd-name" title="{html.escape(one_line(x.by, 200))}">{escape(one_line(x.by))}</span>'
+    return f'{swatch}<span class="mapd-name" title="{html.escape(one_line(x.by, 200))}">{line_html(x.by)}</span>'
 
 
 def _answer(state: State, answer: str | None, gold: str, kind: str) -> str:
@@ -305,7 +317,7 @@ def _question(mistake: Mistake) -> str:
 
 def _votes(x: Explained) -> list[str]:
     votes = [
-        f"{escape(one_line(v.reviewer, 60))} {score_dots(v.score)}"
+        f"{line_html(v.reviewer, 60)} {score_dots(v.score)}"
         + (f" ({escape(v.status)})" if v.score is None else "")
         + ("" if v.saw_gold else " without sight of the gold")
         + thought_html(v.thought, LONGEST_TEXT)
@@ -322,14 +334,14 @@ def scores_alone(x: Explained) -> bool:
 
 def describe_ruling(people: Ruling, question: Item, about: str = "text") -> str:
     """Return what people decided as HTML. `question`: whose answer they may correct; `about`: what is judged."""
-    who = escape(one_line(" and ".join(people.by), 200))
+    who = line_html(" and ".join(people.by), 200)
     if people.conflict:
         return f"{who} differ: an adjudicator decides"
     if people.decision is None:
         return "nobody has judged it"
     word = decision_word(people.decision, about)
     if people.decision is Act.CORRECT:
-        word += f" {escape(one_line(question.show(people.value or ''), 60))}"
+        word += f" {line_html(question.show(people.value or ''), 60)}"
     reason = f": {escape(reasons.words(people.reason))}" if people.reason else ""
     return f"{word} by {who}{reason}"
 

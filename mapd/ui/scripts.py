@@ -25,6 +25,7 @@ class Modules(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return the file's response."""
         response = await super().get_response(path, scope)
+        # Not no-store: the browser keeps the file and asks whether it changed.
         response.headers["cache-control"] = "no-cache"
         return response
 

@@ -13,6 +13,7 @@ OPTIONS = ("--server.fileWatcherType=none",)
 
 def main() -> None:
     """Run the server until Ctrl+C."""
+    # Before the imports below, which take seconds.
     interrupts.listen()
     from click import Abort
     from streamlit.web import cli

@@ -88,6 +88,7 @@ def find_refusal(claims: Claims, settings: Settings, engine: Callable[[], sa.Eng
         except MapdError as error:
             return str(error)
         return None
+    # Somebody meant to restrict the app: better closed than open to all.
     if settings.owners or settings.annotators:
         return NO_SIGN_IN
     address = str(st.get_option("server.address") or "every address")
@@ -143,6 +144,7 @@ def take_return_address(page: str) -> tuple[str, dict[str, list[str]]] | None:
     address = cookie.read(cookie.RETURN_ADDRESS) if is_needed() else ""
     if not address:
         return None
+    # The cookie is used once, and only where the provider leads to the start page.
     if st.session_state.get(HAS_RETURNED) or page or st.query_params:
         cookie.keep(cookie.RETURN_ADDRESS, "")
         return None

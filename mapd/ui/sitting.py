@@ -149,18 +149,8 @@ def draw_attempts(material: Material) -> None:
     """Draw every attempt, by outcome, with question and response."""
     address.settle("attempts", material.exam.id, outcome=AttemptFilter.ALL.value, page=1)
     st.subheader("Attempts", anchor=False)
-    choice = st.segmented_control(
-        "Show",
-        [attempt_filter.value for attempt_filter in AttemptFilter],
-        key="outcome",
-        bind="query-params",
-        required=True,
-        default=AttemptFilter.ALL.value,
-        label_visibility="collapsed",
-        on_change=address.go_to_first_page,
-        args=("page",),
-    )
-    attempt_filter = AttemptFilter(choice or AttemptFilter.ALL)
+    words = [attempt_filter.value for attempt_filter in AttemptFilter]
+    attempt_filter = AttemptFilter(address.choose_group("outcome", words, AttemptFilter.ALL.value))
     outcome = OUTCOMES.get(attempt_filter)
     matching_attempts = [
         a

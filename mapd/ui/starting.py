@@ -71,6 +71,7 @@ def _choose_sampling() -> dict[str, Any]:
         "thinks before it answers.",
     )
     temperature = cells[1].number_input("Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy.")
+    # Greedy answers are all the same: there is nothing to sample.
     is_greedy = temperature == 0
     top_p = cells[2].number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="exam_top_p", disabled=is_greedy)
     samples = cells[3].number_input("Samples", 1, 100, 1, key="exam_samples", disabled=is_greedy)
@@ -241,8 +242,8 @@ def draw_exams_again(exams: Sequence[queries.ExamInfo]) -> None:
                 continue
             with st.container(border=True):
                 st.html(
-                    f"<b>{text.escape(text.one_line(row.name, 60))}</b> has not sat the exam that "
-                    f"{text.escape(text.one_line(former.student, 60))} sat before."
+                    f"<b>{text.line_html(row.name, 60)}</b> has not sat the exam that "
+                    f"{text.line_html(former.student, 60)} sat before."
                 )
                 make_exam = partial(Exam.like, exam_rows[former.id], questions=former.question_set, student=row.name)
                 working.draw_start(make_exam, "Examine it again", f"again_{row.uid}")

@@ -131,13 +131,12 @@ def _explanations_html(m: Mistake, places: Places) -> str:
 def _rationale_html(m: Mistake, x: Explained, places: Places, *, has_gold: bool) -> str:
     """Return author, verdict with its mean, votes, the rationale's own answer, and its first line, as HTML."""
     mean = "" if x.committee.mean is None or x.overridden else f"{float(x.committee.mean):.1f}"
-    votes = " · ".join(
-        f"{text.escape(text.one_line(v.reviewer, 24))} {v.score or 'no vote'}" for v in counted(x.text.votes)
-    )
+    votes = " · ".join(f"{text.line_html(v.reviewer, 24)} {v.score or 'no vote'}" for v in counted(x.text.votes))
     chips = look.teacher_chip(text.one_line(x.text.teacher, 24), places[x.text.teacher]) + look.chip(
         x.verdict.value, mean
     )
     chips += look.chip("overridden") if x.overridden else ""
+    # Without a gold answer a readable answer is neither right nor wrong.
     outcome = ANSWERS[x.states.matches_gold] if has_gold or x.answer is None else "nothing"
     answer = look.chip(outcome, text.one_line(m.show(x.answer) or "", 20))
     line = text.foreign_line_html(x.text.text, 200)
@@ -160,7 +159,7 @@ def _wrong_rationale_html(m: Mistake, places: Places) -> str:
     return (
         f"<div>{who}{scores}</div>"
         f'<blockquote class="mapd-quote">{text.foreign_html(x.text.text, marks, 500)}</blockquote>'
-        f"<div>{look.chip('fails', word='check')}{text.escape(text.one_line(' and '.join(faults), 160))}</div>"
+        f"<div>{look.chip('fails', word='check')}{text.line_html(' and '.join(faults), 160)}</div>"
         f"<div>{look.chip(x.verdict.value)}{text.escape(_decision_words(x))}</div>"
     )
 

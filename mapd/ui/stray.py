@@ -46,6 +46,7 @@ class PageRedirect:
             nonlocal is_stray
             if message["type"] == "http.response.start":
                 kind = Headers(raw=message["headers"]).get("content-type", "")
+                # Streamlit's index.html; a 404, or a file, passes unchanged.
                 is_stray = message["status"] == 200 and kind.startswith("text/html")
             if not is_stray:
                 await send(message)

@@ -83,7 +83,7 @@ def _heading(row: t.Teacher) -> str:
     state = look.sign_chip("■", "disabled", look.GREY) if row.disabled else look.sign_chip("✓", "enabled", look.GREEN)
     if row.origin is not None:
         state += '<span class="mapd-note">came with an archive</span>'
-    name = f'<b class="mapd-name">{text.escape(text.one_line(row.name, LONGEST_NAME))}</b>'
+    name = f'<b class="mapd-name">{text.line_html(row.name, LONGEST_NAME)}</b>'
     return f'<div class="mapd-who">{name}<span class="mapd-note">{text.escape(row.kind)}</span>{state}</div>'
 
 
@@ -114,7 +114,7 @@ def _key(row: t.Teacher) -> Cell:
         return "none needed"
     is_set = teachers.key_is_set(row)
     chip = look.sign_chip("✓", "set", look.GREEN) if is_set else look.sign_chip("✕", "not set", look.VERMILLION)
-    return Html(f"<span>{text.escape(text.one_line(row.key_env, 64))} {chip}</span>")
+    return Html(f"<span>{text.line_html(row.key_env, 64)} {chip}</span>")
 
 
 def _settings_words(settings: Mapping[str, Any]) -> str:
@@ -186,7 +186,7 @@ def _draw_enable(row: t.Teacher) -> None:
         except BadInput as error:
             text.complain(str(error))
             return
-        st.html(f"<p>{text.escape(text.one_line(effect.in_words, 400))}.</p>")
+        st.html(f"<p>{text.line_html(effect.in_words, 400)}.</p>")
         box = f"yes_{row.uid}_{effect.server}_{effect.key_env}"
         is_confirmed = not effect.needs_yes or st.checkbox("Yes, ask it there: prompts, and the key, go there", key=box)
         if st.button("Enable", key=f"turn_{row.uid}", type="primary", disabled=not is_confirmed):
@@ -203,7 +203,7 @@ def draw_other_authors(rows: Sequence[t.Teacher]) -> None:
     st.subheader("Other authors", anchor=False)
     why = {"imported": "came with an import", "person": "a person"}
     lines = (
-        f'<li><span class="mapd-name">{text.escape(text.one_line(row.name, LONGEST_NAME))}</span> '
+        f'<li><span class="mapd-name">{text.line_html(row.name, LONGEST_NAME)}</span> '
         f'<span class="mapd-note">{why.get(row.kind, text.escape(row.kind))}; can\'t be asked</span></li>'
         for row in rows
     )
@@ -227,7 +227,9 @@ def run_test(name: str, *, by: Person) -> TestResult:
     Raises: Forbidden.
     """
     require(by, Right.MANAGE_TEACHERS)
+    # "--": a name may begin with a dash.
     command = [sys.executable, "-m", "mapd.cli", "teachers", "test", "--json", "--", name]
+    # Replies may hold characters that the console's encoding lacks.
     environment = os.environ | {"PYTHONIOENCODING": "utf-8:replace"}
     try:
         process = subprocess.run(
@@ -277,7 +279,7 @@ def _draw_result(result: TestResult) -> None:
             reply_html = text.foreign_html(tested.text, max_chars=LONGEST_SHOWN)
             st.html(f'<blockquote class="mapd-quote">{reply_html}</blockquote>')
         for note in tested.notes:
-            st.html(f'<div class="mapd-note">{text.escape(text.one_line(note, 200))}</div>')
+            st.html(f'<div class="mapd-note">{text.line_html(note, 200)}</div>')
     if result.error:
         text.complain(result.error)
 

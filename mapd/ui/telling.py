@@ -57,5 +57,6 @@ def draw_message() -> None:
 def draw_error(error: MapdError) -> None:
     """Draw what went wrong, with a button to try again where that helps."""
     text.complain(str(error))
+    # Only a busy database gets better by waiting.
     if isinstance(error, Busy):
         st.button("Try again", key="try_again", icon=":material/refresh:")

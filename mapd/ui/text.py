@@ -61,6 +61,11 @@ def one_line(text: str, chars: int = 80) -> str:
     return line if len(line) <= chars else line[: chars - 1].rstrip() + "…"
 
 
+def line_html(text: str, chars: int = 80) -> str:
+    """Return the text on one line as HTML."""
+    return escape(one_line(text, chars))
+
+
 def distinct_lines(ids: Mapping[str, int]) -> dict[str, str]:
     """Return each name by a line that a list can show; equal lines get their id. `ids`: by name.
 
@@ -74,6 +79,7 @@ def distinct_lines(ids: Mapping[str, int]) -> dict[str, str]:
 
 def label(text: str, chars: int = 80) -> str:
     """Return one line for a place where streamlit reads markdown: every sign that could mean something is escaped."""
+    # A word joiner (U+2060) breaks the pattern invisibly.
     unlinked = AUTOLINK.sub("\\1\u2060", one_line(text, chars))
     return MARKDOWN.sub(r"\\\1", unlinked)
 
@@ -127,6 +133,7 @@ def find_hits(text: str, words: str) -> list[Mark]:
     # A dict, because a word may occur twice in a search.
     patterns: dict[str, None] = {}
     for phrase in phrases_of(words):
+        # Possessive quantifiers (++ and *+): no text can make the search backtrack.
         phrase_pattern = r"[\W_]++".join(re.escape(plain(token)) for token in phrase.tokens)
         ending = r"[^\W_]*+" if phrase.begins else r"(?![^\W_])"
         patterns[rf"(?<![^\W_]){phrase_pattern}{ending}"] = None
@@ -136,7 +143,7 @@ def find_hits(text: str, words: str) -> list[Mark]:
 
 def gold_html(gold: str, chars: int) -> str:
     """Return a gold answer on one line as HTML, or that there is none."""
-    return escape(one_line(gold, chars)) or NO_GOLD
+    return line_html(gold, chars) or NO_GOLD
 
 
 def foreign(text: str, marks: Sequence[Mark] = (), max_chars: int | None = None) -> None:
@@ -146,11 +153,12 @@ def foreign(text: str, marks: Sequence[Mark] = (), max_chars: int | None = None)
 
 def complain(message: str) -> None:
     """Draw an error as one line of text; the message may quote foreign text."""
-    st.html(f'<div class="mapd-error" role="alert"><b aria-hidden="true">✕</b>{escape(one_line(message, 600))}</div>')
+    st.html(f'<div class="mapd-error" role="alert"><b aria-hidden="true">✕</b>{line_html(message, 600)}</div>')
 
 
 def _marked(text: str, marks: Sequence[Mark]) -> str:
     """Return the text cut at the ends of all marks, each piece in a `<mark>` with the labels of all marks around it."""
+    # Marks may reach beyond the piece that is shown.
     inside = [mark._replace(start=max(0, mark.start), end=min(len(text), mark.end)) for mark in marks]
     inside = [mark for mark in inside if mark.start < mark.end]
     pending = sorted(range(len(inside)), key=lambda n: inside[n].start, reverse=True)

@@ -90,7 +90,7 @@ def _draw_last() -> None:
         text.complain(refusal)
     if message := st.session_state.pop(MESSAGE, None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.html(f'<span role="status"><b>✓</b> {text.escape(text.one_line(message, 300))}</span>', width="content")
+            st.html(f'<span role="status"><b>✓</b> {text.line_html(message, 300)}</span>', width="content")
             if (file := st.session_state.pop(LATEST_FILE, None)) is not None:
                 acting.button(
                     "Bring it back", key="trash_undo", on_click=_restore, args=(file,), icon=":material/undo:"
@@ -107,9 +107,9 @@ def _draw_question(thing: Thing) -> None:
     """Draw what would go along and what would stay, and the two answers."""
     removal = current.read(_removal, thing)
     removed_words = trash.in_words(removal.gone) or "nothing"
-    stays = "".join(f"<li>{text.escape(text.one_line(line, 300))}</li>" for line in removal.stays)
+    stays = "".join(f"<li>{text.line_html(line, 300)}</li>" for line in removal.stays)
     with st.container(border=True, key="mapd_delete"):
-        name = text.escape(text.one_line(removal.name, 200))
+        name = text.line_html(removal.name, 200)
         st.html(
             f"<p><b>Delete {name}?</b> Into the trash go: {text.escape(removed_words)}."
             f"</p>{f'<p>What stays:</p><ul>{stays}</ul>' if stays else ''}"
@@ -142,12 +142,9 @@ def draw_trash() -> None:
 def _entry_html(entry: Entry) -> str:
     """Return what was deleted, by whom and when; for an unreadable file, why."""
     if entry.fault:
-        return f'<span class="mapd-note">{text.escape(text.one_line(entry.fault, 300))}</span>'
-    title = text.escape(text.one_line(f"{entry.kind} {entry.name}", 200))
-    person, removed_words = (
-        text.escape(text.one_line(entry.person, 40)),
-        text.escape(text.one_line(trash.in_words(entry.gone), 400)),
-    )
+        return f'<span class="mapd-note">{text.line_html(entry.fault, 300)}</span>'
+    title = text.line_html(f"{entry.kind} {entry.name}", 200)
+    person, removed_words = (text.line_html(entry.person, 40), text.line_html(trash.in_words(entry.gone), 400))
     when = f", {times.cell(entry.at)}" if entry.at else ""
     return f'<b>{title}</b><div class="mapd-note">by {person}{when}: {removed_words}</div>'
 
@@ -199,6 +196,7 @@ def _restore(file: str) -> None:
         return f"{entry.kind} {entry.name} is back{renamed}"
 
     if (message := _write(act)) is not None:
+        # After the commit: until then the file is the only copy.
         trash.discard(home, file)
         st.session_state[MESSAGE] = message
 

@@ -29,6 +29,7 @@ def read_turn(length: int) -> Turn | None:
             # A link to the same page doesn't change the address that the browser shows.
             st.query_params[name] = value
         st.session_state[LAST_TURN] = name, value
+        # At most 15 digits: SQLite's integers have 64 bits.
         if len(parts) == length and all(part.lstrip("-").isdecimal() and len(part) < 16 for part in parts):
             return Turn(tuple(map(int, parts)), back=name == BEFORE)
         del st.query_params[name]

@@ -33,6 +33,7 @@ def allow() -> None:
     context = get_script_run_ctx()
     if context is not None:
         if runtime.exists():
+            # Closed tabs leave the set here.
             sessions.intersection_update([id_ for id_ in sessions if runtime.get_instance().is_active_session(id_)])
         sessions.add(context.session_id)
 
@@ -82,6 +83,7 @@ class UploadGate:
         if session_id not in sessions:
             return PlainTextResponse("only a page that takes files lets you upload: sign in, and open it", 403)
         if not (size.isascii() and size.isdigit()):
+            # Without a length the limit can't be checked before the bytes arrive.
             return PlainTextResponse("say how long the file is", 411)
         if stored_bytes() + self.incoming_bytes + int(size) > MOST_BYTES:
             return PlainTextResponse("the server holds enough of others' files: try again once they are read", 413)

@@ -58,6 +58,7 @@ def _draw_view(number: int, view: View, params: Mapping[str, Any], defaults: Map
     """Draw one view: its name, which can be edited, and its buttons."""
     field = f"view_{number}_{view.name}"
     if st.session_state.get(REFUSED_FIELD) == field:
+        # Before the widget is drawn: later streamlit refuses to set it.
         st.session_state[field] = view.name
         del st.session_state[REFUSED_FIELD]
     st.text_input(
@@ -86,9 +87,7 @@ def _draw_deleted(saved: Sequence[View]) -> None:
     if deleted_view is None or deleted_view.name in [view.name for view in saved]:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(
-            f'<span role="status">✓ deleted {text.escape(text.one_line(deleted_view.name, 40))}</span>', width="content"
-        )
+        st.html(f'<span role="status">✓ deleted {text.line_html(deleted_view.name, 40)}</span>', width="content")
         st.button("Undo", key="view_undo", on_click=_put_back, args=(deleted_view,))
 
 

@@ -151,6 +151,7 @@ def _draw_live(uid: str) -> None:
     job, now = _read(uid)
     last_stage = st.session_state.get(f"stage_{uid}")
     st.session_state[f"stage_{uid}"] = job.stage
+    # A fragment redraws only itself; a new stage changes the rest of the page, too.
     if job.status not in jobs.ACTIVE or last_stage not in (None, job.stage):
         # The results of a finished stage belong to the whole page.
         st.rerun()
@@ -161,6 +162,7 @@ def _read(uid: str) -> tuple[t.Job, datetime]:
     """Return the job, and the database's time."""
     with db.reading(current.engine()) as session:
         job = jobs.get(session, uid)
+        # The job outlives its session.
         session.expunge(job)
         return job, db.clock(session)
 
@@ -169,7 +171,7 @@ def _draw_card(job: t.Job, now: datetime) -> None:
     state = jobs.state(job, now)
     with st.container(border=True, key=f"job_{job.uid}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.html(f"{_chip(state)}<b>{text.escape(text.one_line(work.title(job), 120))}</b>", width="stretch")
+            st.html(f"{_chip(state)}<b>{text.line_html(work.title(job), 120)}</b>", width="stretch")
             _draw_buttons(job, state)
         _draw_progress(job, state)
         if job.error:
@@ -200,7 +202,7 @@ def _draw_progress(job: t.Job, state: str) -> None:
     else:
         st.progress(min(1.0, job.done / job.total) if job.total else 0.0, line or "starting …")
     if state == "stopped":
-        st.html(f'<div class="mapd-note">{text.escape(text.one_line(job.outcome["stopped"], 300))}</div>')
+        st.html(f'<div class="mapd-note">{text.line_html(job.outcome["stopped"], 300)}</div>')
     if state == "silent":
         since = f" since {times.moment(job.beat_at, times.CLOCK)}" if job.beat_at else ""
         st.caption(
@@ -284,7 +286,7 @@ def _job_row(job: t.Job, now: datetime) -> tuple[Cell, ...]:
     state = jobs.state(job, now)
     ended = job.ended_at or (now if state == "running" else None)
     name = figures.link_cell(text.one_line(work.title(job), 80), current.address("jobs", job=job.uid))
-    error_html = f'<div class="mapd-note">{text.escape(text.one_line(job.error, 160))}</div>' if job.error else ""
+    error_html = f'<div class="mapd-note">{text.line_html(job.error, 160)}</div>' if job.error else ""
     return (
         Html(name + error_html),
         Html(_chip(state)),

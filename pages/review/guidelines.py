@@ -14,6 +14,7 @@ def draw_page() -> None:
     elif (version := find_version(versions)) is not None:
         period = "the current one" if version.until is None else f"until {times.moment(version.until)}"
         st.caption(text.label(f"Version {version.number}, by {version.person}, {period}"))
+        # In a frame: the text may come from an archive.
         rendered.draw(version.text, "guidelines")
     if current.owns():
         with st.expander("Write a new version", icon=":material/edit:", expanded=not versions):

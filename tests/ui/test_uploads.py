@@ -71,11 +71,11 @@ def test_what_is_on_its_way_counts() -> None:
     inner: list[int] = []
 
     async def ask_meanwhile(scope: Scope, receive: Receive, send: Send) -> None:
-        inner.append(gate.coming)
+        inner.append(gate.incoming_bytes)
         assert gate._refusal("s1", str(uploads.MOST_BYTES)) is not None
         await take(scope, receive, send)
 
     gate = uploads.UploadGate(ask_meanwhile)
     uploads.sessions.add("s1")
     assert put(gate, "s1", "77") == (204, 1)
-    assert (inner, gate.coming) == ([77], 0)
+    assert (inner, gate.incoming_bytes) == ([77], 0)

@@ -42,6 +42,7 @@ def draw() -> None:
         st.caption("Made by `mapd archive export FILE`. You see what it brings before anything is written.")
         return
     contents = _read_contents(file)
+    # A string is the refusal.
     if isinstance(contents, str):
         text.complain(contents)
         return
@@ -84,7 +85,7 @@ def _draw_contents(contents: Contents) -> None:
 
 
 def _lines(lines: tuple[str, ...]) -> figures.Html | None:
-    return figures.Html("<br>".join(text.escape(text.one_line(line, 160)) for line in lines)) if lines else None
+    return figures.Html("<br>".join(text.line_html(line, 160) for line in lines)) if lines else None
 
 
 def _import(file: UploadedFile, contents: Contents) -> None:

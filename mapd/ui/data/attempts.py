@@ -14,7 +14,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from mapd.errors import BadInput, Undecided
 from mapd.exchange import attempts
 from mapd.exchange.attempts import Graded
-from mapd.questions import imports, sets, tables
+from mapd.questions import sets, tables
 from mapd.questions.imports import BadRow
 from mapd.questions.tables import File, Table
 from mapd.store import db
@@ -81,6 +81,7 @@ def draw() -> None:
 
 def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> None:
     """Draw how the answers are graded with the button that imports them, or why they can't be imported."""
+    # Other files ask again for their split.
     state_key = f"attempts_split_{' '.join(file.file_id for file in files)}"
     split = st.session_state.get(state_key)
     uid = current.read(sets.get, name).uid
@@ -156,15 +157,7 @@ def _show(preview: AnswersPreview) -> None:
         faults.draw_faults(
             [(row.file, row.number, name, fault) for row in preview.bad_rows for name, fault in row.faults]
         )
-        st.download_button(
-            "Download the bad rows",
-            imports.bad_lines(preview.bad_rows),
-            "bad-rows.jsonl",
-            "application/jsonl",
-            icon=":material/download:",
-            on_click="ignore",
-            key="bad_attempts_file",
-        )
+        faults.draw_download(preview.bad_rows, key="bad_attempts_file")
     if preview.graded:
         header = ("graded", "read as", "gold", "response", "to", "")
         st.html(figures.table(header, map(_row, preview.graded), words=6))

@@ -108,6 +108,7 @@ def _link_to_exam(message: str, uid: str, name: str) -> None:
 
 def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
     """Say that this content is imported already; make its exam the current one, once."""
+    # Once: afterwards the person may choose another exam while the files stay.
     if st.session_state.get("imported_seen") != uid:
         st.session_state["imported_seen"] = uid
         current.choose_exam(uid)
@@ -140,6 +141,7 @@ def choose_files() -> AuthorsUpload:
     files = {roles[kind]: file for kind, file in files.items()}
     digest = hashlib.sha256()
     for kind, file in files.items():
+        # The length keeps two different pairs of files from having the same bytes in a row.
         digest.update(f"{kind}\n{file.name}\n{len(file.getbuffer())}\n".encode())
         digest.update(file.getbuffer())
     return AuthorsUpload(files, digest.hexdigest())
@@ -151,7 +153,7 @@ OTHER_KIND = {Kind.FEEDBACK: Kind.RATIONALES, Kind.RATIONALES: Kind.FEEDBACK}
 def _chip(file: UploadedFile, kind: Kind, role: Kind) -> str:
     """Return as HTML what a file holds, its role, and its whole name, which the uploader cuts."""
     content = _look_at(file.file_id, file)
-    name = f'<div class="mapd-note mapd-file">{text.escape(text.one_line(file.name, 300))}</div>'
+    name = f'<div class="mapd-note mapd-file">{text.line_html(file.name, 300)}</div>'
     if content is None:
         return f"{look.chip('fails', word='can’t be read')}{name}"
     kinds, number = content

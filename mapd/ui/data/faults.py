@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from mapd.questions import imports
+from mapd.questions.imports import BadRow
 from mapd.ui import text
 
 HEADER = ("file", "row", "field", "what is wrong")
@@ -29,3 +31,11 @@ def draw_faults(faults: Sequence[tuple[str, int, str, str]]) -> Sequence[tuple[s
         [dict(zip(HEADER, line, strict=True)) for line in lines], hide_index=True, height="auto", key="bad_rows"
     )
     return lines
+
+
+def draw_download(bad_rows: Sequence[BadRow], key: str) -> None:
+    """Draw the button that downloads bad rows as the command writes them."""
+    lines, icon = imports.bad_lines(bad_rows), ":material/download:"
+    st.download_button(
+        "Download the bad rows", lines, "bad-rows.jsonl", "application/jsonl", icon=icon, on_click="ignore", key=key
+    )

@@ -39,6 +39,7 @@ def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
     Raises: BadInput where a table holds no row.
     """
     recognised = imports.recognise(contents)
+    # The reading without any instruction decides whether a person has to look.
     reading = read(Instructions())
     is_plain = reading is not None and not reading.unanswered and not any(field.is_long for field in reading.unread)
     with st.expander("How it is read", expanded=not is_plain):
@@ -155,7 +156,7 @@ def _keep(fields: FieldMapping) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Keep this mapping as", key="mapping_name", max_chars=saved_mappings.LONGEST, width=260)
         acting.button("Keep it", key="keep_mapping", icon=":material/bookmark:", on_click=_save, args=(name, fields))
-    st.html(f'<span class="mapd-note">{text.escape(text.one_line(str(fields), 300))}</span>')
+    st.html(f'<span class="mapd-note">{text.line_html(str(fields), 300)}</span>')
 
 
 @telling.in_next_run

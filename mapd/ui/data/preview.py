@@ -54,15 +54,7 @@ def _unread_row(field: Unread) -> tuple[str, str, str]:
 def draw_bad_rows(bad_rows: Sequence[BadRow]) -> None:
     """Draw each bad row with its reasons, and a file with all of them, as the command writes it."""
     faults.draw_faults([(row.file, row.number, name, reason) for row in bad_rows for name, reason in row.faults])
-    st.download_button(
-        "Download the bad rows",
-        imports.bad_lines(bad_rows),
-        "bad-rows.jsonl",
-        "application/jsonl",
-        icon=":material/download:",
-        on_click="ignore",
-        key="bad_rows_file",
-    )
+    faults.draw_download(bad_rows, key="bad_rows_file")
 
 
 def draw_questions(rows: Sequence[QuestionRow]) -> None:
@@ -80,7 +72,7 @@ def draw_questions(rows: Sequence[QuestionRow]) -> None:
 
 def _card(question: Mapping[str, Any]) -> str:
     head = " · ".join(str(question[key]) for key in ("id", "split", "task", "family") if key in question)
-    parts = [f'<div class="mapd-note mapd-file">{text.escape(text.one_line(head, 80))}</div>']
+    parts = [f'<div class="mapd-note mapd-file">{text.line_html(head, 80)}</div>']
     if "context" in question:
         parts.append(figures.titled_block("Context", _text(question["context"])))
     parts.append(figures.titled_block("Question", _text(question.get("question", ""))))

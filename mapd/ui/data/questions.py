@@ -141,13 +141,14 @@ def _choose_splits(upload: QuestionsUpload, contents: Sequence[Table]) -> list[T
                 width=170,
             )
             note = f'<span class="mapd-note">{len(table.records) + len(table.bad):,} {table.unit}s</span>'
-            st.html(f'<span class="mapd-file">{text.escape(text.one_line(table.name, 200))} {note}</span>')
+            st.html(f'<span class="mapd-file">{text.line_html(table.name, 200)} {note}</span>')
         split_tables.append(replace(table, split=None if split == RANDOM_SPLIT else split))
     return split_tables
 
 
 def _offer(upload: QuestionsUpload, contents: Sequence[Table]) -> None:
     """Draw how the tables are read: the counts, the widgets that change the reading, and the questions."""
+    # The counts and the button stand above the widgets, but depend on them.
     top = st.container()
 
     def try_reading(candidate: Instructions) -> Import | None:

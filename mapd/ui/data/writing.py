@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 def write_all(write: Callable[[Session, Progress], T], noun: str) -> T:
     """Write in one transaction, everything or nothing; return the result."""
+    # Taken here: the thread has no streamlit context.
     engine = current.engine()
 
     def commit(progress: Progress) -> T:
