@@ -75,7 +75,7 @@ LAST_COLUMNS = {
     "task": Column("task", 4.2, 5),
     "length": Column("words", 3, 7),
 }
-ANSWER_REM = 9.6  # rem
+ANSWER_REM = 9.6
 
 
 def list_columns(headings: Sequence[str]) -> dict[str, Column]:
@@ -93,7 +93,7 @@ def draw_rows(
 ) -> None:
     """Draw the rows. `headings`: those of the columns of responses; `column_names`: the columns, if not the usual ones.
 
-    `judge`: add a link to triage to each mistake. `words`: the words of a search, which are marked.
+    `with_links`: add a link to triage to each mistake. `words`: the words of a search, which are marked.
     """
     columns, names = list_columns(headings), column_names or [*FIRST_COLUMNS, *headings]
     # Imports have no families: the column would be empty.

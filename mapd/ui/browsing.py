@@ -147,7 +147,6 @@ def describe_hidden(request: BrowseRequest) -> str:
 
 
 def _filter_choices(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -> dict[str, Sequence[str]]:
-    """Return the possible values of each filter."""
     return {
         "show": _values(Show),
         "teacher": list(voices),
@@ -203,7 +202,6 @@ def _make_filter(show: Show, values: Mapping[str, Any], voices: Mapping[str, int
 
 
 def _column_names(show: Show, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the columns to show, always in the same order."""
     key, names, _ = COLUMNS[show]
     return tuple(name for name in names if name in FIXED_COLUMNS or name in values[key])
 
@@ -306,7 +304,6 @@ def _draw_filters(choices: Mapping[str, Sequence[str]]) -> Show:
 
 
 def _draw_rare(choices: Mapping[str, Sequence[str]], show: Show) -> None:
-    """Draw the popover with the rarer filters and the columns."""
     bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.go_to_first}
     keys = [key for key in RARE_FILTERS if show is not Show.QUESTIONS or key in QUESTION_FILTERS]
     set_count = sum(st.session_state.get(key) is not None for key in keys)
@@ -331,8 +328,8 @@ def _draw_rare(choices: Mapping[str, Sequence[str]], show: Show) -> None:
         )
 
 
-def _values(words: type[StrEnum]) -> list[str]:
-    return [member.value for member in words]
+def _values(kind: type[StrEnum]) -> list[str]:
+    return [member.value for member in kind]
 
 
 def _draw_choice(name: str, options: Sequence[str], label: str = "", width: int = 124) -> None:

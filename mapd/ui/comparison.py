@@ -35,7 +35,6 @@ def choose_pair(exams: Sequence[ExamInfo]) -> tuple[str, str] | None:
 
 
 def _choose_exam(column: DeltaGenerator, key: str, names: Mapping[str, str], default: str) -> str:
-    """Draw one choice; the address holds the exam's uid."""
     uid = st.query_params.get(key, default)
     if uid not in names:
         text.complain(f"this address asks for an exam that the project doesn't hold: {uid}; another one is shown")

@@ -193,7 +193,6 @@ def is_recorded() -> bool:
 
 
 def _exams() -> Mapping[str, tuple[int, str]]:
-    """Return every exam's uid with its id and name, the newest first."""
     return {exam.uid: (exam.id, exam.name) for exam in read(queries.exams)}
 
 

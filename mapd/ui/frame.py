@@ -97,7 +97,6 @@ def _draw_sidebar(sections: Mapping[str, Sequence[Page]], marks: Mapping[str, st
 
 
 def _draw_header(active: int) -> None:
-    """Draw one line: the project, the exam, the person."""
     with st.container(key="mapd_header", horizontal=True, wrap=False, vertical_alignment="center"):
         name = text.line_html(current.project(), 60)
         st.html(f'<span class="mapd-project"><i>project</i>{name}</span>', width="content")

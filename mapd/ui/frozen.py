@@ -184,7 +184,6 @@ def _author(explanation: dict[str, object]) -> str:
 
 
 def _zip(files: dict[str, str]) -> bytes:
-    """Return both files as one zip."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, body in files.items():

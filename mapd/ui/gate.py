@@ -107,7 +107,7 @@ def app_origins(host: str, public: str | None, scheme: str) -> set[str]:
 def refuse_origin(headers: Headers, *, is_unsafe: bool, public: str | None, scheme: str) -> GateRefusal | None:
     """Return why a request is refused by its host and origin; None where it isn't.
 
-    `unsafe`: it may change something, so it has to name the page that it comes from.
+    `is_unsafe`: it may change something, so it has to name the page that it comes from.
     """
     hosts, origins = headers.getlist("host"), [origin.lower() for origin in headers.getlist("origin")]
     host = hosts[0].lower() if len(hosts) == 1 else ""

@@ -144,7 +144,6 @@ def _save_as(policy: Policy) -> None:
 
 
 def _draw_use(exam_id: int, draft: Policy, saved: Policy, base: Policy) -> None:
-    """Draw the button that makes the draft the exam's policy."""
     is_named = draft.at(base.threshold) == base
     reason = None if is_named else "These conditions have no name yet: save them under one first (Conditions)."
     if acting.button(
@@ -161,7 +160,6 @@ def _draw_use(exam_id: int, draft: Policy, saved: Policy, base: Policy) -> None:
 
 
 def _widget_values(policy: Policy) -> dict[str, Any]:
-    """Return a policy as the widgets' values."""
     return {
         "threshold": policy.threshold,
         "votes": policy.min_votes,
@@ -276,7 +274,7 @@ def numbers_table(
 ) -> str:
     """Return as HTML the counts under draft and saved policy. The saved ones link to their rows.
 
-    Without `gold` answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
+    Without gold answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
     """
     with db.reading(current.engine()) as session:
         voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))

@@ -67,7 +67,6 @@ def _people(item: Item, question_ruling: Ruling, answer_rulings: Iterable[Ruling
 
 
 def _chip(question: Item, response: Response, is_bad: bool, is_wrong: bool, answer_ruling: Ruling) -> str:
-    """Return the answer's outcome as HTML, after people's corrections."""
     counted_answer = or_corrected(response.answer, answer_ruling)
     answer = counted_answer and question.show(counted_answer)
     if is_bad:

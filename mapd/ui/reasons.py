@@ -37,7 +37,6 @@ def draw() -> None:
 
 
 def _draw_reason(code: str, key: str) -> None:
-    """Draw one reason, the digit that gives it in triage, and its button."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"reason_line_{code}"):
         digit = f' <span class="mapd-note">key {key}</span>' if key else ""
         st.html(f"<span>{text.escape(reasons.words(code))}{digit}</span>", width="content")

@@ -125,7 +125,6 @@ def _count(uid: str, target: str, reveal: bool) -> None:
 
 
 def _draw_answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
-    """Draw the room beside the committee, people, the checks, and the truth."""
     accept, reject = st.session_state[HANDS][x.text.uid]
     people = f'<div class="mapd-checks">{cards.line_label("people")}{_people(x, mistake)}</div>' if x.judged else ""
     st.html(
@@ -144,7 +143,6 @@ def _draw_answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
 
 
 def _people(x: Explained, mistake: Mistake) -> str:
-    """Return what people decided, and the verdict that counts, as HTML."""
     counts = look.chip("conflict") if x.people.conflict else look.chip(x.verdict.value)
     differ = " otherwise than the committee, and it counts" if x.overridden and not x.people.conflict else ""
     return f"{counts}<span>{rows.describe_ruling(x.people, mistake.question)}{differ}</span>"

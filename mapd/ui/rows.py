@@ -194,7 +194,6 @@ def fold_row(columns: Mapping[str, Column], names: Sequence[str], cells: Mapping
 def _cells(
     columns: Mapping[str, Column], names: Sequence[str], cells: Mapping[str, Cell], tag: str, css_class: str = ""
 ) -> str:
-    """Return a row's cells in the columns that are shown, as HTML."""
     body = ""
     for name in names:
         content, title = cells[name]
@@ -299,7 +298,6 @@ def text_fold(mistake: Mistake, x: Explained, words: str = "") -> str:
 
 
 def _student(response: Response, words: str) -> str:
-    """Return the student's response as HTML, with its thought and whether it was cut off."""
     cut = chip("cut_off") if response.is_cut_off else ""
     text = foreign_html(response.text, find_hits(response.text, words), LONGEST_TEXT)
     return f"{cut}{thought_html(response.thought, LONGEST_TEXT)}{text}"

@@ -90,19 +90,16 @@ def ask_purpose(key: str) -> str | None:
 
 
 def _students() -> list[str]:
-    """Return the students that can be asked, the newest first."""
     return [s.name for s in current.read(students.listed) if students.is_here(s, current.settings().home)]
 
 
 def _question_sets() -> dict[str, list[str]]:
-    """Return each set's splits, the newest set first."""
     rows = current.read(question_sets.listed)
     splits = {row.name: [split for split in SPLIT_WORDS if getattr(row, split)] for row in rows}
     return {name: splits for name, splits in splits.items() if splits}
 
 
 def _draw_missing(names: Sequence[str], sets: dict[str, list[str]]) -> None:
-    """Draw what an exam needs and the project lacks."""
     if not names:
         st.markdown("**No student can be asked yet.** The packaged one is a real small model, SmolLM2-135M-Instruct.")
         if weights.packaged() is None:

@@ -173,7 +173,6 @@ def _decision_words(x: Explained) -> str:
 
 
 def _training_html(curated: Curated, m: Mistake) -> str:
-    """Return the pair that this mistake gave to the newest snapshot, as HTML."""
     try:
         pair = _frozen_pair(curated.exam.id, m.attempt.uid)
     except BadInput as error:

@@ -147,7 +147,6 @@ def _draw_buttons(row: t.Teacher) -> None:
 
 
 def _draw_change(row: t.Teacher) -> None:
-    """Draw the fields that change how a teacher is asked; it stays the same teacher."""
     with st.popover("Change", icon=":material/tune:", type="tertiary", key=f"change_{row.uid}"):
         limits = Limits(**row.limits)
         longest = st.number_input(
@@ -163,7 +162,6 @@ def _draw_change(row: t.Teacher) -> None:
 
 
 def _save(row: t.Teacher, longest: int, limits: Mapping[str, Any], *, forget: bool) -> None:
-    """Write the change; a refusal is one line."""
     sampling, person = {"max_tokens": longest}, current.current_person()
     try:
         with db.writing(current.engine()) as session:
@@ -324,7 +322,6 @@ def _draw_simulated(version: int) -> dict[str, Any]:
 
 
 def _draw_real(kind: str, version: int) -> dict[str, Any]:
-    """Draw the fields of a served or local teacher; return those that are filled."""
     is_served = kind in KEY_VARIABLES
     name_column, model_column = st.columns(2)
     settings: dict[str, Any] = {"name": _draw_name(name_column, version)}

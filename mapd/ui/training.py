@@ -62,7 +62,7 @@ def _training_row(run: Training, is_open: bool) -> tuple[Cell, ...]:
 
 
 def draw_curves(run: Training, *, is_live: bool) -> None:
-    """Draw both losses step by step, and the speed; `live`: refresh until the student is there."""
+    """Draw both losses step by step, and the speed; `is_live`: refresh until the student is there."""
     if is_live and run.student is None:
         _draw_live_curves(run.uid)
     else:

@@ -85,7 +85,6 @@ def draw_manager() -> None:
 
 
 def _draw_last() -> None:
-    """Draw what the last press did, with its undo; or why it did nothing."""
     if refusal := st.session_state.pop(REFUSAL, None):
         text.complain(refusal)
     if message := st.session_state.pop(MESSAGE, None):
@@ -104,7 +103,6 @@ def _removal(session: Session, thing: Thing) -> Removal:
 
 
 def _draw_question(thing: Thing) -> None:
-    """Draw what would go along and what would stay, and the two answers."""
     removal = current.read(_removal, thing)
     removed_words = trash.in_words(removal.gone) or "nothing"
     stays = "".join(f"<li>{text.line_html(line, 300)}</li>" for line in removal.stays)

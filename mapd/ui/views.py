@@ -55,7 +55,6 @@ def _draw_field(saved: Sequence[View], params: views.Address) -> None:
 
 
 def _draw_view(number: int, view: View, params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Draw one view: its name, which can be edited, and its buttons."""
     field = f"view_{number}_{view.name}"
     if st.session_state.get(REFUSED_FIELD) == field:
         # Before the widget is drawn: later streamlit refuses to set it.
@@ -77,7 +76,6 @@ def _draw_view(number: int, view: View, params: Mapping[str, Any], defaults: Map
 
 
 def _describe(address: views.Address) -> str:
-    """Return a view's filters in one line."""
     filters = (f"{key}: {', '.join(value) if isinstance(value, list) else value}" for key, value in address.items())
     return text.label("; ".join(filters) or "everything", 200)
 

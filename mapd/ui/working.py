@@ -78,7 +78,6 @@ def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | No
 
 
 def _amount_words(unit: str, size: int, missing: int, pace: float | None) -> str:
-    """Return how much there is to do, and how long it may take."""
     if not missing:
         return f"All {size:,} {unit} are there already: nothing is asked again."
     duration_words = (
@@ -159,7 +158,6 @@ def _draw_live(uid: str) -> None:
 
 
 def _read(uid: str) -> tuple[t.Job, datetime]:
-    """Return the job, and the database's time."""
     with db.reading(current.engine()) as session:
         job = jobs.get(session, uid)
         # The job outlives its session.
@@ -240,7 +238,6 @@ def _act(change: Callable[..., t.Job], uid: str) -> None:
 
 
 def _draw_result(job: t.Job) -> None:
-    """Draw a link to the job's result."""
     outcome = {key: str(value) for key, value in job.outcome.items()}
     if "before" in outcome:
         pair = {"before": outcome["before"], "after": outcome["after"], "exam": outcome["exam"]}

@@ -80,7 +80,6 @@ def draw() -> None:
 
 
 def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> None:
-    """Draw how the answers are graded with the button that imports them, or why they can't be imported."""
     # Other files ask again for their split.
     state_key = f"attempts_split_{' '.join(file.file_id for file in files)}"
     split = st.session_state.get(state_key)
@@ -141,7 +140,6 @@ def _table(file_id: str, _file: UploadedFile) -> Table:  # noqa: ARG001 - the ke
 
 
 def _show(preview: AnswersPreview) -> None:
-    """Draw the counts, the rows that match no question, and the first answers as they will be graded."""
     st.html(
         figures.row(
             [

@@ -84,7 +84,6 @@ def draw() -> None:
 
 
 def _offer(parsed: Parsed, upload: AuthorsUpload) -> None:
-    """Draw the preview with the button above it; import at its press."""
     parsed, is_pressed = choose_names(parsed, upload)
     if is_pressed:
         imported = import_files(parsed)
@@ -98,7 +97,6 @@ def _offer(parsed: Parsed, upload: AuthorsUpload) -> None:
 
 
 def _link_to_exam(message: str, uid: str, name: str) -> None:
-    """Say that the exam is in the project, and link to it."""
     st.success(f"{message}: {text.label(name, 200)}", icon=":material/check:")
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
@@ -118,7 +116,7 @@ def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
 
 
 def choose_files() -> AuthorsUpload:
-    """Draw the three uploaders, each with what its file holds. Another `upload_turn` empties them."""
+    """Draw the three uploaders, each with what its file holds. Another number in their keys empties them."""
     uploader = st.session_state.get("upload_turn", 0)
     files, columns = {}, st.columns(3)
     for column, (kind, label, example) in zip(columns, KINDS, strict=True):
@@ -295,7 +293,6 @@ def _teacher_chips(parsed: Parsed) -> str:
 
 
 def _draw_particulars(parsed: Parsed) -> None:
-    """Draw the scores that are no vote, and what the files lack."""
     no_votes = [*_no_votes(parsed.rows)]
     if no_votes:
         with st.expander(f"{len(no_votes)} scores outside 1-5: kept as they are, counted as no vote"):

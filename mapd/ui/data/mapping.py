@@ -71,7 +71,6 @@ def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
 
 
 def _choose_fields(key: str, recognised: Recognised) -> FieldMapping:
-    """Draw the choice of one field or several for each part of a question."""
     saved = current.read(saved_mappings.listed)
     name = None
     if saved:
@@ -134,7 +133,6 @@ def _choose_shares(key: str) -> tuple[Shares | None, int]:
 
 
 def _choose_ignored(key: str, reading: Import | None) -> frozenset[str]:
-    """Draw the choice of fields that are left out on purpose."""
     if reading is None or not reading.not_read:
         return frozenset()
     names = reading.not_read

@@ -147,7 +147,6 @@ def _choose_splits(upload: QuestionsUpload, contents: Sequence[Table]) -> list[T
 
 
 def _offer(upload: QuestionsUpload, contents: Sequence[Table]) -> None:
-    """Draw how the tables are read: the counts, the widgets that change the reading, and the questions."""
     # The counts and the button stand above the widgets, but depend on them.
     top = st.container()
 
@@ -175,7 +174,6 @@ def _offer(upload: QuestionsUpload, contents: Sequence[Table]) -> None:
 
 
 def _key(upload: QuestionsUpload, contents: Sequence[Table], instructions: Instructions) -> str:
-    """Return a key that differs for each reading."""
     return f"{upload.key} {[table.split for table in contents]} {instructions}"
 
 
@@ -210,7 +208,6 @@ def _draw_add(upload: QuestionsUpload, contents: Sequence[Table], instructions: 
 
 
 def _find_refusal(reading: Import) -> str | None:
-    """Return why the command would refuse the files."""
     try:
         reading.refuse_unread()
         reading.refuse_bad()
