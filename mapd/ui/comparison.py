@@ -55,9 +55,7 @@ def find_latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | N
     for after in finished:
         same_questions = [e for e in finished if (e.question_set, e.split) == (after.question_set, after.split)]
         # Where one student sat twice, the exam was asked again with other settings.
-        by_other_students = [
-            e for e in same_questions if e.student != after.student
-        ] or same_questions  # an exam asked again is its own student's
+        by_other_students = [e for e in same_questions if e.student != after.student] or same_questions
         if len(same_questions) > 1 and after is not by_other_students[-1]:
             return by_other_students[-1], after
     return None

@@ -43,19 +43,10 @@ OPEN_PATHS = ("_stcore/health", "_stcore/host-config")
 SIGN_IN_PATHS, SIGN_OUT_PATH = ("auth/login", "oauth2callback"), "auth/logout"
 UPLOAD_PATH, MEDIA_PATH = "_stcore/upload_file/", "media/"
 # Statistics of the server, an API for agents, files of components.
-CLOSED_PATHS = (
-    "_stcore/",
-    "component/",
-    "app/static/",
-)  # numbers of the server, an API for agents, files of components
+CLOSED_PATHS = ("_stcore/", "component/", "app/static/")
 SAFE_METHODS = ("GET", "HEAD")
 # Not: clear_cache, load_git_info …
-PAGE_MESSAGES = (
-    "rerun_script",
-    "stop_script",
-    "app_heartbeat",
-    "file_urls_request",
-)  # not: clear_cache, load_git_info …
+PAGE_MESSAGES = ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request")
 # Signing in needs less.
 STRANGER_FRAME_BYTES = 64 * 1024
 

@@ -285,9 +285,7 @@ def numbers_table(
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((draft_figures, draft), (saved_figures, saved)))
         change = f"{new - old:+,}".replace("-", "−") if new != old else None
         # Browse shows one teacher's texts or everybody's, never those of some.
-        is_linked = filters and (
-            not teachers or "teacher" in filters
-        )  # browse shows one teacher's texts, or everybody's
+        is_linked = filters and (not teachers or "teacher" in filters)
         return (
             label,
             new,

@@ -153,9 +153,9 @@ def draw_record(record: Record, curated: Curated, is_own: bool) -> None:
 
 
 def _practice_shares(record: Record) -> tuple[tuple[Share, str], ...]:
-    return (record.practised, "practice texts as the adjudicator"), (
-        record.repeated,
-        "texts judged again the same as before",
+    return (
+        (record.practised, "practice texts as the adjudicator"),
+        (record.repeated, "texts judged again the same as before"),
     )
 
 

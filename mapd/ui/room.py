@@ -33,11 +33,7 @@ def settle_place(rationales: Sequence[TextRow]) -> int:
     requested_uid = st.query_params.get("text")
     places = {uid: n for n, row in enumerate(rationales) if (uid := _uid(row))}
     # The address may still hold a rationale of the exam shown before.
-    if requested_uid not in (
-        *places,
-        None,
-        st.session_state.get(LAST_SHOWN),
-    ):  # the last one may be of the exam shown before
+    if requested_uid not in (*places, None, st.session_state.get(LAST_SHOWN)):
         text.complain(f"this address asks for a rationale that this exam doesn't have: {requested_uid}")
     index = places.get(requested_uid or "", 0)
     st.session_state[LAST_SHOWN] = st.query_params["text"] = _uid(rationales[index])

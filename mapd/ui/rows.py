@@ -86,16 +86,7 @@ MISTAKE_COLUMNS = {
 LINK_REM = 5.4
 GAP_REM = 0.8
 # The columns shown by default.
-TEXT_DEFAULTS = (
-    "no",
-    "teacher",
-    "text",
-    "answer",
-    "votes",
-    "mean",
-    "verdict",
-    "checks",
-)  # what is shown unless others are
+TEXT_DEFAULTS = ("no", "teacher", "text", "answer", "votes", "mean", "verdict", "checks")
 CHANGE_DEFAULTS = ("no", "teacher", "text", "answer", "votes", "mean", "change", "checks")
 MISTAKE_DEFAULTS = ("no", "question", "answer", "rationales", "feedback", "pair")
 SCORES_ALONE = '<span class="mapd-note">only scores, no critique stored</span>'

@@ -118,9 +118,7 @@ def foreign_line_html(text: str, chars: int = 80, words: str = "") -> str:
     tail = text
     if hits := find_hits(text, words):
         hit = hits[0][0]
-        start = (
-            text.find(" ", hit - LEAD_CHARACTERS, hit) + 1 or hit - LEAD_CHARACTERS if hit > LEAD_CHARACTERS else 0
-        )  # at a word's beginning
+        start = text.find(" ", hit - LEAD_CHARACTERS, hit) + 1 or hit - LEAD_CHARACTERS if hit > LEAD_CHARACTERS else 0
         tail = f"{'…' if start else ''}{text[start:]}"
     line = one_line(tail, chars)
     line_html = _marked(line, find_hits(line, words)) or NO_TEXT

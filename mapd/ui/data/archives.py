@@ -12,11 +12,7 @@ from mapd.ui.data import writing
 # The largest file.
 MEGABYTES = 200
 # Session state; the uploader's number is in its key: another number empties it.
-UPLOADER, MESSAGE, PREVIEW = (
-    "archive_turn",
-    "archive_told",
-    "archive_seen",
-)  # session state: another number empties the uploader
+UPLOADER, MESSAGE, PREVIEW = ("archive_turn", "archive_told", "archive_seen")
 # The words for a table's rows, of the tables that are counted.
 TABLES = {
     "exam": "exams",

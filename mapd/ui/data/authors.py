@@ -29,9 +29,7 @@ KINDS = (
     (Kind.MISTAKES, "Mistakes (optional)", "…_false_round0.json"),
 )
 # Session state: the number of the uploaders whose first two files change roles.
-SWAPPED_UPLOADER = (
-    "upload_swapped"  # session state: the turn of the uploaders whose first two files are taken the other way round
-)
+SWAPPED_UPLOADER = "upload_swapped"
 # Session state: uid and name of the exam that was just imported.
 IMPORTED_EXAM = "imported_now"
 # So many mistakes are shown.

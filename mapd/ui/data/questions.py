@@ -27,10 +27,7 @@ CACHE_TTL = "15m"
 # Up to so many files each has its choice of split; for more, the names decide.
 MOST_FILES = 12
 # Session state: a number in the uploader's key (another one empties it); the new set's name.
-UPLOADER, ADDED_SET = (
-    "questions_turn",
-    "questions_added",
-)  # session state: another number empties the uploader; the set's name
+UPLOADER, ADDED_SET = ("questions_turn", "questions_added")
 # In place of a split.
 RANDOM_SPLIT = "drawn"
 SPLIT_WORDS = {RANDOM_SPLIT: "drawn from all", **{split: split for split in SPLITS}}
