@@ -16,6 +16,8 @@ from mapd.ui import text
 
 # Session state: the page that runs, and by part of a page the exam (or else) that its widgets were set for.
 PAGE_KEY, SCOPES = "page_at", "settled"
+# Arguments of a widget whose value lives in the address.
+BOUND: dict[str, Any] = {"bind": "query-params"}
 
 
 def enter_page(page: str) -> None:
@@ -98,18 +100,8 @@ def refuse_outside(
 
 def choose_group(key: str, groups: Sequence[str], default: str) -> str:
     """Draw the choice of one group of rows; return it. Another group starts at its first page."""
-    choice = st.segmented_control(
-        "Show",
-        groups,
-        key=key,
-        bind="query-params",
-        required=True,
-        default=default,
-        label_visibility="collapsed",
-        on_change=go_to_first_page,
-        args=("page",),
-    )
-    return choice or default
+    options: dict[str, Any] = {"label_visibility": "collapsed", "on_change": go_to_first_page, "args": ("page",)}
+    return st.segmented_control("Show", groups, key=key, required=True, default=default, **BOUND, **options) or default
 
 
 def go_to_first_page(key: str) -> None:

@@ -23,6 +23,8 @@ from mapd.ui.loaded import load_part
 from mapd.ui.look import LOOKS
 from mapd.verdicts import Verdict
 
+# Arguments of a filter: its value lives in the address, and a change starts at the first row.
+FILTER: dict[str, Any] = address.BOUND | {"on_change": turning.go_to_first}
 CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work"}
 # By the word that the list and the address show.
 STATES = {LOOKS[state].word: state.value for state in State}
@@ -132,9 +134,8 @@ def _choose_others() -> bool:
         "Others’ judgements, too",
         current.curates(),
         key=OTHERS_KEY,
-        bind="query-params",
-        on_change=turning.go_to_first,
         help="What you see so is noted: what you say of it later wasn’t judged first.",
+        **FILTER,
     )
 
 
@@ -279,16 +280,13 @@ def _note_revealed(person: str, shown_rows: Sequence[rows.TextRow], *, all_texts
 
 
 def _draw_filters(choices: Mapping[str, Sequence[str]]) -> Show:
-    bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.go_to_first}
     show = Show(
-        st.segmented_control("Show", choices["show"], key="show", required=True, default=DEFAULTS["show"], **bound)
+        st.segmented_control("Show", choices["show"], key="show", required=True, default=DEFAULTS["show"], **FILTER)
         or Show.RATIONALES
     )
-    longest = listing.LONGEST_SEARCH
-    st.text_input(
-        "Words", key="q", placeholder="in question or text", width=170, help=SEARCH_HELP, max_chars=longest, **bound
-    )
-    st.text_input("No", key="no", placeholder="any", width=90, help=NUMBER_HELP, **bound)
+    search: dict[str, Any] = {"help": SEARCH_HELP, "max_chars": listing.LONGEST_SEARCH, **FILTER}
+    st.text_input("Words", key="q", placeholder="in question or text", width=170, **search)
+    st.text_input("No", key="no", placeholder="any", width=90, help=NUMBER_HELP, **FILTER)
     shows_texts = show is not Show.QUESTIONS
     if shows_texts:
         for key in ("teacher", "verdict", *CHECKS):
@@ -297,14 +295,13 @@ def _draw_filters(choices: Mapping[str, Sequence[str]]) -> Show:
         _draw_choice("student", choices["student"])
     _draw_choice("people", choices["people"])
     order = ORDERS[show][0]
-    st.selectbox("Order", choices[order], key=order, width=150, **bound)
+    st.selectbox("Order", choices[order], key=order, width=150, **FILTER)
     _draw_rare(choices, show)
     st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not _has_filter())
     return show
 
 
 def _draw_rare(choices: Mapping[str, Sequence[str]], show: Show) -> None:
-    bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.go_to_first}
     keys = [key for key in RARE_FILTERS if show is not Show.QUESTIONS or key in QUESTION_FILTERS]
     set_count = sum(st.session_state.get(key) is not None for key in keys)
     with st.popover(f"More · {set_count}" if set_count else "More", icon=":material/tune:", key="browse_more"):
@@ -314,8 +311,8 @@ def _draw_rare(choices: Mapping[str, Sequence[str]], show: Show) -> None:
             _draw_choice("reason", choices["reason"], "Rejected for", width=260)
             with st.container(horizontal=True, gap="small"):
                 for key, word in (("low", "Mean from"), ("high", "Up to")):
-                    st.number_input(word, 1.0, 5.0, None, 0.25, key=key, width=124, placeholder="any", **bound)
-            st.number_input("Scores apart by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **bound)
+                    st.number_input(word, 1.0, 5.0, None, 0.25, key=key, width=124, placeholder="any", **FILTER)
+            st.number_input("Scores apart by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **FILTER)
         key, columns, defaults = COLUMNS[show]
         st.pills(
             "Columns",
@@ -324,7 +321,7 @@ def _draw_rare(choices: Mapping[str, Sequence[str]], show: Show) -> None:
             default=removable_columns(defaults),
             width=270,
             key=key,
-            bind="query-params",
+            **address.BOUND,
         )
 
 
@@ -333,16 +330,8 @@ def _values(kind: type[StrEnum]) -> list[str]:
 
 
 def _draw_choice(name: str, options: Sequence[str], label: str = "", width: int = 124) -> None:
-    st.selectbox(
-        label or name.capitalize(),
-        options,
-        index=None,
-        key=name,
-        bind="query-params",
-        placeholder="any",
-        width=width,
-        on_change=turning.go_to_first,
-    )
+    label = label or name.capitalize()
+    st.selectbox(label, options, index=None, key=name, placeholder="any", width=width, **FILTER)
 
 
 def _has_filter() -> bool:

@@ -63,10 +63,10 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
             names,
             index=names.index(saved.name),
             key="policy",
-            bind="query-params",
             on_change=_take_conditions,
             args=(choices,),
             width=220,
+            **address.BOUND,
         )
         base = choices[name]
         address.settle("conditions", exam_id, **_widget_values(base))
@@ -82,8 +82,8 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
             0.05,
             format="%.2f",
             key="threshold",
-            bind="query-params",
             on_change=turning.go_to_first,
+            **address.BOUND,
         )
         with st.popover("Conditions", icon=":material/tune:", key="mapd_conditions"):
             draft = _edit_conditions(base.at(round(threshold, 2)))
@@ -103,13 +103,7 @@ def _refuse(base: Policy, low: float) -> None:
 
 def _edit_conditions(policy: Policy) -> Policy:
     votes = st.number_input(
-        "Valid votes needed",
-        1,
-        9,
-        policy.min_votes,
-        key="votes",
-        bind="query-params",
-        help="With fewer it is undecided.",
+        "Valid votes needed", 1, 9, policy.min_votes, key="votes", help="With fewer it is undecided.", **address.BOUND
     )
     checks = st.pills(
         "Checks that must hold",
@@ -117,14 +111,14 @@ def _edit_conditions(policy: Policy) -> Policy:
         selection_mode="multi",
         default=_widget_values(policy)["checks"],
         key="checks",
-        bind="query-params",
+        **address.BOUND,
     )
     adjusted = st.toggle(
         "Correct for leniency",
         policy.leniency_adjusted,
         key="leniency",
-        bind="query-params",
         help="Each score is first corrected by how far its reviewer's mean lies from all reviewers'.",
+        **address.BOUND,
     )
     chosen_checks = frozenset(check for check, label in CHECKS.items() if label in checks)
     return replace(policy, min_votes=votes, checks=chosen_checks, leniency_adjusted=adjusted)
