@@ -39,7 +39,7 @@ def visit(page: str, email: str | None, wanted: str = "", **params: str) -> AppT
     for name, value in params.items():
         app.query_params[name] = value
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cookie, "kept", {cookie.RETURN_ADDRESS: wanted, cookie.PERSON: "", cookie.VIEW: ""}.__getitem__)
+        patch.setattr(cookie, "read", {cookie.RETURN_ADDRESS: wanted, cookie.PERSON: "", cookie.VIEW: ""}.__getitem__)
         app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
     return app
