@@ -117,9 +117,9 @@ def choose_filters(exam_id: int) -> BrowseRequest:
     order = Order(values[ORDERS[show][0]])
     query = _make_filter(show, values, voices)
     if has_overlap and show is not Show.QUESTIONS:
-        others = _choose_others()
-        params |= {OTHERS_KEY: str(others).lower()} if others is not defaults[OTHERS_KEY] else {}
-        query = query if others else replace(query, unheard_by=current.current_person().name)
+        shows_others = _choose_others()
+        params |= {OTHERS_KEY: str(shows_others).lower()} if shows_others is not defaults[OTHERS_KEY] else {}
+        query = query if shows_others else replace(query, unheard_by=current.current_person().name)
     return BrowseRequest(query, order, _column_names(show, values), params)
 
 

@@ -50,11 +50,13 @@ def _draw_selection(texts: Sequence[Said], show: Show, row_count: int, deletions
             f"More than {bulk.MOST:,} fit these filters: one act judges up to {bulk.MOST:,}. Narrow them first."
         )
         return
-    judged = sum(bool(x.judged_by) for x in texts)
+    judged_count = sum(bool(x.judged_by) for x in texts)
     shared = f" They stand in {row_count:,} rows: answers to one question share its rationales." * (
         len(texts) != row_count
     )
-    st.markdown(f"**{len(texts):,} {show}** fit these filters; people have decided on {judged:,} of them.{shared}")
+    st.markdown(
+        f"**{len(texts):,} {show}** fit these filters; people have decided on {judged_count:,} of them.{shared}"
+    )
     _draw_decision(bulk.chosen(texts, KINDS[show]), deletions)
 
 
@@ -105,11 +107,11 @@ def _draw_last_act(exam_id: int) -> None:
     """Draw undo or redo of the person's last act, where it judged many texts."""
     person = current.current_person().name
     with db.reading(current.engine()) as session:
-        judged = own_judgements.load(session, exam_id, person)
+        own_acts = own_judgements.load(session, exam_id, person)
         deletions = queries.edition(session, queries.DELETED)
     for batch, action, outcome in (
-        (bulk.redoable(judged, person), "Redo", "undone"),
-        (bulk.undoable(judged, person), "Undo", "saved"),
+        (bulk.redoable(own_acts, person), "Redo", "undone"),
+        (bulk.undoable(own_acts, person), "Undo", "saved"),
     ):
         if batch and batch[0].batch.startswith(bulk.QUEUE):
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_bulk_last"):

@@ -36,15 +36,15 @@ def committee_chip(x: Explained) -> str:
     return chip(x.committee.verdict.value, mean)
 
 
-def question(mistake: Mistake, *, worked: bool = True) -> str:
-    """Return the question with context and options as HTML; `worked`: add the solution, which reveals the gold."""
+def question(mistake: Mistake, *, with_solution: bool = True) -> str:
+    """Return the question with context and options as HTML; `with_solution`: also the worked solution."""
     q = mistake.question
     parts = [foreign_html(q.text, max_chars=LONGEST)]
     if q.context:
         parts.append(f'<div class="mapd-label">context</div>{foreign_html(q.context, max_chars=LONGEST)}')
     if q.options:
         parts.append(f'<ol class="mapd-options" type="A">{"".join(f"<li>{escape(o)}</li>" for o in q.options)}</ol>')
-    if q.gold_note and worked:
+    if q.gold_note and with_solution:
         fold = f"<summary>worked solution</summary>{foreign_html(q.gold_note, max_chars=LONGEST)}"
         parts.append(f'<details class="mapd-fold">{fold}</details>')
     title = f'<span class="mapd-label">question {line_html(q.source_id, 20)}</span>'

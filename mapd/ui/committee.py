@@ -113,9 +113,9 @@ def draw_calls(exam: ExamInfo) -> None:
         return
     st.subheader("Calls", anchor=False)
     for stop in stops:
-        why = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
+        reason = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
         cure = text.one_line(stop.cure, 300)
-        text.complain(f"{why} — {cure}")
+        text.complain(f"{reason} — {cure}")
     # A column only for outcomes that occur.
     outcomes = [o for o in OUTCOMES if any(o in c.outcomes for c in tallies)]
     costs = [c for c in tallies if c.tokens_out is not None or c.cost_usd is not None]

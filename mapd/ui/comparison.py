@@ -49,11 +49,11 @@ def _choose_exam(column: DeltaGenerator, key: str, names: Mapping[str, str], def
 
 def find_latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
     """Return the oldest and the newest finished exam on the same questions. `exams`: the newest first."""
-    unfinished = current.read(queries.unfinished)
+    unfinished_ids = current.read(queries.unfinished)
     # An import holds mistakes alone: it says nothing of accuracy.
-    finished = [e for e in exams if e.id not in unfinished and e.graded_by != "import"]
-    for after in finished:
-        same_questions = [e for e in finished if (e.question_set, e.split) == (after.question_set, after.split)]
+    finished_exams = [e for e in exams if e.id not in unfinished_ids and e.graded_by != "import"]
+    for after in finished_exams:
+        same_questions = [e for e in finished_exams if (e.question_set, e.split) == (after.question_set, after.split)]
         # Where one student sat twice, the exam was asked again with other settings.
         by_other_students = [e for e in same_questions if e.student != after.student] or same_questions
         if len(same_questions) > 1 and after is not by_other_students[-1]:

@@ -84,9 +84,9 @@ def _cells(tag: str, cells: Iterable[str], words: int) -> str:
     return "".join(f'<{tag} class="{name}">{cell}</{tag}>' for name, cell in zip(classes, cells, strict=False))
 
 
-def bar(number: int, of: int) -> str:
+def bar(number: int, total: int) -> str:
     """Return a bar for `number` in `of`, for screens alone: the numbers stand beside it."""
-    share = min(1.0, number / of) if of else 0.0
+    share = min(1.0, number / total) if total else 0.0
     return f'<span class="mapd-bar" aria-hidden="true"><i style="width:{share:.1%}"></i></span>'
 
 
@@ -95,8 +95,8 @@ def bars(lines: Iterable[tuple[str, Cell, int, int, str]]) -> str:
     return '<div class="mapd-bars">' + "".join(_bar_line(*line) for line in lines) + "</div>"
 
 
-def _bar_line(name: str, cell: Cell, number: int, of: int, note: str) -> str:
+def _bar_line(name: str, cell: Cell, number: int, total: int, note: str) -> str:
     return (
         f"<span>{escape(name)}</span><b>{cell_html(cell)}</b>"
-        f'<span class="mapd-note">of {of:,}</span>{bar(number, of)}<span class="mapd-note">{escape(note)}</span>'
+        f'<span class="mapd-note">of {total:,}</span>{bar(number, total)}<span class="mapd-note">{escape(note)}</span>'
     )

@@ -44,8 +44,8 @@ def draw(sections: Mapping[str, Sequence[Page]]) -> None:
         _redirect(page, sections)
         # Before anything that shows the exam: header, sidebar links and page all read it.
         bad_uid = current.settle_exam()
-        active, failed = working.read_counts()
-        _draw_sidebar(_visible_pages(sections), {"jobs": f"{active:,}" if active else "failed" if failed else ""})
+        active, has_failed = working.read_counts()
+        _draw_sidebar(_visible_pages(sections), {"jobs": f"{active:,}" if active else "failed" if has_failed else ""})
         _draw_header(active)
         if bad_uid is not None:
             text.complain(

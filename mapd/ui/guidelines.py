@@ -63,5 +63,5 @@ def draw_versions(versions: Sequence[Version]) -> None:
 
 def _version_row(version: Version) -> tuple[Cell, ...]:
     number = figures.link_cell(str(version.number), current.address("guidelines", version=version.number))
-    who = f"{text.one_line(version.person, 40)}{', with an archive' if version.from_archive else ''}"
-    return number, who, times.cell(version.since), version.judged
+    author = f"{text.one_line(version.person, 40)}{', with an archive' if version.from_archive else ''}"
+    return number, author, times.cell(version.since), version.judged

@@ -40,8 +40,8 @@ def describe(policy: Policy) -> str:
     """Return a policy in one line: "paper: mean > 3.00, 1 valid vote, no check"."""
     votes = f"{policy.min_votes} valid {'vote' if policy.min_votes == 1 else 'votes'}"
     checks = ", ".join(CHECKS[c] for c in Check if c in policy.checks) or "no check"
-    adjusted = ", scores corrected for leniency" if policy.leniency_adjusted else ""
-    return f"{policy.name}: mean > {policy.threshold:.2f}, {votes}, {checks}{adjusted}"
+    leniency_words = ", scores corrected for leniency" if policy.leniency_adjusted else ""
+    return f"{policy.name}: mean > {policy.threshold:.2f}, {votes}, {checks}{leniency_words}"
 
 
 # -- the controls -----------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def _edit_conditions(policy: Policy) -> Policy:
         key="checks",
         **address.BOUND,
     )
-    adjusted = st.toggle(
+    corrects_leniency = st.toggle(
         "Correct for leniency",
         policy.leniency_adjusted,
         key="leniency",
@@ -121,7 +121,7 @@ def _edit_conditions(policy: Policy) -> Policy:
         **address.BOUND,
     )
     chosen_checks = frozenset(check for check, label in CHECKS.items() if label in checks)
-    return replace(policy, min_votes=votes, checks=chosen_checks, leniency_adjusted=adjusted)
+    return replace(policy, min_votes=votes, checks=chosen_checks, leniency_adjusted=corrects_leniency)
 
 
 def _save_as(policy: Policy) -> None:
@@ -171,13 +171,13 @@ def _take_conditions(choices: Mapping[str, Policy]) -> None:
 def list_params(draft: Policy, choices: Mapping[str, Policy]) -> dict[str, Any]:
     """Return the draft policy as the page's address has it."""
     base_values, draft_values = _widget_values(choices[draft.name]), _widget_values(draft)
-    address = {
+    all_params = {
         "votes": str(draft.min_votes),
         "checks": draft_values["checks"] or "",
         "leniency": str(draft.leniency_adjusted).lower(),
     }
-    changed = {name: value for name, value in address.items() if draft_values[name] != base_values[name]}
-    return {"policy": draft.name, "threshold": f"{draft.threshold:g}"} | changed
+    changes = {name: value for name, value in all_params.items() if draft_values[name] != base_values[name]}
+    return {"policy": draft.name, "threshold": f"{draft.threshold:g}"} | changes
 
 
 def set_widgets(name: str, policy: Policy) -> None:
@@ -275,7 +275,7 @@ def numbers_table(
         # Browse hides other people's judgements by default; these counts include them.
         overlap = {"others": "true"} if queries.exam(session, exam_id).wanted > 1 else {}
 
-    def counted(label: str, figure: str, **filters: str) -> tuple[figures.Cell, ...]:
+    def count_row(label: str, figure: str, **filters: str) -> tuple[figures.Cell, ...]:
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((draft_figures, draft), (saved_figures, saved)))
         change = f"{new - old:+,}".replace("-", "−") if new != old else None
         # Browse shows one teacher's texts or everybody's, never those of some.
@@ -287,15 +287,15 @@ def numbers_table(
             change,
         )
 
-    counts = [counted("rationales accepted", "accepted", verdict="accepted")]
+    counts = [count_row("rationales accepted", "accepted", verdict="accepted")]
     for name, author in voices.items():
         if draft_figures.at(f"rationales by {author}", 0):
             swatch = f'<span class="mapd-of"><i class="mapd-swatch" style="--c:{colours[name]}"></i>'
             label = Html(f"{swatch} {text.line_html(name, 40)}</span>")
-            counts.append(counted(label, f"accepted by {author}", verdict="accepted", teacher=name))
+            counts.append(count_row(label, f"accepted by {author}", verdict="accepted", teacher=name))
     for words, figure, filters in COUNT_ROWS:
         is_known = with_gold or "gold" not in filters
-        counts.append(counted(words, figure, **filters) if is_known else (words, None, None, None))
+        counts.append(count_row(words, figure, **filters) if is_known else (words, None, None, None))
     return figures.table(("", "chosen", "in use", "change"), counts)
 
 

@@ -97,12 +97,12 @@ def teacher_chip(name: str, place: int | None, full_name: str = "") -> str:
     )
 
 
-def decision_word(act: Act, about: str) -> str:
+def decision_word(act: Act, target: str) -> str:
     """Return the word for a decision on a text, an attempt or a question."""
     words = {Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.WITHDRAW: "withdrew", Act.CORRECT: "read as"}
-    if about == "question":
+    if target == "question":
         words |= {Act.ACCEPT: "good", Act.REJECT: "bad", Act.CORRECT: "gold corrected to"}
-    if about == "attempt":
+    if target == "attempt":
         words |= {Act.ACCEPT: "a mistake indeed", Act.REJECT: "not a mistake"}
     return words[act]
 

@@ -29,31 +29,31 @@ def draw(exam_id: int, browse_rows: Sequence[Row], columns: Sequence[str], words
     with db.reading(current.engine()) as session:
         items, answers = queries.questions(session, exam_id, ids), queries.attempts(session, exam_id, ids)
         judgements = queries.judgements(session, exam_id, ids)
-    judged, responses = defaultdict(list), defaultdict(list)
+    by_target, responses = defaultdict(list), defaultdict(list)
     for row in judgements:
-        judged[row.target, row.target_id].append(row.judged)
+        by_target[row.target, row.target_id].append(row.judged)
     for response in answers:
         responses[response.question_id].append(response)
     attempt_rows = [
-        _make_row(items[row.question_id], row.attempt_id, responses[row.question_id], judged) for row in browse_rows
+        _make_row(items[row.question_id], row.attempt_id, responses[row.question_id], by_target) for row in browse_rows
     ]
     attempts.draw_rows(attempt_rows, HEADINGS, columns, with_links=True, words=words)
 
 
 def _make_row(
-    item: Item, attempt_id: int, responses: Sequence[Response], judged: JudgedByTarget
+    item: Item, attempt_id: int, responses: Sequence[Response], by_target: JudgedByTarget
 ) -> attempts.AttemptRow:
-    question_ruling = ruling(judged.get(("question", item.id), ()))
-    answer_rulings = {response.id: ruling(judged.get(("attempt", response.id), ())) for response in responses}
+    question_ruling = ruling(by_target.get(("question", item.id), ()))
+    answer_rulings = {response.id: ruling(by_target.get(("attempt", response.id), ())) for response in responses}
     gold, is_bad = or_corrected(item.gold, question_ruling), question_ruling.decision is Act.REJECT
     mistake_ids = {r.id for r in responses if is_mistake(r, item, gold, answer_rulings[r.id])}
     # The row's own answer first.
-    ordered = sorted(responses, key=lambda response: response.id != attempt_id)
+    in_order = sorted(responses, key=lambda response: response.id != attempt_id)
     answers = [
         attempts.AnswerCell(
             "another answer" if n else "answer", r, _chip(item, r, is_bad, r.id in mistake_ids, answer_rulings[r.id])
         )
-        for n, r in enumerate(ordered)
+        for n, r in enumerate(in_order)
     ]
     right = "–" if is_bad else f"{len(responses) - len(mistake_ids)} of {len(responses)}"
     people = _people(item, question_ruling, answer_rulings.values())

@@ -14,7 +14,7 @@ from mapd.verdicts import Reason
 # Session state: why the last press changed nothing.
 REFUSAL = "reasons_refusal"
 # Session state: the code of the reason that was removed last.
-REMOVED = "reasons_removed"
+REMOVED_CODE = "reasons_removed"
 # The key of the field for a new reason.
 FIELD = "reasons_field"
 
@@ -45,7 +45,7 @@ def _draw_reason(code: str, key: str) -> None:
 
 
 def _draw_last_removed(codes: Sequence[str]) -> None:
-    code = st.session_state.get(REMOVED)
+    code = st.session_state.get(REMOVED_CODE)
     if code is None or code in codes:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -65,8 +65,8 @@ def _draw_field() -> None:
 
 
 def _add_typed() -> None:
-    typed = str(st.session_state.get(FIELD) or "")
-    if acting.write(lambda session, person: reasons.add(session, typed, by=person), REFUSAL):
+    words = str(st.session_state.get(FIELD) or "")
+    if acting.write(lambda session, person: reasons.add(session, words, by=person), REFUSAL):
         st.session_state[FIELD] = ""
 
 
@@ -76,4 +76,4 @@ def _put_back(code: str) -> None:
 
 def _remove(code: str) -> None:
     if acting.write(lambda session, person: reasons.remove(session, code, by=person), REFUSAL):
-        st.session_state[REMOVED] = code
+        st.session_state[REMOVED_CODE] = code

@@ -181,8 +181,8 @@ def _last_closing(text: str, closing: str) -> int:
 
 
 def _rule(display: str) -> Callable[..., str]:
-    def render(_: RendererHTML, tokens: list[Token], at: int, __: object, env: dict[str, int]) -> str:
-        token = tokens[at]
+    def render(_: RendererHTML, tokens: list[Token], index: int, __: object, env: dict[str, int]) -> str:
+        token = tokens[index]
         source = token.content if token.type == "amsmath" else _source(token)
         if token.markup == "$" and _is_money(token.content):
             return html.escape(source)

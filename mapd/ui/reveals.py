@@ -15,14 +15,14 @@ from mapd.store import db
 from mapd.ui.current import impatient_engine, read
 
 # Session state: the pairs of person and text that this tab noted.
-NOTED = "reveals_noted"
+NOTES = "reveals_noted"
 
 
 def note(person: str, texts: Collection[int]) -> None:
     """Note that this person sees these texts. Where the database is busy, the page's next run notes them."""
-    noted: set[tuple[str, int]] = st.session_state.setdefault(NOTED, set())
-    unnamed = {text for name, text in noted if not name}
-    fresh = {text for text in {*texts, *unnamed} if (person, text) not in noted}
+    notes: set[tuple[str, int]] = st.session_state.setdefault(NOTES, set())
+    nameless_texts = {text for name, text in notes if not name}
+    fresh = {text for text in {*texts, *nameless_texts} if (person, text) not in notes}
     # Noting must not hold up the page: nobody pressed anything.
     with suppress(Busy):
         if person and fresh:
@@ -30,4 +30,4 @@ def note(person: str, texts: Collection[int]) -> None:
             if unknown:
                 with db.writing(impatient_engine()) as session:
                     seen.note(session, person, unknown)
-        noted |= {(person, text) for text in fresh}
+        notes |= {(person, text) for text in fresh}

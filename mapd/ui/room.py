@@ -20,7 +20,7 @@ from mapd.verdicts import Verdict
 
 STYLE = Path(__file__).parent / "room.css"
 # Session state: the uids of the revealed rationales.
-REVEALED = "room_open"
+REVEALED_UIDS = "room_open"
 # Session state: the uid of the rationale shown last.
 LAST_SHOWN = "room_shown"
 # Session state: by a rationale's uid, the hands for accept and reject.
@@ -48,7 +48,9 @@ def draw_question(mistake: Mistake, x: Explained) -> None:
     """Draw what the room sees: the question, the student's answer, and somebody's worked solution."""
     question_column, text_column = st.columns((4, 5), gap="medium")
     with question_column, st.container(border=True, key="mapd_room_question"):
-        st.html(cards.question(mistake, worked=False) + cards.line_label("the student") + cards.response(mistake))
+        st.html(
+            cards.question(mistake, with_solution=False) + cards.line_label("the student") + cards.response(mistake)
+        )
     with text_column, st.container(border=True, key="mapd_room_text"):
         with st.container(key="mapd_room_head", horizontal=True, vertical_alignment="center", gap="small"):
             st.html(cards.line_label("accept this solution?"))
@@ -64,7 +66,7 @@ def draw_foot(rationales: Sequence[TextRow], index: int, curated: Curated) -> No
     mistake, x = rationales[index].mistake, rationales[index].text
     assert x is not None, "a row of rationales has its text"
     with st.bottom:
-        if x.text.uid in st.session_state.get(REVEALED, ()):
+        if x.text.uid in st.session_state.get(REVEALED_UIDS, ()):
             _draw_answer(mistake, x, curated)
         _draw_hands(rationales, index, x.text.uid)
 
@@ -72,7 +74,7 @@ def draw_foot(rationales: Sequence[TextRow], index: int, curated: Curated) -> No
 def _draw_hands(rationales: Sequence[TextRow], index: int, uid: str) -> None:
     """Draw the hands as a form. Enter within a field presses its first button; each button submits what was typed."""
     hands = st.session_state.get(HANDS, {}).get(uid, (0, 0))
-    revealed = uid in st.session_state.get(REVEALED, ())
+    is_revealed = uid in st.session_state.get(REVEALED_UIDS, ())
     with (
         st.form(f"room_{uid}", border=False),
         st.container(key="mapd_room_hands", horizontal=True, vertical_alignment="center", gap="small"),
@@ -80,7 +82,7 @@ def _draw_hands(rationales: Sequence[TextRow], index: int, uid: str) -> None:
         for word, number in zip(("accept", "reject"), hands, strict=True):
             st.html(f"<span>{word}</span>", width="content")
             # The first thing to do is to type.
-            has_focus = word == "accept" and not revealed
+            has_focus = word == "accept" and not is_revealed
             with st.container(key=keys.focus_name(uid) if has_focus else None, width="content"):
                 st.number_input(
                     f"Hands: {word}",
@@ -116,7 +118,7 @@ def _count(uid: str, target: str, reveal: bool) -> None:
     accept, reject = (st.session_state.get(_field(word, uid)) or 0 for word in ("accept", "reject"))
     st.session_state[HANDS] = st.session_state.get(HANDS, {}) | {uid: (accept, reject)}
     if reveal:
-        st.session_state[REVEALED] = st.session_state.get(REVEALED, frozenset()) | {uid}
+        st.session_state[REVEALED_UIDS] = st.session_state.get(REVEALED_UIDS, frozenset()) | {uid}
     st.query_params["text"] = target
 
 

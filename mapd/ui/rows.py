@@ -321,18 +321,18 @@ def scores_alone(x: Explained) -> bool:
     return bool(x.text.votes) and not any(v.text for v in x.text.votes)
 
 
-def describe_ruling(people: Ruling, question: Item, about: str = "text") -> str:
-    """Return what people decided as HTML. `question`: whose answer they may correct; `about`: what is judged."""
-    who = line_html(" and ".join(people.by), 200)
+def describe_ruling(people: Ruling, question: Item, target: str = "text") -> str:
+    """Return what people decided as HTML. `question`: whose answer they may correct; `target`: what is judged."""
+    people_names = line_html(" and ".join(people.by), 200)
     if people.conflict:
-        return f"{who} differ: an adjudicator decides"
+        return f"{people_names} differ: an adjudicator decides"
     if people.decision is None:
         return "nobody has judged it"
-    word = decision_word(people.decision, about)
+    word = decision_word(people.decision, target)
     if people.decision is Act.CORRECT:
         word += f" {line_html(question.show(people.value or ''), 60)}"
     reason = f": {escape(reasons.words(people.reason))}" if people.reason else ""
-    return f"{word} by {who}{reason}"
+    return f"{word} by {people_names}{reason}"
 
 
 def _facts(facts: Mapping[str, str]) -> str:
@@ -345,14 +345,14 @@ def mistake_cells(mistake: Mistake, colours: Mapping[str, str], words: str = "")
     answer = State.NOTHING if mistake.answer is None else State.FAILS
     standing_count = sum(x.verdict is Verdict.ACCEPTED for x in mistake.feedback)
     pair = mistake.covered and mistake.feedback_stands
-    why = "covered" if pair else "no feedback stands" if mistake.covered else "not covered"
+    pair_words = "covered" if pair else "no feedback stands" if mistake.covered else "not covered"
     return {
         "no": number_cell(mistake.question),
         "question": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
         "answer": _cell(_answer(answer, mistake.show(mistake.answer), mistake.shown_gold, "attempt")),
         "rationales": _cell("".join(_brief(x, colours) for x in mistake.rationales) or "none"),
         "feedback": _cell(f"{standing_count} of {len(mistake.feedback)}", "feedback that stands"),
-        "pair": _cell(f"{_sign('holds' if pair else 'nothing')} {why}"),
+        "pair": _cell(f"{_sign('holds' if pair else 'nothing')} {pair_words}"),
         "task": _cell(mistake.question.task.value),
     }
 
@@ -361,9 +361,9 @@ def _brief(x: Explained, colours: Mapping[str, str]) -> str:
     """Return a rationale in a few letters, as HTML: teacher, verdict's sign, mean."""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     title = html.escape(f"{one_line(x.text.teacher, 60)}: {LOOKS[x.verdict.value].word}, mean {mean}")
-    who = _author(x.text, colours)
+    author = _author(x.text, colours)
     verdict = _sign(x.verdict.value) + (_sign("overridden", "a person's decision") if x.overridden else "")
-    return f'<span class="mapd-brief" title="{title}">{who}{verdict}<span>{mean}</span></span>'
+    return f'<span class="mapd-brief" title="{title}">{author}{verdict}<span>{mean}</span></span>'
 
 
 def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") -> str:

@@ -56,7 +56,7 @@ def draw_cut_off_form(material: Material) -> None:
         return
     with db.reading(current.engine()) as session:
         row = session.get_one(t.Exam, info.id)
-        can_be_asked = students.is_here(students.get(session, row.student_id), current.settings().home)
+        is_available = students.is_here(students.get(session, row.student_id), current.settings().home)
     longest = row.decoding.get("max_tokens")
     limit_words = f" at {longest:,} tokens" if isinstance(longest, int) else ""
     subject = "answers were" if count != 1 else "answer was"
@@ -64,7 +64,7 @@ def draw_cut_off_form(material: Material) -> None:
         f"{count:,} {subject} cut off{limit_words}: without the answer line they count as no answer, and teachers "
         "aren’t asked about them."
     )
-    if not can_be_asked or not isinstance(longest, int) or not 0 < longest < MOST_TOKENS:
+    if not is_available or not isinstance(longest, int) or not 0 < longest < MOST_TOKENS:
         return
     with st.expander(f"Ask the {count:,} cut-off answers again, with more tokens"):
         suggestion = min(work.MORE * longest, MOST_TOKENS)

@@ -149,7 +149,7 @@ def _wrong_rationale_html(m: Mistake, places: Places) -> str:
     if x is None:
         return _note("No check refutes any of its rationales.")
     marks = [text.Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
-    who = look.teacher_chip(text.one_line(x.text.teacher, 24), places[x.text.teacher])
+    author = look.teacher_chip(text.one_line(x.text.teacher, 24), places[x.text.teacher])
     scores = "".join(look.score_dots(v.score) for v in counted(x.text.votes))
     faults = []
     if x.states.matches_gold is State.FAILS:
@@ -157,7 +157,7 @@ def _wrong_rationale_html(m: Mistake, places: Places) -> str:
     if x.states.equations_true is State.FAILS:
         faults.append("an equation is false")
     return (
-        f"<div>{who}{scores}</div>"
+        f"<div>{author}{scores}</div>"
         f'<blockquote class="mapd-quote">{text.foreign_html(x.text.text, marks, 500)}</blockquote>'
         f"<div>{look.chip('fails', word='check')}{text.line_html(' and '.join(faults), 160)}</div>"
         f"<div>{look.chip(x.verdict.value)}{text.escape(_decision_words(x))}</div>"

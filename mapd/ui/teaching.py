@@ -131,8 +131,8 @@ def _limits(row: t.Teacher) -> str:
 def _draw_buttons(row: t.Teacher) -> None:
     if acting.button("Test", key=f"test_{row.uid}", icon=":material/send:", type="tertiary", disabled=row.disabled):
         with st.spinner("Asking …", width="content"):
-            tested = run_test(row.name, by=current.acting_person())
-        st.session_state[f"tested_{row.uid}"] = tested
+            result = run_test(row.name, by=current.acting_person())
+        st.session_state[f"tested_{row.uid}"] = result
     if row.kind in KEY_VARIABLES:
         _draw_change(row)
     if row.disabled and (row.origin is not None or row.key_env is not None):
@@ -199,10 +199,10 @@ def draw_other_authors(rows: Sequence[t.Teacher]) -> None:
     if not rows:
         return
     st.subheader("Other authors", anchor=False)
-    why = {"imported": "came with an import", "person": "a person"}
+    reasons = {"imported": "came with an import", "person": "a person"}
     lines = (
         f'<li><span class="mapd-name">{text.line_html(row.name, LONGEST_NAME)}</span> '
-        f'<span class="mapd-note">{why.get(row.kind, text.escape(row.kind))}; can\'t be asked</span></li>'
+        f'<span class="mapd-note">{reasons.get(row.kind, text.escape(row.kind))}; can\'t be asked</span></li>'
         for row in rows
     )
     st.html(f'<ul class="mapd-list">{"".join(lines)}</ul>')
@@ -262,21 +262,21 @@ def _parse_result(output: str) -> Tested | None:
 
 
 def _draw_result(result: TestResult) -> None:
-    tested = result.tested
-    if tested is not None:
-        sign, colour = ("✓", look.GREEN) if tested.ok else ("✕", look.VERMILLION)
+    test = result.tested
+    if test is not None:
+        sign, colour = ("✓", look.GREEN) if test.ok else ("✕", look.VERMILLION)
         numbers = [
-            None if tested.latency_s is None else f"{tested.latency_s:.2f} s",
-            None if tested.tokens_in is None else f"{tested.tokens_in:,} tokens in",
-            None if tested.tokens_out is None else f"{tested.tokens_out:,} tokens out",
+            None if test.latency_s is None else f"{test.latency_s:.2f} s",
+            None if test.tokens_in is None else f"{test.tokens_in:,} tokens in",
+            None if test.tokens_out is None else f"{test.tokens_out:,} tokens out",
         ]
         note = " · ".join(["to “Calculate 2 + 2 + 2.”", *filter(None, numbers)])
-        chip = look.sign_chip(sign, tested.finish.replace("_", " "), colour)
+        chip = look.sign_chip(sign, test.finish.replace("_", " "), colour)
         st.html(f'<div>{chip}<span class="mapd-note">{note}</span></div>')
-        if tested.text:
-            reply_html = text.foreign_html(tested.text, max_chars=LONGEST_SHOWN)
+        if test.text:
+            reply_html = text.foreign_html(test.text, max_chars=LONGEST_SHOWN)
             st.html(f'<blockquote class="mapd-quote">{reply_html}</blockquote>')
-        for note in tested.notes:
+        for note in test.notes:
             st.html(f'<div class="mapd-note">{text.line_html(note, 200)}</div>')
     if result.error:
         text.complain(result.error)
@@ -298,7 +298,7 @@ def draw_form(*, is_open: bool) -> None:
             key=f"teacher_kind_{version}",
         )
         st.caption(KIND_WORDS[kind])
-        settings = _draw_simulated(version) if kind == "simulated" else _draw_real(kind, version)
+        settings = _draw_simulated_fields(version) if kind == "simulated" else _draw_model_fields(kind, version)
         if acting.button("Add", key="add_teacher", icon=":material/add:", type="primary"):
             st.session_state[REFUSAL] = _add(kind, settings)
             st.rerun()
@@ -311,7 +311,7 @@ def _draw_name(column: Any, version: int) -> str:
     return name
 
 
-def _draw_simulated(version: int) -> dict[str, Any]:
+def _draw_simulated_fields(version: int) -> dict[str, Any]:
     name_column, profile_column, seed_column = st.columns((2, 3, 1))
     name = _draw_name(name_column, version)
     model = profile_column.selectbox(
@@ -321,7 +321,7 @@ def _draw_simulated(version: int) -> dict[str, Any]:
     return {"name": name, "model": model, "sampling": {"seed": int(seed)}}
 
 
-def _draw_real(kind: str, version: int) -> dict[str, Any]:
+def _draw_model_fields(kind: str, version: int) -> dict[str, Any]:
     is_served = kind in KEY_VARIABLES
     name_column, model_column = st.columns(2)
     settings: dict[str, Any] = {"name": _draw_name(name_column, version)}

@@ -26,26 +26,26 @@ def in_next_run(callback: Callable[P, None]) -> Callable[P, None]:
     """Return the callback so that it stores its refusal for `draw_message`."""
 
     @wraps(callback)
-    def guarded(*args: P.args, **options: P.kwargs) -> None:
+    def run_guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
             callback(*args, **options)
         except MapdError as error:
             st.session_state[MESSAGE] = str(error)
 
-    return guarded
+    return run_guarded
 
 
 def in_place(fragment: Callable[P, None]) -> Callable[P, None]:
     """Return the fragment so that it draws its refusal as a line; the next refresh tries again."""
 
     @wraps(fragment)
-    def guarded(*args: P.args, **options: P.kwargs) -> None:
+    def run_guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
             fragment(*args, **options)
         except MapdError as error:
             text.complain(str(error))
 
-    return guarded
+    return run_guarded
 
 
 def draw_message() -> None:

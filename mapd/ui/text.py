@@ -52,7 +52,7 @@ NO_TEXT = '<span class="mapd-more">no text</span>'
 
 def escape(text: str) -> str:
     """Return a text as HTML: escaped, each hidden character as a small boxed label such as ⟨U+202E⟩."""
-    return HIDDEN.sub(lambda match: _boxed(match[0]), html.escape(text.replace("\r\n", "\n")))
+    return HIDDEN.sub(lambda match: _box_character(match[0]), html.escape(text.replace("\r\n", "\n")))
 
 
 def one_line(text: str, chars: int = 80) -> str:
@@ -80,8 +80,8 @@ def distinct_lines(ids: Mapping[str, int]) -> dict[str, str]:
 def label(text: str, chars: int = 80) -> str:
     """Return one line for a place where streamlit reads markdown: every sign that could mean something is escaped."""
     # A word joiner (U+2060) breaks the pattern invisibly.
-    unlinked = AUTOLINK.sub("\\1\u2060", one_line(text, chars))
-    return MARKDOWN.sub(r"\\\1", unlinked)
+    line = AUTOLINK.sub("\\1\u2060", one_line(text, chars))
+    return MARKDOWN.sub(r"\\\1", line)
 
 
 def foreign_html(text: str, marks: Sequence[Mark] = (), max_chars: int | None = None) -> str:
@@ -89,7 +89,7 @@ def foreign_html(text: str, marks: Sequence[Mark] = (), max_chars: int | None = 
     piece = text if max_chars is None else _cut(text, max_chars)
     hidden_count = len(text) - len(piece)
     remainder = f'<span class="mapd-more">… {hidden_count:,} more characters</span>' if hidden_count else ""
-    body = _marked(piece, marks) or NO_TEXT
+    body = _mark_html(piece, marks) or NO_TEXT
     return f'<div class="mapd-text" dir="auto">{body}{remainder}</div>'
 
 
@@ -121,8 +121,8 @@ def foreign_line_html(text: str, chars: int = 80, words: str = "") -> str:
         start = text.find(" ", hit - LEAD_CHARACTERS, hit) + 1 or hit - LEAD_CHARACTERS if hit > LEAD_CHARACTERS else 0
         tail = f"{'…' if start else ''}{text[start:]}"
     line = one_line(tail, chars)
-    line_html = _marked(line, find_hits(line, words)) or NO_TEXT
-    return f'<span class="mapd-line" dir="auto" title="{html.escape(one_line(text, 500))}">{line_html}</span>'
+    body = _mark_html(line, find_hits(line, words)) or NO_TEXT
+    return f'<span class="mapd-line" dir="auto" title="{html.escape(one_line(text, 500))}">{body}</span>'
 
 
 def find_hits(text: str, words: str) -> list[Mark]:
@@ -154,7 +154,7 @@ def complain(message: str) -> None:
     st.html(f'<div class="mapd-error" role="alert"><b aria-hidden="true">✕</b>{line_html(message, 600)}</div>')
 
 
-def _marked(text: str, marks: Sequence[Mark]) -> str:
+def _mark_html(text: str, marks: Sequence[Mark]) -> str:
     """Return the text cut at the ends of all marks, each piece in a `<mark>` with the labels of all marks around it."""
     # Marks may reach beyond the piece that is shown.
     inside = [mark._replace(start=max(0, mark.start), end=min(len(text), mark.end)) for mark in marks]
@@ -175,6 +175,6 @@ def _marked(text: str, marks: Sequence[Mark]) -> str:
 
 
 @cache
-def _boxed(character: str) -> str:
+def _box_character(character: str) -> str:
     name = unicodedata.name(character, "control character").lower()
     return f'<span class="mapd-char" title="{name}">{code(character)}</span>'

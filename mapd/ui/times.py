@@ -14,16 +14,16 @@ from mapd.ui.figures import Html
 MINUTES, SECONDS, CLOCK = "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%H:%M:%S"
 
 
-def moment(at: datetime, form: str = MINUTES) -> str:
+def moment(time: datetime, form: str = MINUTES) -> str:
     """Return a time in the reader's zone, or in UTC with "UTC" after it."""
     zone = _zone()
-    return f"{at.astimezone(zone or UTC):{form}}{'' if zone else ' UTC'}"
+    return f"{time.astimezone(zone or UTC):{form}}{'' if zone else ' UTC'}"
 
 
-def cell(at: datetime, form: str = MINUTES) -> Html:
+def cell(time: datetime, form: str = MINUTES) -> Html:
     """Return a time as HTML."""
-    utc = at.astimezone(UTC)
-    return Html(f'<time datetime="{utc.isoformat()}" title="{utc:{SECONDS}} UTC">{moment(at, form)}</time>')
+    utc = time.astimezone(UTC)
+    return Html(f'<time datetime="{utc.isoformat()}" title="{utc:{SECONDS}} UTC">{moment(time, form)}</time>')
 
 
 def _zone() -> ZoneInfo | None:

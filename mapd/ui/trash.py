@@ -143,8 +143,8 @@ def _entry_html(entry: Entry) -> str:
         return f'<span class="mapd-note">{text.line_html(entry.fault, 300)}</span>'
     title = text.line_html(f"{entry.kind} {entry.name}", 200)
     person, removed_words = (text.line_html(entry.person, 40), text.line_html(trash.in_words(entry.gone), 400))
-    when = f", {times.cell(entry.at)}" if entry.at else ""
-    return f'<b>{title}</b><div class="mapd-note">by {person}{when}: {removed_words}</div>'
+    time_words = f", {times.cell(entry.at)}" if entry.at else ""
+    return f'<b>{title}</b><div class="mapd-note">by {person}{time_words}: {removed_words}</div>'
 
 
 # -- callbacks --------------------------------------------------------------------------------------------------------
@@ -190,8 +190,8 @@ def _restore(file: str) -> None:
 
     def act(session: Session, person: Person) -> str:
         entry, rows = trash.restore(session, home, file, by=person)
-        renamed = f"; its name was taken: {'; '.join(rows.renamed)}" if rows.renamed else ""
-        return f"{entry.kind} {entry.name} is back{renamed}"
+        rename_note = f"; its name was taken: {'; '.join(rows.renamed)}" if rows.renamed else ""
+        return f"{entry.kind} {entry.name} is back{rename_note}"
 
     if (message := _write(act)) is not None:
         # After the commit: until then the file is the only copy.

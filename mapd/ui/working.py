@@ -23,7 +23,7 @@ REFRESH_S = 1.0
 # These stay on the page until something else is started there.
 ENDED_EARLY = ("failed", "cancelled", "stopped")
 # Session state: the uid of the last started job, and the exam that was open then.
-STARTED = "started_job"
+STARTED_JOB = "started_job"
 # For so long a finished job stays on the page that started it.
 FRESH = timedelta(minutes=10)
 # By state: sign, colour.
@@ -73,7 +73,7 @@ def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | No
     if is_pressed:
         with db.writing(current.engine()) as session:
             job = jobs.start(session, new_job.kind, new_job.model_dump(mode="json"), by=current.acting_person())
-            st.session_state[STARTED] = job.uid, current.params().get("exam")
+            st.session_state[STARTED_JOB] = job.uid, current.params().get("exam")
         st.rerun()
 
 
@@ -89,13 +89,13 @@ def _amount_words(unit: str, size: int, missing: int, pace: float | None) -> str
 
 def show_started_exam() -> None:
     """Show an exam that was started in this session once it is done, unless another exam was chosen meanwhile."""
-    uid, exam_at_start = st.session_state.get(STARTED, (None, None))
+    uid, exam_at_start = st.session_state.get(STARTED_JOB, (None, None))
     if uid is None:
         return
     job, _ = _read(uid)
     if job.status in jobs.ACTIVE:
         return
-    del st.session_state[STARTED]
+    del st.session_state[STARTED_JOB]
     if job.kind == "exam" and job.status == "done" and current.params().get("exam") == exam_at_start:
         current.choose_exam(str(job.outcome["exam"]))
         st.rerun()
@@ -179,8 +179,8 @@ def _draw_card(job: t.Job, now: datetime) -> None:
 
 
 def _log_line(line: tuple[datetime | None, str]) -> str:
-    at, words = line
-    return f"{times.moment(at, times.CLOCK)} {words}" if at else words
+    time, words = line
+    return f"{times.moment(time, times.CLOCK)} {words}" if time else words
 
 
 def _draw_progress(job: t.Job, state: str) -> None:
@@ -281,7 +281,7 @@ def draw_list() -> None:
 
 def _job_row(job: t.Job, now: datetime) -> tuple[Cell, ...]:
     state = jobs.state(job, now)
-    ended = job.ended_at or (now if state == "running" else None)
+    end = job.ended_at or (now if state == "running" else None)
     name = figures.link_cell(text.one_line(work.title(job), 80), current.address("jobs", job=job.uid))
     error_html = f'<div class="mapd-note">{text.line_html(job.error, 160)}</div>' if job.error else ""
     return (
@@ -290,7 +290,7 @@ def _job_row(job: t.Job, now: datetime) -> tuple[Cell, ...]:
         text.one_line(job.person, 30),
         f"{job.done:,} of {job.total:,}" if job.total else None,
         times.cell(job.started_at) if job.started_at else None,
-        jobs.duration((ended - job.started_at).total_seconds()) if job.started_at and ended else None,
+        jobs.duration((end - job.started_at).total_seconds()) if job.started_at and end else None,
     )
 
 

@@ -16,14 +16,14 @@ def draw_page() -> None:
         comparison.draw_empty()
         return
     try:
-        compared = comparison.load_comparison(*pair)
+        pair_results = comparison.load_comparison(*pair)
     except MapdError as error:
         text.complain(str(error))
         return
-    comparison.draw_warning(compared)
-    comparison.draw_table(compared)
-    comparison.draw_caveats(compared)
-    comparison.draw_changes(compared)
+    comparison.draw_warning(pair_results)
+    comparison.draw_table(pair_results)
+    comparison.draw_caveats(pair_results)
+    comparison.draw_changes(pair_results)
 
 
 figures.add_style()

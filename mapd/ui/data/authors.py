@@ -84,11 +84,11 @@ def draw() -> None:
 def _offer(parsed: Parsed, upload: AuthorsUpload) -> None:
     parsed, is_pressed = choose_names(parsed, upload)
     if is_pressed:
-        imported = import_files(parsed)
+        result = import_files(parsed)
         exam = find_imported_exam(parsed)
         reset_files(upload)
         st.session_state[IMPORTED_EXAM] = exam
-        current.choose_exam(imported.exam)
+        current.choose_exam(result.exam)
         st.rerun()
     draw_preview(parsed)
     show_command(upload, parsed)
@@ -249,10 +249,10 @@ def choose_names(parsed: Parsed, upload: AuthorsUpload) -> tuple[Parsed, bool]:
     with button_column.container(horizontal=True, vertical_alignment="center"):
         is_pressed = acting.button("Import", type="primary", icon=":material/upload:", key=f"import_{key}")
         st.caption("All of it or nothing.")
-    renamed = replace(
+    import_ = replace(
         parsed, dataset=(dataset or "").strip() or parsed.dataset, student=(student or "").strip() or parsed.student
     )
-    return renamed, is_pressed
+    return import_, is_pressed
 
 
 def draw_preview(parsed: Parsed) -> None:

@@ -71,16 +71,16 @@ def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
 
 
 def _choose_fields(key: str, recognised: Recognised) -> FieldMapping:
-    saved = current.read(saved_mappings.listed)
+    mappings = current.read(saved_mappings.listed)
     name = None
-    if saved:
+    if mappings:
         name = st.selectbox(
             "A mapping that was kept",
-            [None, *saved],
+            [None, *mappings],
             format_func=lambda name: text.one_line(name) if name else "none",
             key=f"saved_{key}",
         )
-    fields = recognised.mapping if name is None else saved[name].over(recognised.mapping)
+    fields = recognised.mapping if name is None else mappings[name].over(recognised.mapping)
     names = list(dict.fromkeys([*recognised.fields, *fields.all_paths]))
     # Row by row, so that a narrow screen keeps the order.
     cells = [cell for _ in range(0, len(PARTS), COLUMNS) for cell in st.columns(COLUMNS)]
@@ -136,7 +136,7 @@ def _choose_ignored(key: str, reading: Import | None) -> frozenset[str]:
     if reading is None or not reading.not_read:
         return frozenset()
     names = reading.not_read
-    ignored = st.multiselect(
+    selection = st.multiselect(
         "Left out on purpose",
         names,
         format_func=text.one_line,
@@ -144,7 +144,7 @@ def _choose_ignored(key: str, reading: Import | None) -> frozenset[str]:
         placeholder="none",
         help="A long text that isn't read stops the import until it is one of the parts above, or is left out here.",
     )
-    return frozenset(ignored)
+    return frozenset(selection)
 
 
 def _keep(fields: FieldMapping) -> None:
