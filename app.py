@@ -1,4 +1,4 @@
-"""The entry: `streamlit run app.py` (or `mapd app`). Streamlit serves `app`; the script below it runs for every rerun.
+"""The entry: `streamlit run app.py` (or `mapd app`). Streamlit serves `app`, and runs the script below it each time.
 
 Pages live one folder deep, a folder a section: a file directly in `pages/` could be opened by its address without
 this script.
@@ -16,13 +16,13 @@ PagesManager.uses_pages_directory = False
 app = st.App(
     "app.py",
     routes=[house.mount(), *scripts.mounts()],
-    middleware=[headers.SECURITY_HEADERS, gate.GATE, uploads.GATE, stray.TO_ITS_PAGE],
+    middleware=[headers.SECURITY_HEADERS, gate.GATE, uploads.GATE, stray.PAGE_REDIRECT],
     lifespan=worker.run_beside_app,
 )
 
 if __name__ == "__main__":
     frame.configure()
-    frame.show(
+    frame.draw(
         {
             "Loop": [
                 st.Page("pages/loop/overview.py", title="Overview", icon=":material/sync:", url_path="", default=True),

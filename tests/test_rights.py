@@ -55,7 +55,7 @@ FOR_OWNERS: dict[str, Write] = {
     "teachers.change": lambda s, by: teachers.change_settings(s, "gpt", by=by, limits={"concurrency": 2}),
     "teachers.disable": lambda s, by: teachers.disable(s, "gpt", by),
     "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
-    "teaching.answered": lambda s, by: teaching.answered("gpt", by=by),
+    "teaching.run_test": lambda s, by: teaching.run_test("gpt", by=by),
     "students.add": lambda s, by: students.add(s, "x", by=by),
     "sets.add": lambda s, by: sets.add(s, "x", [], source="", simulated=False, by=by),
     "saved_mappings.save": lambda s, by: saved_mappings.save(s, "m", mapping.parse("question=Body"), by=by),

@@ -1,1 +1,1 @@
-"""The only place in `mapd/` that imports streamlit: safe text, the look, the current exam and person, the frame."""
+"""The only place in `mapd/` that imports streamlit: safe text, colours, the current exam and person, the frame."""

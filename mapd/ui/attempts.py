@@ -1,8 +1,9 @@
-"""Attempts as rows: a question, the gold answer, and one answer or two side by side, the whole of it in a fold.
+"""Attempts as rows: a question, its gold answer, and one response or two side by side. A fold holds the whole texts.
 
-    attempts.draw([Shown(question, (answer("before", response), answer("after", other)))], ("before", "after"))
+    cells = (make_cell("before", question, response), make_cell("after", question, newer_response))
+    attempts.draw_rows([AttemptRow(question, cells)], ("before", "after"))
 
-Foreign text is escaped here; a fold is the browser's own <details> and opens without a rerun.
+Foreign text is escaped here. A fold is the browser's own <details>: it opens without a rerun.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,178 +14,184 @@ import streamlit as st
 from mapd import exam, prompts
 from mapd.answers.limits import name_limit
 from mapd.characters import visible
-from mapd.store import db, queries
+from mapd.store import queries
 from mapd.store.queries import Item, Response
 from mapd.ui import current, figures, look, rows
 from mapd.ui.rows import Column
-from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, one_line, thought_html
-from mapd.ui.text import found as hits
+from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, line_html, one_line, thought_html
+from mapd.ui.text import find_hits as hits
 
-PAGE = rows.PAGE
-LONGEST = rows.LONGEST
+PAGE_SIZE = rows.PAGE_SIZE
+LONGEST_TEXT = rows.LONGEST_TEXT
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A response under its word, and as HTML what it comes to."""
+class AnswerCell:
+    """A response under its heading; `chip`: its outcome as HTML."""
 
-    word: str
+    heading: str
     response: Response
     chip: str
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A question and the answers to it; those without a column stand in the fold alone."""
+class AttemptRow:
+    """A question and its responses. Responses beyond the columns stand in the fold alone.
+
+    `people_html`: what people said of question and responses. `right_count`: how many responses are right, in words.
+    """
 
     question: Item
-    answers: tuple[Answer, ...]
-    said: str = ""  # what people say of question and answers, as HTML
-    right: str = "–"  # how many of the answers are
+    answers: tuple[AnswerCell, ...]
+    people_html: str = ""
+    right_count: str = "–"
 
 
-def answer(word: str, question: Item, response: Response) -> Answer:
-    """A response as it was recorded."""
-    read = chip(response.outcome, response.answer and question.show(response.answer))
-    return Answer(word, response, read + cut_off(response))
+def make_answer_cell(heading: str, question: Item, response: Response) -> AnswerCell:
+    """Return the cell of a response as it was recorded."""
+    outcome_html = outcome_chip(response.outcome, response.answer and question.show(response.answer))
+    return AnswerCell(heading, response, outcome_html + cut_off_chip(response))
 
 
-def cut_off(response: Response) -> str:
-    """HTML: that a response ran into its exam's max_tokens, where it did."""
+def cut_off_chip(response: Response) -> str:
+    """Return the chip (HTML) of a response that ran into its exam's max_tokens; otherwise ""."""
     return look.chip("cut_off") if response.is_cut_off else ""
 
 
-def chip(outcome: str, answer: str | None, word: str | None = None) -> str:
-    """HTML: an outcome, by its word or another, and the answer."""
+def outcome_chip(outcome: str, answer: str | None, word: str | None = None) -> str:
+    """Return a chip (HTML) with an outcome and the answer; `word` replaces the outcome's usual word."""
     return look.chip(outcome, one_line(answer or "", 18), word=word)
 
 
-FIRST = {
-    "no": rows.NUMBER,
+FIRST_COLUMNS = {
+    "no": rows.NUMBER_COLUMN,
     "family": Column("family", 7, 3),
     "question": Column("question", 11, 0, grows=True),
     "gold": Column("gold", 5.4, 2),
 }
-LAST = {
+LAST_COLUMNS = {
     "right": Column("right", 4.2, 6),
     "people": Column("people", 7.5, 4),
     "task": Column("task", 4.2, 5),
     "length": Column("words", 3, 7),
 }
-ANSWER = 9.6  # rem
+ANSWER_REM = 9.6
 
 
-def columns(words: Sequence[str]) -> dict[str, Column]:
-    """All the columns that there are. `words`: the heads of the answers' columns."""
-    return FIRST | {word: Column(escape(word), ANSWER, 1, wraps=True) for word in words} | LAST
+def list_columns(headings: Sequence[str]) -> dict[str, Column]:
+    """Return all columns by name. `headings`: those of the columns of responses."""
+    return FIRST_COLUMNS | {word: Column(escape(word), ANSWER_REM, 1, wraps=True) for word in headings} | LAST_COLUMNS
 
 
-def draw(
-    shown: Sequence[Shown],
-    words: Sequence[str],
-    chosen: Sequence[str] = (),
+def draw_rows(
+    attempt_rows: Sequence[AttemptRow],
+    headings: Sequence[str],
+    column_names: Sequence[str] = (),
     *,
-    judge: bool = False,
-    found: str = "",
+    with_links: bool = False,
+    words: str = "",
 ) -> None:
-    """Draw the rows. `words`: the heads of the answers' columns; `chosen`: the columns, where others than usual.
+    """Draw the rows. `headings`: those of the columns of responses; `column_names`: the columns, if not the usual ones.
 
-    `judge`: a link to triage for what is a mistake, or was called one. `found`: what was searched for, to be marked.
-    Where no question has a family there is no column of it.
+    `with_links`: add a link to triage to each mistake. `words`: the words of a search, which are marked.
     """
-    of, names = columns(words), chosen or [*FIRST, *words]
-    if not any(one.question.family for one in shown):
+    columns, names = list_columns(headings), column_names or [*FIRST_COLUMNS, *headings]
+    # Imports have no families: the column would be empty.
+    if not any(row.question.family for row in attempt_rows):
         names = [name for name in names if name != "family"]
-    with db.reading(current.engine()) as session:
-        thoughts = queries.attempt_thoughts(session, [a.response.id for one in shown for a in one.answers])
-    with rows.table("attempts", of, names, links=judge):
+    thoughts = current.read(queries.attempt_thoughts, [a.response.id for row in attempt_rows for a in row.answers])
+    with rows.draw_table("attempts", columns, names, with_links=with_links):
+        # Without links all rows are one element.
         bodies = [
-            rows.folded(of, names, _cells(one, words, judge, found), _fold(one, found, thoughts)) for one in shown
+            rows.fold_row(columns, names, _cells(row, headings, with_links, words), _fold(row, words, thoughts))
+            for row in attempt_rows
         ]
-        if not judge:
+        if not with_links:
             st.html("".join(bodies))
             return
-        for number, (one, body) in enumerate(zip(shown, bodies, strict=True)):
-            last = one.answers[len(words) - 1].response
-            called_one = last.outcome != "correct" or one.said
-            rows.beside(body, f"attempts_{number}", {"mistake": last.uid} if called_one else None)
+        for number, (row, body) in enumerate(zip(attempt_rows, bodies, strict=True)):
+            # Triage judges the attempt of the last column.
+            last = row.answers[len(headings) - 1].response
+            is_called_mistake = last.outcome != "correct" or row.people_html
+            rows.draw_row(body, f"attempts_{number}", {"mistake": last.uid} if is_called_mistake else None)
 
 
-def _cells(shown: Shown, words: Sequence[str], both: bool, found: str) -> dict[str, rows.Cell]:
-    """A row's cells by column; `both`: the response under its question."""
-    q = shown.question
-    said = (
+def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, words: str) -> dict[str, rows.Cell]:
+    """Return a row's cells by column. `with_response`: the response stands below its question."""
+    question = row.question
+    mark = (
         f' <span class="mapd-state" style="--c:{look.PURPLE}" title="people said something">✎</span>'
-        if shown.said
+        if row.people_html
         else ""
     )
-    own = shown.answers[: len(words)]
-    lines = (q.text, own[-1].response.text or "no text") if both else (q.text,)
-    no, title = rows.number_cell(q)
+    answers = row.answers[: len(headings)]
+    lines = (question.text, answers[-1].response.text or "no text") if with_response else (question.text,)
+    no, title = rows.number_cell(question)
     cells = {
         "no": no,
-        "family": escape(one_line((q.family or "–").replace("_", " "), 24)),
-        "question": "".join(foreign_line_html(line, 240, found) for line in lines),
-        "gold": f"{gold_html(q.show(q.gold), 24)}{said}",
-        **{word: one.chip for word, one in zip(words, own, strict=True)},
-        "right": shown.right,
-        "people": shown.said or "–",
-        "task": q.task.value,
-        "length": f"{len(own[-1].response.text.split()):,}",
+        "family": line_html((question.family or "–").replace("_", " "), 24),
+        "question": "".join(foreign_line_html(line, 240, words) for line in lines),
+        "gold": f"{gold_html(question.show(question.gold), 24)}{mark}",
+        **{word: answer.chip for word, answer in zip(headings, answers, strict=True)},
+        "right": row.right_count,
+        "people": row.people_html or "–",
+        "task": question.task.value,
+        "length": f"{len(answers[-1].response.text.split()):,}",
     }
     return {name: (inside, title if name == "no" else "") for name, inside in cells.items()}
 
 
-def _fold(shown: Shown, found: str, thoughts: Mapping[int, str]) -> str:
-    q = shown.question
-    block = prompts.question_block(q.text, q.context, q.options)
-    gold = f'<div class="mapd-note">gold {gold_html(q.show(q.gold), 200)}</div>'
-    parts = [figures.titled("question", foreign_html(block, hits(block, found), LONGEST) + gold)]
-    if shown.said:
-        parts.append(figures.titled("people", shown.said))
-    for one in shown.answers:
-        response = one.response
-        text = foreign_html(response.text, hits(response.text, found), LONGEST)
+def _fold(row: AttemptRow, words: str, thoughts: Mapping[int, str]) -> str:
+    question = row.question
+    block = prompts.question_block(question.text, question.context, question.options)
+    gold = f'<div class="mapd-note">gold {gold_html(question.show(question.gold), 200)}</div>'
+    parts = [figures.titled_block("question", foreign_html(block, hits(block, words), LONGEST_TEXT) + gold)]
+    if row.people_html:
+        parts.append(figures.titled_block("people", row.people_html))
+    for answer in row.answers:
+        response = answer.response
+        text = foreign_html(response.text, hits(response.text, words), LONGEST_TEXT)
         limit = name_limit(response.text)
-        note = f'<span class="mapd-note">{limit}</span>' if limit else _how_read(q, response)
-        thought = thought_html(thoughts.get(response.id), LONGEST)
+        note = f'<span class="mapd-note">{limit}</span>' if limit else _how_read(question, response)
+        thought = thought_html(thoughts.get(response.id), LONGEST_TEXT)
         parts.append(
-            figures.titled(one.word, f"{one.chip}{_length(response)}{thought}{text}{_ours(q, response)}{note}")
+            figures.titled_block(
+                answer.heading, f"{answer.chip}{_length(response)}{thought}{text}{_ours(question, response)}{note}"
+            )
         )
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
 
 
 def _length(response: Response) -> str:
-    """How many tokens a response took, where that is known."""
     return "" if response.tokens_out is None else f'<span class="mapd-note">{response.tokens_out:,} tokens</span>'
 
 
 def _how_read(question: Item, response: Response) -> str:
-    """How we read the answer, and why, in a fold of its own."""
-    answer = exam.read_response(response.text, response.finish, question.task, question.options)
-    value = "no answer" if answer.value is None else one_line(question.show(answer.value), 80)
+    """Return a fold (HTML) with our reading of the answer and its reason."""
+    reading = exam.read_response(response.text, response.finish, question.task, question.options)
+    value = "no answer" if reading.value is None else one_line(question.show(reading.value), 80)
     return (
         '<details class="mapd-note"><summary>how is this read?</summary>'
-        f"{escape(value)}: {escape(visible(answer.why))}</details>"
+        f"{escape(value)}: {escape(visible(reading.why))}</details>"
     )
 
 
 def _ours(question: Item, response: Response) -> str:
-    """Our own reading, where the file that was imported says otherwise."""
+    """Return a note (HTML) where the imported file's outcome differs from our own."""
     if response.our_outcome == response.outcome:
         return ""
-    theirs = look.LOOKS[response.outcome].word
-    ours = look.LOOKS[response.our_outcome].word
-    read = f" {escape(one_line(question.show(response.our_answer), 40))}" if response.our_answer else ""
-    return f'<span class="mapd-note">the file calls it {theirs}; as we read the answer{read}: {ours}</span>'
+    file_word = look.LOOKS[response.outcome].word
+    our_word = look.LOOKS[response.our_outcome].word
+    answer = f" {line_html(question.show(response.our_answer), 40)}" if response.our_answer else ""
+    return f'<span class="mapd-note">the file calls it {file_word}; as we read the answer{answer}: {our_word}</span>'
 
 
-def pages(count: int, key: str = "page") -> int:
-    """Draw the page numbers of so many rows; returns the page that is chosen, from 1."""
-    total = max(1, -(-count // PAGE))
+def draw_pagination(count: int, key: str = "page") -> int:
+    """Draw the page numbers for so many rows; return the chosen page, counted from 1."""
+    total = max(1, -(-count // PAGE_SIZE))
     return min(st.pagination(total, key=key, bind="query-params"), total)
 
 
-def part(shown: Iterable[Shown], page: int) -> list[Shown]:
-    """The rows of one page."""
-    return list(shown)[(page - 1) * PAGE : page * PAGE]
+def take_page(attempt_rows: Iterable[AttemptRow], page: int) -> list[AttemptRow]:
+    """Return the rows of one page."""
+    return list(attempt_rows)[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]

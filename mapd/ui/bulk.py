@@ -1,6 +1,6 @@
-"""Judging all that a filter finds, and taking it back: a popover with the exact number, and a line with the undo.
+"""Judging all texts that match a filter, and taking that back: a popover with the exact number, and a line with undo.
 
-bulk.offer(exam_id, wanted, threshold=300, of=76)
+bulk.draw_judge_all(exam_id, query, threshold=300, row_count=76)
 """
 
 from collections.abc import Sequence
@@ -18,114 +18,126 @@ from mapd.store.queries import JudgementRow
 from mapd.ui import acting, current, text
 from mapd.verdicts import Act
 
-TOLD = "bulk_told"  # session state: why the last press saved nothing
-MANY = 200  # judgements: as many take a while
-ACT, REASON, NOTE = "bulk_act", "bulk_reason", "bulk_note"  # the fields' keys
-OPEN = "bulk"  # session state: whether the popover is open
+# Session state: why the last press saved nothing.
+MESSAGE = "bulk_told"
+# So many judgements take more than a second.
+SLOW_COUNT = 200
+# The fields' keys.
+ACT, REASON, NOTE = "bulk_act", "bulk_reason", "bulk_note"
+# Session state: whether the popover is open.
+POPOVER = "bulk"
 
 
-def offer(exam_id: int, wanted: RowFilter, threshold: int, of: int) -> None:
-    """The popover to judge all of these, which reads them once it is opened; and the undo of the last such act."""
-    if told := st.session_state.pop(TOLD, None):
-        text.complain(told)
-    _last(exam_id)
-    if not of:
+def draw_judge_all(exam_id: int, query: RowFilter, threshold: int, row_count: int) -> None:
+    """Draw the popover that judges all of these texts, and the undo of the last such act."""
+    if message := st.session_state.pop(MESSAGE, None):
+        text.complain(message)
+    _draw_last_act(exam_id)
+    if not row_count:
         return
-    popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")
+    popover = st.popover("Judge all", icon=":material/done_all:", key=POPOVER, on_change="rerun")
+    # The texts are read once somebody opens the popover.
     if popover.open:
         with popover, db.reading(current.engine()) as session:
-            said = listing.list_texts(session, exam_id, wanted, threshold, bulk.MOST + 1)
-            _asked(said, wanted.show, of, queries.edition(session, queries.DELETED))
+            texts = listing.list_texts(session, exam_id, query, threshold, bulk.MOST + 1)
+            _draw_selection(texts, query.show, row_count, queries.edition(session, queries.DELETED))
 
 
-def _asked(said: Sequence[ListedText], show: RowKind, rows: int, deletions: int) -> None:
-    """How many fit, and what to decide of them. `rows`: how many the table has of them."""
-    if len(said) > bulk.MOST:
+def _draw_selection(texts: Sequence[ListedText], show: RowKind, row_count: int, deletions: int) -> None:
+    """Draw how many texts match, and the decision on them. `row_count`: how many rows the table has of them."""
+    if len(texts) > bulk.MOST:
         st.markdown(
             f"More than {bulk.MOST:,} fit these filters: one act judges up to {bulk.MOST:,}. Narrow them first."
         )
         return
-    judged = sum(bool(x.judged_by) for x in said)
-    shared = f" They stand in {rows:,} rows: answers to one question share its rationales." * (len(said) != rows)
-    st.markdown(f"**{len(said):,} {show}** fit these filters; people have decided on {judged:,} of them.{shared}")
-    _decide(bulk.select_texts(said, KINDS[show]), deletions)
+    judged_count = sum(bool(x.judged_by) for x in texts)
+    shared = f" They stand in {row_count:,} rows: answers to one question share its rationales." * (
+        len(texts) != row_count
+    )
+    st.markdown(
+        f"**{len(texts):,} {show}** fit these filters; people have decided on {judged_count:,} of them.{shared}"
+    )
+    _draw_decision(bulk.select_texts(texts, KINDS[show]), deletions)
 
 
-def _decide(chosen: Sequence[BatchText], deletions: int) -> None:
-    """What is decided of all of them. The button reads reason and note at the click: what was just typed counts."""
+def _draw_decision(selection: Sequence[BatchText], deletions: int) -> None:
+    """Draw the decision on all of them. Its button reads reason and note at the click: what was just typed counts."""
     act = st.segmented_control(
         "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key=ACT, default=None
     )
     if act is Act.REJECT:
-        with db.reading(current.engine()) as session:
-            codes = reasons.list_offered(session)
+        codes = current.read(reasons.list_offered)
         st.selectbox("Reason", codes, index=None, format_func=reasons.words, key=REASON)
     st.text_input("Note", max_chars=500, key=NOTE)
     if not current.current_person().name:
         acting.ask("bulk")
         return
     st.button(
-        f"{act.value.capitalize()} all {len(chosen):,}" if act else "Choose a decision",
+        f"{act.value.capitalize()} all {len(selection):,}" if act else "Choose a decision",
         type="primary",
         disabled=act is None,
         key="bulk_save",
         on_click=_judge,
-        args=(chosen, act, deletions),
+        args=(selection, act, deletions),
     )
     st.caption("One undo takes all of them back.")
 
 
-def _judge(chosen: Sequence[BatchText], act: Act, deletions: int) -> None:
-    """Judge these, as they were shown; reason and note are what the fields say at the click."""
+def _judge(selection: Sequence[BatchText], act: Act, deletions: int) -> None:
+    """Judge the texts as they were shown, with the reason and note that the fields hold at the click."""
     decision, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
     if decision is not act:
-        st.session_state[TOLD] = f"the button said {act.value}, the decision was changed just then; nothing was saved"
+        st.session_state[MESSAGE] = (
+            f"the button said {act.value}, the decision was changed just then; nothing was saved"
+        )
         return
     reason = reason if act is Act.REJECT else None
-    _told_to_wait(len(chosen))
+    _ask_to_wait(len(selection))
 
     def judge(session: Session, person: Person) -> None:
         queries.check_ids(session, deletions)
-        bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note)
+        bulk.judge_all(session, selection, act, by=person, reason=reason, note=note)
 
-    acting.write(judge, TOLD)
-    st.session_state[OPEN] = False  # a second press would be for what is found now
+    acting.write(judge, MESSAGE)
+    # Otherwise a second press would judge the texts that match now.
+    st.session_state[POPOVER] = False
 
 
-def _last(exam_id: int) -> None:
-    """The person's last act, where it was on many texts: what it was, undo or redo."""
+def _draw_last_act(exam_id: int) -> None:
+    """Draw undo or redo of the person's last act, where it judged many texts."""
     person = current.current_person().name
     with db.reading(current.engine()) as session:
-        judged = own_judgements.load(session, exam_id, person)
+        own_acts = own_judgements.load(session, exam_id, person)
         deletions = queries.edition(session, queries.DELETED)
-    for found, word, done in (
-        (bulk.find_redoable(judged, person), "Redo", "undone"),
-        (bulk.find_undoable(judged, person), "Undo", "saved"),
+    for batch, action, outcome in (
+        (bulk.find_redoable(own_acts, person), "Redo", "undone"),
+        (bulk.find_undoable(own_acts, person), "Undo", "saved"),
     ):
-        if found and found[0].batch.startswith(bulk.QUEUE):
+        if batch and batch[0].batch.startswith(bulk.QUEUE):
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_bulk_last"):
                 st.html(
-                    f'<span role="status"><b>✓ {done}</b> {len(found):,} judgements in one act</span>', width="content"
+                    f'<span role="status"><b>✓ {outcome}</b> {len(batch):,} judgements in one act</span>',
+                    width="content",
                 )
                 st.button(
-                    f"{word} all {len(found):,}",
-                    key=f"bulk_{word}_{found[-1].uid}",
-                    on_click=_back,
-                    args=(found, deletions),
+                    f"{action} all {len(batch):,}",
+                    key=f"bulk_{action}_{batch[-1].uid}",
+                    on_click=_take_back,
+                    args=(batch, deletions),
                 )
             return
 
 
-def _back(rows: Sequence[JudgementRow], deletions: int) -> None:
+def _take_back(rows: Sequence[JudgementRow], deletions: int) -> None:
     def take_back(session: Session, person: Person) -> None:
         queries.check_ids(session, deletions)
         bulk.take_back(session, rows, by=person)
 
-    _told_to_wait(len(rows))
-    acting.write(take_back, TOLD)
+    _ask_to_wait(len(rows))
+    acting.write(take_back, MESSAGE)
 
 
-def _told_to_wait(number: int) -> None:
-    """What takes a second or more says so. Another press may cut it off here: nothing is saved then, or said to be."""
-    if number >= MANY:
+def _ask_to_wait(number: int) -> None:
+    """Say that a large act takes a while. Another press may interrupt the run here: nothing is saved then."""
+    if number >= SLOW_COUNT:
         st.toast(f"Saving {number:,} judgements …", icon=":material/hourglass_top:")

@@ -1,27 +1,28 @@
-"""A mistake's parts as HTML, for the room vote: question, response, checks, reviews. What is foreign is escaped."""
+"""The parts of a mistake as HTML, for the room vote: question, response, checks, reviews. Foreign text is escaped."""
 
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
 from mapd.curation.named import find_first_wrong_step
 from mapd.store.queries import Vote
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
-from mapd.ui.text import escape, foreign_html, one_line, thought_html
+from mapd.ui.text import escape, foreign_html, line_html, one_line, thought_html
 
-LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
-
-
-def labelled(what: str) -> str:
-    """A line's label."""
-    return f'<span class="mapd-label">{what}</span>'
+# Characters of one text that the browser gets; the rest is only counted.
+LONGEST = 20_000
 
 
-def small_chip(teacher: str, curated: Curated, shown: str = "", title: str = "") -> str:
-    """A teacher's chip in its colour; `shown` in place of the name, and what its tooltip says."""
-    return teacher_chip(one_line(shown or teacher, 30), curated.places.get(teacher), title or teacher)
+def line_label(words: str) -> str:
+    """Return the label (HTML) of a line."""
+    return f'<span class="mapd-label">{words}</span>'
+
+
+def small_chip(teacher: str, curated: Curated, alias: str = "", title: str = "") -> str:
+    """Return a teacher's chip (HTML) in its colour; `alias` replaces the name, `title` the tooltip."""
+    return teacher_chip(one_line(alias or teacher, 30), curated.places.get(teacher), title or teacher)
 
 
 def sign(state: State) -> str:
-    """A check's sign, coloured, with its word for those who can't see it."""
+    """Return a check's coloured sign (HTML), with its word for screen readers."""
     look = LOOKS[state.value]
     return (
         f'<span class="mapd-sign" style="--c:{look.colour}" role="img" aria-label="{look.word}" '
@@ -30,28 +31,28 @@ def sign(state: State) -> str:
 
 
 def committee_chip(x: DecidedText) -> str:
-    """What the committee says, whatever people decided."""
+    """Return the committee's verdict as a chip (HTML), whatever people decided."""
     mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
     return chip(x.committee.verdict.value, mean)
 
 
-def question(mistake: Mistake, *, worked: bool = True) -> str:
-    """The question as given, with what belongs to it; without the worked solution where the gold isn't told yet."""
+def question(mistake: Mistake, *, with_solution: bool = True) -> str:
+    """Return the question with context and options as HTML; `with_solution`: also the worked solution."""
     q = mistake.question
     parts = [foreign_html(q.text, max_chars=LONGEST)]
     if q.context:
         parts.append(f'<div class="mapd-label">context</div>{foreign_html(q.context, max_chars=LONGEST)}')
     if q.options:
         parts.append(f'<ol class="mapd-options" type="A">{"".join(f"<li>{escape(o)}</li>" for o in q.options)}</ol>')
-    if q.gold_note and worked:
+    if q.gold_note and with_solution:
         fold = f"<summary>worked solution</summary>{foreign_html(q.gold_note, max_chars=LONGEST)}"
         parts.append(f'<details class="mapd-fold">{fold}</details>')
-    title = f'<span class="mapd-label">question {escape(one_line(q.source_id, 20))}</span>'
+    title = f'<span class="mapd-label">question {line_html(q.source_id, 20)}</span>'
     return f'{title}<div class="mapd-scroll mapd-question" tabindex="0">{"".join(parts)}</div>'
 
 
 def response(mistake: Mistake) -> str:
-    """The student's response."""
+    """Return the student's response as HTML."""
     body = thought_html(mistake.attempt.thought, LONGEST) + foreign_html(mistake.attempt.text, max_chars=LONGEST)
     return f'<div class="mapd-scroll mapd-response" tabindex="0">{body}</div>'
 
@@ -64,45 +65,45 @@ STATES_GOLD = {
 
 
 def checks(x: DecidedText, mistake: Mistake) -> str:
-    """What the checks found, in one line."""
+    """Return the checks' results as HTML, in one line."""
     equations = x.checks.equations
     true = sum(e.true for e in equations)
-    counted_ = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
+    equation_words = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
     if isinstance(x.checks, FeedbackChecks):
-        found = [(STATES_GOLD[x.states.matches_gold], x.states.matches_gold)]
+        findings = [(STATES_GOLD[x.states.matches_gold], x.states.matches_gold)]
     else:
-        shown = "can’t be read" if x.answer is None else escape(one_line(mistake.question.show(x.answer), 30))
+        answer_words = "can’t be read" if x.answer is None else line_html(mistake.question.show(x.answer), 30)
         relation = {State.HOLDS: "=", State.FAILS: "≠"}.get(x.states.matches_gold)
-        gold_shown = f" {relation} gold {escape(one_line(mistake.shown_gold, 30))}" if relation else ""
-        found = [(f"answer {shown}{gold_shown}", x.states.matches_gold)]
-    found.append((counted_, x.states.equations_true))
+        gold_shown = f" {relation} gold {line_html(mistake.shown_gold, 30)}" if relation else ""
+        findings = [(f"answer {answer_words}{gold_shown}", x.states.matches_gold)]
+    findings.append((equation_words, x.states.equations_true))
     if x.text.kind == "rationale":
-        found.append(("shows no work" if x.states.shows_work is State.FAILS else "shows work", x.states.shows_work))
-    items = "".join(f"<span>{sign(state)} {what}</span>" for what, state in found)
+        findings.append(("shows no work" if x.states.shows_work is State.FAILS else "shows work", x.states.shows_work))
+    items = "".join(f"<span>{sign(state)} {words}</span>" for words, state in findings)
     items += f'<span class="mapd-note">{x.checks.limit}</span>' if x.checks.limit else ""
-    return f'<div class="mapd-checks">{labelled("checks")}{items}</div>'
+    return f'<div class="mapd-checks">{line_label("checks")}{items}</div>'
 
 
 def votes(x: DecidedText, curated: Curated) -> str:
-    """Each reviewer's vote, or why there is none; a review's words on demand."""
+    """Return each reviewer's vote, or why there is none, as HTML; each review's text in a fold."""
     if not x.text.votes:
-        return f'<div class="mapd-checks">{labelled("reviews")}<span class="mapd-note">none</span></div>'
+        return f'<div class="mapd-checks">{line_label("reviews")}<span class="mapd-note">none</span></div>'
     valid = filter_votes(x.text.votes)
     lines = "".join(f"<span>{_vote(v, v in valid, x, curated)}</span>" for v in x.text.votes)
-    said = "".join(
-        f"<summary>{escape(one_line(v.reviewer, 30))}’s review</summary>"
+    folds = "".join(
+        f"<summary>{line_html(v.reviewer, 30)}’s review</summary>"
         f"{thought_html(v.thought, LONGEST)}{foreign_html(v.text, max_chars=LONGEST)}".join(
             ('<details class="mapd-fold">', "</details>")
         )
         for v in x.text.votes
         if v.text or v.thought
     )
-    return f'<div class="mapd-checks">{labelled("reviews")}{lines}</div>{said}'
+    return f'<div class="mapd-checks">{line_label("reviews")}{lines}</div>{folds}'
 
 
 def _vote(vote: Vote, counts: bool, x: DecidedText, curated: Curated) -> str:
-    raw = f": {escape(one_line(vote.raw, 20))}" if vote.raw else ""
-    reason = "" if vote.score is not None else f" ({escape(one_line(vote.status, 40))}{raw})"
-    aside = "" if counts else " without the gold, not counted"
-    aside += " names a wrong step" if find_first_wrong_step(x.text.text, vote.text) else ""
-    return f'{small_chip(vote.reviewer, curated)}{score_dots(vote.score)}<span class="mapd-note">{reason}{aside}</span>'
+    raw = f": {line_html(vote.raw, 20)}" if vote.raw else ""
+    reason = "" if vote.score is not None else f" ({line_html(vote.status, 40)}{raw})"
+    note = "" if counts else " without the gold, not counted"
+    note += " names a wrong step" if find_first_wrong_step(x.text.text, vote.text) else ""
+    return f'{small_chip(vote.reviewer, curated)}{score_dots(vote.score)}<span class="mapd-note">{reason}{note}</span>'

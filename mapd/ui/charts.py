@@ -1,6 +1,6 @@
-"""Plotly figures. One template: fonts and background from the theme, colours from look.py, a dash style for each line.
+"""Plotly figures. Fonts and background come from the theme, colours from look.py; each line has its own dash style.
 
-st.plotly_chart(sweep_figure(sweep(figures, xs), chosen=3.5, saved=3.0))
+st.plotly_chart(sweep_figure(sweep(figures, xs), draft=3.5, saved=3.0))
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,11 @@ from mapd.curation.figures import AtThreshold
 from mapd.store.tables import FinetuneStep
 from mapd.ui.look import GREY, LOOKS, figure_layout
 
-ACCENT = "#6866be"  # between the theme's two accents: read on the light and on the dark page
+# Between the theme's two accents: legible on the light and on the dark page.
+ACCENT = "#6866be"
 TEAL = "#17808f"
-LINES = {  # field: its name, colour and dash: the colour is never the only sign
+# By field: name, colour and dash. The colour is never the only sign.
+LINES = {
     "accepted": ("rationales accepted", LOOKS["accepted"].colour, "solid"),
     "wrong": ("of them with a wrong answer", LOOKS["incorrect"].colour, "dot"),
     "covered": ("mistakes covered", ACCENT, "dash"),
@@ -22,31 +24,30 @@ LINES = {  # field: its name, colour and dash: the colour is never the only sign
 }
 
 
-def thresholds(means: Iterable[float], low: float, high: float, also: Iterable[float]) -> list[float]:
-    """Where to count: at every step of the slider, at every mean that occurs (there a line steps), and `also`."""
+def thresholds(means: Iterable[float], low: float, high: float, extras: Iterable[float]) -> list[float]:
+    """Return where to count: at every step of the slider, at every mean (there a line steps), and at `extras`."""
     steps = {round(low + i * 0.05, 2) for i in range(round((high - low) / 0.05) + 1)}
-    return sorted(steps | {m for m in means if low <= m <= high} | set(also))
+    return sorted(steps | {m for m in means if low <= m <= high} | set(extras))
 
 
-def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float, *, gold: bool = True) -> go.Figure:
-    """What every threshold gives; without `gold` answers nothing is known to be wrong, and has no line.
-
-    The rule is strict (mean > t), so a line falls at a mean, not before it: shape hv.
-    """
+def sweep_figure(points: Sequence[AtThreshold], draft: float, saved: float, *, gold: bool = True) -> go.Figure:
+    """Return the figure of all thresholds. Without `gold` answers it has no line of wrong rationales."""
     figure = go.Figure()
+    # The rule is strict (mean > t), so a line falls at a mean, not before it: shape hv.
     xs = [p.threshold for p in points]
     lines = {name: line for name, line in LINES.items() if gold or name != "wrong"}
     for name, (label, colour, dash) in lines.items():
         line = {"shape": "hv", "dash": dash, "width": 2, "color": colour}
         ys = [getattr(p, name) for p in points]
         figure.add_scatter(x=xs, y=ys, name=label, mode="lines", line=line, hovertemplate="%{y:,}")
-    at = next(p for p in points if p.threshold == chosen)
+    point = next(p for p in points if p.threshold == draft)
     marks = {"size": 8, "color": [colour for _, colour, _ in lines.values()]}
-    ys = [getattr(at, name) for name in lines]
-    figure.add_scatter(x=[chosen] * len(ys), y=ys, mode="markers", marker=marks, showlegend=False, hoverinfo="skip")
-    if saved != chosen:
-        figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_named("in use", saved, chosen))
-    figure.add_vline(chosen, line={"width": 1.5, "color": ACCENT}, **_named("chosen", chosen, saved))
+    ys = [getattr(point, name) for name in lines]
+    figure.add_scatter(x=[draft] * len(ys), y=ys, mode="markers", marker=marks, showlegend=False, hoverinfo="skip")
+    # One line where both thresholds are the same.
+    if saved != draft:
+        figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_line_label("in use", saved, draft))
+    figure.add_vline(draft, line={"width": 1.5, "color": ACCENT}, **_line_label("chosen", draft, saved))
     figure.update_layout(**figure_layout(height=330))
     figure.update_xaxes(title="accepted: a mean greater than", range=[min(xs) - 0.03, max(xs) + 0.03], dtick=0.5)
     figure.update_xaxes(hoverformat=".2f", unifiedhovertitle={"text": "mean > %{x:.2f}"}, showgrid=False)
@@ -58,20 +59,18 @@ def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float, *, 
     return figure
 
 
-def _named(word: str, threshold: float, other: float) -> dict[str, Any]:
-    """A line's name, on the side that looks away from the other line."""
-    side = "top left" if threshold < other else "top right"
-    return {"annotation_text": f"{word} {threshold:.2f}", "annotation_position": side, "annotation_font_size": 12}
+def _line_label(words: str, threshold: float, other_threshold: float) -> dict[str, Any]:
+    """Return a vertical line's label, on the side away from the other line."""
+    side = "top left" if threshold < other_threshold else "top right"
+    return {"annotation_text": f"{words} {threshold:.2f}", "annotation_position": side, "annotation_font_size": 12}
 
 
-LOSSES = {  # field of a step: its name, colour and dash
-    "loss_rationale": ("rationales", ACCENT, "solid"),
-    "loss_feedback": ("feedback", TEAL, "dash"),
-}
+# By field of a step: name, colour and dash.
+LOSSES = {"loss_rationale": ("rationales", ACCENT, "solid"), "loss_feedback": ("feedback", TEAL, "dash")}
 
 
 def loss_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
-    """Both losses of a finetune by step; one that isn't taught has no line."""
+    """Return the figure of a finetune's two losses by step; a loss that isn't trained on has no line."""
     figure = go.Figure()
     xs = [step.step for step in steps]
     for name, (label, colour, dash) in LOSSES.items():

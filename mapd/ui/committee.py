@@ -1,6 +1,6 @@
-"""The committee page's parts: who wrote and reviewed how, the ledger, and the calls that gave no text.
+"""The parts of the committee page: authors and reviewers, the ledger, and the calls that gave no text.
 
-Drawn from `curation.reviewing` and `store.ledger`; nothing is counted here.
+`curation.reviewing` and `store.ledger` count; this module only draws.
 """
 
 import streamlit as st
@@ -18,11 +18,12 @@ from mapd.ui.figures import Cell, Html
 from mapd.work import CollectWork
 
 OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
-SHORT_OF_TOKENS = ("cut_off", "empty")  # outcomes that more tokens cure
+# Outcomes that more tokens cure.
+SHORT_OF_TOKENS = ("cut_off", "empty")
 
 
-def counts(curated: Curated) -> None:
-    """How much the committee wrote on this exam's mistakes."""
+def draw_counts(curated: Curated) -> None:
+    """Draw how much the committee wrote on this exam's mistakes."""
     rationales = list(curated.rationales)
     feedback = [x for m in curated.mistakes for x in m.feedback]
     votes = [v for x in rationales for v in x.text.votes]
@@ -30,8 +31,8 @@ def counts(curated: Curated) -> None:
         figures.row(
             [
                 (len(curated.mistakes), "mistakes"),
-                (figures.linked(len(feedback), current.address("browse", show="feedback")), "feedback"),
-                (figures.linked(len(rationales), current.address("browse")), "rationales"),
+                (figures.link_cell(len(feedback), current.address("browse", show="feedback")), "feedback"),
+                (figures.link_cell(len(rationales), current.address("browse")), "rationales"),
                 (len(votes), "reviews"),
                 (sum(v.score is None for v in votes), "of them no vote"),
             ]
@@ -39,46 +40,46 @@ def counts(curated: Curated) -> None:
     )
 
 
-def held_out() -> None:
-    """Why there is nothing to collect for an exam that is not over train."""
+def draw_held_out() -> None:
+    """Say why teachers can't be asked about an exam that is not on the train split."""
     with st.container(border=True):
         st.markdown("**This exam is held out**: its mistakes are never taught, so no teacher explains them.")
 
 
-def who_reviewed_whom(curated: Curated) -> None:
-    """Authors by reviewers: the mean score, and how many votes it is of."""
+def draw_review_matrix(curated: Curated) -> None:
+    """Draw the mean score and number of votes by author and reviewer."""
     st.subheader("Who gave whom which scores", anchor=False)
-    given = matrix(curated)
-    if not given:
+    scores = matrix(curated)
+    if not scores:
         st.caption("No rationale has been reviewed yet.")
         return
-    voices = [n for n in curated.teachers if any(n == reviewer for _, reviewer in given)]
-    authors = [n for n in curated.teachers if any(n == author for author, _ in given)]
-    rows = [[_teacher(a, curated), *(_given(given.get((a, r)), a == r) for r in voices)] for a in authors]
-    header = ["", *(text.one_line(name, 30) for name in voices)]
-    st.html(figures.table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(voices))]))
+    names = [n for n in curated.teachers if any(n == reviewer for _, reviewer in scores)]
+    authors = [n for n in curated.teachers if any(n == author for author, _ in scores)]
+    rows = [[_teacher_chip(a, curated), *(_score_cell(scores.get((a, r)), a == r) for r in names)] for a in authors]
+    header = ["", *(text.one_line(name, 30) for name in names)]
+    st.html(figures.table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(names))]))
 
 
-def _given(given: PairScores | None, own: bool) -> Cell:
-    if given is None:
-        return Html('<span class="mapd-note">own</span>') if own else None
-    if given.mean is None:
-        return Html(f'<span class="mapd-note">{given.no_votes:,} no vote</span>')
-    missing = f", {given.no_votes} no vote" if given.no_votes else ""
-    return Html(f'{float(given.mean):.2f} <span class="mapd-note">({given.votes:,}{missing})</span>')
+def _score_cell(scores: PairScores | None, is_own: bool) -> Cell:
+    if scores is None:
+        return Html('<span class="mapd-note">own</span>') if is_own else None
+    if scores.mean is None:
+        return Html(f'<span class="mapd-note">{scores.no_votes:,} no vote</span>')
+    missing = f", {scores.no_votes} no vote" if scores.no_votes else ""
+    return Html(f'{float(scores.mean):.2f} <span class="mapd-note">({scores.votes:,}{missing})</span>')
 
 
-def what_they_let_pass(curated: Curated) -> None:
-    """Each reviewer against the checks."""
+def draw_reviewer_table(curated: Curated) -> None:
+    """Draw each reviewer's votes against the checks."""
     st.subheader("What each reviewer caught", anchor=False)
     rows = [
         (
-            _teacher(r.name, curated),
+            _teacher_chip(r.name, curated),
             r.votes,
             r.no_votes,
             None if r.mean is None else f"{float(r.mean):.2f}",
-            _share(r.caught),
-            _share(r.passed),
+            _share_cell(r.caught),
+            _share_cell(r.passed),
         )
         for r in reviewers(curated)
     ]
@@ -93,30 +94,31 @@ def what_they_let_pass(curated: Curated) -> None:
     )
 
 
-def _share(share: Share) -> Cell:
+def _share_cell(share: Share) -> Cell:
     if share.value is None:
         return None
     return Html(f'{share.value:.0%} <span class="mapd-note">({share.count:,} of {share.of:,})</span>')
 
 
-def _teacher(name: str, curated: Curated) -> Html:
+def _teacher_chip(name: str, curated: Curated) -> Html:
     return Html(look.teacher_chip(text.one_line(name, 30), curated.places[name]))
 
 
-def calls(exam: ExamInfo) -> None:
-    """The exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
+def draw_calls(exam: ExamInfo) -> None:
+    """Draw the exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
     with db.reading(current.engine()) as session:
-        told, failed = ledger.tally(session, exam.id), ledger.failures(session, exam.id)
+        tallies, failed_calls = ledger.tally(session, exam.id), ledger.failures(session, exam.id)
         stops = committee.stops(session, exam.uid)
-    if not told:
+    if not tallies:
         return
     st.subheader("Calls", anchor=False)
     for stop in stops:
-        why = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
+        reason = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
         cure = text.one_line(stop.cure, 300)
-        text.complain(f"{why} — {cure}")
-    outcomes = [o for o in OUTCOMES if any(o in c.outcomes for c in told)]  # a column for what occurs
-    costs = [c for c in told if c.tokens_out is not None or c.cost_usd is not None]
+        text.complain(f"{reason} — {cure}")
+    # A column only for outcomes that occur.
+    outcomes = [o for o in OUTCOMES if any(o in c.outcomes for c in tallies)]
+    costs = [c for c in tallies if c.tokens_out is not None or c.cost_usd is not None]
     rows = [
         (
             text.one_line(c.teacher, 40),
@@ -124,23 +126,27 @@ def calls(exam: ExamInfo) -> None:
             *(c.outcomes.get(outcome) for outcome in outcomes),
             *((c.tokens_in, c.tokens_out, None if c.cost_usd is None else format_dollars(c.cost_usd)) if costs else ()),
         )
-        for c in told
+        for c in tallies
     ]
-    paid = ("tokens in", "tokens out", "cost") if costs else ()
-    header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *paid)
+    cost_columns = ("tokens in", "tokens out", "cost") if costs else ()
+    header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *cost_columns)
     st.html(figures.table(header, rows, words=2))
-    if failed:
-        if any(f.outcome in SHORT_OF_TOKENS and not f.mended for f in failed):
+    if failed_calls:
+        if any(f.outcome in SHORT_OF_TOKENS and not f.mended for f in failed_calls):
             st.caption(
                 "A reply that was cut off or came empty needs more tokens: “Change” on the teachers page, then ask."
             )
-        ask_again(exam.uid)
+        draw_retry(exam.uid)
         st.caption("The latest tries that gave no text.")
-        st.html(figures.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure, failed), words=6))
+        st.html(
+            figures.table(
+                ("when", "teacher", "kind", "outcome", "reason", ""), map(_failure_row, failed_calls), words=6
+            )
+        )
 
 
-def how_read() -> None:
-    """A field for a review, and the score that is read in it: for one that came out as no vote, or as another score."""
+def draw_score_reader() -> None:
+    """Draw a field for a review and the score that is read in it, to explain a missing vote or an unexpected score."""
     with st.expander("How is a score read?"):
         review = st.text_area("A review", key="review_to_read", max_chars=MAX_REVIEW, height=120)
         solution = st.text_area("The solution that it reviews, if you like", key="solution_to_read", height=80)
@@ -149,34 +155,33 @@ def how_read() -> None:
             st.text(f"{'no vote' if parsed.score is None else parsed.score}: {parsed.why}")
 
 
-def ask_again(exam: str) -> None:
-    """Start this exam's latest committee once more, where calls of it failed; it is asked for what is missing alone."""
-    with db.reading(current.engine()) as session:
-        again = committee.plan_retry(session, exam)
-    if again is None or working.is_active("collect"):
+def draw_retry(exam: str) -> None:
+    """Offer to run this exam's latest committee again, where calls failed. Only the missing texts are asked for."""
+    retry = current.read(committee.plan_retry, exam)
+    if retry is None or working.is_active("collect"):
         return
-    within = "" if again.budget is None else f", of a budget of {format_dollars(again.budget)}"
-    gave = "calls of this exam" if again.failed != 1 else "call of this exam"
-    money.note(f"{again.failed:,} {gave} gave no text. {again.estimate.in_words}{within}.")
-    if (agreed := money.agreed(again.estimate, "again_unknown")) is not None:
-        given = CollectWork(
+    budget_words = "" if retry.budget is None else f", of a budget of {format_dollars(retry.budget)}"
+    calls_words = "calls of this exam" if retry.failed != 1 else "call of this exam"
+    money.draw_note(f"{retry.failed:,} {calls_words} gave no text. {retry.estimate.in_words}{budget_words}.")
+    if (unknown_price := money.confirm_unknown_price(retry.estimate, "again_unknown")) is not None:
+        new_job = CollectWork(
             exam=exam,
-            teachers=again.teachers,
-            samples=again.samples,
-            cut_off=again.cut_off,
-            concurrency=again.concurrency,
-            budget=again.budget,
-            unknown_price=agreed,
+            teachers=retry.teachers,
+            samples=retry.samples,
+            cut_off=retry.cut_off,
+            concurrency=retry.concurrency,
+            budget=retry.budget,
+            unknown_price=unknown_price,
         )
-        working.offer(
-            lambda: given,
-            f"Ask again: {committee.calls_in_words(again.estimate.calls)}",
+        working.draw_start(
+            lambda: new_job,
+            f"Ask again: {committee.calls_in_words(retry.estimate.calls)}",
             "ask_again",
-            again.estimate.calls,
+            retry.estimate.calls,
         )
 
 
-def _failure(failure: ledger.CallFailure) -> tuple[Cell, ...]:
+def _failure_row(failure: ledger.CallFailure) -> tuple[Cell, ...]:
     return (
         times.cell(failure.created_at, times.SECONDS),
         text.one_line(failure.teacher, 40),

@@ -1,4 +1,4 @@
-"""The results page's parts: which two exams, the table of before and after, and the questions that changed."""
+"""The parts of the results page: the two exams, the table of before and after, and the questions that changed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,96 +11,95 @@ from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
 from mapd.ui import address, attempts, current, figures, text
-from mapd.ui.attempts import Shown
+from mapd.ui.attempts import AttemptRow
 from mapd.ui.figures import Cell, Html
 from mapd.ui.loaded import load_material
 
 HEADER = ("", "before", "95 %", "after", "95 %", "change", "p", "no answer", "cut off", "majority")
-FIRST = Change.FIXED
+DEFAULT_CHANGE = Change.FIXED
 
 
-def choose(exams: Sequence[ExamInfo]) -> tuple[str, str] | None:
-    """Draw the two choices; returns their uids. By default the newest finished exam, and the first on its questions.
-
-    Streamlit's own binding would put a choice's label into the address, where an exam's name may change its meaning.
-    """
+def choose_pair(exams: Sequence[ExamInfo]) -> tuple[str, str] | None:
+    """Draw the two choices; return their uids. Default: the newest finished exam and the first on its questions."""
+    # No `bind`: streamlit would put an exam's name into the address, where it means another exam after a renaming.
     names = {exam.uid: text.one_line(exam.name, 120) for exam in exams}
-    default = latest_pair(exams)
+    default = find_latest_pair(exams)
     if default is None:
         return None
     columns = st.columns(2)
-    picked = [
-        _pick(column, key, names, exam.uid)
+    uids = [
+        _choose_exam(column, key, names, exam.uid)
         for column, key, exam in zip(columns, ("before", "after"), default, strict=True)
     ]
-    return picked[0], picked[1]
+    return uids[0], uids[1]
 
 
-def _pick(column: DeltaGenerator, key: str, names: Mapping[str, str], default: str) -> str:
-    """One choice, in the address by its uid."""
-    asked = st.query_params.get(key, default)
-    if asked not in names:
-        text.complain(f"this address asks for an exam that the project doesn't hold: {asked}; another one is shown")
-        asked = default
+def _choose_exam(column: DeltaGenerator, key: str, names: Mapping[str, str], default: str) -> str:
+    uid = st.query_params.get(key, default)
+    if uid not in names:
+        text.complain(f"this address asks for an exam that the project doesn't hold: {uid}; another one is shown")
+        uid = default
     uids = list(names)
-    uid = column.selectbox(key.capitalize(), uids, index=uids.index(asked), format_func=names.__getitem__)
+    uid = column.selectbox(key.capitalize(), uids, index=uids.index(uid), format_func=names.__getitem__)
+    # A default stays out of the address, so that a link follows the newest exams.
     if uid != default or key in st.query_params:
         st.query_params[key] = uid
     return uid
 
 
-def latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
-    """Of finished exams on the same questions, the newest as after, the oldest as before. `exams`: the newest first."""
-    with db.reading(current.engine()) as session:
-        unfinished = queries.unfinished(session)
-    finished = [e for e in exams if e.id not in unfinished and e.graded_by != "import"]  # which holds mistakes alone
-    for after in finished:
-        alike = [e for e in finished if (e.question_set, e.split) == (after.question_set, after.split)]
-        others = [e for e in alike if e.student != after.student] or alike  # an exam asked again is its own student's
-        if len(alike) > 1 and after is not others[-1]:
-            return others[-1], after
+def find_latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
+    """Return the oldest and the newest finished exam on the same questions. `exams`: the newest first."""
+    unfinished_ids = current.read(queries.unfinished)
+    # An import holds mistakes alone: it says nothing of accuracy.
+    finished_exams = [e for e in exams if e.id not in unfinished_ids and e.graded_by != "import"]
+    for after in finished_exams:
+        same_questions = [e for e in finished_exams if (e.question_set, e.split) == (after.question_set, after.split)]
+        # Where one student sat twice, the exam was asked again with other settings.
+        by_other_students = [e for e in same_questions if e.student != after.student] or same_questions
+        if len(same_questions) > 1 and after is not by_other_students[-1]:
+            return by_other_students[-1], after
     return None
 
 
-def nothing_yet() -> None:
-    """What to do where there are no two exams to compare."""
+def draw_empty() -> None:
+    """Draw what to do where there are no two exams to compare."""
     with st.container(border=True):
         st.markdown("**Nothing to compare yet.** Two students have to sit an exam on the same questions.")
         current.link("pages/loop/exam.py", "Examine a student", icon=":material/quiz:")
 
 
-def compared(before: str, after: str) -> Results:
-    """Both exams compared; kept until an attempt comes in, or something is deleted, put back or renamed.
+def load_comparison(before_uid: str, after_uid: str) -> Results:
+    """Compare both exams. The result is cached until attempts come in, or something is deleted, restored or renamed.
 
-    Raises: BadInput where they can't be.
+    Raises: BadInput where they can't be compared.
     """
     with db.reading(current.engine()) as session:
         newest, edition = queries.newest(session, t.Attempt), queries.edition(session)
-    return _compared(before, after, str(current.engine().url), newest, edition)
+    return _compare(before_uid, after_uid, str(current.engine().url), newest, edition)
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing …")
-def _compared(
-    before: str,
-    after: str,
+def _compare(
+    before_uid: str,
+    after_uid: str,
     url: str,  # noqa: ARG001 - these three belong to the cache's key
     newest: int | None,  # noqa: ARG001
     edition: int,  # noqa: ARG001
 ) -> Results:
     with db.reading(current.engine()) as session:
-        return results.compare(results.load(session, before), results.load(session, after))
+        return results.compare(results.load(session, before_uid), results.load(session, after_uid))
 
 
-def warn(told: Results) -> None:
-    """Say aloud where the two exams weren't asked alike."""
-    if told.asked_otherwise:
-        text.complain(results.differences_in_words(told))
+def draw_warning(comparison: Results) -> None:
+    """Warn where the two exams weren't asked in the same way."""
+    if comparison.asked_otherwise:
+        text.complain(results.differences_in_words(comparison))
 
 
-def table(told: Results) -> None:
-    """Before and after, in all and by family."""
-    rows = [_row("all", told.overall)] if len(told.by_family) > 1 else []
-    rows += [_row(name.replace("_", " "), result) for name, result in told.by_family.items()]
+def draw_table(comparison: Results) -> None:
+    """Draw before and after, overall and by family."""
+    rows = [_result_row("all", comparison.overall)] if len(comparison.by_family) > 1 else []
+    rows += [_result_row(name.replace("_", " "), result) for name, result in comparison.by_family.items()]
     st.html(figures.table(HEADER, rows))
     st.caption(
         "95 %: Wilson's interval · p: McNemar's exact, of the questions that changed · "
@@ -108,75 +107,70 @@ def table(told: Results) -> None:
     )
 
 
-def _row(name: str, result: FamilyResult) -> tuple[Cell, ...]:
-    before, after = result.before, result.after
-    change = f"{100 * (after.accuracy - before.accuracy):+.1f}".replace("-", "−")
+def _result_row(name: str, result: FamilyResult) -> tuple[Cell, ...]:
+    score_before, score_after = result.before, result.after
+    change = f"{100 * (score_after.accuracy - score_before.accuracy):+.1f}".replace("-", "−")
     return (
         text.one_line(name, 40),
-        *_score(before),
-        *_score(after),
+        *_score_cells(score_before),
+        *_score_cells(score_after),
         change,
-        _p(result.mcnemar_p),
-        f"{before.no_answer:,} → {after.no_answer:,}",
-        f"{before.cut_off:,} → {after.cut_off:,}",
+        _p_words(result.mcnemar_p),
+        f"{score_before.no_answer:,} → {score_after.no_answer:,}",
+        f"{score_before.cut_off:,} → {score_after.cut_off:,}",
         f"{result.majority:.1%}",
     )
 
 
-def _score(score: Score) -> tuple[Cell, Cell]:
+def _score_cells(score: Score) -> tuple[Cell, Cell]:
     share = Html(f'<b>{score.accuracy:.1%}</b> <span class="mapd-note">{score.correct:,}/{score.n:,}</span>')
     return share, Html(f'<span class="mapd-note">{score.low:.1%} – {score.high:.1%}</span>')
 
 
-def _p(value: float) -> str:
+def _p_words(value: float) -> str:
     return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
 
 
-def caveats(told: Results) -> None:
-    """What the comparison can't show."""
-    said = "".join(f"<li>{text.escape(one)}</li>" for one in results.list_caveats(told))
+def draw_caveats(comparison: Results) -> None:
+    """Draw what the comparison can't show."""
+    items = "".join(f"<li>{text.escape(caveat)}</li>" for caveat in results.list_caveats(comparison))
     with st.container(border=True):
-        st.html(figures.titled("What this doesn't show", f'<ul class="mapd-list">{said}</ul>'))
+        st.html(figures.titled_block("What this doesn't show", f'<ul class="mapd-list">{items}</ul>'))
 
 
-def changes(told: Results) -> None:
-    """The questions by what became of them, each with both answers side by side."""
-    address.settle("changes_of", (told.before.uid, told.after.uid), change=FIRST.value, page=1)
+def draw_changes(comparison: Results) -> None:
+    """Draw the questions by what changed, each with both responses side by side."""
+    address.settle("changes_of", (comparison.before.uid, comparison.after.uid), change=DEFAULT_CHANGE.value, page=1)
     st.subheader("Question by question", anchor=False)
-    st.html(figures.row((len(uids), change.value) for change, uids in told.changes.items()))
-    wanted = st.segmented_control(
-        "Show",
-        [change.value for change in Change],
-        key="change",
-        bind="query-params",
-        required=True,
-        default=FIRST.value,
-        label_visibility="collapsed",
-        on_change=address.first_page,
-        args=("page",),
-    )
-    shown = _shown(told, Change(wanted or FIRST))
-    if not shown:
+    st.html(figures.row((len(uids), change.value) for change, uids in comparison.changes.items()))
+    choice = address.choose_group("change", [change.value for change in Change], DEFAULT_CHANGE.value)
+    attempt_rows = _changed_rows(comparison, Change(choice))
+    if not attempt_rows:
         st.caption("No question is among these.")
         return
-    page = attempts.pages(len(shown))
-    attempts.draw(attempts.part(shown, page), ("before", "after"))
+    page = attempts.draw_pagination(len(attempt_rows))
+    attempts.draw_rows(attempts.take_page(attempt_rows, page), ("before", "after"))
 
 
-def _shown(told: Results, change: Change) -> list[Shown]:
+def _changed_rows(comparison: Results, change: Change) -> list[AttemptRow]:
     with db.reading(current.engine()) as session:
-        before, after = (load_material(session, exam.id) for exam in (told.before, told.after))
-    uids = set(told.changes[change])
-    first = {a.question_id: a for a in before.attempts if a.sample == 0}
-    second = {a.question_id: a for a in after.attempts if a.sample == 0}
-    questions = (q for q in before.questions.values() if q.uid in uids)
+        old_material, new_material = (load_material(session, exam.id) for exam in (comparison.before, comparison.after))
+    uids = set(comparison.changes[change])
+    old_answers = {a.question_id: a for a in old_material.attempts if a.sample == 0}
+    new_answers = {a.question_id: a for a in new_material.attempts if a.sample == 0}
+    questions = (q for q in old_material.questions.values() if q.uid in uids)
     return [
-        Shown(q, (attempts.answer("before", q, first[q.id]), attempts.answer("after", q, second[q.id])))
+        AttemptRow(
+            q,
+            (
+                attempts.make_answer_cell("before", q, old_answers[q.id]),
+                attempts.make_answer_cell("after", q, new_answers[q.id]),
+            ),
+        )
         for q in questions
     ]
 
 
-def exams() -> list[ExamInfo]:
-    """Every exam, the newest first."""
-    with db.reading(current.engine()) as session:
-        return queries.exams(session)
+def load_exams() -> list[ExamInfo]:
+    """Return every exam, the newest first."""
+    return current.read(queries.exams)

@@ -1,6 +1,6 @@
-"""What stands around every page: its settings and style, the sidebar, the header line, and the one error handler.
+"""The frame around every page: settings and style, the sidebar, the header line, and the one error handler.
 
-app.py calls `configure()` and `show(sections)`; a page draws its own content alone.
+app.py calls `configure()` and `draw(sections)`; a page draws only its own content.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,71 +14,77 @@ from mapd.errors import MapdError
 from mapd.ui import address, current, history, signing_in, telling, text, working
 
 STYLE = Path(__file__).parent / "style.css"
-ABOUT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
-FULL_WIDTH = ("triage",)  # pages that start with the sidebar folded away, until the person unfolds it
-SIDEBAR = 208  # pixels
-JUDGING = ("triage", "browse", "people", "guidelines")  # the pages that judging needs
-JUDGE = "pages/review/triage.py"  # where those begin who only judge
+ABOUT_TEXT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
+# Pages that start with the sidebar closed.
+FULL_WIDTH_PAGES = ("triage",)
+SIDEBAR_PIXELS = 208
+# The pages that judging needs.
+JUDGING_PAGES = ("triage", "browse", "people", "guidelines")
+# Annotators begin here.
+TRIAGE_PAGE = "pages/review/triage.py"
 
 
 def configure() -> None:
-    """Icon, width, style, history; and an About entry, or streamlit hides the menu with its theme choice."""
-    st.set_page_config("MAPD Studio", page_icon="📖", layout="wide", menu_items={"About": ABOUT})
+    """Set icon, width, style and history. Without an About entry streamlit hides the menu with its theme choice."""
+    st.set_page_config("MAPD Studio", page_icon="📖", layout="wide", menu_items={"About": ABOUT_TEXT})
     st.html(STYLE)
     history.keep()
 
 
-def show(sections: Mapping[str, Sequence[Page]]) -> None:
-    """Draw the frame and the page in it. A MapdError, wherever it comes from, is one line of text."""
+def draw(sections: Mapping[str, Sequence[Page]]) -> None:
+    """Draw the frame and the page in it. Any MapdError becomes one line of text, here and nowhere else."""
+    # The sidebar is our own, see `_draw_sidebar`.
     page = st.navigation(sections, position="hidden")
-    sidebar: Literal["collapsed"] | int = "collapsed" if page.url_path in FULL_WIDTH else SIDEBAR
+    sidebar: Literal["collapsed"] | int = "collapsed" if page.url_path in FULL_WIDTH_PAGES else SIDEBAR_PIXELS
     st.set_page_config(f"{page.title} · MAPD Studio", initial_sidebar_state=sidebar)
     try:
-        if (shut := signing_in.shut(current.settings(), current.engine)) is not None:
-            signing_in.draw(shut, page.url_path)
+        if (refusal := signing_in.session_refusal(current.settings(), current.engine)) is not None:
+            signing_in.draw_sign_in(refusal, page.url_path)
             return
-        _lead(page, sections)
-        wrong = current.settle_exam()
-        active, failed = working.active_and_failed()
-        _sidebar(_needed(sections), {"jobs": f"{active:,}" if active else "failed" if failed else ""})
-        _header(active)
-        if wrong is not None:
+        _redirect(page, sections)
+        # Before anything that shows the exam: header, sidebar links and page all read it.
+        bad_uid = current.settle_exam()
+        active, has_failed = working.read_counts()
+        _draw_sidebar(_visible_pages(sections), {"jobs": f"{active:,}" if active else "failed" if has_failed else ""})
+        _draw_header(active)
+        if bad_uid is not None:
             text.complain(
-                f"this address asks for an exam that the project doesn't hold: {wrong}; choose or import another"
+                f"this address asks for an exam that the project doesn't hold: {bad_uid}; choose or import another"
             )
-        _band()
-        telling.show()
-        address.turn_to(page.url_path)
-        if current.owns() or page.url_path in JUDGING:
+        _draw_band()
+        telling.draw_message()
+        # Before the page: its widgets compare their scopes with the page before.
+        address.enter_page(page.url_path)
+        if current.owns() or page.url_path in JUDGING_PAGES:
             page.run()
         else:
             text.complain(f"{page.title} is for this project's owners; what you need to judge is in the sidebar")
     except MapdError as error:
-        telling.line(error)
+        telling.draw_error(error)
 
 
-def _lead(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:
-    """Take who comes to the start to where they were before they signed in, and who only judges to triage."""
-    known = {one.url_path: one for pages in sections.values() for one in pages}
-    asked = signing_in.wanted(page.url_path)
-    if asked is not None and asked[0] in known:
-        st.switch_page(known[asked[0]], query_params=asked[1])
+def _redirect(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:
+    """Lead from the start page back to where a person was before signing in, and annotators to triage."""
+    pages_by_path = {candidate.url_path: candidate for pages in sections.values() for candidate in pages}
+    return_address = signing_in.take_return_address(page.url_path)
+    if return_address is not None and return_address[0] in pages_by_path:
+        st.switch_page(pages_by_path[return_address[0]], query_params=return_address[1])
     if not page.url_path and not current.owns():
-        st.switch_page(JUDGE, query_params=signing_in.asked())
+        st.switch_page(TRIAGE_PAGE, query_params=signing_in.address_params())
 
 
-def _needed(sections: Mapping[str, Sequence[Page]]) -> Mapping[str, Sequence[Page]]:
-    """The pages to show in the sidebar; all can be reached by their address."""
+def _visible_pages(sections: Mapping[str, Sequence[Page]]) -> Mapping[str, Sequence[Page]]:
+    """Return the pages for the sidebar; the others can still be opened by their address."""
     if not current.judges_only():
         return sections
-    judging = {name: [page for page in pages if page.url_path in JUDGING] for name, pages in sections.items()}
+    judging = {name: [page for page in pages if page.url_path in JUDGING_PAGES] for name, pages in sections.items()}
     return {name: pages for name, pages in judging.items() if pages}
 
 
-def _sidebar(sections: Mapping[str, Sequence[Page]], marks: Mapping[str, str]) -> None:
-    """Our own links in place of streamlit's, which drop the exam from the address: a new tab would forget it.
+def _draw_sidebar(sections: Mapping[str, Sequence[Page]], marks: Mapping[str, str]) -> None:
+    """Draw the sidebar. Streamlit's own links drop the exam from the address, so a new tab would forget it.
 
-    `marks`: by page, what stands behind its name.
+    `marks`: by page, what stands after its name.
     """
     with st.sidebar:
         st.html('<div class="mapd-brand"><i aria-hidden="true">◑</i>MAPD Studio</div>')
@@ -90,10 +96,9 @@ def _sidebar(sections: Mapping[str, Sequence[Page]], marks: Mapping[str, str]) -
                 st.page_link(page, label=label, query_params=current.params(), width="stretch")
 
 
-def _header(active: int) -> None:
-    """One line: the project, the exam, the person."""
+def _draw_header(active: int) -> None:
     with st.container(key="mapd_header", horizontal=True, wrap=False, vertical_alignment="center"):
-        name = text.escape(text.one_line(current.project(), 60))
+        name = text.line_html(current.project(), 60)
         st.html(f'<span class="mapd-project"><i>project</i>{name}</span>', width="content")
         current.exam_selector()
         st.space("stretch")
@@ -103,14 +108,14 @@ def _header(active: int) -> None:
         current.person_popover()
 
 
-def _band() -> None:
-    """What is simulated says so above every page that shows it."""
+def _draw_band() -> None:
+    """Say above every page with simulated texts that they are simulated."""
     if not current.is_simulated():
         return
-    what = "Recorded demo, simulated teachers" if current.is_recorded() else "Simulated teachers"
+    words = "Recorded demo, simulated teachers" if current.is_recorded() else "Simulated teachers"
     with st.container(key="mapd_band", horizontal=True, wrap=False, vertical_alignment="center"):
         st.html(
-            f'<span><b>{what}</b> <span class="mapd-note">generated questions, a real small student; no person and no '
+            f'<span><b>{words}</b> <span class="mapd-note">generated questions, a real small student; no person and no '
             "large model wrote these explanations</span></span>"
         )
         if not current.owns():

@@ -1,9 +1,9 @@
-"""Who gets an answer: by host, origin, path and sign-in, before streamlit sees what comes in.
+"""The gate before streamlit: it refuses requests by host, origin, path and sign-in.
 
     app = st.App("app.py", middleware=[headers.SECURITY_HEADERS, gate.GATE])
 
-    GET /                     Host: evil.org                      400: whoever rebinds a name to this address stays out
-    WS  /_stcore/stream       Origin: http://localhost:3000       403: streamlit takes any port of localhost for its own
+    GET /                     Host: evil.org                      400: a name that somebody rebound to this address
+    WS  /_stcore/stream       Origin: http://localhost:3000       403: streamlit would accept any port of localhost
     PUT /_stcore/upload_file  no owner's cookie                   403
     GET /_stcore/metrics                                          404
 
@@ -37,25 +37,29 @@ from mapd.people import Person, Right, may
 from mapd.store import db, sign_ins
 from mapd.ui import current, signing_in
 
-SOCKET = "_stcore/stream"
-OPEN = ("_stcore/health", "_stcore/host-config")  # what the page asks for before it can show the way in
-SIGNING_IN, SIGN_OUT = ("auth/login", "oauth2callback"), "auth/logout"
-UPLOADS, MEDIA = "_stcore/upload_file/", "media/"
-CLOSED = ("_stcore/", "component/", "app/static/")  # numbers of the server, an API for agents, files of components
-SAFE = ("GET", "HEAD")
-MESSAGES = ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request")  # not: clear_cache, load_git_info …
-STRANGERS_FRAME = 64 * 1024  # bytes: the way in needs less
+SOCKET_PATH = "_stcore/stream"
+# What the page requests before it can show the sign-in.
+OPEN_PATHS = ("_stcore/health", "_stcore/host-config")
+SIGN_IN_PATHS, SIGN_OUT_PATH = ("auth/login", "oauth2callback"), "auth/logout"
+UPLOAD_PATH, MEDIA_PATH = "_stcore/upload_file/", "media/"
+# Statistics of the server, an API for agents, files of components.
+CLOSED_PATHS = ("_stcore/", "component/", "app/static/")
+SAFE_METHODS = ("GET", "HEAD")
+# Not: clear_cache, load_git_info …
+PAGE_MESSAGES = ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request")
+# Signing in needs less.
+STRANGER_FRAME_BYTES = 64 * 1024
 
 
-class Refusal(NamedTuple):
-    """What is answered instead."""
+class GateRefusal(NamedTuple):
+    """The response in place of the page."""
 
     status: int
     line: str
 
 
 class Need(Enum):
-    """What a path asks of a request."""
+    """What a path requires of a request."""
 
     NOTHING = auto()
     SIGN_IN = auto()
@@ -64,50 +68,53 @@ class Need(Enum):
     CLOSED = auto()
 
 
-def need_of(path: str, *, signing_in: bool) -> Need:
-    """Return what a path below the app's root needs. The shell and its scripts need nothing: they show the way in."""
+def need_of(path: str, *, is_signing_in: bool) -> Need:
+    """Return what a path below the app's root requires. The shell and its scripts require nothing."""
     path = path.lstrip("/")
-    if path in OPEN:
+    if path in OPEN_PATHS:
         return Need.NOTHING
-    if path in (*SIGNING_IN, SIGN_OUT) and not signing_in:
+    if path in (*SIGN_IN_PATHS, SIGN_OUT_PATH) and not is_signing_in:
         return Need.CLOSED
-    if path == SIGN_OUT:
+    if path == SIGN_OUT_PATH:
         return Need.SIGN_OUT
-    if path.startswith(UPLOADS):
+    if path.startswith(UPLOAD_PATH):
         return Need.UPLOAD
-    if path.startswith(MEDIA):
+    if path.startswith(MEDIA_PATH):
         return Need.SIGN_IN
-    return Need.CLOSED if f"{path}/".startswith(CLOSED) else Need.NOTHING
+    return Need.CLOSED if f"{path}/".startswith(CLOSED_PATHS) else Need.NOTHING
 
 
-def own_origins(host: str, public: str | None, scheme: str) -> set[str]:
+def app_origins(host: str, public: str | None, scheme: str) -> set[str]:
     """Return the origins of this app's own pages, for a request to this host.
 
-    `public`: that of the address that people sign in at, which a proxy may serve under. Forwarding headers say nothing.
+    `public`: the origin at which people sign in, which a proxy may serve. Forwarding headers are not trusted.
     """
     if public is None:
         return {f"{scheme}://{host}"}
+    # Behind a proxy that ends TLS, the scheme of the request is not that of the page.
     return {public} if host == urlsplit(public).netloc else {public, f"{scheme}://{host}"}
 
 
-def refuse_origin(headers: Headers, *, unsafe: bool, public: str | None, scheme: str) -> Refusal | None:
-    """Return why a request is refused by where it comes from and for whom it is; None where it isn't.
+def refuse_origin(headers: Headers, *, is_unsafe: bool, public: str | None, scheme: str) -> GateRefusal | None:
+    """Return why a request is refused by its host and origin; None where it isn't.
 
-    `unsafe`: it may change something, so that it has to say which page it comes from.
+    `is_unsafe`: it may change something, so it has to name the page that it comes from.
     """
     hosts, origins = headers.getlist("host"), [origin.lower() for origin in headers.getlist("origin")]
     host = hosts[0].lower() if len(hosts) == 1 else ""
+    # Two Host headers, or none, are refused too: proxies and servers disagree which one counts.
     if not host or not is_host_allowed(host):
-        return Refusal(
+        return GateRefusal(
             400, f"this app isn't at {host[:80]!a}: its names are server.allowedHosts, .streamlit/config.toml"
         )
-    own = own_origins(host, public, scheme)
-    if any(origin not in own for origin in origins) or (unsafe and len(origins) != 1):
-        return Refusal(403, f"this app takes that from its own pages alone, at {', '.join(sorted(own))}")
+    expected = app_origins(host, public, scheme)
+    # A browser sends Origin with every request that changes something.
+    if any(origin not in expected for origin in origins) or (is_unsafe and len(origins) != 1):
+        return GateRefusal(403, f"this app takes that from its own pages alone, at {', '.join(sorted(expected))}")
     return None
 
 
-class Gate:
+class RequestGate:
     """ASGI middleware that lets through what the rules above allow."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -125,55 +132,57 @@ class Gate:
         elif refusal is not None:
             await PlainTextResponse(refusal.line, refusal.status)(scope, receive, send)
         elif is_socket:
-            stranger = await run_in_threadpool(visitor, scope) is None
-            await self.app(scope, only_messages(receive, send, stranger=stranger), send)
+            is_stranger = await run_in_threadpool(visitor, scope) is None
+            await self.app(scope, only_messages(receive, send, is_stranger=is_stranger), send)
         else:
             await self.app(scope, receive, send)
 
 
-GATE = Middleware(Gate)
+GATE = Middleware(RequestGate)
 
 
-async def _refuse(scope: Scope, path: str) -> Refusal | None:
-    """Return why this isn't for whoever sends it; where they sign out, end the sign-in first."""
+async def _refuse(scope: Scope, path: str) -> GateRefusal | None:
+    """Return why this sender is refused; on the sign-out path, end the sign-in first."""
     is_socket = scope["type"] == "websocket"
     scheme = "https" if st.get_option("server.sslCertFile") else "http"
-    unsafe = is_socket or scope["method"] not in SAFE
+    is_unsafe = is_socket or scope["method"] not in SAFE_METHODS
     origin = get_origin_from_redirect_uri()
     public = origin.lower() if origin else None
-    if (refusal := refuse_origin(Headers(scope=scope), unsafe=unsafe, public=public, scheme=scheme)) is not None:
+    if (refusal := refuse_origin(Headers(scope=scope), is_unsafe=is_unsafe, public=public, scheme=scheme)) is not None:
         return refusal
     if is_socket:
-        return None if path.lstrip("/") == SOCKET else Refusal(404, "nothing listens here")
-    need = need_of(path, signing_in=signing_in.is_set_up())
+        return None if path.lstrip("/") == SOCKET_PATH else GateRefusal(404, "nothing listens here")
+    need = need_of(path, is_signing_in=signing_in.is_set_up())
+    # Browsers send this header themselves: another site can't forge it.
     if need is Need.SIGN_OUT and Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site"):
-        return Refusal(403, "another site can't sign you out")
+        return GateRefusal(403, "another site can't sign you out")
     if need is Need.CLOSED:
-        return Refusal(404, "nothing is here")
+        return GateRefusal(404, "nothing is here")
     if need is Need.SIGN_OUT:
         return await run_in_threadpool(_sign_out, scope)
     if need is Need.NOTHING:
         return None
     person = await run_in_threadpool(visitor, scope)
     if person is None:
-        return Refusal(403, "sign in first")
+        return GateRefusal(403, "sign in first")
     may_pass = need is Need.SIGN_IN or may(person, Right.IMPORT)
-    return None if may_pass else Refusal(403, "an owner of the project can upload files; you can't")
+    return None if may_pass else GateRefusal(403, "an owner of the project can upload files; you can't")
 
 
 def visitor(scope: Scope) -> Person | None:
     """Return who sends this; None where the app isn't open to them."""
     claims = cookie_claims(scope) if signing_in.is_set_up() else None
     try:
-        if signing_in.shut_to(claims, current.settings(), current.engine) is not None:
+        if signing_in.find_refusal(claims, current.settings(), current.engine) is not None:
             return None
         return signing_in.person_of(claims, current.settings())
-    except (MapdError, sa.exc.OperationalError):  # the project can't be opened or read: the page says why
+    # The project can't be opened or read: the page says why.
+    except (MapdError, sa.exc.OperationalError):
         return None
 
 
 def cookie_claims(scope: Scope) -> Mapping[str, object]:
-    """Return what the cookie says of the sign-in; nothing where it isn't streamlit's own, or there is none."""
+    """Return the sign-in in the cookie; nothing where there is none, or streamlit didn't sign it."""
     cookies, secret = HTTPConnection(scope).cookies, get_cookie_secret()
 
     def decode(name: str) -> bytes | None:
@@ -186,34 +195,37 @@ def cookie_claims(scope: Scope) -> Mapping[str, object]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _sign_out(scope: Scope) -> Refusal | None:
-    """End the sign-in of the cookie, for every tab and every copy of it."""
+def _sign_out(scope: Scope) -> GateRefusal | None:
+    """End the cookie's sign-in, for every tab and every copy of the cookie."""
     try:
         if claims := cookie_claims(scope):
             with db.writing(current.engine()) as session:
                 sign_ins.end(session, claims)
     except (MapdError, sa.exc.OperationalError):
-        return Refusal(503, "you are not signed out: the project's database can't be written to; try again")
+        return GateRefusal(503, "you are not signed out: the project's database can't be written to; try again")
     return None
 
 
-def only_messages(receive: Receive, send: Send, *, stranger: bool) -> Receive:
-    """Hear nothing but what a page says: other messages clear everybody's caches, or tell the names of files here."""
+def only_messages(receive: Receive, send: Send, *, is_stranger: bool) -> Receive:
+    """Let only a page's own messages through: others clear everybody's caches, or reveal names of files."""
 
     async def receive_page() -> Message:
         while True:
+            # Dropped messages are not answered: the loop waits for the next one.
             message = await receive()
             frame: Any = message.get("bytes")
             if message["type"] != "websocket.receive" or frame is None:
                 return message
-            if stranger and len(frame) > STRANGERS_FRAME:
+            # A large frame costs memory before anybody knows the sender.
+            if is_stranger and len(frame) > STRANGER_FRAME_BYTES:
                 await send({"type": "websocket.close", "code": 1009})
                 return {"type": "websocket.disconnect", "code": 1009}
             try:
                 kind = BackMsg.FromString(frame).WhichOneof("type")
             except DecodeError:
-                return message  # streamlit closes the socket
-            if kind in MESSAGES:
+                # Streamlit closes the socket.
+                return message
+            if kind in PAGE_MESSAGES:
                 return message
 
     return receive_page

@@ -1,6 +1,6 @@
-"""The guidelines on a page: rendered, without anything that leads or loads (an archive may have brought them).
+"""The guidelines' page: rendered, without links or images, since an archive may have brought them.
 
-guidelines.edit(found)           # on their own page
+guidelines.draw_editor(guidelines.load_versions())
 """
 
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ import streamlit as st
 
 from mapd.curation import guidelines
 from mapd.curation.guidelines import Version
-from mapd.store import db
 from mapd.ui import acting, current, figures, text, times
 from mapd.ui.figures import Cell
 
-TOLD = "guidelines_told"  # session state: why the last save was none
+# Session state: why the last version wasn't saved.
+MESSAGE = "guidelines_told"
 EXAMPLE = """# Accept a rationale if
 - its own answer is the gold answer, and
 - each step follows from the one before.
@@ -22,46 +22,46 @@ EXAMPLE = """# Accept a rationale if
 - *right by luck*: the answer is right, a step that it needs is not."""
 
 
-def read() -> list[Version]:
-    """Every version, the newest first."""
-    with db.reading(current.engine()) as session:
-        return guidelines.versions(session)
+def load_versions() -> list[Version]:
+    """Return every version, the newest first."""
+    return current.read(guidelines.versions)
 
 
 # -- their page -------------------------------------------------------------------------------------------------------
 
 
-def edit(found: Sequence[Version]) -> None:
-    """The field for a new version."""
-    if told := st.session_state.pop(TOLD, ""):
-        text.complain(told)
-    seen = found[0].uid if found else None
-    key = f"guidelines_{seen}"
+def draw_editor(versions: Sequence[Version]) -> None:
+    """Draw the field for a new version."""
+    if message := st.session_state.pop(MESSAGE, ""):
+        text.complain(message)
+    base_uid = versions[0].uid if versions else None
+    # A new version gets a new field, which starts with that version's text.
+    key = f"guidelines_{base_uid}"
     st.text_area(
         "A new version, in markdown",
-        found[0].text if found else "",
+        versions[0].text if versions else "",
         key=key,
         height=320,
         max_chars=guidelines.LONGEST,
         placeholder=EXAMPLE,
     )
-    args = (key, seen, current.current_person().name)
+    args = (key, base_uid, current.current_person().name)
     acting.button("Save as a new version", key=f"{key}_save", on_click=_save, args=args, type="primary")
 
 
-def _save(key: str, seen: str | None, name: str) -> None:
+def _save(key: str, base_uid: str | None, name: str) -> None:
     words = str(st.session_state.get(key) or "")
-    acting.write(lambda session, person: guidelines.save(session, words, by=person, base_uid=seen), TOLD, name)
+    acting.write(lambda session, person: guidelines.save(session, words, by=person, base_uid=base_uid), MESSAGE, name)
 
 
-def listed(found: Sequence[Version]) -> None:
-    """All versions, each a link."""
+def draw_versions(versions: Sequence[Version]) -> None:
+    """Draw all versions, each a link."""
     st.subheader("Versions", anchor=False)
     header = ("version", "by", "since", "verdicts given while it was current")
-    st.html(figures.table(header, map(_line, found), words=3))
+    st.html(figures.table(header, map(_version_row, versions), words=3))
 
 
-def _line(version: Version) -> tuple[Cell, ...]:
-    number = figures.linked(str(version.number), current.address("guidelines", version=version.number))
-    who = f"{text.one_line(version.person, 40)}{', with an archive' if version.from_archive else ''}"
-    return number, who, times.cell(version.since), version.verdicts
+def _version_row(version: Version) -> tuple[Cell, ...]:
+    number = figures.link_cell(str(version.number), current.address("guidelines", version=version.number))
+    author = f"{text.one_line(version.person, 40)}{', with an archive' if version.from_archive else ''}"
+    return number, author, times.cell(version.since), version.verdicts

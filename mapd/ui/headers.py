@@ -1,8 +1,8 @@
-"""The response headers that keep the browser at home: nothing is loaded from, or sent to, any other machine.
+"""The response headers that keep the browser at this server: it loads from, and sends to, no other machine.
 
     app = st.App("app.py", middleware=[headers.SECURITY_HEADERS])
 
-Text that slips through as markup can then fetch no image and run no script.
+Even text that slips through as markup can then fetch no image and run no script.
 """
 
 import re
@@ -16,13 +16,16 @@ HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?", re.ASCII | re.IGNOREC
 
 
 def content_security_policy(host: str) -> str:
-    """The policy for an app reached at this host: some browsers don't count its websocket as 'self'."""
+    """Return the policy for an app at this host: some browsers don't count its websocket as 'self'."""
+    # The host comes from the request: only a plain host may enter the header.
     sockets = f" ws://{host} wss://{host}" if HOST.fullmatch(host) else ""
     return "; ".join(
         (
             "default-src 'self'",
-            "script-src 'self'",  # files of the app's own address: no inline script runs, streamlit's own neither
-            "style-src 'self' 'unsafe-inline'",  # streamlit writes its styles at run time
+            # Files from the app's own address: no inline script runs, not even streamlit's own.
+            "script-src 'self'",
+            # Streamlit writes its styles at run time.
+            "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             f"connect-src 'self'{sockets}",
             "font-src 'self' data:",
@@ -35,7 +38,7 @@ def content_security_policy(host: str) -> str:
 
 
 def keep_to_tls(raw: list[tuple[bytes, bytes]]) -> None:
-    """Let no cookie that is set go over a connection without TLS: streamlit leaves that out."""
+    """Mark every cookie as Secure, which streamlit doesn't: no cookie leaves over a connection without TLS."""
     for place, (name, value) in enumerate(raw):
         if name.lower() == b"set-cookie" and b"; secure" not in value.lower():
             raw[place] = name, value + b"; Secure"

@@ -1,4 +1,4 @@
-"""What the routes of api/ need of the running app, and the token that the triage page hands to its client.
+"""What the routes in api/ need from the running app, and the token that the triage page gives to its client.
 
 app = st.App("app.py", routes=[house.mount()])
 token = house.token(exam_id)      # on the page: the same for every run, until person, role or exam change
@@ -16,35 +16,37 @@ from mapd.api.access import Visitor
 from mapd.store import db, sign_ins
 from mapd.ui import current, gate, rendered, signing_in
 
-TOKEN = "triage_token"  # session state: for whom and what it was minted, when, and the token
-FRESH_S = access.LIFE.total_seconds() / 2  # an older one is replaced
+# Session state: the person, role, exam and sign-in of the token, its time, and the token.
+TOKEN = "triage_token"
+# An older token is replaced.
+FRESH_S = access.LIFE.total_seconds() / 2
 
 
 def token(exam_id: int) -> str:
-    """Return the token of this tab: a new one where another person, role or exam is here than it was minted for.
+    """Return this tab's token; a new one where person, role, exam or sign-in changed.
 
     Raises: Forbidden where the app isn't open to this session any more.
     """
     person, sign_in = current.acting_person(), sign_in_key()
-    about = (person.name, person.role, exam_id, sign_in)
-    kept = st.session_state.get(TOKEN)
-    if kept is None or kept[0] != about or time.monotonic() - kept[1] > FRESH_S:
+    subject = (person.name, person.role, exam_id, sign_in)
+    entry = st.session_state.get(TOKEN)
+    if entry is None or entry[0] != subject or time.monotonic() - entry[1] > FRESH_S:
         with db.writing(current.engine()) as session:
-            if kept is not None and kept[0][0] != person.name:
-                access.revoke_tokens(session, kept[0][0])
-            minted = access.issue_token(session, person, exam_id, sign_in)
-        kept = st.session_state[TOKEN] = (about, time.monotonic(), minted)
-    made: str = kept[2]
-    return made
+            if entry is not None and entry[0][0] != person.name:
+                # The person before at this tab: their token must not judge any more.
+                access.revoke_tokens(session, entry[0][0])
+            new_token = access.issue_token(session, person, exam_id, sign_in)
+        entry = st.session_state[TOKEN] = (subject, time.monotonic(), new_token)
+    return str(entry[2])
 
 
 def sign_in_key() -> str:
-    """Return the hash of this session's sign-in; empty where nobody signs in."""
-    return sign_ins.key_of(st.user.to_dict()) if signing_in.needed() else ""
+    """Return the hash of this session's sign-in; "" where nobody signs in."""
+    return sign_ins.key_of(st.user.to_dict()) if signing_in.is_needed() else ""
 
 
 def visitor(scope: Scope) -> Visitor | None:
-    """Return whom a request's cookies are of; None where the app isn't open to them."""
+    """Return the person of a request's cookies; None where the app isn't open to them."""
     person = gate.visitor(scope)
     if person is None:
         return None
@@ -56,7 +58,7 @@ def origins(scope: Scope) -> set[str]:
     host = next((value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"), "")
     public = get_origin_from_redirect_uri()
     scheme = "https" if st.get_option("server.sslCertFile") else "http"
-    return gate.own_origins(host, public.lower() if public else None, scheme)
+    return gate.app_origins(host, public.lower() if public else None, scheme)
 
 
 def document(text: str, theme: str) -> str:
@@ -69,6 +71,6 @@ HOUSE = routes.AppHooks(current.engine, visitor, origins, document)
 
 
 def mount() -> Mount:
-    """Return the routes at their place below the app's root."""
+    """Return the routes at their path below the app's root."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return Mount(f"/{base}/api" if base else "/api", routes.make(HOUSE))

@@ -1,11 +1,11 @@
-"""Keys for a streamlit page's buttons: the button's own key says which, its label shows it; client/room.js presses it.
+"""Keyboard keys for a page's buttons: the widget key names the key, the label shows it; client/room.js presses it.
 
 st.button(keys.label("enter", "reveal"), key=keys.name("enter", uid))
-with st.container(key=keys.waiting(uid)): …     # its first field has the focus, once
+with st.container(key=keys.focus_name(uid)): …  # its first field gets the focus, once
 scripts.run("room")                             # once, at the page's end
 """
 
-SHOWN = {"left": "←", "right": "→", "enter": "Enter"}
+KEY_SIGNS = {"left": "←", "right": "→", "enter": "Enter"}
 
 
 def name(key: str, uid: str) -> str:
@@ -13,14 +13,14 @@ def name(key: str, uid: str) -> str:
     return f"hot_{key}_{uid}"
 
 
-def waiting(uid: str) -> str:
-    """Return a container key that gives the container's first field the focus, once: what one does first is to type.
+def focus_name(uid: str) -> str:
+    """Return a container key that gives the container's first field the focus, once: people type there first.
 
-    Until something is typed the arrows to the left and right are the page's keys in it, too.
+    Until they type something the left and right arrows stay the page's keys.
     """
     return f"hotfocus_{uid}"
 
 
 def label(key: str, words: str = "") -> str:
     """Return a button's label that shows its key."""
-    return f"`{SHOWN.get(key, key)}` {words}".rstrip()
+    return f"`{KEY_SIGNS.get(key, key)}` {words}".rstrip()

@@ -1,11 +1,11 @@
-"""The threshold lab's parts: the policy under the hand, what is saved for the exam, and the numbers of both.
+"""The parts of the threshold lab: the draft policy, the exam's saved policy, and the numbers of both.
 
-    saved, known = policies_of(exam_id)
-    chosen = choose(exam_id, saved, known)
-    before, after = figures_of(exam_id, saved, saved), figures_of(exam_id, chosen, saved)
+    saved, choices = load_policies(exam_id)
+    draft = choose_policy(exam_id, saved, choices)
+    saved_figures, draft_figures = load_figures(exam_id, saved, saved), load_figures(exam_id, draft, saved)
 
-The aggregate has the numbers of every threshold under the saved policy's conditions; under others every text is decided
-again. Every widget lives in the address; one that the address doesn't name has the saved policy's value.
+The queue index has the numbers of every threshold under the saved policy's conditions; under other conditions every
+text is decided again. A widget that the address doesn't name has the saved policy's value.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -28,104 +28,100 @@ from mapd.verdicts import PRESETS, Check, Policy
 CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations true", Check.SHOWS_WORK: "shows work"}
 
 
-def policies_of(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
-    """The exam's saved policy, and every policy by name (the saved one with the exam's own threshold)."""
+def load_policies(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
+    """Return the exam's saved policy, and every policy by name (the saved one with the exam's own threshold)."""
     with db.reading(current.engine()) as session:
         saved = policies.exam_policy(session, queries.exam(session, exam_id))
-        known = dict(PRESETS) | {p.name: p for p in policies.saved_policies(session)}
-    return saved, known | {saved.name: saved}
+        choices = dict(PRESETS) | {p.name: p for p in policies.saved_policies(session)}
+    return saved, choices | {saved.name: saved}
 
 
 def describe(policy: Policy) -> str:
-    """A policy in one line: "paper: mean > 3.00, 1 valid vote, no check"."""
+    """Return a policy in one line: "paper: mean > 3.00, 1 valid vote, no check"."""
     votes = f"{policy.min_votes} valid {'vote' if policy.min_votes == 1 else 'votes'}"
     checks = ", ".join(CHECKS[c] for c in Check if c in policy.checks) or "no check"
-    adjusted = ", scores corrected for leniency" if policy.leniency_adjusted else ""
-    return f"{policy.name}: mean > {policy.threshold:.2f}, {votes}, {checks}{adjusted}"
+    leniency_words = ", scores corrected for leniency" if policy.leniency_adjusted else ""
+    return f"{policy.name}: mean > {policy.threshold:.2f}, {votes}, {checks}{leniency_words}"
 
 
 # -- the controls -----------------------------------------------------------------------------------------------------
 
 
-def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
-    """Draw the controls; returns the policy under the hand."""
+def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) -> Policy:
+    """Draw the controls; return the draft policy."""
     if (name := st.session_state.pop("policy_saved", None)) is not None:
-        take(name, known[name])
-    told = st.container()  # above the controls: what the address asks for and can't have
+        set_widgets(name, choices[name])
+    # Above the controls: the values in the address that can't be.
+    messages = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_lab"):
         address.settle("policy", exam_id, policy=saved.name)
-        names = list(known)
-        with told:
+        names = list(choices)
+        with messages:
             address.refuse_unknown("policy", names, saved.name)
         name = st.selectbox(
             "Policy",
             names,
             index=names.index(saved.name),
             key="policy",
-            bind="query-params",
-            on_change=_own_conditions,
-            args=(known,),
+            on_change=_take_conditions,
+            args=(choices,),
             width=220,
+            **address.BOUND,
         )
-        own = known[name]
-        address.settle("conditions", exam_id, **_conditions(own))
-        low = min(1.0, float(int(own.threshold)))
-        with told:
-            _refuse(own, low)
+        base = choices[name]
+        address.settle("conditions", exam_id, **_widget_values(base))
+        # A saved threshold below 1 has to fit on the slider.
+        low = min(1.0, float(int(base.threshold)))
+        with messages:
+            _refuse(base, low)
         threshold = st.slider(
             "Accepted: a mean greater than",
             low,
             5.0,
-            own.threshold,
+            base.threshold,
             0.05,
             format="%.2f",
             key="threshold",
-            bind="query-params",
-            on_change=turning.begin,
+            on_change=turning.go_to_first,
+            **address.BOUND,
         )
         with st.popover("Conditions", icon=":material/tune:", key="mapd_conditions"):
-            chosen = _edited(own.at(round(threshold, 2)))
-            _save_as(chosen)
-        _use(exam_id, chosen, saved, own)
-    return chosen
+            draft = _edit_conditions(base.at(round(threshold, 2)))
+            _save_as(draft)
+        _draw_use(exam_id, draft, saved, base)
+    return draft
 
 
-def _refuse(own: Policy, low: float) -> None:
-    """Take conditions that can't be out of the address, with a word on it."""
-    usual = _conditions(own)
-    address.refuse_outside("threshold", low, 5.0, float, own.threshold)
-    address.refuse_outside("votes", 1, 9, default=own.min_votes)
-    address.refuse_unknown_of("checks", list(CHECKS.values()), usual["checks"])
-    address.refuse("leniency", lambda value: value.lower() in {"true", "false"}, "true or false", usual["leniency"])
+def _refuse(base: Policy, low: float) -> None:
+    """Remove impossible conditions from the address, each with one line that says so."""
+    values = _widget_values(base)
+    address.refuse_outside("threshold", low, 5.0, float, base.threshold)
+    address.refuse_outside("votes", 1, 9, default=base.min_votes)
+    address.refuse_unknown_choices("checks", list(CHECKS.values()), values["checks"])
+    address.refuse("leniency", lambda value: value.lower() in {"true", "false"}, "true or false", values["leniency"])
 
 
-def _edited(policy: Policy) -> Policy:
+def _edit_conditions(policy: Policy) -> Policy:
     votes = st.number_input(
-        "Valid votes needed",
-        1,
-        9,
-        policy.min_votes,
-        key="votes",
-        bind="query-params",
-        help="With fewer it is undecided.",
+        "Valid votes needed", 1, 9, policy.min_votes, key="votes", help="With fewer it is undecided.", **address.BOUND
     )
     checks = st.pills(
         "Checks that must hold",
         list(CHECKS.values()),
         selection_mode="multi",
-        default=_conditions(policy)["checks"],
+        default=_widget_values(policy)["checks"],
         key="checks",
-        bind="query-params",
+        **address.BOUND,
     )
-    adjusted = st.toggle(
+    corrects_leniency = st.toggle(
         "Correct for leniency",
         policy.leniency_adjusted,
         key="leniency",
-        bind="query-params",
         help="Each score is first corrected by how far its reviewer's mean lies from all reviewers'.",
+        **address.BOUND,
     )
-    wanted = frozenset(check for check, label in CHECKS.items() if label in checks)
-    return replace(policy, min_votes=votes, checks=wanted, leniency_adjusted=adjusted)
+    chosen_checks = frozenset(check for check, label in CHECKS.items() if label in checks)
+    return replace(policy, min_votes=votes, checks=chosen_checks, leniency_adjusted=corrects_leniency)
 
 
 def _save_as(policy: Policy) -> None:
@@ -141,25 +137,23 @@ def _save_as(policy: Policy) -> None:
             st.rerun()
 
 
-def _use(exam_id: int, chosen: Policy, saved: Policy, own: Policy) -> None:
-    """The act that makes the policy under the hand the exam's."""
-    as_named = chosen.at(own.threshold) == own
-    why_not = None if as_named else "These conditions have no name yet: save them under one first (Conditions)."
+def _draw_use(exam_id: int, draft: Policy, saved: Policy, base: Policy) -> None:
+    is_named = draft.at(base.threshold) == base
+    reason = None if is_named else "These conditions have no name yet: save them under one first (Conditions)."
     if acting.button(
         "Use for this exam",
         type="primary",
         icon=":material/check:",
         key="use_policy",
-        disabled=chosen == saved or not as_named,
-        help=why_not,
+        disabled=draft == saved or not is_named,
+        help=reason,
     ):
         with db.writing(current.engine()) as session:
-            policies.set_policy(session, exam_id, chosen.name, chosen.threshold, by=current.acting_person())
+            policies.set_policy(session, exam_id, draft.name, draft.threshold, by=current.acting_person())
         st.rerun()
 
 
-def _conditions(policy: Policy) -> dict[str, Any]:
-    """A policy as the widgets' values."""
+def _widget_values(policy: Policy) -> dict[str, Any]:
     return {
         "threshold": policy.threshold,
         "votes": policy.min_votes,
@@ -168,83 +162,84 @@ def _conditions(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _own_conditions(known: Mapping[str, Policy]) -> None:
-    """A callback: another policy brings its own conditions."""
-    for key, value in _conditions(known[st.session_state["policy"]]).items():
+def _take_conditions(choices: Mapping[str, Policy]) -> None:
+    """Set the widgets to the chosen policy's own conditions: a callback."""
+    for key, value in _widget_values(choices[st.session_state["policy"]]).items():
         st.session_state[key] = value
 
 
-def params(chosen: Policy, known: Mapping[str, Policy]) -> dict[str, Any]:
-    """The policy under the hand as the page's address has it."""
-    own, said = _conditions(known[chosen.name]), _conditions(chosen)
-    address = {
-        "votes": str(chosen.min_votes),
-        "checks": said["checks"] or "",
-        "leniency": str(chosen.leniency_adjusted).lower(),
+def list_params(draft: Policy, choices: Mapping[str, Policy]) -> dict[str, Any]:
+    """Return the draft policy as the page's address has it."""
+    base_values, draft_values = _widget_values(choices[draft.name]), _widget_values(draft)
+    all_params = {
+        "votes": str(draft.min_votes),
+        "checks": draft_values["checks"] or "",
+        "leniency": str(draft.leniency_adjusted).lower(),
     }
-    changed = {name: value for name, value in address.items() if said[name] != own[name]}
-    return {"policy": chosen.name, "threshold": f"{chosen.threshold:g}"} | changed
+    changes = {name: value for name, value in all_params.items() if draft_values[name] != base_values[name]}
+    return {"policy": draft.name, "threshold": f"{draft.threshold:g}"} | changes
 
 
-def take(name: str, policy: Policy) -> None:
-    """Put a policy under the hand; before the widgets are drawn, or as a callback."""
-    for key, value in {"policy": name, **_conditions(policy)}.items():
+def set_widgets(name: str, policy: Policy) -> None:
+    """Set the widgets to a policy, before they are drawn or as a callback."""
+    for key, value in {"policy": name, **_widget_values(policy)}.items():
         st.session_state[key] = value
 
 
-def status(chosen: Policy, saved: Policy, known: Mapping[str, Policy]) -> None:
-    """Say whether what the page shows is saved, and whether it is what the exam uses: that takes another press."""
+def draw_status(draft: Policy, saved: Policy, choices: Mapping[str, Policy]) -> None:
+    """Draw whether the draft is saved, and whether the exam uses it: each takes a press of its own."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_lab_status"):
-        if chosen == saved:
+        if draft == saved:
             st.html(f'<span class="mapd-saved">✓ <b>Saved, in use</b> {text.escape(describe(saved))}</span>')
             return
-        word = "Not saved" if known[chosen.name] != chosen else "Not in use"
-        if word == "Not in use" and chosen.name not in PRESETS:
+        word = "Not saved" if choices[draft.name] != draft else "Not in use"
+        if word == "Not in use" and draft.name not in PRESETS:
             word = "Saved, not in use"
         st.html(
-            f'<span class="mapd-unsaved">● <b>{word}</b> {text.escape(describe(chosen))}'
+            f'<span class="mapd-unsaved">● <b>{word}</b> {text.escape(describe(draft))}'
             f"<i>this exam uses {text.escape(describe(saved))}</i></span>"
         )
-        st.button("Back to it", type="tertiary", icon=":material/undo:", on_click=take, args=(saved.name, saved))
+        st.button("Back to it", type="tertiary", icon=":material/undo:", on_click=set_widgets, args=(saved.name, saved))
 
 
 # -- what a policy gives ----------------------------------------------------------------------------------------------
 
 
-def same_conditions(chosen: Policy, saved: Policy) -> bool:
-    """Whether the two differ in the threshold alone (and in their names)."""
-    return _conditions(chosen.at(saved.threshold)) == _conditions(saved)
+def have_same_conditions(draft: Policy, saved: Policy) -> bool:
+    """Return whether the two policies differ in threshold and name alone."""
+    return _widget_values(draft.at(saved.threshold)) == _widget_values(saved)
 
 
-def figures_of(exam_id: int, policy: Policy, saved: Policy, teachers: Collection[str] = ()) -> Figures:
-    """The exam's figures at every threshold, under this policy's conditions; narrowed to `teachers` where there are."""
-    if teachers or not same_conditions(policy, saved):
-        curated = narrow(curated_at(exam_id, policy), teachers)
-        with db.reading(current.engine()) as session:
-            return standing.compute_figures(curated, standing.authors_of(session))
-    with db.reading(current.engine()) as session:
-        return Figures.of(standings.figures(session, exam_id))
+def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collection[str] = ()) -> Figures:
+    """Return the exam's figures at every threshold under this policy, narrowed to `teachers` if there are any."""
+    # The queue index knows only the saved conditions and all teachers.
+    if teachers or not have_same_conditions(policy, saved):
+        curated = narrow(load_curated_under(exam_id, policy), teachers)
+        return standing.compute_figures(curated, current.read(standing.authors_of))
+    return Figures.of(current.read(standings.figures, exam_id))
 
 
-def curated_at(exam_id: int, policy: Policy) -> Curated:
-    """The exam's curated set under the policy, as texts, votes and judgements are now. The last few are kept."""
+def load_curated_under(exam_id: int, policy: Policy) -> Curated:
+    """Return the exam's curated set under this policy, with all texts, votes and judgements of now."""
     with db.reading(current.engine()) as session:
         material = load_material(session, exam_id)
         info, judgements = queries.exam(session, exam_id), queries.judgements(session, exam_id)
+        # The cache's key grows with every text, vote and judgement.
         edition = queries.edition(session)
-    held = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
-    said = tuple(j.judged.id for j in judgements)
+    counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
+    judgement_ids = tuple(j.judged.id for j in judgements)
     rule = (describe(policy), policy.threshold, policy.version)
-    kept = _curated(exam_id, str(current.engine().url), held, said, rule, material, judgements, policy)
-    return replace(kept, exam=info)
+    curated = _curated(exam_id, str(current.engine().url), counts, judgement_ids, rule, material, judgements, policy)
+    # The cached set may hold the exam's row from before a change.
+    return replace(curated, exam=info)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _curated(
     exam_id: int,  # noqa: ARG001 - these five are the cache's key
     url: str,  # noqa: ARG001
-    held: tuple[int, ...],  # noqa: ARG001
-    said: tuple[int, ...],  # noqa: ARG001
+    counts: tuple[int, ...],  # noqa: ARG001
+    judgement_ids: tuple[int, ...],  # noqa: ARG001
     rule: tuple[Any, ...],  # noqa: ARG001
     _material: Material,
     _judgements: Sequence[JudgementRow],
@@ -257,50 +252,54 @@ def _curated(
 
 
 def has_gold(exam_id: int) -> bool:
-    """Whether a rationale of the exam can be compared with a gold answer."""
-    with db.reading(current.engine()) as session:
-        return standings.has_gold(session, exam_id)
+    """Return whether any rationale of the exam can be compared with a gold answer."""
+    return current.read(standings.has_gold, exam_id)
 
 
-def numbers(
+def numbers_table(
     exam_id: int,
-    before: Figures,
+    saved_figures: Figures,
     saved: Policy,
-    after: Figures,
-    chosen: Policy,
+    draft_figures: Figures,
+    draft: Policy,
     *,
-    gold: bool,
+    with_gold: bool,
     teachers: Collection[str] = (),
 ) -> str:
-    """HTML: the counts under the policy chosen beside those under the one in use, which lead to their rows.
+    """Return as HTML the counts under draft and saved policy. The saved ones link to their rows.
 
-    Without `gold` answers nobody knows what is wrong. Narrowed to `teachers`, those of one teacher lead to rows.
+    Without gold answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
     """
     with db.reading(current.engine()) as session:
         voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))
-        overlap = (
-            {"others": "true"} if queries.exam(session, exam_id).judgements_per_text > 1 else {}
-        )  # the rows that are counted
+        # Browse hides other people's judgements by default; these counts include them.
+        overlap = {"others": "true"} if queries.exam(session, exam_id).judgements_per_text > 1 else {}
 
-    def counted(label: str, figure: str, **asked: str) -> tuple[figures.Cell, ...]:
-        new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((after, chosen), (before, saved)))
+    def count_row(label: str, figure: str, **filters: str) -> tuple[figures.Cell, ...]:
+        new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((draft_figures, draft), (saved_figures, saved)))
         change = f"{new - old:+,}".replace("-", "−") if new != old else None
-        leads = asked and (not teachers or "teacher" in asked)  # browse shows one teacher's texts, or everybody's
-        return label, new, figures.linked(old, current.address("browse", **asked, **overlap)) if leads else old, change
+        # Browse shows one teacher's texts or everybody's, never those of some.
+        is_linked = filters and (not teachers or "teacher" in filters)
+        return (
+            label,
+            new,
+            figures.link_cell(old, current.address("browse", **filters, **overlap)) if is_linked else old,
+            change,
+        )
 
-    counts = [counted("rationales accepted", "accepted", verdict="accepted")]
+    counts = [count_row("rationales accepted", "accepted", verdict="accepted")]
     for name, author in voices.items():
-        if after.at(f"rationales by {author}", 0):
+        if draft_figures.at(f"rationales by {author}", 0):
             swatch = f'<span class="mapd-of"><i class="mapd-swatch" style="--c:{colours[name]}"></i>'
-            label = Html(f"{swatch} {text.escape(text.one_line(name, 40))}</span>")
-            counts.append(counted(label, f"accepted by {author}", verdict="accepted", teacher=name))
-    for words, figure, asked in _ROWS:
-        known = gold or "gold" not in asked
-        counts.append(counted(words, figure, **asked) if known else (words, None, None, None))
+            label = Html(f"{swatch} {text.line_html(name, 40)}</span>")
+            counts.append(count_row(label, f"accepted by {author}", verdict="accepted", teacher=name))
+    for words, figure, filters in COUNT_ROWS:
+        is_known = with_gold or "gold" not in filters
+        counts.append(count_row(words, figure, **filters) if is_known else (words, None, None, None))
     return figures.table(("", "chosen", "in use", "change"), counts)
 
 
-_ROWS: Sequence[tuple[str, str, dict[str, str]]] = (
+COUNT_ROWS: Sequence[tuple[str, str, dict[str, str]]] = (
     ("accepted, wrong answer", "wrong", {"verdict": "accepted", "gold": "fails"}),
     ("rejected, right answer", "rejected right", {"verdict": "rejected", "gold": "holds"}),
     ("undecided", "undecided", {"verdict": "undecided"}),

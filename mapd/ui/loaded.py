@@ -1,10 +1,10 @@
-"""The current exam's curated set for a page: in whole, or the part that it shows.
+"""The current exam's curated set for a page: the whole set, or the part that the page shows.
 
-Texts and votes only grow, so they are kept between reruns, until something is deleted, put back or renamed (an id may
-be another's then); judgements are read each time, and what they are about is decided again.
+Texts and votes only grow, so they stay in memory between runs, until something is deleted, restored or renamed (an id
+may then belong to another row). Judgements are read each time, and the texts that they are about are decided again.
 
     curated = load_curated(exam_id)                    # under the exam's own policy
-    curated = load_part(exam_id, {12, 17})             # these questions alone: what a page of 25 rows costs
+    curated = load_part(exam_id, {12, 17})             # these questions alone, for a page of 25 rows
 """
 
 from collections.abc import Collection
@@ -27,21 +27,22 @@ from mapd.verdicts import Policy
 
 
 def load_curated(exam_id: int) -> Curated:
-    """The exam's curated set as it is now, under its own policy."""
+    """Return the exam's current curated set under its own policy."""
     with st.spinner("Reading the exam …"), db.reading(engine()) as session:
         material = load_material(session, exam_id)
-        info = queries.exam(session, exam_id)  # not the kept one: its policy may have been set since
+        # Read anew: its policy may have been set since the material was read.
+        info = queries.exam(session, exam_id)
         judgements = queries.judgements(session, exam_id)
-        last = _last(exam_id, str(engine().url), queries.edition(session))
-        kept = decide(material, judgements, policies.exam_policy(session, info), info, last.get("kept"))
-        last["kept"] = kept
-        return kept.curated
+        memory = _decisions(exam_id, str(engine().url), queries.edition(session))
+        decision = decide(material, judgements, policies.exam_policy(session, info), info, memory.get("kept"))
+        memory["kept"] = decision
+        return decision.curated
 
 
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:
-    """What the curated set has of these questions, under the exam's own policy unless another is given.
+    """Return these questions' part of the curated set, under the exam's own policy or the given one.
 
-    The reviewers' leniency is that of the whole exam as the aggregate has it, so `catch_up` comes first.
+    Reviewers' leniency comes from the queue index, so `catch_up` has to run first.
     """
     with db.reading(engine()) as session:
         setting = curated_part.load_setting(session, exam_id)
@@ -51,24 +52,25 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
 
 
 def catch_up(exam_id: int) -> None:
-    """Bring the aggregate up to date before something is read of it."""
+    """Bring the queue index up to date before a page reads it."""
     with st.spinner("Reading the exam …"):
         try:
             standing.catch_up(engine(), exam_id)
         except Busy:
+            # Without any index there is nothing to show; an old one is better than a wait.
             if not standing.is_derived(engine(), exam_id):
                 raise
             text.complain("the database is busy: until it is free, what just came in isn't in queues and filters yet")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _last(exam_id: int, url: str, edition: int) -> dict[str, CuratedParts]:  # noqa: ARG001 - the cache's key
-    """Where the exam's curated set is kept from one rerun to the next, of whatever session."""
+def _decisions(exam_id: int, url: str, edition: int) -> dict[str, CuratedParts]:  # noqa: ARG001 - the cache's key
+    """Return where the exam's last decision is stored between runs, for all sessions."""
     return {}
 
 
 def load_material(session: Session, exam_id: int) -> Material:
-    """The exam's texts and votes, read again only where one came in, or something was deleted or renamed, since."""
+    """Return the exam's texts and votes, read again only where some came in, or were deleted or renamed."""
     tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
     counts = [queries.newest(session, table) for table in tables]
     counts.append(queries.edition(session))

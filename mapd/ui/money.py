@@ -1,4 +1,4 @@
-"""Money on a page, before it is spent: the budget's field, what calls may cost, and the yes to an unknown price."""
+"""Money, before it is spent: the budget's field, the estimate of costs, and the consent to an unknown price."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from mapd.ui import current, figures, text
 from mapd.ui.figures import Cell
 
 
-def budget(place: Any) -> float | None:
-    """The field of what all of an exam's calls may cost; None is no limit."""
-    given: float | None = place.number_input(
+def choose_budget(column: Any) -> float | None:
+    """Draw the field for the most that all of an exam's calls may cost; None is no limit."""
+    budget_usd: float | None = column.number_input(
         "Budget, US dollars",
         0.0,
         None,
@@ -22,36 +22,26 @@ def budget(place: Any) -> float | None:
         key="collect_budget",
         help="What all calls of this exam may cost, those of earlier runs too. A call that may not fit in isn't sent.",
     )
-    return given
+    return budget_usd
 
 
-def show(estimate: Estimate) -> None:
-    """What the missing calls may cost: by teacher where it isn't free, and all of it in a line."""
+def draw_estimate(estimate: Estimate) -> None:
+    """Draw what the missing calls may cost: by teacher where it isn't free, and in total."""
     if not estimate.is_free:
-        header = (
-            "teacher",
-            "price",
-            "rationales",
-            "feedback",
-            "reviews",
-            "tokens in",
-            "tokens out",
-            "about",
-            "at most",
-        )
-        st.html(figures.table(header, map(_row, estimate.teachers), words=2))
-        guessed = [text.one_line(x.teacher, 40) for x in estimate.teachers if not x.measured and x.tokens_out]
-        if guessed:
-            note(f"Replies of a kind that was never given yet are reckoned at their longest: {', '.join(guessed)}.")
-    note(f"{text.one_line(estimate.in_words, 400)}.")
+        heads = ("teacher", "price", "rationales", "feedback", "reviews", "tokens in", "tokens out", "about", "at most")
+        st.html(figures.table(heads, map(_estimate_row, estimate.teachers), words=2))
+        names = [text.one_line(x.teacher, 40) for x in estimate.teachers if not x.measured and x.tokens_out]
+        if names:
+            draw_note(f"Replies of a kind that was never given yet are reckoned at their longest: {', '.join(names)}.")
+    draw_note(f"{text.one_line(estimate.in_words, 400)}.")
 
 
-def note(words: str) -> None:
-    """A line of text beside what it is about; dollar signs and all."""
+def draw_note(words: str) -> None:
+    """Draw a small line of text; dollar signs stay dollar signs."""
     st.html(f'<div class="mapd-note">{text.escape(words)}</div>')
 
 
-def _row(x: TeacherEstimate) -> tuple[Cell, ...]:
+def _estimate_row(x: TeacherEstimate) -> tuple[Cell, ...]:
     return (
         text.one_line(x.teacher, 40),
         x.price_in_words,
@@ -63,8 +53,8 @@ def _row(x: TeacherEstimate) -> tuple[Cell, ...]:
     )
 
 
-def agreed(estimate: Estimate, key: str) -> bool | None:
-    """Whether somebody said yes to a price that nobody knows; None where that is still to be said."""
+def confirm_unknown_price(estimate: Estimate, key: str) -> bool | None:
+    """Return whether somebody agreed to an unknown price; None where they still have to decide."""
     if not estimate.unknown:
         return False
     names = ", ".join(text.label(name, 40) for name in estimate.unknown)

@@ -1,7 +1,7 @@
-"""What a change of policy would add and drop: rows, each with its verdict before and after and a link.
+"""What a change of policy would add and drop: rows, each with its old verdict, its new one, and a link.
 
-moves.by_threshold(exam_id, PAPER.at(3.5), PAPER, …)   # one index of the aggregate: 43 dropped
-moves.by_conditions(exam_id, STRICT, PAPER)            # every text decided twice
+moves.draw_threshold_changes(exam_id, PAPER.at(3.5), PAPER, …)   # from the queue index: 43 dropped
+moves.draw_condition_changes(exam_id, STRICT, PAPER)             # decides every text twice
 """
 
 from collections.abc import Collection
@@ -13,66 +13,76 @@ from mapd.store import db, listing
 from mapd.store.listing import RowFilter
 from mapd.ui import address, current, lab, rows, turning
 from mapd.ui.loaded import load_part
-from mapd.ui.rows import Found
+from mapd.ui.rows import TextRow
 from mapd.verdicts import Policy, Verdict
 
 PAGE = "pages/curate/threshold.py"
-STANDS = "Judgements stand at every threshold, so what people decided is never among them."
-NOTHING = "Nothing: it decides every rationale as the policy in use does."
+JUDGEMENTS_STAND = "Judgements stand at every threshold, so what people decided is never among them."
+NO_CHANGE = "Nothing: it decides every rationale as the policy in use does."
 
 
-def by_threshold(exam_id: int, chosen: Policy, saved: Policy, **params: object) -> None:
-    """What lies between the two thresholds, where nothing else differs. `params`: the page's address."""
-    low, high = sorted(round(policy.threshold * 100) for policy in (chosen, saved))
-    wanted, turn = RowFilter(cuts=(low, high)), turning.asked(3)
+def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, **params: object) -> None:
+    """Draw the texts between the two thresholds, where nothing else differs. `params`: the page's address."""
+    low, high = sorted(round(policy.threshold * 100) for policy in (draft, saved))
+    query, turn = RowFilter(cuts=(low, high)), turning.read_turn(3)
     with db.reading(current.engine()) as session:
-        of = listing.count_rows(session, exam_id, wanted, low) if low < high else 0
-        found = listing.list_rows(session, exam_id, wanted, low, turn) if of else []
-        before = listing.count_rows(session, exam_id, wanted, low, before_key=found[0].key) if turn and found else 0
-        number = listing.count_texts(session, exam_id, wanted, low) if of else 0
-    if not of:
-        st.caption(NOTHING)
+        row_count = listing.count_rows(session, exam_id, query, low) if low < high else 0
+        browse_rows = listing.list_rows(session, exam_id, query, low, turn) if row_count else []
+        offset = (
+            listing.count_rows(session, exam_id, query, low, before_key=browse_rows[0].key)
+            if turn and browse_rows
+            else 0
+        )
+        text_count = listing.count_texts(session, exam_id, query, low) if row_count else 0
+    if not row_count:
+        st.caption(NO_CHANGE)
         return
-    added = chosen.threshold < saved.threshold
-    st.caption(f"{number:,} {'added' if added else 'dropped'}. {STANDS}")
-    if not found:
-        turning.to_the_first(PAGE, **params)
+    is_added = draft.threshold < saved.threshold
+    st.caption(f"{text_count:,} {'added' if is_added else 'dropped'}. {JUDGEMENTS_STAND}")
+    if not browse_rows:
+        turning.draw_first_link(PAGE, **params)
         return
-    part = load_part(exam_id, [row.question_id for row in found], chosen)
-    texts = {(m.attempt.id, x.text.id): Found(m, x) for m in part.mistakes for x in m.rationales}
-    shown = [texts[at] for row in found if (at := (row.attempt_id, row.explanation_id or 0)) in texts]
-    was = {row.explanation_id or 0: Verdict.REJECTED if added else Verdict.ACCEPTED for row in found}
-    rows.draw(shown, part, "changes", rows.OF_CHANGE, was=was)
-    turning.links(PAGE, found, before, of, **params)
+    part = load_part(exam_id, [row.question_id for row in browse_rows], draft)
+    texts = {(m.attempt.id, x.text.id): TextRow(m, x) for m in part.mistakes for x in m.rationales}
+    shown_rows = [texts[key] for row in browse_rows if (key := (row.attempt_id, row.explanation_id or 0)) in texts]
+    old_verdicts = {row.explanation_id or 0: Verdict.REJECTED if is_added else Verdict.ACCEPTED for row in browse_rows}
+    rows.draw_rows(shown_rows, part, "changes", rows.CHANGE_DEFAULTS, old_verdicts=old_verdicts)
+    turning.draw_links(PAGE, browse_rows, offset, row_count, **params)
 
 
-def by_conditions(exam_id: int, chosen: Policy, saved: Policy, teachers: Collection[str] = ()) -> None:
-    """What is decided otherwise, where the two differ in more than the threshold, or of some `teachers` alone."""
-    before, after = (narrow(lab.curated_at(exam_id, policy), teachers) for policy in (saved, chosen))
+def draw_condition_changes(exam_id: int, draft: Policy, saved: Policy, teachers: Collection[str] = ()) -> None:
+    """Draw what changes where more than the threshold differs, or for some `teachers` alone."""
+    before_set, after_set = (narrow(lab.load_curated_under(exam_id, policy), teachers) for policy in (saved, draft))
     address.settle("changes", exam_id, change=None, page=1)
-    moved = find_changes(before, after)
+    changes = find_changes(before_set, after_set)
     groups = {
-        "added": [c for c in moved if c[2].verdict is Verdict.ACCEPTED],
-        "dropped": [c for c in moved if c[1].verdict is Verdict.ACCEPTED],
+        "added": [c for c in changes if c[2].verdict is Verdict.ACCEPTED],
+        "dropped": [c for c in changes if c[1].verdict is Verdict.ACCEPTED],
     }
-    if not moved:
-        st.caption(NOTHING)
+    if not changes:
+        st.caption(NO_CHANGE)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        wanted = st.segmented_control(
+        group = st.segmented_control(
             "Show",
             list(groups),
             key="change",
             bind="query-params",
             label_visibility="collapsed",
-            on_change=address.first_page,
+            on_change=address.go_to_first_page,
             args=("page",),
         )
-        counts = ", ".join(f"{len(found):,} {name}" for name, found in groups.items())
-        st.caption(f"{counts}. {STANDS}")
-    shown = moved if wanted is None else groups[wanted]
-    pages = max(1, -(-len(shown) // rows.PAGE))
+        counts = ", ".join(f"{len(group_changes):,} {name}" for name, group_changes in groups.items())
+        st.caption(f"{counts}. {JUDGEMENTS_STAND}")
+    shown_changes = changes if group is None else groups[group]
+    pages = max(1, -(-len(shown_changes) // rows.PAGE_SIZE))
     number = st.pagination(pages, key="page", bind="query-params")
-    part = shown[(number - 1) * rows.PAGE : number * rows.PAGE]
-    was = {new.text.id: old.verdict for _, old, new in part}
-    rows.draw([Found(mistake, new) for mistake, _, new in part], after, "changes", rows.OF_CHANGE, was=was)
+    part = shown_changes[(number - 1) * rows.PAGE_SIZE : number * rows.PAGE_SIZE]
+    old_verdicts = {new.text.id: old.verdict for _, old, new in part}
+    rows.draw_rows(
+        [TextRow(mistake, new) for mistake, _, new in part],
+        after_set,
+        "changes",
+        rows.CHANGE_DEFAULTS,
+        old_verdicts=old_verdicts,
+    )

@@ -1,6 +1,6 @@
 """The choice of teachers that a curated set is narrowed to, in the address: `teachers=gpt&teachers=gemini`.
 
-choose(exam_id)     -> ("gpt", "gemini"); () where nobody is chosen, which is the whole set
+choose(exam_id)     -> ("gpt", "gemini"); () where nobody is chosen: the whole set
 """
 
 import streamlit as st
@@ -12,12 +12,12 @@ KEY = "teachers"
 
 
 def choose(exam_id: int) -> tuple[str, ...]:
-    """Draw the choice; returns the teachers' names."""
+    """Draw the choice; return the teachers' names."""
     with db.reading(current.engine()) as session:
         voices, places = queries.voices(session, exam_id), queries.places(session)
     names = {line: name for line, name in text.distinct_lines(voices).items() if places[name] is not None}
     address.settle(KEY, exam_id, teachers=[])
-    address.refuse_unknown_of(KEY, list(names), [])
+    address.refuse_unknown_choices(KEY, list(names), [])
     if len(names) < 2:
         return ()
     lines = st.multiselect(

@@ -1,6 +1,6 @@
-"""The overview's parts: an empty project's welcome, the next step, funnel, teachers, people.
+"""The parts of the overview: an empty project's welcome, the next step, funnel, teachers, people.
 
-Drawn from `curation.overview` and `curation.next_step`; nothing is counted here.
+`curation.overview` and `curation.next_step` count; this module only draws.
 """
 
 import streamlit as st
@@ -13,7 +13,7 @@ from mapd.store import db, queries, snapshots
 from mapd.ui import current, figures, frozen, look, starting, text
 from mapd.ui.figures import Html
 
-LOOP = (  # in five words each
+LOOP_STEPS = (
     ("exam", "a student answers the questions"),
     ("committee", "teachers explain and review mistakes"),
     ("curation", "people judge what teachers wrote"),
@@ -21,7 +21,7 @@ LOOP = (  # in five words each
     ("finetune", "the student learns from it"),
     ("exam", "its new answers are compared"),
 )
-PAGES = {
+STEP_PAGES = {
     "triage": "pages/review/triage.py",
     "threshold": "pages/curate/threshold.py",
     "snapshots": "pages/curate/snapshots.py",
@@ -34,20 +34,19 @@ PAGES = {
 
 
 def is_empty() -> bool:
-    """Whether the project has no exam yet."""
-    with db.reading(current.engine()) as session:
-        return not queries.exams(session)
+    """Return whether the project has no exam yet."""
+    return not current.read(queries.exams)
 
 
-def welcome() -> None:
-    """What this is, the loop, and what to do first."""
+def draw_welcome() -> None:
+    """Draw what this app is, the loop, and what to do first."""
     st.markdown(
         "A student model makes mistakes; a committee of teachers explains and reviews them; people judge what the "
         "teachers wrote; the student learns from what stands."
     )
-    steps = (f"<li><b>{name}</b><span>{words}</span></li>" for name, words in LOOP)
+    steps = (f"<li><b>{name}</b><span>{words}</span></li>" for name, words in LOOP_STEPS)
     st.html(f'<ol class="mapd-loop">{"".join(steps)}</ol>')
-    starting.demo(opened=True)
+    starting.draw_demo_form(is_open=True)
     with st.container(border=True):
         st.markdown("**Or bring your own**: questions to examine a student on, or mistakes with their explanations.")
         with st.container(horizontal=True):
@@ -58,39 +57,40 @@ def welcome() -> None:
             )
 
 
-def newest_snapshot(exam_id: int) -> tuple[SnapshotSummary | None, int]:
-    """The exam's newest snapshot, and how many there are."""
+def load_newest_snapshot(exam_id: int) -> tuple[SnapshotSummary | None, int]:
+    """Return the exam's newest snapshot, and how many there are."""
     with db.reading(current.engine()) as session:
-        found = queries.snapshots(session, exam_id)
-        taught = {student.snapshot_sha256 for student in students.list_students(session)}
-        row = next(filter(snapshots.is_named, found), None)
+        rows = queries.snapshots(session, exam_id)
+        taught_snapshots = {student.snapshot_sha256 for student in students.list_students(session)}
+        # A damaged snapshot counts, but isn't read.
+        row = next(filter(snapshots.is_named, rows), None)
         if row is None:
-            return None, len(found)
-        own, policy = frozen.own_pairs(row), row.manifest["policy"]
+            return None, len(rows)
+        pairs, policy = frozen.read_pairs(row), row.manifest["policy"]
         teachers = tuple(row.manifest.get("narrowed_to", ()))
         newest = SnapshotSummary(
-            row.sha256, own.pairs, row.created_at, policy, row.sha256 in taught, own.mistakes, teachers
+            row.sha256, pairs.pairs, row.created_at, policy, row.sha256 in taught_snapshots, pairs.mistakes, teachers
         )
-        return newest, len(found)
+        return newest, len(rows)
 
 
-def show_next_step(step: NextStep) -> None:
-    """The finding, and one link to where something is done about it."""
+def draw_next_step(step: NextStep) -> None:
+    """Draw the finding, and one link to the page where it is acted on."""
     with st.container(horizontal=True, border=True, vertical_alignment="center", key="next_step"):
         st.html(f'<span class="mapd-next"><i>next</i>{text.escape(step.finding)}</span>', width="stretch")
         with st.container(key="primary_link", width="content"):
-            more = {"queue": step.queue} if step.queue else {}
-            current.link(PAGES[step.page], step.act, icon=":material/arrow_forward:", **more)
+            params = {"queue": step.queue} if step.queue else {}
+            current.link(STEP_PAGES[step.page], step.act, icon=":material/arrow_forward:", **params)
 
 
-def show_funnel(curated: Curated, newest: SnapshotSummary | None, snapshots: int) -> None:
-    """From mistakes to what is frozen: a number and a calm bar each."""
+def draw_funnel(curated: Curated, newest: SnapshotSummary | None, snapshots: int) -> None:
+    """Draw the way from mistakes to frozen pairs: a number and a bar for each stage."""
     st.subheader("From mistakes to training pairs")
     st.html(figures.bars((s.name, s.count, s.count, s.of, s.note) for s in funnel(curated, newest, snapshots)))
 
 
-def show_teachers(curated: Curated) -> None:
-    """Each teacher as author and as reviewer."""
+def draw_teachers(curated: Curated) -> None:
+    """Draw each teacher as author and as reviewer."""
     st.subheader("Teachers")
     rows = [
         (
@@ -113,8 +113,8 @@ def show_teachers(curated: Curated) -> None:
     st.caption("wrong: accepted, and ending in a wrong answer · leniency: above or below the mean of all votes")
 
 
-def show_people(curated: Curated) -> None:
-    """What people did."""
+def draw_people(curated: Curated) -> None:
+    """Draw what people did."""
     st.subheader("People")
     p = people(curated)
     st.html(
@@ -132,8 +132,8 @@ def show_people(curated: Curated) -> None:
     st.caption(text.label("by " + ", ".join(p.people) if p.people else "nobody has judged yet", 200))
 
 
-def held_out(curated: Curated) -> None:
-    """What an exam on held-out questions is for: it is compared, never taught."""
+def draw_held_out(curated: Curated) -> None:
+    """Say what an exam on held-out questions is for."""
     with st.container(border=True):
         st.markdown("**These questions are held out**: their mistakes are counted and compared, never taught.")
         with st.container(horizontal=True):

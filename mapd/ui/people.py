@@ -1,7 +1,7 @@
-"""The parts of the people page: how far the exam is, who judged how, one person's record.
+"""The parts of the people page: the exam's progress, each person's judgements, and one person's record.
 
-people.standing(curated, found, held)        # the table, each name a link to that person's record
-people.record(found[0], curated)             # ?record=ann
+people.draw_progress(curated, all_records, leases)              # a table; each name links to that person's record
+people.draw_record(all_records[0], curated, is_own=False)       # ?record=ann
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,13 @@ from mapd.curation.records import FEW, Agreement, AnnotatorRecord, Period
 from mapd.curation.reviewing import Share
 from mapd.results import wilson
 from mapd.review.leases import MistakeLease
-from mapd.ui import acting, current, figures, rows, telling, text
+from mapd.ui import acting, current, figures, rows, text
 from mapd.ui.figures import Cell, Html
-from mapd.ui.rows import Found
+from mapd.ui.rows import TextRow
 
-REFUSED = "people_refused"  # session state: why the last change wasn't made
-PERSON = ("person", "texts", "judged first", "accepted", "median", "with the adjudicator", "adjudicated", "open now")
+# Session state: why the last change was refused.
+REFUSAL = "people_refused"
+HEADER = ("person", "texts", "judged first", "accepted", "median", "with the adjudicator", "adjudicated", "open now")
 
 
 NUMBERS = {
@@ -37,38 +38,38 @@ HELP = {
 }
 
 
-def wanted(curated: Curated) -> None:
-    """How people are to judge the exam, to change."""
-    if refusal := st.session_state.pop(REFUSED, None):
+def draw_settings(curated: Curated) -> None:
+    """Draw how many judgements each text gets, and the quality controls, for change."""
+    if refusal := st.session_state.pop(REFUSAL, None):
         text.complain(refusal)
     exam = curated.exam
-    if nameless := not current.current_person().name:
+    if is_nameless := not current.current_person().name:
         acting.ask("people")
-    now = (exam.judgements_per_text, exam.practice, exam.check_every, exam.repeat_every)
+    numbers = (exam.judgements_per_text, exam.practice, exam.check_every, exam.repeat_every)
     with st.container(horizontal=True, gap="small"):
-        for (name, words), value in zip(NUMBERS.items(), now, strict=True):
+        for (name, words), value in zip(NUMBERS.items(), numbers, strict=True):
+            # The value is in the key, so that the field follows a change by somebody else.
             key = f"people_{name}_{exam.id}_{value}"
             low, high, _ = sharing.NUMBERS[name]
-            how: dict[str, Any] = {"width": 245, "help": HELP[name], "disabled": nameless}
-            st.number_input(words, low, high, value, key=key, on_change=_want, args=(exam.id, name, key), **how)
+            extra: dict[str, Any] = {"width": 245, "help": HELP[name], "disabled": is_nameless}
+            st.number_input(words, low, high, value, key=key, on_change=_set_number, args=(exam.id, name, key), **extra)
     if exam.judgements_per_text == 1:
         st.caption("One person judges each text: with two or more, agreement between people can be measured.")
 
 
-@telling.in_next_run
-def _want(exam_id: int, name: str, key: str) -> None:
-    number = int(st.session_state[key])
-    acting.write(lambda session, person: sharing.set_judging(session, exam_id, by=person, **{name: number}), REFUSED)
+def _set_number(exam_id: int, name: str, key: str) -> None:
+    number = {name: int(st.session_state[key])}
+    acting.write(lambda session, person: sharing.set_judging(session, exam_id, by=person, **number), REFUSAL)
 
 
-def standing(curated: Curated, found: Sequence[AnnotatorRecord], held: Sequence[MistakeLease]) -> None:
-    """How far the exam is, and a line a person."""
-    done, differ = records.measure_progress(curated), sum(x.people.conflict for x in curated.texts)
-    to_settle = figures.linked(differ, current.address("triage", queue="conflicts")) if current.owns() else differ
-    judged = [(done.count, f"of {done.of:,} rationales are judged by as many as wanted")]
-    st.html(figures.row([*judged, (len(found), "people"), (to_settle, "texts that people disagree on")]))
-    if found:
-        st.html(figures.table(PERSON, [_line(r, held) for r in found]))
+def draw_progress(curated: Curated, all_records: Sequence[AnnotatorRecord], leases: Sequence[MistakeLease]) -> None:
+    """Draw the exam's progress, and a line for each person."""
+    progress, conflicts = records.measure_progress(curated), sum(x.people.conflict for x in curated.texts)
+    cell = figures.link_cell(conflicts, current.address("triage", queue="conflicts")) if current.owns() else conflicts
+    figure = [(progress.count, f"of {progress.of:,} rationales are judged by as many as wanted")]
+    st.html(figures.row([*figure, (len(all_records), "people"), (cell, "texts that people disagree on")]))
+    if all_records:
+        st.html(figures.table(HEADER, [_person_row(record, leases) for record in all_records]))
         st.caption(
             "texts: those a person has a word on, by the first that stands · with the adjudicator: texts on which the "
             "adjudicator said the same, of those that somebody else adjudicated · adjudicated: texts on which this "
@@ -76,17 +77,17 @@ def standing(curated: Curated, found: Sequence[AnnotatorRecord], held: Sequence[
         )
 
 
-def _line(r: AnnotatorRecord, held: Sequence[MistakeLease]) -> tuple[Cell, ...]:
-    name = text.one_line(r.person, 40)
+def _person_row(record: AnnotatorRecord, leases: Sequence[MistakeLease]) -> tuple[Cell, ...]:
+    name = text.one_line(record.person, 40)
     return (
-        figures.linked(name, current.address("people", record=r.person)),
-        len(r.words),
-        r.judged_first,
-        _percent(r.total.accepted),
-        _seconds(r.total.seconds),
-        _of(r.total.agreement),
-        r.adjudicated,
-        sum(one.person == r.person for one in held),
+        figures.link_cell(name, current.address("people", record=record.person)),
+        len(record.words),
+        record.judged_first,
+        _percent(record.total.accepted),
+        _seconds(record.total.seconds),
+        _share_words(record.total.agreement),
+        record.adjudicated,
+        sum(lease.person == record.person for lease in leases),
     )
 
 
@@ -98,66 +99,70 @@ def _seconds(seconds: float | None) -> str | None:
     return None if seconds is None else f"{seconds:.1f} s"
 
 
-def _of(share: Share) -> str | None:
+def _share_words(share: Share) -> str | None:
     return f"{share.count:,} of {share.of:,}" if share.of else None
 
 
-def agreement(pairs: Sequence[Agreement]) -> None:
-    """How far people agree who judged the same texts, none of them told what committee or others said."""
+def draw_agreement(pairs: Sequence[Agreement]) -> None:
+    """Draw how far people agree on texts that they both judged before anything was revealed to them."""
     st.subheader("Agreement between people", anchor=False)
     if not pairs:
         st.caption("No text was judged first by two people: what they say of the same one can't be compared yet.")
         return
-    st.html(figures.table(("two people", "texts", "agree", "kappa", ""), [_pair(pair) for pair in pairs]))
+    st.html(figures.table(("two people", "texts", "agree", "kappa", ""), [_pair_row(pair) for pair in pairs]))
     st.caption(
         "Texts that both judged before anything was revealed to them. Kappa: 1 is full agreement, 0 what chance gives."
     )
 
 
-def _pair(pair: Agreement) -> tuple[Cell, ...]:
+def _pair_row(pair: Agreement) -> tuple[Cell, ...]:
     low, high = wilson(pair.agree, pair.n)
     share = Html(f'{pair.agree / pair.n:.0%} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
     kappa = None if pair.kappa is None else f"{pair.kappa:.2f}".replace("-", "−")
-    said = "both always said the same" if pair.kappa is None else few(pair.n)
-    return f"{text.one_line(pair.first, 30)} and {text.one_line(pair.second, 30)}", pair.n, share, kappa, said
+    comment = "both always said the same" if pair.kappa is None else note_if_few(pair.n)
+    return f"{text.one_line(pair.first, 30)} and {text.one_line(pair.second, 30)}", pair.n, share, kappa, comment
 
 
-def few(n: int) -> str:
-    """That so many are too few to go by; empty where they aren't."""
+def note_if_few(n: int) -> str:
+    """Return a note where so many texts are too few to conclude anything; otherwise ""."""
     return f"{n} text{'s' * (n != 1)}: too few to tell" if n < FEW else ""
 
 
-def record(r: AnnotatorRecord, curated: Curated, own: bool) -> None:
-    """One person's record: how fast, how far with the adjudicator, whether that moved; and where it was otherwise."""
-    st.subheader("My record" if own else text.label(f"The record of {r.person}"), anchor=False)
-    if not r.words and not r.practised.of:
+def draw_record(record: AnnotatorRecord, curated: Curated, is_own: bool) -> None:
+    """Draw one person's pace, agreement with the adjudicator over time, and the texts that were decided otherwise."""
+    st.subheader("My record" if is_own else text.label(f"The record of {record.person}"), anchor=False)
+    if not record.words and not record.practised.of:
         st.caption("No word on any text of this exam stands.")
         return
-    parts = (("all", r.total), ("first half", r.halves[0]), ("latest half", r.halves[1]))
-    shown = parts if len(r.words) > 1 else parts[:1]
+    parts = (("all", record.total), ("first half", record.halves[0]), ("latest half", record.halves[1]))
+    # Halves of a single text say nothing.
+    lines = parts if len(record.words) > 1 else parts[:1]
     header = ("texts, in the order judged", "texts", "accepted", "median", "with the adjudicator", "")
-    st.html(figures.table(header, [_stretch(name, part) for name, part in shown]))
-    beside = [f"{_of(share)} {words}" for share, words in _beside(r) if share.of]
-    if beside:
-        st.caption(" · ".join(beside))
-    if r.reasons:
-        st.caption("rejected for: " + ", ".join(f"{reasons.words(code)} {n:,}" for code, n in r.reasons))
-    if r.overruled:
+    st.html(figures.table(header, [_period_row(name, part) for name, part in lines]))
+    notes = [f"{_share_words(share)} {words}" for share, words in _practice_shares(record) if share.of]
+    if notes:
+        st.caption(" · ".join(notes))
+    if record.reasons:
+        st.caption("rejected for: " + ", ".join(f"{reasons.words(code)} {n:,}" for code, n in record.reasons))
+    if record.overruled:
         st.markdown("The adjudicator decided otherwise on these:")
-        places = {(x.text.kind, x.text.id): Found(m, x) for m in curated.mistakes for x in m.texts}
-        rows.draw([places[at] for at in r.overruled[: rows.PAGE] if at in places], curated, "record")
-        if len(r.overruled) > rows.PAGE:
-            st.caption(f"and on {len(r.overruled) - rows.PAGE:,} more")
+        places = {(x.text.kind, x.text.id): TextRow(m, x) for m in curated.mistakes for x in m.texts}
+        rows.draw_rows([places[key] for key in record.overruled[: rows.PAGE_SIZE] if key in places], curated, "record")
+        if len(record.overruled) > rows.PAGE_SIZE:
+            st.caption(f"and on {len(record.overruled) - rows.PAGE_SIZE:,} more")
 
 
-def _beside(r: AnnotatorRecord) -> tuple[tuple[Share, str], ...]:
-    return (r.practised, "practice texts as the adjudicator"), (r.repeated, "texts judged again the same as before")
+def _practice_shares(record: AnnotatorRecord) -> tuple[tuple[Share, str], ...]:
+    return (
+        (record.practised, "practice texts as the adjudicator"),
+        (record.repeated, "texts judged again the same as before"),
+    )
 
 
-def _stretch(name: str, part: Period) -> tuple[Cell, ...]:
-    agreed = _of(part.agreement)
-    if agreed is not None:
+def _period_row(name: str, part: Period) -> tuple[Cell, ...]:
+    agreement_words = _share_words(part.agreement)
+    if agreement_words is not None:
         low, high = wilson(part.agreement.count, part.agreement.of)
-        agreed = Html(f'{agreed} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
+        agreement_words = Html(f'{agreement_words} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
     n = part.accepted.of
-    return name, n, _percent(part.accepted), _seconds(part.seconds), agreed, few(n)
+    return name, n, _percent(part.accepted), _seconds(part.seconds), agreement_words, note_if_few(n)

@@ -1,4 +1,4 @@
-"""The reasons for a rejection, on the guidelines' page: the usual ones, and the project's own to add, remove, put back.
+"""The reasons for a rejection, on the guidelines page: the usual ones, and the project's own to add and remove.
 
 reasons.draw()
 """
@@ -8,35 +8,35 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mapd.curation import reasons
-from mapd.store import db
 from mapd.ui import acting, current, text
 from mapd.verdicts import TextReason
 
-REFUSAL = "reasons_refusal"  # session state: why the last press changed nothing
-REMOVED = "reasons_removed"  # session state: the code of the reason that was removed last
-FIELD = "reasons_field"  # the key of the field for a new one
+# Session state: why the last press changed nothing.
+REFUSAL = "reasons_refusal"
+# Session state: the code of the reason that was removed last.
+REMOVED_CODE = "reasons_removed"
+# The key of the field for a new reason.
+FIELD = "reasons_field"
 
 
 def draw() -> None:
-    """Draw the reasons that this project offers; who may change them gets the field and the buttons."""
-    with db.reading(current.engine()) as session:
-        own = reasons.list_own(session)
+    """Draw the project's reasons, with field and buttons for those who may change them."""
+    codes = current.read(reasons.list_own)
     st.subheader("Reasons for a rejection", anchor=False)
-    usual = ", ".join(reasons.words(reason) for reason in TextReason)
-    st.caption(f"Every project has these: {usual}. In triage `r` and a digit, 1 to {len(TextReason)}, give them.")
+    words = ", ".join(reasons.words(reason) for reason in TextReason)
+    st.caption(f"Every project has these: {words}. In triage `r` and a digit, 1 to {len(TextReason)}, give them.")
     if refusal := st.session_state.pop(REFUSAL, ""):
         text.complain(refusal)
-    if not own:
+    if not codes:
         st.markdown("**This project has no reasons of its own yet.**")
-    for key, code in enumerate(own, len(TextReason) + 1):
-        _line(code, str(key) if key < 10 else "")
-    _last_removed(own)
+    for key, code in enumerate(codes, len(TextReason) + 1):
+        _draw_reason(code, str(key) if key < 10 else "")
+    _draw_last_removed(codes)
     if current.owns():
-        _new()
+        _draw_field()
 
 
-def _line(code: str, key: str) -> None:
-    """One reason, the digit that gives it in triage, and its button."""
+def _draw_reason(code: str, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"reason_line_{code}"):
         digit = f' <span class="mapd-note">key {key}</span>' if key else ""
         st.html(f"<span>{text.escape(reasons.words(code))}{digit}</span>", width="content")
@@ -44,19 +44,18 @@ def _line(code: str, key: str) -> None:
             acting.button("Remove", key=f"reason_remove_{code}", on_click=_remove, args=(code,))
 
 
-def _last_removed(own: Sequence[str]) -> None:
-    """What was removed last, with its undo."""
-    code = st.session_state.get(REMOVED)
-    if code is None or code in own:
+def _draw_last_removed(codes: Sequence[str]) -> None:
+    code = st.session_state.get(REMOVED_CODE)
+    if code is None or code in codes:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        said = f"removed {text.escape(reasons.words(code))}; what was rejected for it stays"
-        st.html(f'<span role="status">✓ {said}</span>', width="content")
+        message = f"removed {text.escape(reasons.words(code))}; what was rejected for it stays"
+        st.html(f'<span role="status">✓ {message}</span>', width="content")
         acting.button("Undo", key="reason_undo", on_click=_put_back, args=(code,))
 
 
-def _new() -> None:
-    """The field for another reason. Its button reads the field at the click: what was just typed counts."""
+def _draw_field() -> None:
+    """Draw the field for a new reason. Its button reads the field at the click: what was just typed counts."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Another reason", max_chars=reasons.LONGEST, key=FIELD, placeholder="wrong units", width=330)
         acting.button("Add reason", key="reason_add", on_click=_add_typed, icon=":material/add:")
@@ -66,8 +65,8 @@ def _new() -> None:
 
 
 def _add_typed() -> None:
-    typed = str(st.session_state.get(FIELD) or "")
-    if acting.write(lambda session, person: reasons.add(session, typed, by=person), REFUSAL):
+    words = str(st.session_state.get(FIELD) or "")
+    if acting.write(lambda session, person: reasons.add(session, words, by=person), REFUSAL):
         st.session_state[FIELD] = ""
 
 
@@ -77,4 +76,4 @@ def _put_back(code: str) -> None:
 
 def _remove(code: str) -> None:
     if acting.write(lambda session, person: reasons.remove(session, code, by=person), REFUSAL):
-        st.session_state[REMOVED] = code
+        st.session_state[REMOVED_CODE] = code

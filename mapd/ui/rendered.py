@@ -1,17 +1,16 @@
-"""One foreign text with its markdown and LaTeX rendered, in a frame that can run nothing and fetch but the font.
+"""One foreign text with its markdown and LaTeX rendered, in a frame that runs nothing and fetches only the font.
 
-    if toggle(text, uid):         # a button, key m; whether the person asks for it
+    if draw_toggle(text, uid):    # a button, key m; True where the person asks for it
         draw("Half of it is $x = \\frac{1}{2}$, **so** it costs $5", key="focus")
 
-Everywhere else foreign text stays text (text.py); this is what a person asks for, one text at a time. Four walls:
-markdown-it makes no HTML, link or image of it; nh3 lets formatting and MathML through, no address and no style; the
-frame's own policy forbids every script and every fetch but that of the app's own font; the app's policy (headers.py)
-holds in the frame, too. The frame's `sandbox` attribute is no wall: `st.iframe` gives every frame the same permissive
-one (scripts, same origin) and takes no other; and client/room.js reaches into the frame for its keys. An iframe it is
-because `st.html` drops MathML.
+Everywhere else foreign text stays text (text.py). A person may ask to render one text at a time, behind four walls:
+markdown-it creates no HTML, link or image; nh3 passes formatting and MathML, no address and no style; the frame's own
+policy forbids every script, and every fetch except the app's own font; the app's policy (headers.py) also holds in the
+frame. The frame's `sandbox` attribute is no wall: `st.iframe` gives every frame the same permissive one (scripts, same
+origin), and client/room.js listens for keys inside the frame. It is an iframe because `st.html` drops MathML.
 
-`$` is money where what it encloses begins with an amount, unless that is a number, a term or a calculation alone:
-"$5 and $3" is money, "$5$" and "$8 + 5 = 13$" are maths. A formula that isn't understood is shown as it was written.
+`$` is money where the text between two of them begins with an amount, unless it is only a number, a term or a
+calculation: "$5 and $3" is money, "$5$" and "$8 + 5 = 13$" are maths. An unreadable formula stays as it was written.
 """
 
 import html
@@ -36,25 +35,32 @@ from mapd.characters import visible
 from mapd.review.passages import has_markup
 from mapd.ui import keys
 
-ASKED = "rendered"  # session state: the uid of the text that is shown rendered
-LONGEST = 8_000  # characters that are rendered: a teacher's longest reply by default
+# Session state: the uid of the text that is shown rendered.
+RENDERED_TEXT = "rendered"
+# Characters that are rendered: a teacher's longest reply by default.
+LONGEST = 8_000
 LONGEST_FORMULA = 1000
-MOST_MATHS = 3_000  # characters of formulas in a text that are rendered; the others stay as they were written
-DEEPEST = 40  # braces in each other
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src 'self'"
-FONTS = tuple(  # the app's own, as streamlit serves them
+# Characters of formulas in a text that are rendered; the others stay as they were written.
+MOST_MATHS = 3_000
+# Nested braces.
+DEEPEST = 40
+FRAME_POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src 'self'"
+# The app's own, as streamlit serves them.
+FONTS = tuple(
     f'@font-face {{ font-family: "Source Sans"; font-weight: 200 900; font-style: {style}; '
     f'src: url("./static/media/{file.name}"); }}'
     for kind, style in (("Upright", "normal"), ("Italic", "italic"))
     for file in (Path(st.__file__).parent / "static" / "static" / "media").glob(f"SourceSansVF-{kind}.*.woff2")
 )
-NOT_MATHS: tuple[type[Exception], ...] = (  # what latex2mathml raises over what it can't read
-    *(one for one in vars(exceptions).values() if isinstance(one, type) and issubclass(one, Exception)),
+# What latex2mathml raises over a formula that it can't read.
+FORMULA_ERRORS: tuple[type[Exception], ...] = (
+    *(error for error in vars(exceptions).values() if isinstance(error, type) and issubclass(error, Exception)),
     ArithmeticError,
     AttributeError,
     LookupError,
     RecursionError,
-    RuntimeError,  # a StopIteration in one of its generators
+    # A StopIteration in one of its generators.
+    RuntimeError,
     StopIteration,
     TypeError,
     ValueError,
@@ -76,11 +82,13 @@ ATTRIBUTES = {
     "span": {"class"},
     "ol": {"start"},
 }
-AMOUNT = re.compile(r"\s?[-+−]?\d[^\\^_]*$")  # begins with one, and no LaTeX stands behind it
+# Begins with an amount, without LaTeX after it.
+AMOUNT = re.compile(r"\s?[-+−]?\d[^\\^_]*$")
 TERM = re.compile(r"[-+−]?\d+(?:[.,]\d+)*\s?[a-zA-Z]?")
 CALCULATION = re.compile(r"[\da-zA-Z)%]\s*[-+−*/×÷·=<>≤≥≠:]\s*[-+−]?\s*[\da-zA-Z(]")
 WORD = re.compile(r"(?<![\da-zA-Z])[a-zA-Z]{2,}|[a-zA-Z]{3,}")
-MACROS = re.compile(r"\\(?:\w*def|\w*newcommand|let|loop|csname|catcode)\b")  # they can grow without end
+# They can expand without end.
+MACROS = re.compile(r"\\(?:\w*def|\w*newcommand|let|loop|csname|catcode)\b")
 STYLE = """
 :root { color-scheme: only COLOURS; } html { background: PAGE; }
 body { margin: 0; color: INK; font: SIZE/1.55 "Source Sans", sans-serif; }
@@ -93,22 +101,22 @@ math[display="block"] { margin: 0.3em 0 0.7em; overflow-x: auto; text-align: lef
 """
 
 
-def toggle(text: str, uid: str) -> bool:
-    """Draw the button where there is something to render; whether this text is to be shown rendered."""
-    asked: bool = st.session_state.get(ASKED) == uid
+def draw_toggle(text: str, uid: str) -> bool:
+    """Draw the button where there is something to render; return whether to show this text rendered."""
+    is_rendered: bool = st.session_state.get(RENDERED_TEXT) == uid
     if has_markup(text):
-        words = "as written" if asked else "render"
-        then = (None if asked else uid,)
-        st.button(keys.label("m", words), key=keys.name("m", uid), type="tertiary", on_click=_ask, args=then)
-    return asked
+        words = "as written" if is_rendered else "render"
+        args = (None if is_rendered else uid,)
+        st.button(keys.label("m", words), key=keys.name("m", uid), type="tertiary", on_click=_set_rendered, args=args)
+    return is_rendered
 
 
-def _ask(uid: str | None) -> None:
-    st.session_state[ASKED] = uid
+def _set_rendered(uid: str | None) -> None:
+    st.session_state[RENDERED_TEXT] = uid
 
 
 def draw(text: str, key: str, *, rem: float = 1) -> None:
-    """Draw the text rendered, in the colours of the person's theme, its letters so large."""
+    """Draw the text rendered, in the colours of the person's theme; `rem`: the size of its letters."""
     theme = st.context.theme.type or "light"
     ink, page = (str(st.get_option(f"theme.{theme}.{name}Color")) for name in ("text", "background"))
     with st.container(key=f"mapd_rendered_{key}"):
@@ -116,43 +124,44 @@ def draw(text: str, key: str, *, rem: float = 1) -> None:
 
 
 def document(text: str, theme: str, ink: str, page: str, rem: float = 1) -> str:
-    """The frame's whole document."""
+    """Return the frame's whole document."""
     style = "".join(FONTS) + STYLE
+    # Plain replacement: braces of CSS would have to be doubled in a format string.
     for name, value in (("COLOURS", theme), ("INK", ink), ("PAGE", page), ("SIZE", f"{rem}rem")):
         style = style.replace(name, value)
     return (
         '<!doctype html><html><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{style}</style></head>'
+        f'<meta http-equiv="Content-Security-Policy" content="{FRAME_POLICY}"><style>{style}</style></head>'
         f'<body dir="auto">{body(text)}</body></html>'
     )
 
 
 def body(text: str) -> str:
-    """The text as clean HTML and MathML."""
-    rest = len(text) - LONGEST
-    more = f"<p>… {rest:,} more characters</p>" if rest > 0 else ""
-    made = _markdown().render(visible(text[:LONGEST]))
-    return nh3.clean(made, tags=TAGS, attributes=ATTRIBUTES, url_schemes=set(), link_rel=None) + more
+    """Return the text as clean HTML and MathML."""
+    hidden_count = len(text) - LONGEST
+    remainder = f"<p>… {hidden_count:,} more characters</p>" if hidden_count > 0 else ""
+    rendered_html = _markdown().render(visible(text[:LONGEST]))
+    return nh3.clean(rendered_html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=set(), link_rel=None) + remainder
 
 
 @lru_cache(maxsize=1)
 def _markdown() -> MarkdownIt:
-    """Markdown without what leads or loads anything, with maths."""
-    made = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
-    made.disable(["link", "image", "autolink", "reference", "html_inline", "html_block", "code", "lheading"])
-    made.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
-    made.use(amsmath_plugin)
-    made.inline.ruler.before("escape", "math_brackets", _brackets)
+    """Return the parser: markdown with maths, without anything that links or loads."""
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    parser.disable(["link", "image", "autolink", "reference", "html_inline", "html_block", "code", "lheading"])
+    parser.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+    parser.use(amsmath_plugin)
+    parser.inline.ruler.before("escape", "math_brackets", _brackets)
     for kind, rule in RULES.items():
-        made.add_render_rule(kind, rule)
-    return made
+        parser.add_render_rule(kind, rule)
+    return parser
 
 
 def _brackets(state: StateInline, silent: bool) -> bool:
-    r"""\( … \) and \[ … \]."""
+    r"""Parse \( … \) and \[ … \]."""
     opening = state.src[state.pos : state.pos + 2]
     closing = {"\\(": "\\)", "\\[": "\\]"}.get(opening)
-    if closing is None or state.pos > _last(state.src, closing):
+    if closing is None or state.pos > _last_closing(state.src, closing):
         return False
     end = state.src.find(closing, state.pos + 2)
     if end < 0:
@@ -166,35 +175,37 @@ def _brackets(state: StateInline, silent: bool) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _last(text: str, closing: str) -> int:
-    """Where the last closing stands: behind it no opening one looks through the rest of the text."""
+def _last_closing(text: str, closing: str) -> int:
+    """Return the place of the last closing bracket: after it, no opening one searches the rest of the text."""
     return text.rfind(closing)
 
 
 def _rule(display: str) -> Callable[..., str]:
-    def render(_: RendererHTML, tokens: list[Token], at: int, __: object, env: dict[str, int]) -> str:
-        token = tokens[at]
-        written = token.content if token.type == "amsmath" else _written(token)
+    def render(_: RendererHTML, tokens: list[Token], index: int, __: object, env: dict[str, int]) -> str:
+        token = tokens[index]
+        source = token.content if token.type == "amsmath" else _source(token)
         if token.markup == "$" and _is_money(token.content):
-            return html.escape(written)
-        env[MATHS] = env.get(MATHS, 0) + len(token.content)
-        made = formula(token.content, display) if env[MATHS] <= MOST_MATHS else None
-        return made or f'<span class="raw">{html.escape(written)}</span>'
+            return html.escape(source)
+        # Many formulas cost as much as one long one, so the limit is for the whole text.
+        env[FORMULA_CHARACTERS] = env.get(FORMULA_CHARACTERS, 0) + len(token.content)
+        mathml = formula(token.content, display) if env[FORMULA_CHARACTERS] <= MOST_MATHS else None
+        return mathml or f'<span class="raw">{html.escape(source)}</span>'
 
     return render
 
 
-MATHS = "characters of formulas"  # what a rendering counts in its environment
+# The count in a rendering's environment.
+FORMULA_CHARACTERS = "characters of formulas"
 
 
 def _is_money(content: str) -> bool:
-    """Whether what stands between two dollars is an amount with words behind it, not maths."""
+    """Return whether the text between two dollars is an amount with words after it, not maths."""
     if not AMOUNT.match(content) or TERM.fullmatch(content):
         return False
     return WORD.search(content) is not None or CALCULATION.search(content) is None
 
 
-def _written(token: Token) -> str:
+def _source(token: Token) -> str:
     closing = {"\\(": "\\)", "\\[": "\\]"}.get(token.markup, token.markup)
     return f"{token.markup}{token.content}{closing}"
 
@@ -208,19 +219,21 @@ RULES = {
 
 
 def formula(latex: str, display: str) -> str | None:
-    """A formula as MathML; None where it can't be read, or would be too much."""
+    """Return a formula as MathML; None where it can't be read, or is too large."""
     if len(latex) > LONGEST_FORMULA or latex.count("{") > 200 or _depth(latex) > DEEPEST or MACROS.search(latex):
         return None
     try:
-        known = latex.strip().replace("{aligned}", "{split}")  # the same in a formula; it knows the other one
-        made = tostring(convert_to_element(known, display=display), encoding="unicode")
-    except NOT_MATHS:
+        # latex2mathml knows `split`, which is the same inside a formula.
+        readable = latex.strip().replace("{aligned}", "{split}")
+        mathml = tostring(convert_to_element(readable, display=display), encoding="unicode")
+    except FORMULA_ERRORS:
         return None
-    return re.sub(r"&amp;(#x[0-9A-Fa-f]{1,6};)", r"&\1", made)
+    # latex2mathml writes entities, which the XML writer escapes once more.
+    return re.sub(r"&amp;(#x[0-9A-Fa-f]{1,6};)", r"&\1", mathml)
 
 
 def _depth(latex: str) -> int:
-    """How deep braces, scripts and fences stand in each other at most, counted roughly."""
+    """Return the deepest nesting of braces, scripts and fences, counted roughly."""
     deepest = depth = 0
     for sign in latex:
         depth += (sign in "{[(") - (sign in "}])")

@@ -1,7 +1,7 @@
-"""Which texts were shown with all that is known of them: what somebody says of one later wasn't judged first.
+"""Notes which texts a person saw unblinded: a later judgement on them wasn't made first.
 
 note("ann", {17, 18})      # as they are shown
-note("", {17, 18})         # to one who has given no name yet: kept in this tab, and noted for whoever gives one
+note("", {17, 18})         # without a name: kept in this tab until the person enters one
 """
 
 from collections.abc import Collection
@@ -12,21 +12,22 @@ import streamlit as st
 from mapd.curation import seen
 from mapd.errors import Busy
 from mapd.store import db
-from mapd.ui.current import engine, impatient
+from mapd.ui.current import impatient_engine, read
 
-NOTED = "reveals_noted"  # session state: whom this tab has shown which texts
+# Session state: the pairs of person and text that this tab noted.
+NOTES = "reveals_noted"
 
 
 def note(person: str, texts: Collection[int]) -> None:
-    """Note that these texts are shown to this person. Where the database is busy the page's next run does it."""
-    noted: set[tuple[str, int]] = st.session_state.setdefault(NOTED, set())
-    unnamed = {text for name, text in noted if not name}
-    fresh = {text for text in {*texts, *unnamed} if (person, text) not in noted}
+    """Note that this person sees these texts. Where the database is busy, the page's next run notes them."""
+    notes: set[tuple[str, int]] = st.session_state.setdefault(NOTES, set())
+    nameless_texts = {text for name, text in notes if not name}
+    fresh = {text for text in {*texts, *nameless_texts} if (person, text) not in notes}
+    # Noting must not hold up the page: nobody pressed anything.
     with suppress(Busy):
         if person and fresh:
-            with db.reading(engine()) as session:
-                unknown = fresh - seen.find_exposed(session, person, fresh)
+            unknown = fresh - read(seen.find_exposed, person, fresh)
             if unknown:
-                with db.writing(impatient()) as session:
+                with db.writing(impatient_engine()) as session:
                     seen.record(session, person, unknown)
-        noted |= {(person, text) for text in fresh}
+        notes |= {(person, text) for text in fresh}

@@ -1,10 +1,10 @@
-"""The scripts that the browser runs: ES modules without a build step, each a file of its own, served as it stands.
+"""The scripts that the browser runs: ES modules without a build step, each file served as it is.
 
     st.App("app.py", routes=[*scripts.mounts()])
     scripts.run("room")                            # on a page: client/room.js
 
-They come from the app's own address, so that the Content-Security-Policy needs no exception for them (headers.py). A
-module's body runs once for each load of the page, however often it is drawn.
+They come from the app's own address, so the Content-Security-Policy needs no exception for them (headers.py). A
+module's body runs once for each load of the page, however often the page is drawn.
 """
 
 from pathlib import Path
@@ -20,17 +20,18 @@ TRIAGE = Path(__file__).parent / "triage" / "client"
 
 
 class Modules(StaticFiles):
-    """A folder of modules; a browser asks each time whether one has changed, so that an update is never half there."""
+    """A folder of modules. The browser asks each time whether a file changed, so versions never mix."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return the file's response."""
         response = await super().get_response(path, scope)
+        # Not no-store: the browser keeps the file and asks whether it changed.
         response.headers["cache-control"] = "no-cache"
         return response
 
 
 def mounts() -> list[Mount]:
-    """Return the folders at their places below the app's root."""
+    """Return the folders at their paths below the app's root."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     root = f"/{base}/client" if base else "/client"
     return [Mount(f"{root}/triage", Modules(directory=TRIAGE)), Mount(root, Modules(directory=FOLDER))]

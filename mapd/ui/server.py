@@ -1,17 +1,19 @@
-"""The app's server as a process: `python -m mapd.ui.server APP.PY PORT`, which `mapd app` becomes.
+"""The app's server as a process: `python -m mapd.ui.server APP.PY PORT`. `mapd app` replaces itself with it.
 
-It is `streamlit run`, but for Ctrl+C: that ends without a traceback, also while streamlit is imported.
+It is `streamlit run`, except that Ctrl+C ends it without a traceback, even while streamlit is imported.
 """
 
 import sys
 
 from mapd import interrupts
 
-OPTIONS = ("--server.fileWatcherType=none",)  # it looks at all that is imported, torch too: half a processor
+# Streamlit's file watcher looks at every imported module, torch too: half a processor.
+OPTIONS = ("--server.fileWatcherType=none",)
 
 
 def main() -> None:
-    """Serve until Ctrl+C."""
+    """Run the server until Ctrl+C."""
+    # Before the imports below, which take seconds.
     interrupts.listen()
     from click import Abort
     from streamlit.web import cli

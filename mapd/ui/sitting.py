@@ -1,4 +1,4 @@
-"""The exam page's parts: how the student did, how it was asked, and every attempt."""
+"""The parts of the exam page: the student's results, how it was asked, and every attempt."""
 
 from enum import StrEnum
 
@@ -11,32 +11,34 @@ from mapd.store import db
 from mapd.store import tables as t
 from mapd.store.queries import Material
 from mapd.ui import address, attempts, current, figures, look, starting, text, working
-from mapd.ui.attempts import Shown
+from mapd.ui.attempts import AttemptRow
 from mapd.ui.figures import Cell, Html
 from mapd.ui.loaded import load_material
 from mapd.ui.starting import MOST_TOKENS
 
 
-def read(exam_id: int) -> tuple[ExamAnswers, t.Exam, Material]:
-    """The exam's first samples, its row, and its questions with every attempt."""
+def load_exam(exam_id: int) -> tuple[ExamAnswers, t.Exam, Material]:
+    """Return the exam's first samples, its row, and its questions with every attempt."""
     with db.reading(current.engine()) as session:
         row = session.get(t.Exam, exam_id)
         assert row is not None, "the header's exam is there"
         return results.load(session, exam_id), row, load_material(session, exam_id)
 
 
-def standing(sat: ExamAnswers, material: Material) -> None:
-    """How far it is, and what came of it: of every answer, where each question was asked several times."""
-    done, outcomes = len(sat.answers), [a.outcome for a in material.attempts]
-    if done < sat.question_count:
-        st.progress(done / sat.question_count, f"{done:,} of {sat.question_count:,} questions answered")
+def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
+    """Draw progress and outcomes: of every answer, where each question was asked several times."""
+    count, outcomes = len(exam_answers.answers), [a.outcome for a in material.attempts]
+    if count < exam_answers.question_count:
+        st.progress(
+            count / exam_answers.question_count, f"{count:,} of {exam_answers.question_count:,} questions answered"
+        )
         st.caption("Where it isn't running any more: the same exam, started again, goes on where it was.")
     counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
     st.html(
         figures.row(
             [
-                (done, "questions answered"),
-                *([(len(outcomes), "answers")] if len(outcomes) > done else []),
+                (count, "questions answered"),
+                *([(len(outcomes), "answers")] if len(outcomes) > count else []),
                 *((counts[outcome], look.LOOKS[outcome.value].word) for outcome in Outcome),
                 (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
                 *([(cut_off, look.LOOKS["cut_off"].word)] if (cut_off := _count_cut_off(material)) else []),
@@ -49,58 +51,57 @@ def _count_cut_off(material: Material) -> int:
     return sum(a.is_cut_off for a in material.attempts)
 
 
-def ask_again(material: Material) -> None:
-    """Where answers were cut off: what that means, and the button that asks them again with more tokens."""
+def draw_cut_off_form(material: Material) -> None:
+    """Draw, where answers were cut off, what that means, and the button that asks again with more tokens."""
     count, info = _count_cut_off(material), material.exam
     if not count or working.is_active("exam"):
         return
     with db.reading(current.engine()) as session:
         row = session.get_one(t.Exam, info.id)
-        can_be_asked = students.is_here(students.get(session, row.student_id), current.settings().home)
+        is_available = students.is_here(students.get(session, row.student_id), current.settings().home)
     longest = row.decoding.get("max_tokens")
-    where = f" at {longest:,} tokens" if isinstance(longest, int) else ""
-    whose = "answers were" if count != 1 else "answer was"
+    limit_words = f" at {longest:,} tokens" if isinstance(longest, int) else ""
+    subject = "answers were" if count != 1 else "answer was"
     st.caption(
-        f"{count:,} {whose} cut off{where}: without the answer line they count as no answer, and teachers aren’t asked "
-        "about them."
+        f"{count:,} {subject} cut off{limit_words}: without the answer line they count as no answer, and teachers "
+        "aren’t asked about them."
     )
-    if not can_be_asked or not isinstance(longest, int) or not 0 < longest < MOST_TOKENS:
+    if not is_available or not isinstance(longest, int) or not 0 < longest < MOST_TOKENS:
         return
     with st.expander(f"Ask the {count:,} cut-off answers again, with more tokens"):
-        most = min(work.MORE_TOKENS * longest, MOST_TOKENS)
-        tokens = st.number_input("Tokens of an answer", longest + 1, MOST_TOKENS, most, key="again_tokens")
-        purpose = starting.purpose("again_purpose") if info.split == "test" else None
+        suggestion = min(work.MORE_TOKENS * longest, MOST_TOKENS)
+        tokens = st.number_input("Tokens of an answer", longest + 1, MOST_TOKENS, suggestion, key="again_tokens")
+        purpose = starting.ask_purpose("again_purpose") if info.split == "test" else None
         if info.split == "test" and purpose is None:
             return
         st.caption("It becomes an exam of its own, which takes over the answers that are whole.")
-        working.offer(lambda: _again(info.uid, int(tokens), purpose), "Ask again", "exam_again", count)
+        working.draw_start(lambda: _make_exam(info.uid, int(tokens), purpose), "Ask again", "exam_again", count)
 
 
-def _again(exam: str, tokens: int, purpose: str | None) -> work.ExamWork:
-    with db.reading(current.engine()) as session:
-        return work.ask_again(session, exam, tokens).model_copy(update={"open_test": purpose})
+def _make_exam(exam: str, tokens: int, purpose: str | None) -> work.ExamWork:
+    return current.read(work.ask_again, exam, tokens).model_copy(update={"open_test": purpose})
 
 
-def lead_on(material: Material) -> None:
-    """The way to the committee, from an exam whose mistakes are taught."""
+def draw_committee_link(material: Material) -> None:
+    """Draw the link to the committee, for an exam whose mistakes are taught."""
     if material.exam.split == "train" and any(a.outcome != Outcome.CORRECT for a in material.attempts):
         current.link("pages/loop/committee.py", "Ask teachers about its mistakes", icon=":material/groups:")
 
 
-def by_family(sat: ExamAnswers) -> None:
-    """Accuracy by family with Wilson's intervals; nothing for an import, which holds mistakes alone."""
-    if sat.exam.graded_by == "import" or not sat.answers:
+def draw_families(exam_answers: ExamAnswers) -> None:
+    """Draw accuracy by family with Wilson's intervals; not for an import, which holds mistakes alone."""
+    if exam_answers.exam.graded_by == "import" or not exam_answers.answers:
         st.caption("An import holds mistakes alone, so it says nothing of how often the student is right.")
         return
-    families = dict.fromkeys(a.family for a in sat.answers.values())
-    groups = {"all": list(sat.answers.values())} if len(families) > 1 else {}
-    groups |= {name: [a for a in sat.answers.values() if a.family == name] for name in families}
-    rows = [_row(name, results.score(group)) for name, group in groups.items()]
+    families = dict.fromkeys(a.family for a in exam_answers.answers.values())
+    groups = {"all": list(exam_answers.answers.values())} if len(families) > 1 else {}
+    groups |= {name: [a for a in exam_answers.answers.values() if a.family == name] for name in families}
+    rows = [_family_row(name, results.score(group)) for name, group in groups.items()]
     header = ("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off")
     st.html(figures.table(header, rows))
 
 
-def _row(name: str, score: Score) -> tuple[Cell, ...]:
+def _family_row(name: str, score: Score) -> tuple[Cell, ...]:
     return (
         text.one_line(name.replace("_", " "), 40),
         score.n,
@@ -112,12 +113,12 @@ def _row(name: str, score: Score) -> tuple[Cell, ...]:
     )
 
 
-def asked_how(row: t.Exam, sat: ExamAnswers) -> None:
-    """How the student was asked."""
+def draw_setup(row: t.Exam, exam_answers: ExamAnswers) -> None:
+    """Draw how the student was asked."""
     settings: list[tuple[Cell, ...]] = [
-        ("student", text.one_line(sat.exam.student, 60)),
-        ("questions", text.one_line(f"{sat.exam.question_set}, split {sat.exam.split}", 80)),
-        ("round", str(sat.exam.round)),
+        ("student", text.one_line(exam_answers.exam.student, 60)),
+        ("questions", text.one_line(f"{exam_answers.exam.question_set}, split {exam_answers.exam.split}", 80)),
+        ("round", str(exam_answers.exam.round)),
         ("graded by", {"ours": "this project", "import": "the imported file"}[row.graded_by]),
     ]
     settings += [
@@ -127,12 +128,13 @@ def asked_how(row: t.Exam, sat: ExamAnswers) -> None:
     ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
     st.html(figures.table(("asked", ""), settings, words=2))
-    if "prompt" in row.decoding:  # not where the student was asked elsewhere
+    # Missing where the student was asked elsewhere.
+    if "prompt" in row.decoding:
         with st.expander("The prompt"):
             st.code(prompts.EXAM.text, language=None, wrap_lines=True)
 
 
-class Show(StrEnum):
+class AttemptFilter(StrEnum):
     """Which attempts are listed."""
 
     ALL = "all"
@@ -142,31 +144,25 @@ class Show(StrEnum):
     CUT_OFF = "cut off"
 
 
-OUTCOMES = {Show.RIGHT: "correct", Show.WRONG: "incorrect", Show.NO_ANSWER: "no_answer"}
+OUTCOMES = {AttemptFilter.RIGHT: "correct", AttemptFilter.WRONG: "incorrect", AttemptFilter.NO_ANSWER: "no_answer"}
 
 
-def listed(material: Material) -> None:
-    """Every attempt, by outcome, with what was asked and answered."""
-    address.settle("attempts", material.exam.id, outcome=Show.ALL.value, page=1)
+def draw_attempts(material: Material) -> None:
+    """Draw every attempt, by outcome, with question and response."""
+    address.settle("attempts", material.exam.id, outcome=AttemptFilter.ALL.value, page=1)
     st.subheader("Attempts", anchor=False)
-    wanted = st.segmented_control(
-        "Show",
-        [show.value for show in Show],
-        key="outcome",
-        bind="query-params",
-        required=True,
-        default=Show.ALL.value,
-        label_visibility="collapsed",
-        on_change=address.first_page,
-        args=("page",),
-    )
-    show = Show(wanted or Show.ALL)
-    outcome = OUTCOMES.get(show)
-    found = [a for a in material.attempts if (a.is_cut_off if show is Show.CUT_OFF else outcome in (None, a.outcome))]
-    if not found:
+    words = [attempt_filter.value for attempt_filter in AttemptFilter]
+    attempt_filter = AttemptFilter(address.choose_group("outcome", words, AttemptFilter.ALL.value))
+    outcome = OUTCOMES.get(attempt_filter)
+    matching_attempts = [
+        a
+        for a in material.attempts
+        if (a.is_cut_off if attempt_filter is AttemptFilter.CUT_OFF else outcome in (None, a.outcome))
+    ]
+    if not matching_attempts:
         st.caption("No attempt is among these.")
         return
-    page = attempts.pages(len(found))
-    asked = [(material.questions[a.question_id], a) for a in found]
-    shown = [Shown(q, (attempts.answer("the student's response", q, a),)) for q, a in asked]
-    attempts.draw(attempts.part(shown, page), ("answer",), judge=material.exam.split == "train")
+    page = attempts.draw_pagination(len(matching_attempts))
+    pairs = [(material.questions[a.question_id], a) for a in matching_attempts]
+    attempt_rows = [AttemptRow(q, (attempts.make_answer_cell("the student's response", q, a),)) for q, a in pairs]
+    attempts.draw_rows(attempts.take_page(attempt_rows, page), ("answer",), with_links=material.exam.split == "train")

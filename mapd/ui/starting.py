@@ -1,4 +1,4 @@
-"""The forms that start work: each says what it will do, and how long it may take, before its button is pressed."""
+"""The forms that start jobs: each says what it will do and how long it may take, before its button is pressed."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,47 +16,51 @@ from mapd.store import tables as t
 from mapd.ui import acting, current, money, text, times, working
 from mapd.work import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
 
-MOST_TOKENS = 100_000  # of an answer
-SPLITS = {  # what each is for
+# Of an answer.
+MOST_TOKENS = 100_000
+# The purpose of each split.
+SPLIT_WORDS = {
     "train": "train: its mistakes are taught",
     "dev": "dev: students are compared on it",
     "test": "test: sealed, each opening is counted",
 }
 
-CUT = "A longer explanation loses its end, and a pair whose prompt alone is longer is left out; both are counted."
+LENGTH_HELP = (
+    "A longer explanation loses its end, and a pair whose prompt alone is longer is left out; both are counted."
+)
 
 
-def exam(*, opened: bool) -> None:
-    """A student, a question set (of the address, where it names one), a split."""
-    asked = st.query_params.get("questions")
-    with st.expander("Examine a student", expanded=opened or asked is not None):
+def draw_exam_form(*, is_open: bool) -> None:
+    """Draw the choice of student, question set (the address may name one) and split."""
+    requested_set = st.query_params.get("questions")
+    with st.expander("Examine a student", expanded=is_open or requested_set is not None):
         names, sets = _students(), _question_sets()
         if not names or not sets:
-            _needs(names, sets)
+            _draw_missing(names, sets)
             return
-        left, middle, right = st.columns(3)
-        student = left.selectbox("Student", names, format_func=text.one_line, key="exam_student")
-        place = list(sets).index(asked) if asked in sets else 0
-        chosen = middle.selectbox("Questions", list(sets), place, format_func=text.one_line, key="exam_questions")
-        split = right.selectbox("Split", sets[chosen], format_func=SPLITS.__getitem__, key="exam_split")
+        student_column, set_column, split_column = st.columns(3)
+        student = student_column.selectbox("Student", names, format_func=text.one_line, key="exam_student")
+        index = list(sets).index(requested_set) if requested_set in sets else 0
+        set_name = set_column.selectbox("Questions", list(sets), index, format_func=text.one_line, key="exam_questions")
+        split = split_column.selectbox("Split", sets[set_name], format_func=SPLIT_WORDS.__getitem__, key="exam_split")
         with db.reading(current.engine()) as session:
             if (prompting := students.describe_prompting(students.get(session, student))) is not None:
                 st.caption(f"{text.one_line(student, 40)} has {prompting}.")
-        how = _asked_how()
-        opening = purpose("exam_purpose") if split == "test" else None
-        if split == "test" and opening is None:
+        sampling = _choose_sampling()
+        opening_purpose = ask_purpose("exam_purpose") if split == "test" else None
+        if split == "test" and opening_purpose is None:
             return
-        working.offer(
-            lambda: ExamWork(student=student, questions=chosen, split=split, open_test=opening, **how),
+        working.draw_start(
+            lambda: ExamWork(student=student, questions=set_name, split=split, open_test=opening_purpose, **sampling),
             "Start the exam",
             "start_exam",
         )
 
 
-def _asked_how() -> dict[str, Any]:
-    """How long an answer may be, how it is drawn, and how many there are to a question."""
-    places = st.columns(5)
-    tokens = places[0].number_input(
+def _choose_sampling() -> dict[str, Any]:
+    """Draw the length of an answer, its sampling, and the number of samples; return these settings."""
+    cells = st.columns(5)
+    tokens = cells[0].number_input(
         "Tokens of an answer",
         1,
         MOST_TOKENS,
@@ -66,40 +70,36 @@ def _asked_how() -> dict[str, Any]:
         help="A longer answer is cut off. Empty, it is as long as the task needs, and far longer where the student "
         "thinks before it answers.",
     )
-    temperature = places[1].number_input("Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy.")
+    temperature = cells[1].number_input("Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy.")
+    # Greedy answers are all the same: there is nothing to sample.
     is_greedy = temperature == 0
-    top_p = places[2].number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="exam_top_p", disabled=is_greedy)
-    samples = places[3].number_input("Samples", 1, 100, 1, key="exam_samples", disabled=is_greedy)
-    seed = places[4].number_input("Seed", 0, 2**31 - 1, 0, key="exam_seed", disabled=is_greedy)
+    top_p = cells[2].number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="exam_top_p", disabled=is_greedy)
+    samples = cells[3].number_input("Samples", 1, 100, 1, key="exam_samples", disabled=is_greedy)
+    seed = cells[4].number_input("Seed", 0, 2**31 - 1, 0, key="exam_seed", disabled=is_greedy)
     longest = None if tokens is None else int(tokens)
-    drawn = {} if is_greedy else {"top_p": float(top_p), "samples": int(samples), "seed": int(seed)}
-    return {"max_tokens": longest, "temperature": float(temperature)} | drawn
+    random_settings = {} if is_greedy else {"top_p": float(top_p), "samples": int(samples), "seed": int(seed)}
+    return {"max_tokens": longest, "temperature": float(temperature)} | random_settings
 
 
-def purpose(key: str) -> str | None:
-    """Return what the sealed test split is opened for; None where that is still to be said."""
-    said = st.text_input("What is the test split opened for?", key=key).strip() or None
-    if said is None:
+def ask_purpose(key: str) -> str | None:
+    """Draw the field for why the sealed test split is opened; return its text, or None."""
+    answer = st.text_input("What is the test split opened for?", key=key).strip() or None
+    if answer is None:
         st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
-    return said
+    return answer
 
 
 def _students() -> list[str]:
-    """Those that can be asked, the newest first."""
-    with db.reading(current.engine()) as session:
-        return [s.name for s in students.list_students(session) if students.is_here(s, current.settings().home)]
+    return [s.name for s in current.read(students.list_students) if students.is_here(s, current.settings().home)]
 
 
 def _question_sets() -> dict[str, list[str]]:
-    """Each set's splits, the newest set first."""
-    with db.reading(current.engine()) as session:
-        listed = question_sets.list_sets(session)
-    splits = {row.name: [split for split in SPLITS if getattr(row, split)] for row in listed}
-    return {name: filled for name, filled in splits.items() if filled}
+    rows = current.read(question_sets.list_sets)
+    splits = {row.name: [split for split in SPLIT_WORDS if getattr(row, split)] for row in rows}
+    return {name: splits for name, splits in splits.items() if splits}
 
 
-def _needs(names: Sequence[str], sets: dict[str, list[str]]) -> None:
-    """What is missing for an exam, and how it comes."""
+def _draw_missing(names: Sequence[str], sets: dict[str, list[str]]) -> None:
     if not names:
         st.markdown("**No student can be asked yet.** The packaged one is a real small model, SmolLM2-135M-Instruct.")
         if weights.find_packaged() is None:
@@ -115,41 +115,39 @@ def _needs(names: Sequence[str], sets: dict[str, list[str]]) -> None:
         current.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
 
 
-def collect(curated: Curated, *, opened: bool) -> None:
-    """Which teachers explain this exam's mistakes."""
+def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
+    """Draw the choice of teachers that explain this exam's mistakes."""
     if curated.exam.split != "train":
         return
-    with st.expander("Ask teachers", expanded=opened):
-        with db.reading(current.engine()) as session:
-            known = [x.name for x in teachers.list_teachers(session) if x.kind in teachers.KINDS and not x.disabled]
-        if not known:
+    with st.expander("Ask teachers", expanded=is_open):
+        options = [x.name for x in current.read(teachers.list_teachers) if x.kind in teachers.KINDS and not x.disabled]
+        if not options:
             st.markdown("**No teacher can be asked yet.** Add a simulated one, or a real one.")
             current.link("pages/loop/teachers.py", "Add a teacher", icon=":material/school:")
             return
-        names = st.multiselect("Teachers", known, default=known, format_func=text.one_line, key="collect_teachers")
-        left, middle, right = st.columns(3)
-        samples = int(left.number_input("Samples", 1, 20, 1, key="collect_samples"))
-        at_once = int(middle.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
-        budget = money.budget(right)
+        names = st.multiselect("Teachers", options, default=options, format_func=text.one_line, key="collect_teachers")
+        samples_column, calls_column, budget_column = st.columns(3)
+        samples = int(samples_column.number_input("Samples", 1, 20, 1, key="collect_samples"))
+        at_once = int(calls_column.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
+        budget = money.choose_budget(budget_column)
         if not names:
             st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
             return
-        exam, asked, cut_off = curated.exam.uid, tuple(names), _sends_cut_off(curated)
-        with db.reading(current.engine()) as session:
-            estimate = committee.estimate(session, exam, asked, samples, cut_off=cut_off)
-        money.show(estimate)
+        exam, chosen_teachers, cut_off = curated.exam.uid, tuple(names), _choose_cut_off(curated)
+        estimate = current.read(committee.estimate, exam, chosen_teachers, samples, cut_off=cut_off)
+        money.draw_estimate(estimate)
         if estimate.not_sent:
             current.link("pages/loop/exam.py", "Ask again with more tokens", icon=":material/quiz:")
-        if (agreed := money.agreed(estimate, "collect_unknown")) is not None:
-            working.offer(
+        if (unknown_price := money.confirm_unknown_price(estimate, "collect_unknown")) is not None:
+            working.draw_start(
                 lambda: CollectWork(
                     exam=exam,
-                    teachers=asked,
+                    teachers=chosen_teachers,
                     samples=samples,
                     cut_off=cut_off,
                     concurrency=at_once,
                     budget=budget,
-                    unknown_price=agreed,
+                    unknown_price=unknown_price,
                 ),
                 "Ask them",
                 "start_collect",
@@ -157,8 +155,8 @@ def collect(curated: Curated, *, opened: bool) -> None:
             )
 
 
-def _sends_cut_off(curated: Curated) -> bool:
-    """Whether responses that were cut off are sent, too; asked only where there are some."""
+def _choose_cut_off(curated: Curated) -> bool:
+    """Draw the choice to send cut-off responses too, where there are some; return it."""
     count = sum(m.attempt.is_cut_off for m in curated.mistakes)
     if not count:
         return False
@@ -170,9 +168,9 @@ def _sends_cut_off(curated: Curated) -> bool:
     )
 
 
-def finetune(*, opened: bool) -> None:
-    """A frozen snapshot, and what the student is taught with."""
-    with st.expander("Teach a student", expanded=opened):
+def draw_finetune_form(*, is_open: bool) -> None:
+    """Draw the choice of snapshot, student and hyperparameters."""
+    with st.expander("Teach a student", expanded=is_open):
         with db.reading(current.engine()) as session:
             rows = queries.snapshots(session)
             frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
@@ -185,20 +183,22 @@ def finetune(*, opened: bool) -> None:
         if not names:
             st.caption("No student can be taught here yet: add one on the exam page, or with `mapd students add`.")
             return
-        left, middle, right = st.columns((3, 2, 1))
-        asked = st.query_params.get("snapshot")
-        place = list(frozen).index(asked) if asked in frozen else 0
-        sha = left.selectbox("Snapshot", list(frozen), place, format_func=frozen.__getitem__, key="finetune_snapshot")
+        snapshot_column, student_column, seed_column = st.columns((3, 2, 1))
+        requested_sha = st.query_params.get("snapshot")
+        index = list(frozen).index(requested_sha) if requested_sha in frozen else 0
+        sha = snapshot_column.selectbox(
+            "Snapshot", list(frozen), index, format_func=frozen.__getitem__, key="finetune_snapshot"
+        )
         sitter = names.index(sitters[sha]) if sitters[sha] in names else 0
-        student = middle.selectbox(
+        student = student_column.selectbox(
             "Student", names, sitter, format_func=text.one_line, key=f"finetune_student_{sha[:12]}"
         )
-        seed = right.number_input("Seed", 0, 2**31 - 1, DEFAULT.seed, key="finetune_seed")
+        seed = seed_column.number_input("Seed", 0, 2**31 - 1, DEFAULT.seed, key="finetune_seed")
         alpha_, rank_, length_ = st.columns(3)
         alpha = alpha_.slider("α, the weight of feedback", 0.0, 1.0, DEFAULT.alpha, 0.05, key="finetune_alpha")
         rank = rank_.number_input("Rank of the adapter", 1, 1024, DEFAULT.rank, key="finetune_rank")
         length = length_.number_input(
-            "Tokens a dialogue", 16, 1_000_000, DEFAULT.max_length, 64, key="finetune_length", help=CUT
+            "Tokens a dialogue", 16, 1_000_000, DEFAULT.max_length, 64, key="finetune_length", help=LENGTH_HELP
         )
         epochs_, rate_, batch_ = st.columns(3)
         epochs = epochs_.number_input("Epochs", 1, 1000, DEFAULT.epochs, key="finetune_epochs")
@@ -206,7 +206,7 @@ def finetune(*, opened: bool) -> None:
             "Learning rate", 1e-6, 1e-1, DEFAULT.learning_rate, 1e-4, format="%g", key="finetune_rate"
         )
         batch = batch_.number_input("Pairs a step", 1, 4096, DEFAULT.batch, key="finetune_batch")
-        working.offer(
+        working.draw_start(
             lambda: FinetuneWork(
                 snapshot=sha,
                 student=student,
@@ -223,48 +223,50 @@ def finetune(*, opened: bool) -> None:
         )
 
 
-def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
-    """For each finetuned student that sat no held-out exam yet: its parent's, again."""
+def draw_exams_again(exams: Sequence[queries.ExamInfo]) -> None:
+    """Offer, for each finetuned student without a held-out exam, the exam that its parent sat."""
     with db.reading(current.engine()) as session:
         rows = students.list_students(session)
         names = {row.id: row.name for row in rows}
-    sat = {(e.student, e.question_set, e.split) for e in exams}
+    taken_exams = {(e.student, e.question_set, e.split) for e in exams}
     with db.reading(current.engine()) as session:
-        how = {e.id: session.get_one(t.Exam, e.id) for e in exams if e.split == "dev"}
+        exam_rows = {e.id: session.get_one(t.Exam, e.id) for e in exams if e.split == "dev"}
     for row in rows:
         parent = names.get(row.parent_id)
-        for before in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
-            asked = (row.name, before.question_set, before.split)
-            if asked in sat or not students.is_here(row, current.settings().home):
+        for former in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
+            exam_key = (row.name, former.question_set, former.split)
+            if exam_key in taken_exams or not students.is_here(row, current.settings().home):
                 continue
             with st.container(border=True):
                 st.html(
-                    f"<b>{text.escape(text.one_line(row.name, 60))}</b> has not sat the exam that "
-                    f"{text.escape(text.one_line(before.student, 60))} sat before."
+                    f"<b>{text.line_html(row.name, 60)}</b> has not sat the exam that "
+                    f"{text.line_html(former.student, 60)} sat before."
                 )
-                again = partial(ExamWork.like, how[before.id], questions=before.question_set, student=row.name)
-                working.offer(again, "Examine it again", f"again_{row.uid}")
+                make_exam = partial(
+                    ExamWork.like, exam_rows[former.id], questions=former.question_set, student=row.name
+                )
+                working.draw_start(make_exam, "Examine it again", f"again_{row.uid}")
 
 
-def demo(*, opened: bool) -> None:
-    """The whole loop on this machine."""
-    with st.expander("Run the demo live", expanded=opened):
+def draw_demo_form(*, is_open: bool) -> None:
+    """Draw the form that runs the whole loop on this machine."""
+    with st.expander("Run the demo live", expanded=is_open):
         st.caption(
-            "Exam, committee, curation, finetune and exam again, on this machine: a real small student, generated "
+            "ExamWork, committee, curation, finetune and exam again, on this machine: a real small student, generated "
             "questions, simulated teachers. No key, no network."
         )
         if weights.find_packaged() is None:
             text.complain(f"the student's weights are not installed; {weights.GET_PACKAGE}")
             return
         families = len(generated.FAMILIES)
-        one, two, three, four = st.columns(4)
-        questions = one.number_input(
+        questions_column, out_column, alpha_column, seed_column = st.columns(4)
+        questions = questions_column.number_input(
             "Questions to learn from", families, 3000, STANDARD.questions, families, key="demo_questions"
         )
-        held_out = two.number_input("Held out", families, 3000, STANDARD.held_out, families, key="demo_held_out")
-        alpha = three.slider("α, feedback's weight", 0.0, 1.0, STANDARD.alpha, 0.05, key="demo_alpha")
-        seed = four.number_input("Seed", 0, 2**31 - 1, _next_seed(), key="demo_seed")
-        working.offer(
+        held_out = out_column.number_input("Held out", families, 3000, STANDARD.held_out, families, key="demo_held_out")
+        alpha = alpha_column.slider("α, feedback's weight", 0.0, 1.0, STANDARD.alpha, 0.05, key="demo_alpha")
+        seed = seed_column.number_input("Seed", 0, 2**31 - 1, _next_seed(), key="demo_seed")
+        working.draw_start(
             lambda: DemoWork(questions=int(questions), held_out=int(held_out), alpha=float(alpha), seed=int(seed)),
             "Run the demo",
             "start_demo",
@@ -272,8 +274,7 @@ def demo(*, opened: bool) -> None:
 
 
 def _next_seed() -> int:
-    """A seed that no demo of this project has: the same one again would show the same again."""
-    with db.reading(current.engine()) as session:
-        names = queries.names_like(session, t.QuestionSet.name, "demo-")
-    taken = {int(tail) for name in names if (tail := name.rpartition("-")[2]).isdigit()}
-    return next(seed for seed in range(len(taken) + 1) if seed not in taken)
+    """Return a seed that no demo of this project has: the same seed would show the same again."""
+    names = current.read(queries.names_like, t.QuestionSet.name, "demo-")
+    seeds = {int(tail) for name in names if (tail := name.rpartition("-")[2]).isdigit()}
+    return next(seed for seed in range(len(seeds) + 1) if seed not in seeds)

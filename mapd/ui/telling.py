@@ -1,11 +1,11 @@
-"""What a press, or a part that draws itself anew, couldn't do: one line, and the page stays alive.
+"""Refusals as one line: of a press, or of a part of a page that refreshes itself. The page stays alive.
 
-    st.number_input(…, on_change=telling.in_next_run(_want))      # a callback: the line stands in the page drawn then
+    st.number_input(…, on_change=telling.in_next_run(_save))      # a callback: the next run draws the line
     @st.fragment(run_every=1)
-    @telling.in_place                                              # a fragment: the line stands in its place
+    @telling.in_place                                              # a fragment: the line takes its place
     def _live(uid: str) -> None: ...
 
-What a page raises while it is drawn, the frame draws: `line(error)`.
+The frame draws what a page raises: `draw_error(error)`.
 """
 
 from collections.abc import Callable
@@ -17,44 +17,46 @@ import streamlit as st
 from mapd.errors import Busy, MapdError
 from mapd.ui import text
 
-TOLD = "told"  # session state: why the last press changed nothing
+# Session state: why the last press changed nothing.
+MESSAGE = "told"
 P = ParamSpec("P")
 
 
 def in_next_run(callback: Callable[P, None]) -> Callable[P, None]:
-    """Return the callback, which keeps what it refuses for `show`."""
+    """Return the callback so that it stores its refusal for `draw_message`."""
 
     @wraps(callback)
-    def guarded(*args: P.args, **given: P.kwargs) -> None:
+    def run_guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
-            callback(*args, **given)
+            callback(*args, **options)
         except MapdError as error:
-            st.session_state[TOLD] = str(error)
+            st.session_state[MESSAGE] = str(error)
 
-    return guarded
+    return run_guarded
 
 
 def in_place(fragment: Callable[P, None]) -> Callable[P, None]:
-    """Return the fragment, which draws what it can't do as a line; drawn anew, it tries again."""
+    """Return the fragment so that it draws its refusal as a line; the next refresh tries again."""
 
     @wraps(fragment)
-    def guarded(*args: P.args, **given: P.kwargs) -> None:
+    def run_guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
-            fragment(*args, **given)
+            fragment(*args, **options)
         except MapdError as error:
             text.complain(str(error))
 
-    return guarded
+    return run_guarded
 
 
-def show() -> None:
-    """Draw what the last press was told."""
-    if (words := st.session_state.pop(TOLD, "")) != "":
+def draw_message() -> None:
+    """Draw why the last press changed nothing."""
+    if (words := st.session_state.pop(MESSAGE, "")) != "":
         text.complain(words)
 
 
-def line(error: MapdError) -> None:
-    """Draw what went wrong; with a button to draw the page again where that passes."""
+def draw_error(error: MapdError) -> None:
+    """Draw what went wrong, with a button to try again where that helps."""
     text.complain(str(error))
+    # Only a busy database gets better by waiting.
     if isinstance(error, Busy):
         st.button("Try again", key="try_again", icon=":material/refresh:")

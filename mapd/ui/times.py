@@ -1,8 +1,7 @@
-"""Times as the reader's own clock has them: the database keeps UTC, the browser says its zone.
+"""Times in the reader's own zone: the database stores UTC, the browser sends its zone.
 
-moment(datetime(2026, 3, 1, 9, 30, tzinfo=UTC))      -> "2026-03-01 10:30" in Berlin; "2026-03-01 09:30 UTC" where
-                                                        no zone is told
-cell(job.started_at)                                 -> the same in a table, with the UTC time on hovering
+moment(datetime(2026, 3, 1, 9, 30, tzinfo=UTC))      -> "2026-03-01 10:30" in Berlin; "2026-03-01 09:30 UTC" without one
+cell(job.started_at)                                 -> the same in a table, with the UTC time in the tooltip
 """
 
 from datetime import UTC, datetime
@@ -12,24 +11,25 @@ import streamlit as st
 
 from mapd.ui.figures import Html
 
-MINUTES, SECONDS, CLOCK = "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%H:%M:%S"  # how exact a time is shown
+MINUTES, SECONDS, CLOCK = "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%H:%M:%S"
 
 
-def moment(at: datetime, form: str = MINUTES) -> str:
-    """Return a time in the reader's zone; with "UTC" behind it where the browser tells none that is known."""
+def moment(time: datetime, form: str = MINUTES) -> str:
+    """Return a time in the reader's zone, or in UTC with "UTC" after it."""
     zone = _zone()
-    return f"{at.astimezone(zone or UTC):{form}}{'' if zone else ' UTC'}"
+    return f"{time.astimezone(zone or UTC):{form}}{'' if zone else ' UTC'}"
 
 
-def cell(at: datetime, form: str = MINUTES) -> Html:
+def cell(time: datetime, form: str = MINUTES) -> Html:
     """Return a time as HTML."""
-    utc = at.astimezone(UTC)
-    return Html(f'<time datetime="{utc.isoformat()}" title="{utc:{SECONDS}} UTC">{moment(at, form)}</time>')
+    utc = time.astimezone(UTC)
+    return Html(f'<time datetime="{utc.isoformat()}" title="{utc:{SECONDS}} UTC">{moment(time, form)}</time>')
 
 
 def _zone() -> ZoneInfo | None:
     name = st.context.timezone
     try:
         return ZoneInfo(name) if name else None
-    except (KeyError, ValueError, OSError):  # the browser may say anything: no such zone, no path, a folder of zones
+    # The browser may send anything: no such zone, no path, a folder of zones.
+    except (KeyError, ValueError, OSError):
         return None

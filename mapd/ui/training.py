@@ -1,4 +1,4 @@
-"""The finetune page's parts: every finetune, and of one its curves, its numbers and what made it."""
+"""The parts of the finetune page: every finetune, and the curves, numbers and settings of one."""
 
 from collections.abc import Sequence
 
@@ -12,111 +12,114 @@ from mapd.ui.figures import Cell, Html
 from mapd.ui.look import FIGURE_CONFIG
 
 LIVE_S = 2.0
-SHORT = 12  # characters of a snapshot's name
-WORDS = {"batch": "pairs a step", "max_length": "tokens a dialogue", "rank": "rank of the adapter"}  # as in the form
+# Characters of a snapshot's name.
+SHORT_NAME = 12
+# As in the form.
+WORDS = {"batch": "pairs a step", "max_length": "tokens a dialogue", "rank": "rank of the adapter"}
 HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
 
 
-def trainings() -> list[Training]:
-    """Every finetune of the project, the newest first."""
-    with db.reading(current.engine()) as session:
-        return finetunes.finetunes(session)
+def load_trainings() -> list[Training]:
+    """Return every finetune of the project, the newest first."""
+    return current.read(finetunes.finetunes)
 
 
-def chosen(found: Sequence[Training]) -> Training:
-    """The finetune that the address names, else the newest."""
-    asked = st.query_params.get("finetune")
-    named = next((one for one in found if one.uid == asked), None)
-    if asked and named is None:
-        text.complain(f"this address asks for a finetune that the project doesn't hold: {asked}; the newest is shown")
-    return named or found[0]
+def choose_training(trainings: Sequence[Training]) -> Training:
+    """Return the finetune in the address, or else the newest."""
+    uid = st.query_params.get("finetune")
+    run = next((candidate for candidate in trainings if candidate.uid == uid), None)
+    if uid and run is None:
+        text.complain(f"this address asks for a finetune that the project doesn't hold: {uid}; the newest is shown")
+    return run or trainings[0]
 
 
-def steps_of(one: Training) -> int:
-    """How many steps it has in all."""
-    return Hyperparameters(alpha=one.alpha, seed=one.seed, **one.hyperparameters).steps(one.pairs)
+def count_steps(run: Training) -> int:
+    """Return how many steps the finetune has in all."""
+    return Hyperparameters(alpha=run.alpha, seed=run.seed, **run.hyperparameters).steps(run.pairs)
 
 
-def listed(found: Sequence[Training], shown: Training) -> None:
-    """Every finetune, a line each."""
-    st.html(figures.table(HEADER, [_row(one, one is shown) for one in found], words=5))
+def draw_list(trainings: Sequence[Training], open_run: Training) -> None:
+    """Draw every finetune, a line each."""
+    st.html(figures.table(HEADER, [_training_row(run, run is open_run) for run in trainings], words=5))
 
 
-def _row(one: Training, here: bool) -> tuple[Cell, ...]:
-    name = figures.linked(one.arm or one.uid[:SHORT], current.address("finetune", finetune=one.uid))
+def _training_row(run: Training, is_open: bool) -> tuple[Cell, ...]:
+    name = figures.link_cell(run.arm or run.uid[:SHORT_NAME], current.address("finetune", finetune=run.uid))
     return (
-        Html(f"<b>{name}</b>") if here else name,
-        text.one_line(one.parent, 30),
-        text.one_line(one.student, 40) if one.student else None,
-        figures.linked(one.snapshot[:SHORT], current.address("snapshots", exam=one.exam, snapshot=one.snapshot)),
-        "done" if one.student else "not finished",
-        one.pairs,
-        f"{one.alpha:g}",
-        one.seed,
-        f"{one.steps_done:,} of {steps_of(one):,}",
-        f"{one.seconds / 60:.1f}",
+        Html(f"<b>{name}</b>") if is_open else name,
+        text.one_line(run.parent, 30),
+        text.one_line(run.student, 40) if run.student else None,
+        figures.link_cell(
+            run.snapshot[:SHORT_NAME], current.address("snapshots", exam=run.exam, snapshot=run.snapshot)
+        ),
+        "done" if run.student else "not finished",
+        run.pairs,
+        f"{run.alpha:g}",
+        run.seed,
+        f"{run.steps_done:,} of {count_steps(run):,}",
+        f"{run.seconds / 60:.1f}",
     )
 
 
-def curves(one: Training, *, live: bool) -> None:
-    """Both losses, step by step, and how fast it went; `live`: drawn anew until its student is there."""
-    if live and one.student is None:
-        _live_curves(one.uid)
+def draw_curves(run: Training, *, is_live: bool) -> None:
+    """Draw both losses step by step, and the speed; `is_live`: refresh until the student is there."""
+    if is_live and run.student is None:
+        _draw_live_curves(run.uid)
     else:
-        _curves(one)
+        _draw_curves(run)
 
 
 @st.fragment(run_every=LIVE_S)
 @telling.in_place
-def _live_curves(uid: str) -> None:
-    current.leave_if_shut()
-    one = next(training for training in trainings() if training.uid == uid)
-    if one.student is not None:
+def _draw_live_curves(uid: str) -> None:
+    current.rerun_if_refused()
+    run = next(run for run in load_trainings() if run.uid == uid)
+    if run.student is not None:
         st.rerun()
-    _curves(one)
+    _draw_curves(run)
 
 
-def _curves(one: Training) -> None:
+def _draw_curves(run: Training) -> None:
     with db.reading(current.engine()) as session:
-        steps = finetunes.steps(session, one.id)
+        steps = finetunes.steps(session, run.id)
         if not steps:
             st.caption("No step is done yet.")
             return
         figure = charts.loss_figure(steps)
         first, last = steps[0], steps[-1]
     alt = f"Loss on rationales and on feedback over {len(steps)} steps"
-    st.plotly_chart(figure, key=f"losses_{one.uid}", config=FIGURE_CONFIG, alt=alt)
-    if len(steps) < steps_of(one):
-        left = one.seconds / len(steps) * (steps_of(one) - len(steps))
+    st.plotly_chart(figure, key=f"losses_{run.uid}", config=FIGURE_CONFIG, alt=alt)
+    if len(steps) < count_steps(run):
+        seconds_left = run.seconds / len(steps) * (count_steps(run) - len(steps))
         st.progress(
-            len(steps) / steps_of(one),
-            f"step {len(steps):,} of {steps_of(one):,}, {left / 60:.1f} minutes of work left",
+            len(steps) / count_steps(run),
+            f"step {len(steps):,} of {count_steps(run):,}, {seconds_left / 60:.1f} minutes of work left",
         )
         st.caption("Where it isn't running any more: the same finetune, started again, goes on from its checkpoint.")
     st.html(
         figures.row(
             [
-                (_fell(first.loss_rationale, last.loss_rationale), "loss on rationales"),
-                (_fell(first.loss_feedback, last.loss_feedback), "loss on feedback"),
+                (_loss_change(first.loss_rationale, last.loss_rationale), "loss on rationales"),
+                (_loss_change(first.loss_feedback, last.loss_feedback), "loss on feedback"),
                 (f"{sum(s.tokens_per_s for s in steps) / len(steps):,.0f}", "tokens a second"),
-                (f"{one.seconds / 60:.1f}", "minutes"),
+                (f"{run.seconds / 60:.1f}", "minutes"),
             ]
         )
     )
 
 
-def _fell(first: float | None, last: float | None) -> str | None:
+def _loss_change(first: float | None, last: float | None) -> str | None:
     return None if first is None or last is None else f"{first:.2f} → {last:.2f}"
 
 
-def made_of(one: Training) -> None:
-    """What it was made with, and where its student is compared."""
+def draw_settings(run: Training) -> None:
+    """Draw the settings of the finetune, and the link to its student's results."""
     st.subheader("Made with", anchor=False)
-    settings = {"loss": f"{one.alpha:g} · on feedback + {1 - one.alpha:g} · on rationales"}
-    settings |= {WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in one.hyperparameters.items()}
+    settings = {"loss": f"{run.alpha:g} · on feedback + {1 - run.alpha:g} · on rationales"}
+    settings |= {WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in run.hyperparameters.items()}
     st.html(figures.table(("", ""), list(settings.items()), words=2))
-    if one.adapter and (folder := current.settings().home / one.adapter).is_dir():
+    if run.adapter and (folder := current.settings().home / run.adapter).is_dir():
         st.caption("Its adapter, which `peft.AutoPeftModelForCausalLM.from_pretrained` loads too:")
         st.code(str(folder), language=None, wrap_lines=True)
-    if one.student:
-        current.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=one.exam)
+    if run.student:
+        current.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=run.exam)

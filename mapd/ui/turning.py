@@ -1,10 +1,10 @@
-"""Pages by key: which rows an address asks for, and the links to those before and behind.
+"""Pages by key: the rows that an address asks for, and the links to the rows before and after.
 
-    turn = turning.asked(4)                               # /browse?…&after=350,12,17,40
-    turning.links("pages/review/browse.py", rows, before=25, of=826, verdict="accepted", …)
+    turn = turning.read_turn(4)                           # /browse?…&after=350,12,17,40
+    turning.draw_links("pages/review/browse.py", rows, 25, 826, verdict="accepted", …)
 
-A page begins behind the last row of the one before, not at a number: it costs the same at any depth, and what is judged
-meanwhile moves no row from one page to the next.
+A page begins after the last row of the page before, not at a number: it costs the same at any depth, and judgements
+made meanwhile move no row from one page to the next.
 """
 
 from collections.abc import Sequence
@@ -15,48 +15,51 @@ from mapd.store.listing import BrowseRow, PageStart
 from mapd.ui import current, text
 
 AFTER, BEFORE = "after", "before"
-TURNED = "turned"  # session state: the turn that the browser's address has
+# Session state: the turn in the browser's address.
+LAST_TURN = "turned"
 
 
-def asked(length: int) -> PageStart | None:
-    """Where the address turns, by a key of so many numbers; what is none is said in one line and left out."""
+def read_turn(length: int) -> PageStart | None:
+    """Return where the address turns, by a key of so many numbers. Another key is named in one line and left out."""
     for name in (AFTER, BEFORE):
         if (value := st.query_params.get(name)) is None:
             continue
         parts = value.split(",")
-        if st.session_state.get(TURNED) != (name, value):
-            st.query_params[name] = value  # a link to the same page doesn't change what the browser shows as address
-        st.session_state[TURNED] = name, value
+        if st.session_state.get(LAST_TURN) != (name, value):
+            # A link to the same page doesn't change the address that the browser shows.
+            st.query_params[name] = value
+        st.session_state[LAST_TURN] = name, value
+        # At most 15 digits: SQLite's integers have 64 bits.
         if len(parts) == length and all(part.lstrip("-").isdecimal() and len(part) < 16 for part in parts):
             return PageStart(tuple(map(int, parts)), back=name == BEFORE)
         del st.query_params[name]
         text.complain(f"this address goes on {name} {value}, which is no row of this order: it begins at the first")
-    st.session_state.pop(TURNED, None)
+    st.session_state.pop(LAST_TURN, None)
     return None
 
 
-def begin() -> None:
-    """A callback for filters: what they find is read from its beginning."""
+def go_to_first() -> None:
+    """Start again at the first row: a callback of the filters."""
     for name in (AFTER, BEFORE):
         st.query_params.pop(name, None)
 
 
-def links(page: str, rows: Sequence[BrowseRow], before: int, of: int, **params: object) -> None:
-    """Which rows these are of how many, and the links to the others.
+def draw_links(page: str, rows: Sequence[BrowseRow], offset: int, row_count: int, **params: object) -> None:
+    """Draw which rows these are of how many, and the links to the others.
 
-    `before`: how many stand before them. `params`: the page's address without exam and turn.
+    `offset`: how many rows stand before them. `params`: the page's address without exam and turn.
     """
-    last = before + len(rows)
+    end = offset + len(rows)
     with st.container(horizontal=True, vertical_alignment="center", key="mapd_turn"):
-        st.html(f'<span class="mapd-note">{before + 1:,}–{last:,} of {of:,}</span>', width="content")
-        if before:
+        st.html(f'<span class="mapd-note">{offset + 1:,}–{end:,} of {row_count:,}</span>', width="content")
+        if offset:
             current.link(page, "Previous", icon=":material/chevron_left:", **params, before=_key(rows[0]))
-        if last < of:
+        if end < row_count:
             current.link(page, "Next", icon=":material/chevron_right:", **params, after=_key(rows[-1]))
 
 
-def to_the_first(page: str, **params: object) -> None:
-    """The way back where no row stands any more."""
+def draw_first_link(page: str, **params: object) -> None:
+    """Draw the link to the first row where no row is left."""
     st.info("No row stands there any more.", icon=":material/search_off:")
     current.link(page, "To the first", icon=":material/first_page:", **params)
 

@@ -1,11 +1,11 @@
-"""Who may upload, how much the server holds of it, and giving it back.
+"""The gate for uploads: who may upload, and how much the server holds in all.
 
     app = st.App("app.py", middleware=[…, uploads.GATE])
-    uploads.allow()                  # a page that draws an uploader, for somebody who may use it
-    uploads.give_back([file])        # once it is read
+    uploads.allow()                  # on a page that draws an uploader
+    uploads.give_back([file])        # once the file is read
 
-Streamlit keeps an upload in memory until its tab is closed, and takes one of every visitor, also of one who has yet to
-sign in. Here a tab may upload once a page has drawn an uploader in it, and all tabs together hold so much.
+Streamlit keeps an upload in memory until its tab is closed, and accepts it from every visitor, even before they sign
+in. Here a tab may upload once a page has drawn an uploader in it, and all tabs together have one limit.
 """
 
 import re
@@ -21,34 +21,37 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-MOST_BYTES = 500 << 20  # of all tabs together
-ADDRESS = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+/?$")
-allowed: set[str] = set()  # the sessions that a page has let upload
+# Of all tabs together.
+MOST_BYTES = 500 << 20
+UPLOAD_ADDRESS = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+/?$")
+# The sessions in which a page allowed uploads.
+sessions: set[str] = set()
 
 
 def allow() -> None:
-    """Let the tab that this runs for upload, until it is closed."""
+    """Allow uploads in this run's tab, until it is closed."""
     context = get_script_run_ctx()
     if context is not None:
         if runtime.exists():
-            allowed.intersection_update([id_ for id_ in allowed if runtime.get_instance().is_active_session(id_)])
-        allowed.add(context.session_id)
+            # Closed tabs leave the set here.
+            sessions.intersection_update([id_ for id_ in sessions if runtime.get_instance().is_active_session(id_)])
+        sessions.add(context.session_id)
 
 
 def forbid(session_id: str) -> None:
-    """Let a tab upload no more: whoever sat there has signed out."""
-    allowed.discard(session_id)
+    """Forbid further uploads in a tab: the person there signed out."""
+    sessions.discard(session_id)
 
 
 def give_back(files: Iterable[UploadedFile]) -> None:
-    """Free the memory of files of this tab that were read. Their uploader is to be drawn under another key."""
+    """Free the memory of this tab's files that were read. Their uploader then needs another key."""
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         for file in files:
             context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
-def held_bytes() -> int:
+def stored_bytes() -> int:
     """Return how many bytes of uploads the server holds."""
     manager = runtime.get_instance().uploaded_file_mgr if runtime.exists() else None
     if not isinstance(manager, MemoryUploadedFileManager):
@@ -56,15 +59,15 @@ def held_bytes() -> int:
     return sum(len(file.data) for files in list(manager.file_storage.values()) for file in list(files.values()))
 
 
-class Gate:
+class UploadGate:
     """ASGI middleware that refuses an upload before its first byte is read."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app, self.coming = app, 0
+        self.app, self.incoming_bytes = app, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, unless it is an upload that may not be."""
-        address = ADDRESS.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        """Pass the request on, unless it is an upload that isn't allowed."""
+        address = UPLOAD_ADDRESS.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
         if address is None:
             await self.app(scope, receive, send)
             return
@@ -73,26 +76,27 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        with self._counted(int(size)):
+        with self._count_bytes(int(size)):
             await self.app(scope, receive, send)
 
     def _refusal(self, session_id: str, size: str) -> PlainTextResponse | None:
-        if session_id not in allowed:
+        if session_id not in sessions:
             return PlainTextResponse("only a page that takes files lets you upload: sign in, and open it", 403)
         if not (size.isascii() and size.isdigit()):
+            # Without a length the limit can't be checked before the bytes arrive.
             return PlainTextResponse("say how long the file is", 411)
-        if held_bytes() + self.coming + int(size) > MOST_BYTES:
+        if stored_bytes() + self.incoming_bytes + int(size) > MOST_BYTES:
             return PlainTextResponse("the server holds enough of others' files: try again once they are read", 413)
         return None
 
     @contextmanager
-    def _counted(self, size: int) -> Iterator[None]:
-        """Count what is on its way."""
-        self.coming += size
+    def _count_bytes(self, size: int) -> Iterator[None]:
+        """Count bytes that are on their way, so that two uploads together can't pass the limit."""
+        self.incoming_bytes += size
         try:
             yield
         finally:
-            self.coming -= size
+            self.incoming_bytes -= size
 
 
-GATE = Middleware(Gate)
+GATE = Middleware(UploadGate)

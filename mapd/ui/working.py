@@ -1,7 +1,7 @@
-"""Jobs on a page: one as it runs, several in a table, and what a start would do.
+"""Jobs on a page: one as it runs, all in a table, and what a start would do.
 
-working.offer(Exam(student="smollm2", questions="demo", split="dev"), "Start the exam")
-working.follow_active("exam")                 -> each exam that waits or runs, live, with its cancel button
+working.draw_start(lambda: Exam(student="smollm2", questions="demo", split="dev"), "Start the exam", "start_exam")
+working.draw_active("exam")                   # each exam that waits or runs, live, with its cancel button
 """
 
 from collections.abc import Callable
@@ -19,11 +19,15 @@ from mapd.ui import acting, current, figures, look, telling, text, times
 from mapd.ui.figures import Cell, Html
 from mapd.work import Work
 
-EVERY_S = 1.0
-ENDED_EARLY = ("failed", "cancelled", "stopped")  # stays on the page until something else is started there
-STARTED = "started_job"  # session state: the uid of the job that was started last, and the exam that was shown then
-JUST = timedelta(minutes=10)  # so long a job that is done stays on the page that started it
-SIGNS = {  # by state: sign, colour
+REFRESH_S = 1.0
+# These stay on the page until something else is started there.
+ENDED_EARLY = ("failed", "cancelled", "stopped")
+# Session state: the uid of the last started job, and the exam that was open then.
+STARTED_JOB = "started_job"
+# For so long a finished job stays on the page that started it.
+FRESH = timedelta(minutes=10)
+# By state: sign, colour.
+SIGNS = {
     "queued": ("…", look.GREY),
     "running": ("▸", look.GREEN),
     "silent": ("?", look.AMBER),
@@ -33,7 +37,8 @@ SIGNS = {  # by state: sign, colour
     "stopped": ("■", look.AMBER),
     "done": ("✓", look.GREEN),
 }
-STARTS = (  # where work begins
+# Where jobs begin.
+STARTS = (
     ("pages/loop/overview.py", "The demo", ":material/play_circle:"),
     ("pages/loop/exam.py", "An exam", ":material/quiz:"),
     ("pages/loop/committee.py", "A committee", ":material/groups:"),
@@ -44,128 +49,131 @@ STARTS = (  # where work begins
 # --- Starting ---------------------------------------------------------------------------------------------------------
 
 
-def offer(make: Callable[[], Work], label: str, key: str, missing: int | None = None) -> None:
-    """Say what the start will do and how long it may take, and the button that does it.
+def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | None = None) -> None:
+    """Draw what the start will do, how long it may take, and the button that starts it.
 
     `missing`: how many of its units are not there yet, where that is known.
     """
     try:
-        given = make()
+        new_job = make()
         with db.reading(current.engine()) as session:
-            size, pace = given.size(session), jobs.measure_pace(session, given.kind)
-            there = jobs.workers(session)
+            size, pace = new_job.size(session), jobs.measure_pace(session, new_job.kind)
+            workers = jobs.workers(session)
     except (ValidationError, MapdError) as error:
         text.complain(error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error))
         return
     if not size:
-        st.caption(f"0 {given.unit}: there is nothing to do.")
+        st.caption(f"0 {new_job.unit}: there is nothing to do.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = acting.button(label, key=key, type="primary", icon=":material/play_arrow:")
-        st.caption(_amount(given.unit, size, size if missing is None else missing, pace))
-    if not there:
-        no_worker()
-    if pressed:
+        is_pressed = acting.button(label, key=key, type="primary", icon=":material/play_arrow:")
+        st.caption(_amount_words(new_job.unit, size, size if missing is None else missing, pace))
+    if not workers:
+        draw_no_worker()
+    if is_pressed:
         with db.writing(current.engine()) as session:
-            job = jobs.start(session, given.kind, given.model_dump(mode="json"), by=current.acting_person())
-            st.session_state[STARTED] = job.uid, current.params().get("exam")
+            job = jobs.start(session, new_job.kind, new_job.model_dump(mode="json"), by=current.acting_person())
+            st.session_state[STARTED_JOB] = job.uid, current.params().get("exam")
         st.rerun()
 
 
-def _amount(unit: str, size: int, missing: int, pace: float | None) -> str:
-    """How much there is to do, and how long it may take."""
+def _amount_words(unit: str, size: int, missing: int, pace: float | None) -> str:
     if not missing:
         return f"All {size:,} {unit} are there already: nothing is asked again."
-    took = (
+    duration_words = (
         f"at the latest pace here about {jobs.duration(missing / pace)}" if pace else "the time left shows as it runs"
     )
     share = f"{missing:,} of {size:,}" if missing < size else f"{size:,}"
-    return f"{share} {unit}; {took}. What is there already isn't done again."
+    return f"{share} {unit}; {duration_words}. What is there already isn't done again."
 
 
 def show_started_exam() -> None:
-    """Once an exam that was started in this session is done, show it, unless another one was chosen meanwhile."""
-    uid, exam_before = st.session_state.get(STARTED, (None, None))
+    """Show an exam that was started in this session once it is done, unless another exam was chosen meanwhile."""
+    uid, exam_at_start = st.session_state.get(STARTED_JOB, (None, None))
     if uid is None:
         return
     job, _ = _read(uid)
     if job.status in jobs.ACTIVE:
         return
-    del st.session_state[STARTED]
-    if job.kind == "exam" and job.status == "done" and current.params().get("exam") == exam_before:
+    del st.session_state[STARTED_JOB]
+    if job.kind == "exam" and job.status == "done" and current.params().get("exam") == exam_at_start:
         current.choose_exam(str(job.outcome["exam"]))
         st.rerun()
 
 
-def no_worker() -> None:
-    """Say that nothing takes the jobs."""
+def draw_no_worker() -> None:
+    """Say that no worker takes the jobs."""
     st.caption("No worker is there, and jobs wait for one: `mapd app` starts it beside itself, `mapd worker` alone.")
 
 
 # --- Watching ---------------------------------------------------------------------------------------------------------
 
 
-def follow_active(kind: str, **parameters: Any) -> None:
-    """Draw each job of a kind, with these parameters, that has not ended; and the latest if it ended badly, or now."""
+def draw_active(kind: str, **parameters: Any) -> None:
+    """Draw each active job of this kind and these parameters; also the latest if it ended badly, or just now."""
     with db.reading(current.engine()) as session:
-        at = db.clock(session)
-        found = [j for j in jobs.list_jobs(session) if j.kind == kind and _has(j, parameters)]
-        uids = [job.uid for job in found if job.status in jobs.ACTIVE]
-        uids += [job.uid for job in found[:1] if jobs.describe_state(job, at) in ENDED_EARLY or _just_done(job, at)]
+        now = db.clock(session)
+        kind_jobs = [j for j in jobs.list_jobs(session) if j.kind == kind and _has(j, parameters)]
+        uids = [job.uid for job in kind_jobs if job.status in jobs.ACTIVE]
+        uids += [
+            job.uid for job in kind_jobs[:1] if jobs.describe_state(job, now) in ENDED_EARLY or _is_fresh(job, now)
+        ]
     for uid in uids:
-        follow(uid)
+        draw_job(uid)
 
 
 def is_active(*kinds: str) -> bool:
-    """Whether a job of one of these kinds waits or runs."""
+    """Return whether a job of one of these kinds waits or runs."""
     with db.reading(current.engine()) as session:
         return any(job.kind in kinds and job.status in jobs.ACTIVE for job in jobs.list_jobs(session))
 
 
-def _just_done(job: t.Job, at: datetime) -> bool:
-    return job.status == "done" and job.ended_at is not None and at - job.ended_at < JUST
+def _is_fresh(job: t.Job, now: datetime) -> bool:
+    return job.status == "done" and job.ended_at is not None and now - job.ended_at < FRESH
 
 
 def _has(job: t.Job, parameters: dict[str, Any]) -> bool:
     return all(job.parameters.get(key) == value for key, value in parameters.items())
 
 
-def follow(uid: str) -> None:
-    """Draw one job: live as long as it is at work."""
-    job, at = _read(uid)
+def draw_job(uid: str) -> None:
+    """Draw one job: live as long as it runs."""
+    job, now = _read(uid)
     if job.status in jobs.ACTIVE:
-        _live(uid)
+        _draw_live(uid)
     else:
-        _card(job, at)
+        _draw_card(job, now)
 
 
-@st.fragment(run_every=EVERY_S)
+@st.fragment(run_every=REFRESH_S)
 @telling.in_place
-def _live(uid: str) -> None:
-    current.leave_if_shut()
-    job, at = _read(uid)
-    before = st.session_state.get(f"stage_{uid}")
+def _draw_live(uid: str) -> None:
+    current.rerun_if_refused()
+    job, now = _read(uid)
+    last_stage = st.session_state.get(f"stage_{uid}")
     st.session_state[f"stage_{uid}"] = job.stage
-    if job.status not in jobs.ACTIVE or before not in (None, job.stage):
-        st.rerun()  # what it made belongs to the whole page
-    _card(job, at)
+    # A fragment redraws only itself; a new stage changes the rest of the page, too.
+    if job.status not in jobs.ACTIVE or last_stage not in (None, job.stage):
+        # The results of a finished stage belong to the whole page.
+        st.rerun()
+    _draw_card(job, now)
 
 
 def _read(uid: str) -> tuple[t.Job, datetime]:
-    """The job, and the database's time."""
     with db.reading(current.engine()) as session:
         job = jobs.get(session, uid)
+        # The job outlives its session.
         session.expunge(job)
         return job, db.clock(session)
 
 
-def _card(job: t.Job, at: datetime) -> None:
-    state = jobs.describe_state(job, at)
+def _draw_card(job: t.Job, now: datetime) -> None:
+    state = jobs.describe_state(job, now)
     with st.container(border=True, key=f"job_{job.uid}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.html(f"{_chip(state)}<b>{text.escape(text.one_line(work.job_title(job), 120))}</b>", width="stretch")
-            _acts(job, state)
-        _standing(job, state)
+            st.html(f"{_chip(state)}<b>{text.line_html(work.job_title(job), 120)}</b>", width="stretch")
+            _draw_buttons(job, state)
+        _draw_progress(job, state)
         if job.error:
             text.complain(job.error)
         if job.log and st.query_params.get("job") == job.uid:
@@ -173,27 +181,28 @@ def _card(job: t.Job, at: datetime) -> None:
 
 
 def _log_line(line: tuple[datetime | None, str]) -> str:
-    at, words = line
-    return f"{times.moment(at, times.CLOCK)} {words}" if at else words
+    time, words = line
+    return f"{times.moment(time, times.CLOCK)} {words}" if time else words
 
 
-def _standing(job: t.Job, state: str) -> None:
-    """How far it is, in a bar and words; where nothing is known yet, in words."""
-    counted = f"{job.done:,} of {job.total:,}" if job.total else ""
+def _draw_progress(job: t.Job, state: str) -> None:
+    """Draw a job's progress as a bar and in words; where nothing is known yet, in words."""
+    count_words = f"{job.done:,} of {job.total:,}" if job.total else ""
     if state == "queued":
-        with db.reading(current.engine()) as session:
-            there = jobs.workers(session)
-        so_far = f" It came to {counted}, and goes on from there." if counted else ""
-        st.caption(f"Waits for a free place on {', '.join(map(text.label, there))}.{so_far}") if there else no_worker()
+        workers = current.read(jobs.workers)
+        so_far = f" It came to {count_words}, and goes on from there." if count_words else ""
+        st.caption(
+            f"Waits for a free place on {', '.join(map(text.label, workers))}.{so_far}"
+        ) if workers else draw_no_worker()
         return
-    left = f"{jobs.duration(job.seconds_left)} left" if job.seconds_left else ""
-    said = " · ".join(filter(None, (text.label(job.stage), counted, text.label(job.message), left)))
+    time_words = f"{jobs.duration(job.seconds_left)} left" if job.seconds_left else ""
+    line = " · ".join(filter(None, (text.label(job.stage), count_words, text.label(job.message), time_words)))
     if state == "done":
-        st.caption(said)
+        st.caption(line)
     else:
-        st.progress(min(1.0, job.done / job.total) if job.total else 0.0, said or "starting …")
+        st.progress(min(1.0, job.done / job.total) if job.total else 0.0, line or "starting …")
     if state == "stopped":
-        st.html(f'<div class="mapd-note">{text.escape(text.one_line(job.outcome["stopped"], 300))}</div>')
+        st.html(f'<div class="mapd-note">{text.line_html(job.outcome["stopped"], 300)}</div>')
     if state == "silent":
         since = f" since {times.moment(job.beat_at, times.CLOCK)}" if job.beat_at else ""
         st.caption(
@@ -202,7 +211,7 @@ def _standing(job: t.Job, state: str) -> None:
         )
 
 
-def _acts(job: t.Job, state: str) -> None:
+def _draw_buttons(job: t.Job, state: str) -> None:
     if st.query_params.get("job") != job.uid:
         current.link("pages/loop/jobs.py", "Details", icon=":material/list_alt:", job=job.uid)
     if state in ("queued", "running", "silent") and acting.button(
@@ -216,29 +225,29 @@ def _acts(job: t.Job, state: str) -> None:
     ):
         _act(jobs.resume, job.uid)
     if state in ("done", "stopped"):
-        _result(job)
+        _draw_result(job)
 
 
 def _act(change: Callable[..., t.Job], uid: str) -> None:
     try:
         with db.writing(current.engine()) as session:
             change(session, uid, by=current.acting_person())
-    except MapdError as error:  # it ended meanwhile, or the database is busy
+    # It ended meanwhile, or the database is busy.
+    except MapdError as error:
         text.complain(str(error))
         return
     st.rerun()
 
 
-def _result(job: t.Job) -> None:
-    """A link to what the job made."""
-    made = {key: str(value) for key, value in job.outcome.items()}
-    if "before" in made:
-        pair = {"before": made["before"], "after": made["after"], "exam": made["exam"]}
+def _draw_result(job: t.Job) -> None:
+    outcome = {key: str(value) for key, value in job.outcome.items()}
+    if "before" in outcome:
+        pair = {"before": outcome["before"], "after": outcome["after"], "exam": outcome["exam"]}
         current.link("pages/train/results.py", "Results", icon=":material/compare_arrows:", **pair)
     elif job.kind == "finetune":
-        current.link("pages/train/finetune.py", "Curves", icon=":material/show_chart:", finetune=made["student"])
+        current.link("pages/train/finetune.py", "Curves", icon=":material/show_chart:", finetune=outcome["student"])
     elif job.kind == "exam":
-        current.link("pages/loop/exam.py", "The exam", icon=":material/quiz:", exam=made["exam"])
+        current.link("pages/loop/exam.py", "The exam", icon=":material/quiz:", exam=outcome["exam"])
     else:
         exam = str(job.parameters.get("exam"))
         current.link("pages/loop/committee.py", "The committee", icon=":material/groups:", exam=exam)
@@ -247,19 +256,19 @@ def _result(job: t.Job) -> None:
 # --- All of them ------------------------------------------------------------------------------------------------------
 
 
-def active_and_failed() -> tuple[int, bool]:
-    """How many jobs wait or run, and whether the newest one has failed: what the frame says of them on every page."""
+def read_counts() -> tuple[int, bool]:
+    """Return how many jobs wait or run, and whether the newest one failed: the frame shows both on every page."""
     with db.reading(current.engine()) as session:
-        found = jobs.list_jobs(session)
-        return sum(job.status in jobs.ACTIVE for job in found), bool(found) and found[0].status == "failed"
+        all_jobs = jobs.list_jobs(session)
+        return sum(job.status in jobs.ACTIVE for job in all_jobs), bool(all_jobs) and all_jobs[0].status == "failed"
 
 
-def listed() -> None:
-    """Every job in a line, the newest first, and the workers."""
+def draw_list() -> None:
+    """Draw every job in a line, the newest first, and the workers."""
     with db.reading(current.engine()) as session:
-        at = db.clock(session)
-        rows = [_row(job, at) for job in jobs.list_jobs(session)]
-        there = jobs.workers(session)
+        now = db.clock(session)
+        rows = [_job_row(job, now) for job in jobs.list_jobs(session)]
+        workers = jobs.workers(session)
     if not rows:
         with st.container(border=True):
             st.markdown("**Nothing was started yet.** Work starts on the page of what it makes.")
@@ -268,22 +277,22 @@ def listed() -> None:
                     current.link(page, label, icon=icon)
     else:
         st.html(figures.table(("job", "", "by", "how far", "started", "took"), rows, words=3))
-    shown = ", ".join(text.label(name) for name in there)
-    st.caption(f"Workers: {shown}") if there else no_worker()
+    names = ", ".join(text.label(name) for name in workers)
+    st.caption(f"Workers: {names}") if workers else draw_no_worker()
 
 
-def _row(job: t.Job, at: datetime) -> tuple[Cell, ...]:
-    state = jobs.describe_state(job, at)
-    ended = job.ended_at or (at if state == "running" else None)
-    name = figures.linked(text.one_line(work.job_title(job), 80), current.address("jobs", job=job.uid))
-    why = f'<div class="mapd-note">{text.escape(text.one_line(job.error, 160))}</div>' if job.error else ""
+def _job_row(job: t.Job, now: datetime) -> tuple[Cell, ...]:
+    state = jobs.describe_state(job, now)
+    end = job.ended_at or (now if state == "running" else None)
+    name = figures.link_cell(text.one_line(work.job_title(job), 80), current.address("jobs", job=job.uid))
+    error_html = f'<div class="mapd-note">{text.line_html(job.error, 160)}</div>' if job.error else ""
     return (
-        Html(name + why),
+        Html(name + error_html),
         Html(_chip(state)),
         text.one_line(job.person, 30),
         f"{job.done:,} of {job.total:,}" if job.total else None,
         times.cell(job.started_at) if job.started_at else None,
-        jobs.duration((ended - job.started_at).total_seconds()) if job.started_at and ended else None,
+        jobs.duration((end - job.started_at).total_seconds()) if job.started_at and end else None,
     )
 
 

@@ -9,30 +9,30 @@ from mapd.ui import current, figures, frozen, narrowing, rows, text
 from mapd.ui.loaded import load_curated
 
 
-def page(exam_id: int) -> None:
-    """The snapshots of one exam."""
-    frozen.make(narrow(load_curated(exam_id), narrowing.choose(exam_id)))
-    asked = st.query_params.get("snapshot")
+def draw_page(exam_id: int) -> None:
+    """Draw the snapshots of one exam."""
+    frozen.draw_form(narrow(load_curated(exam_id), narrowing.choose(exam_id)))
+    requested_sha = st.query_params.get("snapshot")
     with db.reading(current.engine()) as session:
-        made = queries.snapshots(session, exam_id)
+        snapshots = queries.snapshots(session, exam_id)
         st.subheader("Frozen", anchor=False)
-        if not made:
+        if not snapshots:
             st.caption("None yet. A snapshot never changes; finetuning reads from one, never from the live set.")
             return
         try:
-            chosen = queries.snapshot(session, asked) if asked else None
+            open_snapshot = queries.snapshot(session, requested_sha) if requested_sha else None
         except (NotFound, BadInput) as error:
             text.complain(str(error))
-            chosen = None
-        if chosen is not None and chosen.exam_id != exam_id:
-            chosen = None
-        frozen.listed(made, chosen.sha256 if chosen else None)
-        if chosen is not None:
-            frozen.contents(chosen)
+            open_snapshot = None
+        if open_snapshot is not None and open_snapshot.exam_id != exam_id:
+            open_snapshot = None
+        frozen.draw_list(snapshots, open_snapshot.sha256 if open_snapshot else None)
+        if open_snapshot is not None:
+            frozen.draw_contents(open_snapshot)
 
 
-figures.style()
+figures.add_style()
 st.html(rows.STYLE)
 st.header("Snapshots", anchor=False)
 if (exam := current.require_exam()) is not None:
-    page(exam)
+    draw_page(exam)

@@ -1,4 +1,4 @@
-"""Threshold lab: what every threshold gives, and what a change of policy would add and drop. Judgements stand."""
+"""Threshold lab: the numbers at every threshold, and what a change of policy would add and drop. Judgements stand."""
 
 import streamlit as st
 
@@ -9,45 +9,54 @@ from mapd.ui.look import FIGURE_CONFIG
 from mapd.verdicts import Policy
 
 
-def page(exam_id: int) -> None:
-    """The lab of one exam."""
-    saved, known = lab.policies_of(exam_id)
-    chosen = lab.choose(exam_id, saved, known)
+def draw_page(exam_id: int) -> None:
+    """Draw the lab of one exam."""
+    saved, choices = lab.load_policies(exam_id)
+    draft = lab.choose_policy(exam_id, saved, choices)
     teachers = narrowing.choose(exam_id)
-    lab.status(chosen, saved, known)
+    lab.draw_status(draft, saved, choices)
     catch_up(exam_id)
-    before, after = (lab.figures_of(exam_id, policy, saved, teachers) for policy in (saved, chosen))
-    if not after.at("rationales", 0):
+    saved_figures, draft_figures = (lab.load_figures(exam_id, policy, saved, teachers) for policy in (saved, draft))
+    if not draft_figures.at("rationales", 0):
         st.info("No rationale yet: a threshold has nothing to decide on.", icon=":material/groups:")
         current.link("pages/loop/committee.py", "Ask teachers", icon=":material/groups:")
         return
     with st.container(key="mapd_lab_view"):
-        left, right = st.columns([62, 38], gap="medium")
-    gold = lab.has_gold(exam_id)
-    with left:
-        chart(after, chosen, saved, gold=gold)
-    with right:
-        st.html(lab.numbers(exam_id, before, saved, after, chosen, gold=gold, teachers=teachers))
+        chart_column, numbers_column = st.columns([62, 38], gap="medium")
+    has_gold = lab.has_gold(exam_id)
+    with chart_column:
+        draw_chart(draft_figures, draft, saved, has_gold=has_gold)
+    with numbers_column:
+        st.html(
+            lab.numbers_table(
+                exam_id, saved_figures, saved, draft_figures, draft, with_gold=has_gold, teachers=teachers
+            )
+        )
     st.subheader("What the change would do", anchor=False)
-    if lab.same_conditions(chosen, saved) and not teachers:
-        moves.by_threshold(exam_id, chosen, saved, **lab.params(chosen, known))
+    if lab.have_same_conditions(draft, saved) and not teachers:
+        moves.draw_threshold_changes(exam_id, draft, saved, **lab.list_params(draft, choices))
     else:
-        moves.by_conditions(exam_id, chosen, saved, teachers)
+        moves.draw_condition_changes(exam_id, draft, saved, teachers)
 
 
-def chart(after: Figures, chosen: Policy, saved: Policy, *, gold: bool) -> None:
-    """All thresholds at once, under the conditions chosen."""
-    if not after.at("with a vote", 0):
+def draw_chart(draft_figures: Figures, draft: Policy, saved: Policy, *, has_gold: bool) -> None:
+    """Draw all thresholds at once, under the draft's conditions."""
+    if not draft_figures.at("with a vote", 0):
         st.caption("No rationale has a valid vote: every threshold leaves them all undecided.")
-    at, was = chosen.threshold, saved.threshold
-    xs = charts.thresholds([cut / 100 for cut in after.cuts], min(1.0, at, was), 5.0, (at, was))
-    figure = charts.sweep_figure(sweep(after, xs), at, was, gold=gold)
+    threshold, saved_threshold = draft.threshold, saved.threshold
+    xs = charts.thresholds(
+        [cut / 100 for cut in draft_figures.cuts],
+        min(1.0, threshold, saved_threshold),
+        5.0,
+        (threshold, saved_threshold),
+    )
+    figure = charts.sweep_figure(sweep(draft_figures, xs), threshold, saved_threshold, gold=has_gold)
     alt = "Rationales accepted, those with a wrong answer, mistakes covered and training pairs at every threshold"
     st.plotly_chart(figure, key="sweep", config=FIGURE_CONFIG, alt=alt)
 
 
-figures.style()
+figures.add_style()
 st.html(rows.STYLE)
 st.header("Threshold lab", anchor=False)
 if (exam := current.require_exam()) is not None:
-    page(exam)
+    draw_page(exam)

@@ -6,29 +6,29 @@ from mapd.ui import committee, current, figures, starting, working
 from mapd.ui.loaded import load_curated
 
 
-def page(exam_id: int) -> None:
-    """The committee of one exam."""
+def draw_page(exam_id: int) -> None:
+    """Draw the committee of one exam."""
     curated = load_curated(exam_id)
-    working.follow_active("collect", exam=curated.exam.uid)
-    written = any(m.texts for m in curated.mistakes)
-    starting.collect(curated, opened=not written)
-    if written:
-        committee.counts(curated)
+    working.draw_active("collect", exam=curated.exam.uid)
+    has_texts = any(m.texts for m in curated.mistakes)
+    starting.draw_collect_form(curated, is_open=not has_texts)
+    if has_texts:
+        committee.draw_counts(curated)
         with st.container(key="mapd_two"):
-            left, right = st.columns(2, gap="large")
-        with left:
-            committee.who_reviewed_whom(curated)
-        with right:
-            committee.what_they_let_pass(curated)
+            matrix_column, reviewers_column = st.columns(2, gap="large")
+        with matrix_column:
+            committee.draw_review_matrix(curated)
+        with reviewers_column:
+            committee.draw_reviewer_table(curated)
     elif curated.exam.split != "train":
-        committee.held_out()
+        committee.draw_held_out()
     current.link("pages/loop/teachers.py", "The project's teachers", icon=":material/school:")
-    committee.calls(curated.exam)
-    if written:
-        committee.how_read()
+    committee.draw_calls(curated.exam)
+    if has_texts:
+        committee.draw_score_reader()
 
 
-figures.style()
+figures.add_style()
 st.header("Committee", anchor=False)
 if (exam := current.require_exam()) is not None:
-    page(exam)
+    draw_page(exam)

@@ -5,14 +5,15 @@ import streamlit as st
 from mapd.ui import address, figures, trash, uploads
 from mapd.ui.data import archives, attempts, authors, holdings, questions
 
-WAYS = {  # by its word, which the address has: what it is for, and what draws it
+# By the word in the address: the purpose, and the function that draws it.
+WAYS = {
     "questions": ("Questions of a benchmark, or your own: a student is examined on them.", questions.draw),
     "attempts": ("Answers that a model gave elsewhere: graded here, as an exam.", attempts.draw),
     "authors": ("The files that the paper's authors released: mistakes with what teachers said.", authors.draw),
     "archive": ("A whole project, as another MAPD Studio wrote it.", archives.draw),
 }
 
-figures.style()
+figures.add_style()
 st.header("Data")
 uploads.allow()
 address.settle("data", None, way="questions")
@@ -30,6 +31,6 @@ with st.container(horizontal=True, vertical_alignment="center"):
     purpose, draw = WAYS[way or "questions"]
     st.caption(purpose)
 draw()
-holdings.show_holdings()
-trash.manage()
-trash.listed()
+holdings.draw_holdings()
+trash.draw_manager()
+trash.draw_trash()

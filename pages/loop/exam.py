@@ -5,25 +5,25 @@ import streamlit as st
 from mapd.ui import current, figures, rows, sitting, starting, working
 
 
-def page(exam_id: int) -> None:
-    """One exam."""
-    sat, row, material = sitting.read(exam_id)
-    sitting.standing(sat, material)
-    sitting.ask_again(material)
-    sitting.lead_on(material)
-    left, right = st.columns((3, 2), gap="large")
-    with left:
-        sitting.by_family(sat)
-    with right:
-        sitting.asked_how(row, sat)
-    sitting.listed(material)
+def draw_page(exam_id: int) -> None:
+    """Draw one exam."""
+    exam_answers, row, material = sitting.load_exam(exam_id)
+    sitting.draw_progress(exam_answers, material)
+    sitting.draw_cut_off_form(material)
+    sitting.draw_committee_link(material)
+    families_column, setup_column = st.columns((3, 2), gap="large")
+    with families_column:
+        sitting.draw_families(exam_answers)
+    with setup_column:
+        sitting.draw_setup(row, exam_answers)
+    sitting.draw_attempts(material)
 
 
-figures.style()
+figures.add_style()
 st.html(rows.STYLE)
 st.header("Exam", anchor=False)
 working.show_started_exam()
-working.follow_active("exam")
-starting.exam(opened=current.current_exam() is None)
+working.draw_active("exam")
+starting.draw_exam_form(is_open=current.current_exam() is None)
 if (exam := current.current_exam() if working.is_active("exam") else current.require_exam()) is not None:
-    page(exam)
+    draw_page(exam)

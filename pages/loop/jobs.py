@@ -5,11 +5,11 @@ import streamlit as st
 from mapd.errors import NotFound
 from mapd.ui import figures, text, working
 
-figures.style()
+figures.add_style()
 st.header("Jobs", anchor=False)
-if (asked := st.query_params.get("job")) is not None:
+if (uid := st.query_params.get("job")) is not None:
     try:
-        working.follow(asked)
+        working.draw_job(uid)
     except NotFound as error:
         text.complain(str(error))
-working.listed()
+working.draw_list()

@@ -6,24 +6,24 @@ from mapd.curation.next_step import next_step
 from mapd.ui import current, figures, overview, starting, story, working
 from mapd.ui.loaded import load_curated
 
-figures.style()
-empty = overview.is_empty()
-st.header("Welcome" if empty else "Overview")
-working.follow_active("demo")
-if empty:
-    overview.welcome()
+figures.add_style()
+is_empty = overview.is_empty()
+st.header("Welcome" if is_empty else "Overview")
+working.draw_active("demo")
+if is_empty:
+    overview.draw_welcome()
 elif (exam_id := current.require_exam()) is not None:
     curated = load_curated(exam_id)
     if curated.exam.split == "train":
-        story.show(curated)
-        newest, snapshots = overview.newest_snapshot(exam_id)
-        overview.show_next_step(next_step(curated, newest))
-        left, right = st.columns((5, 6), gap="large")
-        with left:
-            overview.show_funnel(curated, newest, snapshots)
-        with right:
-            overview.show_teachers(curated)
-            overview.show_people(curated)
+        story.draw(curated)
+        newest, snapshots = overview.load_newest_snapshot(exam_id)
+        overview.draw_next_step(next_step(curated, newest))
+        funnel_column, people_column = st.columns((5, 6), gap="large")
+        with funnel_column:
+            overview.draw_funnel(curated, newest, snapshots)
+        with people_column:
+            overview.draw_teachers(curated)
+            overview.draw_people(curated)
     else:
-        overview.held_out(curated)
-    starting.demo(opened=False)
+        overview.draw_held_out(curated)
+    starting.draw_demo_form(is_open=False)

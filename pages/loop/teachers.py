@@ -4,11 +4,11 @@ import streamlit as st
 
 from mapd.ui import current, figures, teaching
 
-figures.style()
+figures.add_style()
 st.header("Teachers", anchor=False)
-callable_, others = teaching.known()
-teaching.form(opened=not callable_)
-teaching.listed(callable_)
-if callable_:
+callable_teachers, other_authors = teaching.load_teachers()
+teaching.draw_form(is_open=not callable_teachers)
+teaching.draw_teachers(callable_teachers)
+if callable_teachers:
     current.link("pages/loop/committee.py", "Ask them about an exam's mistakes", icon=":material/groups:")
-teaching.others(others)
+teaching.draw_other_authors(other_authors)

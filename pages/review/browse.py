@@ -9,36 +9,37 @@ from mapd.ui.loaded import catch_up
 PAGE = "pages/review/browse.py"
 
 
-def page(exam_id: int) -> None:
-    """The table of one exam."""
+def draw_page(exam_id: int) -> None:
+    """Draw the table of one exam."""
     catch_up(exam_id)
-    asked = browsing.chosen(exam_id)
-    found = browsing.read(exam_id, asked)
-    show = asked.wanted.show
+    request = browsing.choose_filters(exam_id)
+    page = browsing.read_page(exam_id, request)
+    show = request.filter.show
     with st.container(horizontal=True, vertical_alignment="center", key="mapd_browse_found"):
-        rows_ = f" in {found.of:,} rows" * (found.number != found.of)
+        row_words = f" in {page.row_count:,} rows" * (page.item_count != page.row_count)
         st.html(
-            f'<span class="mapd-note"><b>{found.number:,}</b> of {found.all:,} {show}{rows_}</span>', width="content"
+            f'<span class="mapd-note"><b>{page.item_count:,}</b> of {page.total_count:,} {show}{row_words}</span>',
+            width="content",
         )
-        views.popover(asked.params, browsing.DEFAULTS)
-        if found.rows and show is not RowKind.QUESTIONS:
-            browsing.link_to_triage(exam_id, asked)
+        views.draw_popover(request.params, browsing.DEFAULTS)
+        if page.rows and show is not RowKind.QUESTIONS:
+            browsing.draw_triage_link(exam_id, request)
         if current.owns() and show in (RowKind.RATIONALES, RowKind.FEEDBACK):
-            bulk.offer(exam_id, asked.wanted, found.threshold, found.of)
-    if hidden := browsing.hides(asked):
-        st.caption(hidden)
-    if found.rows:
-        browsing.draw(exam_id, asked, found.rows)
-        turning.links(PAGE, found.rows, found.before, found.of, **asked.params)
-    elif found.of:
-        turning.to_the_first(PAGE, **asked.params)
+            bulk.draw_judge_all(exam_id, request.filter, page.threshold, page.row_count)
+    if hidden_words := browsing.describe_hidden(request):
+        st.caption(hidden_words)
+    if page.rows:
+        browsing.draw_rows(exam_id, request, page.rows)
+        turning.draw_links(PAGE, page.rows, page.rows_before, page.row_count, **request.params)
+    elif page.row_count:
+        turning.draw_first_link(PAGE, **request.params)
     else:
-        nothing = "Nothing fits these filters." if found.all else f"This exam has no {show}."
-        st.info(nothing, icon=":material/search_off:")
+        message = "Nothing fits these filters." if page.total_count else f"This exam has no {show}."
+        st.info(message, icon=":material/search_off:")
 
 
-figures.style()
+figures.add_style()
 st.html(rows.STYLE)
 st.header("Browse", anchor=False)
 if (exam := current.require_exam()) is not None:
-    page(exam)
+    draw_page(exam)

@@ -6,32 +6,33 @@ from mapd.curation.guidelines import Version
 from mapd.ui import current, figures, guidelines, reasons, rendered, text, times
 
 
-def page() -> None:
-    """The version that the address asks for, the field for a new one, the reasons for a rejection, and all versions."""
-    found = guidelines.read()
-    if not found:
+def draw_page() -> None:
+    """Draw a version, the field for a new one, the reasons for a rejection, and all versions."""
+    versions = guidelines.load_versions()
+    if not versions:
         st.markdown("**No guidelines yet.** What stands here, triage shows beside the work.")
-    elif (shown := asked(found)) is not None:
-        now = "the current one" if shown.until is None else f"until {times.moment(shown.until)}"
-        st.caption(text.label(f"Version {shown.number}, by {shown.person}, {now}"))
-        rendered.draw(shown.text, "guidelines")
+    elif (version := find_version(versions)) is not None:
+        period = "the current one" if version.until is None else f"until {times.moment(version.until)}"
+        st.caption(text.label(f"Version {version.number}, by {version.person}, {period}"))
+        # In a frame: the text may come from an archive.
+        rendered.draw(version.text, "guidelines")
     if current.owns():
-        with st.expander("Write a new version", icon=":material/edit:", expanded=not found):
-            guidelines.edit(found)
+        with st.expander("Write a new version", icon=":material/edit:", expanded=not versions):
+            guidelines.draw_editor(versions)
     reasons.draw()
-    if found:
-        guidelines.listed(found)
+    if versions:
+        guidelines.draw_versions(versions)
 
 
-def asked(found: list[Version]) -> Version | None:
-    """The version of the address; the current one where it names none."""
+def find_version(versions: list[Version]) -> Version | None:
+    """Return the version in the address, or else the current one."""
     number = st.query_params.get("version")
-    shown = next((v for v in found if number in (None, str(v.number))), None)
-    if shown is None:
-        text.complain(f"this address asks for version {number} of the guidelines; there are {len(found)}")
-    return shown
+    version = next((v for v in versions if number in (None, str(v.number))), None)
+    if version is None:
+        text.complain(f"this address asks for version {number} of the guidelines; there are {len(versions)}")
+    return version
 
 
-figures.style()
+figures.add_style()
 st.header("Guidelines", anchor=False)
-page()
+draw_page()

@@ -5,41 +5,40 @@ import streamlit as st
 from mapd.curation import records
 from mapd.curation.curated import Curated
 from mapd.review import leases
-from mapd.store import db
 from mapd.ui import current, figures, people, rows, text
 from mapd.ui.loaded import load_curated
 
 
-def page(exam_id: int) -> None:
-    """What people did in one exam."""
+def draw_page(exam_id: int) -> None:
+    """Draw what people did in one exam."""
     curated = load_curated(exam_id)
-    found = records.records(curated)
-    with db.reading(current.engine()) as session:
-        held = leases.list_leases(session, exam_id)
-    if not current.judges_only():  # who only judges needn't know when checks come
-        people.wanted(curated)
-    people.standing(curated, found, held)
-    if not found:
+    people_records = records.records(curated)
+    open_leases = current.read(leases.list_leases, exam_id)
+    # Annotators shouldn't know when hidden checks come.
+    if not current.judges_only():
+        people.draw_settings(curated)
+    people.draw_progress(curated, people_records, open_leases)
+    if not people_records:
         st.info("Nobody has judged a text of this exam.", icon=":material/rate_review:")
         current.link("pages/review/triage.py", "Judge the first", icon=":material/rate_review:")
         return
-    one_of(found, curated)
-    people.agreement(records.measure_agreement(curated))
+    draw_one(people_records, curated)
+    people.draw_agreement(records.measure_agreement(curated))
 
 
-def one_of(found: list[records.AnnotatorRecord], curated: Curated) -> None:
-    """The record that the address asks for, or that of the person who sits here."""
+def draw_one(people_records: list[records.AnnotatorRecord], curated: Curated) -> None:
+    """Draw the record that the address asks for, or that of the person at this browser."""
     person = current.current_person().name
-    asked = st.query_params.get("record", person)
-    record = next((r for r in found if r.person == asked), None)
+    requested_person = st.query_params.get("record", person)
+    record = next((r for r in people_records if r.person == requested_person), None)
     if record is not None:
-        people.record(record, curated, own=asked == person)
-    elif asked != person:
-        text.complain(f"this address asks for the record of {asked}, who has judged nothing here")
+        people.draw_record(record, curated, is_own=requested_person == person)
+    elif requested_person != person:
+        text.complain(f"this address asks for the record of {requested_person}, who has judged nothing here")
 
 
-figures.style()
+figures.add_style()
 st.html(rows.STYLE)
 st.header("People", anchor=False)
 if (exam := current.require_exam()) is not None:
-    page(exam)
+    draw_page(exam)

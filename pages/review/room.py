@@ -7,40 +7,44 @@ from mapd.curation.curated import DecidedText, Mistake
 from mapd.curation.queues import doubt
 from mapd.ui import current, figures, room, scripts
 from mapd.ui.loaded import load_curated
-from mapd.ui.rows import Found
+from mapd.ui.rows import TextRow
 
 
 def main() -> None:
-    """One rationale of the exam, and no heading: the room reads nothing but the mistake."""
+    """Draw one rationale of the exam, without a heading: the room reads nothing but the mistake."""
     if (exam_id := current.current_exam()) is None:
-        heading()
+        draw_heading()
         current.require_exam()
         return
     curated = load_curated(exam_id)
-    person, wanted = current.current_person().name, curated.exam.judgements_per_text
-    seen = (first.show_to(mistake, person, wanted) if wanted > 1 else mistake for mistake in curated.mistakes)
-    texts: dict[int, tuple[Mistake, DecidedText]] = {}  # each once: several answers to a question share its rationales
-    for mistake in seen:
-        for x in mistake.rationales:
-            texts.setdefault(x.text.id, (mistake, x))
-    found = [Found(*row) for row in sorted(texts.values(), key=lambda row: -doubt(row[1]))]
-    if not found:
-        heading()
+    person, judgements_per_text = current.current_person().name, curated.exam.judgements_per_text
+    mistakes = (
+        first.show_to(mistake, person, judgements_per_text) if judgements_per_text > 1 else mistake
+        for mistake in curated.mistakes
+    )
+    # Each text once: several attempts at a question share its rationales.
+    texts: dict[int, tuple[Mistake, DecidedText]] = {}
+    for mistake in mistakes:
+        for rationale in mistake.rationales:
+            texts.setdefault(rationale.text.id, (mistake, rationale))
+    rationales = [TextRow(*row) for row in sorted(texts.values(), key=lambda row: -doubt(row[1]))]
+    if not rationales:
+        draw_heading()
         st.info("This exam has no rationales to vote on.", icon=":material/search_off:")
         return
-    at = room.settle(found)
-    mistake, x = found[at].mistake, found[at].text
+    index = room.settle_place(rationales)
+    mistake, x = rationales[index].mistake, rationales[index].text
     assert x is not None, "a row of rationales has its text"
-    room.ask(mistake, x)
-    room.foot(found, at, curated)
+    room.draw_question(mistake, x)
+    room.draw_foot(rationales, index, curated)
     scripts.run("room")
 
 
-def heading() -> None:
-    """Where there is nothing to vote on."""
+def draw_heading() -> None:
+    """Draw the heading where there is nothing to vote on."""
     st.header("Room vote", anchor=False)
 
 
-figures.style()
+figures.add_style()
 st.html(room.STYLE)
 main()

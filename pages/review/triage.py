@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mapd.store import db, queries
+from mapd.store import queries
 from mapd.ui import acting, current, house
 from mapd.ui.triage import element
 
@@ -17,8 +17,7 @@ def main() -> None:
     person = current.current_person().name
     if not person:
         acting.ask("triage", "Judge")
-    with db.reading(current.engine()) as session:
-        exam = queries.exam(session, exam_id).uid
+    exam = current.read(queries.exam, exam_id).uid
     st.html(element.element(house.token(exam_id), exam, person), unsafe_allow_javascript=True)
 
 

@@ -4,17 +4,17 @@ import streamlit as st
 
 from mapd.ui import figures, starting, training, working
 
-figures.style()
+figures.add_style()
 st.header("Finetune", anchor=False)
-working.follow_active("finetune")
-found = training.trainings()
-starting.finetune(opened=not found)
-if found:
-    shown = training.chosen(found)
-    training.listed(found, shown)
-    left, right = st.columns([62, 38], gap="large")
-    with left:
+working.draw_active("finetune")
+trainings = training.load_trainings()
+starting.draw_finetune_form(is_open=not trainings)
+if trainings:
+    open_training = training.choose_training(trainings)
+    training.draw_list(trainings, open_training)
+    curves_column, settings_column = st.columns([62, 38], gap="large")
+    with curves_column:
         st.subheader("Losses", anchor=False)
-        training.curves(shown, live=working.is_active("finetune", "demo"))
-    with right:
-        training.made_of(shown)
+        training.draw_curves(open_training, is_live=working.is_active("finetune", "demo"))
+    with settings_column:
+        training.draw_settings(open_training)

@@ -6,27 +6,27 @@ from mapd.errors import MapdError
 from mapd.ui import comparison, figures, rows, starting, text, working
 
 
-def page() -> None:
-    """The comparison that the address asks for."""
-    exams = comparison.exams()
-    working.follow_active("exam")
-    starting.exams_again(exams)
-    pair = comparison.choose(exams)
+def draw_page() -> None:
+    """Draw the comparison that the address asks for."""
+    exams = comparison.load_exams()
+    working.draw_active("exam")
+    starting.draw_exams_again(exams)
+    pair = comparison.choose_pair(exams)
     if pair is None:
-        comparison.nothing_yet()
+        comparison.draw_empty()
         return
     try:
-        told = comparison.compared(*pair)
+        pair_results = comparison.load_comparison(*pair)
     except MapdError as error:
         text.complain(str(error))
         return
-    comparison.warn(told)
-    comparison.table(told)
-    comparison.caveats(told)
-    comparison.changes(told)
+    comparison.draw_warning(pair_results)
+    comparison.draw_table(pair_results)
+    comparison.draw_caveats(pair_results)
+    comparison.draw_changes(pair_results)
 
 
-figures.style()
+figures.add_style()
 st.html(rows.STYLE)
 st.header("Results", anchor=False)
-page()
+draw_page()

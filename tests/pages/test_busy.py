@@ -33,7 +33,7 @@ def locked(home: Path) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current, "PATIENCE", db.Patience(0.1))
+    monkeypatch.setattr(current, "PAGE_PATIENCE", db.Patience(0.1))
     monkeypatch.setattr(db, "LOCK_WAIT_MS", 50)
 
 

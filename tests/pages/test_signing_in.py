@@ -17,7 +17,7 @@ from mapd.settings import Settings
 from mapd.store import db, sign_ins
 from mapd.store import tables as t
 from mapd.ui import cookie
-from mapd.ui.signing_in import is_here, providers
+from mapd.ui.signing_in import is_loopback, providers
 from mapd.verdicts import Act
 from tests.pages.running import ROOT, errors, has_triage, shown
 
@@ -39,7 +39,7 @@ def visit(page: str, email: str | None, wanted: str = "", **params: str) -> AppT
     for name, value in params.items():
         app.query_params[name] = value
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cookie, "kept", {cookie.WANTED: wanted, cookie.PERSON: "", cookie.VIEW: ""}.__getitem__)
+        patch.setattr(cookie, "read", {cookie.RETURN_ADDRESS: wanted, cookie.PERSON: "", cookie.VIEW: ""}.__getitem__)
         app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
     return app
@@ -171,7 +171,7 @@ def test_an_app_that_others_can_reach_asks_who_they_are(full_home: Path, monkeyp
     [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("every address", False)],
 )
 def test_which_addresses_are_this_machines_alone(address: str, here: bool) -> None:
-    assert is_here(address) is here
+    assert is_loopback(address) is here
 
 
 def test_each_provider_has_a_button() -> None:

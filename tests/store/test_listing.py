@@ -19,7 +19,7 @@ from mapd.store import db, listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import BrowseRow, Order, PageStart, RowFilter, RowKind
 from mapd.store.queries import ExamInfo
-from mapd.ui.text import found as marked
+from mapd.ui.text import find_hits as marked
 from mapd.verdicts import PAPER, Act, pick_latest
 from tests import samples
 from tests.conftest import import_files

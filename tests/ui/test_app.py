@@ -126,7 +126,7 @@ def test_a_refusal_is_one_line_not_a_traceback(home):
     ],
 )
 def test_which_exam_it_is(last, picked, asked, expected):
-    assert settle(["a", "b"], last, picked, asked, default="b") == expected
+    assert settle(["a", "b"], last, picked, asked, default_uid="b") == expected
 
 
 def links(app):

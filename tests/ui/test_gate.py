@@ -26,7 +26,7 @@ from mapd.people import Person, Role
 from mapd.settings import Settings
 from mapd.store import db, sign_ins
 from mapd.ui import gate
-from mapd.ui.gate import Need, need_of, own_origins
+from mapd.ui.gate import Need, app_origins, need_of
 from tests import samples
 from tests.browser.conftest import App, free_port
 from tests.conftest import import_files
@@ -225,14 +225,14 @@ def test_a_foreign_page_reads_nothing(local: App) -> None:
 
 def test_behind_a_proxy_the_page_is_where_people_sign_in() -> None:
     public = "https://mapd.example.org"
-    assert own_origins("mapd.example.org", public, "http") == {public}, "not the same name without TLS"
-    assert own_origins("127.0.0.1:8501", public, "http") == {public, "http://127.0.0.1:8501"}
-    assert own_origins("127.0.0.1:8501", None, "http") == {"http://127.0.0.1:8501"}
+    assert app_origins("mapd.example.org", public, "http") == {public}, "not the same name without TLS"
+    assert app_origins("127.0.0.1:8501", public, "http") == {public, "http://127.0.0.1:8501"}
+    assert app_origins("127.0.0.1:8501", None, "http") == {"http://127.0.0.1:8501"}
     for forged in ({"x-forwarded-host": "evil.org"}, {"forwarded": "host=evil.org"}):
         headers = Headers({"host": "127.0.0.1:8501", "origin": "https://evil.org"} | forged)
-        assert gate.refuse_origin(headers, unsafe=False, public=public, scheme="http") is not None
+        assert gate.refuse_origin(headers, is_unsafe=False, public=public, scheme="http") is not None
     twice = Headers(raw=[(b"host", b"127.0.0.1:1"), (b"host", b"evil.org")])
-    assert gate.refuse_origin(twice, unsafe=False, public=None, scheme="http") is not None
+    assert gate.refuse_origin(twice, is_unsafe=False, public=None, scheme="http") is not None
 
 
 # -- paths ------------------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ def test_no_page_around_this_one_may_steer_it(local: App) -> None:
     ],
 )
 def test_what_a_path_needs(path: str, need: Need) -> None:
-    assert need_of(path, signing_in=True) is need
+    assert need_of(path, is_signing_in=True) is need
 
 
 # -- who signed in ----------------------------------------------------------------------------------------------------
@@ -394,7 +394,7 @@ def test_a_page_says_what_a_page_needs(kind: str) -> None:
 
     async def send(_: Any) -> None: ...
 
-    heard = asyncio.run(gate.only_messages(receive, send, stranger=False)())  # type: ignore[arg-type]
+    heard = asyncio.run(gate.only_messages(receive, send, is_stranger=False)())  # type: ignore[arg-type]
     heard_kind = BackMsg.FromString(heard["bytes"]).WhichOneof("type")
     needed = kind in ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request")
     assert heard_kind == (kind if needed else "app_heartbeat")
@@ -414,7 +414,7 @@ def test_the_names_of_the_checkouts_files_are_not_told(guarded: App) -> None:
 
 def test_a_stranger_says_little(guarded: App) -> None:
     long = BackMsg()
-    long.rerun_script.query_string = "x" * (gate.STRANGERS_FRAME + 1)
+    long.rerun_script.query_string = "x" * (gate.STRANGER_FRAME_BYTES + 1)
     with listen(guarded) as socket_:
         socket_.send(long.SerializeToString())
         with pytest.raises(ConnectionClosed, match="1009"):

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from mapd.ui.charts import ACCENT, TEAL
-from mapd.ui.look import GREY, LOOKS, PERSON, TEACHERS, chip, figure_layout, score_dots, teacher_chip, teacher_colours
+from mapd.ui.look import (
+    GREY,
+    LOOKS,
+    PERSON_COLOUR,
+    TEACHER_COLOURS,
+    chip,
+    figure_layout,
+    score_dots,
+    teacher_chip,
+    teacher_colours,
+)
 
 ROOT = Path(__file__).parents[2]
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
@@ -98,15 +108,15 @@ def test_no_two_looks_share_word_or_all_of_sign_and_colour():
 
 def test_teachers_keep_their_colour_whoever_comes():
     before = teacher_colours({"gpt": 0, "gemini": 1})
-    assert before == {"gpt": TEACHERS[0], "gemini": TEACHERS[1]}
+    assert before == {"gpt": TEACHER_COLOURS[0], "gemini": TEACHER_COLOURS[1]}
     after = teacher_colours({"gpt": 0, "gemini": 1, "ann": None, "a model": 2})
     assert before.items() <= after.items()
-    assert (after["ann"], after["a model"]) == (PERSON, TEACHERS[2])
+    assert (after["ann"], after["a model"]) == (PERSON_COLOUR, TEACHER_COLOURS[2])
     assert len(teacher_colours({str(n): n for n in range(20)})) == 20
 
 
 def test_charts_take_the_teachers_colours():
-    assert tuple(THEME["chartCategoricalColors"]) == TEACHERS
+    assert tuple(THEME["chartCategoricalColors"]) == TEACHER_COLOURS
 
 
 def test_chips_say_their_word_and_escape_names():

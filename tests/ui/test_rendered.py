@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from hypothesis import given, strategies
 
-from mapd.ui.rendered import ATTRIBUTES, POLICY, TAGS, body, document, formula, has_markup
+from mapd.ui.rendered import ATTRIBUTES, FRAME_POLICY, TAGS, body, document, formula, has_markup
 from tests import hostile
 
 
@@ -110,8 +110,8 @@ def test_hidden_characters_stay_visible():
 
 
 def test_the_frame_has_a_policy_of_its_own():
-    assert f'content="{POLICY}"' in document("x", "dark", "#fff", "#000")
-    assert POLICY.startswith("default-src 'none'")
+    assert f'content="{FRAME_POLICY}"' in document("x", "dark", "#fff", "#000")
+    assert FRAME_POLICY.startswith("default-src 'none'")
 
 
 def test_the_frame_writes_in_the_app_s_own_font():

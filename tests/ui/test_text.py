@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapd.ui.look import chip, teacher_chip
-from mapd.ui.text import HIDDEN, Mark, escape, foreign_html, foreign_line_html, found, label, one_line
+from mapd.ui.text import HIDDEN, Mark, escape, find_hits, foreign_html, foreign_line_html, label, one_line
 from tests import hostile
 
 
@@ -120,10 +120,10 @@ def test_a_label_escapes_every_sign_of_markdown():
 
 def test_what_was_found_is_marked_where_it_stands():
     text = "Élan has 3 pens; the pencils cost $5. <b>pens</b>"
-    assert [text[hit.start : hit.end] for hit in found(text, "PEN")] == ["pens", "pencils", "pens"]
-    assert [text[hit.start : hit.end] for hit in found(text, '"elan HAS"')] == ["Élan has"]
-    assert [text[hit.start : hit.end] for hit in found(text, "has elan $5")] == ["Élan", "has", "5"]
-    assert found(text, "ens") == found(text, "=") == found(text, "") == []
+    assert [text[hit.start : hit.end] for hit in find_hits(text, "PEN")] == ["pens", "pencils", "pens"]
+    assert [text[hit.start : hit.end] for hit in find_hits(text, '"elan HAS"')] == ["Élan has"]
+    assert [text[hit.start : hit.end] for hit in find_hits(text, "has elan $5")] == ["Élan", "has", "5"]
+    assert find_hits(text, "ens") == find_hits(text, "=") == find_hits(text, "") == []
     line = foreign_line_html("word " * 40 + text, 60, "pencils")
     assert '…the <mark class="mapd-hit" title="found">pencils</mark> cost' in line
     assert "<b>" not in foreign_line_html(text, 200, "pens")

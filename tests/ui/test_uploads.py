@@ -12,13 +12,13 @@ from mapd.ui import uploads
 
 @pytest.fixture(autouse=True)
 def nobody() -> Iterator[None]:
-    uploads.allowed.clear()
+    uploads.sessions.clear()
     yield
-    uploads.allowed.clear()
+    uploads.sessions.clear()
 
 
 def put(
-    gate: uploads.Gate, session: str, size: str | None, *, prefix: str = "", method: str = "PUT"
+    gate: uploads.UploadGate, session: str, size: str | None, *, prefix: str = "", method: str = "PUT"
 ) -> tuple[int, int]:
     """The status, and how often a part of the body was asked for."""
     status, reads = 0, 0
@@ -46,9 +46,9 @@ async def take(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.mark.parametrize("prefix", ["", "/mapd", "/a/b"])
 def test_a_tab_uploads_once_a_page_lets_it(prefix: str) -> None:
-    gate = uploads.Gate(take)
+    gate = uploads.UploadGate(take)
     assert put(gate, "s1", "10", prefix=prefix) == (403, 0)
-    uploads.allowed.add("s1")
+    uploads.sessions.add("s1")
     assert put(gate, "s1", "10", prefix=prefix) == (204, 1)
     assert put(gate, "s2", "10", prefix=prefix) == (403, 0)
     uploads.forbid("s1")
@@ -57,12 +57,12 @@ def test_a_tab_uploads_once_a_page_lets_it(prefix: str) -> None:
 
 
 def test_all_tabs_together_hold_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = uploads.Gate(take)
-    uploads.allowed.add("s1")
-    monkeypatch.setattr(uploads, "held_bytes", lambda: uploads.MOST_BYTES - 100)
+    gate = uploads.UploadGate(take)
+    uploads.sessions.add("s1")
+    monkeypatch.setattr(uploads, "stored_bytes", lambda: uploads.MOST_BYTES - 100)
     assert put(gate, "s1", "100") == (204, 1)
     assert put(gate, "s1", "101") == (413, 0)
-    monkeypatch.setattr(uploads, "held_bytes", lambda: 0)
+    monkeypatch.setattr(uploads, "stored_bytes", lambda: 0)
     for size in (None, "", "-1", "many", "1_0", "0x10"):
         assert put(gate, "s1", size) == (411, 0)
 
@@ -71,11 +71,11 @@ def test_what_is_on_its_way_counts() -> None:
     inner: list[int] = []
 
     async def ask_meanwhile(scope: Scope, receive: Receive, send: Send) -> None:
-        inner.append(gate.coming)
+        inner.append(gate.incoming_bytes)
         assert gate._refusal("s1", str(uploads.MOST_BYTES)) is not None
         await take(scope, receive, send)
 
-    gate = uploads.Gate(ask_meanwhile)
-    uploads.allowed.add("s1")
+    gate = uploads.UploadGate(ask_meanwhile)
+    uploads.sessions.add("s1")
     assert put(gate, "s1", "77") == (204, 1)
-    assert (inner, gate.coming) == ([77], 0)
+    assert (inner, gate.incoming_bytes) == ([77], 0)

@@ -1,1 +1,1 @@
-"""The data page: what comes in, one way at a time, and what the project holds."""
+"""The data page: the ways in, one at a time, and what the project holds."""

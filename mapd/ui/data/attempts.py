@@ -1,6 +1,6 @@
-"""Answers that a model gave elsewhere, by upload: choose set and files, see how they are graded, import as an exam.
+"""Answers that a model gave elsewhere, by upload: choose set and files, preview the grading, import as an exam.
 
-Rows are matched, graded and refused by the same functions as `mapd import attempts` (exchange/attempts.py).
+The functions that match, grade and refuse rows are those of `mapd import attempts` (exchange/attempts.py).
 """
 
 import shlex
@@ -14,62 +14,64 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from mapd.errors import BadInput, Undecided
 from mapd.exchange import attempts
 from mapd.exchange.attempts import AnswerPreview
-from mapd.questions import imports, sets, tables
+from mapd.questions import sets, tables
 from mapd.questions.imports import BadRow
 from mapd.questions.tables import FileTable, QuestionFile
 from mapd.store import db
 from mapd.ui import acting, current, figures, look, text, uploads
 from mapd.ui.data import faults, terminal, writing
 
-MEGABYTES = 200  # of a file
-KEPT = "15m"
-FIRST = 10  # answers shown as they will be graded
-TURN, IMPORTED = "attempts_turn", "attempts_imported"  # session state; the latter: uid and name of the exam
+# The largest file.
+MEGABYTES = 200
+CACHE_TTL = "15m"
+# So many graded answers are shown.
+PREVIEW_SIZE = 10
+# Session state: a number in the uploader's key (another one empties it); uid and name of the exam.
+UPLOADER, IMPORTED_EXAM = "attempts_turn", "attempts_imported"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What files of answers give: the first as they are graded, and the rows that match no question."""
+class AnswersPreview:
+    """What files of answers hold: the first answers as they are graded, and the rows that match no question."""
 
-    number: int
+    count: int
     student: str
     split: str
     graded: Sequence[AnswerPreview]
-    bad: Sequence[BadRow]
+    bad_rows: Sequence[BadRow]
     refusal: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Why files can't be read; `choices`: the splits of which a person has to choose one."""
+class AnswersRefusal:
+    """Why files can't be read; `choices`: the splits, where a person has to choose one."""
 
     message: str
     choices: tuple[str, ...] = ()
 
 
 def draw() -> None:
-    """Draw the chooser and, of files, how their answers are graded."""
-    with db.reading(current.engine()) as session:
-        names = [row.name for row in sets.list_sets(session)]
+    """Draw the uploader and, once there are files, how their answers are graded."""
+    names = [row.name for row in current.read(sets.list_sets)]
     if not names:
         st.markdown("**No questions yet.** Answers are graded against a set's questions: add these first.")
         current.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
         return
-    turn = st.session_state.get(TURN, 0)
-    left, right = st.columns((2, 3))
-    name = left.selectbox("Question set", names, format_func=text.one_line, key="attempts_set")
-    student = left.text_input(
-        "Student", key=f"attempts_student_{turn}", placeholder="as the rows or the file say", max_chars=80
+    uploader = st.session_state.get(UPLOADER, 0)
+    set_column, files_column = st.columns((2, 3))
+    name = set_column.selectbox("Question set", names, format_func=text.one_line, key="attempts_set")
+    student = set_column.text_input(
+        "Student", key=f"attempts_student_{uploader}", placeholder="as the rows or the file say", max_chars=80
     )
-    files = right.file_uploader(
-        "Files of answers", accept_multiple_files=True, key=f"attempts_{turn}", max_upload_size=MEGABYTES
+    files = files_column.file_uploader(
+        "Files of answers", accept_multiple_files=True, key=f"attempts_{uploader}", max_upload_size=MEGABYTES
     )
     if files:
-        st.session_state.pop(IMPORTED, None)
+        st.session_state.pop(IMPORTED_EXAM, None)
         _offer(name, files, (student or "").strip() or None)
         return
-    if (exam := st.session_state.get(IMPORTED)) is not None:
-        _lead_on(*exam)
+    if (exam := st.session_state.get(IMPORTED_EXAM)) is not None:
+        _link_to_exam(*exam)
     st.caption(
         'Each row {"question_id": …, "response": …}; what `mapd exam export` writes; or samples_….jsonl of '
         "lm-evaluation-harness. They are graded here. Nothing is written before a preview."
@@ -78,94 +80,86 @@ def draw() -> None:
 
 
 def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> None:
-    """How the answers are graded, with the button that imports them; or why they can't be imported."""
-    place = f"attempts_split_{' '.join(file.file_id for file in files)}"
-    split = st.session_state.get(place)
-    with db.reading(current.engine()) as session:
-        uid = sets.get(session, name).uid
-    reading = _read(uid, tuple(file.file_id for file in files), split, student, files)
+    # Other files ask again for their split.
+    state_key = f"attempts_split_{' '.join(file.file_id for file in files)}"
+    split = st.session_state.get(state_key)
+    uid = current.read(sets.get, name).uid
+    preview = _read(uid, tuple(file.file_id for file in files), split, student, files)
     command = f"mapd import attempts {' '.join(shlex.quote(text.one_line(file.name, 120)) for file in files)}"
     command += f" --questions {shlex.quote(text.one_line(name, 200))}"
     command += f" --split {split}" if split else ""
     command += f" --student {shlex.quote(student)}" if student else ""
-    if isinstance(reading, Refused):
-        text.complain(reading.message)
+    if isinstance(preview, AnswersRefusal):
+        text.complain(preview.message)
         with st.container(horizontal=True):
-            for choice in reading.choices:
-                st.button(f"Those of {choice}", key=f"split_is_{choice}", on_click=_choose, args=(place, choice))
+            for choice in preview.choices:
+                st.button(f"Those of {choice}", key=f"split_is_{choice}", on_click=_choose, args=(state_key, choice))
     else:
-        _show(reading)
-        if reading.number:
-            command += _press(name, files, split, student, reading)
+        _show(preview)
+        if preview.count:
+            command += _draw_import(name, files, split, student, preview)
     terminal.show_command(command)
 
 
-def _choose(place: str, split: str) -> None:
-    st.session_state[place] = split
+def _choose(state_key: str, split: str) -> None:
+    st.session_state[state_key] = split
 
 
-@st.cache_resource(max_entries=4, ttl=KEPT, show_spinner="Reading the answers …")
+@st.cache_resource(max_entries=4, ttl=CACHE_TTL, show_spinner="Reading the answers …")
 def _read(
     uid: str,
     file_ids: tuple[str, ...],  # noqa: ARG001 - part of the key
     split: str | None,
     student: str | None,
     _files: Sequence[UploadedFile],
-) -> Reading | Refused:
-    """Match the answers to the set of this uid: once for the same set, files, split and student."""
+) -> AnswersPreview | AnswersRefusal:
+    """Match the answers to the set of this uid, once for the same set, files, split and student."""
     try:
         with db.reading(current.engine()) as session:
             parsed = attempts.parse(session, _tables(_files), sets.get(session, uid), split=split, student=student)
-            graded = attempts.preview(parsed, FIRST)
+            graded = attempts.preview(parsed, PREVIEW_SIZE)
     except Undecided as error:
-        return Refused(str(error), error.choices)
+        return AnswersRefusal(str(error), error.choices)
     except BadInput as error:
-        return Refused(str(error))
+        return AnswersRefusal(str(error))
     try:
         parsed.refuse_bad()
         refusal = None
     except BadInput as error:
         refusal = str(error)
-    return Reading(len(parsed.answers), parsed.student, parsed.split, graded, parsed.bad, refusal)
+    return AnswersPreview(len(parsed.answers), parsed.student, parsed.split, graded, parsed.bad, refusal)
 
 
 def _tables(files: Sequence[UploadedFile]) -> list[FileTable]:
     return [_table(file.file_id, file) for file in files]
 
 
-@st.cache_resource(max_entries=8, ttl=KEPT, show_spinner="Reading the file …")
+@st.cache_resource(max_entries=8, ttl=CACHE_TTL, show_spinner="Reading the file …")
 def _table(file_id: str, _file: UploadedFile) -> FileTable:  # noqa: ARG001 - the key
     return tables.read(QuestionFile(text.one_line(_file.name, 120), _file.getvalue()))
 
 
-def _show(reading: Reading) -> None:
-    """The numbers, what matches no question, and the first answers as they will be graded."""
+def _show(preview: AnswersPreview) -> None:
     st.html(
         figures.row(
             [
-                (reading.number, "answers"),
-                (text.one_line(reading.student, 40), "student"),
-                (reading.split or None, "split"),
-                (len(reading.bad), "rows that match no question or can't be read"),
+                (preview.count, "answers"),
+                (text.one_line(preview.student, 40), "student"),
+                (preview.split or None, "split"),
+                (len(preview.bad_rows), "rows that match no question or can't be read"),
             ]
         )
     )
-    if reading.refusal is not None:
-        text.complain(reading.refusal)
-        faults.show([(row.file, row.number, name, what) for row in reading.bad for name, what in row.faults])
-        st.download_button(
-            "Download the bad rows",
-            imports.format_bad_rows(reading.bad),
-            "bad-rows.jsonl",
-            "application/jsonl",
-            icon=":material/download:",
-            on_click="ignore",
-            key="bad_attempts_file",
+    if preview.refusal is not None:
+        text.complain(preview.refusal)
+        faults.draw_faults(
+            [(row.file, row.number, name, fault) for row in preview.bad_rows for name, fault in row.faults]
         )
-    if reading.graded:
+        faults.draw_download(preview.bad_rows, key="bad_attempts_file")
+    if preview.graded:
         header = ("graded", "read as", "gold", "response", "to", "")
-        st.html(figures.table(header, map(_row, reading.graded), words=6))
-        st.caption(f"The first {len(reading.graded):,} of {reading.number:,}, as they will be graded.")
+        st.html(figures.table(header, map(_row, preview.graded), words=6))
+        st.caption(f"The first {len(preview.graded):,} of {preview.count:,}, as they will be graded.")
 
 
 def _row(graded: AnswerPreview) -> tuple[str | None, ...]:
@@ -179,16 +173,18 @@ def _row(graded: AnswerPreview) -> tuple[str | None, ...]:
     )
 
 
-def _press(name: str, files: Sequence[UploadedFile], split: str | None, student: str | None, reading: Reading) -> str:
-    """The button, and the import; return what the command says beside the files."""
+def _draw_import(
+    name: str, files: Sequence[UploadedFile], split: str | None, student: str | None, preview: AnswersPreview
+) -> str:
+    """Draw the button and import at its press; return the command's options after the files."""
     purpose = None
-    if reading.split == "test":
+    if preview.split == "test":
         purpose = (st.text_input("What is the test split opened for?", key="attempts_purpose") or "").strip() or None
         if purpose is None:
             st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
             return " --open-test PURPOSE"
-    rest = faults.left_out(reading.bad)
-    label = f"Import {faults.count(reading.number, 'answer')}{rest}"
+    without = faults.without_bad_rows(preview.bad_rows)
+    label = f"Import {faults.count(preview.count, 'answer')}{without}"
     if acting.button(label, type="primary", icon=":material/upload:", key="import_attempts"):
         person, contents = current.acting_person(), _tables(files)
 
@@ -197,24 +193,24 @@ def _press(name: str, files: Sequence[UploadedFile], split: str | None, student:
             parsed = attempts.parse(session, contents, questions, split=split, student=student)
             return attempts.store(session, parsed, questions, by=person, open_test=purpose, progress=progress)
 
-        exam = writing.run(write, "answers").exam
+        exam = writing.write_all(write, "answers").exam
         _forget(files)
-        st.session_state[IMPORTED] = exam, f"{reading.student} on {name}, {reading.split}"
+        st.session_state[IMPORTED_EXAM] = exam, f"{preview.student} on {name}, {preview.split}"
         current.choose_exam(exam)
         st.rerun()
-    more = f" --open-test {shlex.quote(text.one_line(purpose, 200))}" if purpose else ""
-    return more + " --skip-bad bad-rows.jsonl" * bool(reading.bad)
+    options = f" --open-test {shlex.quote(text.one_line(purpose, 200))}" if purpose else ""
+    return options + " --skip-bad bad-rows.jsonl" * bool(preview.bad_rows)
 
 
 def _forget(files: Sequence[UploadedFile]) -> None:
-    """Empty the uploader from the next run on, and give back what it held."""
+    """Empty the uploader from the next run on, and free its memory."""
     uploads.give_back(files)
     for file in files:
         _table.clear(file.file_id, file)
-    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
+    st.session_state[UPLOADER] = st.session_state.get(UPLOADER, 0) + 1
 
 
-def _lead_on(uid: str, name: str) -> None:
+def _link_to_exam(uid: str, name: str) -> None:
     st.success(f"Imported as an exam: {text.label(name, 200)}", icon=":material/check:")
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):

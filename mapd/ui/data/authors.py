@@ -1,7 +1,6 @@
 """The authors' files by upload: choose, preview, import. Nothing is written before the button.
 
-What was imported is asked of the database by the content's sha256, so a reload, a second click or a second tab can't
-import anything twice, and none of them is told anything wrong.
+The database knows the content's sha256, so a reload, a second click or a second tab imports nothing twice.
 """
 
 import csv
@@ -29,70 +28,73 @@ KINDS = (
     (FileKind.RATIONALES, "Rationales and reviews", "…_rationale_round0.json"),
     (FileKind.MISTAKES, "Mistakes (optional)", "…_false_round0.json"),
 )
-SWAP = "upload_swapped"  # session state: the turn of the uploaders whose first two files are taken the other way round
-NOW = "imported_now"  # session state: uid and name of the exam that was imported just now
-FIRST = 3  # mistakes shown in the preview
-MEGABYTES = 50  # of a file; the authors' largest has 2
-KEPT = "15m"  # how long what was read of files is kept, for whoever only looks at it
+# Session state: the number of the uploaders whose first two files change roles.
+SWAPPED_UPLOADER = "upload_swapped"
+# Session state: uid and name of the exam that was just imported.
+IMPORTED_EXAM = "imported_now"
+# So many mistakes are shown.
+PREVIEW_SIZE = 3
+# The largest file: that of the authors has 2.
+MEGABYTES = 50
+# So long parsed files stay in memory for somebody who only looks.
+CACHE_TTL = "15m"
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Why the files can't be imported, kept in the cache without the exception's frames and bytes."""
+class AuthorsRefusal:
+    """Why the files can't be imported: cached without the exception, whose frames hold the files' bytes."""
 
     message: str
     faults: tuple[tuple[str, int, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """The chosen files by kind, and the sha256 of all their names and bytes."""
+class AuthorsUpload:
+    """The chosen files by kind, and the sha256 of their names and bytes."""
 
     files: dict[FileKind, UploadedFile]
     sha256: str
 
     @property
-    def enough(self) -> bool:
-        """Whether the two files are there that an import needs."""
-        return OTHER_WAY.keys() <= self.files.keys()
+    def is_complete(self) -> bool:
+        """Return whether both files are there that an import needs."""
+        return OTHER_KIND.keys() <= self.files.keys()
 
 
 def draw() -> None:
-    """Draw the uploaders, and what their files would bring, or why they can't be imported."""
-    upload = choose()
+    """Draw the uploaders, and what their files would bring or why they can't be imported."""
+    upload = choose_files()
     if upload.files:
-        st.session_state.pop(NOW, None)
-    if not upload.enough:
-        if (now := st.session_state.get(NOW)) is not None:
-            _lead_on("Imported", *now)
-        st.caption(still_needed(upload))
-        in_a_terminal(upload)
+        st.session_state.pop(IMPORTED_EXAM, None)
+    if not upload.is_complete:
+        if (imported_exam := st.session_state.get(IMPORTED_EXAM)) is not None:
+            _link_to_exam("Imported", *imported_exam)
+        st.caption(describe_missing(upload))
+        show_command(upload)
         return
-    parsed = read(upload)
-    if isinstance(parsed, Refused):
-        refuse(parsed, upload)
-    elif (exam := imported_as(parsed)) is not None:
-        _imported(upload, *exam)
+    parsed = read_files(upload)
+    if isinstance(parsed, AuthorsRefusal):
+        draw_refusal(parsed, upload)
+    elif (exam := find_imported_exam(parsed)) is not None:
+        _lead_to_exam(upload, *exam)
     else:
         _offer(parsed, upload)
 
 
-def _offer(parsed: AuthorsContent, upload: Upload) -> None:
-    """The preview, with the button above it."""
-    named, go = with_names(parsed, upload)
-    if go:
-        done = run(named)
-        exam = imported_as(named)
-        choose_others(upload)
-        st.session_state[NOW] = exam
-        current.choose_exam(done.exam)
+def _offer(parsed: AuthorsContent, upload: AuthorsUpload) -> None:
+    parsed, is_pressed = choose_names(parsed, upload)
+    if is_pressed:
+        result = import_files(parsed)
+        exam = find_imported_exam(parsed)
+        reset_files(upload)
+        st.session_state[IMPORTED_EXAM] = exam
+        current.choose_exam(result.exam)
         st.rerun()
-    preview(named)
-    in_a_terminal(upload, named)
+    draw_preview(parsed)
+    show_command(upload, parsed)
 
 
-def _lead_on(message: str, uid: str, name: str) -> None:
-    """Say that the exam is in the project, and lead to it."""
+def _link_to_exam(message: str, uid: str, name: str) -> None:
     st.success(f"{message}: {text.label(name, 200)}", icon=":material/check:")
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
@@ -100,55 +102,54 @@ def _lead_on(message: str, uid: str, name: str) -> None:
         current.link("pages/review/triage.py", "Begin to judge", icon=":material/rate_review:", exam=uid)
 
 
-def _imported(upload: Upload, uid: str, name: str) -> None:
-    """This content is in the project: open its exam, once, and lead on."""
+def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
+    """Say that this content is imported already; make its exam the current one, once."""
+    # Once: afterwards the person may choose another exam while the files stay.
     if st.session_state.get("imported_seen") != uid:
         st.session_state["imported_seen"] = uid
         current.choose_exam(uid)
         st.rerun()
-    _lead_on("This content is imported already, and nothing was written", uid, name)
-    st.button(
-        "Choose other files",
-        type="tertiary",
-        icon=":material/close:",
-        on_click=choose_others,
-        args=(upload,),
-    )
+    _link_to_exam("This content is imported already, and nothing was written", uid, name)
+    st.button("Choose other files", type="tertiary", icon=":material/close:", on_click=reset_files, args=(upload,))
 
 
-def choose() -> Upload:
-    """Draw the three uploaders, under each what its file holds. Another `upload_turn` empties them."""
-    turn = st.session_state.get("upload_turn", 0)
+def choose_files() -> AuthorsUpload:
+    """Draw the three uploaders, each with what its file holds. Another number in their keys empties them."""
+    uploader = st.session_state.get("upload_turn", 0)
     files, columns = {}, st.columns(3)
     for column, (kind, label, example) in zip(columns, KINDS, strict=True):
         file = column.file_uploader(
             label,
             type="json",
-            key=f"{kind}_{turn}",
+            key=f"{kind}_{uploader}",
             help=f"In the authors' repository: {example}",
             max_upload_size=MEGABYTES,
         )
         if file is not None:
             files[kind] = file
-    roles = {kind: OTHER_WAY.get(kind, kind) if st.session_state.get(SWAP) == turn else kind for kind in files}
+    roles = {
+        kind: OTHER_KIND.get(kind, kind) if st.session_state.get(SWAPPED_UPLOADER) == uploader else kind
+        for kind in files
+    }
     for column, (kind, _, _) in zip(columns, KINDS, strict=True):
         if kind in files:
             column.html(_chip(files[kind], kind, roles[kind]))
     files = {roles[kind]: file for kind, file in files.items()}
     digest = hashlib.sha256()
     for kind, file in files.items():
+        # The length keeps two different pairs of files from having the same bytes in a row.
         digest.update(f"{kind}\n{file.name}\n{len(file.getbuffer())}\n".encode())
         digest.update(file.getbuffer())
-    return Upload(files, digest.hexdigest())
+    return AuthorsUpload(files, digest.hexdigest())
 
 
-OTHER_WAY = {FileKind.FEEDBACK: FileKind.RATIONALES, FileKind.RATIONALES: FileKind.FEEDBACK}
+OTHER_KIND = {FileKind.FEEDBACK: FileKind.RATIONALES, FileKind.RATIONALES: FileKind.FEEDBACK}
 
 
 def _chip(file: UploadedFile, kind: FileKind, role: FileKind) -> str:
-    """HTML: what a file holds, what it is taken as, and its whole name, which the uploader cuts."""
+    """Return as HTML what a file holds, its role, and its whole name, which the uploader cuts."""
     content = _look_at(file.file_id, file)
-    name = f'<div class="mapd-note mapd-file">{text.escape(text.one_line(file.name, 300))}</div>'
+    name = f'<div class="mapd-note mapd-file">{text.line_html(file.name, 300)}</div>'
     if content is None:
         return f"{look.chip('fails', word='can’t be read')}{name}"
     kinds, number = content
@@ -163,53 +164,54 @@ def _look_at(file_id: str, _file: UploadedFile) -> tuple[frozenset[FileKind], in
     try:
         return authors.inspect_file(AuthorsFile(_file.name, _file.getvalue()))
     except BadInput:
-        return None  # `read` says why
+        # `read_files` says why.
+        return None
 
 
-def choose_others(upload: Upload) -> None:
-    """Empty the uploaders from the next run on, and give back what they held."""
+def reset_files(upload: AuthorsUpload) -> None:
+    """Empty the uploaders from the next run on, and free their memory."""
     uploads.give_back(upload.files.values())
     _read.clear(upload.sha256, upload)
     st.session_state["upload_turn"] = st.session_state.get("upload_turn", 0) + 1
 
 
-def still_needed(upload: Upload) -> str:
-    """What has to be chosen before anything can be read."""
+def describe_missing(upload: AuthorsUpload) -> str:
+    """Return which files are still to be chosen."""
     missing = [f"the {kind} file ({example})" for kind, _, example in KINDS[:2] if kind not in upload.files]
     return f"Choose {' and '.join(missing)}: JSON, one list of rows a file. Nothing is written before a preview."
 
 
-def read(upload: Upload) -> AuthorsContent | Refused:
-    """The files read and checked, once for each content."""
+def read_files(upload: AuthorsUpload) -> AuthorsContent | AuthorsRefusal:
+    """Read and check the files, once for the same content."""
     return _read(upload.sha256, upload)
 
 
-@st.cache_resource(max_entries=2, ttl=KEPT, show_spinner="Reading the files …")
-def _read(sha256: str, _upload: Upload) -> AuthorsContent | Refused:  # noqa: ARG001 - the key; a name with _ would be none
+@st.cache_resource(max_entries=2, ttl=CACHE_TTL, show_spinner="Reading the files …")
+def _read(sha256: str, _upload: AuthorsUpload) -> AuthorsContent | AuthorsRefusal:  # noqa: ARG001 - the key; a name with _ would be none
     files = {kind: AuthorsFile(file.name, file.getvalue()) for kind, file in _upload.files.items()}
     try:
         return authors.parse(files[FileKind.FEEDBACK], files[FileKind.RATIONALES], files.get(FileKind.MISTAKES))
     except BadRows as error:
-        return Refused(str(error), tuple(error.faults))
+        return AuthorsRefusal(str(error), tuple(error.faults))
     except BadInput as error:
-        return Refused(str(error))
+        return AuthorsRefusal(str(error))
 
 
-def refuse(refused: Refused, upload: Upload) -> None:
-    """Say why: one line, or a table of every bad row that can be taken away as CSV. What was swapped can be changed."""
-    if not refused.faults:
-        text.complain(refused.message)
-        if authors.are_swapped(*(_kinds(upload, kind) for kind in OTHER_WAY)):
+def draw_refusal(refusal: AuthorsRefusal, upload: AuthorsUpload) -> None:
+    """Say why: one line, or a table of every bad row with a CSV to download. Swapped files can change roles."""
+    if not refusal.faults:
+        text.complain(refusal.message)
+        if authors.are_swapped(*(_kinds(upload, kind) for kind in OTHER_KIND)):
             st.button("Take them the other way round", icon=":material/swap_horiz:", key="swap_files", on_click=_swap)
         return
-    rows = len({fault[:2] for fault in refused.faults})
+    rows = len({fault[:2] for fault in refusal.faults})
     text.complain(
         f"{rows:,} bad {'row' if rows == 1 else 'rows'}: nothing was imported; mend what is listed and choose again"
     )
-    lines = faults.show(refused.faults)
+    lines = faults.draw_faults(refusal.faults)
     st.download_button(
         "Download as CSV",
-        bad_rows_csv(faults.NAMES, lines),
+        bad_rows_csv(faults.HEADER, lines),
         "bad-rows.csv",
         "text/csv",
         icon=":material/download:",
@@ -217,20 +219,20 @@ def refuse(refused: Refused, upload: Upload) -> None:
     )
 
 
-def _kinds(upload: Upload, kind: FileKind) -> frozenset[FileKind]:
-    """What the file holds that is taken as this one."""
+def _kinds(upload: AuthorsUpload, kind: FileKind) -> frozenset[FileKind]:
+    """Return the kinds of rows in the file that has this role."""
     file = upload.files[kind]
     content = _look_at(file.file_id, file)
     return frozenset() if content is None else content[0]
 
 
 def _swap() -> None:
-    turn = st.session_state.get("upload_turn", 0)
-    st.session_state[SWAP] = None if st.session_state.get(SWAP) == turn else turn
+    uploader = st.session_state.get("upload_turn", 0)
+    st.session_state[SWAPPED_UPLOADER] = None if st.session_state.get(SWAPPED_UPLOADER) == uploader else uploader
 
 
 def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
-    """The table for a spreadsheet; a cell that one would run as a formula gets a leading apostrophe."""
+    """Return the table as CSV. A cell that a spreadsheet would run as a formula gets a leading apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(header)
@@ -238,26 +240,24 @@ def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
-def with_names(parsed: AuthorsContent, upload: Upload) -> tuple[AuthorsContent, bool]:
-    """The import under the names the person gives, prefilled from the files' names; and whether to import it now."""
-    left, middle, right = st.columns((2, 3, 3), vertical_alignment="bottom")
+def choose_names(parsed: AuthorsContent, upload: AuthorsUpload) -> tuple[AuthorsContent, bool]:
+    """Draw the fields for dataset and student, prefilled from the files; return the import, and whether to run it."""
+    dataset_column, student_column, button_column = st.columns((2, 3, 3), vertical_alignment="bottom")
     key = upload.sha256[:12]
-    dataset = left.text_input("Dataset", parsed.dataset, max_chars=authors.LONGEST_NAME, key=f"dataset_{key}")
-    student = middle.text_input("Student", parsed.student, max_chars=authors.LONGEST_NAME, key=f"student_{key}")
-    with right.container(horizontal=True, vertical_alignment="center"):
-        go = acting.button("Import", type="primary", icon=":material/upload:", key=f"import_{key}")
+    dataset = dataset_column.text_input("Dataset", parsed.dataset, max_chars=authors.LONGEST_NAME, key=f"dataset_{key}")
+    student = student_column.text_input("Student", parsed.student, max_chars=authors.LONGEST_NAME, key=f"student_{key}")
+    with button_column.container(horizontal=True, vertical_alignment="center"):
+        is_pressed = acting.button("Import", type="primary", icon=":material/upload:", key=f"import_{key}")
         st.caption("All of it or nothing.")
-    named = replace(
-        parsed,
-        dataset=(dataset or "").strip() or parsed.dataset,
-        student=(student or "").strip() or parsed.student,
+    import_ = replace(
+        parsed, dataset=(dataset or "").strip() or parsed.dataset, student=(student or "").strip() or parsed.student
     )
-    return named, go
+    return import_, is_pressed
 
 
-def preview(parsed: AuthorsContent) -> None:
-    """What the import would write."""
-    given = [r for row in parsed.rows for r in row.rationales.values()]
+def draw_preview(parsed: AuthorsContent) -> None:
+    """Draw what the import would write."""
+    rationales = [r for row in parsed.rows for r in row.rationales.values()]
     feedback = sum(len(row.feedback) for row in parsed.rows)
     st.html(
         figures.row(
@@ -266,33 +266,31 @@ def preview(parsed: AuthorsContent) -> None:
                 (len(parsed.rows), "mistakes"),
                 (len(parsed.teachers), "teachers"),
                 (feedback, "feedback"),
-                (len(given), "rationales"),
-                (sum(len(scores) for _, scores in given), "reviews"),
+                (len(rationales), "rationales"),
+                (sum(len(scores) for _, scores in rationales), "reviews"),
                 (parsed.no_vote, "scores without a vote"),
                 (len(parsed.skipped), "skipped"),
                 (parsed.paper_differs, "decided otherwise than the file"),
             ]
         )
     )
-    st.html(_teachers(parsed))
-    _particulars(parsed)
-    st.subheader(f"The first {min(FIRST, len(parsed.rows))} of {len(parsed.rows):,} mistakes")
-    for column, row in zip(st.columns(FIRST), parsed.rows, strict=False):
+    st.html(_teacher_chips(parsed))
+    _draw_particulars(parsed)
+    st.subheader(f"The first {min(PREVIEW_SIZE, len(parsed.rows))} of {len(parsed.rows):,} mistakes")
+    for column, row in zip(st.columns(PREVIEW_SIZE), parsed.rows, strict=False):
         with column.container(border=True, height="stretch"):
-            st.html(_mistake(row, parsed.task))
+            st.html(_mistake_card(row, parsed.task))
 
 
-def _teachers(parsed: AuthorsContent) -> str:
-    """HTML: the files' teachers in the colours that they will have: who is new comes behind those that are there."""
-    with db.reading(current.engine()) as session:
-        places = queries.places(session)
+def _teacher_chips(parsed: AuthorsContent) -> str:
+    """Return the files' teachers as HTML in their future colours: new teachers come after the project's own."""
+    places = current.read(queries.places)
     number = sum(place is not None for place in places.values())
     new = {name: number + n for n, name in enumerate(name for name in parsed.teachers if name not in places)}
     return "".join(look.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)
 
 
-def _particulars(parsed: AuthorsContent) -> None:
-    """The scores that are no vote, and what the files lack; nothing where there is nothing to tell."""
+def _draw_particulars(parsed: AuthorsContent) -> None:
     no_votes = [*_no_votes(parsed.rows)]
     if no_votes:
         with st.expander(f"{len(no_votes)} scores outside 1-5: kept as they are, counted as no vote"):
@@ -304,54 +302,56 @@ def _particulars(parsed: AuthorsContent) -> None:
 
 def _no_votes(rows: Sequence[AuthorsRow]) -> Iterator[dict[str, str]]:
     for row in rows:
-        for teacher, (_, given) in row.rationales.items():
-            for reviewer, score in given:
+        for teacher, (_, scores) in row.rationales.items():
+            for reviewer, score in scores:
                 if vote(score).status is not VoteStatus.OK:
                     names = {"id": row.source_id, "rationale by": teacher, "reviewer": reviewer, "score": str(score)}
                     yield {key: text.one_line(value, 40) for key, value in names.items()}
 
 
-def _mistake(row: AuthorsRow, task: Task) -> str:
-    """One mistake as a card: question, gold, the student's answer, and how many teachers speak of it."""
+def _mistake_card(row: AuthorsRow, task: Task) -> str:
+    """Return one mistake as HTML: question, gold, the student's answer, and the number of explanations."""
     gold, answer = show_answer(row.gold, task, row.options), look.chip("no_answer")
     if row.answer is not None:
         answer = look.chip("incorrect", text.one_line(show_answer(row.answer, task, row.options), 24))
     return (
-        figures.titled(f"Question {text.one_line(row.source_id, 24)}", text.foreign_html(row.question, max_chars=500))
-        + figures.titled("Gold answer", text.foreign_line_html(gold))
-        + figures.titled("Student answered", answer + text.foreign_html(row.response, max_chars=300))
-        + figures.titled("Explanations", f"{len(row.feedback)} feedback, {len(row.rationales)} rationales")
+        figures.titled_block(
+            f"Question {text.one_line(row.source_id, 24)}", text.foreign_html(row.question, max_chars=500)
+        )
+        + figures.titled_block("Gold answer", text.foreign_line_html(gold))
+        + figures.titled_block("Student answered", answer + text.foreign_html(row.response, max_chars=300))
+        + figures.titled_block("Explanations", f"{len(row.feedback)} feedback, {len(row.rationales)} rationales")
     )
 
 
-def imported_as(parsed: AuthorsContent) -> tuple[str, str] | None:
-    """The uid and name of the exam that holds this content already.
+def find_imported_exam(parsed: AuthorsContent) -> tuple[str, str] | None:
+    """Return the uid and name of the exam that already holds this content.
 
-    Raises: BadInput where the exam of that name holds another.
+    Raises: BadInput where the exam of that name holds other content.
     """
     with db.reading(current.engine()) as session:
         exam = authors.exam_of(session, parsed)
         return None if exam is None else (exam.uid, exam.name)
 
 
-def run(parsed: AuthorsContent) -> authors.AuthorsImport:
-    """Import with a progress bar: all of it or nothing."""
+def import_files(parsed: AuthorsContent) -> authors.AuthorsImport:
+    """Import with a progress bar: everything or nothing."""
     person = current.acting_person()
-    return writing.run(
+    return writing.write_all(
         lambda session, progress: authors.store(session, parsed, by=person, progress=progress), "mistakes"
     )
 
 
-def in_a_terminal(upload: Upload, parsed: AuthorsContent | None = None) -> None:
+def show_command(upload: AuthorsUpload, parsed: AuthorsContent | None = None) -> None:
     """Show the same import as a command."""
     names = {kind.value: file.name for kind, file in upload.files.items()}
     terminal.show_command(command(names, parsed))
 
 
 def command(names: dict[str, str], parsed: AuthorsContent | None = None) -> str:
-    """`mapd import authors …` of these files; a placeholder where one is still to be chosen."""
+    """Return `mapd import authors …` for these files, with placeholders for missing ones."""
     options = {"feedback": "FEEDBACK.json", "rationales": "RATIONALES.json"} | names
     if parsed is not None:
         options |= {"dataset": parsed.dataset, "student": parsed.student}
-    said = (f"--{name} {shlex.quote(text.one_line(value, 200))}" for name, value in options.items())
-    return " ".join(("mapd import authors", *said))
+    words = (f"--{name} {shlex.quote(text.one_line(value, 200))}" for name, value in options.items())
+    return " ".join(("mapd import authors", *words))

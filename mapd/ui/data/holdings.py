@@ -1,4 +1,4 @@
-"""What the project holds: its sets of questions, its exams, who imported them, and the way out."""
+"""What the project holds: its question sets, its exams, who imported them, and how to get data out."""
 
 import streamlit as st
 
@@ -12,15 +12,15 @@ EXAMS = ("exam", "student", "set", "teachers", "imported by", "when", "mistakes,
 SETS = ("question set", "from", "train", "dev", "test", "test opened")
 
 
-def show_holdings() -> None:
+def draw_holdings() -> None:
     """Draw sets, exams and how to get data out; in an empty project, how else it may begin."""
     with db.reading(current.engine()) as session:
-        exams, imports = holdings.holdings(session), {done.exam: done for done in holdings.imports(session)}
+        exams, imports = holdings.holdings(session), {entry.exam: entry for entry in holdings.imports(session)}
         question_sets = sets.list_sets(session)
     if not exams and not question_sets:
         with st.container(border=True):
             st.markdown("**Nothing is in this project yet.** It can begin without files, too.")
-            current.how_to_begin()
+            current.draw_first_steps()
         return
     st.subheader("In this project")
     st.html(figures.table(SETS, map(_set_row, question_sets), words=2))
@@ -38,18 +38,18 @@ def show_holdings() -> None:
 
 def _set_row(row: sets.SetSummary) -> list[Cell]:
     source = f"{row.source} (simulated)" if row.simulated else row.source
-    name = figures.linked(text.one_line(row.name, 60), current.address("exam", questions=row.name))
+    name = figures.link_cell(text.one_line(row.name, 60), current.address("exam", questions=row.name))
     return [name, text.one_line(source, 60), row.train, row.dev, row.test, row.openings]
 
 
-def _exam_row(exam: Holding, done: ImportRecord | None) -> list[Cell]:
+def _exam_row(exam: Holding, entry: ImportRecord | None) -> list[Cell]:
     return [
-        figures.linked(text.one_line(exam.name, 60), current.address("", exam=exam.uid)),
+        figures.link_cell(text.one_line(exam.name, 60), current.address("", exam=exam.uid)),
         text.one_line(exam.student, 40),
         text.one_line(exam.question_set, 40),
         text.one_line(", ".join(exam.teachers), 60),
-        text.one_line(done.person, 30) if done else None,
-        times.cell(done.at if done else exam.created_at),
+        text.one_line(entry.person, 30) if entry else None,
+        times.cell(entry.at if entry else exam.created_at),
         exam.mistakes,
-        figures.linked(exam.snapshots, current.address("snapshots", exam=exam.uid)),
+        figures.link_cell(exam.snapshots, current.address("snapshots", exam=exam.uid)),
     ]

@@ -1,9 +1,9 @@
-"""How files of questions are read, as a person may say it: format, task, keys, and which field is what.
+"""The widgets that say how files of questions are read: format, task, keys, and the role of each field.
 
-    instructions = mapping.choose(key, tables, read)     # draws the widgets; what is left alone is read from the files
+    instructions = mapping.choose(key, tables, read)     # draws the widgets; an untouched one leaves it to the files
     mapping.decide(key, tables, instructions, "answers", ("index0", "index1"))    # a button for each reading
 
-The same can be said to `mapd questions add`; questions.py shows how.
+`mapd questions add` takes the same instructions; questions.py shows the command.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,9 +21,11 @@ from mapd.questions.tables import FileTable
 from mapd.store import db
 from mapd.ui import acting, current, figures, telling, text
 
-Read = Callable[[Instructions], QuestionImport | None]  # None: it is refused
+# Returns None where the files are refused.
+Read = Callable[[Instructions], QuestionImport | None]
 COLUMNS = 4
-MOST_READINGS = 5  # rows whose key is shown in each of its readings
+# So many rows are shown with their key in each of its readings.
+MOST_KEY_ROWS = 5
 HELP = {
     "question": "Several fields are joined, in the order in which they are chosen.",
     "options": "One field with all of them, or a field for each.",
@@ -32,27 +34,28 @@ HELP = {
 
 
 def choose(key: str, contents: Sequence[FileTable], read: Read) -> Instructions:
-    """Draw what can be said of the tables, and return it; it stands open where something has to be said.
+    """Draw the widgets and return their values. The expander is open where a person has to decide something.
 
     Raises: BadInput where a table holds no row.
     """
     recognised = imports.recognise(contents)
-    whole = read(Instructions())
+    # The reading without any instruction decides whether a person has to look.
+    reading = read(Instructions())
     is_plain = (
-        whole is not None and not whole.files_without_answers and not any(field.is_long for field in whole.unread)
+        reading is not None and not reading.files_without_answers and not any(field.is_long for field in reading.unread)
     )
     with st.expander("How it is read", expanded=not is_plain):
-        left, middle, right = st.columns(3)
-        format_ = left.selectbox(
+        format_column, task_column, answers_column = st.columns(3)
+        format_ = format_column.selectbox(
             "Format",
             [None, *formats.FORMATS],
             format_func=lambda name: name or f"as recognised: {recognised.format or 'none'}",
             key=f"format_{key}",
         )
-        task = middle.selectbox(
+        task = task_column.selectbox(
             "Task", [None, *Task], format_func=lambda task: task or "as the answers tell", key=f"task_{key}"
         )
-        answers = right.selectbox(
+        answers = answers_column.selectbox(
             "What an answer names",
             [None, *AnswerKey],
             format_func=lambda kind: KEY_WORDS[kind] if kind else "as the file tells",
@@ -70,20 +73,19 @@ def choose(key: str, contents: Sequence[FileTable], read: Read) -> Instructions:
 
 
 def _choose_fields(key: str, recognised: RecognisedTable) -> FieldMapping:
-    """A field, or several, for each part of a question."""
-    with db.reading(current.engine()) as session:
-        saved = saved_mappings.list_mappings(session)
+    mappings = current.read(saved_mappings.list_mappings)
     name = None
-    if saved:
+    if mappings:
         name = st.selectbox(
             "A mapping that was kept",
-            [None, *saved],
+            [None, *mappings],
             format_func=lambda name: text.one_line(name) if name else "none",
             key=f"saved_{key}",
         )
-    fields = recognised.mapping if name is None else saved[name].over(recognised.mapping)
+    fields = recognised.mapping if name is None else mappings[name].over(recognised.mapping)
     names = list(dict.fromkeys([*recognised.fields, *fields.all_paths]))
-    cells = [cell for _ in range(0, len(PARTS), COLUMNS) for cell in st.columns(COLUMNS)]  # in this order also narrow
+    # Row by row, so that a narrow screen keeps the order.
+    cells = [cell for _ in range(0, len(PARTS), COLUMNS) for cell in st.columns(COLUMNS)]
     parts = {}
     for cell, part in zip(cells, PARTS, strict=True):
         with cell:
@@ -91,11 +93,18 @@ def _choose_fields(key: str, recognised: RecognisedTable) -> FieldMapping:
     return FieldMapping({part: paths for part, paths in parts.items() if paths})
 
 
-def _choose_part(part: str, place: str, names: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
+def _choose_part(part: str, widget_key: str, names: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
     label, hint = part.capitalize(), HELP.get(part)
     if part not in ALONE:
         paths_now = st.multiselect(
-            label, names, paths, format_func=text.one_line, key=place, help=hint, placeholder="none", select_all=False
+            label,
+            names,
+            paths,
+            format_func=text.one_line,
+            key=widget_key,
+            help=hint,
+            placeholder="none",
+            select_all=False,
         )
         return tuple(paths_now)
     field = st.selectbox(
@@ -103,7 +112,7 @@ def _choose_part(part: str, place: str, names: Sequence[str], paths: Sequence[st
         names,
         names.index(paths[0]) if paths else None,
         format_func=text.one_line,
-        key=place,
+        key=widget_key,
         help=hint,
         placeholder="none",
         accept_new_options=True,
@@ -112,12 +121,12 @@ def _choose_part(part: str, place: str, names: Sequence[str], paths: Sequence[st
 
 
 def _choose_shares(key: str) -> tuple[Shares | None, int]:
-    """How the splits are drawn, where no file has one."""
-    left, right = st.columns(2)
-    shares_text = left.text_input(
+    """Draw how the splits are drawn, where no file has one."""
+    shares_column, seed_column = st.columns(2)
+    shares_text = shares_column.text_input(
         "Shares of train, dev and test", key=f"shares_{key}", placeholder="as the format has them, else 0.6,0.2,0.2"
     )
-    seed = right.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed_{key}", help="Draws the splits.")
+    seed = seed_column.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed_{key}", help="Draws the splits.")
     try:
         return parse_shares(shares_text) if shares_text and shares_text.strip() else None, int(seed)
     except BadInput as error:
@@ -125,12 +134,11 @@ def _choose_shares(key: str) -> tuple[Shares | None, int]:
         return None, int(seed)
 
 
-def _choose_ignored(key: str, whole: QuestionImport | None) -> frozenset[str]:
-    """The fields that are left out on purpose."""
-    if whole is None or not whole.not_read:
+def _choose_ignored(key: str, reading: QuestionImport | None) -> frozenset[str]:
+    if reading is None or not reading.not_read:
         return frozenset()
-    names = whole.not_read
-    ignored = st.multiselect(
+    names = reading.not_read
+    selection = st.multiselect(
         "Left out on purpose",
         names,
         format_func=text.one_line,
@@ -138,17 +146,17 @@ def _choose_ignored(key: str, whole: QuestionImport | None) -> frozenset[str]:
         placeholder="none",
         help="A long text that isn't read stops the import until it is one of the parts above, or is left out here.",
     )
-    return frozenset(ignored)
+    return frozenset(selection)
 
 
 def _keep(fields: FieldMapping) -> None:
-    """Keep what is read otherwise than the format has it, under a name."""
+    """Offer to store this mapping under a name, where it differs from the format's."""
     if not fields:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Keep this mapping as", key="mapping_name", max_chars=saved_mappings.LONGEST, width=260)
         acting.button("Keep it", key="keep_mapping", icon=":material/bookmark:", on_click=_save, args=(name, fields))
-    st.html(f'<span class="mapd-note">{text.escape(text.one_line(str(fields), 300))}</span>')
+    st.html(f'<span class="mapd-note">{text.line_html(str(fields), 300)}</span>')
 
 
 @telling.in_next_run
@@ -161,10 +169,10 @@ def _save(name: str, fields: FieldMapping) -> None:
 def decide(
     key: str, contents: Sequence[FileTable], instructions: Instructions, option: str, choices: Sequence[str]
 ) -> None:
-    """Draw a button for each way in which the tables can be read; of keys what each way makes of the first rows."""
+    """Draw a button for each possible reading of the tables; for keys, also the first rows in each reading."""
     if option == "answers":
         kinds = [AnswerKey(choice) for choice in choices]
-        rows = imports.read_keys(contents, instructions, kinds)[:MOST_READINGS]
+        rows = imports.read_keys(contents, instructions, kinds)[:MOST_KEY_ROWS]
         cells = [
             (
                 text.one_line(row.key, 30),
@@ -184,6 +192,6 @@ def decide(
             )
 
 
-def _decide(place: str, option: str, choice: str) -> None:
+def _decide(state_key: str, option: str, choice: str) -> None:
     kinds = {"answers": AnswerKey, "task": Task}
-    st.session_state[place] = kinds[option](choice) if option in kinds else choice
+    st.session_state[state_key] = kinds[option](choice) if option in kinds else choice

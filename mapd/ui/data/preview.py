@@ -1,4 +1,4 @@
-"""How questions were read: what came of the files, what isn't read, bad rows, and the questions as they will be."""
+"""How files of questions were read: format and sizes, unread fields, bad rows, and the questions themselves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,33 +13,36 @@ from mapd.ui import figures, look, text
 from mapd.ui.data import faults
 from mapd.ui.figures import Html
 
-CARDS = 3  # questions beside each other
-MOST_CHARACTERS = 600  # of a text on a card
-MOST_PAGES = 200  # of cards
+# Questions beside each other.
+CARDS_PER_PAGE = 3
+# Of a text on a card.
+MOST_CHARACTERS = 600
+# Of cards.
+MOST_PAGES = 200
 
 
-def show_reading(whole: QuestionImport) -> None:
-    """Draw what came of the files: format, task, keys, the splits' sizes, bad rows, and the fields that aren't read."""
-    sizes = [sum(row.split == split for row in whole.rows) for split in SPLITS]
+def draw_reading(reading: QuestionImport) -> None:
+    """Draw format, task, keys, the splits' sizes, and the fields that aren't read."""
+    sizes = [sum(row.split == split for row in reading.rows) for split in SPLITS]
     st.html(
         figures.row(
             [
-                (whole.format, "format"),
-                (", ".join(whole.tasks[:2]) or None, "task"),
-                *([(KEY_WORDS[whole.answers], "an answer names")] if whole.answers else []),
-                (len(whole.rows), "questions"),
+                (reading.format, "format"),
+                (", ".join(reading.tasks[:2]) or None, "task"),
+                *([(KEY_WORDS[reading.answers], "an answer names")] if reading.answers else []),
+                (len(reading.rows), "questions"),
                 *zip(sizes, SPLITS, strict=True),
-                (len(whole.bad), "bad rows"),
+                (len(reading.bad), "bad rows"),
             ]
         )
     )
-    if whole.rows and not sizes[SPLITS.index("dev")]:
+    if reading.rows and not sizes[SPLITS.index("dev")]:
         st.caption(
             "No question is in dev: nothing to compare students on before the test split is opened. "
             "Choose dev for one of the files, or draw the splits."
         )
-    if whole.unread:
-        st.html(figures.table(("not read", "for example", ""), map(_unread_row, whole.unread), words=3))
+    if reading.unread:
+        st.html(figures.table(("not read", "for example", ""), map(_unread_row, reading.unread), words=3))
 
 
 def _unread_row(field: UnreadField) -> tuple[str, str, str]:
@@ -48,44 +51,36 @@ def _unread_row(field: UnreadField) -> tuple[str, str, str]:
     return name, example, Html(chip)
 
 
-def show_bad(bad: Sequence[BadRow]) -> None:
-    """Draw each bad row with its reasons, and hand all of them out as the command writes them."""
-    faults.show([(row.file, row.number, name, what) for row in bad for name, what in row.faults])
-    st.download_button(
-        "Download the bad rows",
-        imports.format_bad_rows(bad),
-        "bad-rows.jsonl",
-        "application/jsonl",
-        icon=":material/download:",
-        on_click="ignore",
-        key="bad_rows_file",
-    )
+def draw_bad_rows(bad_rows: Sequence[BadRow]) -> None:
+    """Draw each bad row with its reasons, and a file with all of them, as the command writes it."""
+    faults.draw_faults([(row.file, row.number, name, reason) for row in bad_rows for name, reason in row.faults])
+    faults.draw_download(bad_rows, key="bad_rows_file")
 
 
-def show_rows(rows: Sequence[QuestionRow]) -> None:
-    """Draw the questions as they will be stored, some at a time."""
+def draw_questions(rows: Sequence[QuestionRow]) -> None:
+    """Draw the questions as they will be stored, a few on each page."""
     if not rows:
         return
     st.subheader("The questions as they will be", anchor=False)
-    pages = min(-(-len(rows) // CARDS), MOST_PAGES)
+    pages = min(-(-len(rows) // CARDS_PER_PAGE), MOST_PAGES)
     page = min(st.pagination(pages, key="questions_page"), pages) if pages > 1 else 1
-    part = imports.preview(rows[(page - 1) * CARDS : page * CARDS])
-    for column, question in zip(st.columns(CARDS), part, strict=False):
+    part = imports.preview(rows[(page - 1) * CARDS_PER_PAGE : page * CARDS_PER_PAGE])
+    for column, question in zip(st.columns(CARDS_PER_PAGE), part, strict=False):
         with column.container(border=True, height="stretch"):
             st.html(_card(question))
 
 
 def _card(question: Mapping[str, Any]) -> str:
     head = " · ".join(str(question[key]) for key in ("id", "split", "task", "family") if key in question)
-    parts = [f'<div class="mapd-note mapd-file">{text.escape(text.one_line(head, 80))}</div>']
+    parts = [f'<div class="mapd-note mapd-file">{text.line_html(head, 80)}</div>']
     if "context" in question:
-        parts.append(figures.titled("Context", _text(question["context"])))
-    parts.append(figures.titled("Question", _text(question.get("question", ""))))
+        parts.append(figures.titled_block("Context", _text(question["context"])))
+    parts.append(figures.titled_block("Question", _text(question.get("question", ""))))
     if "options" in question:
-        parts.append(figures.titled("Options", _text("\n".join(question["options"]))))
-    parts.append(figures.titled("Gold answer", text.foreign_html(question.get("gold", ""), max_chars=200)))
+        parts.append(figures.titled_block("Options", _text("\n".join(question["options"]))))
+    parts.append(figures.titled_block("Gold answer", text.foreign_html(question.get("gold", ""), max_chars=200)))
     if "note" in question:
-        parts.append(figures.titled("Note", _text(question["note"])))
+        parts.append(figures.titled_block("Note", _text(question["note"])))
     return "".join(parts)
 
 

@@ -1,7 +1,7 @@
-"""Questions by upload or from the hub: choose, see how they are read, change that, add them.
+"""Questions by upload or from the hub: choose, preview, change how they are read, add them.
 
-What a command refuses is refused here by the same functions (`tables.read`, `imports.read`, `Import.refuse_unread`,
-`Import.refuse_bad`, `sets.add`), in the same words. Nothing is written before the button.
+Page and command refuse by the same functions (`tables.read`, `imports.read`, `QuestionImport.refuse_unread`,
+`QuestionImport.refuse_bad`, `sets.add`), so in the same words. Nothing is written before the button.
 """
 
 import shlex
@@ -20,17 +20,22 @@ from mapd.store import db
 from mapd.ui import acting, current, text, uploads
 from mapd.ui.data import faults, mapping, preview, terminal, writing
 
-MEGABYTES = 200  # of a file
-KEPT = "15m"  # how long what was read of files is kept, for whoever only looks at it
-MOST_FILES = 12  # whose splits can be chosen one by one; of more the names tell them
-TURN, ADDED = "questions_turn", "questions_added"  # session state: another number empties the uploader; the set's name
-DRAWN = "drawn"  # in place of a split
-SPLIT_WORDS = {DRAWN: "drawn from all", **{split: split for split in SPLITS}}
+# The largest file.
+MEGABYTES = 200
+# So long parsed files stay in memory for somebody who only looks.
+CACHE_TTL = "15m"
+# Up to so many files each has its choice of split; for more, the names decide.
+MOST_FILES = 12
+# Session state: a number in the uploader's key (another one empties it); the new set's name.
+UPLOADER, ADDED_SET = ("questions_turn", "questions_added")
+# In place of a split.
+RANDOM_SPLIT = "drawn"
+SPLIT_WORDS = {RANDOM_SPLIT: "drawn from all", **{split: split for split in SPLITS}}
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Why files can't be read, without the exception's frames; `option` and `choices` where a person has to say how."""
+class QuestionsRefusal:
+    """Why files can't be read, without the exception's frames; `option` and `choices` where a person has to decide."""
 
     message: str
     option: str | None = None
@@ -38,8 +43,8 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """What was chosen: files, or a set of the hub; `key` tells one choice from another."""
+class QuestionsUpload:
+    """What a person chose: files, or a set of the hub. `key` differs for each choice."""
 
     files: Sequence[UploadedFile]
     hub: str
@@ -47,20 +52,20 @@ class Upload:
 
 
 def draw() -> None:
-    """Draw the uploader, and how what was chosen is read."""
-    upload = _choose()
+    """Draw the uploader, and how the chosen files are read."""
+    upload = _choose_upload()
     if not upload.files and not upload.hub:
-        if (name := st.session_state.get(ADDED)) is not None:
-            lead_on("Added", name)
+        if (name := st.session_state.get(ADDED_SET)) is not None:
+            link_to_set("Added", name)
         st.caption(
             "JSON Lines, JSON, CSV, TSV or Parquet, each also as .gz; several files are one set. Known by their fields "
             f"are {', '.join(formats.FORMATS)}. Nothing is written before a preview."
         )
         terminal.show_command("mapd questions add NAME FILE…")
         return
-    st.session_state.pop(ADDED, None)
+    st.session_state.pop(ADDED_SET, None)
     contents = _read_tables(upload)
-    if isinstance(contents, Refused):
+    if isinstance(contents, QuestionsRefusal):
         text.complain(contents.message)
         if upload.hub:
             st.button("Try again", key="hub_again", icon=":material/refresh:", on_click=_read_hub.clear)
@@ -69,59 +74,59 @@ def draw() -> None:
     _offer(upload, contents)
 
 
-def _choose() -> Upload:
-    turn = st.session_state.get(TURN, 0)
-    left, right = st.columns((3, 2))
-    files = left.file_uploader(
-        "Files of questions", accept_multiple_files=True, key=f"questions_{turn}", max_upload_size=MEGABYTES
+def _choose_upload() -> QuestionsUpload:
+    uploader = st.session_state.get(UPLOADER, 0)
+    files_column, hub_column = st.columns((3, 2))
+    files = files_column.file_uploader(
+        "Files of questions", accept_multiple_files=True, key=f"questions_{uploader}", max_upload_size=MEGABYTES
     )
-    hub = right.text_input(
+    hub = hub_column.text_input(
         "Or a set of the Hugging Face hub",
-        key=f"questions_hub_{turn}",
+        key=f"questions_hub_{uploader}",
         placeholder="ORG/NAME or ORG/NAME:CONFIG",
         disabled=bool(files),
         max_chars=200,
     )
     hub = "" if files else (hub or "").strip()
-    return Upload(files, hub, " ".join([hub, *(file.file_id for file in files)]))
+    return QuestionsUpload(files, hub, " ".join([hub, *(file.file_id for file in files)]))
 
 
-def _read_tables(upload: Upload) -> list[FileTable] | Refused:
+def _read_tables(upload: QuestionsUpload) -> list[FileTable] | QuestionsRefusal:
     if upload.hub:
         return _read_hub(upload.hub)
     contents = []
     for file in upload.files:
         table = _read_file(file.file_id, file)
-        if isinstance(table, Refused):
+        if isinstance(table, QuestionsRefusal):
             return table
         contents.append(table)
     return contents
 
 
-@st.cache_resource(max_entries=4, ttl=KEPT, show_spinner="Reading from the hub …")
-def _read_hub(ref: str) -> list[FileTable] | Refused:
+@st.cache_resource(max_entries=4, ttl=CACHE_TTL, show_spinner="Reading from the hub …")
+def _read_hub(ref: str) -> list[FileTable] | QuestionsRefusal:
     try:
         return sources.read_hub(ref)
     except BadInput as error:
-        return Refused(str(error))
+        return QuestionsRefusal(str(error))
 
 
-@st.cache_resource(max_entries=64, ttl=KEPT, show_spinner="Reading the file …")
-def _read_file(file_id: str, _file: UploadedFile) -> FileTable | Refused:  # noqa: ARG001 - the key
+@st.cache_resource(max_entries=64, ttl=CACHE_TTL, show_spinner="Reading the file …")
+def _read_file(file_id: str, _file: UploadedFile) -> FileTable | QuestionsRefusal:  # noqa: ARG001 - the key
     try:
         return tables.read(QuestionFile(text.one_line(_file.name, 120), _file.getvalue()), formats.headings)
     except BadInput as error:
-        return Refused(str(error))
+        return QuestionsRefusal(str(error))
 
 
-def _choose_splits(upload: Upload, contents: Sequence[FileTable]) -> list[FileTable]:
-    """Draw each table's name, rows and split, guessed from its name; return the tables with the splits they have."""
+def _choose_splits(upload: QuestionsUpload, contents: Sequence[FileTable]) -> list[FileTable]:
+    """Draw each table's name, size and split, guessed from its name; return the tables with their splits."""
     if len(contents) > MOST_FILES:
         st.caption(f"{len(contents):,} files: each has the split that its name tells.")
         return [replace(table, split=table.split or split_of_name(table.name)) for table in contents]
     split_tables = []
     for number, table in enumerate(contents):
-        guess = table.split or split_of_name(table.name) or DRAWN
+        guess = table.split or split_of_name(table.name) or RANDOM_SPLIT
         with st.container(horizontal=True, vertical_alignment="center", key=f"file_{number}"):
             split = st.selectbox(
                 f"Split of {text.label(table.name, 60)}",
@@ -133,141 +138,152 @@ def _choose_splits(upload: Upload, contents: Sequence[FileTable]) -> list[FileTa
                 width=170,
             )
             note = f'<span class="mapd-note">{len(table.records) + len(table.bad):,} {table.unit}s</span>'
-            st.html(f'<span class="mapd-file">{text.escape(text.one_line(table.name, 200))} {note}</span>')
-        split_tables.append(replace(table, split=None if split == DRAWN else split))
+            st.html(f'<span class="mapd-file">{text.line_html(table.name, 200)} {note}</span>')
+        split_tables.append(replace(table, split=None if split == RANDOM_SPLIT else split))
     return split_tables
 
 
-def _offer(upload: Upload, contents: Sequence[FileTable]) -> None:
-    """How the tables are read: what came of it, the widgets that change it, and the rows."""
+def _offer(upload: QuestionsUpload, contents: Sequence[FileTable]) -> None:
+    # The counts and the button stand above the widgets, but depend on them.
     top = st.container()
 
-    def try_reading(attempt: Instructions) -> QuestionImport | None:
-        whole = _read(upload, contents, attempt)
-        return None if isinstance(whole, Refused) else whole
+    def try_reading(candidate: Instructions) -> QuestionImport | None:
+        reading = _read(upload, contents, candidate)
+        return None if isinstance(reading, QuestionsRefusal) else reading
 
     try:
         instructions = mapping.choose(upload.key, contents, try_reading)
-    except BadInput as error:  # no row of a file can be read
+    # No row of a file can be read.
+    except BadInput as error:
         text.complain(str(error))
         return
-    whole = _read(upload, contents, instructions)
+    reading = _read(upload, contents, instructions)
     with top:
-        if isinstance(whole, Refused):
-            text.complain(whole.message)
-            if whole.option is not None:
-                mapping.decide(upload.key, contents, instructions, whole.option, whole.choices)
+        if isinstance(reading, QuestionsRefusal):
+            text.complain(reading.message)
+            if reading.option is not None:
+                mapping.decide(upload.key, contents, instructions, reading.option, reading.choices)
             terminal.show_command(command(upload, contents, instructions))
             return
-        preview.show_reading(whole)
-        _add(upload, contents, instructions, whole)
-    preview.show_rows(whole.rows)
+        preview.draw_reading(reading)
+        _draw_add(upload, contents, instructions, reading)
+    preview.draw_questions(reading.rows)
 
 
-def _key(upload: Upload, contents: Sequence[FileTable], instructions: Instructions) -> str:
-    """What tells one reading from another."""
+def _key(upload: QuestionsUpload, contents: Sequence[FileTable], instructions: Instructions) -> str:
     return f"{upload.key} {[table.split for table in contents]} {instructions}"
 
 
-def _read(upload: Upload, contents: Sequence[FileTable], instructions: Instructions) -> QuestionImport | Refused:
+def _read(
+    upload: QuestionsUpload, contents: Sequence[FileTable], instructions: Instructions
+) -> QuestionImport | QuestionsRefusal:
     return _read_import(_key(upload, contents, instructions), contents, instructions)
 
 
-@st.cache_resource(max_entries=4, ttl=KEPT, show_spinner="Reading the questions …")
-def _read_import(key: str, _contents: Sequence[FileTable], _instructions: Instructions) -> QuestionImport | Refused:  # noqa: ARG001
+@st.cache_resource(max_entries=4, ttl=CACHE_TTL, show_spinner="Reading the questions …")
+def _read_import(
+    key: str,  # noqa: ARG001 - the cache's key
+    _contents: Sequence[FileTable],
+    _instructions: Instructions,
+) -> QuestionImport | QuestionsRefusal:
     try:
         return imports.read(_contents, _instructions)
     except Undecided as error:
-        return Refused(str(error), error.option, error.choices)
+        return QuestionsRefusal(str(error), error.option, error.choices)
     except BadInput as error:
-        return Refused(str(error))
+        return QuestionsRefusal(str(error))
 
 
-def _add(upload: Upload, contents: Sequence[FileTable], instructions: Instructions, whole: QuestionImport) -> None:
-    """The name and the button, or why there is none; of bad rows each with its reason."""
-    line = command(upload, contents, instructions, is_skipping=bool(whole.bad and whole.rows))
-    refusal = _refusal(whole)
+def _draw_add(
+    upload: QuestionsUpload, contents: Sequence[FileTable], instructions: Instructions, reading: QuestionImport
+) -> None:
+    """Draw the name and the button, or why there is none; each bad row with its reason."""
+    command_line = command(upload, contents, instructions, is_skipping=bool(reading.bad and reading.rows))
+    refusal = _find_refusal(reading)
     if refusal is not None:
         text.complain(refusal)
-    if whole.bad:
-        preview.show_bad(whole.bad)
-    if refusal is None or (whole.rows and not any(field.is_long for field in whole.unread)):
-        name = _name(upload, contents, whole, _sha256(_key(upload, contents, instructions), whole))
+    if reading.bad:
+        preview.draw_bad_rows(reading.bad)
+    if refusal is None or (reading.rows and not any(field.is_long for field in reading.unread)):
+        name = _choose_name(upload, contents, reading, _sha256(_key(upload, contents, instructions), reading))
         if name is not None:
-            _press(name, upload, contents, whole)
-            line = line.replace("NAME", shlex.quote(name), 1)
-    terminal.show_command(line)
+            _draw_add_button(name, upload, contents, reading)
+            command_line = command_line.replace("NAME", shlex.quote(name), 1)
+    terminal.show_command(command_line)
 
 
-def _refusal(whole: QuestionImport) -> str | None:
-    """What the command would refuse, in its words."""
+def _find_refusal(reading: QuestionImport) -> str | None:
     try:
-        whole.refuse_unread()
-        whole.refuse_bad()
+        reading.refuse_unread()
+        reading.refuse_bad()
     except BadInput as error:
         return str(error)
     return None
 
 
-@st.cache_data(max_entries=16, ttl=KEPT, show_spinner=False)
-def _sha256(key: str, _whole: QuestionImport) -> str:  # noqa: ARG001
-    return sets.sha256_of(_whole.rows)
+@st.cache_data(max_entries=16, ttl=CACHE_TTL, show_spinner=False)
+def _sha256(key: str, _reading: QuestionImport) -> str:  # noqa: ARG001
+    return sets.sha256_of(_reading.rows)
 
 
-def _name(upload: Upload, contents: Sequence[FileTable], whole: QuestionImport, sha256: str) -> str | None:
-    """The name that the set is to have; None where its content is in the project already."""
+def _choose_name(
+    upload: QuestionsUpload, contents: Sequence[FileTable], reading: QuestionImport, sha256: str
+) -> str | None:
+    """Draw the field for the set's name and return it; None where the project holds the same questions already."""
     with db.reading(current.engine()) as session:
         namesake = sets.find_content(session, sha256)
         existing_name = None if namesake is None else namesake.name
-        suggestion = sets.free_name(session, _suggest_name(contents, whole))
+        suggestion = sets.free_name(session, _suggest_name(contents, reading))
     if existing_name is not None:
-        lead_on("These questions are in the project already, as", existing_name)
+        link_to_set("These questions are in the project already, as", existing_name)
         return None
     return st.text_input("The set's name", suggestion, max_chars=200, key=f"set_name_{upload.key}", width=360).strip()
 
 
-def _suggest_name(contents: Sequence[FileTable], whole: QuestionImport) -> str:
-    """A name for the set: the file's, unless that says the split alone, else the format's."""
+def _suggest_name(contents: Sequence[FileTable], reading: QuestionImport) -> str:
+    """Return a name for the set: the file's, or the format's where the file's names only the split."""
     origin = contents[0].origin
     stem = origin["hub"] if origin else contents[0].name.rpartition("/")[2].partition(".")[0]
-    return whole.format if (len(contents) > 1 and not origin) or split_of_name(stem) else stem
+    return reading.format if (len(contents) > 1 and not origin) or split_of_name(stem) else stem
 
 
-def _press(name: str, upload: Upload, contents: Sequence[FileTable], whole: QuestionImport) -> None:
-    """Draw the button that adds the questions; where it was pressed, add them and start afresh."""
-    rest = faults.left_out(whole.bad)
+def _draw_add_button(
+    name: str, upload: QuestionsUpload, contents: Sequence[FileTable], reading: QuestionImport
+) -> None:
+    """Draw the button that adds the questions; at its press, add them and empty the form."""
+    without = faults.without_bad_rows(reading.bad)
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = acting.button(
-            f"Add {faults.count(len(whole.rows), 'question')}{rest}",
+        is_pressed = acting.button(
+            f"Add {faults.count(len(reading.rows), 'question')}{without}",
             type="primary",
             icon=":material/upload:",
             key="add_questions",
         )
         st.caption("All of them or nothing. A set never changes.")
-    if not pressed:
+    if not is_pressed:
         return
     person, source = current.acting_person(), sources.describe(contents)
-    set_name = writing.run(
+    set_name = writing.write_all(
         lambda session, progress: (
-            sets.add(session, name, whole.rows, source=source, simulated=False, by=person, progress=progress).name
+            sets.add(session, name, reading.rows, source=source, simulated=False, by=person, progress=progress).name
         ),
         "questions",
     )
     _forget(upload)
-    st.session_state[ADDED] = set_name
+    st.session_state[ADDED_SET] = set_name
     st.rerun()
 
 
-def _forget(upload: Upload) -> None:
-    """Empty the uploader from the next run on, and give back what it held."""
+def _forget(upload: QuestionsUpload) -> None:
+    """Empty the uploader from the next run on, and free its memory."""
     uploads.give_back(upload.files)
     for file in upload.files:
         _read_file.clear(file.file_id, file)
-    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
+    st.session_state[UPLOADER] = st.session_state.get(UPLOADER, 0) + 1
 
 
-def lead_on(message: str, name: str) -> None:
-    """Say that a set is in the project, and lead to its exam."""
+def link_to_set(message: str, name: str) -> None:
+    """Say that a set is in the project, and link to its exam."""
     st.success(f"{message}: {text.label(name, 200)}", icon=":material/check:")
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
@@ -277,9 +293,9 @@ def lead_on(message: str, name: str) -> None:
 
 
 def command(
-    upload: Upload, contents: Sequence[FileTable], instructions: Instructions, *, is_skipping: bool = False
+    upload: QuestionsUpload, contents: Sequence[FileTable], instructions: Instructions, *, is_skipping: bool = False
 ) -> str:
-    """Return `mapd questions add NAME …` of these files, read so."""
+    """Return `mapd questions add NAME …` for these files and instructions."""
     words = ["mapd questions add NAME"]
     if upload.hub:
         words.append(f"--hub {shlex.quote(upload.hub)}")

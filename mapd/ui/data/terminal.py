@@ -1,4 +1,4 @@
-"""The command that does the same as a form of the data page."""
+"""The command that does the same as a form on the data page."""
 
 import streamlit as st
 

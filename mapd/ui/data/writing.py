@@ -1,8 +1,9 @@
-"""Long writing behind a progress bar.
+"""Long writes with a progress bar.
 
-    writing.run(lambda session, progress: sets.add(session, …, progress=progress), "questions")
+    writing.write_all(lambda session, progress: sets.add(session, …, progress=progress), "questions")
 
-It has a thread of its own, which the `with` waits for: a click meanwhile ends this run of the page, not the writing.
+The write runs in its own thread, and leaving the `with` waits for it: a click meanwhile ends this run of the page
+but not the write.
 """
 
 from collections.abc import Callable
@@ -19,29 +20,30 @@ Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 
-def run(write: Callable[[Session, Progress], T], noun: str) -> T:
-    """Write in one transaction, all of it or nothing, and return what came of it."""
+def write_all(write: Callable[[Session, Progress], T], noun: str) -> T:
+    """Write in one transaction, everything or nothing; return the result."""
+    # Taken here: the thread has no streamlit context.
     engine = current.engine()
 
     def commit(progress: Progress) -> T:
         with db.writing(engine) as session:
             return write(session, progress)
 
-    return follow(commit, noun)
+    return follow_progress(commit, noun)
 
 
-def follow(work: Callable[[Progress], T], noun: str) -> T:
-    """Do the work, which tells how far it is, and return what came of it."""
-    done, total = 0, 1
+def follow_progress(work: Callable[[Progress], T], noun: str) -> T:
+    """Do the work, which reports its progress; return the result."""
+    written, total = 0, 1
 
-    def note(count: int, of: int) -> None:
-        nonlocal done, total
-        done, total = count, of
+    def note(number: int, expected: int) -> None:
+        nonlocal written, total
+        written, total = number, expected
 
     bar = st.progress(0.0, "Importing …")
     with ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(work, note)
         while not future.done():
             wait([future], timeout=0.1)
-            bar.progress(done / total if total else 1.0, f"{done:,} of {total:,} {noun}")
+            bar.progress(written / total if total else 1.0, f"{written:,} of {total:,} {noun}")
         return future.result()

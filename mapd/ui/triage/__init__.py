@@ -1,1 +1,1 @@
-"""Triage, one mistake after the other by keyboard: where one is, what is shown there, and what a press does."""
+"""Triage: one mistake after the other by keyboard. The page draws one element; client/ does the rest."""

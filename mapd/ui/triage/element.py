@@ -1,4 +1,4 @@
-"""The element that triage lives in, which the page draws; what happens in it is the client's (client/).
+"""The element in which triage runs: the page draws it, and the client (client/) does everything inside.
 
 st.html(element.STYLE)
 st.html(element.element(token, exam.uid, "ann"), unsafe_allow_javascript=True)
@@ -16,7 +16,8 @@ STYLE = Path(__file__).parent / "triage.css"
 def element(token: str, exam: str, person: str) -> str:
     """Return the element as HTML, with the script that starts triage in it."""
     looks = {name: (x.word, x.sign, x.colour) for name, x in look.LOOKS.items()}
-    dress = json.dumps({"looks": looks, "teachers": look.TEACHERS, "person": look.PERSON})
-    data = {"token": token, "base": "./api", "exam": exam, "person": person, "look": dress}
+    appearance = json.dumps({"looks": looks, "teachers": look.TEACHER_COLOURS, "person": look.PERSON_COLOUR})
+    # The client has colours and words from here, so look.py stays their only source.
+    data = {"token": token, "base": "./api", "exam": exam, "person": person, "look": appearance}
     attributes = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in data.items())
     return f'<div id="mapd-triage" {attributes}></div>{scripts.tag("triage/entry")}'
