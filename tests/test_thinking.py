@@ -94,7 +94,7 @@ class Dictated:
         def choose(_: Any, rows: Any) -> Any:
             return local.torch.tensor([ids[len(row.answer)] for row in rows])
 
-        self.monkeypatch.setattr(local, "_choose", choose)
+        self.monkeypatch.setattr(local, "_choose_tokens", choose)
         most = min(most, len(ids)) if ends else len(ids)
         request = Request("k", (Message("user", "9 + 9?"),), Sampling(max_tokens=most))
 
