@@ -7,16 +7,16 @@ this script.
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from mapd import worker
-from mapd.ui import frame, gate, headers, house, scripts, stray, uploads
+from mapd.jobs import worker
+from mapd.ui.kit import api_access, frame, gate, headers, redirects, scripts, uploads
 
 # st.navigation says this too, but only in a first visit: until then a deep link opens under "Page not found".
 PagesManager.uses_pages_directory = False
 
 app = st.App(
     "app.py",
-    routes=[house.mount(), *scripts.mounts()],
-    middleware=[headers.SECURITY_HEADERS, gate.GATE, uploads.GATE, stray.PAGE_REDIRECT],
+    routes=[api_access.mount(), *scripts.mounts()],
+    middleware=[headers.SECURITY_HEADERS, gate.GATE, uploads.GATE, redirects.PAGE_REDIRECT],
     lifespan=worker.run_beside_app,
 )
 

@@ -20,15 +20,15 @@ from mapd.answers import expressions, grading, limits, markup, sequel
 from mapd.answers.grading import Task
 from mapd.answers.numbers import parse_number
 from mapd.characters import as_json, visible
-from mapd.curation.named import find_first_wrong_step
 from mapd.errors import MapdError
 from mapd.models import simulated
 from mapd.questions import generated, imports, tables
+from mapd.review.disputed_steps import find_first_wrong_step
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
-from mapd.store.listing import split_phrases
-from mapd.ui import rendered
-from mapd.ui import text as shown
+from mapd.store.browse import split_phrases
+from mapd.ui.kit import rich_text
+from mapd.ui.kit import text as shown
 
 Kind = Callable[[int], str]
 Reader = Callable[[str], object]
@@ -276,7 +276,7 @@ READERS: Mapping[str, Reader] = {
     "wrong step of a text": lambda x: find_first_wrong_step(x, REVIEW),
     "wrong step of a review": lambda x: find_first_wrong_step("1. Add.\n2. Divide by 93.", x),
     "wrong step, quoted": lambda x: find_first_wrong_step(x, f'"{x[:290]}" is wrong.'),
-    "rendering": lambda x: rendered.body(x),
+    "rendering": lambda x: rich_text.body(x),
     "text on a page": lambda x: shown.foreign_html(x, shown.find_hits(x, "word 5")),
     "line on a page": lambda x: shown.foreign_line_html(x, words="word 5"),
     "label": shown.label,

@@ -30,17 +30,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from mapd.curation import judging, standing
-from mapd.curation.judging import Target
-from mapd.curation.queues import QUEUES
 from mapd.people import owner
+from mapd.review import judging
 from mapd.review.decisions import apply
+from mapd.review.judging import Target
 from mapd.review.messages import Decision, WindowQuery
+from mapd.review.queue_index import derivation
+from mapd.review.queues import QUEUES
 from mapd.review.window import load_window
 from mapd.settings import Settings
-from mapd.store import committees, db, listing, standings
+from mapd.store import browse, committees, db, queue_index
 from mapd.store import tables as t
-from mapd.store.listing import Order, PageStart, RowFilter, RowKind
+from mapd.store.browse import Order, PageStart, RowFilter, RowKind
 from mapd.verdicts import Act
 
 TEACHERS = ("ash", "brook", "rowan")
@@ -70,7 +71,7 @@ def generate(home: Path, mistakes: int, base: int = BASE) -> sa.Engine:
         committees.name_members(session, EXAM, (1, 2, 3))
         _mistakes(session, first, draw)
         _judge(session, first, draw)
-    standing.catch_up(engine, EXAM)
+    derivation.catch_up(engine, EXAM)
     for copy in range(1, copies):
         with db.writing(engine) as session:
             _copy(session, first, copy)
@@ -207,10 +208,10 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
     def at() -> int:
         return draw.choice((250, 300, 300, 300, 333, 350, 400))
 
-    def somewhere(session: Session, queue: str, threshold: int) -> standings.QueueKey | None:
+    def somewhere(session: Session, queue: str, threshold: int) -> queue_index.QueueKey | None:
         """A place somewhere in the queue, as if one had come so far."""
-        where = standings.QueueKey(-draw.randrange(0, 6_000), draw.randrange(mistakes), 0)
-        found = standings.list_positions(session, EXAM, queue, threshold, "ann", after=where)
+        where = queue_index.QueueKey(-draw.randrange(0, 6_000), draw.randrange(mistakes), 0)
+        found = queue_index.list_positions(session, EXAM, queue, threshold, "ann", after=where)
         return found[0].key if found else None
 
     def following(queue: str) -> Iterator[Callable[[Session], object]]:
@@ -218,18 +219,18 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
             threshold = at()
             with db.reading(engine) as session:
                 after = somewhere(session, queue, threshold)
-            yield lambda s, k=after, h=threshold: standings.list_positions(s, EXAM, queue, h, "ann", after=k)
+            yield lambda s, k=after, h=threshold: queue_index.list_positions(s, EXAM, queue, h, "ann", after=k)
 
     def pages(deep: bool) -> Iterator[Callable[[Session], object]]:
         for _ in range(rounds):
             show = draw.choice(list(RowKind))
-            order = draw.choice(listing.OF_QUESTIONS if show is RowKind.QUESTIONS else listing.OF_TEXTS)
+            order = draw.choice(browse.OF_QUESTIONS if show is RowKind.QUESTIONS else browse.OF_TEXTS)
             wanted = RowFilter(
                 show, verdict=draw.choice((None, "accepted", "rejected")) if show is not RowKind.QUESTIONS else None
             )
             turn = PageStart(_place(order, mistakes, draw), back=draw.random() < 0.3) if deep else None
             threshold = at()
-            yield lambda s, w=wanted, o=order, k=turn, h=threshold: listing.list_rows(s, EXAM, w, h, k, order=o)
+            yield lambda s, w=wanted, o=order, k=turn, h=threshold: browse.list_rows(s, EXAM, w, h, k, order=o)
 
     def searches() -> Iterator[Callable[[Session], object]]:
         for n in range(rounds):
@@ -239,17 +240,17 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
             ]
             wanted = RowFilter(words=words, verdict=draw.choice((None, "accepted")))
             threshold = at()
-            yield lambda s, w=wanted, h=threshold: listing.list_rows(s, EXAM, w, h)
+            yield lambda s, w=wanted, h=threshold: browse.list_rows(s, EXAM, w, h)
 
     def others(read: Callable[[Session], object]) -> Iterator[Callable[[Session], object]]:
         return iter([read] * rounds)
 
     return {
         "queues": {name: _timed(engine, following(name)) for name in QUEUES},
-        "counts": _timed(engine, others(lambda s: standings.count_queues(s, EXAM, at(), "ann"))),
+        "counts": _timed(engine, others(lambda s: queue_index.count_queues(s, EXAM, at(), "ann"))),
         "page_first": _timed(engine, pages(deep=False)),
         "page_deep": _timed(engine, pages(deep=True)),
-        "histogram": _timed(engine, others(lambda s: standings.figures(s, EXAM))),
+        "histogram": _timed(engine, others(lambda s: queue_index.figures(s, EXAM))),
         "search": _timed(engine, searches()),
         "judge": _timed(engine, _judgements(mistakes, min(rounds, 50), draw), writes=True),
         **_routes(engine, min(rounds, 50)),

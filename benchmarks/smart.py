@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from mapd.checks import State
-from mapd.curation import judging
+from mapd.curation import live_set
 from mapd.curation.curated import Curated, DecidedText
-from mapd.curation.queues import QUEUES, fill
 from mapd.exchange import authors
 from mapd.people import owner
+from mapd.review.queues import QUEUES, fill
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.verdicts import PAPER, Verdict
@@ -38,7 +38,7 @@ def load(feedback: Path, rationales: Path) -> Curated:
         engine = db.open_store(Settings(home=Path(home)))
         with db.writing(engine) as session:
             exam = queries.exam(session, authors.store(session, authors.parse(*files), by=owner("bench")).exam)
-            curated = judging.load_curated(session, exam.id, PAPER)
+            curated = live_set.load_curated(session, exam.id, PAPER)
         engine.dispose()
     return curated
 

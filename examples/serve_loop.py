@@ -33,7 +33,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from mapd import committee, exam, students, teachers
-from mapd.curation import judging, snapshots
+from mapd.curation import live_set, snapshots
 from mapd.curation.curated import Curated, summary
 from mapd.errors import BadInput, MapdError
 from mapd.finetune import run as finetuning
@@ -258,7 +258,7 @@ def _curated(engine: sa.Engine, taught: str, told: Told) -> Curated | None:
 def judged_by(engine: sa.Engine, taught: str, policy: Policy) -> Curated:
     """The exam's curated set under the policy."""
     with db.reading(engine) as session:
-        return judging.load_curated(session, queries.exam(session, taught).id, policy)
+        return live_set.load_curated(session, queries.exam(session, taught).id, policy)
 
 
 # --- The command ------------------------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 
 from mapd import committee, exam, results, students, teachers
 from mapd.checks import State
-from mapd.curation import judging, policies, snapshots
+from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, drop_repairs
-from mapd.curation.reviewing import Reviewer, reviewers
+from mapd.curation.reviewer_stats import Reviewer, reviewers
 from mapd.curation.snapshots import Pair
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
@@ -186,7 +186,7 @@ def _arms(engine: sa.Engine, plan: DemoPlan) -> dict[str, Arm]:
     if plan.arms:
         return {name: ARMS[name] for name in plan.arms}
     with db.reading(engine) as session:
-        return {plan.policy: Arm(policies.find_policy(session, plan.policy))}
+        return {plan.policy: Arm(saved_policies.find_policy(session, plan.policy))}
 
 
 def _questions(engine: sa.Engine, plan: DemoPlan, by: Person) -> str:
@@ -246,7 +246,7 @@ def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: Person, stages: _
 
 def _curated(engine: sa.Engine, exam_uid: str, policy: Policy) -> Curated:
     with db.reading(engine) as session:
-        return judging.load_curated(session, queries.exam(session, exam_uid).id, policy)
+        return live_set.load_curated(session, queries.exam(session, exam_uid).id, policy)
 
 
 def _freeze(engine: sa.Engine, curated: Curated, seed: int, limit: int | None, by: Person) -> tuple[str, list[Pair]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from mapd.curation import judging, snapshots
+from mapd.curation import live_set, snapshots
 from mapd.people import owner
 from mapd.store import committees, queries
 from mapd.store import tables as t
@@ -347,7 +347,7 @@ def _reviewed(session: Session, x: t.Explanation, n: int, reviewers: list[t.Teac
 
 def _taught(session: Session, exam: t.Exam, students: list[t.Student]) -> str:
     """A snapshot, and a finetune on it."""
-    curated = judging.load_curated(session, queries.identity(exam))
+    curated = live_set.load_curated(session, queries.identity(exam))
     snapshot = snapshots.freeze(session, curated, by=owner("ann"))
     tuned = t.Finetune(
         parent_id=queries.identity(students[0]),

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from mapd import committee, exam, loop, teachers
-from mapd.curation import judging, snapshots
+from mapd.curation import live_set, snapshots
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.models.base import Completion, Finish, Request
@@ -71,7 +71,7 @@ def go_round(engine: sa.Engine) -> None:
     exam.run(engine, Scripted(4), student="small", question_set=questions, split="dev", by=owner("ann"))
     committee.collect(engine, exam=taught, teachers=names, models=models, by=owner("ann"))
     with db.writing(engine) as session:
-        curated = judging.load_curated(session, queries.exam(session, taught).id)
+        curated = live_set.load_curated(session, queries.exam(session, taught).id)
         _finetuned(session, snapshots.freeze(session, curated, by=owner("ann")))
     exam.run(engine, Scripted(2), student="small-tuned", question_set=questions, split="dev", by=owner("ann"))
 

@@ -11,11 +11,12 @@ from sqlmodel import Session, col, select
 from mapd import prompts, students
 from mapd.answers.grading import Task
 from mapd.committee import plan
-from mapd.curation import judging, snapshots
-from mapd.curation.judging import Target
+from mapd.curation import live_set, snapshots
 from mapd.models.base import Message
 from mapd.people import owner
 from mapd.questions.options import read_shown, show_answer
+from mapd.review import judging
+from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -38,7 +39,7 @@ def test_teachers_and_reviewers_read_letter_and_text(session: Session) -> None:
 
 def test_snapshots_and_training_hold_letter_and_text(session: Session) -> None:
     info = fill(session)
-    curated = judging.load_curated(session, info.id)
+    curated = live_set.load_curated(session, info.id)
     frozen = snapshots.freeze(session, curated, by=owner("ann"))
     pairs = [json.loads(line) for line in frozen.lines.splitlines()]
     assert [(pair["question"]["gold"], pair["attempt"]["answer"]) for pair in pairs] == list(
@@ -71,7 +72,7 @@ def test_pages_show_letter_and_text(home: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_corrected_choice_is_kept_as_a_letter_and_shown_with_its_text(home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
         exam = fill(session)
-        mistakes = judging.load_curated(session, exam.id).mistakes
+        mistakes = live_set.load_curated(session, exam.id).mistakes
         question = Target("question", mistakes[0].question.id)
         for kind, row, value in (
             ("rationale", mistakes[1].rationales[0].text.id, "granite 1"),

@@ -25,10 +25,10 @@ from sqlmodel import Session, col, select
 
 from mapd import cli, committee, prompts
 from mapd.committee.plan import ledger_key
-from mapd.curation import judging
 from mapd.errors import BadInput, MapdError, NotFound, Stopped
 from mapd.models.base import Completion, Finish, Message, Request
 from mapd.people import owner
+from mapd.review import judging
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t

@@ -11,16 +11,18 @@ from alembic.script import ScriptDirectory
 from sqlmodel import Session, col, select
 
 from mapd import committee, exam, teachers
-from mapd.curation import judging, repairing, standing
+from mapd.curation import live_set
 from mapd.curation.curated import summary
-from mapd.curation.figures import Figures
-from mapd.curation.judging import Target
+from mapd.curation.threshold_sweep import Figures
 from mapd.errors import NotFound
 from mapd.people import owner
+from mapd.review import judging, repairs
+from mapd.review.judging import Target
+from mapd.review.queue_index import derivation
 from mapd.settings import Settings
-from mapd.store import committees, db, holdings, listing, queries, standings
+from mapd.store import browse, committees, db, project, queries, queue_index
 from mapd.store import tables as t
-from mapd.store.listing import RowFilter
+from mapd.store.browse import RowFilter
 from mapd.verdicts import Act
 from tests import looped
 from tests.archives import Lines, bring_in, changed, exported
@@ -58,7 +60,7 @@ def sit_two(engine: sa.Engine) -> tuple[str, str]:
 
 def voices(session: Session, uid: str) -> set[str]:
     """Whoever wrote or reviewed what the exam's curated set holds."""
-    texts = judging.load_curated(session, queries.exam(session, uid).id).texts
+    texts = live_set.load_curated(session, queries.exam(session, uid).id).texts
     return {x.text.teacher for x in texts} | {vote.reviewer for x in texts for vote in x.text.votes}
 
 
@@ -66,17 +68,17 @@ def check_agreement(engine: sa.Engine, uid: str) -> int:
     """See that all who count rationales count alike; return how many are accepted."""
     with db.reading(engine) as session:
         info = queries.exam(session, uid)
-        curated = judging.load_curated(session, info.id)
-    standing.catch_up(engine, info.id)
+        curated = live_set.load_curated(session, info.id)
+    derivation.catch_up(engine, info.id)
     with db.reading(engine) as session:
         names = set(queries.voices(session, info.id))
         assert names == voices(session, uid)
-        assert set(next(h.teachers for h in holdings.holdings(session) if h.uid == uid)) == names
-        indexed = Figures.of(standings.figures(session, info.id))
-        afresh = standing.compute_figures(curated, standing.authors_of(session))
+        assert set(next(h.teachers for h in project.holdings(session) if h.uid == uid)) == names
+        indexed = Figures.of(queue_index.figures(session, info.id))
+        afresh = derivation.compute_figures(curated, derivation.authors_of(session))
         whole = range(0, 501, 25)
         assert [indexed.at("accepted", at) for at in whole] == [afresh.at("accepted", at) for at in whole]
-        rows = listing.count_texts(session, info.id, RowFilter(verdict="accepted"), 300)
+        rows = browse.count_texts(session, info.id, RowFilter(verdict="accepted"), 300)
         assert rows == indexed.at("accepted", 300) == summary(curated).accepted
         return rows
 
@@ -123,10 +125,10 @@ def test_what_a_person_wrote_counts(engine: sa.Engine, pair: tuple[str, str]) ->
     _, second = pair
     collect(engine, second, NARROW)
     with db.writing(engine) as session:
-        curated = judging.load_curated(session, queries.exam(session, second).id)
+        curated = live_set.load_curated(session, queries.exam(session, second).id)
         broken = next(iter(curated.rationales)).text
         target = Target("rationale", broken.id)
-        repairing.repair(session, target, f"{broken.text} So it is.", by=owner("ben"), token=t.new_uid())
+        repairs.repair(session, target, f"{broken.text} So it is.", by=owner("ben"), token=t.new_uid())
     check_agreement(engine, second)
     with db.reading(engine) as session:
         assert voices(session, second) == {*NARROW, "ben"}

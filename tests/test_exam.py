@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from mapd import cli, exam, prompts, students
-from mapd.curation import judging
+from mapd.curation import live_set
 from mapd.curation.curated import summary
 from mapd.errors import BadInput, NotFound, Stopped
 from mapd.models import local
@@ -101,7 +101,7 @@ def test_every_answer_is_graded_and_counted(store: sa.Engine) -> None:
 def test_the_curated_set_reads_the_exam(store: sa.Engine) -> None:
     done = sit(store, Scripted())
     with db.reading(store) as session:
-        assert summary(judging.load_curated(session, queries.exam(session, done.exam).id)).mistakes == done.mistakes
+        assert summary(live_set.load_curated(session, queries.exam(session, done.exam).id)).mistakes == done.mistakes
 
 
 def test_questions_are_asked_by_length_with_the_exams_prompt(store: sa.Engine) -> None:

@@ -21,8 +21,8 @@ from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from tests.finetune import tiny
+from tests.jobs.test_worker import until
 from tests.provider import Provider
-from tests.test_worker import until
 
 ROOT = Path(__file__).parents[1]
 

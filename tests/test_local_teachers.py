@@ -60,7 +60,7 @@ def test_a_job_asks_local_teachers(folder: Path, run: Run, tmp_path: Path) -> No
         given = {"exam": queries.exams(session)[0].uid, "teachers": ["greedy", "drawn"]}
         uid = jobs.start(session, "collect", given, by=owner("ann")).uid
         jobs.take(session, "w", calls=True)
-    command = [sys.executable, "-m", "mapd.child", f"{uid}:1", "w"]
+    command = [sys.executable, "-m", "mapd.jobs.process", f"{uid}:1", "w"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd="/", env=environment, stdin=subprocess.PIPE, start_new_session=True) as child:
         assert child.wait(300) == 0

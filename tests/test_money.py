@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, func, select
 
-from mapd import child, committee, jobs, teacher_prices, teachers, work
+from mapd import committee, jobs, teacher_prices, teachers
 from mapd.committee.budget import Purse, worst_case_usd
 from mapd.committee.estimate import Tokens, estimate_teacher
 from mapd.errors import BadInput, MapdError
-from mapd.jobs import AttemptRef
+from mapd.jobs import AttemptRef, kinds, process
 from mapd.models.base import Completion, Finish, Message, Request, Sampling
 from mapd.models.prices import format_dollars
 from mapd.people import owner
@@ -355,11 +355,11 @@ def test_a_price_is_stated_with_the_teacher(mapd: Mapd, tmp_path: Path) -> None:
 def test_a_job_that_stops_at_its_budget_says_so(mapd: Mapd, tmp_path: Path) -> None:
     with Provider() as server:
         engine = make_project(tmp_path, server.url, price=DEAR)
-        given = work.CollectWork(exam="1", teachers=NAMES, budget=0.1)
+        given = kinds.CollectWork(exam="1", teachers=NAMES, budget=0.1)
         with db.writing(engine) as session:
             ref = AttemptRef(jobs.start(session, "collect", given.model_dump(mode="json"), by=owner("ann")).uid, 1)
             jobs.take(session, "w", calls=True)
-        assert child.run_attempt(ref, "w") == 0
+        assert process.run_attempt(ref, "w") == 0
     with db.reading(engine) as session:
         job = jobs.get(session, ref.uid)
         assert (job.status, jobs.describe_state(job, db.clock(session)), job.error) == ("done", "stopped", None)

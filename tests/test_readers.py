@@ -19,7 +19,7 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.ui import rendered
+from mapd.ui.kit import rich_text
 from tests import samples
 from tests.pages.running import open_page, shown, triage
 
@@ -111,7 +111,7 @@ def test_no_text_ends_in_an_error(text: str) -> None:
         check_rationale(text, "7", task, ("7", "8"))
         check_feedback(text, text, task, ("7", "8"))
         answers_equal(text, "7", task)
-    rendered.body(text)
+    rich_text.body(text)
 
 
 def test_a_page_says_what_was_not_read(home: Path, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def job_by_itself(engine: sa.Engine, folder: Path, names: tuple[str, ...]) -> t.
         given = {"exam": queries.exams(session)[0].uid, "teachers": names}
         uid = jobs.start(session, "collect", given, by=owner("ann")).uid
         jobs.take(session, "w", calls=True)
-    command = [sys.executable, "-m", "mapd.child", f"{uid}:1", "w"]
+    command = [sys.executable, "-m", "mapd.jobs.process", f"{uid}:1", "w"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.PIPE, start_new_session=True) as child:
         assert child.wait(60) == 0

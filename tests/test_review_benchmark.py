@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from benchmarks import review, reviewers
-from mapd.curation import standing
-from mapd.curation.queues import QUEUES
 from mapd.people import owner
-from mapd.store import db, listing
-from mapd.store.listing import Order
+from mapd.review.queue_index import derivation
+from mapd.review.queues import QUEUES
+from mapd.store import browse, db
+from mapd.store.browse import Order
 from tests.api.client import Server
-from tests.curation.test_standing import held
+from tests.review.test_queue_index import held
 
 BY_LOT = {name for name, queue in QUEUES.items() if queue.by_lot}  # a copy draws another lot
 
@@ -29,14 +29,14 @@ def test_copied_is_derived(tmp_path: Path) -> None:
         assert session.execute(sa.text("SELECT count(*) FROM review")).scalar_one() == 3_600
         assert session.execute(sa.text("SELECT count(*) FROM stale")).scalar_one() == 0
         copied = derived(session)
-        standing.derive(session, 1, measure=False)
+        derivation.derive(session, 1, measure=False)
         assert derived(session) == copied
     engine.dispose()
 
 
 def test_pages_are_read_at_any_depth_in_every_order() -> None:
     for order in Order:
-        assert len(review._place(order, 100, random.Random(0))) == listing.key_length(order)
+        assert len(review._place(order, 100, random.Random(0))) == browse.key_length(order)
 
 
 def test_a_reviewer_decides_each_text_that_waits_and_each_is_saved_once(tmp_path: Path) -> None:

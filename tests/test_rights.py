@@ -10,18 +10,19 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from mapd import approvals, committee, exam, jobs, loop, names, people, students, teachers, trash
-from mapd.curation import bulk, guidelines, judging, policies, reasons, repairing, sharing, snapshots, views
-from mapd.curation.judging import Target
+from mapd.curation import live_set, saved_policies, snapshots
 from mapd.errors import BadInput, Forbidden
 from mapd.exchange import archive, attempts, authors, recorded
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.questions import generated, mapping, saved_mappings, sets
+from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views
+from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import teaching
+from mapd.ui import teachers as teaching
 from mapd.verdicts import ADJUDICATOR, STRICT, Act
 from tests.looped import Scripted
 
@@ -34,20 +35,20 @@ Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {
     "judging.judge": lambda s, by: judging.judge(s, TEXT, Act.ACCEPT, by=by),
-    "repairing.repair": lambda s, by: repairing.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t"),
-    "views.save": lambda s, by: views.save(s, "mine", {}, by=by),
+    "repairing.repair": lambda s, by: repairs.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t"),
+    "views.save": lambda s, by: saved_views.save(s, "mine", {}, by=by),
 }
 FOR_OWNERS: dict[str, Write] = {
     "judging.judge": lambda s, by: judging.judge(s, TEXT, Act.ACCEPT, by=by, role=ADJUDICATOR),
-    "repairing.repair": lambda s, by: repairing.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t", role=ADJUDICATOR),
-    "bulk.judge_all": lambda s, by: bulk.judge_all(s, [bulk.BatchText(TEXT, 0, "")], Act.ACCEPT, by=by),
+    "repairing.repair": lambda s, by: repairs.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t", role=ADJUDICATOR),
+    "bulk.judge_all": lambda s, by: batches.judge_all(s, [batches.BatchText(TEXT, 0, "")], Act.ACCEPT, by=by),
     "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, base_uid=None),
     "reasons.add": lambda s, by: reasons.add(s, "wrong units", by=by),
     "reasons.remove": lambda s, by: reasons.remove(s, "wrong_units", by=by),
-    "sharing.set_judging": lambda s, by: sharing.set_judging(s, 1, by=by, judgements_wanted=3),
-    "policies.save_policy": lambda s, by: policies.save_policy(s, STRICT, by=by),
-    "policies.set_policy": lambda s, by: policies.set_policy(s, 1, "strict", None, by=by),
-    "snapshots.freeze": lambda s, by: snapshots.freeze(s, judging.load_curated(s, 1), by=by),
+    "sharing.set_judging": lambda s, by: assignment.set_judging(s, 1, by=by, judgements_wanted=3),
+    "policies.save_policy": lambda s, by: saved_policies.save_policy(s, STRICT, by=by),
+    "policies.set_policy": lambda s, by: saved_policies.set_policy(s, 1, "strict", None, by=by),
+    "snapshots.freeze": lambda s, by: snapshots.freeze(s, live_set.load_curated(s, 1), by=by),
     "jobs.start": lambda s, by: jobs.start(s, "exam", {}, by=by),
     "jobs.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
     "jobs.resume": lambda s, by: jobs.resume(s, _job(s), by=by),

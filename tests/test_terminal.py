@@ -96,7 +96,7 @@ def test_a_bar_and_its_words_send_nothing() -> None:
 
 def test_a_log_line_shows_them() -> None:
     code = "import logging; from mapd.cli.shared import log_to_terminal; log_to_terminal()"
-    code += f"; logging.getLogger('mapd.worker').warning('worker %s waits', {ACTS!r})"
+    code += f"; logging.getLogger('mapd.jobs.worker').warning('worker %s waits', {ACTS!r})"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not HIDDEN.search(ran.stderr)
     assert "mapd: worker [bold red]ann[/] :smile: ⟨U+001B⟩[31m" in ran.stderr

@@ -14,7 +14,6 @@ from sqlmodel import Session, select
 
 from mapd import committee, exam, prompts, results, students
 from mapd.committee.plan import ledger_key
-from mapd.curation import judging
 from mapd.errors import BadInput
 from mapd.exchange import attempts as elsewhere
 from mapd.models import local
@@ -23,6 +22,7 @@ from mapd.models.openai import OpenAIModel
 from mapd.people import owner
 from mapd.questions import sets, tables
 from mapd.questions.rows import QuestionRow
+from mapd.review import judging
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.verdicts import Act

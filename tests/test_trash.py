@@ -10,18 +10,19 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd import committee, jobs, teachers, trash
-from mapd.curation import bulk, judging, policies, repairing, snapshots, standing
+from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import summary
-from mapd.curation.judging import Target
 from mapd.errors import BadInput, NotFound
 from mapd.exchange.archive.outgoing import find_masks, read_records
 from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
 from mapd.questions import mapping, saved_mappings
-from mapd.review import leases
-from mapd.store import db, listing, queries
+from mapd.review import batches, judging, leases, repairs
+from mapd.review.judging import Target
+from mapd.review.queue_index import derivation
+from mapd.store import browse, db, queries
 from mapd.store import tables as t
-from mapd.store.listing import RowFilter
+from mapd.store.browse import RowFilter
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act
 from tests import choices, looped, samples
@@ -43,30 +44,30 @@ def number(session: Session, table: type[t.Table]) -> int:
 
 def found(session: Session, exam: int, words: str) -> int:
     """How many rows of an exam the search finds."""
-    return listing.count_rows(session, exam, RowFilter(words=words), 300)
+    return browse.count_rows(session, exam, RowFilter(words=words), 300)
 
 
 @pytest.fixture
 def judged(session: Session, exam: ExamInfo) -> ExamInfo:
     """An import with judgements of all kinds, a repair, a snapshot, and somebody who has a mistake open."""
-    mistakes = judging.load_curated(session, exam.id).mistakes
+    mistakes = live_set.load_curated(session, exam.id).mistakes
     text, other = (m.rationales[0].text for m in mistakes[:2])
     judging.judge(session, Target("rationale", text.id), Act.REJECT, by=owner("ann"), reason="unclear")
     judging.judge(session, Target("question", mistakes[3].question.id), Act.CORRECT, by=owner("bob"), value="7")
     judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by=owner("bob"))
-    repairing.repair(session, Target("rationale", other.id), "It is 1 + 1 = 2. So 2.", by=owner("ann"), token="x")
-    bulk.take_back(session, bulk.find_undoable(queries.judgements(session, exam.id), "bob"), by=owner("bob"))
+    repairs.repair(session, Target("rationale", other.id), "It is 1 + 1 = 2. So 2.", by=owner("ann"), token="x")
+    batches.take_back(session, batches.find_undoable(queries.judgements(session, exam.id), "bob"), by=owner("bob"))
     leases.take(session, owner("ann"), {mistakes[0].attempt.id: 1})
     session.add(t.Exposure(person="ann", explanation_id=text.id))
-    snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
-    standing.derive(session, exam.id)
+    snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
+    derivation.derive(session, exam.id)
     return queries.exam(session, exam.id)
 
 
 def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
     session: Session, judged: ExamInfo, home: Path
 ) -> None:
-    before, count = content(session, home), summary(judging.load_curated(session, judged.id))
+    before, count = content(session, home), summary(live_set.load_curated(session, judged.id))
     hits = found(session, judged.id, "pens")
     assert hits > 30
     removed = trash.plan_exam_removal(session, judged.name)
@@ -93,9 +94,9 @@ def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
     assert (done.present, done.renamed) == (0, ())
     assert content(session, home) == before
     back = queries.exam(session, judged.uid)
-    assert summary(judging.load_curated(session, back.id)) == count
-    standing.derive_marked(session)
-    standing.derive(session, back.id)
+    assert summary(live_set.load_curated(session, back.id)) == count
+    derivation.derive_marked(session)
+    derivation.derive(session, back.id)
     assert found(session, back.id, "pens") == hits
     acts = [(a.person, a.action) for a in session.exec(select(t.Audit).order_by(col(t.Audit.id).desc()).limit(2)).all()]
     assert acts == [("bob", "restore"), ("ann", "delete")]
@@ -108,7 +109,7 @@ def test_what_was_brought_in_again_meanwhile_is_found_there(
     file = trash.delete(session, home, trash.plan_exam_removal(session, judged.id), by=owner("ann")).name
     again = import_files(session, *samples.files(tmp_path))
     assert (again.new, again.exam) == (True, judged.uid), "nothing of it was left in the way"
-    text = next(judging.load_curated(session, queries.exam(session, again.exam).id).rationales).text
+    text = next(live_set.load_curated(session, queries.exam(session, again.exam).id).rationales).text
     judging.judge(session, Target("rationale", text.id), Act.ACCEPT, by=owner("zoe"))
     _, done = trash.restore(session, home, file, by=owner("ann"))
     assert done.present > 150
@@ -136,7 +137,7 @@ def of_training(session: Session) -> ExamInfo:
 def test_of_an_own_exam_what_was_paid_stays_and_nothing_is_asked_twice(round_: sa.Engine, home: Path) -> None:
     with db.writing(round_) as session:
         exam = of_training(session)
-        count = Count(session, exam.id, policies.exam_policy(session, exam))
+        count = Count(session, exam.id, saved_policies.exam_policy(session, exam))
         session.execute(sa.update(t.Call).values(cost_usd=0.01))
         spent, calls = committee.ledger.spent(session, exam.id), number(session, t.Call)
         before, rationales = content(session, home), len(count.each("rationale"))
@@ -212,12 +213,12 @@ def test_another_exam_over_the_same_questions_is_as_it_was(session: Session, jud
         told = {"text": "1", "answer": "1", "outcome": "incorrect", "our_outcome": "incorrect"}
         session.add(t.Attempt(exam_id=queries.identity(other), question_id=queries.identity(q), **told))
     session.flush()
-    standing.derive(session, queries.identity(other))
-    count = summary(judging.load_curated(session, queries.identity(other)))
+    derivation.derive(session, queries.identity(other))
+    count = summary(live_set.load_curated(session, queries.identity(other)))
     removed = trash.plan_exam_removal(session, judged.id)
     assert not removed.counts.keys() & {"questions", "rationales", "students"}, "the other exam asks them"
     trash.delete(session, home, removed, by=owner("ann"))
-    assert summary(judging.load_curated(session, queries.identity(other))) == count
+    assert summary(live_set.load_curated(session, queries.identity(other))) == count
     held = session.exec(select(func.count()).where(t.Standing.kind == "rationale").select_from(t.Standing)).one()
     assert held == count.rationales
 
@@ -238,7 +239,7 @@ def test_the_project_goes_and_comes_back_and_its_ledger_stays(round_: sa.Engine,
     with db.writing(round_) as session:
         jobs.start(session, "demo", {}, by=owner("ann"))
         session.execute(sa.update(t.Job).values(status="done"))
-        policies.set_policy(session, of_training(session).id, "strict", 3.5, by=owner("ann"))
+        saved_policies.set_policy(session, of_training(session).id, "strict", 3.5, by=owner("ann"))
         before, calls = content(session, home), number(session, t.Call)
         removed = trash.plan_project_removal(session, "pilot")
         file = trash.delete(session, home, removed, by=owner("ann")).name

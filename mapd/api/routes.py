@@ -17,7 +17,6 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mapd.api.access import HEADER, Caller, InvalidToken, Visitor, authenticate
-from mapd.curation import standing
 from mapd.errors import BadInput, Busy, Damaged, Forbidden, MapdError, NotFound, Stale
 from mapd.people import Right, may
 from mapd.review import counts, decisions, history, seats, window
@@ -36,6 +35,7 @@ from mapd.review.messages import (
     Window,
     WindowQuery,
 )
+from mapd.review.queue_index import derivation
 from mapd.store import db, queries
 
 LARGEST_BODY = 1_000_000  # bytes
@@ -157,10 +157,10 @@ def _json(message: Window | Answers | Leases | History | Counts) -> Response:
 def _catch_up(engine: sa.Engine, exam_id: int) -> sa.Engine:
     """Bring the queue index up to date, and return the engine."""
     try:
-        standing.catch_up(engine, exam_id)
+        derivation.catch_up(engine, exam_id)
     except Busy:
         # The rows that are there can be shown, although marks wait; an index that isn't derived can't.
-        if not standing.is_derived(engine, exam_id):
+        if not derivation.is_derived(engine, exam_id):
             raise
     return engine
 

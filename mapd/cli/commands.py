@@ -25,19 +25,19 @@ from mapd.cli import (
     archive,
     attempts,
     committee,
-    curation,
+    curate,
     demo,
-    exams,
-    finetuning,
+    exam,
+    finetune,
     guidelines,
     history,
     jobs,
-    judging,
+    judge,
+    openapi,
     people,
     questions,
     read,
     results,
-    routes,
     trash,
 )
 from mapd.cli.shared import AsJson, line, open_project, person_of, show
@@ -104,34 +104,34 @@ def take_options(
 
 
 app.add_typer(questions.questioning, name="questions")
-curation.importing.command("attempts")(attempts.import_attempts)
-app.add_typer(curation.importing, name="import")
-app.add_typer(curation.curating, name="curate")
-app.command("judge")(judging.judge)
-app.command("judge-all")(judging.judge_all)
-app.command("repair")(judging.repair)
-app.command("undo")(judging.undo)
-app.command("redo")(judging.redo)
+curate.importing.command("attempts")(attempts.import_attempts)
+app.add_typer(curate.importing, name="import")
+app.add_typer(curate.curating, name="curate")
+app.command("judge")(judge.judge)
+app.command("judge-all")(judge.judge_all)
+app.command("repair")(judge.repair)
+app.command("undo")(judge.undo)
+app.command("redo")(judge.redo)
 app.command("history")(history.history)
 app.add_typer(people.sharing_out, name="people")
 app.add_typer(guidelines.guiding, name="guidelines")
 app.add_typer(committee.teaching, name="teachers")
 app.command("collect")(committee.collect)
-app.command("finetune")(finetuning.finetune)
-app.add_typer(exams.learning, name="students")
-exams.examining.command("export")(attempts.export_attempts)
-app.add_typer(exams.examining, name="exam")
+app.command("finetune")(finetune.finetune)
+app.add_typer(exam.learning, name="students")
+exam.examining.command("export")(attempts.export_attempts)
+app.add_typer(exam.examining, name="exam")
 app.add_typer(trash.naming, name="project")
 app.add_typer(trash.binning, name="trash")
 app.command("restore")(trash.restore)
 for group, kind in (
-    (exams.examining, "exam"),
+    (exam.examining, "exam"),
     (questions.questioning, "question set"),
-    (exams.learning, "student"),
+    (exam.learning, "student"),
     (committee.teaching, "teacher"),
 ):
     group.command("rename")(trash.rename(kind))
-exams.examining.command("delete")(trash.delete("exam", plan_exam_removal))
+exam.examining.command("delete")(trash.delete("exam", plan_exam_removal))
 questions.questioning.command("delete")(trash.delete("question set", plan_questions_removal))
 app.add_typer(read.reading_texts, name="read")
 app.add_typer(archive.archiving, name="archive")
@@ -139,7 +139,7 @@ app.command("results")(results.compare)
 app.command("demo")(demo.demo)
 app.add_typer(jobs.handling, name="jobs")
 app.command("worker")(jobs.run_worker)
-app.command("openapi")(routes.describe_routes)
+app.command("openapi")(openapi.describe_routes)
 
 
 @app.command("app")
@@ -163,7 +163,7 @@ def run_app(
     home = str(Settings().home.resolve())
     os.chdir(script.parent)
     os.environ["MAPD_HOME"] = home
-    os.execv(sys.executable, [sys.executable, "-m", "mapd.ui.server", str(script), str(port)])
+    os.execv(sys.executable, [sys.executable, "-m", "mapd.ui.kit.server", str(script), str(port)])
 
 
 @app.command("doctor")

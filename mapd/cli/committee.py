@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mapd import approvals, committee, teachers, work
+from mapd import approvals, committee, teachers
 from mapd.cli import jobs
 from mapd.cli.shared import (
     AsJson,
@@ -28,6 +28,7 @@ from mapd.cli.shared import (
     writing,
 )
 from mapd.errors import MapdError
+from mapd.jobs import kinds
 from mapd.models.prices import format_dollars
 from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
@@ -255,7 +256,7 @@ def collect(
 ) -> None:
     """Ask teachers for feedback, rationales and reviews. Run again, it makes only the calls that are missing."""
     names_ = split_names("--teachers", names)
-    work_ = work.CollectWork(
+    work_ = kinds.CollectWork(
         exam=exam,
         teachers=names_,
         samples=samples,
@@ -307,7 +308,7 @@ def _show_notes(names: Sequence[str]) -> None:
         line(f"{name}: {note}")
 
 
-def _show_estimate(work_: work.CollectWork, as_json: bool) -> None:
+def _show_estimate(work_: kinds.CollectWork, as_json: bool) -> None:
     """Show what the missing calls may cost: a line a teacher, and one for all of them."""
     with reading() as session:
         estimate = committee.estimate(session, work_.exam, work_.teachers, work_.samples, cut_off=work_.cut_off)

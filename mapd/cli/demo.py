@@ -8,11 +8,12 @@ import sqlalchemy as sa
 import typer
 from rich.table import Table
 
-from mapd import loop, results, work
+from mapd import loop, results
 from mapd.cli import jobs
 from mapd.cli.shared import AsJson, PersonName, console, line, open_project, person_of, show, usage
 from mapd.errors import BadInput, BadUsage
 from mapd.exchange import recorded
+from mapd.jobs import kinds
 from mapd.loop import ArmOutcome, DemoPlan, DemoSummary
 from mapd.results import FamilyResult, Score
 from mapd.settings import Settings
@@ -40,13 +41,13 @@ def demo(
     if detach:
         if arm_names or record:
             raise BadUsage("--arms and --record run here, not as a job: leave --detach out")
-        work_ = work.DemoWork(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
+        work_ = kinds.DemoWork(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
         jobs.do(work_, by=by, detach=True, as_json=as_json)
         return
     settings, engine = Settings(), open_project(jobs.WORK_WAITS_S)
     if record:
         _refuse_unless_fresh(engine)
-    with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(work.DemoWork.awaits) as stop:
+    with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(kinds.DemoWork.awaits) as stop:
         home = settings.home.resolve()
         summary = loop.demo(engine, home, plan, by=person_of(by), watch=bar.tell, stopping=stop.is_set)
     result = as_result(summary)

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from mapd.cli.shared import AsJson, PersonName, line, moment, person_of, read_file, reading, show, writing
-from mapd.curation import guidelines, reasons
 from mapd.errors import NotFound
+from mapd.review import guidelines, reasons
 
 guiding = typer.Typer(no_args_is_help=True, help="How people are to judge: markdown, every version kept.")
 

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mapd.cli.judging import TextRef, find_target
+from mapd.cli.judge import TextRef, find_target
 from mapd.cli.shared import AsJson, line, moment, one_of, reading, show
-from mapd.curation import judging
+from mapd.review import judging
 from mapd.review.history import describe_undo
 from mapd.store import queries
 from mapd.store.queries import JudgementRow

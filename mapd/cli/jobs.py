@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 from rich.text import Text
 
-from mapd import committee, interrupts, jobs, work, worker
+from mapd import committee, interrupts, jobs
 from mapd.cli.progress import Lines
 from mapd.cli.shared import (
     AsJson,
@@ -24,6 +24,7 @@ from mapd.cli.shared import (
     show,
     writing,
 )
+from mapd.jobs import kinds, worker
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -35,7 +36,7 @@ WORK_WAITS_S = 600.0
 handling = typer.Typer(no_args_is_help=True, help="Work in the background: watch, cancel and resume it.")
 
 
-def do(work_: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
+def do(work_: kinds.Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
     """Do the work here with a bar; with `detach` queue it, and return None. Raises: Stopped, by Ctrl+C."""
     person = person_of(by)
     if detach:
@@ -50,7 +51,7 @@ def do(work_: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
         return None
     with Bar(quiet=as_json) as bar, bar.stopping(work_.awaits) as stop:
         engine, home = open_project(WORK_WAITS_S, bar.say), Settings().make_home()
-        return work_.run(work.WorkContext(engine, home, person, bar.tell, stopping=stop.is_set))
+        return work_.run(kinds.WorkContext(engine, home, person, bar.tell, stopping=stop.is_set))
 
 
 class Bar:
@@ -155,7 +156,7 @@ def _as_json(job: t.Job, at: datetime) -> dict[str, Any]:
     return {
         "job": job.uid,
         "kind": job.kind,
-        "title": work.job_title(job),
+        "title": kinds.job_title(job),
         "state": jobs.describe_state(job, at),
         "attempt": job.attempt,
         "worker": job.worker,

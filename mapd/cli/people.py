@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from mapd.cli.shared import AsJson, ExamRef, PersonName, line, person_of, reading, show, writing
-from mapd.curation import judging, records, sharing
-from mapd.curation.records import FEW, Agreement, AnnotatorRecord, Period
-from mapd.curation.reviewing import Share
-from mapd.review import leases
+from mapd.curation import live_set
+from mapd.curation.reviewer_stats import Share
+from mapd.review import annotators, assignment, leases
+from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
 from mapd.store import queries
 
 sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
@@ -19,14 +19,14 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
     """Show who judged how much, how fast, and how far they agree."""
     with reading() as session:
         info = queries.exam(session, exam)
-        curated = judging.load_curated(session, info.id)
+        curated = live_set.load_curated(session, info.id)
         held_leases = leases.list_leases(session, info.id)
-    people, progress = records.records(curated), records.measure_progress(curated)
+    people, progress = annotators.records(curated), annotators.measure_progress(curated)
     result: dict[str, Any] = {"exam": info.uid, "wanted": info.judgements_per_text}
     result |= {"rationales": progress.of, "done": progress.count}
     result |= {
         "people": [_record(r) for r in people],
-        "pairs": [_pair(pair) for pair in records.measure_agreement(curated)],
+        "pairs": [_pair(pair) for pair in annotators.measure_agreement(curated)],
     }
     result |= {"open_now": [lease.person for lease in held_leases]}
     if as_json:
@@ -38,7 +38,7 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
         pace = "" if total.seconds is None else f", {total.seconds:.1f} s each (median)"
         amount = f"{len(r.words):,} {_text(r)}, {r.judged_first:,} judged first"
         line(f"  {r.person}: {amount}{pace}{_agreement_in_words(total.agreement)}")
-    for pair in records.measure_agreement(curated):
+    for pair in annotators.measure_agreement(curated):
         kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
         small = ": too few to tell" if pair.n < FEW else ""
         line(f"  {pair.first} and {pair.second}: agree on {pair.agree:,} of {pair.n:,} judged first{kappa}{small}")
@@ -70,7 +70,7 @@ def _pair(pair: Agreement) -> dict[str, Any]:
 
 
 def _number(column: str, help: str) -> Any:
-    low, high, _ = sharing.NUMBERS[column]
+    low, high, _ = assignment.NUMBERS[column]
     return typer.Option(min=low, max=high, help=help)
 
 
@@ -91,7 +91,7 @@ def want(
     values |= {"check_every": check_every, "repeat_every": repeat_every}
     with writing() as session:
         info = queries.exam(session, exam)
-        sharing.set_judging(session, info.id, by=person_of(by), **{k: v for k, v in values.items() if v is not None})
+        assignment.set_judging(session, info.id, by=person_of(by), **{k: v for k, v in values.items() if v is not None})
         now = queries.exam(session, exam)
     result: dict[str, Any] = {"exam": now.uid, "wanted": now.judgements_per_text, "practice": now.practice}
     show(result | {"check_every": now.check_every, "repeat_every": now.repeat_every}, as_json, now.name)

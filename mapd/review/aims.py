@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd.curation.judging import Target
 from mapd.review.blinding import TEXTS
+from mapd.review.judging import Target
 from mapd.review.messages import Decision
 from mapd.store import queries
 from mapd.store import tables as t

@@ -5,16 +5,18 @@
     sight.hidden            -> {17, 18}: she has not decided on them
     sight.visible(rows)     -> the judgements that she may know of
 
-The server alone decides this: what isn't told is not sent (cards.py).
+The server alone decides this: what isn't told is not sent (cards.py). Where a person judges first, the order of the
+texts is drawn from the person's name and the texts' uids; it is kept with each decision, in its audit.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mapd.curation import first
-from mapd.curation.curated import Curated, Mistake
-from mapd.curation.queues import Queue
+from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.review.queues import Queue, waits_for
 from mapd.store.queries import JudgementRow
+from mapd.verdicts import Act, Ruling
 
 TEXTS = ("rationale", "feedback")
 
@@ -54,17 +56,15 @@ def blind(
 ) -> VisibleMistake:
     """Return the mistake as this person may see it. `repeated`: the text that is to be judged as if it were new."""
     # Who takes a second look has to see what people decided.
-    view = mistake if queue.second_look else first.show_to(mistake, person, part.exam.judgements_per_text)
+    view = mistake if queue.second_look else show_to(mistake, person, part.exam.judgements_per_text)
     full = {x.text.id: x for x in mistake.texts}
     unsaid = frozenset(x.text.id for x in view.texts if x.people != full[x.text.id].people)
     hidden: frozenset[int] = frozenset()
     # A repeat is judged as if it were new, so it is covered although the person decided on it.
     if judge_first:
-        hidden = first.find_hidden(part.judgements, mistake.texts, person)
+        hidden = find_hidden(part.judgements, mistake.texts, person)
         hidden |= frozenset() if repeated is None else {repeated}
-        view = replace(
-            view, rationales=first.shuffle(view.rationales, person), feedback=first.shuffle(view.feedback, person)
-        )
+        view = replace(view, rationales=shuffle(view.rationales, person), feedback=shuffle(view.feedback, person))
     return VisibleMistake(person, view, judge_first, hidden, unsaid)
 
 
@@ -78,3 +78,46 @@ def find_latest(rows: Sequence[JudgementRow], person: str | None) -> JudgementRo
     among = [row for row in rows if person in (None, row.judged.person)]
     # Ids and not times: an archive brings judgements with old times.
     return max(among, key=lambda row: row.judged.id, default=None)
+
+
+def is_default(queue: Queue, per_text: int) -> bool:
+    """Return whether people judge first in a queue unless they say otherwise: where agreement counts."""
+    return queue.by_lot or (per_text > 1 and not queue.second_look)
+
+
+def draw(person: str, uid: str) -> str:
+    """Return the lot of one text for one person: the texts of a mistake are ordered by their lots."""
+    # A hash and no random number: the order is the same in every tab and on every day.
+    return hashlib.sha256(f"{person} {uid}".encode()).hexdigest()
+
+
+def shuffle(texts: Iterable[DecidedText], person: str) -> tuple[DecidedText, ...]:
+    """Return the texts in this person's own order."""
+    return tuple(sorted(texts, key=lambda x: draw(person, x.text.uid)))
+
+
+def find_hidden(rows: Sequence[JudgementRow], texts: Iterable[DecidedText], person: str) -> frozenset[int]:
+    """Return the ids of the texts that this person never accepted or rejected, not even in a decision taken back."""
+    decided = {
+        row.target_id
+        for row in rows
+        if row.judged.person == person
+        and row.judged.decision in (Act.ACCEPT, Act.REJECT)
+        and row.target in ("rationale", "feedback")
+    }
+    return frozenset(x.text.id for x in texts if x.text.id not in decided)
+
+
+def hide_others(x: DecidedText, person: str, per_text: int) -> DecidedText:
+    """Return the text without others' judgements where it waits for this person's own."""
+    # Nobody judged it, or it doesn't wait for this person: there is nothing to keep back.
+    if not (x.people.by and waits_for(x, person, per_text)):
+        return x
+    return replace(x, people=Ruling(), verdict=x.committee.verdict)
+
+
+def show_to(mistake: Mistake, person: str, per_text: int) -> Mistake:
+    """Return the mistake, each text without others' judgements where it waits for this person's own."""
+    rationales = tuple(hide_others(x, person, per_text) for x in mistake.rationales)
+    feedback = tuple(hide_others(x, person, per_text) for x in mistake.feedback)
+    return replace(mistake, rationales=rationales, feedback=feedback)

@@ -10,17 +10,16 @@ from dataclasses import dataclass
 
 from mapd.answers.limits import name_limit
 from mapd.checks import FeedbackChecks, State
-from mapd.curation import first, queues
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
-from mapd.curation.named import find_first_wrong_step
-from mapd.curation.queues import Queue, QueueEntry, find_closed_targets, find_most_doubtful, find_undecided
-from mapd.curation.records import CHECK, PRACTICE, REPEAT, find_adjudications
-from mapd.curation.suspicion import suspicion
 from mapd.people import Person
-from mapd.review import blinding, messages
+from mapd.review import blinding, messages, queues
+from mapd.review.annotators import CHECK, PRACTICE, REPEAT, find_adjudications
 from mapd.review.blinding import VisibleMistake
+from mapd.review.disputed_steps import find_first_wrong_step
 from mapd.review.messages import Card, CardWord, CoveredText, Holder, JudgeMode, OpenText, OwnWord, TextKind
 from mapd.review.passages import TextSpan, has_markup, line, passage
+from mapd.review.priority import suspicion
+from mapd.review.queues import Queue, QueueEntry, find_closed_targets, find_most_doubtful, find_undecided
 from mapd.store.queries import JudgementRow, Vote
 from mapd.verdicts import ANYTHING, VERDICT, Act, drop_undone, pick_latest, ruling
 
@@ -180,7 +179,7 @@ def _list_open(part: Curated, sight: VisibleMistake, entry: QueueEntry | None, d
     # A check waits among the queue's own texts, so that nothing gives it away.
     ids = dict.fromkeys(x.text.id for x in (*(entry.waiting if entry else ()), *of_deal))
     waiting = [texts[id_] for id_ in ids if id_ in texts]
-    return list(first.shuffle(waiting, sight.person)) if sight.judge_first else waiting
+    return list(blinding.shuffle(waiting, sight.person)) if sight.judge_first else waiting
 
 
 def _choose_first(
@@ -198,7 +197,7 @@ def _choose_first(
         return doubtful
     alike = entry.texts if entry else ()
     alike = alike or (sight.mistake.feedback if doubtful.text.kind == "feedback" else sight.mistake.rationales)
-    return first.shuffle(alike, sight.person)[0]
+    return blinding.shuffle(alike, sight.person)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, func, select
 
-from mapd.curation import bulk, judging, reasons, standing
-from mapd.curation.bulk import BatchText
-from mapd.curation.judging import Circumstances
-from mapd.curation.queues import BatchRule, Queue
 from mapd.errors import BadInput, Stale
 from mapd.people import Person, Right, require
+from mapd.review import batches, judging, reasons
+from mapd.review.batches import BatchText
 from mapd.review.curated_part import Setting
+from mapd.review.judging import Circumstances
 from mapd.review.messages import ClassPanel, ClassReject
+from mapd.review.queue_index import derivation
+from mapd.review.queues import BatchRule, Queue
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import Act
@@ -43,7 +44,7 @@ def panel(session: Session, setting: Setting, queue: Queue, person: Person) -> C
     if queue.batch_rule is None or not person.name:
         return None
     waiting = _waiting(session, setting, queue.batch_rule, person.name)
-    first = waiting[: bulk.MOST]
+    first = waiting[: batches.MOST]
     reject = ClassReject(reason=queue.batch_rule.reason, words=reasons.words(queue.batch_rule.reason))
     return ClassPanel(texts=len(waiting), takes=len(first), version=_version(first), reject=reject)
 
@@ -61,7 +62,7 @@ def decide(
     texts = _find_texts(session, token)
     waiting = _waiting(session, setting, queue.batch_rule, person)
     if texts is None:
-        first = waiting[: bulk.MOST]
+        first = waiting[: batches.MOST]
         if _version(first) != version:
             raise Stale(f"other texts wait in this class by now: {len(waiting):,}; nothing was saved: look again")
         texts = {text.target.id for text in first}
@@ -71,7 +72,7 @@ def decide(
     remaining = [text for text in waiting if text.target.id in texts]
     reason = queue.batch_rule.reason if decision is Act.REJECT else None
     rows = _judge(session, remaining[:AT_ONCE], decision, reason, by, token, number)
-    standing.follow_judgements(session, rows)
+    derivation.follow_judgements(session, rows)
     return ClassProgress(number + len(rows), number + len(remaining))
 
 
@@ -89,7 +90,7 @@ def _judge(
                 by=by,
                 reason=reason,
                 token=f"{token}/{place}",
-                circumstances=Circumstances(queue=bulk.QUEUE, committee=text.committee),
+                circumstances=Circumstances(queue=batches.QUEUE, committee=text.committee),
                 follow=False,
                 at=at,
             )
@@ -98,7 +99,7 @@ def _judge(
 
 
 def _waiting(session: Session, setting: Setting, rule: BatchRule, person: str) -> list[BatchText]:
-    return bulk.load_waiting(session, setting.exam, rule, setting.threshold, person)
+    return batches.load_waiting(session, setting.exam, rule, setting.threshold, person)
 
 
 def _version(texts: Sequence[BatchText]) -> str:

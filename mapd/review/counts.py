@@ -6,12 +6,11 @@ counts.queues[0].waiting, counts.class_.texts
 
 from sqlmodel import Session
 
-from mapd.curation import guidelines
 from mapd.people import Person
-from mapd.review import classes, curated_part, leases, own_judgements, window
+from mapd.review import classes, curated_part, guidelines, leases, own_judgements, window
 from mapd.review.messages import Counts, CountsQuery
-from mapd.store import standings
-from mapd.store.standings import QueueCount
+from mapd.store import queue_index
+from mapd.store.queue_index import QueueCount
 from mapd.verdicts import Act, drop_undone
 
 DECIDES = (Act.ACCEPT, Act.REJECT, Act.CORRECT)
@@ -20,7 +19,7 @@ DECIDES = (Act.ACCEPT, Act.REJECT, Act.CORRECT)
 def load_counts(session: Session, person: Person, exam_id: int, query: CountsQuery) -> Counts:
     """Return the counts of every queue that the person may open. Raises: NotFound; BadInput (a panel of no queue)."""
     setting = curated_part.load_setting(session, exam_id)
-    counts_of = standings.count_queues(session, exam_id, setting.threshold, person.name)
+    counts_of = queue_index.count_queues(session, exam_id, setting.threshold, person.name)
     queue = window.queue_of(person, query.queue) if query.panel else None
     panel = classes.panel(session, setting, queue, person) if queue and query.judge == "assisted" else None
     own_rows = own_judgements.load(session, exam_id, person.name)

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from sqlmodel import Session
 
-from mapd.curation import policies
+from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, curate
 from mapd.store import queries
 from mapd.store import tables as t
@@ -40,7 +40,7 @@ def load_setting(session: Session, exam_id: int) -> Setting:
     index = session.get_one(t.StandingExam, exam_id)
     # Exact fractions are stored as text: a float could move a mean across the threshold.
     leniency = {name: Fraction(offset) for name, offset in index.leniency.items()}
-    return Setting(exam, policies.exam_policy(session, exam), leniency)
+    return Setting(exam, saved_policies.exam_policy(session, exam), leniency)
 
 
 def load(session: Session, setting: Setting, questions: Collection[int]) -> Curated:

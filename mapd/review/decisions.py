@@ -16,24 +16,34 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd.curation import first, guidelines, judging, repairing, seen, standing
 from mapd.curation.curated import Curated, DecidedText, Mistake
-from mapd.curation.judging import Circumstances
-from mapd.curation.queues import QUEUES, find_closed_targets
-from mapd.curation.records import REPEAT
 from mapd.errors import BadInput, Busy, MapdError, NotFound, Stale
 from mapd.people import Person, Right, require
-from mapd.review import blinding, classes, curated_part, quality_control, window
+from mapd.review import (
+    blinding,
+    classes,
+    curated_part,
+    exposures,
+    guidelines,
+    judging,
+    quality_control,
+    repairs,
+    window,
+)
 from mapd.review.aims import DecisionTarget, resolve, row_of
+from mapd.review.annotators import REPEAT
 from mapd.review.blinding import TEXTS, VisibleMistake
 from mapd.review.cards import Deal, Seat, card, decides_last, filter_rows, is_answered_by, word
 from mapd.review.curated_part import Setting
+from mapd.review.judging import Circumstances
 from mapd.review.messages import LONGEST_VALUE, Answers, Card, CardWord, Decision, DecisionAct, DecisionAnswer, Missing
 from mapd.review.passages import characters
-from mapd.store import queries, standings
+from mapd.review.queue_index import derivation
+from mapd.review.queues import QUEUES, find_closed_targets
+from mapd.store import queries, queue_index
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow, Material
-from mapd.store.standings import QueueCount
+from mapd.store.queue_index import QueueCount
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, pick_latest
 
 # Judgements that one request takes back: a larger act takes several requests.
@@ -54,7 +64,7 @@ def apply(session: Session, by: Person, exam_id: int, decisions: Sequence[Decisi
         if reply.status == "saved" and reply.decided < reply.of:
             # What comes next may be the undo of this act, and half of it isn't written yet: it waits.
             break
-    standing.follow_judgements(session, desk.written)
+    derivation.follow_judgements(session, desk.written)
     return desk.answers(replies)
 
 
@@ -96,7 +106,7 @@ class _DecisionWriter:
             part=part,
             dealt=quality_control.find_dealt_cards(session, setting.exam.id, by.name, cards),
             owners=_owners(session, decisions),
-            exposed=seen.find_exposed(session, by.name, texts),
+            exposed=exposures.find_exposed(session, by.name, texts),
             moment=queries.moment(session),
         )
 
@@ -210,7 +220,7 @@ class _DecisionWriter:
         mistake = next((m for m in self.part.mistakes if aim.id in {x.text.id for x in m.texts}), None)
         text = self._text(aim)
         person, number = self.by.name, self.setting.exam.judgements_per_text
-        withheld = mistake is not None and text is not None and first.hide_others(text, person, number) is not text
+        withheld = mistake is not None and text is not None and blinding.hide_others(text, person, number) is not text
         among = [row for row in rows if not withheld or row.judged.person == person]
         skipped = (aim.kind, aim.id) in find_closed_targets(rows, person)
         if skipped or pick_latest((row.judged for row in among), VERDICT):
@@ -221,7 +231,7 @@ class _DecisionWriter:
     def _repair(self, decision: Decision) -> list[CardWord]:
         aim = self._aim(decision.kind, decision.target)
         since = self._check(decision, aim, decision.seen, decision.after)
-        repairing.repair(
+        repairs.repair(
             self.session,
             aim.target,
             decision.value or "",
@@ -238,7 +248,7 @@ class _DecisionWriter:
     def _decide_class(self, decision: Decision) -> DecisionAnswer:
         queue = window.queue_of(self.by, decision.queue)
         act = Act.REJECT if decision.value == Act.REJECT else Act.ACCEPT
-        standing.follow_judgements(self.session, self.written)
+        derivation.follow_judgements(self.session, self.written)
         progress = classes.decide(
             self.session, self.setting, queue, act, by=self.by, token=decision.token, version=decision.version or ""
         )
@@ -271,7 +281,7 @@ class _DecisionWriter:
         exactly = self.session.exec(select(row).where(of_person, row.token == act)).all()
         if exactly:
             return list(exactly)
-        begins = [col(row.token).startswith(f"{act}{end}", autoescape=True) for end in ("/", f"{repairing.ACT}/")]
+        begins = [col(row.token).startswith(f"{act}{end}", autoescape=True) for end in ("/", f"{repairs.ACT}/")]
         return list(self.session.exec(select(row).where(of_person, sa.or_(*begins)).order_by(col(row.id))).all())
 
     # -- what a decision rests on -------------------------------------------------------------------------------------
@@ -357,7 +367,7 @@ class _DecisionWriter:
 
     def _counts(self) -> dict[str, QueueCount]:
         exam = self.setting.exam.id
-        counts = standings.count_queues(self.session, exam, self.setting.threshold, self.by.name)
+        counts = queue_index.count_queues(self.session, exam, self.setting.threshold, self.by.name)
         return {name: counts.get(name, QueueCount(0, 0)) for name in (*QUEUES, window.BROWSE)}
 
     def _check(
@@ -422,7 +432,7 @@ class _DecisionWriter:
         open_texts = {x.uid for reply in cards.values() for x in reply.texts if not x.covered}
         ids = {x.text.id for m in self.part.mistakes for x in m.texts if x.text.uid in open_texts}
         # The answers' cards show these texts with their scores: later judgements on them aren't blind.
-        seen.record(self.session, self.by.name, ids)
+        exposures.record(self.session, self.by.name, ids)
         current = guidelines.current(self.session)
         return Answers(
             answers=replies,
@@ -463,7 +473,7 @@ class _Overtaken(Stale):
 
 def _owners(session: Session, decisions: Sequence[Decision]) -> dict[str, str]:
     """Return whose the judgements are that these decisions made before, by the decision's token."""
-    ends = ("", "/0", f"{repairing.ACT}/rejects")
+    ends = ("", "/0", f"{repairs.ACT}/rejects")
     tokens = {f"{decision.token}{end}": decision.token for decision in decisions for end in ends}
     row = t.Judgement
     rows = session.exec(select(row.token, row.person).where(col(row.token).in_(tokens))).all()
@@ -471,4 +481,4 @@ def _owners(session: Session, decisions: Sequence[Decision]) -> dict[str, str]:
 
 
 def _is_of(row: JudgementRow, act: str) -> bool:
-    return row.batch in (act, f"{act}{repairing.ACT}")
+    return row.batch in (act, f"{act}{repairs.ACT}")

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from mapd.checks import State
 from mapd.errors import BadInput
-from mapd.store.listing import CHECKS, COMMITTEE, LONGEST_SEARCH, OF_TEXTS, PEOPLE, VERDICTS, Order, RowFilter, RowKind
+from mapd.store.browse import CHECKS, COMMITTEE, LONGEST_SEARCH, OF_TEXTS, PEOPLE, VERDICTS, Order, RowFilter, RowKind
 
 SHOWS = (RowKind.RATIONALES, RowKind.FEEDBACK, RowKind.MISTAKES)
 NUMBERS = ("mean_from", "mean_to", "spread")

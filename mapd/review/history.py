@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlmodel import Session, col, func, select
 
-from mapd.curation import bulk
 from mapd.curation.curated import Mistake
 from mapd.errors import NotFound
 from mapd.people import Person
-from mapd.review import blinding, cards, curated_part, own_judgements, quality_control, window
+from mapd.review import batches, blinding, cards, curated_part, own_judgements, quality_control, window
 from mapd.review.blinding import TEXTS
 from mapd.review.messages import CardWord, History, HistoryQuery, PastAct, PastWord, UndoneRepair
 from mapd.review.passages import line, passage
@@ -103,7 +102,7 @@ def describe_undo(row: JudgementRow, by_id: Mapping[int, JudgementRow]) -> tuple
 def load_person_history(session: Session, person: Person, exam_id: int, number: int) -> History:
     """Return the person's last acts, the newest first, and what undo and redo take back now."""
     own_rows = own_judgements.load(session, exam_id, person.name)
-    undo, redo = bulk.find_undoable(own_rows, person.name), bulk.find_redoable(own_rows, person.name)
+    undo, redo = batches.find_undoable(own_rows, person.name), batches.find_redoable(own_rows, person.name)
     acts: dict[str, list[JudgementRow]] = {}
     for row in reversed(own_rows):
         if row.judged.undoes is None:

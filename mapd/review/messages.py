@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mapd.curation import repairing
-from mapd.curation.judging import MOST_MARKS
-from mapd.curation.queues import DEFAULT
+from mapd.review import repairs as repairing
+from mapd.review.judging import MOST_MARKS
+from mapd.review.queues import DEFAULT
 
 LONGEST_NOTE, LONGEST_VALUE, LONGEST_REPAIR = 2_000, 200, repairing.LONGEST  # characters
 MOST_DECISIONS, MOST_CARDS, MOST_ACTS = 50, 25, 50

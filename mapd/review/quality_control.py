@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from sqlmodel import Session, col, select
 
 from mapd.curation.curated import Curated, DecidedText, Mistake
-from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey
 from mapd.review import curated_part, own_judgements, practice
+from mapd.review.annotators import CHECK, PRACTICE, REPEAT, TextKey
 from mapd.review.cards import Seat, is_answered_by
 from mapd.review.curated_part import Setting
 from mapd.store import queries

@@ -6,10 +6,9 @@ renew_leases(session, ann, exam_id, LeaseWish(front="9d2e…", next=["11aa…"],
 
 from sqlmodel import Session, col, select
 
-from mapd.curation import first, seen
 from mapd.curation.curated import Curated
 from mapd.people import Person, Right, require
-from mapd.review import curated_part, leases, quality_control, window
+from mapd.review import blinding, curated_part, exposures, leases, quality_control, window
 from mapd.review.cards import Seat
 from mapd.review.messages import HeldLease, Leases, LeaseWish, RefusedLease
 from mapd.store import tables as t
@@ -79,5 +78,5 @@ def _note_seen(session: Session, part: Curated, seat: Seat, attempts: set[int]) 
         if mistake.attempt.id in attempts:
             texts |= {x.text.id for x in mistake.texts}
             if seat.judge_first:
-                texts -= first.find_hidden(part.judgements, mistake.texts, seat.person.name)
-    seen.record(session, seat.person.name, texts)
+                texts -= blinding.find_hidden(part.judgements, mistake.texts, seat.person.name)
+    exposures.record(session, seat.person.name, texts)

@@ -16,11 +16,11 @@ from mapd.review.cards import Seat
 from mapd.review.curated_part import Setting
 from mapd.review.filters import Selection
 from mapd.review.messages import WindowQuery
-from mapd.review.queue_cursor import QueueCursor
-from mapd.store import listing
+from mapd.review.queue_index.cursor import QueueCursor
+from mapd.store import browse
 from mapd.store import tables as t
-from mapd.store.listing import BrowseRow, Order, PageStart
-from mapd.store.standings import QueueKey
+from mapd.store.browse import BrowseRow, Order, PageStart
+from mapd.store.queue_index import QueueKey
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ class SelectionStops:
     @property
     def is_of_texts(self) -> bool:
         """Return whether a row is one text, not a whole mistake."""
-        return self.filter.filter.show is not listing.RowKind.MISTAKES
+        return self.filter.filter.show is not browse.RowKind.MISTAKES
 
     def read(self, query: WindowQuery, linked: int | None, spare: int = 0) -> tuple[list[CardStop], bool]:
         """Return the rows from the beginning, behind or before one, and whether these are all."""
@@ -126,9 +126,9 @@ class SelectionStops:
         order = self.filter.order
         turn = self._turn(query, linked)
         number = query.number + spare
-        rows = listing.list_rows(*rows_of, turn, order=order, number=number)
+        rows = browse.list_rows(*rows_of, turn, order=order, number=number)
         # The first page begins at number 1; a later one has to count what stands before it.
-        ahead = listing.count_rows(*rows_of, order=order, before_key=rows[0].key) if rows and turn is not None else 0
+        ahead = browse.count_rows(*rows_of, order=order, before_key=rows[0].key) if rows and turn is not None else 0
         stops = [CardStop(row.attempt_id, row=row, number=ahead + place) for place, row in enumerate(rows, 1)]
         if query.before is not None:
             stops.reverse()
@@ -159,4 +159,4 @@ class SelectionStops:
         query = select(t.Explanation.id).where(t.Explanation.uid == text)
         text_id = None if text is None else self.session.exec(query).first()
         of_order = (self.setting.exam.id, self.filter.filter.show, self.seat.threshold, self.filter.order)
-        return listing.find_key(self.session, *of_order, attempt_id, text_id)
+        return browse.find_key(self.session, *of_order, attempt_id, text_id)

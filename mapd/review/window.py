@@ -15,16 +15,26 @@ from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, select
 
-from mapd.curation import first, guidelines, judging, queues, reasons
 from mapd.curation.curated import Curated, Mistake
-from mapd.curation.judging import REASONS
-from mapd.curation.queues import DEFAULT, QUEUES, Queue
-from mapd.curation.records import PRACTICE
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person
-from mapd.review import curated_part, filters, leases, messages, practice, quality_control
+from mapd.review import (
+    blinding,
+    curated_part,
+    filters,
+    guidelines,
+    judging,
+    leases,
+    messages,
+    practice,
+    quality_control,
+    queues,
+    reasons,
+)
+from mapd.review.annotators import PRACTICE
 from mapd.review.cards import Deal, Seat, card
 from mapd.review.curated_part import Setting
+from mapd.review.judging import REASONS
 from mapd.review.messages import (
     Card,
     ClassReject,
@@ -36,10 +46,11 @@ from mapd.review.messages import (
     WindowQuery,
 )
 from mapd.review.passages import line
+from mapd.review.queues import DEFAULT, QUEUES, Queue
 from mapd.review.stops import CardStop, QueueStops, SelectionStops, linked_attempt, questions_of
-from mapd.store import listing, queries, standings
+from mapd.store import browse, queries, queue_index
 from mapd.store import tables as t
-from mapd.store.standings import QueueCount, QueueKey
+from mapd.store.queue_index import QueueCount, QueueKey
 
 BROWSE, GUIDELINES = "browse", "guidelines"
 SELECTION = Queue(BROWSE, "chosen in Browse", QUEUES[DEFAULT].about, title_reveals=False)
@@ -99,7 +110,7 @@ def _seat(setting: Setting, person: Person, query: WindowQuery) -> Seat:
         queue = queue_of(person, query.queue)
     except BadInput:
         queue = QUEUES[DEFAULT]
-    default = first.is_default(queue, setting.exam.judgements_per_text)
+    default = blinding.is_default(queue, setting.exam.judgements_per_text)
     judge_first = {"first": True, "assisted": False}.get(query.judge or "", default)
     return Seat(person, queue, judge_first, setting.threshold, query.draw)
 
@@ -141,7 +152,7 @@ class _Dealer:
         for row in leases.list_leases(session, exam.id):
             if row.person != self.seat.person.name:
                 self.leased[row.attempt_id].append(row)
-        self.counts = standings.count_queues(session, exam.id, self.seat.threshold, self.seat.person.name)
+        self.counts = queue_index.count_queues(session, exam.id, self.seat.threshold, self.seat.person.name)
         if self.seat.queue is SELECTION:
             self._read_filter()
 
@@ -157,7 +168,7 @@ class _Dealer:
         if exam.judgements_per_text > 1:
             selection = replace(selection, filter=replace(selection.filter, blind_person=self.seat.person.name))
         self.stops = SelectionStops(session, self.setting, self.seat, selection)
-        number = listing.count_rows(session, exam.id, selection.filter, self.seat.threshold)
+        number = browse.count_rows(session, exam.id, selection.filter, self.seat.threshold)
         self.counts = {**self.counts, BROWSE: QueueCount(number, number)}
 
     # -- the cards ----------------------------------------------------------------------------------------------------
@@ -286,8 +297,8 @@ class _Dealer:
         if not self.count.all and self.seat.queue is not SELECTION:
             lacking = queues.explain_lack(
                 self.seat.queue,
-                has_votes=standings.has_votes(session, exam.id),
-                has_gold=standings.has_gold(session, exam.id),
+                has_votes=queue_index.has_votes(session, exam.id),
+                has_gold=queue_index.has_gold(session, exam.id),
             )
         return Window(
             person=person.name,
@@ -315,7 +326,7 @@ class _Dealer:
         return QueueState(
             **counts_of(queue, self.count, covered=seat.judge_first).model_dump(),
             judge=seat.judge,
-            own_judge="first" if first.is_default(queue, self.setting.exam.judgements_per_text) else "assisted",
+            own_judge="first" if blinding.is_default(queue, self.setting.exam.judgements_per_text) else "assisted",
             draw=seat.draw,
             by_lot=queue.by_lot,
             about="attempt" if queue.of_attempt else "texts",
@@ -328,7 +339,7 @@ class _Dealer:
         if self.seat.queue is SELECTION:
             return leases.list_others(leased, self.seat.person.name)
         at = (self.session, self.setting.exam.id, self.seat.queue.name, self.seat.threshold, self.seat.person.name)
-        waiting = standings.waiting_among(*at, Counter(row.attempt_id for row in leased))
+        waiting = queue_index.waiting_among(*at, Counter(row.attempt_id for row in leased))
         return leases.list_others(leased, self.seat.person.name, waiting)
 
 

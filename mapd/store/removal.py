@@ -212,7 +212,7 @@ def _delete(session: Session, rows: Ids) -> None:
 
 
 def _forget(session: Session, exam: int) -> None:
-    # Its id may be another exam's later: nothing that was derived of it (curation/standing.py) may stay.
+    # Its id may be another exam's later: nothing that was derived of it (review/queue_index/derivation.py) may stay.
     tables = t.metadata.tables
     bands = sa.select(tables["band"].c.id).where(tables["band"].c.exam_id == exam)
     for name in ("passed", "queued"):

@@ -7,15 +7,16 @@ import streamlit as st
 
 from mapd import committee
 from mapd.curation.curated import Curated
-from mapd.curation.reviewing import PairScores, Share, matrix, reviewers
+from mapd.curation.reviewer_stats import PairScores, Share, matrix, reviewers
+from mapd.jobs.kinds import CollectWork
 from mapd.models.prices import format_dollars
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
 from mapd.store import db, ledger
 from mapd.store.queries import ExamInfo
-from mapd.ui import current, figures, look, money, text, times, working
-from mapd.ui.figures import Cell, Html
-from mapd.work import CollectWork
+from mapd.ui import jobs
+from mapd.ui.kit import context, money, tables, text, theme, times
+from mapd.ui.kit.tables import Cell, Html
 
 OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
 # Outcomes that more tokens cure.
@@ -28,11 +29,11 @@ def draw_counts(curated: Curated) -> None:
     feedback = [x for m in curated.mistakes for x in m.feedback]
     votes = [v for x in rationales for v in x.text.votes]
     st.html(
-        figures.row(
+        tables.row(
             [
                 (len(curated.mistakes), "mistakes"),
-                (figures.link_cell(len(feedback), current.address("browse", show="feedback")), "feedback"),
-                (figures.link_cell(len(rationales), current.address("browse")), "rationales"),
+                (tables.link_cell(len(feedback), context.address("browse", show="feedback")), "feedback"),
+                (tables.link_cell(len(rationales), context.address("browse")), "rationales"),
                 (len(votes), "reviews"),
                 (sum(v.score is None for v in votes), "of them no vote"),
             ]
@@ -57,7 +58,7 @@ def draw_review_matrix(curated: Curated) -> None:
     authors = [n for n in curated.teachers if any(n == author for author, _ in scores)]
     rows = [[_teacher_chip(a, curated), *(_score_cell(scores.get((a, r)), a == r) for r in names)] for a in authors]
     header = ["", *(text.one_line(name, 30) for name in names)]
-    st.html(figures.table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(names))]))
+    st.html(tables.table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(names))]))
 
 
 def _score_cell(scores: PairScores | None, is_own: bool) -> Cell:
@@ -87,7 +88,7 @@ def draw_reviewer_table(curated: Curated) -> None:
         st.caption("Nobody has reviewed yet.")
         return
     header = ("reviewer", "votes", "no vote", "mean", "wrong ones caught", "others passed")
-    st.html(figures.table(header, rows))
+    st.html(tables.table(header, rows))
     st.caption(
         "caught: of the rationales that the checks call wrong (another answer than the gold, or a false equation), "
         "those it gave 3 or less · passed: of all others, those it gave more than 3"
@@ -101,12 +102,12 @@ def _share_cell(share: Share) -> Cell:
 
 
 def _teacher_chip(name: str, curated: Curated) -> Html:
-    return Html(look.teacher_chip(text.one_line(name, 30), curated.places[name]))
+    return Html(theme.teacher_chip(text.one_line(name, 30), curated.places[name]))
 
 
 def draw_calls(exam: ExamInfo) -> None:
     """Draw the exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
-    with db.reading(current.engine()) as session:
+    with db.reading(context.engine()) as session:
         tallies, failed_calls = ledger.tally(session, exam.id), ledger.failures(session, exam.id)
         stops = committee.stops(session, exam.uid)
     if not tallies:
@@ -130,7 +131,7 @@ def draw_calls(exam: ExamInfo) -> None:
     ]
     cost_columns = ("tokens in", "tokens out", "cost") if costs else ()
     header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *cost_columns)
-    st.html(figures.table(header, rows, words=2))
+    st.html(tables.table(header, rows, words=2))
     if failed_calls:
         if any(f.outcome in SHORT_OF_TOKENS and not f.mended for f in failed_calls):
             st.caption(
@@ -139,9 +140,7 @@ def draw_calls(exam: ExamInfo) -> None:
         draw_retry(exam.uid)
         st.caption("The latest tries that gave no text.")
         st.html(
-            figures.table(
-                ("when", "teacher", "kind", "outcome", "reason", ""), map(_failure_row, failed_calls), words=6
-            )
+            tables.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure_row, failed_calls), words=6)
         )
 
 
@@ -157,8 +156,8 @@ def draw_score_reader() -> None:
 
 def draw_retry(exam: str) -> None:
     """Offer to run this exam's latest committee again, where calls failed. Only the missing texts are asked for."""
-    retry = current.read(committee.plan_retry, exam)
-    if retry is None or working.is_active("collect"):
+    retry = context.read(committee.plan_retry, exam)
+    if retry is None or jobs.is_active("collect"):
         return
     budget_words = "" if retry.budget is None else f", of a budget of {format_dollars(retry.budget)}"
     calls_words = "calls of this exam" if retry.failed != 1 else "call of this exam"
@@ -173,7 +172,7 @@ def draw_retry(exam: str) -> None:
             budget=retry.budget,
             unknown_price=unknown_price,
         )
-        working.draw_start(
+        jobs.draw_start(
             lambda: new_job,
             f"Ask again: {committee.calls_in_words(retry.estimate.calls)}",
             "ask_again",

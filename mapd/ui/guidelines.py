@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mapd.curation import guidelines
-from mapd.curation.guidelines import Version
-from mapd.ui import acting, current, figures, text, times
-from mapd.ui.figures import Cell
+from mapd.review import guidelines
+from mapd.review.guidelines import Version
+from mapd.ui.kit import actions, context, tables, text, times
+from mapd.ui.kit.tables import Cell
 
 # Session state: why the last version wasn't saved.
 MESSAGE = "guidelines_told"
@@ -24,7 +24,7 @@ EXAMPLE = """# Accept a rationale if
 
 def load_versions() -> list[Version]:
     """Return every version, the newest first."""
-    return current.read(guidelines.versions)
+    return context.read(guidelines.versions)
 
 
 # -- their page -------------------------------------------------------------------------------------------------------
@@ -45,23 +45,23 @@ def draw_editor(versions: Sequence[Version]) -> None:
         max_chars=guidelines.LONGEST,
         placeholder=EXAMPLE,
     )
-    args = (key, base_uid, current.current_person().name)
-    acting.button("Save as a new version", key=f"{key}_save", on_click=_save, args=args, type="primary")
+    args = (key, base_uid, context.current_person().name)
+    actions.button("Save as a new version", key=f"{key}_save", on_click=_save, args=args, type="primary")
 
 
 def _save(key: str, base_uid: str | None, name: str) -> None:
     words = str(st.session_state.get(key) or "")
-    acting.write(lambda session, person: guidelines.save(session, words, by=person, base_uid=base_uid), MESSAGE, name)
+    actions.write(lambda session, person: guidelines.save(session, words, by=person, base_uid=base_uid), MESSAGE, name)
 
 
 def draw_versions(versions: Sequence[Version]) -> None:
     """Draw all versions, each a link."""
     st.subheader("Versions", anchor=False)
     header = ("version", "by", "since", "verdicts given while it was current")
-    st.html(figures.table(header, map(_version_row, versions), words=3))
+    st.html(tables.table(header, map(_version_row, versions), words=3))
 
 
 def _version_row(version: Version) -> tuple[Cell, ...]:
-    number = figures.link_cell(str(version.number), current.address("guidelines", version=version.number))
+    number = tables.link_cell(str(version.number), context.address("guidelines", version=version.number))
     author = f"{text.one_line(version.person, 40)}{', with an archive' if version.from_archive else ''}"
     return number, author, times.cell(version.since), version.verdicts

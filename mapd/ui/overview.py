@@ -7,11 +7,12 @@ import streamlit as st
 
 from mapd import students
 from mapd.curation.curated import Curated
-from mapd.curation.next_step import NextStep
 from mapd.curation.overview import SnapshotSummary, funnel, people, teachers
+from mapd.review.next_step import NextStep
 from mapd.store import db, queries, snapshots
-from mapd.ui import current, figures, frozen, look, starting, text
-from mapd.ui.figures import Html
+from mapd.ui import snapshots as frozen
+from mapd.ui.kit import context, start_forms, tables, text, theme
+from mapd.ui.kit.tables import Html
 
 LOOP_STEPS = (
     ("exam", "a student answers the questions"),
@@ -35,7 +36,7 @@ STEP_PAGES = {
 
 def is_empty() -> bool:
     """Return whether the project has no exam yet."""
-    return not current.read(queries.exams)
+    return not context.read(queries.exams)
 
 
 def draw_welcome() -> None:
@@ -46,20 +47,20 @@ def draw_welcome() -> None:
     )
     steps = (f"<li><b>{name}</b><span>{words}</span></li>" for name, words in LOOP_STEPS)
     st.html(f'<ol class="mapd-loop">{"".join(steps)}</ol>')
-    starting.draw_demo_form(is_open=True)
+    start_forms.draw_demo_form(is_open=True)
     with st.container(border=True):
         st.markdown("**Or bring your own**: questions to examine a student on, or mistakes with their explanations.")
         with st.container(horizontal=True):
-            current.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
-            current.link("pages/loop/exam.py", "Examine a student", icon=":material/quiz:")
-            current.link(
+            context.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
+            context.link("pages/loop/exam.py", "Examine a student", icon=":material/quiz:")
+            context.link(
                 "pages/loop/data.py", "Import the authors' files", icon=":material/upload_file:", way="authors"
             )
 
 
 def load_newest_snapshot(exam_id: int) -> tuple[SnapshotSummary | None, int]:
     """Return the exam's newest snapshot, and how many there are."""
-    with db.reading(current.engine()) as session:
+    with db.reading(context.engine()) as session:
         rows = queries.snapshots(session, exam_id)
         taught_snapshots = {student.snapshot_sha256 for student in students.list_students(session)}
         # A damaged snapshot counts, but isn't read.
@@ -80,13 +81,13 @@ def draw_next_step(step: NextStep) -> None:
         st.html(f'<span class="mapd-next"><i>next</i>{text.escape(step.finding)}</span>', width="stretch")
         with st.container(key="primary_link", width="content"):
             params = {"queue": step.queue} if step.queue else {}
-            current.link(STEP_PAGES[step.page], step.act, icon=":material/arrow_forward:", **params)
+            context.link(STEP_PAGES[step.page], step.act, icon=":material/arrow_forward:", **params)
 
 
 def draw_funnel(curated: Curated, newest: SnapshotSummary | None, snapshots: int) -> None:
     """Draw the way from mistakes to frozen pairs: a number and a bar for each stage."""
     st.subheader("From mistakes to training pairs")
-    st.html(figures.bars((s.name, s.count, s.count, s.of, s.note) for s in funnel(curated, newest, snapshots)))
+    st.html(tables.bars((s.name, s.count, s.count, s.of, s.note) for s in funnel(curated, newest, snapshots)))
 
 
 def draw_teachers(curated: Curated) -> None:
@@ -94,7 +95,7 @@ def draw_teachers(curated: Curated) -> None:
     st.subheader("Teachers")
     rows = [
         (
-            Html(look.teacher_chip(t.name, curated.places[t.name]) + (" simulated" if t.simulated else "")),
+            Html(theme.teacher_chip(t.name, curated.places[t.name]) + (" simulated" if t.simulated else "")),
             t.rationales,
             t.accepted,
             t.wrong,
@@ -109,7 +110,7 @@ def draw_teachers(curated: Curated) -> None:
         st.caption("No teacher has explained its mistakes yet.")
         return
     header = ("", "rationales", "accepted", "wrong", "mean", "mean", "leniency", "no vote")
-    st.html(figures.table(header, rows, groups=[("", 1), ("as author", 4), ("as reviewer", 3)]))
+    st.html(tables.table(header, rows, groups=[("", 1), ("as author", 4), ("as reviewer", 3)]))
     st.caption("wrong: accepted, and ending in a wrong answer · leniency: above or below the mean of all votes")
 
 
@@ -118,7 +119,7 @@ def draw_people(curated: Curated) -> None:
     st.subheader("People")
     p = people(curated)
     st.html(
-        figures.row(
+        tables.row(
             [
                 (p.judged, f"of {p.texts:,} texts judged"),
                 (p.overridden, "texts overridden"),
@@ -137,5 +138,5 @@ def draw_held_out(curated: Curated) -> None:
     with st.container(border=True):
         st.markdown("**These questions are held out**: their mistakes are counted and compared, never taught.")
         with st.container(horizontal=True):
-            current.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:")
-            current.link("pages/loop/exam.py", f"All {len(curated.mistakes):,} mistakes", icon=":material/quiz:")
+            context.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:")
+            context.link("pages/loop/exam.py", f"All {len(curated.mistakes):,} mistakes", icon=":material/quiz:")

@@ -9,15 +9,15 @@ from typing import Any
 
 import streamlit as st
 
-from mapd.curation import reasons, records, sharing
 from mapd.curation.curated import Curated
-from mapd.curation.records import FEW, Agreement, AnnotatorRecord, Period
-from mapd.curation.reviewing import Share
+from mapd.curation.reviewer_stats import Share
 from mapd.results import wilson
+from mapd.review import annotators, assignment, reasons
+from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
 from mapd.review.leases import MistakeLease
-from mapd.ui import acting, current, figures, rows, text
-from mapd.ui.figures import Cell, Html
-from mapd.ui.rows import TextRow
+from mapd.ui.kit import actions, context, rows, tables, text
+from mapd.ui.kit.rows import TextRow
+from mapd.ui.kit.tables import Cell, Html
 
 # Session state: why the last change was refused.
 REFUSAL = "people_refused"
@@ -43,14 +43,14 @@ def draw_settings(curated: Curated) -> None:
     if refusal := st.session_state.pop(REFUSAL, None):
         text.complain(refusal)
     exam = curated.exam
-    if is_nameless := not current.current_person().name:
-        acting.ask("people")
+    if is_nameless := not context.current_person().name:
+        actions.ask("people")
     numbers = (exam.judgements_per_text, exam.practice, exam.check_every, exam.repeat_every)
     with st.container(horizontal=True, gap="small"):
         for (name, words), value in zip(NUMBERS.items(), numbers, strict=True):
             # The value is in the key, so that the field follows a change by somebody else.
             key = f"people_{name}_{exam.id}_{value}"
-            low, high, _ = sharing.NUMBERS[name]
+            low, high, _ = assignment.NUMBERS[name]
             extra: dict[str, Any] = {"width": 245, "help": HELP[name], "disabled": is_nameless}
             st.number_input(words, low, high, value, key=key, on_change=_set_number, args=(exam.id, name, key), **extra)
     if exam.judgements_per_text == 1:
@@ -59,17 +59,17 @@ def draw_settings(curated: Curated) -> None:
 
 def _set_number(exam_id: int, name: str, key: str) -> None:
     number = {name: int(st.session_state[key])}
-    acting.write(lambda session, person: sharing.set_judging(session, exam_id, by=person, **number), REFUSAL)
+    actions.write(lambda session, person: assignment.set_judging(session, exam_id, by=person, **number), REFUSAL)
 
 
 def draw_progress(curated: Curated, all_records: Sequence[AnnotatorRecord], leases: Sequence[MistakeLease]) -> None:
     """Draw the exam's progress, and a line for each person."""
-    progress, conflicts = records.measure_progress(curated), sum(x.people.conflict for x in curated.texts)
-    cell = figures.link_cell(conflicts, current.address("triage", queue="conflicts")) if current.owns() else conflicts
+    progress, conflicts = annotators.measure_progress(curated), sum(x.people.conflict for x in curated.texts)
+    cell = tables.link_cell(conflicts, context.address("triage", queue="conflicts")) if context.owns() else conflicts
     figure = [(progress.count, f"of {progress.of:,} rationales are judged by as many as wanted")]
-    st.html(figures.row([*figure, (len(all_records), "people"), (cell, "texts that people disagree on")]))
+    st.html(tables.row([*figure, (len(all_records), "people"), (cell, "texts that people disagree on")]))
     if all_records:
-        st.html(figures.table(HEADER, [_person_row(record, leases) for record in all_records]))
+        st.html(tables.table(HEADER, [_person_row(record, leases) for record in all_records]))
         st.caption(
             "texts: those a person has a word on, by the first that stands · with the adjudicator: texts on which the "
             "adjudicator said the same, of those that somebody else adjudicated · adjudicated: texts on which this "
@@ -80,7 +80,7 @@ def draw_progress(curated: Curated, all_records: Sequence[AnnotatorRecord], leas
 def _person_row(record: AnnotatorRecord, leases: Sequence[MistakeLease]) -> tuple[Cell, ...]:
     name = text.one_line(record.person, 40)
     return (
-        figures.link_cell(name, current.address("people", record=record.person)),
+        tables.link_cell(name, context.address("people", record=record.person)),
         len(record.words),
         record.judged_first,
         _percent(record.total.accepted),
@@ -109,7 +109,7 @@ def draw_agreement(pairs: Sequence[Agreement]) -> None:
     if not pairs:
         st.caption("No text was judged first by two people: what they say of the same one can't be compared yet.")
         return
-    st.html(figures.table(("two people", "texts", "agree", "kappa", ""), [_pair_row(pair) for pair in pairs]))
+    st.html(tables.table(("two people", "texts", "agree", "kappa", ""), [_pair_row(pair) for pair in pairs]))
     st.caption(
         "Texts that both judged before anything was revealed to them. Kappa: 1 is full agreement, 0 what chance gives."
     )
@@ -138,7 +138,7 @@ def draw_record(record: AnnotatorRecord, curated: Curated, is_own: bool) -> None
     # Halves of a single text say nothing.
     lines = parts if len(record.words) > 1 else parts[:1]
     header = ("texts, in the order judged", "texts", "accepted", "median", "with the adjudicator", "")
-    st.html(figures.table(header, [_period_row(name, part) for name, part in lines]))
+    st.html(tables.table(header, [_period_row(name, part) for name, part in lines]))
     notes = [f"{_share_words(share)} {words}" for share, words in _practice_shares(record) if share.of]
     if notes:
         st.caption(" · ".join(notes))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mapd.curation import reasons
-from mapd.ui import acting, current, text
+from mapd.review import reasons
+from mapd.ui.kit import actions, context, text
 from mapd.verdicts import TextReason
 
 # Session state: why the last press changed nothing.
@@ -21,7 +21,7 @@ FIELD = "reasons_field"
 
 def draw() -> None:
     """Draw the project's reasons, with field and buttons for those who may change them."""
-    codes = current.read(reasons.list_own)
+    codes = context.read(reasons.list_own)
     st.subheader("Reasons for a rejection", anchor=False)
     words = ", ".join(reasons.words(reason) for reason in TextReason)
     st.caption(f"Every project has these: {words}. In triage `r` and a digit, 1 to {len(TextReason)}, give them.")
@@ -32,7 +32,7 @@ def draw() -> None:
     for key, code in enumerate(codes, len(TextReason) + 1):
         _draw_reason(code, str(key) if key < 10 else "")
     _draw_last_removed(codes)
-    if current.owns():
+    if context.owns():
         _draw_field()
 
 
@@ -40,8 +40,8 @@ def _draw_reason(code: str, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"reason_line_{code}"):
         digit = f' <span class="mapd-note">key {key}</span>' if key else ""
         st.html(f"<span>{text.escape(reasons.words(code))}{digit}</span>", width="content")
-        if current.owns():
-            acting.button("Remove", key=f"reason_remove_{code}", on_click=_remove, args=(code,))
+        if context.owns():
+            actions.button("Remove", key=f"reason_remove_{code}", on_click=_remove, args=(code,))
 
 
 def _draw_last_removed(codes: Sequence[str]) -> None:
@@ -51,14 +51,14 @@ def _draw_last_removed(codes: Sequence[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         message = f"removed {text.escape(reasons.words(code))}; what was rejected for it stays"
         st.html(f'<span role="status">✓ {message}</span>', width="content")
-        acting.button("Undo", key="reason_undo", on_click=_put_back, args=(code,))
+        actions.button("Undo", key="reason_undo", on_click=_put_back, args=(code,))
 
 
 def _draw_field() -> None:
     """Draw the field for a new reason. Its button reads the field at the click: what was just typed counts."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input("Another reason", max_chars=reasons.LONGEST, key=FIELD, placeholder="wrong units", width=330)
-        acting.button("Add reason", key="reason_add", on_click=_add_typed, icon=":material/add:")
+        actions.button("Add reason", key="reason_add", on_click=_add_typed, icon=":material/add:")
 
 
 # -- callbacks --------------------------------------------------------------------------------------------------------
@@ -66,14 +66,14 @@ def _draw_field() -> None:
 
 def _add_typed() -> None:
     words = str(st.session_state.get(FIELD) or "")
-    if acting.write(lambda session, person: reasons.add(session, words, by=person), REFUSAL):
+    if actions.write(lambda session, person: reasons.add(session, words, by=person), REFUSAL):
         st.session_state[FIELD] = ""
 
 
 def _put_back(code: str) -> None:
-    acting.write(lambda session, person: reasons.add(session, reasons.words(code), by=person), REFUSAL)
+    actions.write(lambda session, person: reasons.add(session, reasons.words(code), by=person), REFUSAL)
 
 
 def _remove(code: str) -> None:
-    if acting.write(lambda session, person: reasons.remove(session, code, by=person), REFUSAL):
+    if actions.write(lambda session, person: reasons.remove(session, code, by=person), REFUSAL):
         st.session_state[REMOVED_CODE] = code

@@ -14,8 +14,8 @@ from pathlib import Path
 import streamlit as st
 
 from mapd.curation.curated import Curated, DecidedText, Mistake
-from mapd.ui import cards, figures, keys, look, rendered, rows, text
-from mapd.ui.rows import TextRow
+from mapd.ui.kit import cards, keys, rich_text, rows, tables, text, theme
+from mapd.ui.kit.rows import TextRow
 from mapd.verdicts import Verdict
 
 STYLE = Path(__file__).parent / "room.css"
@@ -54,9 +54,9 @@ def draw_question(mistake: Mistake, x: DecidedText) -> None:
     with text_column, st.container(border=True, key="mapd_room_text"):
         with st.container(key="mapd_room_head", horizontal=True, vertical_alignment="center", gap="small"):
             st.html(cards.line_label("accept this solution?"))
-            is_rendered = rendered.draw_toggle(x.text.text, x.text.uid)
+            is_rendered = rich_text.draw_toggle(x.text.text, x.text.uid)
         if is_rendered:
-            rendered.draw(x.text.text, "room", rem=1.45)
+            rich_text.draw(x.text.text, "room", rem=1.45)
         else:
             text.foreign(x.text.text, max_chars=cards.LONGEST)
 
@@ -141,7 +141,7 @@ def _draw_answer(mistake: Mistake, x: DecidedText, curated: Curated) -> None:
 
 
 def _people(x: DecidedText, mistake: Mistake) -> str:
-    counts = look.chip("conflict") if x.people.conflict else look.chip(x.verdict.value)
+    counts = theme.chip("conflict") if x.people.conflict else theme.chip(x.verdict.value)
     differ = " otherwise than the committee, and it counts" if x.overridden and not x.people.conflict else ""
     return f"{counts}<span>{rows.describe_ruling(x.people, mistake.question)}{differ}</span>"
 
@@ -157,5 +157,5 @@ def _room(accept: int, reject: int, x: DecidedText) -> str:
     if room is not None:
         agrees = room is x.committee.verdict
         words = f"The room and the committee {'agree' if agrees else 'differ'}."
-    bar = figures.bar(accept, accept + reject)
+    bar = tables.bar(accept, accept + reject)
     return f'<div class="mapd-checks">{cards.line_label("room")}{bar}<span>{share}</span><b>{words}</b></div>'

@@ -5,15 +5,16 @@ import streamlit as st
 from mapd.curation.curated import narrow
 from mapd.errors import BadInput, NotFound
 from mapd.store import db, queries
-from mapd.ui import current, figures, frozen, narrowing, rows, text
-from mapd.ui.loaded import load_curated
+from mapd.ui import snapshots as frozen
+from mapd.ui.kit import context, rows, tables, teacher_filter, text
+from mapd.ui.kit.cache import load_curated
 
 
 def draw_page(exam_id: int) -> None:
     """Draw the snapshots of one exam."""
-    frozen.draw_form(narrow(load_curated(exam_id), narrowing.choose(exam_id)))
+    frozen.draw_form(narrow(load_curated(exam_id), teacher_filter.choose(exam_id)))
     requested_sha = st.query_params.get("snapshot")
-    with db.reading(current.engine()) as session:
+    with db.reading(context.engine()) as session:
         snapshots = queries.snapshots(session, exam_id)
         st.subheader("Frozen", anchor=False)
         if not snapshots:
@@ -31,8 +32,8 @@ def draw_page(exam_id: int) -> None:
             frozen.draw_contents(open_snapshot)
 
 
-figures.add_style()
+tables.add_style()
 st.html(rows.STYLE)
 st.header("Snapshots", anchor=False)
-if (exam := current.require_exam()) is not None:
+if (exam := context.require_exam()) is not None:
     draw_page(exam)

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from mapd.curation.figures import Figures, sweep
-from mapd.ui import charts, current, figures, lab, moves, narrowing, rows
-from mapd.ui.loaded import catch_up
-from mapd.ui.look import FIGURE_CONFIG
+from mapd.curation.threshold_sweep import Figures, sweep
+from mapd.ui.kit import charts, context, rows, tables, teacher_filter
+from mapd.ui.kit.cache import catch_up
+from mapd.ui.kit.theme import FIGURE_CONFIG
+from mapd.ui.threshold import changes, lab
 from mapd.verdicts import Policy
 
 
@@ -13,13 +14,13 @@ def draw_page(exam_id: int) -> None:
     """Draw the lab of one exam."""
     saved, choices = lab.load_policies(exam_id)
     draft = lab.choose_policy(exam_id, saved, choices)
-    teachers = narrowing.choose(exam_id)
+    teachers = teacher_filter.choose(exam_id)
     lab.draw_status(draft, saved, choices)
     catch_up(exam_id)
     saved_figures, draft_figures = (lab.load_figures(exam_id, policy, saved, teachers) for policy in (saved, draft))
     if not draft_figures.at("rationales", 0):
         st.info("No rationale yet: a threshold has nothing to decide on.", icon=":material/groups:")
-        current.link("pages/loop/committee.py", "Ask teachers", icon=":material/groups:")
+        context.link("pages/loop/committee.py", "Ask teachers", icon=":material/groups:")
         return
     with st.container(key="mapd_lab_view"):
         chart_column, numbers_column = st.columns([62, 38], gap="medium")
@@ -34,9 +35,9 @@ def draw_page(exam_id: int) -> None:
         )
     st.subheader("What the change would do", anchor=False)
     if lab.have_same_conditions(draft, saved) and not teachers:
-        moves.draw_threshold_changes(exam_id, draft, saved, **lab.list_params(draft, choices))
+        changes.draw_threshold_changes(exam_id, draft, saved, **lab.list_params(draft, choices))
     else:
-        moves.draw_condition_changes(exam_id, draft, saved, teachers)
+        changes.draw_condition_changes(exam_id, draft, saved, teachers)
 
 
 def draw_chart(draft_figures: Figures, draft: Policy, saved: Policy, *, has_gold: bool) -> None:
@@ -55,8 +56,8 @@ def draw_chart(draft_figures: Figures, draft: Policy, saved: Policy, *, has_gold
     st.plotly_chart(figure, key="sweep", config=FIGURE_CONFIG, alt=alt)
 
 
-figures.add_style()
+tables.add_style()
 st.html(rows.STYLE)
 st.header("Threshold lab", anchor=False)
-if (exam := current.require_exam()) is not None:
+if (exam := context.require_exam()) is not None:
     draw_page(exam)

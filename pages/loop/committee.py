@@ -2,16 +2,17 @@
 
 import streamlit as st
 
-from mapd.ui import committee, current, figures, starting, working
-from mapd.ui.loaded import load_curated
+from mapd.ui import committee, jobs
+from mapd.ui.kit import context, start_forms, tables
+from mapd.ui.kit.cache import load_curated
 
 
 def draw_page(exam_id: int) -> None:
     """Draw the committee of one exam."""
     curated = load_curated(exam_id)
-    working.draw_active("collect", exam=curated.exam.uid)
+    jobs.draw_active("collect", exam=curated.exam.uid)
     has_texts = any(m.texts for m in curated.mistakes)
-    starting.draw_collect_form(curated, is_open=not has_texts)
+    start_forms.draw_collect_form(curated, is_open=not has_texts)
     if has_texts:
         committee.draw_counts(curated)
         with st.container(key="mapd_two"):
@@ -22,13 +23,13 @@ def draw_page(exam_id: int) -> None:
             committee.draw_reviewer_table(curated)
     elif curated.exam.split != "train":
         committee.draw_held_out()
-    current.link("pages/loop/teachers.py", "The project's teachers", icon=":material/school:")
+    context.link("pages/loop/teachers.py", "The project's teachers", icon=":material/school:")
     committee.draw_calls(curated.exam)
     if has_texts:
         committee.draw_score_reader()
 
 
-figures.add_style()
+tables.add_style()
 st.header("Committee", anchor=False)
-if (exam := current.require_exam()) is not None:
+if (exam := context.require_exam()) is not None:
     draw_page(exam)

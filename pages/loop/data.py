@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from mapd.ui import address, figures, trash, uploads
-from mapd.ui.data import archives, attempts, authors, holdings, questions
+from mapd.ui.data import archives, attempts, authors, project, questions, trash
+from mapd.ui.kit import tables, uploads, url_state
 
 # By the word in the address: the purpose, and the function that draws it.
 WAYS = {
@@ -13,11 +13,11 @@ WAYS = {
     "archive": ("A whole project, as another MAPD Studio wrote it.", archives.draw),
 }
 
-figures.add_style()
+tables.add_style()
 st.header("Data")
 uploads.allow()
-address.settle("data", None, way="questions")
-address.refuse_unknown("way", WAYS, "questions")
+url_state.settle("data", None, way="questions")
+url_state.refuse_unknown("way", WAYS, "questions")
 with st.container(horizontal=True, vertical_alignment="center"):
     way = st.segmented_control(
         "What comes in",
@@ -31,6 +31,6 @@ with st.container(horizontal=True, vertical_alignment="center"):
     purpose, draw = WAYS[way or "questions"]
     st.caption(purpose)
 draw()
-holdings.draw_holdings()
+project.draw_holdings()
 trash.draw_manager()
 trash.draw_trash()

@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from mapd.ui import current, figures, rows, sitting, starting, working
+from mapd.ui import exam as sitting
+from mapd.ui import jobs
+from mapd.ui.kit import context, rows, start_forms, tables
 
 
 def draw_page(exam_id: int) -> None:
@@ -19,11 +21,11 @@ def draw_page(exam_id: int) -> None:
     sitting.draw_attempts(material)
 
 
-figures.add_style()
+tables.add_style()
 st.html(rows.STYLE)
 st.header("Exam", anchor=False)
-working.show_started_exam()
-working.draw_active("exam")
-starting.draw_exam_form(is_open=current.current_exam() is None)
-if (exam := current.current_exam() if working.is_active("exam") else current.require_exam()) is not None:
+jobs.show_started_exam()
+jobs.draw_active("exam")
+start_forms.draw_exam_form(is_open=context.current_exam() is None)
+if (exam := context.current_exam() if jobs.is_active("exam") else context.require_exam()) is not None:
     draw_page(exam)

@@ -3,13 +3,14 @@
 import streamlit as st
 
 from mapd.errors import NotFound
-from mapd.ui import figures, text, working
+from mapd.ui import jobs
+from mapd.ui.kit import tables, text
 
-figures.add_style()
+tables.add_style()
 st.header("Jobs", anchor=False)
 if (uid := st.query_params.get("job")) is not None:
     try:
-        working.draw_job(uid)
+        jobs.draw_job(uid)
     except NotFound as error:
         text.complain(str(error))
-working.draw_list()
+jobs.draw_list()

@@ -2,20 +2,21 @@
 
 import streamlit as st
 
-from mapd.curation.next_step import next_step
-from mapd.ui import current, figures, overview, starting, story, working
-from mapd.ui.loaded import load_curated
+from mapd.review.next_step import next_step
+from mapd.ui import jobs, overview, walkthrough
+from mapd.ui.kit import context, start_forms, tables
+from mapd.ui.kit.cache import load_curated
 
-figures.add_style()
+tables.add_style()
 is_empty = overview.is_empty()
 st.header("Welcome" if is_empty else "Overview")
-working.draw_active("demo")
+jobs.draw_active("demo")
 if is_empty:
     overview.draw_welcome()
-elif (exam_id := current.require_exam()) is not None:
+elif (exam_id := context.require_exam()) is not None:
     curated = load_curated(exam_id)
     if curated.exam.split == "train":
-        story.draw(curated)
+        walkthrough.draw(curated)
         newest, snapshots = overview.load_newest_snapshot(exam_id)
         overview.draw_next_step(next_step(curated, newest))
         funnel_column, people_column = st.columns((5, 6), gap="large")
@@ -26,4 +27,4 @@ elif (exam_id := current.require_exam()) is not None:
             overview.draw_people(curated)
     else:
         overview.draw_held_out(curated)
-    starting.draw_demo_form(is_open=False)
+    start_forms.draw_demo_form(is_open=False)

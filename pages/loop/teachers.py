@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from mapd.ui import current, figures, teaching
+from mapd.ui import teachers
+from mapd.ui.kit import context, tables
 
-figures.add_style()
+tables.add_style()
 st.header("Teachers", anchor=False)
-callable_teachers, other_authors = teaching.load_teachers()
-teaching.draw_form(is_open=not callable_teachers)
-teaching.draw_teachers(callable_teachers)
+callable_teachers, other_authors = teachers.load_teachers()
+teachers.draw_form(is_open=not callable_teachers)
+teachers.draw_teachers(callable_teachers)
 if callable_teachers:
-    current.link("pages/loop/committee.py", "Ask them about an exam's mistakes", icon=":material/groups:")
-teaching.draw_other_authors(other_authors)
+    context.link("pages/loop/committee.py", "Ask them about an exam's mistakes", icon=":material/groups:")
+teachers.draw_other_authors(other_authors)

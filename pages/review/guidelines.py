@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from mapd.curation.guidelines import Version
-from mapd.ui import current, figures, guidelines, reasons, rendered, text, times
+from mapd.review.guidelines import Version
+from mapd.ui import guidelines, reasons
+from mapd.ui.kit import context, rich_text, tables, text, times
 
 
 def draw_page() -> None:
@@ -15,8 +16,8 @@ def draw_page() -> None:
         period = "the current one" if version.until is None else f"until {times.moment(version.until)}"
         st.caption(text.label(f"Version {version.number}, by {version.person}, {period}"))
         # In a frame: the text may come from an archive.
-        rendered.draw(version.text, "guidelines")
-    if current.owns():
+        rich_text.draw(version.text, "guidelines")
+    if context.owns():
         with st.expander("Write a new version", icon=":material/edit:", expanded=not versions):
             guidelines.draw_editor(versions)
     reasons.draw()
@@ -33,6 +34,6 @@ def find_version(versions: list[Version]) -> Version | None:
     return version
 
 
-figures.add_style()
+tables.add_style()
 st.header("Guidelines", anchor=False)
 draw_page()

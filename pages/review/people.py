@@ -2,33 +2,33 @@
 
 import streamlit as st
 
-from mapd.curation import records
 from mapd.curation.curated import Curated
-from mapd.review import leases
-from mapd.ui import current, figures, people, rows, text
-from mapd.ui.loaded import load_curated
+from mapd.review import annotators, leases
+from mapd.ui import people
+from mapd.ui.kit import context, rows, tables, text
+from mapd.ui.kit.cache import load_curated
 
 
 def draw_page(exam_id: int) -> None:
     """Draw what people did in one exam."""
     curated = load_curated(exam_id)
-    people_records = records.records(curated)
-    open_leases = current.read(leases.list_leases, exam_id)
+    people_records = annotators.records(curated)
+    open_leases = context.read(leases.list_leases, exam_id)
     # Annotators shouldn't know when hidden checks come.
-    if not current.judges_only():
+    if not context.judges_only():
         people.draw_settings(curated)
     people.draw_progress(curated, people_records, open_leases)
     if not people_records:
         st.info("Nobody has judged a text of this exam.", icon=":material/rate_review:")
-        current.link("pages/review/triage.py", "Judge the first", icon=":material/rate_review:")
+        context.link("pages/review/triage.py", "Judge the first", icon=":material/rate_review:")
         return
     draw_one(people_records, curated)
-    people.draw_agreement(records.measure_agreement(curated))
+    people.draw_agreement(annotators.measure_agreement(curated))
 
 
-def draw_one(people_records: list[records.AnnotatorRecord], curated: Curated) -> None:
+def draw_one(people_records: list[annotators.AnnotatorRecord], curated: Curated) -> None:
     """Draw the record that the address asks for, or that of the person at this browser."""
-    person = current.current_person().name
+    person = context.current_person().name
     requested_person = st.query_params.get("record", person)
     record = next((r for r in people_records if r.person == requested_person), None)
     if record is not None:
@@ -37,8 +37,8 @@ def draw_one(people_records: list[records.AnnotatorRecord], curated: Curated) ->
         text.complain(f"this address asks for the record of {requested_person}, who has judged nothing here")
 
 
-figures.add_style()
+tables.add_style()
 st.html(rows.STYLE)
 st.header("People", anchor=False)
-if (exam := current.require_exam()) is not None:
+if (exam := context.require_exam()) is not None:
     draw_page(exam)

@@ -2,24 +2,25 @@
 
 import streamlit as st
 
-from mapd.curation import first
 from mapd.curation.curated import DecidedText, Mistake
-from mapd.curation.queues import doubt
-from mapd.ui import current, figures, room, scripts
-from mapd.ui.loaded import load_curated
-from mapd.ui.rows import TextRow
+from mapd.review import blinding
+from mapd.review.queues import doubt
+from mapd.ui import room
+from mapd.ui.kit import context, scripts, tables
+from mapd.ui.kit.cache import load_curated
+from mapd.ui.kit.rows import TextRow
 
 
 def main() -> None:
     """Draw one rationale of the exam, without a heading: the room reads nothing but the mistake."""
-    if (exam_id := current.current_exam()) is None:
+    if (exam_id := context.current_exam()) is None:
         draw_heading()
-        current.require_exam()
+        context.require_exam()
         return
     curated = load_curated(exam_id)
-    person, judgements_per_text = current.current_person().name, curated.exam.judgements_per_text
+    person, judgements_per_text = context.current_person().name, curated.exam.judgements_per_text
     mistakes = (
-        first.show_to(mistake, person, judgements_per_text) if judgements_per_text > 1 else mistake
+        blinding.show_to(mistake, person, judgements_per_text) if judgements_per_text > 1 else mistake
         for mistake in curated.mistakes
     )
     # Each text once: several attempts at a question share its rationales.
@@ -45,6 +46,6 @@ def draw_heading() -> None:
     st.header("Room vote", anchor=False)
 
 
-figures.add_style()
+tables.add_style()
 st.html(room.STYLE)
 main()

@@ -3,22 +3,22 @@
 import streamlit as st
 
 from mapd.store import queries
-from mapd.ui import acting, current, house
+from mapd.ui.kit import actions, api_access, context
 from mapd.ui.triage import element
 
 
 def main() -> None:
     """Draw the page."""
-    if (exam_id := current.current_exam()) is None:
+    if (exam_id := context.current_exam()) is None:
         st.header("Triage", anchor=False)
-        current.require_exam()
+        context.require_exam()
         return
     st.html(element.STYLE)
-    person = current.current_person().name
+    person = context.current_person().name
     if not person:
-        acting.ask("triage", "Judge")
-    exam = current.read(queries.exam, exam_id).uid
-    st.html(element.element(house.token(exam_id), exam, person), unsafe_allow_javascript=True)
+        actions.ask("triage", "Judge")
+    exam = context.read(queries.exam, exam_id).uid
+    st.html(element.element(api_access.token(exam_id), exam, person), unsafe_allow_javascript=True)
 
 
 main()

@@ -8,14 +8,14 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from mapd.curation import judging, sharing
-from mapd.curation.judging import Target
-from mapd.curation.queues import QUEUES
 from mapd.people import owner
+from mapd.review import assignment, judging
 from mapd.review.filters import write
+from mapd.review.judging import Target
+from mapd.review.queues import QUEUES
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.store.listing import Order, RowFilter
+from mapd.store.browse import Order, RowFilter
 from mapd.verdicts import Act
 from tests import hostile
 from tests.api.client import Client, Json, Server, decision, on_attempt, undo
@@ -29,7 +29,7 @@ def marked(server: Server) -> Server:
     """Each text has a review and somebody's note that name it, and each question a gold that was corrected."""
     with db.writing(server.engine) as session:
         session.execute(sa.text("UPDATE review SET text = 'review' || explanation_id || '.'"))
-        sharing.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=3)
+        assignment.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=3)
         for x in session.exec(select(t.Explanation)).all():
             act = Act.ACCEPT if (x.id or 0) % 2 else Act.REJECT
             judging.judge(session, Target(x.kind, x.id or 0), act, by=owner("eve"), note=f"note{x.id}.")

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from mapd.curation import judging, sharing
-from mapd.curation.judging import Target
 from mapd.people import owner
+from mapd.review import assignment, judging
+from mapd.review.judging import Target
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.verdicts import Act
@@ -348,7 +348,7 @@ def test_in_a_queue_by_lot_each_mistake_has_the_same_chance(server: Server, ann:
 
 def test_an_exam_that_wants_two_judgements_counts_both(server: Server, ann: Client, bob: Client) -> None:
     with db.writing(server.engine) as session:
-        sharing.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=2)
+        assignment.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=2)
     card, same = ann.window()["cards"][0], bob.window()["cards"][0]
     assert (card["judge"], card["mistake"]) == ("first", same["mistake"])
     text = entered(card)

@@ -5,9 +5,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from mapd.curation import sharing
 from mapd.people import Person, Role, owner
-from mapd.review import leases, seats
+from mapd.review import assignment, leases, seats
 from mapd.review.messages import LeaseWish
 from mapd.store import db
 from mapd.store import tables as t
@@ -128,7 +127,7 @@ def test_a_person_has_so_many_at_once_as_two_tabs_show(server: Server, ann: Clie
 
 def test_as_many_may_have_a_mistake_as_judgements_are_wanted(server: Server, ann: Client, bob: Client) -> None:
     with db.writing(server.engine) as session:
-        sharing.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=2)
+        assignment.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=2)
     card = ann.window()["cards"][0]
     assert sit(ann, card["mistake"])["refused"] == []
     assert mistakes(bob)[0] == card["mistake"]

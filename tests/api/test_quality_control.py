@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from mapd.curation import judging, sharing
-from mapd.curation.judging import Target
 from mapd.people import owner
+from mapd.review import assignment, judging
+from mapd.review.judging import Target
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.verdicts import ADJUDICATOR, Act
@@ -17,7 +17,7 @@ from tests.api.conftest import EXAM
 
 def want(server: Server, **numbers: int) -> None:
     with db.writing(server.engine) as session:
-        sharing.set_judging(session, EXAM, by=owner("eve"), **numbers)
+        assignment.set_judging(session, EXAM, by=owner("eve"), **numbers)
 
 
 def settle(server: Server, number: int) -> list[str]:

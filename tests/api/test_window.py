@@ -8,13 +8,13 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from mapd.curation import guidelines, judging, queues, reasons
-from mapd.curation.queues import QUEUES
+from mapd.curation import live_set
 from mapd.people import owner
-from mapd.review import filters
-from mapd.store import db, listing, queries
+from mapd.review import filters, guidelines, queues, reasons
+from mapd.review.queues import QUEUES
+from mapd.store import browse, db, queries
 from mapd.store import tables as t
-from mapd.store.listing import Order, RowFilter, RowKind
+from mapd.store.browse import Order, RowFilter, RowKind
 from tests.api.client import Client, Server, decision, entered, on_question
 from tests.api.conftest import EXAM
 
@@ -39,7 +39,7 @@ def mistakes(window: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("queue", [name for name, queue in QUEUES.items() if not queue.settles])
 def test_the_cards_come_in_the_order_that_the_rules_give(server: Server, ann: Client, queue: str) -> None:
     with db.reading(server.engine) as session:
-        filled = queues.fill(judging.load_curated(session, EXAM), QUEUES[queue], "ann")
+        filled = queues.fill(live_set.load_curated(session, EXAM), QUEUES[queue], "ann")
     window = ann.window(queue=queue, judge="assisted", number=25)
     assert mistakes(window) == [entry.mistake.attempt.uid for entry in filled.entries if not entry.is_settled]
     entries = {entry.mistake.attempt.uid: entry for entry in filled.entries}
@@ -175,7 +175,7 @@ def test_a_selection_of_browse_comes_as_browse_shows_it(
 ) -> None:
     ann.window()
     with db.reading(server.engine) as session:
-        rows = listing.list_rows(session, EXAM, wanted, 300, order=order, number=1000)
+        rows = browse.list_rows(session, EXAM, wanted, 300, order=order, number=1000)
         voices = queries.voices(session, EXAM)
         texts = dict(session.exec(select(t.Explanation.id, t.Explanation.uid)).all())
         attempts = dict(session.exec(select(t.Attempt.id, t.Attempt.uid)).all())

@@ -22,11 +22,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from mapd.ui import scripts
+from mapd.ui.kit import scripts
 from mapd.ui.triage.element import STYLE, element
 
 UI = STYLE.parents[1]
-STYLES = (UI / "style.css", UI / "figures.css", STYLE)
+STYLES = (UI / "kit" / "style.css", UI / "kit" / "tables.css", STYLE)
 REASONS = ("wrong_answer", "false_step", "right_by_luck", "no_work", "contradicts_question", "unclear", "other")
 TEACHERS = ("gpt", "mistral", "gemini")
 NOW = "2026-11-29T09:12:44Z"

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlmodel import col, select
 
-from mapd.curation import views
+from mapd.review import saved_views
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -59,7 +59,7 @@ def test_what_was_typed_just_before_the_click_goes_along(page: Page, app: App) -
     engine = db.open_store(Settings())
     with db.reading(engine) as session:
         last = session.exec(select(t.Judgement).order_by(col(t.Judgement.id).desc()).limit(4)).all()
-        names = [view.name for view in views.saved_views(session)]
+        names = [view.name for view in saved_views.saved_views(session)]
     engine.dispose()
     assert [(j.decision, j.note) for j in last] == [("reject", "see step 2")] * 4
     assert "typed and clicked" in names

@@ -15,8 +15,8 @@ from mapd.store import db, queries
 from mapd.store import tables as t
 from tests.browser import resting
 from tests.browser.conftest import App
+from tests.jobs.test_worker import CALLS, collect_job, committed, until
 from tests.provider import Provider
-from tests.test_worker import CALLS, collect_job, committed, until
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]  # they wait for real work, on a machine that may do more
 MINUTES = 6 * 60_000  # milliseconds; on a machine that does other things besides

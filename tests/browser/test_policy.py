@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from mapd.settings import Settings
 from mapd.store import db
-from mapd.ui.rendered import TAGS, document
+from mapd.ui.kit.rich_text import TAGS, document
 from tests import hostile, samples
 from tests.browser import resting
 from tests.browser.conftest import STARTS, App

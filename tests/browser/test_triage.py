@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 from sqlmodel import Session, col, select
 
-from mapd.curation import guidelines, judging, reasons, sharing
-from mapd.curation.judging import Target
+from mapd.curation import live_set
 from mapd.people import owner
+from mapd.review import assignment, guidelines, judging, reasons
+from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -399,7 +400,7 @@ def test_practice_comes_first_and_is_explained_after_it(page: Page, app: App, en
     with db.writing(engine) as session:
         target = disagree(session, focus(page))
         judging.judge(session, target, Act.REJECT, by=owner("eve"), role="adjudicator", note="the sum is never taken")
-        sharing.set_judging(session, exam_of(session), by=owner("eve"), practice=1)
+        assignment.set_judging(session, exam_of(session), by=owner("eve"), practice=1)
     page.goto(f"{app.url}/triage")
     expect(page.locator(".mapd-right")).to_contain_text("Practice")
     assert "the sum is never taken" not in page.content()
@@ -414,9 +415,9 @@ def test_practice_comes_first_and_is_explained_after_it(page: Page, app: App, en
 def test_an_own_text_comes_again_as_if_it_were_new(page: Page, app: App, engine: Any, judged: Judged) -> None:
     with db.writing(engine) as session:
         exam = exam_of(session)
-        for x in list(judging.load_curated(session, exam).rationales)[:12]:
+        for x in list(live_set.load_curated(session, exam).rationales)[:12]:
             judging.judge(session, Target("rationale", x.text.id), Act.ACCEPT, by=owner("me"), note="so it seemed")
-        sharing.set_judging(session, exam, by=owner("me"), repeat_every=12)
+        assignment.set_judging(session, exam, by=owner("me"), repeat_every=12)
     open_triage(page, app, "?judge=first")
     assert "so it seemed" not in page.content()
     press(page, "r", "2")
@@ -436,10 +437,10 @@ WORDS = """() => [...document.querySelectorAll(".mapd-triage :is(button, h2, .ma
 def test_a_check_looks_like_any_card(page: Page, app: App, engine: Any, judged: Judged) -> None:
     with db.writing(engine) as session:
         exam = exam_of(session)
-        for x in list(judging.load_curated(session, exam).rationales)[-6:]:
+        for x in list(live_set.load_curated(session, exam).rationales)[-6:]:
             target, note = Target("rationale", x.text.id), "the sum is never taken"
             judging.judge(session, target, Act.REJECT, by=owner("eve"), role="adjudicator", note=note)
-        sharing.set_judging(session, exam, by=owner("eve"), check_every=4)
+        assignment.set_judging(session, exam, by=owner("eve"), check_every=4)
     after = judged()[-1].id or 0
     received = listen(page)
     open_triage(page, app, "?judge=first")
@@ -462,7 +463,7 @@ def test_two_judgements_are_wanted_and_the_second_is_made_without_the_first(
     open_triage(page, app)
     at = focus(page)
     with db.writing(engine) as session:
-        sharing.set_judging(session, exam_of(session), by=owner("eve"), judgements_wanted=2)
+        assignment.set_judging(session, exam_of(session), by=owner("eve"), judgements_wanted=2)
         text = session.exec(select(t.Explanation).where(t.Explanation.uid == at)).one()
         judging.judge(session, Target("rationale", queries.identity(text)), Act.ACCEPT, by=owner("bob"), note="fine")
     received = listen(page)

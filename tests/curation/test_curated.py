@@ -5,17 +5,17 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from mapd.checks import State
-from mapd.curation import judging
+from mapd.curation import live_set
 from mapd.curation.curated import curate, filter_votes, find_changes, summary
-from mapd.curation.judging import Target, judge
 from mapd.people import owner
+from mapd.review.judging import Target, judge
 from mapd.store import queries
 from mapd.store.queries import ExamInfo, Vote
 from mapd.verdicts import PAPER, Act, Verdict
 
 
 def test_every_mistake_has_its_texts_decided(session: Session, exam: ExamInfo) -> None:
-    curated = judging.load_curated(session, exam.id)
+    curated = live_set.load_curated(session, exam.id)
     counts = summary(curated)
     assert (counts.mistakes, counts.rationales) == (12, 36)
     assert counts.accepted + counts.rejected + counts.undecided == 36
@@ -28,37 +28,37 @@ def test_every_mistake_has_its_texts_decided(session: Session, exam: ExamInfo) -
 
 
 def test_a_judgement_changes_one_text_and_survives_every_threshold(session: Session, exam: ExamInfo) -> None:
-    before = judging.load_curated(session, exam.id)
+    before = live_set.load_curated(session, exam.id)
     target = next(x for x in before.rationales if x.verdict is Verdict.ACCEPTED)
     judge(session, Target("rationale", target.text.id), Act.REJECT, by=owner("ann"), reason="false_step")
-    after = judging.load_curated(session, exam.id)
+    after = live_set.load_curated(session, exam.id)
     assert [(b.text.id, a.verdict) for _, b, a in find_changes(before, after)] == [(target.text.id, Verdict.REJECTED)]
     for threshold in (0, 3, 5):
-        moved = judging.load_curated(session, exam.id, PAPER.at(threshold))
-        assert judging.find_text(moved, "rationale", target.text.id).verdict is Verdict.REJECTED
+        moved = live_set.load_curated(session, exam.id, PAPER.at(threshold))
+        assert live_set.find_text(moved, "rationale", target.text.id).verdict is Verdict.REJECTED
     assert summary(after).overridden == 1
 
 
 def test_two_people_who_differ_leave_it_undecided(session: Session, exam: ExamInfo) -> None:
-    text = judging.load_curated(session, exam.id).mistakes[0].rationales[0].text
+    text = live_set.load_curated(session, exam.id).mistakes[0].rationales[0].text
     judge(session, Target("rationale", text.id), Act.ACCEPT, by=owner("ann"))
     judge(session, Target("rationale", text.id), Act.REJECT, by=owner("bob"))
-    x = judging.find_text(judging.load_curated(session, exam.id), "rationale", text.id)
+    x = live_set.find_text(live_set.load_curated(session, exam.id), "rationale", text.id)
     assert (x.verdict, x.people.conflict, x.judged) == (Verdict.UNDECIDED, True, True)
 
 
 def test_an_attempt_that_people_read_as_right_is_no_mistake(session: Session, exam: ExamInfo) -> None:
-    mistake = judging.load_curated(session, exam.id).mistakes[0]
+    mistake = live_set.load_curated(session, exam.id).mistakes[0]
     judge(session, Target("attempt", mistake.attempt.id), Act.CORRECT, by=owner("ann"), value=f"{mistake.gold}.0")
-    curated = judging.load_curated(session, exam.id)
+    curated = live_set.load_curated(session, exam.id)
     assert len(curated.mistakes) == 11
     assert [a.id for a in curated.corrected] == [mistake.attempt.id]
     judge(session, Target("attempt", mistake.attempt.id), Act.CORRECT, by=owner("ann"), value="77")
-    assert len(judging.load_curated(session, exam.id).mistakes) == 12
+    assert len(live_set.load_curated(session, exam.id).mistakes) == 12
 
 
 def test_a_corrected_gold_is_checked_against(session: Session, exam: ExamInfo) -> None:
-    first, second = judging.load_curated(session, exam.id).mistakes[1:3]
+    first, second = live_set.load_curated(session, exam.id).mistakes[1:3]
     judge(session, Target("question", first.question.id), Act.CORRECT, by=owner("ann"), value="999")
     judge(
         session,
@@ -67,7 +67,7 @@ def test_a_corrected_gold_is_checked_against(session: Session, exam: ExamInfo) -
         by=owner("ann"),
         value=str(second.attempt.answer),
     )
-    curated = judging.load_curated(session, exam.id)
+    curated = live_set.load_curated(session, exam.id)
     changed_gold = next(m for m in curated.mistakes if m.question.id == first.question.id)
     assert changed_gold.gold == "999"
     assert {x.states.matches_gold for x in changed_gold.rationales} == {State.FAILS}
@@ -75,18 +75,18 @@ def test_a_corrected_gold_is_checked_against(session: Session, exam: ExamInfo) -
 
 
 def test_an_excluded_question_leaves_the_set(session: Session, exam: ExamInfo) -> None:
-    mistake = judging.load_curated(session, exam.id).mistakes[0]
+    mistake = live_set.load_curated(session, exam.id).mistakes[0]
     judge(session, Target("question", mistake.question.id), Act.REJECT, by=owner("ann"), reason="question_unclear")
-    curated = judging.load_curated(session, exam.id)
+    curated = live_set.load_curated(session, exam.id)
     assert (len(curated.mistakes), len(curated.excluded)) == (11, 1)
 
 
 def test_a_corrected_reading_is_compared_anew(session: Session, exam: ExamInfo) -> None:
-    mistake = judging.load_curated(session, exam.id).mistakes[0]
+    mistake = live_set.load_curated(session, exam.id).mistakes[0]
     text = mistake.rationales[0].text
     judge(session, Target("rationale", text.id), Act.ACCEPT, by=owner("ann"))
     judge(session, Target("rationale", text.id), Act.CORRECT, by=owner("ann"), value="7")
-    x = judging.find_text(judging.load_curated(session, exam.id), "rationale", text.id)
+    x = live_set.find_text(live_set.load_curated(session, exam.id), "rationale", text.id)
     assert (x.answer, x.states.matches_gold, x.verdict) == ("7", State.FAILS, Verdict.ACCEPTED)
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from mapd.curation import judging, repairing, snapshots
+from mapd.curation import live_set, snapshots
 from mapd.curation.curated import narrow
-from mapd.curation.judging import Target, judge, undo
 from mapd.errors import BadInput
 from mapd.people import owner
+from mapd.review import repairs
+from mapd.review.judging import Target, judge, undo
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import snapshots as stored
@@ -23,20 +24,20 @@ from tests import looped
 
 
 def test_the_same_input_has_the_same_name(session: Session, exam: ExamInfo) -> None:
-    curated = judging.load_curated(session, exam.id)
+    curated = live_set.load_curated(session, exam.id)
     first = snapshots.freeze(session, curated, by=owner("ann"))
-    assert snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("bob")).id == first.id
+    assert snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("bob")).id == first.id
     assert snapshots.freeze(session, curated, by=owner("ann"), seed=1).sha256 != first.sha256
     assert snapshots.freeze(session, curated, by=owner("ann"), everything=True).sha256 != first.sha256
     row = judge(session, Target("feedback", curated.mistakes[0].feedback[0].text.id), Act.REJECT, by=owner("ann"))
-    judged = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
+    judged = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
     assert judged.sha256 != first.sha256
     undo(session, queries.identity(row), by=owner("ann"))
-    assert snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann")).sha256 == first.sha256
+    assert snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann")).sha256 == first.sha256
 
 
 def test_one_pair_for_each_covered_mistake(session: Session, exam: ExamInfo) -> None:
-    curated = judging.load_curated(session, exam.id)
+    curated = live_set.load_curated(session, exam.id)
     frozen = snapshots.freeze(session, curated, by=owner("ann"))
     lines = [json.loads(line) for line in frozen.lines.splitlines()]
     covered = {m.attempt.uid: m for m in curated.mistakes if m.covered}
@@ -52,7 +53,7 @@ def test_one_pair_for_each_covered_mistake(session: Session, exam: ExamInfo) -> 
 
 
 def test_a_set_narrowed_to_some_teachers_is_a_snapshot_of_its_own(session: Session, exam: ExamInfo) -> None:
-    whole = judging.load_curated(session, exam.id)
+    whole = live_set.load_curated(session, exam.id)
     shas = {snapshots.freeze(session, whole, by=owner("ann")).sha256}
     for names in (("gpt",), ("gpt", "gemini"), ("gemini", "gpt"), whole.teachers):
         curated = narrow(whole, names)
@@ -71,25 +72,25 @@ def test_a_set_narrowed_to_some_teachers_is_a_snapshot_of_its_own(session: Sessi
 
 
 def test_a_repair_goes_with_the_teacher_whose_text_it_is_of(session: Session, exam: ExamInfo) -> None:
-    broken = next(iter(judging.load_curated(session, exam.id).rationales)).text
+    broken = next(iter(live_set.load_curated(session, exam.id).rationales)).text
     for mine, theirs in ((broken.teacher, True), ("mistral" if broken.teacher != "mistral" else "gpt", False)):
         target = Target("rationale", broken.id)
-        made = repairing.repair(session, target, f"{broken.text} Again {mine}.", by=owner("ann"), token=t.new_uid())
-        curated = narrow(judging.load_curated(session, exam.id), (mine,))
+        made = repairs.repair(session, target, f"{broken.text} Again {mine}.", by=owner("ann"), token=t.new_uid())
+        curated = narrow(live_set.load_curated(session, exam.id), (mine,))
         assert (made.uid in {x.text.uid for x in curated.texts}) is theirs
         uids = {x.text.uid for m in curated.mistakes for x in m.texts}
         assert all(row.target_uid in uids for row in curated.judgements if row.target == "rationale")
 
 
 def test_every_accepted_rationale_by_option(session: Session, exam: ExamInfo) -> None:
-    curated = judging.load_curated(session, exam.id)
+    curated = live_set.load_curated(session, exam.id)
     frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
     used = [json.loads(line)["rationale"]["uid"] for line in frozen.lines.splitlines()]
     assert sorted(used) == sorted(x.text.uid for x in curated.rationales if x.verdict is Verdict.ACCEPTED)
 
 
 def test_so_many_pairs_by_option_and_no_more_than_there_are(session: Session, exam: ExamInfo) -> None:
-    curated = judging.load_curated(session, exam.id)
+    curated = live_set.load_curated(session, exam.id)
     every = snapshots.freeze(session, curated, by=owner("ann"))
     few = snapshots.freeze(session, curated, by=owner("ann"), limit=5)
     assert (few.pairs, few.manifest["draw"]["limit"]) == (5, 5)
@@ -100,22 +101,22 @@ def test_so_many_pairs_by_option_and_no_more_than_there_are(session: Session, ex
 
 
 def test_a_mistake_without_standing_feedback_is_left_out_and_counted(session: Session, exam: ExamInfo) -> None:
-    before = judging.load_curated(session, exam.id)
+    before = live_set.load_curated(session, exam.id)
     mistake = next(m for m in before.mistakes if m.covered)
     for x in mistake.feedback:
         judge(session, Target("feedback", x.text.id), Act.REJECT, by=owner("ann"), reason="other")
-    frozen = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
+    frozen = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
     assert mistake.attempt.uid not in frozen.lines
     assert frozen.manifest["counts"]["covered_but_no_feedback_stands"] == 1
     assert len(frozen.manifest["judgements"]) == 3
 
 
 def test_one_more_judgement_moves_no_other_mistakes_draw(session: Session, exam: ExamInfo) -> None:
-    before = judging.load_curated(session, exam.id)
+    before = live_set.load_curated(session, exam.id)
     first = snapshots.freeze(session, before, by=owner("ann")).lines.splitlines()
     text = next(x for x in before.mistakes[0].rationales if x.verdict is Verdict.ACCEPTED).text
     judge(session, Target("rationale", text.id), Act.REJECT, by=owner("ann"))
-    second = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann")).lines.splitlines()
+    second = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann")).lines.splitlines()
     assert set(first) - set(second) <= {line for line in first if before.mistakes[0].attempt.uid in line}
 
 
@@ -134,12 +135,12 @@ def test_the_same_run_in_another_project_draws_the_same_pairs(tmp_path: Path) ->
 
 def test_an_empty_one_is_refused(session: Session, exam: ExamInfo) -> None:
     with pytest.raises(BadInput, match="an empty snapshot is refused"):
-        snapshots.freeze(session, judging.load_curated(session, exam.id, PAPER.at(5)), by=owner("ann"))
+        snapshots.freeze(session, live_set.load_curated(session, exam.id, PAPER.at(5)), by=owner("ann"))
     assert session.exec(select(t.Snapshot)).all() == []
 
 
 def test_the_files_carry_their_names(session: Session, exam: ExamInfo, tmp_path: Path) -> None:
-    frozen = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
+    frozen = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
     folder = snapshots.write(frozen, tmp_path)
     manifest = (folder / "manifest.json").read_bytes()
     assert hashlib.sha256(manifest).hexdigest() == frozen.sha256 == folder.name
@@ -152,7 +153,7 @@ def test_the_files_carry_their_names(session: Session, exam: ExamInfo, tmp_path:
 
 
 def test_a_snapshot_read_back_from_the_database_is_the_same(session: Session, exam: ExamInfo) -> None:
-    sha256 = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann")).sha256
+    sha256 = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann")).sha256
     session.expire_all()
     read = queries.snapshot(session, sha256[:12])
     assert hashlib.sha256(stored.manifest_text(read.manifest).encode()).hexdigest() == sha256
@@ -162,7 +163,7 @@ def test_a_snapshot_read_back_from_the_database_is_the_same(session: Session, ex
 def test_nothing_is_read_of_a_snapshot_that_is_not_what_its_name_says(
     session: Session, exam: ExamInfo, tmp_path: Path, column: str
 ) -> None:
-    frozen = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
+    frozen = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
     content = {"lines": frozen.lines, "manifest": frozen.manifest, "pairs": frozen.pairs, "sha256": frozen.sha256}
     changed = {
         "lines": frozen.lines.replace("pens", "guns", 1),
@@ -182,7 +183,9 @@ def test_nothing_is_read_of_a_snapshot_that_is_not_what_its_name_says(
             reader()
         assert "\n" not in str(refused.value)
     assert not (tmp_path / "snapshots").exists()
-    again = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))  # the cure that is named
+    again = snapshots.freeze(
+        session, live_set.load_curated(session, exam.id), by=owner("ann")
+    )  # the cure that is named
     assert again.id == frozen.id
     assert {"lines": again.lines, "manifest": again.manifest, "pairs": again.pairs, "sha256": again.sha256} == content
     assert snapshots.write(again, tmp_path).is_dir()
@@ -206,7 +209,7 @@ def test_the_lines_are_read_in_one_place() -> None:
 
 
 def test_nothing_of_this_machine_is_in_it(session: Session, exam: ExamInfo) -> None:
-    frozen = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
+    frozen = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
     manifest = stored.manifest_text(frozen.manifest)
     assert "/" not in manifest.replace("·", "")
     assert "created" not in manifest

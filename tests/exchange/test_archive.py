@@ -11,11 +11,12 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd.curation import judging, snapshots
+from mapd.curation import live_set, snapshots
 from mapd.errors import BadInput
 from mapd.exchange.archive import outgoing
 from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
+from mapd.review import judging
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -37,7 +38,7 @@ def fill(session: Session, folder: Path, home: Path) -> None:
         target, words = judging.Target("rationale", text or 0), {"reason": "false_step", "marks": [(0, 4), (2, 9)]}
         made = judging.judge(session, target, Act.REJECT, by=owner("ann"), **words)
         judging.undo(session, queries.identity(made), by=owner("ann"))
-    frozen = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
+    frozen = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
     tuned = t.Student(name="tuned", base=f"path:{home}/models/x", adapter="adapters/ab", snapshot_sha256=frozen.sha256)
     tuned.revision, tuned.template, tuned.shots = "1" * 40, "plain", 2
     tuned.parent_id = session.exec(select(t.Student.id)).one()
@@ -145,7 +146,7 @@ def test_what_came_in_is_the_same_to_the_rules(
     told = []
     for source in (engine, other):
         with db.reading(source) as session:
-            curated = judging.load_curated(session, queries.exam(session, name).id)
+            curated = live_set.load_curated(session, queries.exam(session, name).id)
             said = [(j.uid, j.judged.undoes is None, j.created_at, j.marks) for j in curated.judgements]
             verdicts = [(x.text.uid, x.verdict) for m in curated.mistakes for x in m.texts]
             order = [v.reviewer for m in curated.mistakes for x in m.texts for v in x.text.votes]
@@ -249,10 +250,10 @@ def test_after_a_merge_the_latest_judgement_is_the_latest_in_time(
     for project in (engine, other):
         with db.reading(project) as session:
             x = queries.explanation(session, "rationale", text)
-            curated = judging.load_curated(session, queries.exam_of(session, x))
+            curated = live_set.load_curated(session, queries.exam_of(session, x))
             said = [j.judged.decision for j in queries.history(session, ("rationale", queries.identity(x)))]
             assert said == [Act.REJECT, Act.ACCEPT]
-            assert judging.find_text(curated, "rationale", queries.identity(x)).people.decision is Act.ACCEPT
+            assert live_set.find_text(curated, "rationale", queries.identity(x)).people.decision is Act.ACCEPT
 
 
 def untouched(engine: sa.Engine) -> bool:

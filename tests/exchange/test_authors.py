@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import Session, func, select
 
 from mapd.answers.grading import Task
-from mapd.curation import judging
+from mapd.curation import live_set
 from mapd.curation.curated import curate, summary
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
@@ -106,7 +106,7 @@ def test_the_files_reading_stands_and_ours_stands_beside_it(session: Session) ->
     assert (first.answer, first.outcome) == (None, "no_answer")
     assert (second.answer, second.outcome) == (rows[1]["student_wrong_final_answer"], "incorrect")
     assert (second.our_answer, second.our_outcome) == (gold, "correct")
-    curated = judging.load_curated(session, exam.id)
+    curated = live_set.load_curated(session, exam.id)
     assert [m.may_be_correct for m in curated.mistakes] == [False, True]
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from mapd import cli
 from mapd.answers.grading import Task
-from mapd.curation import judging, snapshots
+from mapd.curation import live_set, snapshots
 from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.exchange.archive import container
@@ -27,6 +27,7 @@ from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
 from mapd.questions import sets
 from mapd.questions.rows import QuestionRow
+from mapd.review import judging
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -219,7 +220,7 @@ def full_pack(tmp_path_factory: pytest.TempPathFactory) -> bytes:
                 session, judging.Target("rationale", text or 0), Act.REJECT, by=owner("ann"), reason="unclear"
             )
             judging.undo(session, queries.identity(row), by=owner("ann"))
-        frozen = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
+        frozen = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
         parent = {"parent_id": session.scalars(sa.select(t.Student.id)).one(), "snapshot_id": frozen.id}
         session.add(t.Finetune(alpha=0.5, seed=1, **parent))
         rows = (

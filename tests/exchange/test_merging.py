@@ -9,14 +9,15 @@ from sqlmodel import Session, col, func, select
 
 from mapd import committee, exam, jobs, students, teachers
 from mapd.committee import ledger
-from mapd.curation import guidelines, judging, policies
-from mapd.curation.judging import Target
-from mapd.curation.records import records
+from mapd.curation import live_set, saved_policies
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Request, Sampling
 from mapd.people import owner
 from mapd.questions import generated, sets
 from mapd.questions.rows import QuestionRow
+from mapd.review import guidelines, judging
+from mapd.review.annotators import records
+from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -170,25 +171,27 @@ def test_a_policy_of_the_same_name_gets_a_number_and_the_exams_go_with_it(receiv
     for project, seed, threshold in ((receiver, 0, 2.0), (sender, 1, 4.0)):
         exam_uid = examine(project, seed=seed, temperature=0.5)
         with db.writing(project.engine) as session:
-            policies.save_policy(session, Policy("mine", threshold=threshold), by=owner("ann"))
-            policies.set_policy(session, queries.exam(session, exam_uid).id, "mine", None, by=owner("ann"))
+            saved_policies.save_policy(session, Policy("mine", threshold=threshold), by=owner("ann"))
+            saved_policies.set_policy(session, queries.exam(session, exam_uid).id, "mine", None, by=owner("ann"))
     receiver.take(sender)
     with db.reading(receiver.engine) as session:
-        thresholds = {info.policy: policies.exam_policy(session, info).threshold for info in queries.exams(session)}
+        thresholds = {
+            info.policy: saved_policies.exam_policy(session, info).threshold for info in queries.exams(session)
+        }
     assert thresholds == {"mine": 2.0, "mine (2)": 4.0}
 
 
 def test_a_later_version_of_a_policy_changes_no_exam_of_the_project(receiver: Project, sender: Project) -> None:
     exam_uid = examine(receiver)
     with db.writing(receiver.engine) as session:
-        policies.save_policy(session, Policy("mine", threshold=2.0), by=owner("ann"))
-        policies.set_policy(session, queries.exam(session, exam_uid).id, "mine", None, by=owner("ann"))
+        saved_policies.save_policy(session, Policy("mine", threshold=2.0), by=owner("ann"))
+        saved_policies.set_policy(session, queries.exam(session, exam_uid).id, "mine", None, by=owner("ann"))
     sender.take(receiver)
     with db.writing(sender.engine) as session:
-        policies.save_policy(session, Policy("mine", threshold=5.0), by=owner("mallory"))
+        saved_policies.save_policy(session, Policy("mine", threshold=5.0), by=owner("mallory"))
     receiver.take(sender)
     with db.reading(receiver.engine) as session:
-        assert policies.exam_policy(session, queries.exam(session, exam_uid)).threshold == 2.0
+        assert saved_policies.exam_policy(session, queries.exam(session, exam_uid)).threshold == 2.0
 
 
 # --- It acts on nothing -----------------------------------------------------------------------------------------------
@@ -411,7 +414,7 @@ def read_effects(project: Project) -> tuple[dict[str, str], list[str], dict[str,
     """All that judgements move: rulings, people's records, the aggregate's counts, who judged."""
     with db.reading(project.engine) as session:
         info = queries.exams(session)[0]
-        curated = judging.load_curated(session, info.id)
+        curated = live_set.load_curated(session, info.id)
         rulings = {
             x.text.uid: f"{x.people.decision} by {x.people.by} {x.people.adjudicated}"
             for m in curated.mistakes
@@ -494,7 +497,7 @@ def test_a_repair_of_an_archive_stands_only_where_its_makers_word_counts(receive
 
     def read_verdicts() -> list[str]:
         with db.reading(receiver.engine) as session:
-            curated = judging.load_curated(session, queries.exams(session)[0].id)
+            curated = live_set.load_curated(session, queries.exams(session)[0].id)
             return [x.verdict for m in curated.mistakes for x in m.texts if x.text.uid == "whole"]
 
     content = changed(copy, repair)
@@ -509,12 +512,12 @@ def test_a_repair_of_an_archive_stands_only_where_its_makers_word_counts(receive
 
 
 def test_the_aggregate_follows_what_counts(receiver: Project, copy: bytes) -> None:
-    from mapd.curation import standing
+    from mapd.review.queue_index import derivation
 
     def accepted() -> list[str]:
         with db.reading(receiver.engine) as session:
             (info,) = queries.exams(session)
-        standing.catch_up(receiver.engine, info.id)
+        derivation.catch_up(receiver.engine, info.id)
         with db.reading(receiver.engine) as session:
             return sorted(session.exec(select(t.Standing.judged_by).where(t.Standing.kind == "rationale")))
 

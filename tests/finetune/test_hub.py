@@ -12,7 +12,7 @@ from peft import AutoPeftModelForCausalLM
 from sqlmodel import Session, select
 
 from mapd import cli, fingerprints, students
-from mapd.curation import judging, snapshots
+from mapd.curation import live_set, snapshots
 from mapd.errors import BadInput
 from mapd.finetune import run as finetune
 from mapd.finetune.hyperparameters import Hyperparameters
@@ -125,7 +125,7 @@ def test_a_student_that_came_without_a_commit_gets_one_at_its_first_use(
 def freeze(session: Session, folder: Path) -> str:
     """Return the sha256 of a snapshot of the sample files."""
     info = queries.exam(session, import_files(session, *samples.files(folder)).exam)
-    return snapshots.freeze(session, judging.load_curated(session, info.id), by=ANN).sha256
+    return snapshots.freeze(session, live_set.load_curated(session, info.id), by=ANN).sha256
 
 
 def finetune_briefly(engine: sa.Engine, sha256: str, student: str) -> finetune.Finetuned:

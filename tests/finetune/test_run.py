@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from safetensors.torch import load_file
 from sqlmodel import col, select
 
-from mapd import students, work
-from mapd.curation import judging, snapshots
+from mapd import students
+from mapd.curation import live_set, snapshots
 from mapd.errors import BadInput, NotFound
 from mapd.finetune import loss
 from mapd.finetune import run as finetune
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
+from mapd.jobs import kinds
 from mapd.models import weights
 from mapd.people import owner
 from mapd.settings import Settings
@@ -34,7 +35,7 @@ def sha256(engine: sa.Engine, tmp_path: Path) -> str:
     """A snapshot of the twelve imported mistakes, and a tiny student named "tiny" to teach."""
     with db.writing(engine) as session:
         info = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
-        frozen = snapshots.freeze(session, judging.load_curated(session, info.id), by=owner("ann"))
+        frozen = snapshots.freeze(session, live_set.load_curated(session, info.id), by=owner("ann"))
         students.add(session, "tiny", path=tiny.save(tmp_path / "tiny"), by=owner("ann"))
         return frozen.sha256
 
@@ -181,9 +182,9 @@ def test_an_adapter_is_the_one_that_its_finetune_wrote(engine: sa.Engine, sha256
         run(engine, sha256, student=student.name)  # the next round
     with pytest.raises(BadInput, match=refused):
         run(engine, sha256)
-    given = work.ExamWork(student=student.name, questions="pens", split="train")
+    given = kinds.ExamWork(student=student.name, questions="pens", split="train")
     with pytest.raises(BadInput, match=refused) as said:
-        given.run(work.WorkContext(engine, home, owner("ann")))
+        given.run(kinds.WorkContext(engine, home, owner("ann")))
     assert "\n" not in str(said.value)
     shutil.rmtree(file.parent)
     with pytest.raises(BadInput, match="adapter is missing"):
@@ -236,7 +237,9 @@ def test_lines_under_a_genuine_name_are_not_trained_on(engine: sa.Engine, sha256
         run(engine, sha256)
     assert "\n" not in str(said.value)
     with pytest.raises(BadInput, match="its lines are not those"):
-        work.FinetuneWork(snapshot=sha256, student="tiny").run(work.WorkContext(engine, Settings().home, owner("ann")))
+        kinds.FinetuneWork(snapshot=sha256, student="tiny").run(
+            kinds.WorkContext(engine, Settings().home, owner("ann"))
+        )
     with db.reading(engine) as session:
         assert session.exec(select(t.Finetune)).all() == []
 

@@ -8,13 +8,14 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import judging, repairing, sharing, views
-from mapd.curation.judging import Target
+from mapd.curation import live_set
 from mapd.people import owner
+from mapd.review import assignment, judging, repairs, saved_views
+from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import browsing
+from mapd.ui.browse import page as browsing
 from mapd.verdicts import Act, TextReason
 from tests.pages.running import errors, open_page, shown, triage
 
@@ -55,7 +56,7 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
         judging.judge(session, Target("rationale", 1), Act.REJECT, by=owner("bob"), reason=TextReason.NO_WORK)
     assert "rejected by bob: no work" in shown(browse())
     with db.writing(engine) as session:
-        sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
+        assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     assert "bob: no work" not in shown(browse())
     for asked in ({"people": "judged"}, {"by": "bob"}, {"reason": "no work shown"}):
         app = browse(**asked)
@@ -70,7 +71,7 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
         judging.judge(session, Target("rationale", 1), Act.REJECT, by=owner("bob"), reason=TextReason.NO_WORK)
-        sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
+        assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     app = browse(verdict="accepted")
     assert "<b>24</b> of 36" in shown(app)
     (said,) = [c.value for c in app.caption if "Counts as you may see them" in c.value]
@@ -84,7 +85,7 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
     assert rows(browse(others="true", people="judged")) == 1
     assert "others maybe, which can" in errors(browse(others="maybe"))[0]
     with db.writing(engine) as session:
-        sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=1)
+        assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=1)
     assert "others" not in {t.key for t in browse().toggle}
 
 
@@ -116,7 +117,7 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
 def test_each_filter_narrows(full_home: Path, asked: dict[str, str], number: int) -> None:
     with db.writing(db.open_store(Settings())) as session:
         exam = session.exec(select(t.Exam.id)).one()
-        mistakes = judging.load_curated(session, exam).mistakes
+        mistakes = live_set.load_curated(session, exam).mistakes
         first, last = mistakes[0].rationales[0], mistakes[-1]
         judging.judge(
             session, Target("rationale", first.text.id), Act.REJECT, by=owner("ann"), reason=TextReason.UNCLEAR
@@ -179,7 +180,7 @@ def test_in_another_exam_what_is_not_there_is_refused(full_home: Path, other_exa
 
 def test_a_view_with_a_word_of_before_is_opened_where_the_filters_are_drawn(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        views.save(session, "old", {"equations": "nothing"}, by=owner("ann"))
+        saved_views.save(session, "old", {"equations": "nothing"}, by=owner("ann"))
     app = browse()
     next(b for b in app.button if b.key and b.key.endswith("_open")).click().run()
     assert not app.exception
@@ -190,7 +191,7 @@ def test_a_view_with_a_word_of_before_is_opened_where_the_filters_are_drawn(full
 def test_a_view_of_an_archive_may_hold_anything(full_home: Path, value: object) -> None:
     every = dict.fromkeys(browsing.DEFAULTS, value)
     with db.writing(db.open_store(Settings())) as session:
-        views.save(session, "odd", every, by=owner("mallory"))
+        saved_views.save(session, "odd", every, by=owner("mallory"))
     app = browse()
     next(b for b in app.button if b.key and b.key.endswith("_open")).click().run()
     assert not app.exception
@@ -224,7 +225,7 @@ def numbers(app: AppTest) -> list[str]:
 
 def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        mistakes = judging.load_curated(session, session.exec(select(t.Exam.id)).one()).mistakes
+        mistakes = live_set.load_curated(session, session.exec(select(t.Exam.id)).one()).mistakes
         judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by=owner("ann"))
         judging.judge(session, Target("question", mistakes[7].question.id), Act.CORRECT, value="77", by=owner("ann"))
     places = [m.question.source_id for m in mistakes]
@@ -271,7 +272,7 @@ def mistake_of(number: str) -> str:
 
 def test_a_question_that_is_bad_is_out_and_not_right_or_wrong(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        question = judging.load_curated(session, session.exec(select(t.Exam.id)).one()).mistakes[4].question
+        question = live_set.load_curated(session, session.exec(select(t.Exam.id)).one()).mistakes[4].question
         judging.judge(session, Target("question", question.id), Act.REJECT, by=owner("ann"), reason="gold_wrong")
     app = browse(show="questions", question_columns="answer", people="overridden")
     assert numbers(app) == [question.source_id]
@@ -302,7 +303,7 @@ def test_the_first_repair_by_a_person_gives_no_teacher_another_colour(full_home:
     assert len({tuple(sorted(told.items())) for told in before.values()}) == 1, "the same on each"
     with db.writing(db.open_store(Settings())) as session:
         text = queries.material(session, 1).texts[0]
-        kept = repairing.repair(session, Target(text.kind, text.id), "1 + 1 = 2. So 2.", by=owner("ann"), token="x")
+        kept = repairs.repair(session, Target(text.kind, text.id), "1 + 1 = 2. So 2.", by=owner("ann"), token="x")
         assert session.get_one(t.Teacher, kept.author_id).name < "gemini"
     for page, params in pages.items():
         told = colours(page, **params)
@@ -432,16 +433,16 @@ def test_a_view_is_saved_by_one_click_and_replaced_by_a_second(full_home: Path) 
     app.button(key="view_save").click().run()
     assert "a view is named" in errors(app)[0]
     with db.reading(db.open_store(Settings())) as session:
-        assert [view.address for view in views.saved_views(session)] == [{"verdict": "accepted"}]
+        assert [view.address for view in saved_views.saved_views(session)] == [{"verdict": "accepted"}]
     app.button(key="view_replace").click().run()
     with db.reading(db.open_store(Settings())) as session:
-        assert [view.address for view in views.saved_views(session)] == [{"verdict": "rejected"}]
+        assert [view.address for view in saved_views.saved_views(session)] == [{"verdict": "rejected"}]
     assert errors(app) == []
 
 
 def test_a_view_that_was_renamed_at_the_click_is_the_one_that_is_deleted(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        views.save(session, "old", {"verdict": "accepted"}, by=owner("ann"))
+        saved_views.save(session, "old", {"verdict": "accepted"}, by=owner("ann"))
     app = browse()
     app.text_input(key="view_0_old").set_value("new")
     app.button(key="view_0_old_delete").click().run()

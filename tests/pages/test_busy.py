@@ -13,7 +13,7 @@ from mapd import jobs
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.ui import current
+from mapd.ui.kit import context
 from tests.pages.running import ROOT, client_of, errors
 from tests.pages.test_odd_stores import PAGES
 
@@ -33,7 +33,7 @@ def locked(home: Path) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(current, "PAGE_PATIENCE", db.Patience(0.1))
+    monkeypatch.setattr(context, "PAGE_PATIENCE", db.Patience(0.1))
     monkeypatch.setattr(db, "LOCK_WAIT_MS", 50)
 
 

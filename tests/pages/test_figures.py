@@ -13,11 +13,12 @@ import pytest
 from sqlmodel import Session, col, select
 
 from mapd import cli
-from mapd.curation import bulk, judging, policies, repairing, sharing, snapshots
-from mapd.curation.judging import Circumstances, Target
-from mapd.curation.queues import QUEUES
+from mapd.curation import live_set, saved_policies, snapshots
 from mapd.exchange import recorded
 from mapd.people import owner
+from mapd.review import assignment, batches, judging, repairs
+from mapd.review.judging import Circumstances, Target
+from mapd.review.queues import QUEUES
 from mapd.settings import Settings
 from mapd.store import committees, db, queries
 from mapd.store import tables as t
@@ -34,7 +35,7 @@ ME = "me"  # who sits before each page: running.open_page
 
 def judge_it(session: Session) -> None:
     """Every kind of act, by several people: with what was undone, withdrawn, skipped, noted, corrected and repaired."""
-    mistakes = judging.load_curated(session, 1).mistakes
+    mistakes = live_set.load_curated(session, 1).mistakes
     texts = [x.text for m in mistakes for x in m.rationales]
     feedback = [x.text for m in mistakes for x in m.feedback]
 
@@ -65,15 +66,15 @@ def judge_it(session: Session) -> None:
     judge("attempt", mistakes[10].attempt.id, Act.ACCEPT, "ann")
     judge("attempt", mistakes[11].attempt.id, Act.REJECT, "ann")
     judge("attempt", mistakes[11].attempt.id, Act.ACCEPT, "bob")
-    kept = repairing.repair(
+    kept = repairs.repair(
         session, Target("rationale", texts[18].id), f"{texts[18].text} So 21.", by=owner("ann"), token="a"
     )
     judge("rationale", queries.identity(kept), Act.REJECT, "bob")
-    repairing.repair(session, Target("rationale", texts[19].id), "10 + 3 = 13. So 13.", by=owner("ann"), token="b")
-    repairing.repair(
+    repairs.repair(session, Target("rationale", texts[19].id), "10 + 3 = 13. So 13.", by=owner("ann"), token="b")
+    repairs.repair(
         session, Target("rationale", texts[20].id), "A copy that was taken back: 9.", by=owner("zoe"), token="c"
     )
-    bulk.take_back(session, bulk.find_undoable(queries.judgements(session, 1), "zoe"), by=owner("zoe"))
+    batches.take_back(session, batches.find_undoable(queries.judgements(session, 1), "zoe"), by=owner("zoe"))
     for number, x in enumerate(texts[24:27]):
         target, how = Target("rationale", x.id), Circumstances(queue="everything")
         judging.judge(session, target, Act.ACCEPT, by=owner(ME), token=f"rest/{number}", circumstances=how)
@@ -112,21 +113,21 @@ def lived_in(session: Session) -> None:
 def under_gold(session: Session) -> None:
     """Under a policy that checks the gold."""
     judge_it(session)
-    policies.set_policy(session, 1, "strict", None, by=owner("ann"))
+    saved_policies.set_policy(session, 1, "strict", None, by=owner("ann"))
 
 
 def of_our_own(session: Session) -> None:
     """Under a policy of the project's own, its threshold moved."""
     judge_it(session)
     checks = frozenset({Check.EQUATIONS_TRUE})
-    policies.save_policy(session, Policy("fair", 2.5, 2, checks, leniency_adjusted=True), by=owner("ann"))
-    policies.set_policy(session, 1, "fair", 3.35, by=owner("ann"))
+    saved_policies.save_policy(session, Policy("fair", 2.5, 2, checks, leniency_adjusted=True), by=owner("ann"))
+    saved_policies.set_policy(session, 1, "fair", 3.35, by=owner("ann"))
 
 
 def several(session: Session) -> None:
     """Where three people are to judge each text, after practice, with checks between."""
     judge_it(session)
-    sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=3, practice=1, check_every=5, repeat_every=5)
+    assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=3, practice=1, check_every=5, repeat_every=5)
 
 
 def asked_again(session: Session) -> None:
@@ -138,7 +139,7 @@ def asked_again(session: Session) -> None:
 def of_choices(session: Session) -> None:
     """With a second exam, of choices that were answered elsewhere and corrected here."""
     second = choices.fill(session).id
-    mistakes = judging.load_curated(session, second).mistakes
+    mistakes = live_set.load_curated(session, second).mistakes
     for kind, row, value in (
         ("rationale", mistakes[1].rationales[0].text.id, "granite 1"),
         ("question", mistakes[0].question.id, "C"),
@@ -176,7 +177,7 @@ def exam(
             if name != "demo":
                 KINDS[name](session)
             for every in (False, True):
-                curated = judging.load_curated(session, 1)
+                curated = live_set.load_curated(session, 1)
                 snapshots.freeze(session, curated, by=owner("ann"), seed=3, everything=every)
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -193,7 +194,7 @@ def exam(
 def rows(exam: int) -> Iterator[Count]:
     """The exam, counted from its rows under its own policy."""
     with db.reading(db.open_store(Settings())) as session:
-        yield Count(session, exam, policies.exam_policy(session, queries.exam(session, exam)))
+        yield Count(session, exam, saved_policies.exam_policy(session, queries.exam(session, exam)))
 
 
 # -- what pages and commands say --------------------------------------------------------------------------------------

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import guidelines, reasons
 from mapd.people import Person, owner
+from mapd.review import guidelines, reasons
 from mapd.settings import Settings
 from mapd.store import db
-from mapd.ui import current
+from mapd.ui.kit import context
 from tests.pages.running import errors, open_page
 
 ANN = owner("ann")
@@ -127,7 +127,7 @@ def test_a_reason_that_somebody_removed_meanwhile_is_said(full_home: Path) -> No
 def test_who_only_judges_reads_the_reasons(full_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with db.writing(db.open_store(Settings())) as session:
         reasons.add(session, "wrong units", by=ANN)
-    monkeypatch.setattr(current, "owns", lambda: False)
+    monkeypatch.setattr(context, "owns", lambda: False)
     app = page()
     assert "key 8" in written(app)
     assert [b.label for b in app.button] == []

@@ -8,8 +8,8 @@ from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from mapd import trash
-from mapd.curation import sharing
 from mapd.people import owner
+from mapd.review import assignment
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -50,7 +50,7 @@ def test_one_reads_without_a_name_and_gives_one_to_judge(full_home: Path) -> Non
 
 def test_others_judgements_that_browse_showed_without_a_name_are_noted_once_there_is_one(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        sharing.set_judging(session, 1, by=owner("zoe"), judgements_wanted=2)
+        assignment.set_judging(session, 1, by=owner("zoe"), judgements_wanted=2)
     app = open_page("pages/review/browse.py", name=None, others="true", verdict="accepted")
     assert not rows(t.Exposure)
     app.text_input(key="person_name").set_value("Ann")

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation.queues import QUEUES
+from mapd.review.queues import QUEUES
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t

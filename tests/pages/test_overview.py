@@ -8,9 +8,10 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.testing.v1 import AppTest
 
 from mapd import teachers
-from mapd.curation import judging
+from mapd.curation import live_set
 from mapd.exchange import archive
 from mapd.people import owner
+from mapd.review import judging
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -108,7 +109,7 @@ def test_an_archive_is_shown_before_it_comes_in_and_its_judgements_count_by_a_wo
     sender = db.open_store(Settings(home=tmp_path / "sender", database_url=None))
     with db.writing(sender) as session:
         exam = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
-        text = judging.load_curated(session, exam.id).mistakes[0].rationales[0].text.id
+        text = live_set.load_curated(session, exam.id).mistakes[0].rationales[0].text.id
         judging.judge(session, judging.Target("rationale", text), Act.REJECT, by=owner("mallory"), role="adjudicator")
         teachers.add(
             session, "own", kind="openai", model="m", base_url="https://llm.example.org/v1", by=owner("mallory")

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import judging
-from mapd.curation.judging import Circumstances, Target
+from mapd.curation import live_set
 from mapd.people import owner
+from mapd.review import judging
+from mapd.review.judging import Circumstances, Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.verdicts import Act
@@ -20,7 +21,7 @@ def people(**params: str) -> AppTest:
 def judged() -> None:
     """Ann and bob on six texts, blind; eve settles two of them."""
     with db.writing(db.open_store(Settings())) as session:
-        curated = judging.load_curated(session, 1)
+        curated = live_set.load_curated(session, 1)
         for n, x in enumerate(list(curated.rationales)[:6]):
             target, seen = Target("rationale", x.text.id), Circumstances(revealed=False, seconds=n + 2.0)
             judging.judge(session, target, Act.ACCEPT, by=owner("ann"), circumstances=seen)

@@ -6,9 +6,10 @@ from pathlib import Path
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import judging, sharing
-from mapd.curation.judging import Target
+from mapd.curation import live_set
 from mapd.people import owner
+from mapd.review import assignment, judging
+from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -89,7 +90,7 @@ def test_an_import_of_scores_alone_says_so_in_the_answer(full_home: Path) -> Non
 
 def test_what_people_decided_stands_beside_the_committee_not_in_its_place(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        x = next(x for x in judging.load_curated(session, 1).rationales if x.committee.why == "mean 3.50 is above 3")
+        x = next(x for x in live_set.load_curated(session, 1).rationales if x.committee.why == "mean 3.50 is above 3")
         judging.judge(session, Target("rationale", x.text.id), Act.REJECT, by=owner("ann"), reason="unclear")
     app = room(text=x.text.uid)
     count(app, 23, 9)
@@ -100,6 +101,6 @@ def test_what_people_decided_stands_beside_the_committee_not_in_its_place(full_h
     assert "rejected by ann: unclear otherwise than the committee, and it counts" in answer
     assert "The room and the committee agree." in answer
     with db.writing(db.open_store(Settings())) as session:
-        sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
+        assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     hidden = shown(press(room(text=x.text.uid), "enter"))
     assert ">people<" not in hidden, "what others said is kept back until one's own word, here too"

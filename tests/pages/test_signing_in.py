@@ -11,13 +11,13 @@ import streamlit as st
 from sqlmodel import Session, select
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import judging, sharing
 from mapd.people import owner
+from mapd.review import assignment, judging
 from mapd.settings import Settings
 from mapd.store import db, sign_ins
 from mapd.store import tables as t
-from mapd.ui import cookie
-from mapd.ui.signing_in import is_loopback, providers
+from mapd.ui.kit import cookies
+from mapd.ui.kit.sign_in import is_loopback, providers
 from mapd.verdicts import Act
 from tests.pages.running import ROOT, errors, has_triage, shown
 
@@ -39,7 +39,9 @@ def visit(page: str, email: str | None, wanted: str = "", **params: str) -> AppT
     for name, value in params.items():
         app.query_params[name] = value
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cookie, "read", {cookie.RETURN_ADDRESS: wanted, cookie.PERSON: "", cookie.VIEW: ""}.__getitem__)
+        patch.setattr(
+            cookies, "read", {cookies.RETURN_ADDRESS: wanted, cookies.PERSON: "", cookies.VIEW: ""}.__getitem__
+        )
         app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
     return app
@@ -184,7 +186,7 @@ def test_a_curator_sees_all_judgements_and_who_judges_sees_none_before_their_own
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
         judging.judge(session, judging.Target("rationale", 1), Act.REJECT, by=owner("bob@x.org"))
-        sharing.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
+        assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     mine = visit("review/browse", "ann@x.org", verdict="accepted")
     assert "<b>23</b> of 36" in shown(mine)
     assert "Counts as you may see them" not in " ".join(c.value for c in mine.caption)

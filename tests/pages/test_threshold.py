@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import judging
+from mapd.curation import live_set
 from mapd.curation.curated import narrow, summary
 from mapd.settings import Settings
 from mapd.store import db
@@ -64,7 +64,7 @@ def test_the_set_is_narrowed_to_teachers_in_the_address(full_home: Path) -> None
     whole, one = lab(), lab(teachers="gpt")
     assert number(whole, "rationales accepted") == 24
     with db.reading(db.open_store(Settings())) as session:
-        curated = narrow(judging.load_curated(session, 1), ("gpt",))
+        curated = narrow(live_set.load_curated(session, 1), ("gpt",))
     assert number(one, "rationales accepted") == summary(curated).accepted == 8
     assert number(one, "mistakes covered") == summary(curated).mistakes_covered
     one.slider(key="threshold").set_value(3.5).run()

@@ -2,18 +2,18 @@
 
 from sqlmodel import Session
 
-from mapd.curation import judging, records, sharing
-from mapd.curation.judging import Circumstances, Target, judge
-from mapd.curation.reviewing import Share
+from mapd.curation import live_set
+from mapd.curation.reviewer_stats import Share
 from mapd.people import owner
-from mapd.review import practice
+from mapd.review import annotators, assignment, practice
+from mapd.review.judging import Circumstances, Target, judge
 from mapd.store import queries
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act
 
 
 def texts(session: Session, exam: ExamInfo) -> list[int]:
-    return [x.text.id for x in judging.load_curated(session, exam.id).rationales]
+    return [x.text.id for x in live_set.load_curated(session, exam.id).rationales]
 
 
 def say(session: Session, text: int, who: str, act: Act = Act.ACCEPT, queue: str = "everything", **more) -> None:
@@ -36,8 +36,8 @@ def practises(session: Session, exam: ExamInfo, who: str) -> int:
     return practice.count_missing_practice(queries.exam(session, exam.id), queries.judgements_by(session, exam.id, who))
 
 
-def record(session: Session, exam: ExamInfo) -> records.AnnotatorRecord:
-    (ann,) = [r for r in records.records(judging.load_curated(session, exam.id)) if r.person == "ann"]
+def record(session: Session, exam: ExamInfo) -> annotators.AnnotatorRecord:
+    (ann,) = [r for r in annotators.records(live_set.load_curated(session, exam.id)) if r.person == "ann"]
     return ann
 
 
@@ -46,7 +46,7 @@ def test_practice_is_what_an_adjudicator_explained_each_text_once(session: Sessi
     for text in ids[:3]:
         settle(session, text)
     settle(session, ids[3], note=None)
-    sharing.set_judging(session, exam.id, by=owner("eve"), practice=2)
+    assignment.set_judging(session, exam.id, by=owner("eve"), practice=2)
     assert practises(session, exam, "ann") == 2
     first, second, third = pool(session, exam, "practice", "ann")
     assert {first, second, third} == set(ids[:3]), "what has no note explains nothing"
@@ -68,7 +68,7 @@ def test_a_practice_text_may_be_skipped(session: Session, exam: ExamInfo) -> Non
 
 def test_who_has_begun_is_not_sent_to_practise(session: Session, exam: ExamInfo) -> None:
     say(session, texts(session, exam)[5], "ann")
-    sharing.set_judging(session, exam.id, by=owner("eve"), practice=1)
+    assignment.set_judging(session, exam.id, by=owner("eve"), practice=1)
     assert (practises(session, exam, "ann"), practises(session, exam, "bob")) == (0, 1)
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from mapd import cli, doctor
-from mapd.curation import judging, snapshots
+from mapd.curation import live_set, snapshots
 from mapd.errors import BadInput, Damaged
 from mapd.people import owner
 from mapd.settings import Settings
@@ -213,7 +213,7 @@ def test_doctor_sees_what_nothing_stumbles_over(full_home: Path, change: str, li
 def test_doctor_sees_a_snapshot_a_student_and_a_queue(full_home: Path) -> None:
     def freeze(session: Session) -> None:
         exam = queries.exams(session)[0]
-        frozen = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
+        frozen = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
         frozen.lines = frozen.lines.replace("pens", "guns", 1)
         session.add(t.Student(name="tuned", base="package:x", adapter="finetunes/a/adapter", adapter_sha256="f" * 64))
 

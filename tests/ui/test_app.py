@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store.tables import Exam, Job, QuestionSet, Student
-from mapd.ui import server
-from mapd.ui.current import settle
+from mapd.ui.kit import server
+from mapd.ui.kit.context import settle
 from tests.pages.running import open_page
 
 APP = str(Path(__file__).parents[2] / "app.py")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mapd.curation.figures import AtThreshold
-from mapd.ui.charts import sweep_figure
+from mapd.curation.threshold_sweep import AtThreshold
+from mapd.ui.kit.charts import sweep_figure
 
 
 def points(most: int) -> list[AtThreshold]:

@@ -25,8 +25,8 @@ from mapd.api import access
 from mapd.people import Person, Role
 from mapd.settings import Settings
 from mapd.store import db, sign_ins
-from mapd.ui import gate
-from mapd.ui.gate import Need, app_origins, need_of
+from mapd.ui.kit import gate
+from mapd.ui.kit.gate import Need, app_origins, need_of
 from tests import samples
 from tests.browser.conftest import App, free_port
 from tests.conftest import import_files

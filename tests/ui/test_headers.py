@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from starlette.responses import PlainTextResponse
 
-from mapd.ui import headers
-from mapd.ui.headers import content_security_policy
+from mapd.ui.kit import headers
+from mapd.ui.kit.headers import content_security_policy
 
 
 def test_the_socket_of_this_host_is_allowed():

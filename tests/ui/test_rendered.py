@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from hypothesis import given, strategies
 
-from mapd.ui.rendered import ATTRIBUTES, FRAME_POLICY, TAGS, body, document, formula, has_markup
+from mapd.ui.kit.rich_text import ATTRIBUTES, FRAME_POLICY, TAGS, body, document, formula, has_markup
 from tests import hostile
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapd.ui.look import chip, teacher_chip
-from mapd.ui.text import HIDDEN, Mark, escape, find_hits, foreign_html, foreign_line_html, label, one_line
+from mapd.ui.kit.text import HIDDEN, Mark, escape, find_hits, foreign_html, foreign_line_html, label, one_line
+from mapd.ui.kit.theme import chip, teacher_chip
 from tests import hostile
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from mapd import jobs
 from mapd.cli import shared
 from mapd.people import owner
-from mapd.ui import times
+from mapd.ui.kit import times
 
 ROOT = Path(__file__).parents[2]
 SUMMER, WINTER = (datetime(2026, month, 1, 22, 30, 15, tzinfo=UTC) for month in (7, 1))
@@ -66,4 +66,4 @@ def test_no_page_formats_a_time_by_itself() -> None:
                 words = node.value if isinstance(node, ast.Constant) else None
                 if isinstance(words, str) and ("%H:" in words or "(UTC)" in words):
                     places.append(path.relative_to(ROOT).as_posix())
-    assert set(places) <= {"mapd/ui/times.py", "mapd/cli/shared.py"}
+    assert set(places) <= {"mapd/ui/kit/times.py", "mapd/cli/shared.py"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from mapd.ui import uploads
+from mapd.ui.kit import uploads
 
 
 @pytest.fixture(autouse=True)

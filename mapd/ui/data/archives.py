@@ -6,8 +6,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.exchange.archive import ArchiveContents, ArchiveImport
-from mapd.ui import current, figures, text, uploads
 from mapd.ui.data import writing
+from mapd.ui.kit import context, tables, text, uploads
 
 # The largest file.
 MEGABYTES = 200
@@ -54,7 +54,7 @@ def _read_contents(file: UploadedFile) -> ArchiveContents | str:
             try:
                 with archive.stage(text.one_line(file.name, 120), file) as staging:
                     contents: ArchiveContents | str = archive.preview(
-                        current.engine(), staging, current.settings().home
+                        context.engine(), staging, context.settings().home
                     )
             except BadInput as error:
                 contents = str(error)
@@ -63,11 +63,11 @@ def _read_contents(file: UploadedFile) -> ArchiveContents | str:
 
 
 def _draw_contents(contents: ArchiveContents) -> None:
-    st.html(figures.row([(contents.new_rows.get(table, 0), word) for table, word in TABLES.items()]))
+    st.html(tables.row([(contents.new_rows.get(table, 0), word) for table, word in TABLES.items()]))
     known_rows = sum(contents.rows.values()) - sum(contents.new_rows.values())
     new_judgements = tuple(f"{number:,} {TABLES[table]}" for table, number in contents.on_own.items())
     st.html(
-        figures.facts(
+        tables.facts(
             [
                 ("known here already", f"{known_rows:,} rows"),
                 ("exams", _lines(contents.exams)),
@@ -82,8 +82,8 @@ def _draw_contents(contents: ArchiveContents) -> None:
     )
 
 
-def _lines(lines: tuple[str, ...]) -> figures.Html | None:
-    return figures.Html("<br>".join(text.line_html(line, 160) for line in lines)) if lines else None
+def _lines(lines: tuple[str, ...]) -> tables.Html | None:
+    return tables.Html("<br>".join(text.line_html(line, 160) for line in lines)) if lines else None
 
 
 def _import(file: UploadedFile, contents: ArchiveContents) -> None:
@@ -104,7 +104,7 @@ def _import(file: UploadedFile, contents: ArchiveContents) -> None:
 
 
 def _load(file: UploadedFile, name: str, is_counted: bool) -> ArchiveImport:
-    engine, home, person = current.engine(), current.settings().home, current.current_person()
+    engine, home, person = context.engine(), context.settings().home, context.current_person()
 
     def write(progress: writing.Progress) -> ArchiveImport:
         with archive.stage(name, file) as staging:

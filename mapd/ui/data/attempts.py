@@ -18,8 +18,9 @@ from mapd.questions import sets, tables
 from mapd.questions.imports import BadRow
 from mapd.questions.tables import FileTable, QuestionFile
 from mapd.store import db
-from mapd.ui import acting, current, figures, look, text, uploads
 from mapd.ui.data import faults, terminal, writing
+from mapd.ui.kit import actions, context, text, theme, uploads
+from mapd.ui.kit import tables as figures
 
 # The largest file.
 MEGABYTES = 200
@@ -52,10 +53,10 @@ class AnswersRefusal:
 
 def draw() -> None:
     """Draw the uploader and, once there are files, how their answers are graded."""
-    names = [row.name for row in current.read(sets.list_sets)]
+    names = [row.name for row in context.read(sets.list_sets)]
     if not names:
         st.markdown("**No questions yet.** Answers are graded against a set's questions: add these first.")
-        current.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
+        context.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
         return
     uploader = st.session_state.get(UPLOADER, 0)
     set_column, files_column = st.columns((2, 3))
@@ -83,7 +84,7 @@ def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> Non
     # Other files ask again for their split.
     state_key = f"attempts_split_{' '.join(file.file_id for file in files)}"
     split = st.session_state.get(state_key)
-    uid = current.read(sets.get, name).uid
+    uid = context.read(sets.get, name).uid
     preview = _read(uid, tuple(file.file_id for file in files), split, student, files)
     command = f"mapd import attempts {' '.join(shlex.quote(text.one_line(file.name, 120)) for file in files)}"
     command += f" --questions {shlex.quote(text.one_line(name, 200))}"
@@ -115,7 +116,7 @@ def _read(
 ) -> AnswersPreview | AnswersRefusal:
     """Match the answers to the set of this uid, once for the same set, files, split and student."""
     try:
-        with db.reading(current.engine()) as session:
+        with db.reading(context.engine()) as session:
             parsed = attempts.parse(session, _tables(_files), sets.get(session, uid), split=split, student=student)
             graded = attempts.preview(parsed, PREVIEW_SIZE)
     except Undecided as error:
@@ -164,7 +165,7 @@ def _show(preview: AnswersPreview) -> None:
 
 def _row(graded: AnswerPreview) -> tuple[str | None, ...]:
     return (
-        figures.Html(look.chip(graded.outcome)),
+        figures.Html(theme.chip(graded.outcome)),
         None if graded.answer is None else text.one_line(graded.answer, 30),
         text.one_line(graded.gold, 30),
         text.one_line(graded.response, 80),
@@ -185,8 +186,8 @@ def _draw_import(
             return " --open-test PURPOSE"
     without = faults.without_bad_rows(preview.bad_rows)
     label = f"Import {faults.count(preview.count, 'answer')}{without}"
-    if acting.button(label, type="primary", icon=":material/upload:", key="import_attempts"):
-        person, contents = current.acting_person(), _tables(files)
+    if actions.button(label, type="primary", icon=":material/upload:", key="import_attempts"):
+        person, contents = context.acting_person(), _tables(files)
 
         def write(session: Session, progress: writing.Progress) -> attempts.AttemptImport:
             questions = sets.get(session, name)
@@ -196,7 +197,7 @@ def _draw_import(
         exam = writing.write_all(write, "answers").exam
         _forget(files)
         st.session_state[IMPORTED_EXAM] = exam, f"{preview.student} on {name}, {preview.split}"
-        current.choose_exam(exam)
+        context.choose_exam(exam)
         st.rerun()
     options = f" --open-test {shlex.quote(text.one_line(purpose, 200))}" if purpose else ""
     return options + " --skip-bad bad-rows.jsonl" * bool(preview.bad_rows)
@@ -214,5 +215,5 @@ def _link_to_exam(uid: str, name: str) -> None:
     st.success(f"Imported as an exam: {text.label(name, 200)}", icon=":material/check:")
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
-            current.link("pages/loop/exam.py", "See the exam", icon=":material/quiz:", exam=uid)
-        current.link("pages/loop/committee.py", "Ask teachers about its mistakes", icon=":material/groups:", exam=uid)
+            context.link("pages/loop/exam.py", "See the exam", icon=":material/quiz:", exam=uid)
+        context.link("pages/loop/committee.py", "Ask teachers about its mistakes", icon=":material/groups:", exam=uid)

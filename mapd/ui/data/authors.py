@@ -20,8 +20,8 @@ from mapd.exchange.authors import AuthorsContent, AuthorsFile, AuthorsRow, FileK
 from mapd.questions.options import show_answer
 from mapd.score_forms import VoteStatus, vote
 from mapd.store import db, queries
-from mapd.ui import acting, current, figures, look, text, uploads
 from mapd.ui.data import faults, terminal, writing
+from mapd.ui.kit import actions, context, tables, text, theme, uploads
 
 KINDS = (
     (FileKind.FEEDBACK, "Feedback", "…_feedback_round0.json"),
@@ -88,7 +88,7 @@ def _offer(parsed: AuthorsContent, upload: AuthorsUpload) -> None:
         exam = find_imported_exam(parsed)
         reset_files(upload)
         st.session_state[IMPORTED_EXAM] = exam
-        current.choose_exam(result.exam)
+        context.choose_exam(result.exam)
         st.rerun()
     draw_preview(parsed)
     show_command(upload, parsed)
@@ -98,8 +98,8 @@ def _link_to_exam(message: str, uid: str, name: str) -> None:
     st.success(f"{message}: {text.label(name, 200)}", icon=":material/check:")
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
-            current.link("pages/loop/overview.py", "See the overview", icon=":material/sync:", exam=uid)
-        current.link("pages/review/triage.py", "Begin to judge", icon=":material/rate_review:", exam=uid)
+            context.link("pages/loop/overview.py", "See the overview", icon=":material/sync:", exam=uid)
+        context.link("pages/review/triage.py", "Begin to judge", icon=":material/rate_review:", exam=uid)
 
 
 def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
@@ -107,7 +107,7 @@ def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
     # Once: afterwards the person may choose another exam while the files stay.
     if st.session_state.get("imported_seen") != uid:
         st.session_state["imported_seen"] = uid
-        current.choose_exam(uid)
+        context.choose_exam(uid)
         st.rerun()
     _link_to_exam("This content is imported already, and nothing was written", uid, name)
     st.button("Choose other files", type="tertiary", icon=":material/close:", on_click=reset_files, args=(upload,))
@@ -151,12 +151,12 @@ def _chip(file: UploadedFile, kind: FileKind, role: FileKind) -> str:
     content = _look_at(file.file_id, file)
     name = f'<div class="mapd-note mapd-file">{text.line_html(file.name, 300)}</div>'
     if content is None:
-        return f"{look.chip('fails', word='can’t be read')}{name}"
+        return f"{theme.chip('fails', word='can’t be read')}{name}"
     kinds, number = content
     sign, verdict = (
         ("fails", f", not {role}") if role not in kinds else ("holds", ", taken as such" * (kind is not role))
     )
-    return f"{look.chip(sign, word=f'{authors.describe_kinds(kinds)}{verdict}', note=f'{number:,} rows')}{name}"
+    return f"{theme.chip(sign, word=f'{authors.describe_kinds(kinds)}{verdict}', note=f'{number:,} rows')}{name}"
 
 
 @st.cache_data(max_entries=12, show_spinner=False)
@@ -247,7 +247,7 @@ def choose_names(parsed: AuthorsContent, upload: AuthorsUpload) -> tuple[Authors
     dataset = dataset_column.text_input("Dataset", parsed.dataset, max_chars=authors.LONGEST_NAME, key=f"dataset_{key}")
     student = student_column.text_input("Student", parsed.student, max_chars=authors.LONGEST_NAME, key=f"student_{key}")
     with button_column.container(horizontal=True, vertical_alignment="center"):
-        is_pressed = acting.button("Import", type="primary", icon=":material/upload:", key=f"import_{key}")
+        is_pressed = actions.button("Import", type="primary", icon=":material/upload:", key=f"import_{key}")
         st.caption("All of it or nothing.")
     import_ = replace(
         parsed, dataset=(dataset or "").strip() or parsed.dataset, student=(student or "").strip() or parsed.student
@@ -260,7 +260,7 @@ def draw_preview(parsed: AuthorsContent) -> None:
     rationales = [r for row in parsed.rows for r in row.rationales.values()]
     feedback = sum(len(row.feedback) for row in parsed.rows)
     st.html(
-        figures.row(
+        tables.row(
             [
                 (parsed.task.value, "task"),
                 (len(parsed.rows), "mistakes"),
@@ -284,10 +284,10 @@ def draw_preview(parsed: AuthorsContent) -> None:
 
 def _teacher_chips(parsed: AuthorsContent) -> str:
     """Return the files' teachers as HTML in their future colours: new teachers come after the project's own."""
-    places = current.read(queries.places)
+    places = context.read(queries.places)
     number = sum(place is not None for place in places.values())
     new = {name: number + n for n, name in enumerate(name for name in parsed.teachers if name not in places)}
-    return "".join(look.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)
+    return "".join(theme.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)
 
 
 def _draw_particulars(parsed: AuthorsContent) -> None:
@@ -311,16 +311,16 @@ def _no_votes(rows: Sequence[AuthorsRow]) -> Iterator[dict[str, str]]:
 
 def _mistake_card(row: AuthorsRow, task: Task) -> str:
     """Return one mistake as HTML: question, gold, the student's answer, and the number of explanations."""
-    gold, answer = show_answer(row.gold, task, row.options), look.chip("no_answer")
+    gold, answer = show_answer(row.gold, task, row.options), theme.chip("no_answer")
     if row.answer is not None:
-        answer = look.chip("incorrect", text.one_line(show_answer(row.answer, task, row.options), 24))
+        answer = theme.chip("incorrect", text.one_line(show_answer(row.answer, task, row.options), 24))
     return (
-        figures.titled_block(
+        tables.titled_block(
             f"Question {text.one_line(row.source_id, 24)}", text.foreign_html(row.question, max_chars=500)
         )
-        + figures.titled_block("Gold answer", text.foreign_line_html(gold))
-        + figures.titled_block("Student answered", answer + text.foreign_html(row.response, max_chars=300))
-        + figures.titled_block("Explanations", f"{len(row.feedback)} feedback, {len(row.rationales)} rationales")
+        + tables.titled_block("Gold answer", text.foreign_line_html(gold))
+        + tables.titled_block("Student answered", answer + text.foreign_html(row.response, max_chars=300))
+        + tables.titled_block("Explanations", f"{len(row.feedback)} feedback, {len(row.rationales)} rationales")
     )
 
 
@@ -329,14 +329,14 @@ def find_imported_exam(parsed: AuthorsContent) -> tuple[str, str] | None:
 
     Raises: BadInput where the exam of that name holds other content.
     """
-    with db.reading(current.engine()) as session:
+    with db.reading(context.engine()) as session:
         exam = authors.exam_of(session, parsed)
         return None if exam is None else (exam.uid, exam.name)
 
 
 def import_files(parsed: AuthorsContent) -> authors.AuthorsImport:
     """Import with a progress bar: everything or nothing."""
-    person = current.acting_person()
+    person = context.acting_person()
     return writing.write_all(
         lambda session, progress: authors.store(session, parsed, by=person, progress=progress), "mistakes"
     )

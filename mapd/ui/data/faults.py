@@ -6,7 +6,7 @@ import streamlit as st
 
 from mapd.questions import imports
 from mapd.questions.imports import BadRow
-from mapd.ui import text
+from mapd.ui.kit import text
 
 HEADER = ("file", "row", "field", "what is wrong")
 

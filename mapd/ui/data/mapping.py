@@ -19,7 +19,7 @@ from mapd.questions.options import KEY_WORDS, AnswerKey
 from mapd.questions.rows import Shares, parse_shares
 from mapd.questions.tables import FileTable
 from mapd.store import db
-from mapd.ui import acting, current, figures, telling, text
+from mapd.ui.kit import actions, context, refusals, tables, text
 
 # Returns None where the files are refused.
 Read = Callable[[Instructions], QuestionImport | None]
@@ -73,7 +73,7 @@ def choose(key: str, contents: Sequence[FileTable], read: Read) -> Instructions:
 
 
 def _choose_fields(key: str, recognised: RecognisedTable) -> FieldMapping:
-    mappings = current.read(saved_mappings.list_mappings)
+    mappings = context.read(saved_mappings.list_mappings)
     name = None
     if mappings:
         name = st.selectbox(
@@ -155,14 +155,14 @@ def _keep(fields: FieldMapping) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Keep this mapping as", key="mapping_name", max_chars=saved_mappings.LONGEST, width=260)
-        acting.button("Keep it", key="keep_mapping", icon=":material/bookmark:", on_click=_save, args=(name, fields))
+        actions.button("Keep it", key="keep_mapping", icon=":material/bookmark:", on_click=_save, args=(name, fields))
     st.html(f'<span class="mapd-note">{text.line_html(str(fields), 300)}</span>')
 
 
-@telling.in_next_run
+@refusals.in_next_run
 def _save(name: str, fields: FieldMapping) -> None:
-    person = current.acting_person()
-    with db.writing(current.engine()) as session:
+    person = context.acting_person()
+    with db.writing(context.engine()) as session:
         saved_mappings.save(session, name or "", fields, by=person)
 
 
@@ -183,7 +183,7 @@ def decide(
             for row in rows
         ]
         header = ("answer", *(KEY_WORDS[kind] for kind in kinds), "question", "row")
-        st.html(figures.table(header, cells, words=len(header)))
+        st.html(tables.table(header, cells, words=len(header)))
     with st.container(horizontal=True, key="decisions"):
         for choice in choices:
             word = KEY_WORDS[AnswerKey(choice)] if option == "answers" else choice

@@ -9,9 +9,9 @@ from mapd.questions import imports
 from mapd.questions.imports import BadRow, QuestionImport, UnreadField
 from mapd.questions.options import KEY_WORDS
 from mapd.questions.rows import SPLITS, QuestionRow
-from mapd.ui import figures, look, text
 from mapd.ui.data import faults
-from mapd.ui.figures import Html
+from mapd.ui.kit import tables, text, theme
+from mapd.ui.kit.tables import Html
 
 # Questions beside each other.
 CARDS_PER_PAGE = 3
@@ -25,7 +25,7 @@ def draw_reading(reading: QuestionImport) -> None:
     """Draw format, task, keys, the splits' sizes, and the fields that aren't read."""
     sizes = [sum(row.split == split for row in reading.rows) for split in SPLITS]
     st.html(
-        figures.row(
+        tables.row(
             [
                 (reading.format, "format"),
                 (", ".join(reading.tasks[:2]) or None, "task"),
@@ -42,12 +42,12 @@ def draw_reading(reading: QuestionImport) -> None:
             "Choose dev for one of the files, or draw the splits."
         )
     if reading.unread:
-        st.html(figures.table(("not read", "for example", ""), map(_unread_row, reading.unread), words=3))
+        st.html(tables.table(("not read", "for example", ""), map(_unread_row, reading.unread), words=3))
 
 
 def _unread_row(field: UnreadField) -> tuple[str, str, str]:
     name, example = text.one_line(field.name, 60), text.one_line(field.example, 80)
-    chip = look.chip("undecided", word="long: say what it is below, or leave it out") if field.is_long else "left out"
+    chip = theme.chip("undecided", word="long: say what it is below, or leave it out") if field.is_long else "left out"
     return name, example, Html(chip)
 
 
@@ -74,13 +74,13 @@ def _card(question: Mapping[str, Any]) -> str:
     head = " · ".join(str(question[key]) for key in ("id", "split", "task", "family") if key in question)
     parts = [f'<div class="mapd-note mapd-file">{text.line_html(head, 80)}</div>']
     if "context" in question:
-        parts.append(figures.titled_block("Context", _text(question["context"])))
-    parts.append(figures.titled_block("Question", _text(question.get("question", ""))))
+        parts.append(tables.titled_block("Context", _text(question["context"])))
+    parts.append(tables.titled_block("Question", _text(question.get("question", ""))))
     if "options" in question:
-        parts.append(figures.titled_block("Options", _text("\n".join(question["options"]))))
-    parts.append(figures.titled_block("Gold answer", text.foreign_html(question.get("gold", ""), max_chars=200)))
+        parts.append(tables.titled_block("Options", _text("\n".join(question["options"]))))
+    parts.append(tables.titled_block("Gold answer", text.foreign_html(question.get("gold", ""), max_chars=200)))
     if "note" in question:
-        parts.append(figures.titled_block("Note", _text(question["note"])))
+        parts.append(tables.titled_block("Note", _text(question["note"])))
     return "".join(parts)
 
 

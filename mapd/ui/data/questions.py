@@ -17,8 +17,8 @@ from mapd.questions.imports import Instructions, QuestionImport
 from mapd.questions.rows import SPLITS, split_of_name
 from mapd.questions.tables import FileTable, QuestionFile
 from mapd.store import db
-from mapd.ui import acting, current, text, uploads
 from mapd.ui.data import faults, mapping, preview, terminal, writing
+from mapd.ui.kit import actions, context, text, uploads
 
 # The largest file.
 MEGABYTES = 200
@@ -230,7 +230,7 @@ def _choose_name(
     upload: QuestionsUpload, contents: Sequence[FileTable], reading: QuestionImport, sha256: str
 ) -> str | None:
     """Draw the field for the set's name and return it; None where the project holds the same questions already."""
-    with db.reading(current.engine()) as session:
+    with db.reading(context.engine()) as session:
         namesake = sets.find_content(session, sha256)
         existing_name = None if namesake is None else namesake.name
         suggestion = sets.free_name(session, _suggest_name(contents, reading))
@@ -253,7 +253,7 @@ def _draw_add_button(
     """Draw the button that adds the questions; at its press, add them and empty the form."""
     without = faults.without_bad_rows(reading.bad)
     with st.container(horizontal=True, vertical_alignment="center"):
-        is_pressed = acting.button(
+        is_pressed = actions.button(
             f"Add {faults.count(len(reading.rows), 'question')}{without}",
             type="primary",
             icon=":material/upload:",
@@ -262,7 +262,7 @@ def _draw_add_button(
         st.caption("All of them or nothing. A set never changes.")
     if not is_pressed:
         return
-    person, source = current.acting_person(), sources.describe(contents)
+    person, source = context.acting_person(), sources.describe(contents)
     set_name = writing.write_all(
         lambda session, progress: (
             sets.add(session, name, reading.rows, source=source, simulated=False, by=person, progress=progress).name
@@ -287,9 +287,9 @@ def link_to_set(message: str, name: str) -> None:
     st.success(f"{message}: {text.label(name, 200)}", icon=":material/check:")
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
-            current.link("pages/loop/exam.py", "Examine a student on it", icon=":material/quiz:", questions=name)
+            context.link("pages/loop/exam.py", "Examine a student on it", icon=":material/quiz:", questions=name)
         with st.container(key="follow", width="content"):
-            current.link("pages/loop/data.py", "Add answers from elsewhere", icon=":material/forum:", way="attempts")
+            context.link("pages/loop/data.py", "Add answers from elsewhere", icon=":material/forum:", way="attempts")
 
 
 def command(

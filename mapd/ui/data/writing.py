@@ -14,7 +14,7 @@ import streamlit as st
 from sqlmodel import Session
 
 from mapd.store import db
-from mapd.ui import current
+from mapd.ui.kit import context
 
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
@@ -23,7 +23,7 @@ T = TypeVar("T")
 def write_all(write: Callable[[Session, Progress], T], noun: str) -> T:
     """Write in one transaction, everything or nothing; return the result."""
     # Taken here: the thread has no streamlit context.
-    engine = current.engine()
+    engine = context.engine()
 
     def commit(progress: Progress) -> T:
         with db.writing(engine) as session:

@@ -8,15 +8,15 @@ import html
 import json
 from pathlib import Path
 
-from mapd.ui import look, scripts
+from mapd.ui.kit import scripts, theme
 
 STYLE = Path(__file__).parent / "triage.css"
 
 
 def element(token: str, exam: str, person: str) -> str:
     """Return the element as HTML, with the script that starts triage in it."""
-    looks = {name: (x.word, x.sign, x.colour) for name, x in look.LOOKS.items()}
-    appearance = json.dumps({"looks": looks, "teachers": look.TEACHER_COLOURS, "person": look.PERSON_COLOUR})
+    looks = {name: (x.word, x.sign, x.colour) for name, x in theme.LOOKS.items()}
+    appearance = json.dumps({"looks": looks, "teachers": theme.TEACHER_COLOURS, "person": theme.PERSON_COLOUR})
     # The client has colours and words from here, so look.py stays their only source.
     data = {"token": token, "base": "./api", "exam": exam, "person": person, "look": appearance}
     attributes = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in data.items())

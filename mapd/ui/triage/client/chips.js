@@ -1,4 +1,4 @@
-// The small signs of a card: verdicts, checks, teachers, votes. Colours, signs and words are those of mapd/ui/look.py,
+// The small signs of a card: verdicts, checks, teachers, votes. Colours, signs and words are those of mapd/ui/kit/theme.py,
 // which the page hands over; a colour is never the only sign.
 
 import { element } from "./dom.js";

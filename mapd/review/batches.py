@@ -1,0 +1,142 @@
+"""One act on many texts: all of them or none, and one undo takes all of it back.
+
+    judge_all(session, select_texts(rows, "rationale"), Act.REJECT, by=ann, reason="no_work")  -> 76 judgements
+    take_back(session, find_undoable(rows, ann.name), by=ann)                            -> 76 more, that cancel them
+    take_back(session, find_redoable(rows, ann.name), by=ann)                            -> and 76 that bring them back
+
+Each text gets a judgement of its own; what belongs to one act shares what stands before the "/" of its token.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
+
+from sqlmodel import Session
+
+from mapd.people import Person, Right, require
+from mapd.review.annotators import find_adjudications
+from mapd.review.judging import Circumstances, Target, judge, undo
+from mapd.review.queue_index import derivation
+from mapd.review.queues import BatchRule
+from mapd.store import browse, queries
+from mapd.store import tables as t
+from mapd.store.browse import ListedText
+from mapd.store.queries import ExamInfo, JudgementRow
+from mapd.verdicts import Act
+
+QUEUE = "bulk"  # what such a judgement has as its queue
+# Texts in one act: each is a judgement of its own, and all are written in one transaction.
+MOST = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class BatchText:
+    """A text as it was shown: the id of the latest judgement on it (0 = none), and the committee's verdict."""
+
+    target: Target
+    latest_seen: int
+    committee: str
+
+
+def select_texts(rows: Iterable[ListedText], kind: str) -> list[BatchText]:
+    """Return the listed texts as items of a batch, all of one kind."""
+    return [BatchText(Target(kind, x.explanation_id), x.latest, x.committee) for x in rows]
+
+
+def load_waiting(session: Session, exam: ExamInfo, rule: BatchRule, threshold: int, person: str) -> list[BatchText]:
+    """Return the batch's texts that wait for this person, at a threshold in hundredths (rule: `queues.waits_for`).
+
+    The exam's queue index has to be up to date (standing.catch_up).
+    """
+    number = browse.count_rows(session, exam.id, rule.filter, threshold)
+    rows = browse.list_texts(session, exam.id, rule.filter, threshold, number)
+    last_word_of = find_adjudications(queries.adjudicated_judgements(session, exam.id))
+    return select_texts(
+        (
+            x
+            for x in rows
+            if person not in x.judged_by
+            and len(x.judged_by) < exam.judgements_per_text
+            and ("rationale", x.explanation_id) not in last_word_of
+        ),
+        "rationale",
+    )
+
+
+def make_token(texts: Sequence[BatchText], decision: Act, person: str) -> str:
+    """Return the act's token: the same press twice is one act, another press after an undo is another."""
+    # The latest judgements are part of it: after an undo the same press is another act.
+    act = repr((person, decision.value, [(c.target.id, c.latest_seen) for c in texts]))
+    return f"{QUEUE}-{hashlib.sha256(act.encode()).hexdigest()[:32]}"
+
+
+def judge_all(
+    session: Session,
+    texts: Sequence[BatchText],
+    decision: Act,
+    *,
+    by: Person,
+    reason: str | None = None,
+    note: str | None = None,
+) -> list[t.Judgement]:
+    """Record the decision on every text that a filter finds.
+
+    Raises: Forbidden, BadInput (a reason that doesn't fit), NotFound, Stale (somebody decided on one of them since).
+    """
+    require(by, Right.JUDGE_MANY)
+    token, at = make_token(texts, decision, by.name), queries.moment(session)
+    # Without autoflush the rows are written in one go, not one by one with each query.
+    with session.no_autoflush:
+        rows = []
+        for text in texts:
+            name, circumstances = f"{token}/{text.target.id}", Circumstances(queue=QUEUE, committee=text.committee)
+            write = partial(judge, session, text.target, decision, by=by, reason=reason, note=note, token=name)
+            rows.append(write(latest_seen=text.latest_seen, circumstances=circumstances, follow=False, at=at))
+    derivation.follow_judgements(session, rows)
+    return rows
+
+
+def take_back(session: Session, rows: Sequence[JudgementRow], *, by: Person) -> list[t.Judgement]:
+    """Undo (or redo) what was one act. The undo is one act too. Raises: as `judging.undo`."""
+    at = queries.moment(session)
+    with session.no_autoflush:
+        undos = []
+        for row in rows:
+            token = f"{row.uid}-undo" if len(rows) == 1 else f"{row.batch}-undo/{row.target_id}"
+            undos.append(undo(session, row.judged.id, by=by, token=token, follow=False, at=at))
+    derivation.follow_judgements(session, undos)
+    return undos
+
+
+def find_undoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
+    """Return what undo takes back: the person's latest act in force, or the redo that brought it back."""
+    own_rows = [row for row in rows if row.judged.person == person]
+    undos = _find_undos(own_rows)
+    return _find_latest_act(own_rows, (row for row in reversed(own_rows) if row.judged.id not in undos))
+
+
+def find_redoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
+    """Return what redo takes back: the person's latest undo in force, unless they have judged since."""
+    own_rows = [row for row in rows if row.judged.person == person]
+    undos = _find_undos(own_rows)
+    since = takewhile(lambda row: row.judged.undoes is not None, reversed(own_rows))
+    return _find_latest_act(own_rows, (row for row in since if row.judged.id in undos))
+
+
+def _find_undos(rows: Iterable[JudgementRow]) -> set[int]:
+    """Return the undos among the judgements, and what undoes a redo; a redo is an undo's undo."""
+    undos: set[int] = set()
+    for row in rows:
+        if row.judged.undoes is not None and row.judged.undoes not in undos:
+            undos.add(row.judged.id)
+    return undos
+
+
+def _find_latest_act(rows: Sequence[JudgementRow], candidates: Iterable[JudgementRow]) -> tuple[JudgementRow, ...]:
+    undone = {row.judged.undoes for row in rows}
+    latest = next((row for row in candidates if row.judged.id not in undone), None)
+    if latest is None:
+        return ()
+    return tuple(row for row in rows if row.batch == latest.batch and row.judged.id not in undone)

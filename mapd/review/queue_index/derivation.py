@@ -1,0 +1,443 @@
+"""The queue index: the rules' answers for every mistake, written down where SQL can filter, order and count them.
+
+    catch_up(engine, exam_id)                    # before reading: new rows are derived, the whole exam if need be
+    follow_judgements(session, [row])            # a judgement is derived in its own transaction
+
+The rules are the pure functions of curated.py and queues.py; here their answers are only written down, question by
+question, by one function (`_replace`), whether one judgement came in or the exam is derived in whole. Texts, votes and
+attempts come in by the thousand: each leaves a mark in its own transaction (a trigger writes `stale`), and the marks
+are worked off before the next read. A row of `queued`, with its `band`:
+
+    "accepted-wrong" at thresholds of 0 up to 400 (hundredths), waits; place -2625, mistake 17, enter at rationale 51
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd import answers, checks, mistakes, thoughts, verdicts
+from mapd.checks import State
+from mapd.curation import curated, saved_policies, threshold_sweep
+from mapd.curation.curated import Curated, DecidedText, Mistake, curate, filter_votes
+from mapd.curation.threshold_sweep import Figures
+from mapd.review import priority, queues
+from mapd.review.queue_index.bands import BandPosition, ClosedTargets, find_positions
+from mapd.store import committees, db, queries
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo, JudgementRow, Material, Vote
+from mapd.verdicts import Act, Policy, Verdict, leniency
+
+BLOCK = 250  # questions that are derived at once
+# Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index".
+LOCK = 0x7374616E
+BandKey = tuple[str, int, int, bool]  # name, low, high, waits
+Values = dict[str, Any]
+
+
+@cache
+def _hash_rules() -> str:
+    """Return a hash of the rules' source: with other rules everything is derived again."""
+    modules = (verdicts, checks, mistakes, thoughts, curated, queues, priority, threshold_sweep)
+    readers = sorted(map(str, Path(str(answers.__file__)).parent.glob("*.py")))
+    files = (__file__, *(str(m.__file__) for m in modules), *readers)
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:12]
+
+
+def _version_of(session: Session, info: ExamInfo) -> str:
+    """Return the version of the exam's rows: rules and policy, but no threshold (a row holds for all of them)."""
+    policy, members = saved_policies.exam_policy(session, info), committees.members(session, info.id)
+    decided = f"votes {policy.min_votes}, checks {sorted(policy.checks)}, leniency {policy.leniency_adjusted}"
+    return f"{_hash_rules()}, {decided}, judgements {info.judgements_per_text}, committee {members}"
+
+
+# -- when it is written -----------------------------------------------------------------------------------------------
+
+
+def catch_up(engine: sa.Engine, exam_id: int) -> None:
+    """Bring the exam's index up to date with all that is committed."""
+    with db.reading(engine) as session:
+        row = session.get(t.StandingExam, exam_id)
+        info = queries.exam(session, exam_id)
+        rules = _version_of(session, info)
+        has_marks = session.exec(select(t.DirtyQuestion.id).limit(1)).first() is not None
+        if row is not None and row.rules == rules and not has_marks:
+            return
+    # Looked at again in the writing session: another process may have derived it in between.
+    with db.writing(engine) as session:
+        derive_marked(session)
+        info = queries.exam(session, exam_id)
+        row = session.get(t.StandingExam, exam_id)
+        if row is None or row.rules != _version_of(session, info):
+            derive(session, exam_id)
+
+
+def is_derived(engine: sa.Engine, exam_id: int) -> bool:
+    """Return whether the index holds the exam by its rules, though marks may still wait."""
+    with db.reading(engine) as session:
+        row, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
+        return row is not None and row.rules == _version_of(session, info)
+
+
+def derive_marked(session: Session) -> None:
+    """Derive again the questions that have a mark, in every exam that the index holds."""
+    _lock(session)
+    marks = session.execute(
+        sa.delete(t.DirtyQuestion).returning(col(t.DirtyQuestion.question_id), col(t.DirtyQuestion.voted))
+    ).all()
+    for row in session.exec(select(t.StandingExam)).all() if marks else ():
+        assert row.id is not None
+        questions = queries.filter_asked(session, row.id, {question for question, _ in marks})
+        exam = _Exam.of(session, row) if questions else None
+        if exam is None:
+            # Other rules derived it: it is derived in whole before it is read.
+            continue
+        votes = sum(voted and question in questions for question, voted in marks)
+        row.votes_since += votes
+        # One more vote moves the reviewers' leniency a little. It is measured again once a fifth of the votes is new,
+        # and at once where the policy decides by it.
+        if row.votes_since > row.votes / 5 or (votes and exam.policy.leniency_adjusted):
+            derive(session, row.id)
+        else:
+            exam.follow(sorted(questions))
+
+
+def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
+    """Derive again the questions that judgements are about. Where no exam is held yet their marks simply stay."""
+    session.flush()
+    rows_of_exams = session.exec(select(t.StandingExam)).all()
+    questions_of: defaultdict[int, set[int]] = defaultdict(set)
+    for block in _blocks(_questions_of(session, rows)):
+        within = col(t.Attempt.question_id).in_(block), col(t.Attempt.exam_id).in_([exam.id for exam in rows_of_exams])
+        for exam_id, question in session.exec(select(t.Attempt.exam_id, t.Attempt.question_id).where(*within)).all():
+            questions_of[exam_id].add(question)
+    if not questions_of:
+        return
+    _lock(session)
+    # These judgements' marks are worked off here; a mark for a vote stays, because it counts towards the leniency.
+    for block in _blocks(set().union(*questions_of.values())):
+        session.execute(
+            sa.delete(t.DirtyQuestion).where(col(t.DirtyQuestion.question_id).in_(block), ~col(t.DirtyQuestion.voted))
+        )
+    for row_of_exam in rows_of_exams:
+        if (questions := questions_of.get(row_of_exam.id or 0)) and (
+            exam := _Exam.of(session, row_of_exam)
+        ) is not None:
+            exam.follow(sorted(questions))
+
+
+def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
+    questions: set[int] = set()
+    texts, attempts = set(), set()
+    for row in rows:
+        if row.explanation_id is not None:
+            texts.add(row.explanation_id)
+        elif row.attempt_id is not None:
+            attempts.add(row.attempt_id)
+        elif row.question_id is not None:
+            questions.add(row.question_id)
+    for table, ids in ((t.Explanation, texts), (t.Attempt, attempts)):
+        for block in _blocks(ids):
+            questions.update(session.exec(select(table.question_id).where(col(table.id).in_(block))).all())
+    return questions
+
+
+def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
+    ordered = sorted(ids)
+    return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
+
+
+def _lock(session: Session) -> None:
+    db.lock(session, LOCK)
+
+
+def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
+    """Derive the whole exam from its rows, as if nothing had been derived before.
+
+    The reviewers' leniency is measured here alone (one vote more would move every place a little). `measure` unset
+    keeps it as it was.
+    """
+    _lock(session)
+    # Rows first, then the bands that they refer to.
+    bands = sa.select(col(t.QueueBand.id)).where(col(t.QueueBand.exam_id) == exam_id)
+    session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.band_id).in_(bands)))
+    session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.band_id).in_(bands)))
+    session.execute(sa.delete(t.Standing).where(col(t.Standing.exam_id) == exam_id))
+    session.execute(sa.delete(t.QueueBand).where(col(t.QueueBand.exam_id) == exam_id))
+    info = queries.exam(session, exam_id)
+    row = session.get(t.StandingExam, exam_id)
+    if measure or row is None:
+        offsets, votes = _leniency(session, exam_id)
+        row = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
+    row.rules = _version_of(session, info)
+    session.flush()
+    exam = _Exam.of(session, row)
+    assert exam is not None
+    questions = session.exec(select(t.Attempt.question_id).where(t.Attempt.exam_id == exam_id).distinct()).all()
+    exam.follow(sorted(questions), empty=True)
+
+
+def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
+    number = 0
+
+    def valid() -> Iterator[tuple[str, int | None]]:
+        nonlocal number
+        for _, rows in groupby(queries.iterate_votes(session, exam_id), key=lambda row: row[0]):
+            for v in filter_votes([Vote(reviewer, score, saw_gold=saw) for _, reviewer, score, saw in rows]):
+                number += 1
+                yield v.reviewer, v.score
+
+    offsets = {name: str(offset) for name, offset in leniency(valid()).items()}
+    return offsets, number
+
+
+# -- what is written --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Exam:
+    """An exam that the index holds, to write its rows."""
+
+    session: Session
+    id: int
+    policy: Policy
+    per_text: int
+    offsets: dict[str, Fraction]
+    bands: dict[BandKey, int]
+
+    @classmethod
+    def of(cls, session: Session, row: t.StandingExam) -> "_Exam | None":
+        """Return the exam; None where other rules derived it: it is derived again before it is read."""
+        assert row.id is not None
+        info = queries.exam(session, row.id)
+        policy = saved_policies.exam_policy(session, info)
+        if row.rules != _version_of(session, info):
+            # The same rules may come back later, and what isn't followed now would be missing then.
+            row.rules = ""
+            return None
+        band = t.QueueBand
+        columns = (col(band.id), col(band.name), col(band.low), col(band.high), col(band.waits))
+        rows = session.execute(sa.select(*columns).where(col(band.exam_id) == row.id))
+        offsets = {name: Fraction(offset) for name, offset in row.leniency.items()}
+        bands = {(r.name, r.low, r.high, r.waits): r.id for r in rows}
+        return cls(session, row.id, policy, info.judgements_per_text, offsets, bands)
+
+    def follow(self, questions: Collection[int], *, empty: bool = False) -> None:
+        """Derive these questions; `empty`: nothing is derived of them yet."""
+        for block in _blocks(questions):
+            self._replace(block, empty)
+
+    def _replace(self, questions: Sequence[int], empty: bool) -> None:
+        material = queries.material(self.session, self.id, questions)
+        judgements = queries.judgements(self.session, self.id, questions)
+        closed, skipped = queues.find_closed_targets(judgements, ""), _find_skips(judgements)
+        part = curate(material, judgements, self.policy, offsets=self.offsets)
+        rows = [*_list_rows(part.mistakes, judgements, authors_of(self.session))]
+        rows += _list_question_rows(material, part, judgements)
+        index_rows = [{"exam_id": self.id} | row for row in rows]
+        find = partial(find_positions, closed=closed, skipped=skipped, per_text=self.per_text)
+        positions = [(mistake, position) for mistake in part.mistakes for position in find(mistake)]
+        # How much each band's number grows or shrinks; bands are counted, so that a queue's length is one sum.
+        change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in positions)
+        change.update(_count_figures(index_rows))
+        if not empty:
+            change.subtract(self._take_out(questions))
+        self._change_counts(change)
+        self._insert(t.Standing, index_rows)
+        self._insert(t.QueueEntry, [self._position_row(m, position) for m, position in positions])
+        self._insert_skips(positions)
+
+    def _take_out(self, questions: Sequence[int]) -> Counter[BandKey]:
+        """Delete what is there; returns what it counted."""
+        names = {band: key for key, band in self.bands.items()}
+        # For several questions SQLite would choose the index of the bands, or of the exam's order, and read all of it:
+        # so the bands are compared in Python, and `+ 0` keeps the exam's index out of the choice.
+        positions = sa.select(col(t.QueueEntry.id), col(t.QueueEntry.band_id)).where(
+            col(t.QueueEntry.question_id).in_(questions)
+        )
+        rows = [row for row in self.session.execute(positions).all() if row.band_id in names]
+        counts = Counter(names[row.band_id] for row in rows)
+        of_questions = (col(t.Standing.question_id).in_(questions), col(t.Standing.exam_id) + 0 == self.id)
+        columns = [t.metadata.tables["standing"].c[name] for name in threshold_sweep.COLUMNS]
+        old = self.session.execute(sa.select(*columns).where(*of_questions)).mappings()
+        counts.update(_count_figures([dict(row) for row in old]))
+        ids = [row.id for row in rows]
+        self.session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.queued_id).in_(ids)))
+        self.session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.id).in_(ids)))
+        self.session.execute(sa.delete(t.Standing).where(*of_questions))
+        return counts
+
+    def _change_counts(self, change: Counter[BandKey]) -> None:
+        """Move the bands' numbers; a band is made where it is needed first, and stays."""
+        for key in sorted(key for key in change if key not in self.bands):
+            name, low, high, waits = key
+            band = t.QueueBand(exam_id=self.id, name=name, low=low, high=high, waits=waits)
+            self.session.add(band)
+            self.session.flush()
+            assert band.id is not None
+            self.bands[key] = band.id
+        changes = [{"band": self.bands[key], "by": by} for key, by in change.items() if by]
+        if changes:
+            bands = t.metadata.tables["band"]
+            by = sa.bindparam("by", type_=sa.Integer)
+            update = sa.update(bands).where(bands.c.id == sa.bindparam("band")).values(number=bands.c.number + by)
+            self.session.connection().execute(update, changes)
+
+    def _insert(self, table: type[t.Table], rows: list[Values]) -> None:
+        if rows:
+            self.session.connection().execute(sa.insert(t.metadata.tables[str(table.__tablename__)]), rows)
+
+    def _position_row(self, mistake: Mistake, position: BandPosition) -> Values:
+        return {
+            "band_id": self.bands[position.queue, position.low, position.high, position.waits],
+            "place": position.place,
+            "position": mistake.question.position,
+            "attempt_id": mistake.attempt.id,
+            "question_id": mistake.question.id,
+            "explanation_id": position.enter,
+        }
+
+    def _insert_skips(self, positions: Iterable[tuple[Mistake, BandPosition]]) -> None:
+        for mistake, position in positions:
+            if position.passed_by:
+                band = self.bands[position.queue, position.low, position.high, position.waits]
+                query = select(t.QueueEntry.id).where(
+                    t.QueueEntry.band_id == band, t.QueueEntry.attempt_id == mistake.attempt.id
+                )
+                position_id = self.session.exec(query).one()
+                rows = [
+                    {"person": who, "queued_id": position_id, "band_id": band, "skipped": who in position.skipped_by}
+                    for who in sorted(position.passed_by)
+                ]
+                self._insert(t.QueueSkip, rows)
+
+
+def _find_skips(judgements: Sequence[JudgementRow]) -> dict[str, ClosedTargets]:
+    people = {row.judged.person for row in judgements if row.judged.decision is verdicts.Act.SKIP}
+    return {who: skips for who in people if (skips := queues.find_closed_targets(judgements, who))}
+
+
+def authors_of(session: Session) -> dict[str, int]:
+    """Return the id of each teacher by its name."""
+    return dict(session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
+
+
+def _list_rows(
+    mistakes_of_exam: Iterable[Mistake], judgements: Sequence[JudgementRow], authors: Mapping[str, int]
+) -> Iterator[Values]:
+    """Yield a row for each text, and one for each mistake that has no rationale."""
+    judges_of = _name_judges(judgements)
+    for mistake in mistakes_of_exam:
+        question = mistake.question
+        place = {"question_id": question.id, "attempt_id": mistake.attempt.id, "position": question.position}
+        for x in mistake.texts:
+            people = {"author_id": authors[x.text.teacher], "judged_by": judges_of[x.text.kind, x.text.id]}
+            yield place | _describe_text(x) | people
+        if not mistake.rationales:
+            yield place | _EMPTY_ROW | {"kind": "mistake"}
+
+
+def _list_question_rows(material: Material, part: Curated, judgements: Sequence[JudgementRow]) -> Iterator[Values]:
+    """Yield a row for each question: how the student did, and people's judgements of it and of its answers."""
+    judged_of, attempts_of, mistakes_of = defaultdict(list), defaultdict(list), defaultdict(list)
+    for row in judgements:
+        judged_of[row.target, row.target_id].append(row.judged)
+    for attempt in material.attempts:
+        attempts_of[attempt.question_id].append(attempt.id)
+    for mistake in part.mistakes:
+        mistakes_of[mistake.question.id].append(mistake)
+    for question in material.questions.values():
+        attempts, mistakes = attempts_of[question.id], mistakes_of[question.id]
+        targets = [("question", question.id), *(("attempt", attempt) for attempt in attempts)]
+        rulings = [verdicts.ruling(judged_of[target]) for target in targets]
+        ruling_names = {_name_ruling(people) for people in rulings}
+        is_excluded = rulings[0].decision is Act.REJECT
+        right = 0 if is_excluded else len(attempts) - len(mistakes)
+        is_unreadable = is_excluded or (bool(mistakes) and mistakes[0].answer is None)
+        yield _EMPTY_ROW | {
+            "kind": "question",
+            "question_id": question.id,
+            "attempt_id": mistakes[0].attempt.id if mistakes else attempts[0],
+            "position": question.position,
+            "place_accepted": -round(1000 * len(mistakes) / len(attempts)),
+            "place_rejected": -round(1000 * right / len(attempts)),
+            "people": next((name for name in _STRONGEST_FIRST if name in ruling_names), ""),
+            "reason": rulings[0].reason or "",
+            "judged_by": _join_names(j for target in targets for j in verdicts.pick_latest(judged_of[target])),
+            "matches_gold": (State.NOTHING if is_unreadable else State.FAILS if mistakes else State.HOLDS).value,
+        }
+
+
+_STRONGEST_FIRST = ("conflict", Act.REJECT.value, Act.CORRECT.value, Act.ACCEPT.value)
+
+
+def _name_judges(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
+    targets = defaultdict(list)
+    for row in judgements:
+        targets[row.target, row.target_id].append(row.judged)
+    names_of: defaultdict[tuple[str, int], str] = defaultdict(str)
+    for target, judged in targets.items():
+        names_of[target] = _join_names(verdicts.pick_latest(judged, verdicts.VERDICT))
+    return names_of
+
+
+def _join_names(judged: Iterable[verdicts.Judged]) -> str:
+    """Return who judged, each name between line breaks, so that SQL can look for a whole name."""
+    names = sorted({j.person for j in judged})
+    return "".join(f"\n{name}" for name in names) + "\n" * bool(names)
+
+
+def _name_ruling(people: verdicts.Ruling) -> str:
+    return "conflict" if people.conflict else "" if people.decision is None else people.decision.value
+
+
+# The row of what has no text: no score, no cut, nothing to check, and a place behind every text.
+_EMPTY_ROW: Values = {
+    **{"explanation_id": None, "author_id": None, "mean": t.NO_MEAN, "place_accepted": 1, "place_rejected": 1},
+    **dict.fromkeys(("spread", "votes", "cut", "committee_cut"), 0),
+    **dict.fromkeys(("undecided", "committee_undecided"), False),
+    **dict.fromkeys(("people", "reason", "judged_by"), ""),
+    **dict.fromkeys(("matches_gold", "equations_true", "shows_work"), State.NOTHING.value),
+}
+
+
+def _describe_text(x: DecidedText) -> Values:
+    mean = x.committee.mean
+    sides = {side: x.committee_at(side) for side in (Verdict.ACCEPTED, Verdict.REJECTED)}
+    return {
+        "explanation_id": x.text.id,
+        "kind": x.text.kind,
+        "mean": t.NO_MEAN if mean is None else curated.hundredths(mean),
+        "spread": x.spread,
+        "votes": x.committee.valid_votes,
+        "cut": x.final_cut,
+        "committee_cut": x.committee_cut,
+        "undecided": x.verdict is Verdict.UNDECIDED,
+        "committee_undecided": x.committee.verdict is Verdict.UNDECIDED,
+        "people": _name_ruling(x.people),
+        "reason": x.people.reason or "",
+        "matches_gold": x.states.matches_gold.value,
+        "equations_true": x.states.equations_true.value,
+        "shows_work": x.states.shows_work.value,
+        "place_accepted": -round(1000 * queues.doubt(sides[Verdict.ACCEPTED])),
+        "place_rejected": -round(1000 * queues.doubt(sides[Verdict.REJECTED])),
+    }
+
+
+def _count_figures(rows: Iterable[Mapping[str, Any]]) -> Counter[BandKey]:
+    """Return the threshold lab's figures as bands "figure:accepted", …"""
+    counts = threshold_sweep.count_bands(rows).items()
+    return Counter({(f"figure:{name}", low, high, False): number for (name, low, high), number in counts})
+
+
+def compute_figures(curated_set: Curated, authors: Mapping[str, int]) -> Figures:
+    """Return the threshold lab's figures under a policy that the index doesn't hold."""
+    return Figures.of(threshold_sweep.count_bands(_list_rows(curated_set.mistakes, (), authors)))

@@ -1,0 +1,361 @@
+"""The queues of triage: which mistakes to look at, in which order, and at which text each is entered. Pure.
+
+    fill(curated, QUEUES["accepted-wrong"], "ann").entries[0]    -> the most doubtful mistake, its texts in question
+
+A text waits for each person who hasn't judged it, until as many have as the exam wants.
+
+A queue looks at what the committee and the checks say, so deciding does not move it under the reader's feet: a decided
+mistake stays in its place and counts as settled. The few that people's decisions define (`drains`) get shorter instead.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from mapd.checks import State
+from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.review.priority import find_against_gold, suspicion
+from mapd.store.browse import RowFilter
+from mapd.store.queries import JudgementRow
+from mapd.verdicts import Act, Ruling, TextReason, Verdict, drop_undone
+
+DISAGREE_SPREAD = 2  # scores this far apart
+NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold
+LEAST_SUSPICION = 1.5  # of suspicion: less is not worth a look in the combined queue
+
+Texts = tuple[DecidedText, ...]
+# A text's rank; more is earlier. It sees the threshold through the verdict alone: it is constant between two cuts.
+Doubt = Callable[[Mistake, DecidedText], float]
+
+
+def is_near(x: DecidedText, threshold: float) -> bool:
+    """Return whether the mean lies near the threshold."""
+    low, high = near_range(x)
+    return low <= round(threshold * 100) < high
+
+
+def near_range(x: DecidedText) -> tuple[int, int]:
+    """Return from which threshold on, in hundredths, the mean is near, and from which on no longer."""
+    return x.remember("near", lambda: _near_mean(x.committee.mean))
+
+
+def _near_mean(mean: Fraction | None) -> tuple[int, int]:
+    if mean is None:
+        return (0, 0)
+    return math.ceil((mean - NEAR_DISTANCE) * 100), math.floor((mean + NEAR_DISTANCE) * 100) + 1
+
+
+def doubt(x: DecidedText) -> float:
+    """Return how much calls for a second look: votes against checks or votes, a lukewarm mean, no answer."""
+    accepted, mean = x.committee.verdict is Verdict.ACCEPTED, x.committee.mean
+    against = 0.0
+    if accepted:
+        against = 2.0 * (x.states.matches_gold is State.FAILS) + 1.5 * (x.states.equations_true is State.FAILS)
+    elif x.states.matches_gold is State.HOLDS:
+        against = 1.5
+    undecided = 1.0 * (x.committee.verdict is Verdict.UNDECIDED)
+    unread = 0.5 * (x.states.matches_gold is State.NOTHING)
+    lukewarm = 0.0 if mean is None else float(5 - mean if accepted else mean - 1) / 8
+    return against + undecided + unread + x.spread / 4 + lukewarm
+
+
+@lru_cache(maxsize=4096)
+def draw_lot(uid: str) -> float:
+    """Return a number drawn for a row: always the same for it, and evenly spread over 0 to 1,000,000."""
+    return int.from_bytes(hashlib.sha256(f"lot {uid}".encode()).digest()[:6]) / 2**48 * 1_000_000
+
+
+def _doubt(_: Mistake, x: DecidedText) -> float:
+    return x.remember("doubt", lambda: doubt(x))
+
+
+def _suspicion(m: Mistake, x: DecidedText) -> float:
+    return x.remember("suspicion", lambda: suspicion(m, x).score)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRule:
+    """A class of rationales that can be decided at once: the filter that finds them, and why none will do."""
+
+    filter: RowFilter
+    reason: TextReason
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One queue: `about` gives the texts that a mistake is there for, or None where it doesn't belong.
+
+    The mistakes come in the `order` of their first text, or by `lot`: at random, each with the same chance.
+    """
+
+    name: str
+    title: str
+    about: Callable[[Mistake, float], Texts | None]
+    order: Doubt = _doubt
+    drains: bool = False
+    of_attempt: bool = False  # a word on the attempt settles it
+    second_look: bool = False  # what people decided waits for a second look; nobody judges first there
+    by_lot: bool = False
+    title_reveals: bool = True  # its title says something that is covered where people judge first
+    # Where it holds of people's ruling, who decides in this queue has the last word.
+    settles: Callable[[Ruling], bool] | None = None
+    batch_rule: BatchRule | None = None  # its texts can be decided at once
+    # The thresholds beside the cuts at which `about` changes.
+    edges: Callable[[Mistake], Iterable[int]] = lambda _: ()
+
+
+def _rationales(of: Callable[[DecidedText, float], bool]) -> Callable[[Mistake, float], Texts | None]:
+    return lambda m, threshold: tuple(x for x in m.rationales if of(x, threshold)) or None
+
+
+def _feedback(of: Callable[[DecidedText], bool]) -> Callable[[Mistake, float], Texts | None]:
+    return lambda m, _: tuple(x for x in m.feedback if of(x)) or None
+
+
+def _mistakes(of: Callable[[Mistake], bool]) -> Callable[[Mistake, float], Texts | None]:
+    """Take the whole mistake: its rationales, its feedback where it has none, nothing where it has neither."""
+    return lambda m, _: (m.rationales or m.feedback) if of(m) else None
+
+
+def _conflicts(m: Mistake, _: float) -> Texts | None:
+    return tuple(x for x in m.texts if x.people.conflict) or (m.texts if m.disputed else None)
+
+
+def _committee(x: DecidedText, verdict: Verdict) -> bool:
+    return x.committee.verdict is verdict
+
+
+def _no_vote(x: DecidedText) -> bool:
+    return _committee(x, Verdict.UNDECIDED) or any(v.score is None for v in filter_votes(x.text.votes))
+
+
+def _suspects(m: Mistake, _: float) -> Texts | None:
+    return tuple(x for x in m.rationales if _suspicion(m, x) >= LEAST_SUSPICION) or None
+
+
+def _accepted_by_people(m: Mistake, _: float) -> Texts | None:
+    """Return what people accepted with a wrong answer and no adjudicator decided, whatever the policy checks."""
+    accepted = (x for x in m.rationales if x.people.decision is Act.ACCEPT and not x.people.adjudicated)
+    return tuple(x for x in accepted if x.states.matches_gold is State.FAILS) or None
+
+
+def _stale(m: Mistake, _: float) -> Texts | None:
+    judged = (x for x in m.texts if x.judged and x.committee_then is not None)
+    return tuple(x for x in judged if x.committee_then != x.committee.verdict) or None
+
+
+def _near_edges(m: Mistake) -> Iterable[int]:
+    return (edge for x in m.rationales for edge in near_range(x))
+
+
+QUEUES: Mapping[str, Queue] = {
+    queue.name: queue
+    for queue in (
+        Queue("everything", "everything", _mistakes(lambda _: True), title_reveals=False),
+        Queue("smart", "most likely decided wrongly", _suspects, order=_suspicion, title_reveals=False),
+        Queue(
+            "unjudged",
+            "not judged yet",
+            _mistakes(lambda m: not any(x.judged for x in m.texts)),
+            drains=True,
+            title_reveals=False,
+        ),
+        Queue(
+            "accepted-wrong",
+            "accepted, but wrong answer",
+            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.matches_gold is State.FAILS),
+        ),
+        Queue(
+            "rejected-right",
+            "rejected, but right answer",
+            _rationales(lambda x, _: _committee(x, Verdict.REJECTED) and x.states.matches_gold is State.HOLDS),
+        ),
+        Queue(
+            "disagree",
+            "reviewers disagree",
+            _rationales(lambda x, _: x.spread >= DISAGREE_SPREAD),
+            order=lambda m, x: 10 * x.spread + _doubt(m, x),
+        ),
+        Queue("near-threshold", "near the threshold", _rationales(is_near), edges=_near_edges),
+        Queue("unreadable", "answer can't be read", _rationales(lambda x, _: x.answer is None)),
+        Queue(
+            "false-step",
+            "accepted with a false step",
+            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.equations_true is State.FAILS),
+        ),
+        Queue(
+            "no-work",
+            "accepted, but shows no work",
+            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.shows_work is State.FAILS),
+            batch_rule=BatchRule(RowFilter(committee="accepted", checks={"shows_work": "fails"}), TextReason.NO_WORK),
+        ),
+        Queue("feedback-check", "feedback that fails a check", _feedback(lambda x: x.states.refuted)),
+        Queue("uncovered", "nothing accepted", _mistakes(lambda m: not m.covered), drains=True),
+        Queue("no-vote", "undecided, or a vote is missing", _rationales(lambda x, _: _no_vote(x))),
+        Queue(
+            "not-a-mistake",
+            "possibly not a mistake",
+            _mistakes(lambda m: m.may_be_correct),
+            of_attempt=True,
+            title_reveals=False,
+        ),
+        Queue("against-gold", "teachers agree against the gold", lambda m, _: find_against_gold(m) or None),
+        Queue("stale", "decided before the committee changed", _stale, drains=True, second_look=True),
+        Queue(
+            "conflicts",
+            "people disagree",
+            _conflicts,
+            drains=True,
+            second_look=True,
+            settles=lambda people: people.conflict,
+        ),
+        Queue(
+            "person-accepted-wrong",
+            "a person accepted it, but wrong answer",
+            _accepted_by_people,
+            drains=True,
+            second_look=True,
+            settles=lambda people: people.decision is Act.ACCEPT,
+        ),
+        Queue("audit", "random audit", _mistakes(lambda _: True), by_lot=True, title_reveals=False),
+        Queue(
+            "audit-accepted",
+            "random audit of what is accepted",
+            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED)),
+            by_lot=True,
+        ),
+        Queue(
+            "audit-rejected",
+            "random audit of what is rejected",
+            _rationales(lambda x, _: _committee(x, Verdict.REJECTED)),
+            by_lot=True,
+        ),
+    )
+}
+DEFAULT = "everything"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """A mistake in a queue: the texts it is there for, the most doubtful first, and those that still wait."""
+
+    mistake: Mistake
+    texts: Texts
+    waiting: Texts
+    is_settled: bool
+    capacity: int = 1  # so many people may have it in front of them at once
+
+    @property
+    def enter(self) -> DecidedText | None:
+        """Return the text to begin with; None where the mistake has no text at all."""
+        return next(iter(self.waiting or self.texts or self.mistake.texts), None)
+
+
+@dataclass(frozen=True, slots=True)
+class FilledQueue:
+    """A queue filled: its entries in order. review/queue_index/cursor.py walks along it."""
+
+    queue: Queue
+    entries: tuple[QueueEntry, ...]
+
+    @property
+    def settled_count(self) -> int:
+        """Count the entries that need no decision any more."""
+        return sum(entry.is_settled for entry in self.entries)
+
+
+def find_most_doubtful(mistake: Mistake) -> DecidedText | None:
+    """Return the text to begin with of a mistake that is in no queue."""
+    return max(mistake.rationales or mistake.feedback, key=doubt, default=None)
+
+
+def fill(curated: Curated, queue: Queue, person: str) -> FilledQueue:
+    """Return the queue as this person finds it, the most doubtful first."""
+    threshold, per_text = curated.policy.threshold, curated.exam.judgements_per_text
+    closed = find_closed_targets(curated.judgements, person)
+    entries = (find_entry(queue, m, threshold, closed, person, per_text) for m in curated.mistakes)
+    return FilledQueue(queue, tuple(sorted(filter(None, entries), key=lambda e: sort_key(queue, e.mistake, threshold))))
+
+
+def waits_for(x: DecidedText, person: str, per_text: int) -> bool:
+    """Return whether a text waits for this person's judgement, in an exam that wants `per_text` of each."""
+    return not x.people.adjudicated and len(x.people.by) < per_text and person not in x.people.by
+
+
+def find_undecided(
+    texts: Iterable[DecidedText], person: str, per_text: int, closed: frozenset[tuple[str, int]]
+) -> Texts:
+    """Return those of the texts that wait for this person and that nobody decided, as far as they may see."""
+    waiting = (x for x in texts if not x.judged and waits_for(x, person, per_text))
+    return tuple(x for x in waiting if (x.text.kind, x.text.id) not in closed)
+
+
+def find_entry(
+    queue: Queue, mistake: Mistake, threshold: float, closed: frozenset[tuple[str, int]], person: str, per_text: int
+) -> QueueEntry | None:
+    """Return the mistake's entry in the queue as this person finds it, None where it isn't in it."""
+    about = queue.about(mistake, threshold)
+    if about is None:
+        return None
+    texts = about if len(about) < 2 else tuple(sorted(about, key=lambda x: -_first(queue, mistake, x)))
+    # In a queue for a second look everything waits, also what this person judged.
+    waiting = tuple(
+        x
+        for x in texts
+        if (queue.second_look or waits_for(x, person, per_text)) and (x.text.kind, x.text.id) not in closed
+    )
+    if ("attempt", mistake.attempt.id) in closed and (queue.of_attempt or not texts):
+        return QueueEntry(mistake, texts, (), is_settled=True)
+    places = max((per_text - len(x.people.by) for x in waiting), default=1)
+    is_settled = bool(texts) and not waiting and not queue.of_attempt
+    return QueueEntry(mistake, texts, waiting, is_settled=is_settled, capacity=max(1, places))
+
+
+def _first(queue: Queue, mistake: Mistake, x: DecidedText) -> float:
+    return draw_lot(x.text.uid) if queue.by_lot else queue.order(mistake, x)
+
+
+def rank(queue: Queue, mistake: Mistake, texts: Texts) -> int:
+    """Return a mistake's rank in the queue, in thousandths; less is earlier. `texts`: those it is there for."""
+    if queue.by_lot:
+        return -round(1000 * draw_lot(mistake.attempt.uid))
+    return -round(1000 * max((queue.order(mistake, x) for x in texts), default=0.0))
+
+
+def sort_key(queue: Queue, mistake: Mistake, threshold: float) -> tuple[int, int, int]:
+    """Return what orders a mistake in the queue, whether it belongs there or not: rank, question, attempt."""
+    about = queue.about(mistake, threshold) or mistake.rationales
+    return rank(queue, mistake, about), mistake.question.position, mistake.attempt.id
+
+
+def find_closed_targets(judgements: Iterable[JudgementRow], person: str) -> frozenset[tuple[str, int]]:
+    """Return the targets (kind, id) that this person skipped last, and the attempts found to be mistakes."""
+    rows = {row.judged.id: row for row in judgements}
+    latest: dict[tuple[str, str, int], Act] = {}
+    for judged in drop_undone(row.judged for row in rows.values()):
+        row = rows[judged.id]
+        if not judged.only_notes:
+            latest[judged.person, row.target, row.target_id] = judged.decision
+    return frozenset(
+        (kind, target)
+        for (who, kind, target), act in latest.items()
+        if (act is Act.SKIP and who == person) or (act is Act.ACCEPT and kind == "attempt")
+    )
+
+
+# The queues that find nothing without a gold answer, and those that find nothing without votes.
+_OF_GOLD = frozenset({"accepted-wrong", "rejected-right", "against-gold", "person-accepted-wrong"})
+_OF_COMMITTEE = {"near-threshold", "false-step", "no-work", "audit-accepted", "audit-rejected"}
+_OF_VOTES = _OF_GOLD - {"against-gold", "person-accepted-wrong"} | {"disagree"} | _OF_COMMITTEE
+
+
+def explain_lack(queue: Queue, *, has_votes: bool, has_gold: bool) -> str | None:
+    """Say what the exam has none of, so that the queue can't fill: then an empty queue is no good news."""
+    if queue.name in _OF_VOTES and not has_votes:
+        return "No rationale of this exam has a valid vote yet."
+    if queue.name in _OF_GOLD and not has_gold:
+        return "No question of this exam has a gold answer to compare with."
+    return None

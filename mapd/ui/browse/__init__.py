@@ -1,0 +1,1 @@
+"""The browse page: filters, rows, saved views, and judging all that matches."""

@@ -1,0 +1,170 @@
+"""The parts of the exam page: the student's results, how it was asked, and every attempt."""
+
+from enum import StrEnum
+
+import streamlit as st
+
+from mapd import prompts, results, students
+from mapd.answers.grading import Outcome
+from mapd.jobs import kinds
+from mapd.results import ExamAnswers, Score
+from mapd.store import db
+from mapd.store import tables as t
+from mapd.store.queries import Material
+from mapd.ui import jobs
+from mapd.ui.kit import attempts, context, start_forms, tables, text, theme, url_state
+from mapd.ui.kit.attempts import AttemptRow
+from mapd.ui.kit.cache import load_material
+from mapd.ui.kit.start_forms import MOST_TOKENS
+from mapd.ui.kit.tables import Cell, Html
+
+
+def load_exam(exam_id: int) -> tuple[ExamAnswers, t.Exam, Material]:
+    """Return the exam's first samples, its row, and its questions with every attempt."""
+    with db.reading(context.engine()) as session:
+        row = session.get(t.Exam, exam_id)
+        assert row is not None, "the header's exam is there"
+        return results.load(session, exam_id), row, load_material(session, exam_id)
+
+
+def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
+    """Draw progress and outcomes: of every answer, where each question was asked several times."""
+    count, outcomes = len(exam_answers.answers), [a.outcome for a in material.attempts]
+    if count < exam_answers.question_count:
+        st.progress(
+            count / exam_answers.question_count, f"{count:,} of {exam_answers.question_count:,} questions answered"
+        )
+        st.caption("Where it isn't running any more: the same exam, started again, goes on where it was.")
+    counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
+    st.html(
+        tables.row(
+            [
+                (count, "questions answered"),
+                *([(len(outcomes), "answers")] if len(outcomes) > count else []),
+                *((counts[outcome], theme.LOOKS[outcome.value].word) for outcome in Outcome),
+                (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
+                *([(cut_off, theme.LOOKS["cut_off"].word)] if (cut_off := _count_cut_off(material)) else []),
+            ]
+        )
+    )
+
+
+def _count_cut_off(material: Material) -> int:
+    return sum(a.is_cut_off for a in material.attempts)
+
+
+def draw_cut_off_form(material: Material) -> None:
+    """Draw, where answers were cut off, what that means, and the button that asks again with more tokens."""
+    count, info = _count_cut_off(material), material.exam
+    if not count or jobs.is_active("exam"):
+        return
+    with db.reading(context.engine()) as session:
+        row = session.get_one(t.Exam, info.id)
+        is_available = students.is_here(students.get(session, row.student_id), context.settings().home)
+    longest = row.decoding.get("max_tokens")
+    limit_words = f" at {longest:,} tokens" if isinstance(longest, int) else ""
+    subject = "answers were" if count != 1 else "answer was"
+    st.caption(
+        f"{count:,} {subject} cut off{limit_words}: without the answer line they count as no answer, and teachers "
+        "aren’t asked about them."
+    )
+    if not is_available or not isinstance(longest, int) or not 0 < longest < MOST_TOKENS:
+        return
+    with st.expander(f"Ask the {count:,} cut-off answers again, with more tokens"):
+        suggestion = min(kinds.MORE_TOKENS * longest, MOST_TOKENS)
+        tokens = st.number_input("Tokens of an answer", longest + 1, MOST_TOKENS, suggestion, key="again_tokens")
+        purpose = start_forms.ask_purpose("again_purpose") if info.split == "test" else None
+        if info.split == "test" and purpose is None:
+            return
+        st.caption("It becomes an exam of its own, which takes over the answers that are whole.")
+        jobs.draw_start(lambda: _make_exam(info.uid, int(tokens), purpose), "Ask again", "exam_again", count)
+
+
+def _make_exam(exam: str, tokens: int, purpose: str | None) -> kinds.ExamWork:
+    return context.read(kinds.ask_again, exam, tokens).model_copy(update={"open_test": purpose})
+
+
+def draw_committee_link(material: Material) -> None:
+    """Draw the link to the committee, for an exam whose mistakes are taught."""
+    if material.exam.split == "train" and any(a.outcome != Outcome.CORRECT for a in material.attempts):
+        context.link("pages/loop/committee.py", "Ask teachers about its mistakes", icon=":material/groups:")
+
+
+def draw_families(exam_answers: ExamAnswers) -> None:
+    """Draw accuracy by family with Wilson's intervals; not for an import, which holds mistakes alone."""
+    if exam_answers.exam.graded_by == "import" or not exam_answers.answers:
+        st.caption("An import holds mistakes alone, so it says nothing of how often the student is right.")
+        return
+    families = dict.fromkeys(a.family for a in exam_answers.answers.values())
+    groups = {"all": list(exam_answers.answers.values())} if len(families) > 1 else {}
+    groups |= {name: [a for a in exam_answers.answers.values() if a.family == name] for name in families}
+    rows = [_family_row(name, results.score(group)) for name, group in groups.items()]
+    header = ("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off")
+    st.html(tables.table(header, rows))
+
+
+def _family_row(name: str, score: Score) -> tuple[Cell, ...]:
+    return (
+        text.one_line(name.replace("_", " "), 40),
+        score.n,
+        score.correct,
+        Html(f"<b>{score.accuracy:.1%}</b>"),
+        f"{score.low:.1%} – {score.high:.1%}",
+        score.no_answer,
+        score.cut_off,
+    )
+
+
+def draw_setup(row: t.Exam, exam_answers: ExamAnswers) -> None:
+    """Draw how the student was asked."""
+    settings: list[tuple[Cell, ...]] = [
+        ("student", text.one_line(exam_answers.exam.student, 60)),
+        ("questions", text.one_line(f"{exam_answers.exam.question_set}, split {exam_answers.exam.split}", 80)),
+        ("round", str(exam_answers.exam.round)),
+        ("graded by", {"ours": "this project", "import": "the imported file"}[row.graded_by]),
+    ]
+    settings += [
+        (text.one_line(key.replace("_", " "), 40), f"{value:g}")
+        for key, value in row.decoding.items()
+        if isinstance(value, int | float)
+    ]
+    settings += [("seed", str(row.seed))] if row.seed is not None else []
+    st.html(tables.table(("asked", ""), settings, words=2))
+    # Missing where the student was asked elsewhere.
+    if "prompt" in row.decoding:
+        with st.expander("The prompt"):
+            st.code(prompts.EXAM.text, language=None, wrap_lines=True)
+
+
+class AttemptFilter(StrEnum):
+    """Which attempts are listed."""
+
+    ALL = "all"
+    RIGHT = "right"
+    WRONG = "wrong"
+    NO_ANSWER = "no answer"
+    CUT_OFF = "cut off"
+
+
+OUTCOMES = {AttemptFilter.RIGHT: "correct", AttemptFilter.WRONG: "incorrect", AttemptFilter.NO_ANSWER: "no_answer"}
+
+
+def draw_attempts(material: Material) -> None:
+    """Draw every attempt, by outcome, with question and response."""
+    url_state.settle("attempts", material.exam.id, outcome=AttemptFilter.ALL.value, page=1)
+    st.subheader("Attempts", anchor=False)
+    words = [attempt_filter.value for attempt_filter in AttemptFilter]
+    attempt_filter = AttemptFilter(url_state.choose_group("outcome", words, AttemptFilter.ALL.value))
+    outcome = OUTCOMES.get(attempt_filter)
+    matching_attempts = [
+        a
+        for a in material.attempts
+        if (a.is_cut_off if attempt_filter is AttemptFilter.CUT_OFF else outcome in (None, a.outcome))
+    ]
+    if not matching_attempts:
+        st.caption("No attempt is among these.")
+        return
+    page = attempts.draw_pagination(len(matching_attempts))
+    pairs = [(material.questions[a.question_id], a) for a in matching_attempts]
+    attempt_rows = [AttemptRow(q, (attempts.make_answer_cell("the student's response", q, a),)) for q, a in pairs]
+    attempts.draw_rows(attempts.take_page(attempt_rows, page), ("answer",), with_links=material.exam.split == "train")

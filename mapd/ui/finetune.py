@@ -1,0 +1,123 @@
+"""The parts of the finetune page: every finetune, and the curves, numbers and settings of one."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.store import db, finetunes
+from mapd.store.finetunes import Training
+from mapd.ui.kit import charts, context, refusals, tables, text
+from mapd.ui.kit.tables import Cell, Html
+from mapd.ui.kit.theme import FIGURE_CONFIG
+
+LIVE_S = 2.0
+# Characters of a snapshot's name.
+SHORT_NAME = 12
+# As in the form.
+WORDS = {"batch": "pairs a step", "max_length": "tokens a dialogue", "rank": "rank of the adapter"}
+HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
+
+
+def load_trainings() -> list[Training]:
+    """Return every finetune of the project, the newest first."""
+    return context.read(finetunes.finetunes)
+
+
+def choose_training(trainings: Sequence[Training]) -> Training:
+    """Return the finetune in the address, or else the newest."""
+    uid = st.query_params.get("finetune")
+    run = next((candidate for candidate in trainings if candidate.uid == uid), None)
+    if uid and run is None:
+        text.complain(f"this address asks for a finetune that the project doesn't hold: {uid}; the newest is shown")
+    return run or trainings[0]
+
+
+def count_steps(run: Training) -> int:
+    """Return how many steps the finetune has in all."""
+    return Hyperparameters(alpha=run.alpha, seed=run.seed, **run.hyperparameters).steps(run.pairs)
+
+
+def draw_list(trainings: Sequence[Training], open_run: Training) -> None:
+    """Draw every finetune, a line each."""
+    st.html(tables.table(HEADER, [_training_row(run, run is open_run) for run in trainings], words=5))
+
+
+def _training_row(run: Training, is_open: bool) -> tuple[Cell, ...]:
+    name = tables.link_cell(run.arm or run.uid[:SHORT_NAME], context.address("finetune", finetune=run.uid))
+    return (
+        Html(f"<b>{name}</b>") if is_open else name,
+        text.one_line(run.parent, 30),
+        text.one_line(run.student, 40) if run.student else None,
+        tables.link_cell(run.snapshot[:SHORT_NAME], context.address("snapshots", exam=run.exam, snapshot=run.snapshot)),
+        "done" if run.student else "not finished",
+        run.pairs,
+        f"{run.alpha:g}",
+        run.seed,
+        f"{run.steps_done:,} of {count_steps(run):,}",
+        f"{run.seconds / 60:.1f}",
+    )
+
+
+def draw_curves(run: Training, *, is_live: bool) -> None:
+    """Draw both losses step by step, and the speed; `is_live`: refresh until the student is there."""
+    if is_live and run.student is None:
+        _draw_live_curves(run.uid)
+    else:
+        _draw_curves(run)
+
+
+@st.fragment(run_every=LIVE_S)
+@refusals.in_place
+def _draw_live_curves(uid: str) -> None:
+    context.rerun_if_refused()
+    run = next(run for run in load_trainings() if run.uid == uid)
+    if run.student is not None:
+        st.rerun()
+    _draw_curves(run)
+
+
+def _draw_curves(run: Training) -> None:
+    with db.reading(context.engine()) as session:
+        steps = finetunes.steps(session, run.id)
+        if not steps:
+            st.caption("No step is done yet.")
+            return
+        figure = charts.loss_figure(steps)
+        first, last = steps[0], steps[-1]
+    alt = f"Loss on rationales and on feedback over {len(steps)} steps"
+    st.plotly_chart(figure, key=f"losses_{run.uid}", config=FIGURE_CONFIG, alt=alt)
+    if len(steps) < count_steps(run):
+        seconds_left = run.seconds / len(steps) * (count_steps(run) - len(steps))
+        st.progress(
+            len(steps) / count_steps(run),
+            f"step {len(steps):,} of {count_steps(run):,}, {seconds_left / 60:.1f} minutes of work left",
+        )
+        st.caption("Where it isn't running any more: the same finetune, started again, goes on from its checkpoint.")
+    st.html(
+        tables.row(
+            [
+                (_loss_change(first.loss_rationale, last.loss_rationale), "loss on rationales"),
+                (_loss_change(first.loss_feedback, last.loss_feedback), "loss on feedback"),
+                (f"{sum(s.tokens_per_s for s in steps) / len(steps):,.0f}", "tokens a second"),
+                (f"{run.seconds / 60:.1f}", "minutes"),
+            ]
+        )
+    )
+
+
+def _loss_change(first: float | None, last: float | None) -> str | None:
+    return None if first is None or last is None else f"{first:.2f} → {last:.2f}"
+
+
+def draw_settings(run: Training) -> None:
+    """Draw the settings of the finetune, and the link to its student's results."""
+    st.subheader("Made with", anchor=False)
+    settings = {"loss": f"{run.alpha:g} · on feedback + {1 - run.alpha:g} · on rationales"}
+    settings |= {WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in run.hyperparameters.items()}
+    st.html(tables.table(("", ""), list(settings.items()), words=2))
+    if run.adapter and (folder := context.settings().home / run.adapter).is_dir():
+        st.caption("Its adapter, which `peft.AutoPeftModelForCausalLM.from_pretrained` loads too:")
+        st.code(str(folder), language=None, wrap_lines=True)
+    if run.student:
+        context.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=run.exam)

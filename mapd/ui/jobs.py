@@ -1,0 +1,302 @@
+"""Jobs on a page: one as it runs, all in a table, and what a start would do.
+
+working.draw_start(lambda: Exam(student="smollm2", questions="demo", split="dev"), "Start the exam", "start_exam")
+working.draw_active("exam")                   # each exam that waits or runs, live, with its cancel button
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from mapd import jobs
+from mapd.errors import MapdError
+from mapd.jobs import kinds as work
+from mapd.jobs.kinds import Work
+from mapd.store import db
+from mapd.store import tables as t
+from mapd.ui.kit import actions, context, refusals, tables, text, theme, times
+from mapd.ui.kit.tables import Cell, Html
+
+REFRESH_S = 1.0
+# These stay on the page until something else is started there.
+ENDED_EARLY = ("failed", "cancelled", "stopped")
+# Session state: the uid of the last started job, and the exam that was open then.
+STARTED_JOB = "started_job"
+# For so long a finished job stays on the page that started it.
+FRESH = timedelta(minutes=10)
+# By state: sign, colour.
+SIGNS = {
+    "queued": ("…", theme.GREY),
+    "running": ("▸", theme.GREEN),
+    "silent": ("?", theme.AMBER),
+    "cancelling": ("■", theme.AMBER),
+    "cancelled": ("■", theme.GREY),
+    "failed": ("✕", theme.VERMILLION),
+    "stopped": ("■", theme.AMBER),
+    "done": ("✓", theme.GREEN),
+}
+# Where jobs begin.
+STARTS = (
+    ("pages/loop/overview.py", "The demo", ":material/play_circle:"),
+    ("pages/loop/exam.py", "An exam", ":material/quiz:"),
+    ("pages/loop/committee.py", "A committee", ":material/groups:"),
+    ("pages/train/finetune.py", "A finetune", ":material/model_training:"),
+)
+
+
+# --- Starting ---------------------------------------------------------------------------------------------------------
+
+
+def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | None = None) -> None:
+    """Draw what the start will do, how long it may take, and the button that starts it.
+
+    `missing`: how many of its units are not there yet, where that is known.
+    """
+    try:
+        new_job = make()
+        with db.reading(context.engine()) as session:
+            size, pace = new_job.size(session), jobs.measure_pace(session, new_job.kind)
+            workers = jobs.workers(session)
+    except (ValidationError, MapdError) as error:
+        text.complain(error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error))
+        return
+    if not size:
+        st.caption(f"0 {new_job.unit}: there is nothing to do.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        is_pressed = actions.button(label, key=key, type="primary", icon=":material/play_arrow:")
+        st.caption(_amount_words(new_job.unit, size, size if missing is None else missing, pace))
+    if not workers:
+        draw_no_worker()
+    if is_pressed:
+        with db.writing(context.engine()) as session:
+            job = jobs.start(session, new_job.kind, new_job.model_dump(mode="json"), by=context.acting_person())
+            st.session_state[STARTED_JOB] = job.uid, context.params().get("exam")
+        st.rerun()
+
+
+def _amount_words(unit: str, size: int, missing: int, pace: float | None) -> str:
+    if not missing:
+        return f"All {size:,} {unit} are there already: nothing is asked again."
+    duration_words = (
+        f"at the latest pace here about {jobs.duration(missing / pace)}" if pace else "the time left shows as it runs"
+    )
+    share = f"{missing:,} of {size:,}" if missing < size else f"{size:,}"
+    return f"{share} {unit}; {duration_words}. What is there already isn't done again."
+
+
+def show_started_exam() -> None:
+    """Show an exam that was started in this session once it is done, unless another exam was chosen meanwhile."""
+    uid, exam_at_start = st.session_state.get(STARTED_JOB, (None, None))
+    if uid is None:
+        return
+    job, _ = _read(uid)
+    if job.status in jobs.ACTIVE:
+        return
+    del st.session_state[STARTED_JOB]
+    if job.kind == "exam" and job.status == "done" and context.params().get("exam") == exam_at_start:
+        context.choose_exam(str(job.outcome["exam"]))
+        st.rerun()
+
+
+def draw_no_worker() -> None:
+    """Say that no worker takes the jobs."""
+    st.caption("No worker is there, and jobs wait for one: `mapd app` starts it beside itself, `mapd worker` alone.")
+
+
+# --- Watching ---------------------------------------------------------------------------------------------------------
+
+
+def draw_active(kind: str, **parameters: Any) -> None:
+    """Draw each active job of this kind and these parameters; also the latest if it ended badly, or just now."""
+    with db.reading(context.engine()) as session:
+        now = db.clock(session)
+        kind_jobs = [j for j in jobs.list_jobs(session) if j.kind == kind and _has(j, parameters)]
+        uids = [job.uid for job in kind_jobs if job.status in jobs.ACTIVE]
+        uids += [
+            job.uid for job in kind_jobs[:1] if jobs.describe_state(job, now) in ENDED_EARLY or _is_fresh(job, now)
+        ]
+    for uid in uids:
+        draw_job(uid)
+
+
+def is_active(*kinds: str) -> bool:
+    """Return whether a job of one of these kinds waits or runs."""
+    with db.reading(context.engine()) as session:
+        return any(job.kind in kinds and job.status in jobs.ACTIVE for job in jobs.list_jobs(session))
+
+
+def _is_fresh(job: t.Job, now: datetime) -> bool:
+    return job.status == "done" and job.ended_at is not None and now - job.ended_at < FRESH
+
+
+def _has(job: t.Job, parameters: dict[str, Any]) -> bool:
+    return all(job.parameters.get(key) == value for key, value in parameters.items())
+
+
+def draw_job(uid: str) -> None:
+    """Draw one job: live as long as it runs."""
+    job, now = _read(uid)
+    if job.status in jobs.ACTIVE:
+        _draw_live(uid)
+    else:
+        _draw_card(job, now)
+
+
+@st.fragment(run_every=REFRESH_S)
+@refusals.in_place
+def _draw_live(uid: str) -> None:
+    context.rerun_if_refused()
+    job, now = _read(uid)
+    last_stage = st.session_state.get(f"stage_{uid}")
+    st.session_state[f"stage_{uid}"] = job.stage
+    # A fragment redraws only itself; a new stage changes the rest of the page, too.
+    if job.status not in jobs.ACTIVE or last_stage not in (None, job.stage):
+        # The results of a finished stage belong to the whole page.
+        st.rerun()
+    _draw_card(job, now)
+
+
+def _read(uid: str) -> tuple[t.Job, datetime]:
+    with db.reading(context.engine()) as session:
+        job = jobs.get(session, uid)
+        # The job outlives its session.
+        session.expunge(job)
+        return job, db.clock(session)
+
+
+def _draw_card(job: t.Job, now: datetime) -> None:
+    state = jobs.describe_state(job, now)
+    with st.container(border=True, key=f"job_{job.uid}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.html(f"{_chip(state)}<b>{text.line_html(work.job_title(job), 120)}</b>", width="stretch")
+            _draw_buttons(job, state)
+        _draw_progress(job, state)
+        if job.error:
+            text.complain(job.error)
+        if job.log and st.query_params.get("job") == job.uid:
+            st.code("\n".join(map(_log_line, jobs.log_lines(job)[-12:])), language=None, wrap_lines=True)
+
+
+def _log_line(line: tuple[datetime | None, str]) -> str:
+    time, words = line
+    return f"{times.moment(time, times.CLOCK)} {words}" if time else words
+
+
+def _draw_progress(job: t.Job, state: str) -> None:
+    """Draw a job's progress as a bar and in words; where nothing is known yet, in words."""
+    count_words = f"{job.done:,} of {job.total:,}" if job.total else ""
+    if state == "queued":
+        workers = context.read(jobs.workers)
+        so_far = f" It came to {count_words}, and goes on from there." if count_words else ""
+        st.caption(
+            f"Waits for a free place on {', '.join(map(text.label, workers))}.{so_far}"
+        ) if workers else draw_no_worker()
+        return
+    time_words = f"{jobs.duration(job.seconds_left)} left" if job.seconds_left else ""
+    line = " · ".join(filter(None, (text.label(job.stage), count_words, text.label(job.message), time_words)))
+    if state == "done":
+        st.caption(line)
+    else:
+        st.progress(min(1.0, job.done / job.total) if job.total else 0.0, line or "starting …")
+    if state == "stopped":
+        st.html(f'<div class="mapd-note">{text.line_html(job.outcome["stopped"], 300)}</div>')
+    if state == "silent":
+        since = f" since {times.moment(job.beat_at, times.CLOCK)}" if job.beat_at else ""
+        st.caption(
+            f"No sign of life{since}: its worker is gone, or waits for the database. It goes on by itself; nothing is "
+            "done twice."
+        )
+
+
+def _draw_buttons(job: t.Job, state: str) -> None:
+    if st.query_params.get("job") != job.uid:
+        context.link("pages/loop/jobs.py", "Details", icon=":material/list_alt:", job=job.uid)
+    if state in ("queued", "running", "silent") and actions.button(
+        "Cancel", key=f"cancel_{job.uid}", icon=":material/stop:", type="tertiary"
+    ):
+        _act(jobs.cancel, job.uid)
+    if job.origin is not None:
+        st.html('<span class="mapd-note">came with an archive</span>')
+    elif state in ("silent", "failed", "cancelled") and actions.button(
+        "Resume", key=f"resume_{job.uid}", icon=":material/play_arrow:", type="tertiary"
+    ):
+        _act(jobs.resume, job.uid)
+    if state in ("done", "stopped"):
+        _draw_result(job)
+
+
+def _act(change: Callable[..., t.Job], uid: str) -> None:
+    try:
+        with db.writing(context.engine()) as session:
+            change(session, uid, by=context.acting_person())
+    # It ended meanwhile, or the database is busy.
+    except MapdError as error:
+        text.complain(str(error))
+        return
+    st.rerun()
+
+
+def _draw_result(job: t.Job) -> None:
+    outcome = {key: str(value) for key, value in job.outcome.items()}
+    if "before" in outcome:
+        pair = {"before": outcome["before"], "after": outcome["after"], "exam": outcome["exam"]}
+        context.link("pages/train/results.py", "Results", icon=":material/compare_arrows:", **pair)
+    elif job.kind == "finetune":
+        context.link("pages/train/finetune.py", "Curves", icon=":material/show_chart:", finetune=outcome["student"])
+    elif job.kind == "exam":
+        context.link("pages/loop/exam.py", "The exam", icon=":material/quiz:", exam=outcome["exam"])
+    else:
+        exam = str(job.parameters.get("exam"))
+        context.link("pages/loop/committee.py", "The committee", icon=":material/groups:", exam=exam)
+
+
+# --- All of them ------------------------------------------------------------------------------------------------------
+
+
+def read_counts() -> tuple[int, bool]:
+    """Return how many jobs wait or run, and whether the newest one failed: the frame shows both on every page."""
+    with db.reading(context.engine()) as session:
+        all_jobs = jobs.list_jobs(session)
+        return sum(job.status in jobs.ACTIVE for job in all_jobs), bool(all_jobs) and all_jobs[0].status == "failed"
+
+
+def draw_list() -> None:
+    """Draw every job in a line, the newest first, and the workers."""
+    with db.reading(context.engine()) as session:
+        now = db.clock(session)
+        rows = [_job_row(job, now) for job in jobs.list_jobs(session)]
+        workers = jobs.workers(session)
+    if not rows:
+        with st.container(border=True):
+            st.markdown("**Nothing was started yet.** Work starts on the page of what it makes.")
+            with st.container(horizontal=True):
+                for page, label, icon in STARTS:
+                    context.link(page, label, icon=icon)
+    else:
+        st.html(tables.table(("job", "", "by", "how far", "started", "took"), rows, words=3))
+    names = ", ".join(text.label(name) for name in workers)
+    st.caption(f"Workers: {names}") if workers else draw_no_worker()
+
+
+def _job_row(job: t.Job, now: datetime) -> tuple[Cell, ...]:
+    state = jobs.describe_state(job, now)
+    end = job.ended_at or (now if state == "running" else None)
+    name = tables.link_cell(text.one_line(work.job_title(job), 80), context.address("jobs", job=job.uid))
+    error_html = f'<div class="mapd-note">{text.line_html(job.error, 160)}</div>' if job.error else ""
+    return (
+        Html(name + error_html),
+        Html(_chip(state)),
+        text.one_line(job.person, 30),
+        f"{job.done:,} of {job.total:,}" if job.total else None,
+        times.cell(job.started_at) if job.started_at else None,
+        jobs.duration((end - job.started_at).total_seconds()) if job.started_at and end else None,
+    )
+
+
+def _chip(state: str) -> str:
+    sign, colour = SIGNS[state]
+    return theme.sign_chip(sign, state, colour)

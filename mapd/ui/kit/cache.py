@@ -1,0 +1,83 @@
+"""The current exam's curated set for a page: the whole set, or the part that the page shows.
+
+Texts and votes only grow, so they stay in memory between runs, until something is deleted, restored or renamed (an id
+may then belong to another row). Judgements are read each time, and the texts that they are about are decided again.
+
+    curated = load_curated(exam_id)                    # under the exam's own policy
+    curated = load_part(exam_id, {12, 17})             # these questions alone, for a page of 25 rows
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import streamlit as st
+from sqlmodel import Session
+
+from mapd.curation import saved_policies
+from mapd.curation.curated import Curated
+from mapd.curation.incremental import CuratedParts, decide
+from mapd.errors import Busy
+from mapd.review import curated_part
+from mapd.review.queue_index import derivation
+from mapd.store import db, queries
+from mapd.store import tables as t
+from mapd.store.queries import Material
+from mapd.ui.kit import text
+from mapd.ui.kit.context import engine
+from mapd.verdicts import Policy
+
+
+def load_curated(exam_id: int) -> Curated:
+    """Return the exam's current curated set under its own policy."""
+    with st.spinner("Reading the exam …"), db.reading(engine()) as session:
+        material = load_material(session, exam_id)
+        # Read anew: its policy may have been set since the material was read.
+        info = queries.exam(session, exam_id)
+        judgements = queries.judgements(session, exam_id)
+        memory = _decisions(exam_id, str(engine().url), queries.edition(session))
+        decision = decide(material, judgements, saved_policies.exam_policy(session, info), info, memory.get("kept"))
+        memory["kept"] = decision
+        return decision.curated
+
+
+def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:
+    """Return these questions' part of the curated set, under the exam's own policy or the given one.
+
+    Reviewers' leniency comes from the queue index, so `catch_up` has to run first.
+    """
+    with db.reading(engine()) as session:
+        setting = curated_part.load_setting(session, exam_id)
+        setting = replace(setting, policy=policy or setting.policy)
+        part = curated_part.load(session, setting, questions)
+        return replace(part, teachers=tuple(queries.voices(session, exam_id)))
+
+
+def catch_up(exam_id: int) -> None:
+    """Bring the queue index up to date before a page reads it."""
+    with st.spinner("Reading the exam …"):
+        try:
+            derivation.catch_up(engine(), exam_id)
+        except Busy:
+            # Without any index there is nothing to show; an old one is better than a wait.
+            if not derivation.is_derived(engine(), exam_id):
+                raise
+            text.complain("the database is busy: until it is free, what just came in isn't in queues and filters yet")
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _decisions(exam_id: int, url: str, edition: int) -> dict[str, CuratedParts]:  # noqa: ARG001 - the cache's key
+    """Return where the exam's last decision is stored between runs, for all sessions."""
+    return {}
+
+
+def load_material(session: Session, exam_id: int) -> Material:
+    """Return the exam's texts and votes, read again only where some came in, or were deleted or renamed."""
+    tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
+    counts = [queries.newest(session, table) for table in tables]
+    counts.append(queries.edition(session))
+    return _material(exam_id, str(engine().url), tuple(counts), session)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _material(exam_id: int, url: str, counts: tuple[int | None, ...], _session: Session) -> Material:  # noqa: ARG001
+    return queries.material(_session, exam_id)

@@ -1,0 +1,86 @@
+"""Plotly figures. Fonts and background come from the theme, colours from look.py; each line has its own dash style.
+
+st.plotly_chart(sweep_figure(sweep(figures, xs), draft=3.5, saved=3.0))
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from mapd.curation.threshold_sweep import AtThreshold
+from mapd.store.tables import FinetuneStep
+from mapd.ui.kit.theme import GREY, LOOKS, figure_layout
+
+# Between the theme's two accents: legible on the light and on the dark page.
+ACCENT = "#6866be"
+TEAL = "#17808f"
+# By field: name, colour and dash. The colour is never the only sign.
+LINES = {
+    "accepted": ("rationales accepted", LOOKS["accepted"].colour, "solid"),
+    "wrong": ("of them with a wrong answer", LOOKS["incorrect"].colour, "dot"),
+    "covered": ("mistakes covered", ACCENT, "dash"),
+    "pairs": ("training pairs", GREY, "dashdot"),
+}
+
+
+def thresholds(means: Iterable[float], low: float, high: float, extras: Iterable[float]) -> list[float]:
+    """Return where to count: at every step of the slider, at every mean (there a line steps), and at `extras`."""
+    steps = {round(low + i * 0.05, 2) for i in range(round((high - low) / 0.05) + 1)}
+    return sorted(steps | {m for m in means if low <= m <= high} | set(extras))
+
+
+def sweep_figure(points: Sequence[AtThreshold], draft: float, saved: float, *, gold: bool = True) -> go.Figure:
+    """Return the figure of all thresholds. Without `gold` answers it has no line of wrong rationales."""
+    figure = go.Figure()
+    # The rule is strict (mean > t), so a line falls at a mean, not before it: shape hv.
+    xs = [p.threshold for p in points]
+    lines = {name: line for name, line in LINES.items() if gold or name != "wrong"}
+    for name, (label, colour, dash) in lines.items():
+        line = {"shape": "hv", "dash": dash, "width": 2, "color": colour}
+        ys = [getattr(p, name) for p in points]
+        figure.add_scatter(x=xs, y=ys, name=label, mode="lines", line=line, hovertemplate="%{y:,}")
+    point = next(p for p in points if p.threshold == draft)
+    marks = {"size": 8, "color": [colour for _, colour, _ in lines.values()]}
+    ys = [getattr(point, name) for name in lines]
+    figure.add_scatter(x=[draft] * len(ys), y=ys, mode="markers", marker=marks, showlegend=False, hoverinfo="skip")
+    # One line where both thresholds are the same.
+    if saved != draft:
+        figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_line_label("in use", saved, draft))
+    figure.add_vline(draft, line={"width": 1.5, "color": ACCENT}, **_line_label("chosen", draft, saved))
+    figure.update_layout(**figure_layout(height=330))
+    figure.update_xaxes(title="accepted: a mean greater than", range=[min(xs) - 0.03, max(xs) + 0.03], dtick=0.5)
+    figure.update_xaxes(hoverformat=".2f", unifiedhovertitle={"text": "mean > %{x:.2f}"}, showgrid=False)
+    # plotly's own steps would be fractions where little is counted, and their labels the same number again and again
+    most = max(getattr(p, name) for p in points for name in lines)
+    figure.update_yaxes(rangemode="tozero", tickformat=",d", nticks=6, **({"dtick": 1} if most < 6 else {}))
+    if not most:
+        figure.update_yaxes(range=[0, 1])
+    return figure
+
+
+def _line_label(words: str, threshold: float, other_threshold: float) -> dict[str, Any]:
+    """Return a vertical line's label, on the side away from the other line."""
+    side = "top left" if threshold < other_threshold else "top right"
+    return {"annotation_text": f"{words} {threshold:.2f}", "annotation_position": side, "annotation_font_size": 12}
+
+
+# By field of a step: name, colour and dash.
+LOSSES = {"loss_rationale": ("rationales", ACCENT, "solid"), "loss_feedback": ("feedback", TEAL, "dash")}
+
+
+def loss_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
+    """Return the figure of a finetune's two losses by step; a loss that isn't trained on has no line."""
+    figure = go.Figure()
+    xs = [step.step for step in steps]
+    for name, (label, colour, dash) in LOSSES.items():
+        ys = [getattr(step, name) for step in steps]
+        if any(y is not None for y in ys):
+            line = {"dash": dash, "width": 2, "color": colour}
+            figure.add_scatter(x=xs, y=ys, name=label, mode="lines", line=line, hovertemplate="%{y:.3f}")
+    figure.update_layout(**figure_layout(height=330))
+    figure.update_xaxes(
+        title="optimizer step", unifiedhovertitle={"text": "step %{x}"}, showgrid=False, rangemode="tozero"
+    )
+    figure.update_yaxes(title="loss (mean over the step's tokens)", rangemode="tozero", nticks=6)
+    return figure

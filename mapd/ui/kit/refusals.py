@@ -1,0 +1,62 @@
+"""Refusals as one line: of a press, or of a part of a page that refreshes itself. The page stays alive.
+
+    st.number_input(…, on_change=telling.in_next_run(_save))      # a callback: the next run draws the line
+    @st.fragment(run_every=1)
+    @telling.in_place                                              # a fragment: the line takes its place
+    def _live(uid: str) -> None: ...
+
+The frame draws what a page raises: `draw_error(error)`.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import streamlit as st
+
+from mapd.errors import Busy, MapdError
+from mapd.ui.kit import text
+
+# Session state: why the last press changed nothing.
+MESSAGE = "told"
+P = ParamSpec("P")
+
+
+def in_next_run(callback: Callable[P, None]) -> Callable[P, None]:
+    """Return the callback so that it stores its refusal for `draw_message`."""
+
+    @wraps(callback)
+    def run_guarded(*args: P.args, **options: P.kwargs) -> None:
+        try:
+            callback(*args, **options)
+        except MapdError as error:
+            st.session_state[MESSAGE] = str(error)
+
+    return run_guarded
+
+
+def in_place(fragment: Callable[P, None]) -> Callable[P, None]:
+    """Return the fragment so that it draws its refusal as a line; the next refresh tries again."""
+
+    @wraps(fragment)
+    def run_guarded(*args: P.args, **options: P.kwargs) -> None:
+        try:
+            fragment(*args, **options)
+        except MapdError as error:
+            text.complain(str(error))
+
+    return run_guarded
+
+
+def draw_message() -> None:
+    """Draw why the last press changed nothing."""
+    if (words := st.session_state.pop(MESSAGE, "")) != "":
+        text.complain(words)
+
+
+def draw_error(error: MapdError) -> None:
+    """Draw what went wrong, with a button to try again where that helps."""
+    text.complain(str(error))
+    # Only a busy database gets better by waiting.
+    if isinstance(error, Busy):
+        st.button("Try again", key="try_again", icon=":material/refresh:")

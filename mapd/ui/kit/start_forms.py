@@ -1,0 +1,281 @@
+"""The forms that start jobs: each says what it will do and how long it may take, before its button is pressed."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from mapd import committee, students, teachers
+from mapd.curation.curated import Curated
+from mapd.jobs.kinds import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
+from mapd.models import weights
+from mapd.questions import generated
+from mapd.questions import sets as question_sets
+from mapd.store import db, queries
+from mapd.store import tables as t
+from mapd.ui import jobs
+from mapd.ui.kit import actions, context, money, text, times
+
+# Of an answer.
+MOST_TOKENS = 100_000
+# The purpose of each split.
+SPLIT_WORDS = {
+    "train": "train: its mistakes are taught",
+    "dev": "dev: students are compared on it",
+    "test": "test: sealed, each opening is counted",
+}
+
+LENGTH_HELP = (
+    "A longer explanation loses its end, and a pair whose prompt alone is longer is left out; both are counted."
+)
+
+
+def draw_exam_form(*, is_open: bool) -> None:
+    """Draw the choice of student, question set (the address may name one) and split."""
+    requested_set = st.query_params.get("questions")
+    with st.expander("Examine a student", expanded=is_open or requested_set is not None):
+        names, sets = _students(), _question_sets()
+        if not names or not sets:
+            _draw_missing(names, sets)
+            return
+        student_column, set_column, split_column = st.columns(3)
+        student = student_column.selectbox("Student", names, format_func=text.one_line, key="exam_student")
+        index = list(sets).index(requested_set) if requested_set in sets else 0
+        set_name = set_column.selectbox("Questions", list(sets), index, format_func=text.one_line, key="exam_questions")
+        split = split_column.selectbox("Split", sets[set_name], format_func=SPLIT_WORDS.__getitem__, key="exam_split")
+        with db.reading(context.engine()) as session:
+            if (prompting := students.describe_prompting(students.get(session, student))) is not None:
+                st.caption(f"{text.one_line(student, 40)} has {prompting}.")
+        sampling = _choose_sampling()
+        opening_purpose = ask_purpose("exam_purpose") if split == "test" else None
+        if split == "test" and opening_purpose is None:
+            return
+        jobs.draw_start(
+            lambda: ExamWork(student=student, questions=set_name, split=split, open_test=opening_purpose, **sampling),
+            "Start the exam",
+            "start_exam",
+        )
+
+
+def _choose_sampling() -> dict[str, Any]:
+    """Draw the length of an answer, its sampling, and the number of samples; return these settings."""
+    cells = st.columns(5)
+    tokens = cells[0].number_input(
+        "Tokens of an answer",
+        1,
+        MOST_TOKENS,
+        None,
+        placeholder="as its task needs",
+        key="exam_tokens",
+        help="A longer answer is cut off. Empty, it is as long as the task needs, and far longer where the student "
+        "thinks before it answers.",
+    )
+    temperature = cells[1].number_input("Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy.")
+    # Greedy answers are all the same: there is nothing to sample.
+    is_greedy = temperature == 0
+    top_p = cells[2].number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="exam_top_p", disabled=is_greedy)
+    samples = cells[3].number_input("Samples", 1, 100, 1, key="exam_samples", disabled=is_greedy)
+    seed = cells[4].number_input("Seed", 0, 2**31 - 1, 0, key="exam_seed", disabled=is_greedy)
+    longest = None if tokens is None else int(tokens)
+    random_settings = {} if is_greedy else {"top_p": float(top_p), "samples": int(samples), "seed": int(seed)}
+    return {"max_tokens": longest, "temperature": float(temperature)} | random_settings
+
+
+def ask_purpose(key: str) -> str | None:
+    """Draw the field for why the sealed test split is opened; return its text, or None."""
+    answer = st.text_input("What is the test split opened for?", key=key).strip() or None
+    if answer is None:
+        st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
+    return answer
+
+
+def _students() -> list[str]:
+    return [s.name for s in context.read(students.list_students) if students.is_here(s, context.settings().home)]
+
+
+def _question_sets() -> dict[str, list[str]]:
+    rows = context.read(question_sets.list_sets)
+    splits = {row.name: [split for split in SPLIT_WORDS if getattr(row, split)] for row in rows}
+    return {name: splits for name, splits in splits.items() if splits}
+
+
+def _draw_missing(names: Sequence[str], sets: dict[str, list[str]]) -> None:
+    if not names:
+        st.markdown("**No student can be asked yet.** The packaged one is a real small model, SmolLM2-135M-Instruct.")
+        if weights.find_packaged() is None:
+            st.caption(f"Its weights are not installed: {weights.GET_PACKAGE}")
+        elif actions.button("Add the packaged student", key="add_student", icon=":material/add:"):
+            with db.writing(context.engine()) as session:
+                students.add(session, "smollm2", by=context.acting_person())
+            st.rerun()
+        st.caption("A student of your own, in a terminal:")
+        st.code("mapd students add NAME --path FOLDER", language=None, wrap_lines=True)
+    if not sets:
+        st.markdown("**No questions yet.** Add a file of them, or run the demo from the overview.")
+        context.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
+
+
+def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
+    """Draw the choice of teachers that explain this exam's mistakes."""
+    if curated.exam.split != "train":
+        return
+    with st.expander("Ask teachers", expanded=is_open):
+        options = [x.name for x in context.read(teachers.list_teachers) if x.kind in teachers.KINDS and not x.disabled]
+        if not options:
+            st.markdown("**No teacher can be asked yet.** Add a simulated one, or a real one.")
+            context.link("pages/loop/teachers.py", "Add a teacher", icon=":material/school:")
+            return
+        names = st.multiselect("Teachers", options, default=options, format_func=text.one_line, key="collect_teachers")
+        samples_column, calls_column, budget_column = st.columns(3)
+        samples = int(samples_column.number_input("Samples", 1, 20, 1, key="collect_samples"))
+        at_once = int(calls_column.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
+        budget = money.choose_budget(budget_column)
+        if not names:
+            st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
+            return
+        exam, chosen_teachers, cut_off = curated.exam.uid, tuple(names), _choose_cut_off(curated)
+        estimate = context.read(committee.estimate, exam, chosen_teachers, samples, cut_off=cut_off)
+        money.draw_estimate(estimate)
+        if estimate.not_sent:
+            context.link("pages/loop/exam.py", "Ask again with more tokens", icon=":material/quiz:")
+        if (unknown_price := money.confirm_unknown_price(estimate, "collect_unknown")) is not None:
+            jobs.draw_start(
+                lambda: CollectWork(
+                    exam=exam,
+                    teachers=chosen_teachers,
+                    samples=samples,
+                    cut_off=cut_off,
+                    concurrency=at_once,
+                    budget=budget,
+                    unknown_price=unknown_price,
+                ),
+                "Ask them",
+                "start_collect",
+                estimate.calls,
+            )
+
+
+def _choose_cut_off(curated: Curated) -> bool:
+    """Draw the choice to send cut-off responses too, where there are some; return it."""
+    count = sum(m.attempt.is_cut_off for m in curated.mistakes)
+    if not count:
+        return False
+    return st.checkbox(
+        f"Send the {count:,} cut-off attempts, too",
+        key="collect_cut_off",
+        help="They ran into the exam's longest answer, so they may be no mistakes. The exam page asks them again with "
+        "more tokens.",
+    )
+
+
+def draw_finetune_form(*, is_open: bool) -> None:
+    """Draw the choice of snapshot, student and hyperparameters."""
+    with st.expander("Teach a student", expanded=is_open):
+        with db.reading(context.engine()) as session:
+            rows = queries.snapshots(session)
+            frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
+            sitters = {s.sha256: queries.exam(session, s.exam_id).student for s in rows}
+        if not frozen:
+            st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
+            context.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")
+            return
+        names = _students()
+        if not names:
+            st.caption("No student can be taught here yet: add one on the exam page, or with `mapd students add`.")
+            return
+        snapshot_column, student_column, seed_column = st.columns((3, 2, 1))
+        requested_sha = st.query_params.get("snapshot")
+        index = list(frozen).index(requested_sha) if requested_sha in frozen else 0
+        sha = snapshot_column.selectbox(
+            "Snapshot", list(frozen), index, format_func=frozen.__getitem__, key="finetune_snapshot"
+        )
+        sitter = names.index(sitters[sha]) if sitters[sha] in names else 0
+        student = student_column.selectbox(
+            "Student", names, sitter, format_func=text.one_line, key=f"finetune_student_{sha[:12]}"
+        )
+        seed = seed_column.number_input("Seed", 0, 2**31 - 1, DEFAULT.seed, key="finetune_seed")
+        alpha_, rank_, length_ = st.columns(3)
+        alpha = alpha_.slider("α, the weight of feedback", 0.0, 1.0, DEFAULT.alpha, 0.05, key="finetune_alpha")
+        rank = rank_.number_input("Rank of the adapter", 1, 1024, DEFAULT.rank, key="finetune_rank")
+        length = length_.number_input(
+            "Tokens a dialogue", 16, 1_000_000, DEFAULT.max_length, 64, key="finetune_length", help=LENGTH_HELP
+        )
+        epochs_, rate_, batch_ = st.columns(3)
+        epochs = epochs_.number_input("Epochs", 1, 1000, DEFAULT.epochs, key="finetune_epochs")
+        rate = rate_.number_input(
+            "Learning rate", 1e-6, 1e-1, DEFAULT.learning_rate, 1e-4, format="%g", key="finetune_rate"
+        )
+        batch = batch_.number_input("Pairs a step", 1, 4096, DEFAULT.batch, key="finetune_batch")
+        jobs.draw_start(
+            lambda: FinetuneWork(
+                snapshot=sha,
+                student=student,
+                alpha=float(alpha),
+                rank=int(rank),
+                max_length=int(length),
+                seed=int(seed),
+                epochs=int(epochs),
+                learning_rate=float(rate),
+                batch=int(batch),
+            ),
+            "Start the finetune",
+            "start_finetune",
+        )
+
+
+def draw_exams_again(exams: Sequence[queries.ExamInfo]) -> None:
+    """Offer, for each finetuned student without a held-out exam, the exam that its parent sat."""
+    with db.reading(context.engine()) as session:
+        rows = students.list_students(session)
+        names = {row.id: row.name for row in rows}
+    taken_exams = {(e.student, e.question_set, e.split) for e in exams}
+    with db.reading(context.engine()) as session:
+        exam_rows = {e.id: session.get_one(t.Exam, e.id) for e in exams if e.split == "dev"}
+    for row in rows:
+        parent = names.get(row.parent_id)
+        for former in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
+            exam_key = (row.name, former.question_set, former.split)
+            if exam_key in taken_exams or not students.is_here(row, context.settings().home):
+                continue
+            with st.container(border=True):
+                st.html(
+                    f"<b>{text.line_html(row.name, 60)}</b> has not sat the exam that "
+                    f"{text.line_html(former.student, 60)} sat before."
+                )
+                make_exam = partial(
+                    ExamWork.like, exam_rows[former.id], questions=former.question_set, student=row.name
+                )
+                jobs.draw_start(make_exam, "Examine it again", f"again_{row.uid}")
+
+
+def draw_demo_form(*, is_open: bool) -> None:
+    """Draw the form that runs the whole loop on this machine."""
+    with st.expander("Run the demo live", expanded=is_open):
+        st.caption(
+            "ExamWork, committee, curation, finetune and exam again, on this machine: a real small student, generated "
+            "questions, simulated teachers. No key, no network."
+        )
+        if weights.find_packaged() is None:
+            text.complain(f"the student's weights are not installed; {weights.GET_PACKAGE}")
+            return
+        families = len(generated.FAMILIES)
+        questions_column, out_column, alpha_column, seed_column = st.columns(4)
+        questions = questions_column.number_input(
+            "Questions to learn from", families, 3000, STANDARD.questions, families, key="demo_questions"
+        )
+        held_out = out_column.number_input("Held out", families, 3000, STANDARD.held_out, families, key="demo_held_out")
+        alpha = alpha_column.slider("α, feedback's weight", 0.0, 1.0, STANDARD.alpha, 0.05, key="demo_alpha")
+        seed = seed_column.number_input("Seed", 0, 2**31 - 1, _next_seed(), key="demo_seed")
+        jobs.draw_start(
+            lambda: DemoWork(questions=int(questions), held_out=int(held_out), alpha=float(alpha), seed=int(seed)),
+            "Run the demo",
+            "start_demo",
+        )
+
+
+def _next_seed() -> int:
+    """Return a seed that no demo of this project has: the same seed would show the same again."""
+    names = context.read(queries.names_like, t.QuestionSet.name, "demo-")
+    seeds = {int(tail) for name in names if (tail := name.rpartition("-")[2]).isdigit()}
+    return next(seed for seed in range(len(seeds) + 1) if seed not in seeds)

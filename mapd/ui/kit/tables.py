@@ -1,0 +1,102 @@
+"""Numbers in rows, bars and tables as HTML: aligned, every text escaped.
+
+st.html(figures.row([(387, "mistakes"), (1161, "rationales")]))
+st.html(figures.table(["teacher", "accepted"], [["gpt", 286], [Html(chip), link_cell(221, "/browse?…")]]))
+"""
+
+import html
+from collections.abc import Iterable, Sequence
+from itertools import count
+from pathlib import Path
+
+import streamlit as st
+
+from mapd.ui.kit.text import escape
+
+STYLE = Path(__file__).parent / "tables.css"
+
+
+class Html(str):
+    """A string that is HTML already; any other string is escaped."""
+
+    __slots__ = ()
+
+
+Cell = str | int | None
+
+
+def add_style() -> None:
+    """Add the stylesheet of these parts to the page."""
+    st.html(STYLE)
+
+
+def cell_html(cell: Cell) -> str:
+    """Return a cell as HTML: numbers with thousands separators, None as a dash."""
+    if cell is None:
+        return '<span class="mapd-note">–</span>'
+    if isinstance(cell, Html):
+        return cell
+    return f"{cell:,}" if isinstance(cell, int) else escape(cell)
+
+
+def link_cell(cell: Cell, address: str) -> Html:
+    """Return a cell that links to its rows; 0 and None have no link."""
+    return Html(f'<a href="{html.escape(address)}">{cell_html(cell)}</a>' if cell else cell_html(cell))
+
+
+def row(items: Iterable[tuple[Cell, str]]) -> str:
+    """Return numbers beside each other, each above its word."""
+    cells = (f"<div><dd>{cell_html(value)}</dd><dt>{escape(word)}</dt></div>" for value, word in items)
+    return f'<dl class="mapd-figures">{"".join(cells)}</dl>'
+
+
+def facts(items: Iterable[tuple[str, Cell]]) -> str:
+    """Return words with their values, in columns that align from one such list to the next."""
+    cells = (f"<div><dt>{escape(word)}</dt><dd>{cell_html(value)}</dd></div>" for word, value in items)
+    return f'<dl class="mapd-setup">{"".join(cells)}</dl>'
+
+
+def titled_block(title: str, body: str) -> str:
+    """Return a piece of HTML with a small heading; `body` is HTML already."""
+    return f'<div class="mapd-titled"><div class="mapd-section">{escape(title)}</div>{body}</div>'
+
+
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[Cell]], words: int = 1, groups: Sequence[tuple[str, int]] = ()
+) -> str:
+    """Return a table. Its first `words` columns are aligned left; the others are numbers, aligned right.
+
+    `groups`: a line above the header, as (words, columns that it spans).
+    """
+    begin, spans = 0, ""
+    for name, width in groups:
+        side = "mapd-word" if begin < words else "mapd-number"
+        spans += f'<th colspan="{width}" class="mapd-group {side}">{escape(name)}</th>'
+        begin += width
+    lines = [f"<tr>{spans}</tr>"] if groups else []
+    lines.append(f"<tr>{_cells('th', map(escape, header), words)}</tr>")
+    lines += [f"<tr>{_cells('td', map(cell_html, cells), words)}</tr>" for cells in rows]
+    return f'<div class="mapd-scroll mapd-wide" tabindex="0"><table class="mapd-table">{"".join(lines)}</table></div>'
+
+
+def _cells(tag: str, cells: Iterable[str], words: int) -> str:
+    classes = ("mapd-word" if n < words else "mapd-number" for n in count())
+    return "".join(f'<{tag} class="{name}">{cell}</{tag}>' for name, cell in zip(classes, cells, strict=False))
+
+
+def bar(number: int, total: int) -> str:
+    """Return a bar for `number` in `of`, for screens alone: the numbers stand beside it."""
+    share = min(1.0, number / total) if total else 0.0
+    return f'<span class="mapd-bar" aria-hidden="true"><i style="width:{share:.1%}"></i></span>'
+
+
+def bars(lines: Iterable[tuple[str, Cell, int, int, str]]) -> str:
+    """Return a line with a bar for each name, cell, number, out of, and note."""
+    return '<div class="mapd-bars">' + "".join(_bar_line(*line) for line in lines) + "</div>"
+
+
+def _bar_line(name: str, cell: Cell, number: int, total: int, note: str) -> str:
+    return (
+        f"<span>{escape(name)}</span><b>{cell_html(cell)}</b>"
+        f'<span class="mapd-note">of {total:,}</span>{bar(number, total)}<span class="mapd-note">{escape(note)}</span>'
+    )

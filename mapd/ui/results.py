@@ -1,0 +1,176 @@
+"""The parts of the results page: the two exams, the table of before and after, and the questions that changed."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from mapd import results
+from mapd.results import Change, FamilyResult, Results, Score
+from mapd.store import db, queries
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo
+from mapd.ui.kit import attempts, context, tables, text, url_state
+from mapd.ui.kit.attempts import AttemptRow
+from mapd.ui.kit.cache import load_material
+from mapd.ui.kit.tables import Cell, Html
+
+HEADER = ("", "before", "95 %", "after", "95 %", "change", "p", "no answer", "cut off", "majority")
+DEFAULT_CHANGE = Change.FIXED
+
+
+def choose_pair(exams: Sequence[ExamInfo]) -> tuple[str, str] | None:
+    """Draw the two choices; return their uids. Default: the newest finished exam and the first on its questions."""
+    # No `bind`: streamlit would put an exam's name into the address, where it means another exam after a renaming.
+    names = {exam.uid: text.one_line(exam.name, 120) for exam in exams}
+    default = find_latest_pair(exams)
+    if default is None:
+        return None
+    columns = st.columns(2)
+    uids = [
+        _choose_exam(column, key, names, exam.uid)
+        for column, key, exam in zip(columns, ("before", "after"), default, strict=True)
+    ]
+    return uids[0], uids[1]
+
+
+def _choose_exam(column: DeltaGenerator, key: str, names: Mapping[str, str], default: str) -> str:
+    uid = st.query_params.get(key, default)
+    if uid not in names:
+        text.complain(f"this address asks for an exam that the project doesn't hold: {uid}; another one is shown")
+        uid = default
+    uids = list(names)
+    uid = column.selectbox(key.capitalize(), uids, index=uids.index(uid), format_func=names.__getitem__)
+    # A default stays out of the address, so that a link follows the newest exams.
+    if uid != default or key in st.query_params:
+        st.query_params[key] = uid
+    return uid
+
+
+def find_latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
+    """Return the oldest and the newest finished exam on the same questions. `exams`: the newest first."""
+    unfinished_ids = context.read(queries.unfinished)
+    # An import holds mistakes alone: it says nothing of accuracy.
+    finished_exams = [e for e in exams if e.id not in unfinished_ids and e.graded_by != "import"]
+    for after in finished_exams:
+        same_questions = [e for e in finished_exams if (e.question_set, e.split) == (after.question_set, after.split)]
+        # Where one student sat twice, the exam was asked again with other settings.
+        by_other_students = [e for e in same_questions if e.student != after.student] or same_questions
+        if len(same_questions) > 1 and after is not by_other_students[-1]:
+            return by_other_students[-1], after
+    return None
+
+
+def draw_empty() -> None:
+    """Draw what to do where there are no two exams to compare."""
+    with st.container(border=True):
+        st.markdown("**Nothing to compare yet.** Two students have to sit an exam on the same questions.")
+        context.link("pages/loop/exam.py", "Examine a student", icon=":material/quiz:")
+
+
+def load_comparison(before_uid: str, after_uid: str) -> Results:
+    """Compare both exams. The result is cached until attempts come in, or something is deleted, restored or renamed.
+
+    Raises: BadInput where they can't be compared.
+    """
+    with db.reading(context.engine()) as session:
+        newest, edition = queries.newest(session, t.Attempt), queries.edition(session)
+    return _compare(before_uid, after_uid, str(context.engine().url), newest, edition)
+
+
+@st.cache_data(max_entries=16, show_spinner="Comparing …")
+def _compare(
+    before_uid: str,
+    after_uid: str,
+    url: str,  # noqa: ARG001 - these three belong to the cache's key
+    newest: int | None,  # noqa: ARG001
+    edition: int,  # noqa: ARG001
+) -> Results:
+    with db.reading(context.engine()) as session:
+        return results.compare(results.load(session, before_uid), results.load(session, after_uid))
+
+
+def draw_warning(comparison: Results) -> None:
+    """Warn where the two exams weren't asked in the same way."""
+    if comparison.asked_otherwise:
+        text.complain(results.differences_in_words(comparison))
+
+
+def draw_table(comparison: Results) -> None:
+    """Draw before and after, overall and by family."""
+    rows = [_result_row("all", comparison.overall)] if len(comparison.by_family) > 1 else []
+    rows += [_result_row(name.replace("_", " "), result) for name, result in comparison.by_family.items()]
+    st.html(tables.table(HEADER, rows))
+    st.caption(
+        "95 %: Wilson's interval · p: McNemar's exact, of the questions that changed · "
+        "no answer, cut off: before → after · majority: always giving the family's most common gold answer"
+    )
+
+
+def _result_row(name: str, result: FamilyResult) -> tuple[Cell, ...]:
+    score_before, score_after = result.before, result.after
+    change = f"{100 * (score_after.accuracy - score_before.accuracy):+.1f}".replace("-", "−")
+    return (
+        text.one_line(name, 40),
+        *_score_cells(score_before),
+        *_score_cells(score_after),
+        change,
+        _p_words(result.mcnemar_p),
+        f"{score_before.no_answer:,} → {score_after.no_answer:,}",
+        f"{score_before.cut_off:,} → {score_after.cut_off:,}",
+        f"{result.majority:.1%}",
+    )
+
+
+def _score_cells(score: Score) -> tuple[Cell, Cell]:
+    share = Html(f'<b>{score.accuracy:.1%}</b> <span class="mapd-note">{score.correct:,}/{score.n:,}</span>')
+    return share, Html(f'<span class="mapd-note">{score.low:.1%} – {score.high:.1%}</span>')
+
+
+def _p_words(value: float) -> str:
+    return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
+
+
+def draw_caveats(comparison: Results) -> None:
+    """Draw what the comparison can't show."""
+    items = "".join(f"<li>{text.escape(caveat)}</li>" for caveat in results.list_caveats(comparison))
+    with st.container(border=True):
+        st.html(tables.titled_block("What this doesn't show", f'<ul class="mapd-list">{items}</ul>'))
+
+
+def draw_changes(comparison: Results) -> None:
+    """Draw the questions by what changed, each with both responses side by side."""
+    url_state.settle("changes_of", (comparison.before.uid, comparison.after.uid), change=DEFAULT_CHANGE.value, page=1)
+    st.subheader("Question by question", anchor=False)
+    st.html(tables.row((len(uids), change.value) for change, uids in comparison.changes.items()))
+    choice = url_state.choose_group("change", [change.value for change in Change], DEFAULT_CHANGE.value)
+    attempt_rows = _changed_rows(comparison, Change(choice))
+    if not attempt_rows:
+        st.caption("No question is among these.")
+        return
+    page = attempts.draw_pagination(len(attempt_rows))
+    attempts.draw_rows(attempts.take_page(attempt_rows, page), ("before", "after"))
+
+
+def _changed_rows(comparison: Results, change: Change) -> list[AttemptRow]:
+    with db.reading(context.engine()) as session:
+        old_material, new_material = (load_material(session, exam.id) for exam in (comparison.before, comparison.after))
+    uids = set(comparison.changes[change])
+    old_answers = {a.question_id: a for a in old_material.attempts if a.sample == 0}
+    new_answers = {a.question_id: a for a in new_material.attempts if a.sample == 0}
+    questions = (q for q in old_material.questions.values() if q.uid in uids)
+    return [
+        AttemptRow(
+            q,
+            (
+                attempts.make_answer_cell("before", q, old_answers[q.id]),
+                attempts.make_answer_cell("after", q, new_answers[q.id]),
+            ),
+        )
+        for q in questions
+    ]
+
+
+def load_exams() -> list[ExamInfo]:
+    """Return every exam, the newest first."""
+    return context.read(queries.exams)

@@ -1,0 +1,89 @@
+"""What a change of policy would add and drop: rows, each with its old verdict, its new one, and a link.
+
+moves.draw_threshold_changes(exam_id, PAPER.at(3.5), PAPER, …)   # from the queue index: 43 dropped
+moves.draw_condition_changes(exam_id, STRICT, PAPER)             # decides every text twice
+"""
+
+from collections.abc import Collection
+
+import streamlit as st
+
+from mapd.curation.curated import find_changes, narrow
+from mapd.store import browse, db
+from mapd.store.browse import RowFilter
+from mapd.ui.kit import context, pagination, rows, url_state
+from mapd.ui.kit.cache import load_part
+from mapd.ui.kit.rows import TextRow
+from mapd.ui.threshold import lab
+from mapd.verdicts import Policy, Verdict
+
+PAGE = "pages/curate/threshold.py"
+JUDGEMENTS_STAND = "Judgements stand at every threshold, so what people decided is never among them."
+NO_CHANGE = "Nothing: it decides every rationale as the policy in use does."
+
+
+def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, **params: object) -> None:
+    """Draw the texts between the two thresholds, where nothing else differs. `params`: the page's address."""
+    low, high = sorted(round(policy.threshold * 100) for policy in (draft, saved))
+    query, turn = RowFilter(cuts=(low, high)), pagination.read_turn(3)
+    with db.reading(context.engine()) as session:
+        row_count = browse.count_rows(session, exam_id, query, low) if low < high else 0
+        browse_rows = browse.list_rows(session, exam_id, query, low, turn) if row_count else []
+        offset = (
+            browse.count_rows(session, exam_id, query, low, before_key=browse_rows[0].key)
+            if turn and browse_rows
+            else 0
+        )
+        text_count = browse.count_texts(session, exam_id, query, low) if row_count else 0
+    if not row_count:
+        st.caption(NO_CHANGE)
+        return
+    is_added = draft.threshold < saved.threshold
+    st.caption(f"{text_count:,} {'added' if is_added else 'dropped'}. {JUDGEMENTS_STAND}")
+    if not browse_rows:
+        pagination.draw_first_link(PAGE, **params)
+        return
+    part = load_part(exam_id, [row.question_id for row in browse_rows], draft)
+    texts = {(m.attempt.id, x.text.id): TextRow(m, x) for m in part.mistakes for x in m.rationales}
+    shown_rows = [texts[key] for row in browse_rows if (key := (row.attempt_id, row.explanation_id or 0)) in texts]
+    old_verdicts = {row.explanation_id or 0: Verdict.REJECTED if is_added else Verdict.ACCEPTED for row in browse_rows}
+    rows.draw_rows(shown_rows, part, "changes", rows.CHANGE_DEFAULTS, old_verdicts=old_verdicts)
+    pagination.draw_links(PAGE, browse_rows, offset, row_count, **params)
+
+
+def draw_condition_changes(exam_id: int, draft: Policy, saved: Policy, teachers: Collection[str] = ()) -> None:
+    """Draw what changes where more than the threshold differs, or for some `teachers` alone."""
+    before_set, after_set = (narrow(lab.load_curated_under(exam_id, policy), teachers) for policy in (saved, draft))
+    url_state.settle("changes", exam_id, change=None, page=1)
+    changes = find_changes(before_set, after_set)
+    groups = {
+        "added": [c for c in changes if c[2].verdict is Verdict.ACCEPTED],
+        "dropped": [c for c in changes if c[1].verdict is Verdict.ACCEPTED],
+    }
+    if not changes:
+        st.caption(NO_CHANGE)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        group = st.segmented_control(
+            "Show",
+            list(groups),
+            key="change",
+            bind="query-params",
+            label_visibility="collapsed",
+            on_change=url_state.go_to_first_page,
+            args=("page",),
+        )
+        counts = ", ".join(f"{len(group_changes):,} {name}" for name, group_changes in groups.items())
+        st.caption(f"{counts}. {JUDGEMENTS_STAND}")
+    shown_changes = changes if group is None else groups[group]
+    pages = max(1, -(-len(shown_changes) // rows.PAGE_SIZE))
+    number = st.pagination(pages, key="page", bind="query-params")
+    part = shown_changes[(number - 1) * rows.PAGE_SIZE : number * rows.PAGE_SIZE]
+    old_verdicts = {new.text.id: old.verdict for _, old, new in part}
+    rows.draw_rows(
+        [TextRow(mistake, new) for mistake, _, new in part],
+        after_set,
+        "changes",
+        rows.CHANGE_DEFAULTS,
+        old_verdicts=old_verdicts,
+    )

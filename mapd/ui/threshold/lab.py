@@ -1,0 +1,312 @@
+"""The parts of the threshold lab: the draft policy, the exam's saved policy, and the numbers of both.
+
+    saved, choices = load_policies(exam_id)
+    draft = choose_policy(exam_id, saved, choices)
+    saved_figures, draft_figures = load_figures(exam_id, saved, saved), load_figures(exam_id, draft, saved)
+
+The queue index has the numbers of every threshold under the saved policy's conditions; under other conditions every
+text is decided again. A widget that the address doesn't name has the saved policy's value.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from mapd.curation import saved_policies
+from mapd.curation.curated import Curated, curate, narrow
+from mapd.curation.threshold_sweep import Figures
+from mapd.review.queue_index import derivation
+from mapd.store import db, queries, queue_index
+from mapd.store.queries import JudgementRow, Material
+from mapd.ui.kit import actions, context, pagination, tables, text, url_state
+from mapd.ui.kit.cache import load_material
+from mapd.ui.kit.tables import Html
+from mapd.ui.kit.theme import teacher_colours
+from mapd.verdicts import PRESETS, Check, Policy
+
+CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations true", Check.SHOWS_WORK: "shows work"}
+
+
+def load_policies(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
+    """Return the exam's saved policy, and every policy by name (the saved one with the exam's own threshold)."""
+    with db.reading(context.engine()) as session:
+        saved = saved_policies.exam_policy(session, queries.exam(session, exam_id))
+        choices = dict(PRESETS) | {p.name: p for p in saved_policies.saved_policies(session)}
+    return saved, choices | {saved.name: saved}
+
+
+def describe(policy: Policy) -> str:
+    """Return a policy in one line: "paper: mean > 3.00, 1 valid vote, no check"."""
+    votes = f"{policy.min_votes} valid {'vote' if policy.min_votes == 1 else 'votes'}"
+    checks = ", ".join(CHECKS[c] for c in Check if c in policy.checks) or "no check"
+    leniency_words = ", scores corrected for leniency" if policy.leniency_adjusted else ""
+    return f"{policy.name}: mean > {policy.threshold:.2f}, {votes}, {checks}{leniency_words}"
+
+
+# -- the controls -----------------------------------------------------------------------------------------------------
+
+
+def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) -> Policy:
+    """Draw the controls; return the draft policy."""
+    if (name := st.session_state.pop("policy_saved", None)) is not None:
+        set_widgets(name, choices[name])
+    # Above the controls: the values in the address that can't be.
+    messages = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_lab"):
+        url_state.settle("policy", exam_id, policy=saved.name)
+        names = list(choices)
+        with messages:
+            url_state.refuse_unknown("policy", names, saved.name)
+        name = st.selectbox(
+            "Policy",
+            names,
+            index=names.index(saved.name),
+            key="policy",
+            on_change=_take_conditions,
+            args=(choices,),
+            width=220,
+            **url_state.BOUND,
+        )
+        base = choices[name]
+        url_state.settle("conditions", exam_id, **_widget_values(base))
+        # A saved threshold below 1 has to fit on the slider.
+        low = min(1.0, float(int(base.threshold)))
+        with messages:
+            _refuse(base, low)
+        threshold = st.slider(
+            "Accepted: a mean greater than",
+            low,
+            5.0,
+            base.threshold,
+            0.05,
+            format="%.2f",
+            key="threshold",
+            on_change=pagination.go_to_first,
+            **url_state.BOUND,
+        )
+        with st.popover("Conditions", icon=":material/tune:", key="mapd_conditions"):
+            draft = _edit_conditions(base.at(round(threshold, 2)))
+            _save_as(draft)
+        _draw_use(exam_id, draft, saved, base)
+    return draft
+
+
+def _refuse(base: Policy, low: float) -> None:
+    """Remove impossible conditions from the address, each with one line that says so."""
+    values = _widget_values(base)
+    url_state.refuse_outside("threshold", low, 5.0, float, base.threshold)
+    url_state.refuse_outside("votes", 1, 9, default=base.min_votes)
+    url_state.refuse_unknown_choices("checks", list(CHECKS.values()), values["checks"])
+    url_state.refuse("leniency", lambda value: value.lower() in {"true", "false"}, "true or false", values["leniency"])
+
+
+def _edit_conditions(policy: Policy) -> Policy:
+    votes = st.number_input(
+        "Valid votes needed", 1, 9, policy.min_votes, key="votes", help="With fewer it is undecided.", **url_state.BOUND
+    )
+    checks = st.pills(
+        "Checks that must hold",
+        list(CHECKS.values()),
+        selection_mode="multi",
+        default=_widget_values(policy)["checks"],
+        key="checks",
+        **url_state.BOUND,
+    )
+    corrects_leniency = st.toggle(
+        "Correct for leniency",
+        policy.leniency_adjusted,
+        key="leniency",
+        help="Each score is first corrected by how far its reviewer's mean lies from all reviewers'.",
+        **url_state.BOUND,
+    )
+    chosen_checks = frozenset(check for check, label in CHECKS.items() if label in checks)
+    return replace(policy, min_votes=votes, checks=chosen_checks, leniency_adjusted=corrects_leniency)
+
+
+def _save_as(policy: Policy) -> None:
+    if not context.current_person().name:
+        actions.ask("save_policy")
+        return
+    with st.form("save_policy", border=False):
+        name = st.text_input("Save under a name", "" if policy.name in PRESETS else policy.name, max_chars=60)
+        if st.form_submit_button("Save policy", icon=":material/save:"):
+            with db.writing(context.engine()) as session:
+                policy = saved_policies.save_policy(
+                    session, replace(policy, name=name or ""), by=context.acting_person()
+                )
+                st.session_state["policy_saved"] = policy.name
+            st.rerun()
+
+
+def _draw_use(exam_id: int, draft: Policy, saved: Policy, base: Policy) -> None:
+    is_named = draft.at(base.threshold) == base
+    reason = None if is_named else "These conditions have no name yet: save them under one first (Conditions)."
+    if actions.button(
+        "Use for this exam",
+        type="primary",
+        icon=":material/check:",
+        key="use_policy",
+        disabled=draft == saved or not is_named,
+        help=reason,
+    ):
+        with db.writing(context.engine()) as session:
+            saved_policies.set_policy(session, exam_id, draft.name, draft.threshold, by=context.acting_person())
+        st.rerun()
+
+
+def _widget_values(policy: Policy) -> dict[str, Any]:
+    return {
+        "threshold": policy.threshold,
+        "votes": policy.min_votes,
+        "checks": [label for check, label in CHECKS.items() if check in policy.checks],
+        "leniency": policy.leniency_adjusted,
+    }
+
+
+def _take_conditions(choices: Mapping[str, Policy]) -> None:
+    """Set the widgets to the chosen policy's own conditions: a callback."""
+    for key, value in _widget_values(choices[st.session_state["policy"]]).items():
+        st.session_state[key] = value
+
+
+def list_params(draft: Policy, choices: Mapping[str, Policy]) -> dict[str, Any]:
+    """Return the draft policy as the page's address has it."""
+    base_values, draft_values = _widget_values(choices[draft.name]), _widget_values(draft)
+    all_params = {
+        "votes": str(draft.min_votes),
+        "checks": draft_values["checks"] or "",
+        "leniency": str(draft.leniency_adjusted).lower(),
+    }
+    changes = {name: value for name, value in all_params.items() if draft_values[name] != base_values[name]}
+    return {"policy": draft.name, "threshold": f"{draft.threshold:g}"} | changes
+
+
+def set_widgets(name: str, policy: Policy) -> None:
+    """Set the widgets to a policy, before they are drawn or as a callback."""
+    for key, value in {"policy": name, **_widget_values(policy)}.items():
+        st.session_state[key] = value
+
+
+def draw_status(draft: Policy, saved: Policy, choices: Mapping[str, Policy]) -> None:
+    """Draw whether the draft is saved, and whether the exam uses it: each takes a press of its own."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_lab_status"):
+        if draft == saved:
+            st.html(f'<span class="mapd-saved">✓ <b>Saved, in use</b> {text.escape(describe(saved))}</span>')
+            return
+        word = "Not saved" if choices[draft.name] != draft else "Not in use"
+        if word == "Not in use" and draft.name not in PRESETS:
+            word = "Saved, not in use"
+        st.html(
+            f'<span class="mapd-unsaved">● <b>{word}</b> {text.escape(describe(draft))}'
+            f"<i>this exam uses {text.escape(describe(saved))}</i></span>"
+        )
+        st.button("Back to it", type="tertiary", icon=":material/undo:", on_click=set_widgets, args=(saved.name, saved))
+
+
+# -- what a policy gives ----------------------------------------------------------------------------------------------
+
+
+def have_same_conditions(draft: Policy, saved: Policy) -> bool:
+    """Return whether the two policies differ in threshold and name alone."""
+    return _widget_values(draft.at(saved.threshold)) == _widget_values(saved)
+
+
+def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collection[str] = ()) -> Figures:
+    """Return the exam's figures at every threshold under this policy, narrowed to `teachers` if there are any."""
+    # The queue index knows only the saved conditions and all teachers.
+    if teachers or not have_same_conditions(policy, saved):
+        curated = narrow(load_curated_under(exam_id, policy), teachers)
+        return derivation.compute_figures(curated, context.read(derivation.authors_of))
+    return Figures.of(context.read(queue_index.figures, exam_id))
+
+
+def load_curated_under(exam_id: int, policy: Policy) -> Curated:
+    """Return the exam's curated set under this policy, with all texts, votes and judgements of now."""
+    with db.reading(context.engine()) as session:
+        material = load_material(session, exam_id)
+        info, judgements = queries.exam(session, exam_id), queries.judgements(session, exam_id)
+        # The cache's key grows with every text, vote and judgement.
+        edition = queries.edition(session)
+    counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
+    judgement_ids = tuple(j.judged.id for j in judgements)
+    rule = (describe(policy), policy.threshold, policy.version)
+    curated = _curated(exam_id, str(context.engine().url), counts, judgement_ids, rule, material, judgements, policy)
+    # The cached set may hold the exam's row from before a change.
+    return replace(curated, exam=info)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _curated(
+    exam_id: int,  # noqa: ARG001 - these five are the cache's key
+    url: str,  # noqa: ARG001
+    counts: tuple[int, ...],  # noqa: ARG001
+    judgement_ids: tuple[int, ...],  # noqa: ARG001
+    rule: tuple[Any, ...],  # noqa: ARG001
+    _material: Material,
+    _judgements: Sequence[JudgementRow],
+    _policy: Policy,
+) -> Curated:
+    return curate(_material, _judgements, _policy)
+
+
+# -- the numbers ------------------------------------------------------------------------------------------------------
+
+
+def has_gold(exam_id: int) -> bool:
+    """Return whether any rationale of the exam can be compared with a gold answer."""
+    return context.read(queue_index.has_gold, exam_id)
+
+
+def numbers_table(
+    exam_id: int,
+    saved_figures: Figures,
+    saved: Policy,
+    draft_figures: Figures,
+    draft: Policy,
+    *,
+    with_gold: bool,
+    teachers: Collection[str] = (),
+) -> str:
+    """Return as HTML the counts under draft and saved policy. The saved ones link to their rows.
+
+    Without gold answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
+    """
+    with db.reading(context.engine()) as session:
+        voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))
+        # Browse hides other people's judgements by default; these counts include them.
+        overlap = {"others": "true"} if queries.exam(session, exam_id).judgements_per_text > 1 else {}
+
+    def count_row(label: str, figure: str, **filters: str) -> tuple[tables.Cell, ...]:
+        new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((draft_figures, draft), (saved_figures, saved)))
+        change = f"{new - old:+,}".replace("-", "−") if new != old else None
+        # Browse shows one teacher's texts or everybody's, never those of some.
+        is_linked = filters and (not teachers or "teacher" in filters)
+        return (
+            label,
+            new,
+            tables.link_cell(old, context.address("browse", **filters, **overlap)) if is_linked else old,
+            change,
+        )
+
+    counts = [count_row("rationales accepted", "accepted", verdict="accepted")]
+    for name, author in voices.items():
+        if draft_figures.at(f"rationales by {author}", 0):
+            swatch = f'<span class="mapd-of"><i class="mapd-swatch" style="--c:{colours[name]}"></i>'
+            label = Html(f"{swatch} {text.line_html(name, 40)}</span>")
+            counts.append(count_row(label, f"accepted by {author}", verdict="accepted", teacher=name))
+    for words, figure, filters in COUNT_ROWS:
+        is_known = with_gold or "gold" not in filters
+        counts.append(count_row(words, figure, **filters) if is_known else (words, None, None, None))
+    return tables.table(("", "chosen", "in use", "change"), counts)
+
+
+COUNT_ROWS: Sequence[tuple[str, str, dict[str, str]]] = (
+    ("accepted, wrong answer", "wrong", {"verdict": "accepted", "gold": "fails"}),
+    ("rejected, right answer", "rejected right", {"verdict": "rejected", "gold": "holds"}),
+    ("undecided", "undecided", {"verdict": "undecided"}),
+    ("rationales overridden by people", "overridden", {"people": "overridden"}),
+    ("mistakes covered", "covered", {"show": "mistakes", "verdict": "accepted"}),
+    ("training pairs, one a mistake", "pairs", {}),
+)

@@ -1,0 +1,45 @@
+"""The threshold lab's numbers are those of the curated set at each threshold."""
+
+import pytest
+from sqlmodel import Session
+
+from mapd.curation import live_set
+from mapd.curation.curated import Curated, curate, summary
+from mapd.curation.threshold_sweep import Figures, sweep
+from mapd.people import owner
+from mapd.review.judging import Target, judge
+from mapd.review.queue_index import derivation
+from mapd.store import queries
+from mapd.store.queries import ExamInfo
+from mapd.verdicts import PAPER, STRICT, Act, Policy
+
+THRESHOLDS = [0, 1, 2, 2.95, 3, 3.33, 3.5, 4, 4.5, 5]
+
+
+def told(figures: Figures, curated: Curated, names: dict[str, int]) -> None:
+    """The figures say what the curated set's summary says, at its threshold."""
+    counts, at = summary(curated), round(curated.policy.threshold * 100)
+    said = ("rationales", "accepted", "wrong", "rejected right", "undecided", "overridden")
+    ruled = (
+        *(counts.rationales, counts.accepted, counts.accepted_wrong_answer),
+        *(counts.rejected_right_answer, counts.undecided, counts.overridden),
+    )
+    assert tuple(figures.at(name, at) for name in said) == ruled, at
+    ruled = (counts.mistakes, counts.mistakes_covered, counts.pairs)
+    assert tuple(figures.at(name, at) for name in ("mistakes", "covered", "pairs")) == ruled, at
+    for name, accepted in counts.by_teacher.items():
+        assert figures.at(f"accepted by {names[name]}", at) == accepted, (name, at)
+
+
+@pytest.mark.parametrize("policy", [PAPER, STRICT, Policy("fair", leniency_adjusted=True)])
+def test_they_are_the_summary_at_every_threshold(session: Session, exam: ExamInfo, policy: Policy) -> None:
+    texts = live_set.load_curated(session, exam.id).mistakes[0].rationales
+    for n, act, who in ((0, Act.REJECT, "ann"), (1, Act.ACCEPT, "ann"), (2, Act.ACCEPT, "ann"), (2, Act.REJECT, "b")):
+        judge(session, Target("rationale", texts[n].text.id), act, by=owner(who))
+    material, judged = queries.material(session, exam.id), queries.judgements(session, exam.id)
+    names = derivation.authors_of(session)
+    figures = derivation.compute_figures(curate(material, judged, policy), names)
+    for threshold, at in zip(THRESHOLDS, sweep(figures, THRESHOLDS), strict=True):
+        curated = curate(material, judged, policy.at(threshold))
+        told(figures, curated, names)
+        assert (at.accepted, at.pairs) == (summary(curated).accepted, summary(curated).pairs)
