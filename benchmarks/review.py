@@ -30,6 +30,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from mapd import domain
+from mapd.domain import Act, Order, RowFilter, RowKind
 from mapd.people import owner
 from mapd.review import judging
 from mapd.review.decisions import apply
@@ -41,8 +43,7 @@ from mapd.review.window import load_window
 from mapd.settings import Settings
 from mapd.store import browse, committees, db, queue_index
 from mapd.store import tables as t
-from mapd.store.browse import Order, PageStart, RowFilter, RowKind
-from mapd.verdicts import Act
+from mapd.store.browse import PageStart
 
 TEACHERS = ("ash", "brook", "rowan")
 THINGS = "pens apples stamps marbles coins shells beads cards tickets stones books plums lemons buttons nails".split()
@@ -224,7 +225,7 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
     def pages(deep: bool) -> Iterator[Callable[[Session], object]]:
         for _ in range(rounds):
             show = draw.choice(list(RowKind))
-            order = draw.choice(browse.OF_QUESTIONS if show is RowKind.QUESTIONS else browse.OF_TEXTS)
+            order = draw.choice(domain.OF_QUESTIONS if show is RowKind.QUESTIONS else domain.OF_TEXTS)
             wanted = RowFilter(
                 show, verdict=draw.choice((None, "accepted", "rejected")) if show is not RowKind.QUESTIONS else None
             )

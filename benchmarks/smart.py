@@ -21,12 +21,13 @@ from typing import Any
 from mapd.checks import State
 from mapd.curation import live_set
 from mapd.curation.curated import Curated, DecidedText
+from mapd.domain import Verdict
 from mapd.exchange import authors
 from mapd.people import owner
+from mapd.policies import PAPER
 from mapd.review.queues import QUEUES, fill
 from mapd.settings import Settings
 from mapd.store import db, queries
-from mapd.verdicts import PAPER, Verdict
 
 FIRST = (50, 100, 150)
 

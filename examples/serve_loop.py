@@ -41,11 +41,11 @@ from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.models import weights
 from mapd.models.local import convert
 from mapd.people import Person, machine_user, owner
+from mapd.policies import PAPER, Policy
 from mapd.questions import generated, sets
 from mapd.settings import Settings
 from mapd.store import db, ledger, queries
 from mapd.store import tables as t
-from mapd.verdicts import PAPER, Policy
 
 SERVED = "smollm2"  # the folder's name beside which the server starts, and so the model's
 TEACHERS: Mapping[str, dict[str, Any]] = {

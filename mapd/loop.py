@@ -26,10 +26,10 @@ from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import JobProgress
 from mapd.people import Person
+from mapd.policies import PAPER, STRICT, Check, Policy
 from mapd.questions import generated, sets
 from mapd.results import Results
 from mapd.store import claims, db, queries
-from mapd.verdicts import PAPER, STRICT, Check, Policy
 
 TEACHERS = ("sound", "slips", "lucky")  # each named for the profile it has
 STUDENT = "smollm2"

@@ -6,8 +6,7 @@ is_mistake(attempt, question, gold="145", people=Ruling(Act.REJECT))    -> False
 from typing import overload
 
 from mapd.answers.grading import Outcome, answers_equal
-from mapd.store.queries import Item, Response
-from mapd.verdicts import Act, Ruling
+from mapd.domain import Act, Item, Response, Ruling
 
 
 def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> bool:

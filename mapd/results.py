@@ -15,11 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
+from mapd import domain
 from mapd.answers.grading import Outcome
+from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo
 
 CONFIDENCE = 0.95
 
@@ -127,7 +128,7 @@ def load(session: Session, ref: str | int) -> ExamAnswers:
         .order_by(col(t.Question.position))
     )
     answers = {
-        uid: ExamAnswer(uid, family or info.question_set, gold, Outcome(outcome), finish == queries.CUT_OFF)
+        uid: ExamAnswer(uid, family or info.question_set, gold, Outcome(outcome), finish == domain.CUT_OFF)
         for uid, family, gold, outcome, finish in session.execute(query)
     }
     count_query = select(func.count()).select_from(t.Question)

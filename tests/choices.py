@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
+from mapd import domain
 from mapd.exchange import attempts
 from mapd.people import owner
 from mapd.questions import imports, sets
@@ -32,7 +33,7 @@ TEACHERS = ("flint", "chalk", "slate")
 PROMPT = "1" * 64
 
 
-def fill(session: Session) -> queries.ExamInfo:
+def fill(session: Session) -> domain.ExamInfo:
     """Make an exam of four wrong choices, each with a rationale that two reviewers accept and a feedback."""
     whole = imports.read([read(QuestionFile("q.jsonl", shapes.jsonl(ROCKS)))], Instructions(split="train"))
     questions = sets.add(session, "rocks", whole.rows, source="q.jsonl", simulated=False, by=owner("ann"))

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from mapd import students
+from mapd import domain, students
 from mapd.exchange import authors
 from mapd.finetune import run as finetuning
 from mapd.people import owner
@@ -152,7 +152,7 @@ def import_files(session: Session, feedback: Path, rationales: Path) -> authors.
 
 
 @pytest.fixture
-def exam(session: Session, tmp_path: Path) -> queries.ExamInfo:
+def exam(session: Session, tmp_path: Path) -> domain.ExamInfo:
     """Twelve mistakes with their explanations and reviews."""
     there = queries.exams(session)
     return queries.exam(session, there[0].uid if there else import_files(session, *samples.files(tmp_path)).exam)

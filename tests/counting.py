@@ -17,8 +17,8 @@ from sqlmodel import Session
 
 from mapd.answers.grading import Task, answers_equal
 from mapd.checks import check_feedback, check_rationale
+from mapd.policies import Policy
 from mapd.store import tables as t
-from mapd.verdicts import Policy
 
 Record = dict[str, Any]
 

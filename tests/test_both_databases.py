@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd import cli, students
 from mapd.cli import commands
+from mapd.domain import OF_QUESTIONS, OF_TEXTS, Act
 from mapd.finetune import run as finetuning
 from mapd.people import owner
 from mapd.review import judging
@@ -22,8 +23,6 @@ from mapd.review.queues import QUEUES
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.store.browse import OF_QUESTIONS, OF_TEXTS
-from mapd.verdicts import Act
 from tests import looped, samples
 from tests.api.client import decision, undo
 from tests.conftest import ReadyMade, import_files

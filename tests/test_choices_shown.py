@@ -12,6 +12,7 @@ from mapd import prompts, students
 from mapd.answers.grading import Task
 from mapd.committee import plan
 from mapd.curation import live_set, snapshots
+from mapd.domain import Act
 from mapd.models.base import Message
 from mapd.people import owner
 from mapd.questions.options import read_shown, show_answer
@@ -20,7 +21,6 @@ from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.verdicts import Act
 from tests.choices import GOLDS, WRONG, fill
 from tests.pages.running import open_page, shown, triage
 

@@ -25,6 +25,7 @@ from sqlmodel import Session, col, select
 
 from mapd import cli, committee, prompts
 from mapd.committee.plan import ledger_key
+from mapd.domain import Act
 from mapd.errors import BadInput, MapdError, NotFound, Stopped
 from mapd.models.base import Completion, Finish, Message, Request
 from mapd.people import owner
@@ -32,7 +33,6 @@ from mapd.review import judging
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.verdicts import Act
 from tests import samples
 from tests.conftest import import_files
 

@@ -14,6 +14,7 @@ from mapd import committee, exam, teachers
 from mapd.curation import live_set
 from mapd.curation.curated import summary
 from mapd.curation.threshold_sweep import Figures
+from mapd.domain import Act, RowFilter
 from mapd.errors import NotFound
 from mapd.people import owner
 from mapd.review import judging, repairs
@@ -22,8 +23,6 @@ from mapd.review.queue_index import derivation
 from mapd.settings import Settings
 from mapd.store import browse, committees, db, project, queries, queue_index
 from mapd.store import tables as t
-from mapd.store.browse import RowFilter
-from mapd.verdicts import Act
 from tests import looped
 from tests.archives import Lines, bring_in, changed, exported
 from tests.commands import Mapd

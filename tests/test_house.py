@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -18,7 +19,9 @@ PURE = (
     "scores.py",
     "score_forms.py",
     "thoughts.py",
-    "verdicts.py",
+    "domain.py",
+    "policies.py",
+    "judgements.py",
     "checks.py",
     *(f"answers/{path.name}" for path in sorted((ROOT / "mapd" / "answers").glob("*.py"))),
     "questions/corrections.py",
@@ -108,6 +111,20 @@ def test_rules_do_no_io() -> None:
     ways = ("sqlmodel", "sqlalchemy", "pathlib", "os", "socket", "subprocess", "requests", "httpx", "mapd.store.db")
     assert set(PURE) <= set(map(name, MODULES))
     assert importers(*ways) & set(PURE) == set()
+
+
+def test_rules_load_no_database_and_no_page() -> None:
+    modules = [f"mapd.{name.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}" for name in PURE]
+    heavy = ("sqlalchemy", "sqlmodel", "streamlit", "torch", "transformers")
+    code = (
+        "import importlib, sys\n"
+        f"for module in {modules}:\n"
+        "    importlib.import_module(module)\n"
+        f"    heavy = [name for name in {heavy} if name in sys.modules]\n"
+        "    assert not heavy, f'{module} loads {heavy}'\n"
+    )
+    child = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr.splitlines()[-1:]
 
 
 @pytest.mark.parametrize("stage", STAGES)

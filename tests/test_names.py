@@ -6,11 +6,11 @@ import pytest
 from sqlmodel import Session, select
 
 from mapd import jobs, names, students, teachers
+from mapd.domain import ExamInfo
 from mapd.errors import BadInput, NotFound
 from mapd.people import owner
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo
 from tests import samples
 from tests.conftest import import_files
 

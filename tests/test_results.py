@@ -12,12 +12,12 @@ from sqlmodel import Session, col, select
 
 from mapd import cli, results
 from mapd.answers.grading import Outcome
+from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.results import Change, ExamAnswer, ExamAnswers, compare, list_caveats
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo
 
 RIGHT, WRONG, NONE = Outcome.CORRECT, Outcome.INCORRECT, Outcome.NO_ANSWER
 

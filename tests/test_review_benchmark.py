@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from benchmarks import review, reviewers
+from mapd.domain import Order
 from mapd.people import owner
 from mapd.review.queue_index import derivation
 from mapd.review.queues import QUEUES
 from mapd.store import browse, db
-from mapd.store.browse import Order
 from tests.api.client import Server
 from tests.review.test_queue_index import held
 

@@ -11,11 +11,14 @@ from sqlmodel import Session, select
 
 from mapd import approvals, committee, exam, jobs, loop, names, people, students, teachers, trash
 from mapd.curation import live_set, saved_policies, snapshots
+from mapd.domain import Act
 from mapd.errors import BadInput, Forbidden
 from mapd.exchange import archive, attempts, authors, recorded
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.judgements import ADJUDICATOR
 from mapd.people import READER, Person, Right, Role, owner
+from mapd.policies import STRICT
 from mapd.questions import generated, mapping, saved_mappings, sets
 from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views
 from mapd.review.judging import Target
@@ -23,7 +26,6 @@ from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import teachers as teaching
-from mapd.verdicts import ADJUDICATOR, STRICT, Act
 from tests.looped import Scripted
 
 ROOT = Path(__file__).parents[1]

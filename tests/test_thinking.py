@@ -14,6 +14,7 @@ from sqlmodel import Session, select
 
 from mapd import committee, exam, prompts, results, students
 from mapd.committee.plan import ledger_key
+from mapd.domain import Act
 from mapd.errors import BadInput
 from mapd.exchange import attempts as elsewhere
 from mapd.models import local
@@ -25,7 +26,6 @@ from mapd.questions.rows import QuestionRow
 from mapd.review import judging
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.verdicts import Act
 from tests.finetune import tiny
 from tests.provider import Provider
 from tests.test_committee import Scripted, answer, kind_of, make_exam

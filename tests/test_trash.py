@@ -12,6 +12,7 @@ from sqlmodel import Session, col, func, select
 from mapd import committee, jobs, teachers, trash
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import summary
+from mapd.domain import Act, ExamInfo, RowFilter
 from mapd.errors import BadInput, NotFound
 from mapd.exchange.archive.outgoing import find_masks, read_records
 from mapd.exchange.archive.shapes import travelling_tables
@@ -22,9 +23,6 @@ from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
 from mapd.store import browse, db, queries
 from mapd.store import tables as t
-from mapd.store.browse import RowFilter
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import Act
 from tests import choices, looped, samples
 from tests.conftest import import_files
 from tests.counting import Count

@@ -7,29 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapd.checks import State
+from mapd.domain import Act, Judged, Ruling, Verdict
 from mapd.errors import BadInput
-from mapd.verdicts import (
+from mapd.judgements import READING, VERDICT, drop_undone, final_verdict, pick_latest, ruling
+from mapd.policies import (
     ALWAYS,
     NEVER,
     PAPER,
-    READING,
     STRICT,
-    VERDICT,
-    Act,
     Check,
     CheckStates,
-    Judged,
     Policy,
-    Ruling,
-    Verdict,
     decide_feedback,
     decide_rationale,
-    drop_undone,
-    final_verdict,
     leniency,
     mean,
-    pick_latest,
-    ruling,
 )
 
 SOUND = CheckStates(State.HOLDS, State.HOLDS, State.HOLDS)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
+from mapd import domain
 from mapd.checks import RationaleChecks, State
 from mapd.cli.progress import counting
 from mapd.cli.shared import AsJson, ExamRef, PersonName, person_of, reading, show, split_names, writing
@@ -14,9 +15,9 @@ from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, narrow, summary
 from mapd.errors import BadInput
 from mapd.exchange import authors
+from mapd.policies import Policy
 from mapd.settings import Settings
 from mapd.store import queries
-from mapd.verdicts import Policy
 
 importing = typer.Typer(no_args_is_help=True, help="Bring files of other tools into the project.")
 curating = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
@@ -94,7 +95,7 @@ def _curated(session: Session, exam: str, policy: str | None, threshold: float |
     return narrow(live_set.load_curated(session, info.id, _policy(session, info, policy, threshold)), names)
 
 
-def _policy(session: Session, exam: queries.ExamInfo, name: str | None, threshold: float | None) -> Policy:
+def _policy(session: Session, exam: domain.ExamInfo, name: str | None, threshold: float | None) -> Policy:
     policy = saved_policies.exam_policy(session, exam) if name is None else saved_policies.find_policy(session, name)
     return policy if threshold is None else policy.at(threshold)
 

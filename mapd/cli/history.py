@@ -6,11 +6,11 @@ import typer
 
 from mapd.cli.judge import TextRef, find_target
 from mapd.cli.shared import AsJson, line, moment, one_of, reading, show
+from mapd.domain import JudgementRow
+from mapd.judgements import drop_undone
 from mapd.review import judging
 from mapd.review.history import describe_undo
 from mapd.store import queries
-from mapd.store.queries import JudgementRow
-from mapd.verdicts import drop_undone
 
 
 def history(

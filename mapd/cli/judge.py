@@ -8,19 +8,21 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
+from mapd import domain
 from mapd.checks import State
 from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, open_project, read_file, reading, show, usage, writing
 from mapd.curation import live_set, saved_policies
 from mapd.curation.curated import DecidedText
+from mapd.domain import Act, RowFilter, RowKind, Verdict
 from mapd.errors import BadInput, BadUsage
+from mapd.judgements import ADJUDICATOR, ANNOTATOR
 from mapd.people import owner
+from mapd.policies import Check
 from mapd.review import batches, judging, repairs
 from mapd.review.judging import Circumstances, Target
 from mapd.review.queue_index import derivation
 from mapd.store import browse, queries
 from mapd.store import tables as t
-from mapd.store.browse import RowFilter, RowKind
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, Act, Check, Verdict
 
 KINDS = ("rationale", "feedback")
 ROWS: dict[str, Callable[[Session, str], t.Attempt | t.Question]] = {
@@ -134,9 +136,9 @@ def judge_all(
     if verdict is not None:
         one_of("--verdict", verdict, list(Verdict))
     if people is not None:
-        one_of("--people", people, browse.PEOPLE)
-    if len(words) > browse.LONGEST_SEARCH:
-        raise BadUsage(f"--words takes at most {browse.LONGEST_SEARCH} characters, not {len(words):,}; look for fewer")
+        one_of("--people", people, domain.PEOPLE)
+    if len(words) > domain.LONGEST_SEARCH:
+        raise BadUsage(f"--words takes at most {domain.LONGEST_SEARCH} characters, not {len(words):,}; look for fewer")
     if words and not browse.split_phrases(words):
         raise BadUsage(f"--words looks for words, and there is none in: {words}")
     with reading() as session:

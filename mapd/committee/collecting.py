@@ -21,7 +21,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlmodel import Session, col, func
 
-from mapd import event_loops
+from mapd import domain, event_loops
 from mapd.committee import claiming, estimate, faults, ledger, plan
 from mapd.committee.budget import Purse, check_budget, check_token_counts
 from mapd.committee.claiming import ClaimResult
@@ -110,7 +110,7 @@ def collect(
 
 
 def _begin(
-    session: Session, exam: queries.ExamInfo, committee_plan: Plan, limits: "_Limits", person: str, *, cut_off: bool
+    session: Session, exam: domain.ExamInfo, committee_plan: Plan, limits: "_Limits", person: str, *, cut_off: bool
 ) -> None:
     """Write what stands before the first call: the prompts, the committee's members, who asks whom and how."""
     ledger.keep_prompts(session)

@@ -18,15 +18,16 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import prompts
+from mapd import domain, prompts
 from mapd import teachers as named
 from mapd.answers.grading import Task
+from mapd.domain import Act, Judged
 from mapd.errors import BadInput
+from mapd.judgements import ruling
 from mapd.mistakes import apply_correction, is_mistake
 from mapd.models.base import Message, Request
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import Act, Judged, ruling
 
 # Mistakes, or rationales, that are planned at a time: so many texts are in memory, however large the exam is.
 PAGE = 32
@@ -128,7 +129,7 @@ def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> M
 
 
 def make_plan(
-    session: Session, exam: queries.ExamInfo, names: Sequence[str], samples: int, *, cut_off: bool = False
+    session: Session, exam: domain.ExamInfo, names: Sequence[str], samples: int, *, cut_off: bool = False
 ) -> "Plan":
     """Return the plan of an exam's committee; `cut_off`: also for responses that were cut off.
 

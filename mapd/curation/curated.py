@@ -13,31 +13,21 @@ from typing import Any, TypeVar
 
 from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
+from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
 from mapd.errors import BadInput
+from mapd.judgements import READING, VERDICT, final_verdict, find_founding, is_repair_undone, pick_latest, ruling
 from mapd.mistakes import apply_correction, is_mistake
-from mapd.store.queries import ExamInfo, Item, JudgementRow, Material, Response, Text, Vote
-from mapd.verdicts import (
+from mapd.policies import (
     ALWAYS,
     NEVER,
-    READING,
-    VERDICT,
-    Act,
     CheckStates,
     CommitteeVerdict,
-    Judged,
     Policy,
-    Ruling,
-    Verdict,
     decide_feedback,
     decide_rationale,
     decide_repair,
-    final_verdict,
-    find_founding,
-    is_repair_undone,
     leniency,
     mean,
-    pick_latest,
-    ruling,
 )
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from mapd.curation.curated import Curated, curate, measure_leniency
-from mapd.store.queries import ExamInfo, JudgementRow, Material
-from mapd.verdicts import Policy
+from mapd.domain import ExamInfo, JudgementRow, Material
+from mapd.policies import Policy
 
 # A question's judgements are those of the question itself and of its attempts and texts.
 JudgementsByQuestion = Mapping[int, Sequence[JudgementRow]]

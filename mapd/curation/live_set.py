@@ -9,8 +9,8 @@ from sqlmodel import Session
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, DecidedText, curate
 from mapd.errors import NotFound
+from mapd.policies import Policy
 from mapd.store import queries
-from mapd.verdicts import Policy
 
 
 def load_curated(session: Session, exam_id: int, policy: Policy | None = None) -> Curated:

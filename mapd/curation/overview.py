@@ -12,7 +12,9 @@ from typing import Any
 
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, count_conflicts, filter_votes, summary
-from mapd.verdicts import READING, VERDICT, Act, Judged, Verdict, leniency, mean, pick_latest
+from mapd.domain import Act, Judged, Verdict
+from mapd.judgements import READING, VERDICT, pick_latest
+from mapd.policies import leniency, mean
 
 
 @dataclass(frozen=True, slots=True)

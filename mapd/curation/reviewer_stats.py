@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mapd.curation.curated import Curated, filter_votes
-from mapd.verdicts import mean
+from mapd.policies import mean
 
 PASSES = 3  # a score above this lets a rationale pass, as the paper's threshold does with a mean
 

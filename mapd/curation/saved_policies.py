@@ -5,11 +5,12 @@ set_policy(session, exam.id, "strict", 3.5, by=owner("ann")); exam_policy(sessio
 
 from sqlmodel import Session, col, select
 
+from mapd import domain
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
+from mapd.policies import PRESETS, Check, Policy
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import PRESETS, Check, Policy
 
 
 def find_policy(session: Session, name: str) -> Policy:
@@ -73,7 +74,7 @@ def set_policy(session: Session, exam_id: int, name: str, threshold: float | Non
     queries.audit(session, person, "set policy", f"exam {row.uid}", policy=name, threshold=threshold)
 
 
-def exam_policy(session: Session, exam: queries.ExamInfo) -> Policy:
+def exam_policy(session: Session, exam: domain.ExamInfo) -> Policy:
     """Return the exam's current policy, with its own threshold where a person moved it."""
     policy = find_policy(session, exam.policy)
     return policy if exam.threshold is None else policy.at(exam.threshold)

@@ -30,14 +30,14 @@ from sqlmodel import Session, col, select
 from mapd.answers.grading import Task
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, Mistake, read_own_answer, summary
+from mapd.domain import Act, Judged, JudgementRow, Ruling, Verdict
 from mapd.errors import BadInput
+from mapd.judgements import READING, VERDICT, pick_latest, ruling
 from mapd.people import Person, Right, require
 from mapd.questions.options import read_shown
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.store.queries import JudgementRow
 from mapd.store.snapshots import FORMAT, check, fault, lines_of, manifest_text, read_line, sha256
-from mapd.verdicts import READING, VERDICT, Act, Judged, Ruling, Verdict, pick_latest, ruling
 
 Pair = tuple[Mistake, DecidedText, DecidedText]  # a mistake, the rationale and the feedback drawn for it
 

@@ -22,8 +22,8 @@ from uuid import NAMESPACE_URL, uuid5
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from mapd import domain, students
 from mapd import exam as stage
-from mapd import students
 from mapd.answers.grading import Grade, Task
 from mapd.characters import find_unstorable, storable
 from mapd.errors import BadInput, Undecided
@@ -413,7 +413,7 @@ def _attempt(exam: t.Exam, answer: ImportedAnswer) -> dict[str, Any]:
     }
 
 
-def lines(session: Session, exam: queries.ExamInfo) -> Iterator[dict[str, Any]]:
+def lines(session: Session, exam: domain.ExamInfo) -> Iterator[dict[str, Any]]:
     """Return each answer of an exam as a line that `parse` reads; of a choice with its text."""
     query = (
         select(t.Attempt, t.Question)

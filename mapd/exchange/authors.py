@@ -31,13 +31,14 @@ from mapd.answers.choice import LETTERS, option_letter
 from mapd.answers.grading import Outcome, Task, grade
 from mapd.answers.numbers import parse_number
 from mapd.characters import find_unstorable
+from mapd.domain import Verdict
 from mapd.errors import BadInput, BadRows
 from mapd.people import Person, Right, require
+from mapd.policies import PAPER, CheckStates, decide_rationale
 from mapd.questions.values import as_whole_number
 from mapd.score_forms import vote
 from mapd.store import committees, queries
 from mapd.store import tables as t
-from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale
 
 TEXT_KINDS = ("_rationale", "_feedback")  # how the columns that teachers wrote end
 # The order behind their score columns, whatever a file's keys say.

@@ -25,10 +25,10 @@ from mapd.answers.numbers import parse_number
 from mapd.checks import equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Request
+from mapd.policies import mean
 from mapd.questions import generated
 from mapd.questions.generated import Edge, GeneratedQuestion, Herd, Inference, Kinship, Legs, Sum
 from mapd.scores import parse_score
-from mapd.verdicts import mean
 
 
 class Flaw(StrEnum):

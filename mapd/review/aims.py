@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from mapd.domain import Act, Judged, JudgementRow
 from mapd.review.blinding import TEXTS
 from mapd.review.judging import Target
 from mapd.review.messages import Decision
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.store.queries import JudgementRow
-from mapd.verdicts import Act, Judged
 
 
 class DecisionTarget(NamedTuple):

@@ -18,9 +18,9 @@ from statistics import median
 
 from mapd.curation.curated import Curated
 from mapd.curation.reviewer_stats import Share
+from mapd.domain import Act, JudgementRow
+from mapd.judgements import ADJUDICATOR, ANNOTATOR, VERDICT, drop_undone, pick_latest
 from mapd.review.queues import waits_for
-from mapd.store.queries import JudgementRow
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, VERDICT, Act, drop_undone, pick_latest
 
 # The queues under which injected cards are judged (review/practice.py).
 PRACTICE, CHECK, REPEAT = "practice", "check", "repeat"

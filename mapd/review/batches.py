@@ -15,6 +15,7 @@ from itertools import takewhile
 
 from sqlmodel import Session
 
+from mapd.domain import Act, ExamInfo, JudgementRow
 from mapd.people import Person, Right, require
 from mapd.review.annotators import find_adjudications
 from mapd.review.judging import Circumstances, Target, judge, undo
@@ -23,8 +24,6 @@ from mapd.review.queues import BatchRule
 from mapd.store import browse, queries
 from mapd.store import tables as t
 from mapd.store.browse import ListedText
-from mapd.store.queries import ExamInfo, JudgementRow
-from mapd.verdicts import Act
 
 QUEUE = "bulk"  # what such a judgement has as its queue
 # Texts in one act: each is a judgement of its own, and all are written in one transaction.

@@ -14,9 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.domain import Act, JudgementRow, Ruling
 from mapd.review.queues import Queue, waits_for
-from mapd.store.queries import JudgementRow
-from mapd.verdicts import Act, Ruling
 
 TEXTS = ("rationale", "feedback")
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from mapd.answers.limits import name_limit
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.domain import Act, JudgementRow, Vote
+from mapd.judgements import ANYTHING, VERDICT, drop_undone, pick_latest, ruling
 from mapd.people import Person
 from mapd.review import blinding, messages, queues
 from mapd.review.annotators import CHECK, PRACTICE, REPEAT, find_adjudications
@@ -20,8 +22,6 @@ from mapd.review.messages import Card, CardWord, CoveredText, Holder, JudgeMode,
 from mapd.review.passages import TextSpan, has_markup, line, passage
 from mapd.review.priority import suspicion
 from mapd.review.queues import Queue, QueueEntry, find_closed_targets, find_most_doubtful, find_undecided
-from mapd.store.queries import JudgementRow, Vote
-from mapd.verdicts import ANYTHING, VERDICT, Act, drop_undone, pick_latest, ruling
 
 # Injected cards that have to look like the queue's own.
 HIDDEN_KINDS = (CHECK, REPEAT)

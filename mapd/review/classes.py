@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, func, select
 
+from mapd.domain import Act
 from mapd.errors import BadInput, Stale
 from mapd.people import Person, Right, require
 from mapd.review import batches, judging, reasons
@@ -25,7 +26,6 @@ from mapd.review.queue_index import derivation
 from mapd.review.queues import BatchRule, Queue
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import Act
 
 AT_ONCE = 100  # texts that one request decides
 ACTION = "judge class"  # the audit's word for it

@@ -6,12 +6,13 @@ counts.queues[0].waiting, counts.class_.texts
 
 from sqlmodel import Session
 
+from mapd.domain import Act
+from mapd.judgements import drop_undone
 from mapd.people import Person
 from mapd.review import classes, curated_part, guidelines, leases, own_judgements, window
 from mapd.review.messages import Counts, CountsQuery
 from mapd.store import queue_index
 from mapd.store.queue_index import QueueCount
-from mapd.verdicts import Act, drop_undone
 
 DECIDES = (Act.ACCEPT, Act.REJECT, Act.CORRECT)
 

@@ -14,10 +14,10 @@ from sqlmodel import Session
 
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, curate
+from mapd.domain import ExamInfo, JudgementRow, Material
+from mapd.policies import Policy
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo, JudgementRow, Material
-from mapd.verdicts import Policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.domain import NOTE, Act, JudgementRow, Material
 from mapd.errors import BadInput, Busy, MapdError, NotFound, Stale
+from mapd.judgements import ADJUDICATOR, ANNOTATOR, VERDICT, pick_latest
 from mapd.people import Person, Right, require
 from mapd.review import (
     blinding,
@@ -42,9 +44,7 @@ from mapd.review.queue_index import derivation
 from mapd.review.queues import QUEUES, find_closed_targets
 from mapd.store import queries, queue_index
 from mapd.store import tables as t
-from mapd.store.queries import JudgementRow, Material
 from mapd.store.queue_index import QueueCount
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, pick_latest
 
 # Judgements that one request takes back: a larger act takes several requests.
 UNDOS_AT_ONCE = 100

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from mapd.checks import State
+from mapd.domain import CHECKS, LONGEST_SEARCH, OF_TEXTS, PEOPLE, Order, RowFilter, RowKind, Verdict
 from mapd.errors import BadInput
-from mapd.store.browse import CHECKS, COMMITTEE, LONGEST_SEARCH, OF_TEXTS, PEOPLE, VERDICTS, Order, RowFilter, RowKind
 
 SHOWS = (RowKind.RATIONALES, RowKind.FEEDBACK, RowKind.MISTAKES)
 NUMBERS = ("mean_from", "mean_to", "spread")
@@ -75,8 +75,8 @@ def _check_words(values: Mapping[str, str], voices: Mapping[str, int]) -> None:
         "show": [show.value for show in SHOWS],
         "order": [order.value for order in OF_TEXTS],
         "author": list(voices),
-        "verdict": list(VERDICTS),
-        "committee": list(COMMITTEE),
+        "verdict": [verdict.value for verdict in Verdict],
+        "committee": [verdict.value for verdict in Verdict],
         "people": list(PEOPLE),
         **dict.fromkeys(CHECKS, states),
     }

@@ -14,11 +14,11 @@ from itertools import pairwise
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
+from mapd.domain import Act
 from mapd.errors import BadInput, Stale
 from mapd.people import Person, Right, require
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.verdicts import Act
 
 LONGEST = 20_000  # characters
 # Any number of ours ("guide"): PostgreSQL's advisory lock for "somebody saves guidelines".

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlmodel import Session, col, func, select
 
 from mapd.curation.curated import Mistake
+from mapd.domain import Act, JudgementRow
 from mapd.errors import NotFound
+from mapd.judgements import drop_undone
 from mapd.people import Person
 from mapd.review import batches, blinding, cards, curated_part, own_judgements, quality_control, window
 from mapd.review.blinding import TEXTS
@@ -17,8 +19,6 @@ from mapd.review.messages import CardWord, History, HistoryQuery, PastAct, PastW
 from mapd.review.passages import line, passage
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.store.queries import JudgementRow
-from mapd.verdicts import Act, drop_undone
 
 WORDS = (Act.ACCEPT, Act.REJECT, Act.CORRECT)  # what others may see that it differs
 

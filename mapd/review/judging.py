@@ -11,14 +11,15 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
+from mapd.domain import MOST_MARKS, NOTE, Act, TextReason
 from mapd.errors import BadInput, NotFound, Stale
+from mapd.judgements import ADJUDICATOR, ANNOTATOR, VERDICT, drop_undone
 from mapd.people import Person, Right, require
 from mapd.questions.corrections import read_correction
 from mapd.review import reasons
 from mapd.review.queue_index import derivation
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, TextReason, drop_undone
 
 
 class QuestionReason(StrEnum):
@@ -38,7 +39,6 @@ TABLES: dict[str, type[t.Travelling]] = {
     "question": t.Question,
 }
 
-MOST_MARKS = 20  # false steps of one text
 # Locks a row on PostgreSQL, so that two transactions judge it one after the other; SQLite has one writer anyway.
 ONE_AT_A_TIME = {"key_share": True}
 

@@ -13,11 +13,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mapd.review import repairs as repairing
-from mapd.review.judging import MOST_MARKS
+from mapd.domain import LONGEST_REPAIR, MOST_MARKS
 from mapd.review.queues import DEFAULT
 
-LONGEST_NOTE, LONGEST_VALUE, LONGEST_REPAIR = 2_000, 200, repairing.LONGEST  # characters
+LONGEST_NOTE, LONGEST_VALUE = 2_000, 200  # characters
 MOST_DECISIONS, MOST_CARDS, MOST_ACTS = 50, 25, 50
 LONGEST_TEXT = 20_000  # characters of one text that are sent; the rest is counted
 

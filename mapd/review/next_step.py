@@ -10,8 +10,8 @@ from enum import StrEnum
 from mapd.checks import State
 from mapd.curation.curated import Curated, count_conflicts, summary
 from mapd.curation.overview import SnapshotSummary, group_by_target
+from mapd.domain import Act, Verdict
 from mapd.review.queues import DEFAULT, QUEUES
-from mapd.verdicts import Act, Verdict
 
 CONFLICTS, WRONG_ANSWERS, NOT_MISTAKES = (QUEUES[n].name for n in ("conflicts", "accepted-wrong", "not-a-mistake"))
 

@@ -12,8 +12,8 @@ from threading import Lock
 
 from sqlmodel import Session
 
+from mapd.domain import JudgementRow
 from mapd.store import queries
-from mapd.store.queries import JudgementRow
 
 # Ids that are read again each time: on PostgreSQL a row may be committed after one with a higher id.
 LATE = 20

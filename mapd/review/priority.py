@@ -16,7 +16,7 @@ from functools import lru_cache
 from mapd.answers.grading import Task, answers_equal
 from mapd.checks import State
 from mapd.curation.curated import DecidedText, Mistake
-from mapd.verdicts import Verdict
+from mapd.domain import Verdict
 
 # What a rationale that is rejected wrongly counts beside one that is accepted wrongly.
 MISSED_WEIGHT = 0.5

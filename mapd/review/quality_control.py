@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from sqlmodel import Session, col, select
 
 from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.domain import JudgementRow
 from mapd.review import curated_part, own_judgements, practice
 from mapd.review.annotators import CHECK, PRACTICE, REPEAT, TextKey
 from mapd.review.cards import Seat, is_answered_by
 from mapd.review.curated_part import Setting
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.store.queries import JudgementRow
 
 AT_ONCE = 20  # texts that are looked through at once for one that can be had
 

@@ -17,10 +17,9 @@ from functools import lru_cache
 
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.domain import Act, JudgementRow, RowFilter, Ruling, TextReason, Verdict
+from mapd.judgements import drop_undone
 from mapd.review.priority import find_against_gold, suspicion
-from mapd.store.browse import RowFilter
-from mapd.store.queries import JudgementRow
-from mapd.verdicts import Act, Ruling, TextReason, Verdict, drop_undone
 
 DISAGREE_SPREAD = 2  # scores this far apart
 NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold

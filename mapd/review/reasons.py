@@ -10,11 +10,11 @@ import re
 
 from sqlmodel import Session, col, select
 
+from mapd.domain import NOTE, TextReason
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import NOTE, TextReason
 
 WORDS = {
     "no_work": "no work shown",

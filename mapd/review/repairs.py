@@ -10,15 +10,15 @@ import hashlib
 
 from sqlmodel import Session, col, func, select
 
+from mapd.domain import LONGEST_REPAIR, Act
 from mapd.errors import BadInput
+from mapd.judgements import ANNOTATOR
 from mapd.people import Person, Right, require
 from mapd.review.judging import ON_ITS_OWN, Circumstances, Target, judge
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import ANNOTATOR, Act
 
 ACT = "-repair"  # what the batch of such an act ends with
-LONGEST = 20_000  # characters
 
 
 def repair(
@@ -40,9 +40,10 @@ def repair(
     if existing is not None:
         return existing
     broken = queries.explanation(session, target.kind, target.id)
-    if text.strip() == broken.text.strip() or not 0 < len(text.strip()) <= LONGEST:
+    if text.strip() == broken.text.strip() or not 0 < len(text.strip()) <= LONGEST_REPAIR:
         raise BadInput(
-            f"a repair is another text of 1 to {LONGEST:,} characters, not of {len(text.strip()):,}, unchanged or empty"
+            f"a repair is another text of 1 to {LONGEST_REPAIR:,} characters, "
+            f"not of {len(text.strip()):,}, unchanged or empty"
         )
     # Both judgements share the act's token, so that one undo takes both back.
     rejects, accepts = f"{token}{ACT}/rejects", f"{token}{ACT}/accepts"

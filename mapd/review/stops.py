@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
+from mapd import domain
+from mapd.domain import Order
 from mapd.review import curated_part
 from mapd.review.cards import Seat
 from mapd.review.curated_part import Setting
@@ -19,7 +21,7 @@ from mapd.review.messages import WindowQuery
 from mapd.review.queue_index.cursor import QueueCursor
 from mapd.store import browse
 from mapd.store import tables as t
-from mapd.store.browse import BrowseRow, Order, PageStart
+from mapd.store.browse import BrowseRow, PageStart
 from mapd.store.queue_index import QueueKey
 
 
@@ -118,7 +120,7 @@ class SelectionStops:
     @property
     def is_of_texts(self) -> bool:
         """Return whether a row is one text, not a whole mistake."""
-        return self.filter.filter.show is not browse.RowKind.MISTAKES
+        return self.filter.filter.show is not domain.RowKind.MISTAKES
 
     def read(self, query: WindowQuery, linked: int | None, spare: int = 0) -> tuple[list[CardStop], bool]:
         """Return the rows from the beginning, behind or before one, and whether these are all."""

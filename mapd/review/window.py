@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from sqlmodel import Session, select
 
 from mapd.curation.curated import Curated, Mistake
+from mapd.domain import LONGEST_REPAIR, MOST_MARKS, ExamInfo
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person
 from mapd.review import (
@@ -23,7 +24,6 @@ from mapd.review import (
     curated_part,
     filters,
     guidelines,
-    judging,
     leases,
     messages,
     practice,
@@ -74,7 +74,7 @@ def queue_of(person: Person, name: str) -> Queue:
     return SELECTION if name == BROWSE else queues_by_name[name]
 
 
-def needs_writing(exam: queries.ExamInfo) -> bool:
+def needs_writing(exam: ExamInfo) -> bool:
     """Return whether a window of this exam may have to keep what it deals."""
     return practice.is_enabled(exam)
 
@@ -316,8 +316,8 @@ class _Dealer:
             longest={
                 "note": messages.LONGEST_NOTE,
                 "value": messages.LONGEST_VALUE,
-                "repair": messages.LONGEST_REPAIR,
-                "marks": judging.MOST_MARKS,
+                "repair": LONGEST_REPAIR,
+                "marks": MOST_MARKS,
             },
         )
 

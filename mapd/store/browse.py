@@ -11,46 +11,20 @@ some rows in each stretch of the order.
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from mapd.domain import CHECKS, LONGEST_SEARCH, Order, RowFilter, RowKind
 from mapd.store.tables import NO_MEAN
 
 PAGE = 25
-# Characters of what is searched for.
-LONGEST_SEARCH = 300
 # Hits of a search: fewer are sorted; of more the order is walked until the page is full.
 FEW = 2_000
 
 
-class RowKind(StrEnum):
-    """What one row is."""
-
-    MISTAKES = "mistakes"
-    RATIONALES = "rationales"
-    FEEDBACK = "feedback"
-    QUESTIONS = "questions"
-
-
-class Order(StrEnum):
-    """The order of the rows; ties keep the order of the questions (of the highest mean, backwards)."""
-
-    QUESTION = "question order"
-    DOUBT = "most doubtful"
-    LOWEST = "lowest mean"
-    HIGHEST = "highest mean"
-    WRONG = "wrong first"
-    RIGHT = "right first"
-
-
-OF_QUESTIONS = (Order.QUESTION, Order.WRONG, Order.RIGHT)  # by the student's answers to it
-OF_TEXTS = (Order.QUESTION, Order.DOUBT, Order.LOWEST, Order.HIGHEST)
-
 KINDS = {RowKind.MISTAKES: "rationale", RowKind.RATIONALES: "rationale", RowKind.FEEDBACK: "feedback"}
-CHECKS = ("matches_gold", "equations_true", "shows_work")
 DOUBT = "CASE WHEN {row}.committee_cut > :at THEN {row}.place_accepted ELSE {row}.place_rejected END"
 VERDICTS: Mapping[str, str] = {
     "accepted": "{row}.cut > :at",
@@ -62,7 +36,7 @@ COMMITTEE: Mapping[str, str] = {  # what the committee says, whatever people dec
     "rejected": "{row}.committee_cut <= :at AND NOT {row}.committee_undecided",
     "undecided": "{row}.committee_undecided",
 }
-PEOPLE: Mapping[str, str] = {
+PEOPLE_SQL: Mapping[str, str] = {
     "not judged": "{row}.people = ''",
     "judged": "{row}.people <> ''",
     "overridden": "(({row}.cut > :at) <> ({row}.committee_cut > :at) OR {row}.undecided <> {row}.committee_undecided)",
@@ -71,40 +45,6 @@ PEOPLE: Mapping[str, str] = {
 OVERRIDDEN = "{row}.people IN ('reject', 'correct')"  # of a question: bad, its gold or an answer to it corrected
 CHUNKS = re.compile('["“”„]([^"“”„]*)["“”„]|([^\\s"“”„]+)')  # of what is searched for: quoted, or a word
 WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}  # where words are, and the number in a hit's id
-
-
-@dataclass(frozen=True, slots=True)
-class RowFilter:
-    """What a row has to be; an empty filter fits every row. A mistake fits if one of its rationales does."""
-
-    show: RowKind = RowKind.RATIONALES
-    author_id: int | None = None
-    verdict: str | None = None
-    committee: str | None = None
-    checks: Mapping[str, str] = field(default_factory=dict)
-    people: str | None = None
-    judged_by: str | None = None
-    reason: str | None = None
-    means: tuple[int, int] | None = None  # from, to, in hundredths
-    # Accepted at the lower of two thresholds, and not at the higher.
-    cuts: tuple[int, int] | None = None
-    spread: int = 0
-    task: str | None = None
-    question: str | None = None  # its own number, as its file has it
-    words: str = ""
-    # Of texts that this person hasn't judged, what others said may not be asked.
-    blind_person: str | None = None
-
-    @property
-    def about_texts(self) -> bool:
-        """Return whether the filter asks anything that only a text can answer."""
-        criteria = (self.verdict, self.committee, self.people, self.judged_by, self.reason)
-        return any((*criteria, self.author_id, self.checks, self.means)) or self.cuts is not None or self.spread > 0
-
-    @property
-    def about_people(self) -> bool:
-        """Return whether the filter asks what people said."""
-        return any((self.people, self.judged_by, self.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +300,7 @@ class _Query:
             conditions.append(COMMITTEE[row_filter.committee].format(row=row))
         if row_filter.people is not None:
             of_question = row_filter.show is RowKind.QUESTIONS and row_filter.people == "overridden"
-            conditions.append((OVERRIDDEN if of_question else PEOPLE[row_filter.people]).format(row=row))
+            conditions.append((OVERRIDDEN if of_question else PEOPLE_SQL[row_filter.people]).format(row=row))
         if row_filter.judged_by is not None:
             conditions.append(self._judged_by(row, "judged_by", row_filter.judged_by))
         return [*conditions, has_judged] if has_judged and row_filter.about_people else conditions

@@ -1,14 +1,7 @@
-"""Named reads. They give plain frozen values, never ORM objects, so that a page may keep them.
-
-One `Text` of an imported exam, as the rules and the pages see it:
-
-    Text(id=3, kind="rationale", teacher="gemini", text="290 bananas divided into 2 groups = 145 bananas …",
-         votes=(Vote("gpt", 5), Vote("mistral", 5)), …)
-"""
+"""Named reads. They give plain frozen values (domain.py), never ORM objects, so that a page may keep them."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
@@ -17,155 +10,14 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd.answers.grading import Task
+from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Text, Vote
 from mapd.errors import NotFound, Stale
-from mapd.questions.options import show_answer
+from mapd.judgements import ADJUDICATOR
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.store.snapshots import check as check_snapshot
-from mapd.verdicts import ADJUDICATOR, Act, Judged
 
 Target = TypeVar("Target", t.Explanation, t.Attempt, t.Question)
-# The word of models.base.Finish.
-CUT_OFF = "cut_off"
-
-
-@dataclass(frozen=True, slots=True)
-class ExamInfo:
-    """An exam with the names around it."""
-
-    id: int
-    uid: str
-    name: str
-    student: str
-    question_set: str
-    split: str
-    round: int
-    graded_by: str
-    simulated: bool
-    policy: str
-    threshold: float | None
-    judgements_per_text: int = 1  # judgements of each text, by so many people
-    practice: int = 0  # explained texts before a person's first
-    check_every: int = 0
-    repeat_every: int = 0
-    # Several answers to a question were asked for, which share its rationales.
-    shares_rationales: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A question as given."""
-
-    id: int
-    uid: str
-    source_id: str
-    position: int
-    task: Task
-    text: str
-    context: str | None
-    options: tuple[str, ...]
-    gold: str
-    gold_note: str | None
-    family: str | None
-
-    def show(self, answer: str) -> str:
-        """Return an answer to it as people and models read it: of a choice "D. moss"."""
-        return show_answer(answer, self.task, self.options)
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An attempt as recorded: its own answer and outcome, and our reading beside it."""
-
-    id: int
-    uid: str
-    question_id: int
-    sample: int
-    text: str
-    answer: str | None
-    outcome: str
-    our_answer: str | None
-    our_outcome: str
-    # How the response ended; None where the source of an import doesn't say.
-    finish: str | None = None
-    tokens_out: int | None = None
-    thought: str | None = None  # where it was asked for
-
-    @property
-    def is_cut_off(self) -> bool:
-        """Return whether the response ran into its exam's max_tokens."""
-        return self.finish == CUT_OFF
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """One review: a score of 1-5, or None with the reason in `status`."""
-
-    reviewer: str
-    score: int | None
-    status: str = "ok"
-    raw: str | None = None
-    saw_gold: bool = True
-    text: str = ""
-    thought: str | None = None  # where it was asked for
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """An explanation with its votes."""
-
-    id: int
-    uid: str
-    kind: str
-    question_id: int
-    attempt_id: int | None
-    teacher: str
-    teacher_kind: str
-    simulated: bool
-    prompt_sha256: str
-    text: str
-    repairs_id: int | None
-    votes: tuple[Vote, ...]
-    thought: str | None = None  # where it was asked for
-
-    @property
-    def by(self) -> str:
-        """Return who wrote it, in words; of a repair, that it is one."""
-        return self.teacher if self.repairs_id is None else f"repair by {self.teacher}"
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """All that the curation of one exam rests on, but for people's judgements. It only ever grows."""
-
-    exam: ExamInfo
-    questions: dict[int, Item]
-    attempts: tuple[Response, ...]
-    texts: tuple[Text, ...]
-    # Those who wrote or reviewed, in the order in which they were added; then all of the project, as `places` has them
-    teachers: tuple[str, ...]
-    places: Mapping[str, int | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class JudgementRow:
-    """A judgement with its target, for the rules (`judged`) and for the history."""
-
-    judged: Judged
-    uid: str
-    target: str
-    target_id: int
-    target_uid: str
-    note: str | None
-    committee: str | None
-    created_at: datetime
-    queue: str | None
-    revealed: bool
-    batch: str  # what was done in one act has one, and is taken back in one
-    seconds: float | None = None  # it took
-    counts: bool = True
-    origin: str | None = None  # the archive that it came with
-    marks: tuple[tuple[int, int], ...] = ()  # the false step: from, up to
 
 
 _EXAM = (

@@ -139,7 +139,7 @@ class Student(Travelling, table=True):
 
 
 class Policy(Travelling, table=True):
-    """A saved policy; saving a name again adds a version. The presets live in `verdicts.py`, not here."""
+    """A saved policy; saving a name again adds a version. The presets live in `policies.py`, not here."""
 
     __tablename__ = "policy"
     name: str

@@ -6,11 +6,11 @@ import streamlit as st
 
 from mapd import prompts, results, students
 from mapd.answers.grading import Outcome
+from mapd.domain import Material
 from mapd.jobs import kinds
 from mapd.results import ExamAnswers, Score
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.store.queries import Material
 from mapd.ui import jobs
 from mapd.ui.kit import attempts, context, start_forms, tables, text, theme, url_state
 from mapd.ui.kit.attempts import AttemptRow

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from mapd.domain import TextReason
 from mapd.review import reasons
 from mapd.ui.kit import actions, context, text
-from mapd.verdicts import TextReason
 
 # Session state: why the last press changed nothing.
 REFUSAL = "reasons_refusal"

@@ -6,10 +6,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mapd import results
+from mapd.domain import ExamInfo
 from mapd.results import Change, FamilyResult, Results, Score
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo
 from mapd.ui.kit import attempts, context, tables, text, url_state
 from mapd.ui.kit.attempts import AttemptRow
 from mapd.ui.kit.cache import load_material

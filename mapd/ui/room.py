@@ -14,9 +14,9 @@ from pathlib import Path
 import streamlit as st
 
 from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.domain import Verdict
 from mapd.ui.kit import cards, keys, rich_text, rows, tables, text, theme
 from mapd.ui.kit.rows import TextRow
-from mapd.verdicts import Verdict
 
 STYLE = Path(__file__).parent / "room.css"
 # Session state: the uids of the revealed rationales.

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from mapd import domain
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.domain import ExamInfo, Verdict
 from mapd.errors import BadInput, MapdError
 from mapd.results import Change, Results
 from mapd.store import db, queries, snapshots
-from mapd.store.queries import ExamInfo
 from mapd.ui import results as comparison
 from mapd.ui.kit import context, tables, text, theme
 from mapd.ui.kit.cache import load_material
-from mapd.verdicts import Verdict
 
 # By name, each teacher's place in the project.
 Places = Mapping[str, int | None]
@@ -226,7 +226,7 @@ def _sibling_html(exam: ExamInfo, m: Mistake) -> str:
     return "".join(parts) + f'<a href="{link}">{share}</a>'
 
 
-def _family(material: queries.Material, uid: str) -> str | None:
+def _family(material: domain.Material, uid: str) -> str | None:
     return next((q.family for q in material.questions.values() if q.uid == uid), None)
 
 

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from mapd.curation.threshold_sweep import Figures, sweep
+from mapd.policies import Policy
 from mapd.ui.kit import charts, context, rows, tables, teacher_filter
 from mapd.ui.kit.cache import catch_up
 from mapd.ui.kit.theme import FIGURE_CONFIG
 from mapd.ui.threshold import changes, lab
-from mapd.verdicts import Policy
 
 
 def draw_page(exam_id: int) -> None:

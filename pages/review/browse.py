@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mapd.store.browse import RowKind
+from mapd.domain import RowKind
 from mapd.ui.browse import batches, saved_views
 from mapd.ui.browse import page as browsing
 from mapd.ui.kit import context, pagination, rows, tables

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
+from mapd.domain import Act, Order, RowFilter
 from mapd.people import owner
 from mapd.review import assignment, judging
 from mapd.review.filters import write
@@ -15,8 +16,6 @@ from mapd.review.judging import Target
 from mapd.review.queues import QUEUES
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.store.browse import Order, RowFilter
-from mapd.verdicts import Act
 from tests import hostile
 from tests.api.client import Client, Json, Server, decision, on_attempt, undo
 from tests.api.conftest import EXAM

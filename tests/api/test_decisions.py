@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
+from mapd.domain import Act
 from mapd.people import owner
 from mapd.review import assignment, judging
 from mapd.review.judging import Target
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.verdicts import Act
 from tests.api.client import Client, Json, Server, decision, entered, on_attempt, on_question, rest, undo
 from tests.api.conftest import EXAM
 

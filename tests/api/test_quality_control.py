@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
+from mapd.domain import Act
+from mapd.judgements import ADJUDICATOR
 from mapd.people import owner
 from mapd.review import assignment, judging
 from mapd.review.judging import Target
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.verdicts import ADJUDICATOR, Act
 from tests.api.client import Client, Server, decision, entered, undo
 from tests.api.conftest import EXAM
 

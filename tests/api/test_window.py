@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from mapd.curation import live_set
+from mapd.domain import Order, RowFilter, RowKind
 from mapd.people import owner
 from mapd.review import filters, guidelines, queues, reasons
 from mapd.review.queues import QUEUES
 from mapd.store import browse, db, queries
 from mapd.store import tables as t
-from mapd.store.browse import Order, RowFilter, RowKind
 from tests.api.client import Client, Server, decision, entered, on_question
 from tests.api.conftest import EXAM
 

@@ -10,13 +10,13 @@ from playwright.sync_api import Browser, Page, expect
 from sqlmodel import Session, col, select
 
 from mapd.curation import live_set
+from mapd.domain import Act
 from mapd.people import owner
 from mapd.review import assignment, guidelines, judging, reasons
 from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.verdicts import Act
 from tests.browser import presses
 from tests.browser.conftest import NAMED, App
 from tests.browser.presses import focus, meant, mistake, press, settle, told

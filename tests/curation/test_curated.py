@@ -7,11 +7,11 @@ from sqlmodel import Session
 from mapd.checks import State
 from mapd.curation import live_set
 from mapd.curation.curated import curate, filter_votes, find_changes, summary
+from mapd.domain import Act, ExamInfo, Verdict, Vote
 from mapd.people import owner
+from mapd.policies import PAPER
 from mapd.review.judging import Target, judge
 from mapd.store import queries
-from mapd.store.queries import ExamInfo, Vote
-from mapd.verdicts import PAPER, Act, Verdict
 
 
 def test_every_mistake_has_its_texts_decided(session: Session, exam: ExamInfo) -> None:

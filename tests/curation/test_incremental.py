@@ -5,12 +5,12 @@ from sqlmodel import Session
 from mapd.curation import live_set
 from mapd.curation.curated import curate
 from mapd.curation.incremental import decide
+from mapd.domain import Act, ExamInfo
 from mapd.people import owner
+from mapd.policies import PAPER, STRICT
 from mapd.review import judging
 from mapd.review.judging import Target
 from mapd.store import queries
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import PAPER, STRICT, Act
 
 
 def test_after_each_judgement_it_is_what_curate_gives(session: Session, exam: ExamInfo) -> None:

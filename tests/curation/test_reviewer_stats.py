@@ -7,7 +7,7 @@ from sqlmodel import Session
 from mapd.checks import State
 from mapd.curation import live_set
 from mapd.curation.reviewer_stats import matrix, reviewers
-from mapd.store.queries import ExamInfo
+from mapd.domain import ExamInfo
 
 
 def test_nobody_reviews_an_own_rationale_and_every_vote_is_counted(session: Session, exam: ExamInfo) -> None:

@@ -10,16 +10,16 @@ from sqlmodel import Session, select
 
 from mapd.curation import live_set, snapshots
 from mapd.curation.curated import narrow
+from mapd.domain import Act, ExamInfo, Verdict
 from mapd.errors import BadInput
 from mapd.people import owner
+from mapd.policies import PAPER
 from mapd.review import repairs
 from mapd.review.judging import Target, judge, undo
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import snapshots as stored
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import PAPER, Act, Verdict
 from tests import looped
 
 

@@ -6,12 +6,12 @@ from sqlmodel import Session
 from mapd.curation import live_set
 from mapd.curation.curated import Curated, curate, summary
 from mapd.curation.threshold_sweep import Figures, sweep
+from mapd.domain import Act, ExamInfo
 from mapd.people import owner
+from mapd.policies import PAPER, STRICT, Policy
 from mapd.review.judging import Target, judge
 from mapd.review.queue_index import derivation
 from mapd.store import queries
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import PAPER, STRICT, Act, Policy
 
 THRESHOLDS = [0, 1, 2, 2.95, 3, 3.33, 3.5, 4, 4.5, 5]
 

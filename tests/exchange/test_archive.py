@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd.curation import live_set, snapshots
+from mapd.domain import Act
 from mapd.errors import BadInput
 from mapd.exchange.archive import outgoing
 from mapd.exchange.archive.shapes import travelling_tables
@@ -20,7 +21,6 @@ from mapd.review import judging
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.verdicts import Act
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, unpacked
 from tests.commands import runner

@@ -16,9 +16,9 @@ from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import AuthorsFile, parse, store
 from mapd.people import owner
+from mapd.policies import PAPER
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import PAPER
 from tests import samples
 
 Rows = list[dict[str, Any]]

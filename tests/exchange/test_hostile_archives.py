@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from mapd import cli
 from mapd.answers.grading import Task
 from mapd.curation import live_set, snapshots
+from mapd.domain import Act
 from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.exchange.archive import container
@@ -31,7 +32,6 @@ from mapd.review import judging
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.verdicts import Act
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, packed, unpacked, zipped
 from tests.conftest import import_files

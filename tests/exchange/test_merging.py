@@ -10,9 +10,12 @@ from sqlmodel import Session, col, func, select
 from mapd import committee, exam, jobs, students, teachers
 from mapd.committee import ledger
 from mapd.curation import live_set, saved_policies
+from mapd.domain import Act
 from mapd.errors import BadInput
+from mapd.judgements import ADJUDICATOR
 from mapd.models.base import Completion, Finish, Request, Sampling
 from mapd.people import owner
+from mapd.policies import Policy
 from mapd.questions import generated, sets
 from mapd.questions.rows import QuestionRow
 from mapd.review import guidelines, judging
@@ -21,7 +24,6 @@ from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.verdicts import ADJUDICATOR, Act, Policy
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, preview, unpacked
 from tests.conftest import import_files

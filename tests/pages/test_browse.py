@@ -9,6 +9,7 @@ from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from mapd.curation import live_set
+from mapd.domain import Act, TextReason
 from mapd.people import owner
 from mapd.review import assignment, judging, repairs, saved_views
 from mapd.review.judging import Target
@@ -16,7 +17,6 @@ from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui.browse import page as browsing
-from mapd.verdicts import Act, TextReason
 from tests.pages.running import errors, open_page, shown, triage
 
 

@@ -14,15 +14,16 @@ from sqlmodel import Session, col, select
 
 from mapd import cli
 from mapd.curation import live_set, saved_policies, snapshots
+from mapd.domain import Act
 from mapd.exchange import recorded
 from mapd.people import owner
+from mapd.policies import Check, Policy
 from mapd.review import assignment, batches, judging, repairs
 from mapd.review.judging import Circumstances, Target
 from mapd.review.queues import QUEUES
 from mapd.settings import Settings
 from mapd.store import committees, db, queries
 from mapd.store import tables as t
-from mapd.verdicts import Act, Check, Policy
 from tests import choices
 from tests.counting import Count
 from tests.pages.running import open_page, shown, triage

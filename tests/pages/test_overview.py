@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd import teachers
 from mapd.curation import live_set
+from mapd.domain import Act
 from mapd.exchange import archive
 from mapd.people import owner
 from mapd.review import judging
@@ -16,7 +17,6 @@ from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui.data import authors
-from mapd.verdicts import Act
 from tests import samples
 from tests.conftest import import_files
 from tests.pages.running import errors, open_page, shown

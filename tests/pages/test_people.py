@@ -5,12 +5,12 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from mapd.curation import live_set
+from mapd.domain import Act
 from mapd.people import owner
 from mapd.review import judging
 from mapd.review.judging import Circumstances, Target
 from mapd.settings import Settings
 from mapd.store import db, queries
-from mapd.verdicts import Act
 from tests.pages.running import errors, open_page, shown
 
 

@@ -7,13 +7,13 @@ from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from mapd.curation import live_set
+from mapd.domain import Act
 from mapd.people import owner
 from mapd.review import assignment, judging
 from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.verdicts import Act
 from tests.pages.running import errors, open_page, shown
 
 TOLD = ("gpt", "gemini", "mistral", ">committee<", ">reviews<", "gold answer", "equations", 'title="accepted"')

@@ -11,6 +11,7 @@ import streamlit as st
 from sqlmodel import Session, select
 from streamlit.testing.v1 import AppTest
 
+from mapd.domain import Act
 from mapd.people import owner
 from mapd.review import assignment, judging
 from mapd.settings import Settings
@@ -18,7 +19,6 @@ from mapd.store import db, sign_ins
 from mapd.store import tables as t
 from mapd.ui.kit import cookies
 from mapd.ui.kit.sign_in import is_loopback, providers
-from mapd.verdicts import Act
 from tests.pages.running import ROOT, errors, has_triage, shown
 
 PEOPLE = {"MAPD_OWNERS": "ann@x.org", "MAPD_ANNOTATORS": "bob@x.org"}

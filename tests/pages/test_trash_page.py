@@ -7,11 +7,11 @@ from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from mapd import trash
+from mapd.domain import Act
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.verdicts import Act
 from tests import samples
 from tests.api.client import decision
 from tests.conftest import import_files

@@ -6,14 +6,13 @@ from sqlmodel import Session
 
 from mapd.curation import live_set
 from mapd.curation.reviewer_stats import Share
+from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.review import annotators, assignment
 from mapd.review.annotators import Agreement, AnnotatorRecord, kappa
 from mapd.review.judging import Circumstances, Target, judge, undo
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import Act
 
 
 def texts(session: Session, exam: ExamInfo) -> list[int]:

@@ -4,13 +4,12 @@ import pytest
 from sqlmodel import Session
 
 from mapd.curation import live_set
+from mapd.domain import Act, ExamInfo, Verdict
 from mapd.errors import BadInput, NotFound
 from mapd.people import owner
 from mapd.review import assignment, blinding, judging
 from mapd.review.judging import Target
 from mapd.review.queues import QUEUES, FilledQueue, QueueEntry, fill
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import Act, Verdict
 
 
 def line(session: Session, exam: ExamInfo, person: str, queue: str = "everything") -> FilledQueue:

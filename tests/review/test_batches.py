@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from sqlmodel import Session
 
 from mapd.curation import live_set
+from mapd.domain import Act, ExamInfo, Judged, JudgementRow, Verdict
 from mapd.errors import Stale
+from mapd.judgements import drop_undone
 from mapd.people import owner
 from mapd.review import assignment, batches
 from mapd.review.batches import BatchText
@@ -17,8 +19,7 @@ from mapd.review.queue_index import derivation
 from mapd.review.queues import QUEUES, fill
 from mapd.store import queries
 from mapd.store.browse import ListedText
-from mapd.store.queries import ExamInfo, JudgementRow, batch_of
-from mapd.verdicts import Act, Judged, Verdict, drop_undone
+from mapd.store.queries import batch_of
 
 
 def chosen(session: Session, exam: ExamInfo) -> list[BatchText]:

@@ -3,12 +3,11 @@
 from sqlmodel import Session
 
 from mapd.curation import live_set
+from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.review import blinding
 from mapd.review.judging import Target, judge, undo
 from mapd.store import queries
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import Act
 
 
 def test_only_the_own_decision_reveals_and_taking_it_back_hides_nothing_again(session: Session, exam: ExamInfo) -> None:

@@ -5,14 +5,13 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session
 
+from mapd.domain import Act, ExamInfo
 from mapd.errors import BadInput, Stale
 from mapd.people import owner
 from mapd.review import guidelines, judging
 from mapd.review.judging import Target
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import Act
 
 
 def test_a_new_version_leaves_the_old_one(session: Session) -> None:

@@ -10,14 +10,15 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.curation import live_set, saved_policies, snapshots
+from mapd.domain import Act, ExamInfo
 from mapd.errors import BadInput, MapdError, NotFound, Stale
+from mapd.judgements import ADJUDICATOR, ANNOTATOR
 from mapd.people import owner
+from mapd.policies import PAPER, Check, Policy
 from mapd.review import batches, guidelines
 from mapd.review.judging import Target, judge, undo
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, PAPER, Act, Check, Policy
 from tests import samples
 from tests.conftest import import_files
 

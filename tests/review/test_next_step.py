@@ -8,13 +8,12 @@ from sqlmodel import Session
 
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.overview import SnapshotSummary, funnel, people, teachers
+from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.review import judging
 from mapd.review.judging import Target
 from mapd.review.next_step import NextStep, Step, list_changes, next_step
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import Act
 
 
 def frozen(row: t.Snapshot) -> SnapshotSummary:

@@ -4,12 +4,11 @@ from sqlmodel import Session
 
 from mapd.curation import live_set
 from mapd.curation.reviewer_stats import Share
+from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.review import annotators, assignment, practice
 from mapd.review.judging import Circumstances, Target, judge
 from mapd.store import queries
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import Act
 
 
 def texts(session: Session, exam: ExamInfo) -> list[int]:

@@ -8,10 +8,9 @@ from sqlmodel import Session
 from mapd.checks import State
 from mapd.curation import live_set
 from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.domain import ExamInfo, Verdict
 from mapd.review.priority import suspicion
 from mapd.review.queues import QUEUES, fill
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import Verdict
 
 
 @pytest.fixture

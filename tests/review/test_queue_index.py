@@ -13,6 +13,7 @@ from sqlmodel import Session, select
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, curate
 from mapd.curation.threshold_sweep import Figures
+from mapd.domain import Act, ExamInfo
 from mapd.errors import MapdError
 from mapd.people import owner
 from mapd.review import assignment, batches, judging, repairs
@@ -22,9 +23,7 @@ from mapd.review.queue_index.cursor import QueueCursor
 from mapd.review.queues import QUEUES, FilledQueue, fill, sort_key, waits_for
 from mapd.store import committees, db, queries, queue_index
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo
 from mapd.store.queue_index import QueueKey
-from mapd.verdicts import Act
 from tests import samples
 from tests.conftest import import_files
 from tests.curation.test_threshold_sweep import told

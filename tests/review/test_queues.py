@@ -8,12 +8,11 @@ from sqlmodel import Session
 from mapd.checks import State
 from mapd.curation import live_set, saved_policies
 from mapd.curation.curated import Curated
+from mapd.domain import Act, ExamInfo, Ruling, Verdict
 from mapd.people import Person, owner
 from mapd.review import judging
 from mapd.review.judging import Circumstances, Target
 from mapd.review.queues import QUEUES, FilledQueue, doubt, draw_lot, fill, find_closed_targets, find_entry
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import Act, Ruling, Verdict
 
 
 @pytest.fixture

@@ -3,18 +3,18 @@
 import pytest
 from sqlmodel import Session
 
+from mapd import domain
+from mapd.domain import Act, TextReason
 from mapd.errors import BadInput, NotFound
 from mapd.people import owner
 from mapd.review import judging, reasons
 from mapd.review.judging import Target
-from mapd.store import queries
-from mapd.verdicts import Act, TextReason
 
 ANN = owner("ann")
 TEXT = Target("rationale", 1)
 
 
-def test_a_text_is_rejected_for_a_reason_of_the_projects_own(session: Session, exam: queries.ExamInfo) -> None:
+def test_a_text_is_rejected_for_a_reason_of_the_projects_own(session: Session, exam: domain.ExamInfo) -> None:
     with pytest.raises(BadInput, match=r"unknown reason for a rationale: wrong_units; one of wrong_answer, .*other$"):
         judging.judge(session, TEXT, Act.REJECT, by=ANN, reason="wrong_units")
     assert reasons.add(session, "  Wrong  units ", by=ANN) == "wrong_units"

@@ -7,17 +7,16 @@ from sqlmodel import Session, select
 
 from mapd.curation import live_set, snapshots
 from mapd.curation.curated import DecidedText, drop_repairs, summary
+from mapd.domain import Act, ExamInfo, RowFilter, RowKind, Verdict
 from mapd.errors import BadInput
 from mapd.people import Person, owner
+from mapd.policies import STRICT
 from mapd.review import batches
 from mapd.review.judging import Target, judge, undo
 from mapd.review.queue_index import derivation
 from mapd.review.repairs import repair
 from mapd.store import browse, queries, queue_index
 from mapd.store import tables as t
-from mapd.store.browse import RowFilter, RowKind
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import STRICT, Act, Verdict
 
 ANN = owner("ann")
 GOOD = "Ann has 10 pens. 10 + 3 = 13. She has 13 pens."

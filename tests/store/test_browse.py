@@ -9,20 +9,22 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
+from mapd import domain
 from mapd.checks import State
 from mapd.curation import live_set
 from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.domain import Act, ExamInfo, Order, RowFilter, RowKind
+from mapd.judgements import pick_latest
 from mapd.people import owner
+from mapd.policies import PAPER
 from mapd.review import judging
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
 from mapd.review.queues import doubt
 from mapd.store import browse, db, queries
 from mapd.store import tables as t
-from mapd.store.browse import BrowseRow, Order, PageStart, RowFilter, RowKind
-from mapd.store.queries import ExamInfo
+from mapd.store.browse import BrowseRow, PageStart
 from mapd.ui.kit.text import find_hits as marked
-from mapd.verdicts import PAPER, Act, pick_latest
 from tests import samples
 from tests.conftest import import_files
 
@@ -190,7 +192,7 @@ def everything(
     return found
 
 
-@pytest.mark.parametrize("order", browse.OF_TEXTS)
+@pytest.mark.parametrize("order", domain.OF_TEXTS)
 def test_pages_hold_what_the_rules_find(
     engine: sa.Engine, exam_of: ExamInfo, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,7 +309,7 @@ def test_questions_stand_by_how_many_of_the_answers_are_wrong_or_right(engine: s
         Order.WRONG: others + half + sorted(last),
         Order.RIGHT: [of[right], *half, *sorted([of[bad], *others])],
     }
-    assert set(ruled) == set(browse.OF_QUESTIONS)
+    assert set(ruled) == set(domain.OF_QUESTIONS)
     with db.reading(engine) as session:
         for order, positions in ruled.items():
             for back in (False, True):

@@ -23,9 +23,9 @@ from mapd.characters import find_unstorable
 from mapd.errors import BadInput
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.people import person_name
+from mapd.policies import Check
 from mapd.store import snapshots
 from mapd.store import tables as t
-from mapd.verdicts import Check
 
 # Of a value that is a tree.
 DEEPEST = 12

@@ -21,14 +21,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import select
 
+from mapd.domain import NOTE
 from mapd.errors import BadInput
 from mapd.exchange.archive import container, shapes
 from mapd.exchange.archive.container import Container, damage_of
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, travelling_tables
+from mapd.policies import PRESETS
 from mapd.questions import sets
 from mapd.store import committees, snapshots
 from mapd.store import tables as t
-from mapd.verdicts import NOTE, PRESETS
 
 BLOCK = 500  # rows
 BLOCK_BYTES = 4 << 20

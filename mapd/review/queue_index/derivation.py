@@ -11,31 +11,33 @@ are worked off before the next read. A row of `queued`, with its `band`:
     "accepted-wrong" at thresholds of 0 up to 400 (hundredths), waits; place -2625, mistake 17, enter at rationale 51
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd import answers, checks, mistakes, thoughts, verdicts
+from mapd import domain
 from mapd.checks import State
 from mapd.curation import curated, saved_policies, threshold_sweep
 from mapd.curation.curated import Curated, DecidedText, Mistake, curate, filter_votes
 from mapd.curation.threshold_sweep import Figures
-from mapd.review import priority, queues
+from mapd.domain import Act, ExamInfo, JudgementRow, Material, Verdict, Vote
+from mapd.judgements import VERDICT, pick_latest, ruling
+from mapd.policies import Policy, leniency
+from mapd.review import queues
 from mapd.review.queue_index.bands import BandPosition, ClosedTargets, find_positions
 from mapd.store import committees, db, queries
 from mapd.store import tables as t
-from mapd.store.queries import ExamInfo, JudgementRow, Material, Vote
-from mapd.verdicts import Act, Policy, Verdict, leniency
 
+# Raise it whenever a rule changes what is derived: the index of every exam is then derived again. The test
+# tests/review/test_queue_index.py holds it to the rows of an example.
+RULES_VERSION = 1
 BLOCK = 250  # questions that are derived at once
 # Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index".
 LOCK = 0x7374616E
@@ -43,20 +45,11 @@ BandKey = tuple[str, int, int, bool]  # name, low, high, waits
 Values = dict[str, Any]
 
 
-@cache
-def _hash_rules() -> str:
-    """Return a hash of the rules' source: with other rules everything is derived again."""
-    modules = (verdicts, checks, mistakes, thoughts, curated, queues, priority, threshold_sweep)
-    readers = sorted(map(str, Path(str(answers.__file__)).parent.glob("*.py")))
-    files = (__file__, *(str(m.__file__) for m in modules), *readers)
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:12]
-
-
 def _version_of(session: Session, info: ExamInfo) -> str:
     """Return the version of the exam's rows: rules and policy, but no threshold (a row holds for all of them)."""
     policy, members = saved_policies.exam_policy(session, info), committees.members(session, info.id)
     decided = f"votes {policy.min_votes}, checks {sorted(policy.checks)}, leniency {policy.leniency_adjusted}"
-    return f"{_hash_rules()}, {decided}, judgements {info.judgements_per_text}, committee {members}"
+    return f"rules {RULES_VERSION}, {decided}, judgements {info.judgements_per_text}, committee {members}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------
@@ -321,7 +314,7 @@ class _Exam:
 
 
 def _find_skips(judgements: Sequence[JudgementRow]) -> dict[str, ClosedTargets]:
-    people = {row.judged.person for row in judgements if row.judged.decision is verdicts.Act.SKIP}
+    people = {row.judged.person for row in judgements if row.judged.decision is domain.Act.SKIP}
     return {who: skips for who in people if (skips := queues.find_closed_targets(judgements, who))}
 
 
@@ -357,7 +350,7 @@ def _list_question_rows(material: Material, part: Curated, judgements: Sequence[
     for question in material.questions.values():
         attempts, mistakes = attempts_of[question.id], mistakes_of[question.id]
         targets = [("question", question.id), *(("attempt", attempt) for attempt in attempts)]
-        rulings = [verdicts.ruling(judged_of[target]) for target in targets]
+        rulings = [ruling(judged_of[target]) for target in targets]
         ruling_names = {_name_ruling(people) for people in rulings}
         is_excluded = rulings[0].decision is Act.REJECT
         right = 0 if is_excluded else len(attempts) - len(mistakes)
@@ -371,7 +364,7 @@ def _list_question_rows(material: Material, part: Curated, judgements: Sequence[
             "place_rejected": -round(1000 * right / len(attempts)),
             "people": next((name for name in _STRONGEST_FIRST if name in ruling_names), ""),
             "reason": rulings[0].reason or "",
-            "judged_by": _join_names(j for target in targets for j in verdicts.pick_latest(judged_of[target])),
+            "judged_by": _join_names(j for target in targets for j in pick_latest(judged_of[target])),
             "matches_gold": (State.NOTHING if is_unreadable else State.FAILS if mistakes else State.HOLDS).value,
         }
 
@@ -385,17 +378,17 @@ def _name_judges(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int],
         targets[row.target, row.target_id].append(row.judged)
     names_of: defaultdict[tuple[str, int], str] = defaultdict(str)
     for target, judged in targets.items():
-        names_of[target] = _join_names(verdicts.pick_latest(judged, verdicts.VERDICT))
+        names_of[target] = _join_names(pick_latest(judged, VERDICT))
     return names_of
 
 
-def _join_names(judged: Iterable[verdicts.Judged]) -> str:
+def _join_names(judged: Iterable[domain.Judged]) -> str:
     """Return who judged, each name between line breaks, so that SQL can look for a whole name."""
     names = sorted({j.person for j in judged})
     return "".join(f"\n{name}" for name in names) + "\n" * bool(names)
 
 
-def _name_ruling(people: verdicts.Ruling) -> str:
+def _name_ruling(people: domain.Ruling) -> str:
     return "conflict" if people.conflict else "" if people.decision is None else people.decision.value
 
 

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 import streamlit as st
 from sqlmodel import Session
 
+from mapd.domain import Act, JudgementRow, RowFilter, RowKind
 from mapd.people import Person
 from mapd.review import batches, own_judgements, reasons
 from mapd.review.batches import BatchText
 from mapd.store import browse, db, queries
-from mapd.store.browse import KINDS, ListedText, RowFilter, RowKind
-from mapd.store.queries import JudgementRow
+from mapd.store.browse import KINDS, ListedText
 from mapd.ui.kit import actions, context, text
-from mapd.verdicts import Act
 
 # Session state: why the last press saved nothing.
 MESSAGE = "bulk_told"

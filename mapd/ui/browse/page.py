@@ -12,17 +12,18 @@ from typing import Any
 
 import streamlit as st
 
+from mapd import domain
 from mapd.answers.grading import Task
 from mapd.checks import State
 from mapd.curation import saved_policies
+from mapd.domain import Order, RowFilter, RowKind, Verdict
 from mapd.review import blinding, filters, reasons
 from mapd.store import browse, db, queries
-from mapd.store.browse import BrowseRow, Order, RowFilter, RowKind
+from mapd.store.browse import BrowseRow
 from mapd.ui.browse import question_rows
 from mapd.ui.kit import attempts, context, exposures, pagination, rows, text, url_state
 from mapd.ui.kit.cache import load_part
 from mapd.ui.kit.theme import LOOKS
-from mapd.verdicts import Verdict
 
 # Arguments of a filter: its value lives in the address, and a change starts at the first row.
 FILTER: dict[str, Any] = url_state.BOUND | {"on_change": pagination.go_to_first}
@@ -48,8 +49,8 @@ COLUMNS = {
 }
 # By what is shown: the key in the address, and the orders.
 ORDERS = {
-    **dict.fromkeys(RowKind, ("order", [order.value for order in browse.OF_TEXTS])),
-    RowKind.QUESTIONS: ("question_order", [order.value for order in browse.OF_QUESTIONS]),
+    **dict.fromkeys(RowKind, ("order", [order.value for order in domain.OF_TEXTS])),
+    RowKind.QUESTIONS: ("question_order", [order.value for order in domain.OF_QUESTIONS]),
 }
 
 
@@ -155,7 +156,7 @@ def _filter_choices(voices: Iterable[str], judges: Sequence[str], codes: Iterabl
         "verdict": _values(Verdict),
         **{name: list(STATES) for name in CHECKS},
         "student": list(STUDENT_STATES),
-        "people": list(browse.PEOPLE),
+        "people": list(domain.PEOPLE),
         "by": judges,
         "reason": [reasons.words(code) for code in codes],
         "task": _values(Task),
@@ -173,8 +174,8 @@ def _refuse_unfit(choices: Mapping[str, Sequence[str]]) -> None:
             if key not in st.session_state:
                 st.query_params[key] = word
             st.session_state[key] = word
-    fits = f"a search of at most {browse.LONGEST_SEARCH} characters"
-    url_state.refuse("q", lambda words: len(words) <= browse.LONGEST_SEARCH, fits, "")
+    fits = f"a search of at most {domain.LONGEST_SEARCH} characters"
+    url_state.refuse("q", lambda words: len(words) <= domain.LONGEST_SEARCH, fits, "")
     for key, options in choices.items():
         url_state.refuse_unknown(key, options, DEFAULTS[key])
     for key in ("low", "high"):
@@ -292,7 +293,7 @@ def _draw_filters(choices: Mapping[str, Sequence[str]]) -> RowKind:
         st.segmented_control("RowKind", choices["show"], key="show", required=True, default=DEFAULTS["show"], **FILTER)
         or RowKind.RATIONALES
     )
-    search: dict[str, Any] = {"help": SEARCH_HELP, "max_chars": browse.LONGEST_SEARCH, **FILTER}
+    search: dict[str, Any] = {"help": SEARCH_HELP, "max_chars": domain.LONGEST_SEARCH, **FILTER}
     st.text_input("Words", key="q", placeholder="in question or text", width=170, **search)
     st.text_input("No", key="no", placeholder="any", width=90, help=NUMBER_HELP, **FILTER)
     shows_texts = show is not RowKind.QUESTIONS

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mapd.answers.grading import Outcome
+from mapd.domain import Act, Item, Judged, Response, Ruling
+from mapd.judgements import ruling
 from mapd.mistakes import apply_correction, is_mistake
 from mapd.store import db, queries
 from mapd.store.browse import BrowseRow
-from mapd.store.queries import Item, Response
 from mapd.ui.kit import attempts, context, rows
-from mapd.verdicts import Act, Judged, Ruling, ruling
 
 HEADINGS = ("answer",)
 DEFAULT_COLUMNS = ("no", "family", "question", "gold", "answer")

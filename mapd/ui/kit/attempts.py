@@ -14,8 +14,8 @@ import streamlit as st
 from mapd import exam, prompts
 from mapd.answers.limits import name_limit
 from mapd.characters import visible
+from mapd.domain import Item, Response
 from mapd.store import queries
-from mapd.store.queries import Item, Response
 from mapd.ui.kit import context, rows, tables, theme
 from mapd.ui.kit.rows import Column
 from mapd.ui.kit.text import escape, foreign_html, foreign_line_html, gold_html, line_html, one_line, thought_html

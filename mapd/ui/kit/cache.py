@@ -16,15 +16,15 @@ from sqlmodel import Session
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated
 from mapd.curation.incremental import CuratedParts, decide
+from mapd.domain import Material
 from mapd.errors import Busy
+from mapd.policies import Policy
 from mapd.review import curated_part
 from mapd.review.queue_index import derivation
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.store.queries import Material
 from mapd.ui.kit import text
 from mapd.ui.kit.context import engine
-from mapd.verdicts import Policy
 
 
 def load_curated(exam_id: int) -> Curated:

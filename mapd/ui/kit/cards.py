@@ -2,8 +2,8 @@
 
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.domain import Vote
 from mapd.review.disputed_steps import find_first_wrong_step
-from mapd.store.queries import Vote
 from mapd.ui.kit.text import escape, foreign_html, line_html, one_line, thought_html
 from mapd.ui.kit.theme import LOOKS, chip, score_dots, teacher_chip
 

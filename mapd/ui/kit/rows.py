@@ -17,10 +17,11 @@ import streamlit as st
 
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.domain import Act, Item, Response, Ruling, Text, Verdict
+from mapd.policies import Check
 from mapd.questions.options import letter_options
 from mapd.review import reasons
 from mapd.store import browse
-from mapd.store.queries import Item, Response, Text
 from mapd.ui.kit import context
 from mapd.ui.kit.text import (
     Mark,
@@ -34,7 +35,6 @@ from mapd.ui.kit.text import (
     thought_html,
 )
 from mapd.ui.kit.theme import LOOKS, chip, decision_word, score_dots, teacher_colours
-from mapd.verdicts import Act, Check, Ruling, Verdict
 
 STYLE = Path(__file__).parent / "rows.css"
 PAGE_SIZE = browse.PAGE

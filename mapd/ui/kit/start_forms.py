@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from mapd import committee, students, teachers
+from mapd import committee, domain, students, teachers
 from mapd.curation.curated import Curated
 from mapd.jobs.kinds import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
 from mapd.models import weights
@@ -224,7 +224,7 @@ def draw_finetune_form(*, is_open: bool) -> None:
         )
 
 
-def draw_exams_again(exams: Sequence[queries.ExamInfo]) -> None:
+def draw_exams_again(exams: Sequence[domain.ExamInfo]) -> None:
     """Offer, for each finetuned student without a held-out exam, the exam that its parent sat."""
     with db.reading(context.engine()) as session:
         rows = students.list_students(session)

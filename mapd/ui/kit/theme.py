@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mapd.domain import Act
 from mapd.ui.kit.text import escape, one_line
-from mapd.verdicts import Act
 
 GREEN, VERMILLION, GREY, PURPLE, AMBER = "#0f8060", "#c04f00", "#6b7280", "#a5528a", "#8f6a00"
 

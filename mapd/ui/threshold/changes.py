@@ -9,13 +9,13 @@ from collections.abc import Collection
 import streamlit as st
 
 from mapd.curation.curated import find_changes, narrow
+from mapd.domain import RowFilter, Verdict
+from mapd.policies import Policy
 from mapd.store import browse, db
-from mapd.store.browse import RowFilter
 from mapd.ui.kit import context, pagination, rows, url_state
 from mapd.ui.kit.cache import load_part
 from mapd.ui.kit.rows import TextRow
 from mapd.ui.threshold import lab
-from mapd.verdicts import Policy, Verdict
 
 PAGE = "pages/curate/threshold.py"
 JUDGEMENTS_STAND = "Judgements stand at every threshold, so what people decided is never among them."

@@ -17,14 +17,14 @@ import streamlit as st
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, curate, narrow
 from mapd.curation.threshold_sweep import Figures
+from mapd.domain import JudgementRow, Material
+from mapd.policies import PRESETS, Check, Policy
 from mapd.review.queue_index import derivation
 from mapd.store import db, queries, queue_index
-from mapd.store.queries import JudgementRow, Material
 from mapd.ui.kit import actions, context, pagination, tables, text, url_state
 from mapd.ui.kit.cache import load_material
 from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
-from mapd.verdicts import PRESETS, Check, Policy
 
 CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations true", Check.SHOWS_WORK: "shows work"}
 

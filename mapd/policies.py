@@ -1,8 +1,7 @@
-"""The rules of the committee and of people: means, policies, verdicts, judgements. Pure, no I/O.
+"""The committee's rules: means, policies, verdicts. Pure, no I/O.
 
     decide_rationale([5, None], PAPER, checks)                    -> accepted, mean 5
     decide_rationale([5, None], STRICT, checks)                   -> undecided: 1 valid vote, 2 needed
-    ruling([accept by ann, reject by bob])                        -> Ruling(conflict=True)
 
 Source: arXiv 2410.03663, section 3; the rule "mean > 3, strictly" is the released code's.
 """
@@ -14,6 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from mapd.checks import State
+from mapd.domain import Verdict
 from mapd.errors import BadInput
 
 
@@ -58,16 +58,12 @@ class Policy:
 
 
 PAPER = Policy("paper")
+
+
 STRICT = Policy("strict", min_votes=2, checks=frozenset(Check))
+
+
 PRESETS: Mapping[str, Policy] = {p.name: p for p in (PAPER, STRICT)}
-
-
-class Verdict(StrEnum):
-    """Computed, never stored as truth."""
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    UNDECIDED = "undecided"
 
 
 NEVER, ALWAYS = -math.inf, math.inf
@@ -109,6 +105,8 @@ _RATIONALE_FAILS = {
     (Check.SHOWS_WORK, State.FAILS): "it shows no work",
     (Check.SHOWS_WORK, State.NOTHING): "it shows no work",
 }
+
+
 # Feedback need not state an answer: only a wrong one speaks against it.
 _FEEDBACK_FAILS = {
     (Check.MATCHES_GOLD, State.FAILS): "it states another answer than the gold",
@@ -159,19 +157,6 @@ def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> CommitteeVe
     return CommitteeVerdict(Verdict.ACCEPTED, None, 0, ALWAYS, "a person repaired it, and no required check fails")
 
 
-def find_founding(judged: Iterable["Judged"]) -> list["Judged"]:
-    """Return the judgement that a repair was made with: the first on it, which accepts it. `judged`: oldest first.
-
-    None where that came with an archive and doesn't count: then a rejection may be the first, and makes no repair.
-    """
-    return [first for first in list(judged)[:1] if first.decision is Act.ACCEPT]
-
-
-def is_repair_undone(judged: Sequence["Judged"]) -> bool:
-    """Return whether the act that made a repair is undone: until it is redone it is no text of the mistake."""
-    return not set(find_founding(judged)) & set(drop_undone(judged))
-
-
 def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str | None) -> CommitteeVerdict:
     """Accept if no check fails and the mean, where there is one, is strictly above the threshold."""
     if failure:
@@ -182,123 +167,6 @@ def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str |
     above = average > Fraction(str(policy.threshold))
     why = f"mean {float(average):.2f} is {'' if above else 'not '}above {policy.threshold:g}"
     return CommitteeVerdict(Verdict.ACCEPTED if above else Verdict.REJECTED, average, votes, float(average), why)
-
-
-class Act(StrEnum):
-    """What a person can decide of a target."""
-
-    ACCEPT = "accept"
-    REJECT = "reject"
-    SKIP = "skip"
-    WITHDRAW = "withdraw"
-    CORRECT = "correct"
-
-
-class TextReason(StrEnum):
-    """Why a person rejects an explanation; one key each, in this order."""
-
-    WRONG_ANSWER = "wrong_answer"
-    FALSE_STEP = "false_step"
-    RIGHT_BY_LUCK = "right_by_luck"
-    NO_WORK = "no_work"
-    CONTRADICTS_QUESTION = "contradicts_question"
-    UNCLEAR = "unclear"
-    OTHER = "other"
-
-
-# The reason of a skip that skips nothing: it only carries a note.
-NOTE = "note"
-ANNOTATOR, ADJUDICATOR = "annotator", "adjudicator"  # what one judges as
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One judgement as the rules see it. They are handed over oldest first: ids tell no time after a merge."""
-
-    id: int
-    person: str
-    decision: Act
-    reason: str | None = None
-    value: str | None = None
-    role: str = "annotator"
-    undoes: int | None = None
-
-    @property
-    def only_notes(self) -> bool:
-        """Return whether it decides nothing, not even to pass the target by."""
-        return self.decision is Act.SKIP and self.reason == NOTE
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What people decided of one target: `decision` is None where nobody did, or where they differ (`conflict`)."""
-
-    decision: Act | None = None
-    value: str | None = None
-    reason: str | None = None
-    by: tuple[str, ...] = ()
-    conflict: bool = False
-    adjudicated: bool = False
-
-
-def drop_undone(judgements: Iterable[Judged]) -> list[Judged]:
-    """Return the judgements that nobody undid, oldest first. Undoing an undo brings the first back (redo)."""
-    everything = list(judgements)
-    undone_by = {j.undoes: j.id for j in everything if j.undoes is not None}
-
-    # An undo of an undo is a redo: an even number of undos leaves the judgement in force.
-    def stands(judgement: int) -> bool:
-        undos = 0
-        while judgement in undone_by:
-            judgement, undos = undone_by[judgement], undos + 1
-        return undos % 2 == 0
-
-    return [j for j in everything if j.undoes is None and stands(j.id)]
-
-
-VERDICT = frozenset({Act.ACCEPT, Act.REJECT, Act.WITHDRAW})  # what is said of a text
-# How a text's answer is read: a correction stands beside the verdict, not instead of it.
-READING = frozenset({Act.CORRECT})
-ANYTHING = frozenset(Act)
-
-
-def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> list[Judged]:
-    """Return each person's latest judgement of one target, in the order in which they were made.
-
-    A withdrawal ends the person's say; a skip says nothing and takes nothing back.
-    """
-    latest: dict[tuple[str, str], Judged] = {}
-    for judgement in drop_undone(judgements):
-        if judgement.decision is Act.SKIP or judgement.decision not in about:
-            continue
-        # Put in again below, so that the order is that of the latest judgements.
-        latest.pop((judgement.role, judgement.person), None)
-        if judgement.decision is not Act.WITHDRAW:
-            latest[judgement.role, judgement.person] = judgement
-    return list(latest.values())
-
-
-def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ruling:
-    """Return what people decided `about` it: the adjudicator's latest, else what all agree on, else a conflict."""
-    everyone = pick_latest(judgements, about)
-    last_word = [j for j in everyone if j.role == ADJUDICATOR][-1:]
-    decisive = last_word or everyone
-    if not decisive:
-        return Ruling()
-    people = tuple(sorted({j.person for j in decisive}))
-    if len({(j.decision, j.value) for j in decisive}) > 1:
-        return Ruling(by=people, conflict=True)
-    last = decisive[-1]
-    return Ruling(last.decision, last.value, last.reason, people, adjudicated=bool(last_word))
-
-
-def final_verdict(committee: Verdict, people: Ruling) -> Verdict:
-    """Return what counts: people's decision, else the committee's. A conflict waits for an adjudicator."""
-    if people.conflict:
-        return Verdict.UNDECIDED
-    if people.decision is Act.ACCEPT:
-        return Verdict.ACCEPTED
-    return Verdict.REJECTED if people.decision is Act.REJECT else committee
 
 
 def leniency(votes: Iterable[tuple[str, int | None]]) -> dict[str, Fraction]:

@@ -1,0 +1,88 @@
+"""The effective judgement: what people decided of a target, of all that they said. Pure, no I/O.
+
+ruling([accept by ann, reject by bob])                        -> Ruling(conflict=True)
+ruling([accept by ann, reject by bob, accept by the adjudicator]) -> Ruling(decision=Act.ACCEPT, adjudicated=True)
+"""
+
+from collections.abc import Iterable, Sequence
+
+from mapd.domain import Act, Judged, Ruling, Verdict
+
+ANNOTATOR, ADJUDICATOR = "annotator", "adjudicator"  # what one judges as
+
+
+def find_founding(judged: Iterable[Judged]) -> list[Judged]:
+    """Return the judgement that a repair was made with: the first on it, which accepts it. `judged`: oldest first.
+
+    None where that came with an archive and doesn't count: then a rejection may be the first, and makes no repair.
+    """
+    return [first for first in list(judged)[:1] if first.decision is Act.ACCEPT]
+
+
+def is_repair_undone(judged: Sequence[Judged]) -> bool:
+    """Return whether the act that made a repair is undone: until it is redone it is no text of the mistake."""
+    return not set(find_founding(judged)) & set(drop_undone(judged))
+
+
+def drop_undone(judgements: Iterable[Judged]) -> list[Judged]:
+    """Return the judgements that nobody undid, oldest first. Undoing an undo brings the first back (redo)."""
+    everything = list(judgements)
+    undone_by = {j.undoes: j.id for j in everything if j.undoes is not None}
+
+    # An undo of an undo is a redo: an even number of undos leaves the judgement in force.
+    def stands(judgement: int) -> bool:
+        undos = 0
+        while judgement in undone_by:
+            judgement, undos = undone_by[judgement], undos + 1
+        return undos % 2 == 0
+
+    return [j for j in everything if j.undoes is None and stands(j.id)]
+
+
+VERDICT = frozenset({Act.ACCEPT, Act.REJECT, Act.WITHDRAW})  # what is said of a text
+
+
+# How a text's answer is read: a correction stands beside the verdict, not instead of it.
+READING = frozenset({Act.CORRECT})
+
+
+ANYTHING = frozenset(Act)
+
+
+def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> list[Judged]:
+    """Return each person's latest judgement of one target, in the order in which they were made.
+
+    A withdrawal ends the person's say; a skip says nothing and takes nothing back.
+    """
+    latest: dict[tuple[str, str], Judged] = {}
+    for judgement in drop_undone(judgements):
+        if judgement.decision is Act.SKIP or judgement.decision not in about:
+            continue
+        # Put in again below, so that the order is that of the latest judgements.
+        latest.pop((judgement.role, judgement.person), None)
+        if judgement.decision is not Act.WITHDRAW:
+            latest[judgement.role, judgement.person] = judgement
+    return list(latest.values())
+
+
+def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ruling:
+    """Return what people decided `about` it: the adjudicator's latest, else what all agree on, else a conflict."""
+    everyone = pick_latest(judgements, about)
+    last_word = [j for j in everyone if j.role == ADJUDICATOR][-1:]
+    decisive = last_word or everyone
+    if not decisive:
+        return Ruling()
+    people = tuple(sorted({j.person for j in decisive}))
+    if len({(j.decision, j.value) for j in decisive}) > 1:
+        return Ruling(by=people, conflict=True)
+    last = decisive[-1]
+    return Ruling(last.decision, last.value, last.reason, people, adjudicated=bool(last_word))
+
+
+def final_verdict(committee: Verdict, people: Ruling) -> Verdict:
+    """Return what counts: people's decision, else the committee's. A conflict waits for an adjudicator."""
+    if people.conflict:
+        return Verdict.UNDECIDED
+    if people.decision is Act.ACCEPT:
+        return Verdict.ACCEPTED
+    return Verdict.REJECTED if people.decision is Act.REJECT else committee
