@@ -5,8 +5,13 @@ The manifest holds the sha256 of the lines, so its name stands for both files.
 One line, from the authors' SVAMP file (shortened):
 
     {"mistake": "5f…", "question": {"uid": "a0…", "text": "There are 87 oranges …", "gold": "145", …},
-     "attempt": {"text": "Answer: …", "answer": "0.92"}, "rationale": {"uid": "c1…", "teacher": "gpt", "text": "…"},
-     "feedback": {"uid": "77…", "teacher": "mistral", "text": "It seems …"}}
+     "attempt": {"text": "Answer: …", "answer": "0.92"}, "rationale": {"uid": "c1…", "teacher": "gpt", "text": "…",
+     "verdict": "accepted", "committee": {"verdict": "accepted", "mean": 5.0, "why": "mean 5.00 is above 3",
+     "votes": [{"reviewer": "gemini", "score": 5}, …]}, "people": null},
+     "feedback": {"uid": "77…", "teacher": "mistral", "text": "It seems …", …}, "rejected": [{"uid": "0b…", …}, …]}
+
+`rejected` has the question's rejected rationales, for preferences. Votes and verdicts are frozen with the texts: both
+change afterwards, and an export of a snapshot gives the same rows on any day.
 
 count_contents(row.lines, row.manifest) counts them: 365 pairs of 365 mistakes, 44 of them with a wrong answer.
 
@@ -29,7 +34,7 @@ from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, read_own_answer, summary
+from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes, read_own_answer, summary
 from mapd.domain import Act, Judged, JudgementRow, Ruling, Verdict
 from mapd.errors import BadInput
 from mapd.judgements import READING, VERDICT, pick_latest, ruling
@@ -62,7 +67,7 @@ def freeze(
     lines = "".join(_canonical(line(*pair)) + "\n" for pair in pairs)
     draw_settings = {"seed": seed, "pairs": "every accepted rationale" if everything else "one a mistake"}
     draw_settings |= {} if limit is None else {"limit": limit}
-    manifest = _manifest(curated, pairs, lines, draw_settings)
+    manifest = _manifest(curated, pairs, lines, draw_settings, queries.describe_teachers(session))
     name = sha256(manifest_text(manifest))
     row, act = _find_stored(session, name), "freeze"
     content: dict[str, Any] = {"sha256": name, "pairs": len(pairs), "lines": lines, "manifest": manifest}
@@ -177,8 +182,8 @@ def _draw_pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
 
     It hangs on texts, not on uids, which are random: the same run in another project draws the same pairs.
     """
-    accepted = _sort_accepted(mistake.rationales)
-    feedback = _sort_accepted(mistake.feedback)
+    accepted = _sort(mistake.rationales, Verdict.ACCEPTED)
+    feedback = _sort(mistake.feedback, Verdict.ACCEPTED)
     if not accepted or not feedback:
         return []
     generator = random.Random(f"{seed} {mistake.question.text} {mistake.attempt.sample}")
@@ -187,9 +192,9 @@ def _draw_pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
     return [(mistake, x, feedback[i % len(feedback)]) for i, x in enumerate(rationales)]
 
 
-def _sort_accepted(texts: tuple[DecidedText, ...]) -> list[DecidedText]:
-    accepted = (x for x in texts if x.verdict is Verdict.ACCEPTED)
-    return sorted(accepted, key=lambda x: (x.text.teacher, x.text.text, x.text.uid))
+def _sort(texts: tuple[DecidedText, ...], verdict: Verdict) -> list[DecidedText]:
+    """Return the texts of a verdict, in an order that is the same in every project."""
+    return sorted((x for x in texts if x.verdict is verdict), key=lambda x: (x.text.teacher, x.text.text, x.text.uid))
 
 
 def line(mistake: Mistake, rationale: DecidedText, feedback: DecidedText) -> dict[str, Any]:
@@ -202,6 +207,7 @@ def line(mistake: Mistake, rationale: DecidedText, feedback: DecidedText) -> dic
         "attempt": {"uid": a.uid, "text": a.text, "answer": mistake.show(mistake.answer)},
         "rationale": _text(rationale, mistake),
         "feedback": _text(feedback, mistake),
+        "rejected": [_text(x, mistake) for x in _sort(mistake.rationales, Verdict.REJECTED)],
     }
 
 
@@ -215,13 +221,43 @@ def _text(x: DecidedText, mistake: Mistake) -> dict[str, Any]:
     # A line without repairs has no such field: so its snapshot keeps the name that it always had.
     if broken is not None:
         origin["repairs"] = broken.uid
-    return origin | {"simulated": x.text.simulated, "text": x.text.text}
+    return origin | {"simulated": x.text.simulated, "text": x.text.text} | _decision(x)
 
 
-def _manifest(curated: Curated, pairs: list[Pair], lines: str, draw_settings: dict[str, Any]) -> dict[str, Any]:
+def _decision(x: DecidedText) -> dict[str, Any]:
+    """Return what decided a text: its verdict, the committee's with the votes that count, and what people decided."""
+    committee, people = x.committee, x.people
+    # By name: the order of the rows is each project's own.
+    votes = sorted((vote.reviewer, vote.score or 0, vote.score) for vote in filter_votes(x.text.votes))
+    return {
+        "verdict": x.verdict.value,
+        "committee": {
+            "verdict": committee.verdict.value,
+            "mean": None if committee.mean is None else float(committee.mean),
+            "why": committee.why,
+            "votes": [{"reviewer": reviewer, "score": score} for reviewer, _, score in votes],
+        },
+        "people": None
+        if people.decision is None
+        else {
+            "decision": people.decision.value,
+            "reason": people.reason,
+            "by": list(people.by),
+            "adjudicated": people.adjudicated,
+        },
+    }
+
+
+def _manifest(
+    curated: Curated,
+    pairs: list[Pair],
+    lines: str,
+    draw_settings: dict[str, Any],
+    teachers: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
     exam, policy, counts = curated.exam, curated.policy, summary(curated)
     texts = [x for m in curated.mistakes for x in m.texts]
-    teachers = {x.text.teacher: {"kind": x.text.teacher_kind, "simulated": x.text.simulated} for x in texts}
+    voices = {x.text.teacher for x in texts} | {vote.reviewer for x in texts for vote in x.text.votes}
     return {
         "format": FORMAT,
         "exam": {
@@ -241,7 +277,7 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, draw_settings: di
             "leniency_adjusted": policy.leniency_adjusted,
         },
         "draw": draw_settings,
-        "teachers": teachers,
+        "teachers": {name: teachers[name] for name in sorted(voices & teachers.keys())},
         "prompts": sorted({x.text.prompt_sha256 for x in texts}),
         "judgements": _judgements(curated),
         "counts": {
@@ -258,11 +294,23 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, draw_settings: di
             "not_covered": counts.mistakes - counts.mistakes_covered,
             "covered_but_no_feedback_stands": counts.mistakes_covered - counts.pairs,
             "pairs": len(pairs),
+            "preferences": len(_list_preferences(pairs)),
             "pairs_by_teacher": dict(sorted(Counter(r.text.teacher for _, r, _ in pairs).items())),
         }
         | _repairs(pairs),
         "lines_sha256": sha256(lines),
     } | ({"narrowed_to": list(curated.narrowed_to)} if curated.narrowed_to else {})
+
+
+def _list_preferences(pairs: list[Pair]) -> set[tuple[str, str]]:
+    """Return the accepted rationales with each rejected one of their question, by uid."""
+    # Attempts at one question share its rationales: the same two are one preference.
+    return {
+        (rationale.text.uid, x.text.uid)
+        for mistake, rationale, _ in pairs
+        for x in mistake.rationales
+        if x.verdict is Verdict.REJECTED
+    }
 
 
 def _repairs(pairs: list[Pair]) -> dict[str, int]:

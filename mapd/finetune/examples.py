@@ -24,7 +24,7 @@ from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.models import dialogue
 from mapd.models.base import Message
-from mapd.store.snapshots import FORMAT
+from mapd.store.snapshots import READABLE
 
 
 class Tokenizer(Protocol):
@@ -82,10 +82,10 @@ class Examples:
 
 def check_format(manifest: dict[str, Any]) -> None:
     """Refuse a snapshot of another format. Raises: BadInput."""
-    if manifest.get("format") != FORMAT:
+    if manifest.get("format") not in READABLE:
         raise BadInput(
-            f"the snapshot is of format {manifest.get('format')}, this mapd reads {FORMAT}: freeze it again with "
-            "`mapd curate snapshot`"
+            f"the snapshot is of format {manifest.get('format')}, this mapd reads {' and '.join(map(str, READABLE))}: "
+            "freeze it again with `mapd curate snapshot`"
         )
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -206,6 +207,20 @@ def places(session: Session) -> dict[str, int | None]:
     # A person who repairs is an author, too, and has no place: nobody's place moves by it.
     place = count()
     return {name: None if kind == "person" else next(place) for name, kind in rows}
+
+
+def describe_teachers(session: Session) -> dict[str, dict[str, Any]]:
+    """Return what each teacher is, by name: its kind, its model and how that draws; of a folder its name alone."""
+    # A path is this machine's own: it says nothing elsewhere.
+    return {
+        row.name: {
+            "kind": row.kind,
+            "simulated": row.simulated,
+            "model": PurePath(row.model).name if PurePath(row.model).is_absolute() else row.model,
+            "sampling": dict(row.sampling),
+        }
+        for row in session.exec(select(t.Teacher))
+    }
 
 
 def _exam_attempts(exam_id: int, only: QuestionIds) -> sa.ColumnElement[bool]:

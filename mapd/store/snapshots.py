@@ -17,7 +17,9 @@ from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.store import tables as t
 
-FORMAT = 1
+# Lines of format 1 hold no votes, no verdicts and no rejected rationales. A student that was taught on one still names
+# it, so it is read as ever; what exports need of a line is missing there.
+FORMAT, READABLE = 2, (1, 2)
 
 
 class _Shape(BaseModel):
@@ -126,8 +128,8 @@ def fault(snapshot: t.Snapshot) -> str | None:
     """Return what keeps the snapshot from being what its name stands for; None where nothing does."""
     if not is_named(snapshot):
         return "its manifest is not the one that its name is the sha256 of"
-    if (version := snapshot.manifest.get("format")) != FORMAT:
-        return f"it is of format {version}, this mapd reads {FORMAT}"
+    if (version := snapshot.manifest.get("format")) not in READABLE:
+        return f"it is of format {version}, this mapd reads {' and '.join(map(str, READABLE))}"
     try:
         manifest = _Manifest.model_validate(snapshot.manifest)
         if sha256(snapshot.lines) != manifest.lines_sha256:

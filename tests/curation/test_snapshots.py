@@ -52,6 +52,74 @@ def test_one_pair_for_each_covered_mistake(session: Session, exam: ExamInfo) -> 
     assert frozen.manifest["draw"]["seed"] == 0
 
 
+def test_a_line_holds_what_decided_its_texts_and_the_rejected_rationales(session: Session, exam: ExamInfo) -> None:
+    before = live_set.load_curated(session, exam.id)
+    mistake = next(m for m in before.mistakes if any(x.verdict is Verdict.REJECTED for x in m.rationales))
+    overridden = next(x for x in mistake.rationales if x.verdict is Verdict.REJECTED).text
+    judge(session, Target("rationale", overridden.id), Act.ACCEPT, by=owner("ann"), note="right after all")
+    curated = live_set.load_curated(session, exam.id)
+    frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
+    of_texts = {x.text.uid: x for x in curated.texts}
+    pairs = [json.loads(line) for line in frozen.lines.splitlines()]
+    for text in (text for pair in pairs for text in (pair["rationale"], pair["feedback"], *pair["rejected"])):
+        x = of_texts[text["uid"]]
+        assert (text["verdict"], text["committee"]["why"]) == (x.verdict.value, x.committee.why)
+        assert text["committee"]["mean"] == (None if x.committee.mean is None else float(x.committee.mean))
+        votes = sorted((vote.reviewer, vote.score) for vote in x.text.votes)
+        assert [(vote["reviewer"], vote["score"]) for vote in text["committee"]["votes"]] == votes
+    for pair in pairs:
+        rationales = next(m for m in curated.mistakes if m.attempt.uid == pair["mistake"]).rationales
+        rejected = {x.text.uid for x in rationales if x.verdict is Verdict.REJECTED}
+        assert {text["uid"] for text in pair["rejected"]} == rejected
+    (accepted,) = [pair["rationale"] for pair in pairs if pair["rationale"]["uid"] == overridden.uid]
+    assert (accepted["verdict"], accepted["committee"]["verdict"]) == ("accepted", "rejected")
+    assert accepted["people"] == {"by": ["ann"], "decision": "accept", "reason": None, "adjudicated": False}
+    assert frozen.manifest["counts"]["preferences"] == sum(len(pair["rejected"]) for pair in pairs)
+
+
+def test_the_manifest_says_which_models_wrote_and_reviewed(session: Session, exam: ExamInfo) -> None:
+    row = session.exec(select(t.Teacher).where(t.Teacher.name == "gemini")).one()
+    row.model, row.sampling = "/home/ann/models/mine", {"temperature": 0.7}
+    session.add(row)
+    session.flush()
+    curated = narrow(live_set.load_curated(session, exam.id), ("gpt",))
+    teachers = snapshots.freeze(session, curated, by=owner("ann")).manifest["teachers"]
+    assert teachers.keys() == {"gpt", "gemini", "mistral"}, "who only reviewed is among them"
+    assert teachers["gemini"] == {
+        "kind": "imported",
+        "simulated": False,
+        "model": "mine",
+        "sampling": {"temperature": 0.7},
+    }
+
+
+def as_format_1(row: t.Snapshot) -> None:
+    """Make the snapshot what it was before its lines held votes."""
+    old_fields = {"uid", "teacher", "by_person", "repairs", "simulated", "text"}
+    pairs = [json.loads(line) for line in row.lines.splitlines()]
+    for pair in pairs:
+        del pair["rejected"]
+        for kind in ("rationale", "feedback"):
+            pair[kind] = {name: value for name, value in pair[kind].items() if name in old_fields}
+    row.lines = "".join(json.dumps(pair, ensure_ascii=False, sort_keys=True) + "\n" for pair in pairs)
+    row.manifest = row.manifest | {"format": 1, "lines_sha256": stored.sha256(row.lines)}
+    row.sha256 = stored.sha256(stored.manifest_text(row.manifest))
+
+
+def test_a_snapshot_of_before_is_read_as_ever(session: Session, exam: ExamInfo) -> None:
+    frozen = snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
+    contents = snapshots.count_contents(frozen.lines, frozen.manifest)
+    as_format_1(frozen)
+    session.add(frozen)
+    session.flush()
+    old = queries.snapshot(session, frozen.sha256)
+    assert snapshots.count_contents(old.lines, old.manifest) == contents
+    old.manifest = old.manifest | {"format": 3}
+    old.sha256 = stored.sha256(stored.manifest_text(old.manifest))
+    with pytest.raises(BadInput, match="it is of format 3, this mapd reads 1 and 2"):
+        stored.check(old)
+
+
 def test_a_set_narrowed_to_some_teachers_is_a_snapshot_of_its_own(session: Session, exam: ExamInfo) -> None:
     whole = live_set.load_curated(session, exam.id)
     shas = {snapshots.freeze(session, whole, by=owner("ann")).sha256}

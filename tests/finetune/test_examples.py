@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from mapd import prompts
 from mapd.answers.grading import Task
-from mapd.curation import snapshots
 from mapd.errors import BadInput
-from mapd.finetune.examples import FORMAT, Example, example, examples
+from mapd.finetune.examples import Example, example, examples
 from mapd.models.base import Message
 from mapd.models.dialogue import encode, mark, render
+from mapd.store import snapshots
 from tests.finetune import tiny
 
 TOKENIZER = tiny.tokenizer()
-MANIFEST = {"format": FORMAT}
+MANIFEST = {"format": snapshots.FORMAT}
 QUESTION: dict[str, Any] = {
     "text": "How many?",
     "context": "Ann has 3 pens.",
@@ -44,8 +44,9 @@ def text(ids: tuple[int, ...]) -> str:
     return str(TOKENIZER.decode(ids))
 
 
-def test_reads_the_format_that_curation_writes() -> None:
-    assert FORMAT == snapshots.FORMAT
+def test_a_snapshot_that_was_frozen_before_votes_were_in_its_lines_is_taught_the_same() -> None:
+    first, second = (examples({"format": n}, lines(pair()), TOKENIZER, alpha=0.5) for n in snapshots.READABLE)
+    assert first == second
 
 
 def test_both_dialogues_are_the_chat_templates() -> None:
@@ -123,7 +124,7 @@ def test_what_has_no_weight_is_not_taught() -> None:
 @pytest.mark.parametrize(
     ("manifest", "written", "message"),
     [
-        ({"format": 2}, lines(pair()), "the snapshot is of format 2, this mapd reads 1"),
+        ({"format": 3}, lines(pair()), "the snapshot is of format 3, this mapd reads 1 and 2"),
         ({}, lines(pair()), "the snapshot is of format None"),
         (MANIFEST, "{not json\n", "can't be read"),
         (MANIFEST, '{"question": {}}\n', "can't be read .*freeze it again"),
