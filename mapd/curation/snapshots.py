@@ -294,6 +294,7 @@ def _manifest(
             "not_covered": counts.mistakes - counts.mistakes_covered,
             "covered_but_no_feedback_stands": counts.mistakes_covered - counts.pairs,
             "pairs": len(pairs),
+            "mistakes_in_pairs": len({mistake.attempt.uid for mistake, _, _ in pairs}),
             "preferences": len(_list_preferences(pairs)),
             "pairs_by_teacher": dict(sorted(Counter(r.text.teacher for _, r, _ in pairs).items())),
         }

@@ -140,11 +140,20 @@ def exam_of(session: Session, row: t.Explanation | t.Attempt | t.Question) -> in
 
 def snapshot(session: Session, sha256: str) -> t.Snapshot:
     """Return the snapshot whose sha256 begins so, checked. Raises: NotFound, also for several; BadInput: damaged."""
+    row = find_snapshot(session, sha256)
+    check_snapshot(row)
+    return row
+
+
+def find_snapshot(session: Session, sha256: str, *, with_lines: bool = True) -> t.Snapshot:
+    """Return the snapshot whose sha256 begins so, not checked. Raises: NotFound, also for several."""
     begins = col(t.Snapshot.sha256).startswith(sha256.lower(), autoescape=True)
-    rows = session.exec(select(t.Snapshot).where(begins)).all()
+    query = select(t.Snapshot).where(begins)
+    if not with_lines:
+        query = query.options(sa.orm.defer(t.Snapshot.lines))  # type: ignore[arg-type]
+    rows = session.exec(query).all()
     if len(rows) != 1:
         raise NotFound(f"{'no' if not rows else 'more than one'} snapshot begins with {sha256!r}")
-    check_snapshot(rows[0])
     return rows[0]
 
 

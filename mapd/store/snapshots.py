@@ -118,10 +118,14 @@ def is_named(snapshot: t.Snapshot) -> bool:
 def check(snapshot: t.Snapshot) -> None:
     """See that lines and manifest are those that the snapshot's name stands for. Raises: BadInput."""
     if (reason := fault(snapshot)) is not None:
-        raise BadInput(
-            f"snapshot {snapshot.sha256[:12]} can't be read: {reason}; freeze the set again, or restore the database "
-            "from a copy"
-        )
+        raise damaged(snapshot.sha256, reason)
+
+
+def damaged(sha256: str, reason: str) -> BadInput:
+    """Return the refusal of a snapshot that can't be read, with the cure."""
+    return BadInput(
+        f"snapshot {sha256[:12]} can't be read: {reason}; freeze the set again, or restore the database from a copy"
+    )
 
 
 def fault(snapshot: t.Snapshot) -> str | None:

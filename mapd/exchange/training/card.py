@@ -1,0 +1,136 @@
+"""The card of a `datasets` folder: all that somebody needs who knows nothing of this project. Pure.
+
+    write(source, {"default": "data/train.parquet"})     -> "---\\npretty_name: …\\n---\\n\\n# Explanations of …"
+
+Its words stand in card.md.jinja. Names are foreign: they stand in code, where markdown does nothing.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from mapd import prompts
+from mapd.characters import visible
+from mapd.exchange.training.format import TrainingSource, count_preferences, count_texts
+from mapd.exchange.training.parquet import OF_ROW
+
+TEMPLATE = "card.md.jinja"
+# As the hub words it: fewer rows than this.
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+CHECKS = {
+    "matches_gold": "its own final answer is the reference answer",
+    "equations_true": "no equation in it is false",
+    "shows_work": "it shows its work",
+}
+MEANINGS = {
+    "prompt": "the dialogue before the text, as chat: what the student was asked; for feedback its wrong answer, too",
+    "completion": "the text to learn, one assistant turn",
+    "chosen": "the accepted rationale, one assistant turn",
+    "rejected": "the rejected one",
+    "margin": "how far the accepted one's mean lies above the other's; null where nobody scored one of them",
+    "kind": "`rationale`: a teacher's own solution; `feedback`: what a teacher says is wrong in the student's answer",
+    "pair": "the rationale and the feedback of one mistake have the same",
+    "mistake": "the id of the student's wrong answer",
+    "question": "the id of the question",
+    "source_id": "the question's number in its own file",
+    "task": "numeric, boolean, choice or text",
+    "family": "the kind of question; null where its file doesn't say",
+    "gold": "the reference answer",
+    "student_answer": "what was read as the student's answer; null where none could be read",
+    "uid": "the id of the text",
+    "teacher": "who wrote it",
+    "by_person": "whether a person wrote it, to repair a teacher's text",
+    "simulated": "whether a program that plays a teacher wrote it",
+    "repairs": "the id of the text that it repairs; null where it repairs none",
+    "mean": "the mean of the valid scores; null where there is none",
+    "scores": "each reviewer's score from 1 to 5; null where none could be read",
+    "committee": "what scores and checks said: accepted, rejected or undecided",
+    "decided_by": "the people whose word stands above the committee's; empty where the committee decided",
+    "why": "why it was accepted, or rejected",
+}
+
+
+def write(source: TrainingSource, files: Mapping[str, str]) -> str:
+    """Return the card. `files`: by the name of a configuration its file."""
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"code": code, "block": block, "number": "{:,}".format, "in_yaml": in_yaml}
+    return environment.get_template(TEMPLATE).render(_facts(source), files=files)
+
+
+def code(text: object) -> str:
+    """Return a foreign text as code within a line, and within a table: markdown and HTML do nothing there."""
+    line = " ".join(visible(str(text)).split()) or "–"
+    runs = [len(run) for run in re.findall("`+", line)]
+    fence, blank = "`" * (1 + max(runs, default=0)), " " * bool(runs)
+    # A bar ends a table's cell, also within code.
+    return f"{fence}{blank}{line}{blank}{fence}".replace("|", "\\|")
+
+
+def block(text: str) -> str:
+    """Return a text as a block of code."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}text\n{visible(text)}\n{fence}"
+
+
+def in_yaml(text: str) -> str:
+    """Return a text as YAML reads it: JSON is YAML."""
+    return json.dumps(visible(text), ensure_ascii=False)
+
+
+def _facts(source: TrainingSource) -> dict[str, Any]:
+    """Return what the template asks for: the manifest, and what follows from it."""
+    manifest = source.manifest
+    judgements = manifest["judgements"]
+    counts = Counter((judgement["target"], judgement["decision"]) for judgement in judgements)
+    teachers = dict(sorted(manifest["teachers"].items()))
+    rows = count_texts(manifest)
+    return {
+        **manifest,
+        "sha256": source.sha256,
+        "size": next((word for size, word in SIZES if rows < size), "n>1M"),
+        "teachers": teachers,
+        "simulated": [name for name, teacher in teachers.items() if teacher["simulated"]],
+        "models": sorted({teacher["model"] for teacher in teachers.values() if teacher["model"]}),
+        "columns": OF_ROW,
+        "meanings": MEANINGS,
+        "required": [CHECKS.get(check, check) for check in manifest["policy"]["checks"]],
+        "narrowed_to": manifest.get("narrowed_to", ()),
+        "figures": _figures(manifest),
+        "judgements": [(*key, number) for key, number in sorted(counts.items())],
+        "people": len({judgement["person"] for judgement in judgements}),
+        "shots": source.shots,
+        "exam_prompt": prompts.EXAM.text,
+        "correction": prompts.CORRECTION,
+        "forms": prompts.ANSWER_FORM,
+        "teacher_prompts": [text for _, text in sorted(source.origin.prompts.items()) if text],
+        "questions_source": source.origin.questions_source,
+    }
+
+
+def _figures(manifest: Mapping[str, Any]) -> list[tuple[str, int]]:
+    counts = manifest["counts"]
+    return [
+        ("mistakes of the student", counts["mistakes"]),
+        ("taken out by people: no mistakes, or bad questions", counts["not_mistakes"] + counts["questions_excluded"]),
+        ("mistakes with an accepted rationale", counts["covered"]),
+        ("rationales", counts["rationales"]),
+        ("accepted", counts["accepted"]),
+        ("rejected", counts["rejected"]),
+        ("undecided: too few scores, or people differ", counts["undecided"]),
+        ("decided by people against the committee", counts["overridden"]),
+        ("accepted, and their final answer is not the reference answer", counts["accepted_wrong_answer"]),
+        ("pairs", counts["pairs"]),
+        ("preferences", count_preferences(manifest)),
+    ]

@@ -1,0 +1,142 @@
+"""What a pair teaches, as dialogues: the prompts are the exam's own and those of our finetune. Pure.
+
+rationale, feedback = taught_rows(pair, "3f2a9c1b7d20-17")
+rationale.prompt        -> (system "You solve …", user "There are 87 oranges … End with …")
+feedback.prompt         -> the same, then assistant "Answer: … 0.92", user "The right answer is 145. What went …"
+feedback.completion     -> "It seems that the student …", which alone is to be learned
+columns(rationale)      -> {"kind": "rationale", "pair": "3f2a9c1b7d20-17", "teacher": "gpt", "mean": "5.0", …}
+
+preferences(pair, "3f2a9c1b7d20-17")    -> the accepted rationale with each rejected one of its question
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mapd import prompts
+from mapd.exchange.training.pairs import FrozenPair, FrozenText
+from mapd.models.base import Message
+
+RATIONALE, FEEDBACK = "rationale", "feedback"
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtRow:
+    """One text to learn, and the dialogue before it. `name` is that of its pair, which two rows share."""
+
+    kind: str
+    name: str
+    pair: FrozenPair
+    text: FrozenText
+    prompt: tuple[Message, ...]
+
+    @property
+    def completion(self) -> str:
+        """Return what is learned: as in our finetune, without blanks around it."""
+        return self.text.text.strip()
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Return the whole dialogue."""
+        return *self.prompt, Message("assistant", self.completion)
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """An accepted and a rejected rationale of one question."""
+
+    name: str
+    pair: FrozenPair
+    prompt: tuple[Message, ...]
+    chosen: FrozenText
+    rejected: FrozenText
+
+    @property
+    def margin(self) -> float | None:
+        """Return by how much the accepted one's mean is above the other's; None where nobody voted on one of them."""
+        means = self.chosen.mean, self.rejected.mean
+        return None if means[0] is None or means[1] is None else means[0] - means[1]
+
+
+def taught_rows(pair: FrozenPair, name: str, shots: int = 0) -> tuple[TaughtRow, TaughtRow]:
+    """Return what a pair teaches: its rationale, then its feedback. `shots`: worked examples before the question."""
+    q = pair.question
+    question = prompts.question_block(q.text, q.context, q.options)
+    *exam_turns, _ = prompts.rationale_dialogue(question, q.task, pair.rationale.text, shots)
+    *turns, _ = prompts.feedback_dialogue(question, q.task, pair.attempt.text, q.gold, pair.feedback.text, shots)
+    return (
+        TaughtRow(RATIONALE, name, pair, pair.rationale, tuple(exam_turns)),
+        TaughtRow(FEEDBACK, name, pair, pair.feedback, tuple(turns)),
+    )
+
+
+def preferences(pair: FrozenPair, name: str, shots: int = 0) -> Iterator[Preference]:
+    """Yield the pair's rationale with each rejected one of its question."""
+    q = pair.question
+    prompt = prompts.exam_messages(prompts.question_block(q.text, q.context, q.options), q.task, shots)
+    for number, rejected in enumerate(pair.rejected, 1):
+        yield Preference(f"{name}-{number}", pair, prompt, pair.rationale, rejected)
+
+
+def distinct_preferences(pairs: Iterable[tuple[str, FrozenPair]], shots: int = 0) -> Iterator[Preference]:
+    """Yield the preferences of all pairs, each once: attempts at one question share its rationales."""
+    question, seen = "", set[tuple[str, str]]()
+    for name, pair in pairs:
+        # A snapshot has the pairs of a question one behind the other: what was seen of another need not be kept.
+        if pair.question.uid != question:
+            question, seen = pair.question.uid, set()
+        for preference in preferences(pair, name, shots):
+            key = preference.chosen.uid, preference.rejected.uid
+            if key not in seen:
+                seen.add(key)
+                yield preference
+
+
+def as_dicts(messages: Iterable[Message]) -> list[dict[str, str]]:
+    """Return messages as JSON has them."""
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def split_dialogue(prompt: Sequence[Message]) -> tuple[str, list[list[str]], str]:
+    """Return a prompt's system text, its earlier turns as [question, answer], and its last turn."""
+    system, *turns = (message.content for message in prompt)
+    return system, [list(turn) for turn in zip(turns[:-1:2], turns[1:-1:2], strict=True)], turns[-1]
+
+
+# What each row of JSON says of where it comes from. Trainers read JSON Lines through `datasets`, which takes a column's
+# type from the first megabytes: so no value is ever null, and what may be missing is a text that may be empty.
+
+
+def columns(row: TaughtRow) -> dict[str, Any]:
+    """Return where a row comes from and what decided it, as columns of JSON Lines."""
+    return {"kind": row.kind, "pair": row.name, **_question_columns(row.pair), **_text_columns(row.text)}
+
+
+def preference_columns(preference: Preference) -> dict[str, Any]:
+    """Return where a preference comes from, and what decided its two rationales, as columns of JSON Lines."""
+    sides = {"chosen": preference.chosen, "rejected": preference.rejected}
+    decided = {f"{side}_{name}": value for side, text in sides.items() for name, value in _text_columns(text).items()}
+    return {"kind": "preference", "pair": preference.name, **_question_columns(preference.pair), **decided}
+
+
+def _question_columns(pair: FrozenPair) -> dict[str, str]:
+    return {"mistake": pair.mistake, "question": pair.question.uid, "source_id": pair.question.source_id}
+
+
+def _text_columns(text: FrozenText) -> dict[str, Any]:
+    return {
+        "uid": text.uid,
+        "teacher": text.teacher,
+        "by_person": text.by_person,
+        "simulated": text.simulated,
+        "mean": "" if text.mean is None else str(text.mean),
+        "scores": json.dumps(scores(text), ensure_ascii=False),
+        "decided_by": "committee" if not text.decided_by else ", ".join(text.decided_by),
+        "why": text.why,
+    }
+
+
+def scores(text: FrozenText) -> list[Mapping[str, Any]]:
+    """Return the votes that count, as JSON has them."""
+    return [{"reviewer": vote.reviewer, "score": vote.score} for vote in text.committee.votes]
