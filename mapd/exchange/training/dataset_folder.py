@@ -18,7 +18,8 @@ TAUGHT, PREFERENCE = "data/train.parquet", "preference/train.parquet"
 
 def write(path: Path, source: TrainingSource) -> int:
     """Write the snapshot; return the number of rows."""
-    (path / TAUGHT).parent.mkdir(parents=True)
+    path.mkdir()
+    (path / TAUGHT).parent.mkdir()
     count = parquet.write(path / TAUGHT, source)
     files = {"default": TAUGHT}
     if count_preferences(source.manifest):
