@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from mapd import cli, students
 from mapd.cli import commands
 from mapd.domain import OF_QUESTIONS, OF_TEXTS, Act
+from mapd.exchange.training import FORMATS
 from mapd.finetune import run as finetuning
 from mapd.people import owner
 from mapd.review import judging
@@ -183,6 +184,10 @@ WRITING = (
     "guidelines set {folder}/how.md",
     "guidelines add-reason units",
     "guidelines remove-reason units",
+    *(f"export {{snapshot}} --format {name} -o {{folder}}/out-{name}" for name in FORMATS),
+    "export --exam {taught} --judgements -o {folder}/verdicts.csv",
+    "export --exam {taught} --filter show=mistakes&verdict=rejected -o {folder}/rows.jsonl",
+    "export --exam {taught} --format authors -o {folder}/theirs",
     "teachers add careful --kind simulated --model sound",
     "teachers add served --kind openai --model m --base-url http://127.0.0.1:9/v1",
     "teachers set served --set max_tokens=64 --limit concurrency=2",

@@ -11,9 +11,11 @@ from sqlmodel import Session, select
 
 from mapd import approvals, committee, exam, jobs, loop, names, people, students, teachers, trash
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.domain import Act
+from mapd.domain import Act, RowFilter
 from mapd.errors import BadInput, Forbidden
-from mapd.exchange import archive, attempts, authors, recorded
+from mapd.exchange import archive, attempts, authors, browse_rows, judgements, recorded
+from mapd.exchange.training import FORMATS, authors_files
+from mapd.exchange.training import snapshots as going_out
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.judgements import ADJUDICATOR
@@ -72,6 +74,10 @@ FOR_OWNERS: dict[str, Write] = {
     "teachers.approve_key": lambda s, by: teachers.approve_key(s, "A_KEY", "https://x.org", by=by, approved=True),
     "approvals.approve": lambda s, by: approvals.approve(s, "A_KEY", "https://x.org", by=by),
     "outgoing.export": lambda s, by: archive.export(_engine(s), HERE, HERE, by=by),
+    "snapshots.export": lambda s, by: going_out.export(_engine(s), "x", FORMATS["csv"], HERE, by=by),
+    "judgements.export": lambda s, by: judgements.export(_engine(s), "1", HERE, by=by),
+    "browse_rows.export": lambda s, by: browse_rows.export(_engine(s), 1, RowFilter(), HERE, threshold=300, by=by),
+    "authors_files.export_exam": lambda s, by: authors_files.export_exam(_engine(s), "1", HERE, by=by),
     "__init__.load": lambda s, by: archive.load(_engine(s), None, HERE, by=by),  # type: ignore[arg-type]
     "attempts.store": lambda s, by: attempts.store(s, NO_ANSWERS, s.get_one(t.QuestionSet, 1), by=by),
     "authors.store": lambda s, by: authors.store(s, None, by=by),  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ from mapd.cli import (
     curate,
     demo,
     exam,
+    export,
     finetune,
     guidelines,
     history,
@@ -64,8 +65,8 @@ code 1, or 2 where the command itself was wrong; Ctrl+C ends with 130."""
 # Of the help: as one goes round the loop.
 ORDER = (
     *("app", "demo", "doctor", "questions", "students", "exam", "read", "import", "teachers", "collect", "curate"),
-    *("judge", "judge-all", "repair", "undo", "redo", "history", "people", "guidelines", "finetune", "results"),
-    *("jobs", "worker", "project", "archive", "trash", "restore"),
+    *("judge", "judge-all", "repair", "undo", "redo", "history", "people", "guidelines", "export", "finetune"),
+    *("results", "jobs", "worker", "project", "archive", "trash", "restore"),
 )
 
 
@@ -117,6 +118,7 @@ app.add_typer(people.sharing_out, name="people")
 app.add_typer(guidelines.guiding, name="guidelines")
 app.add_typer(committee.teaching, name="teachers")
 app.command("collect")(committee.collect)
+app.command("export")(export.export)
 app.command("finetune")(finetune.finetune)
 app.add_typer(exam.learning, name="students")
 exam.examining.command("export")(attempts.export_attempts)

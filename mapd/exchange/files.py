@@ -10,10 +10,12 @@ Nothing that is there is written over: a name that is taken is refused.
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from mapd.characters import as_json
 from mapd.errors import BadInput
 
 
@@ -45,3 +47,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.sha256(sums.encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write rows as JSON Lines; return their number."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(as_json(row) + "\n")
+            count += 1
+    return count

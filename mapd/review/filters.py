@@ -1,4 +1,4 @@
-"""What Browse's filters show, as a queue: one string that stands in triage's address, and the rows that it finds.
+"""What Browse's filters show, as one string: it stands in triage's address, and in a command that exports the rows.
 
     write(RowFilter(verdict="accepted", checks={"matches_gold": "fails"}), Order.DOUBT, {"gpt": 1})
         -> "verdict=accepted&matches_gold=fails&order=most+doubtful"
@@ -7,15 +7,16 @@
 A teacher goes by name. What can't be read is refused in one line: the string may have been typed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from mapd.checks import State
-from mapd.domain import CHECKS, LONGEST_SEARCH, OF_TEXTS, PEOPLE, Order, RowFilter, RowKind, Verdict
+from mapd.domain import CHECKS, LONGEST_SEARCH, OF_QUESTIONS, OF_TEXTS, PEOPLE, Order, RowFilter, RowKind, Verdict
 from mapd.errors import BadInput
 
-SHOWS = (RowKind.RATIONALES, RowKind.FEEDBACK, RowKind.MISTAKES)
+# What can be judged; a question is no mistake.
+MISTAKES = (RowKind.RATIONALES, RowKind.FEEDBACK, RowKind.MISTAKES)
 NUMBERS = ("mean_from", "mean_to", "spread")
 TEXTS = ("author", "verdict", "committee", "people", "judged_by", "reason", "task", "question", "words")
 
@@ -29,9 +30,7 @@ class Selection:
 
 
 def write(row_filter: RowFilter, order: Order, voices: Mapping[str, int]) -> str:
-    """Return the filter as one string. `voices`: teachers' ids by name. Raises: BadInput: questions are no cards."""
-    if row_filter.show not in SHOWS:
-        raise BadInput("questions are no mistakes to judge: show mistakes, rationales or feedback")
+    """Return the filter as one string. `voices`: teachers' ids by name."""
     author = next((name for name, id_ in voices.items() if id_ == row_filter.author_id), None)
     values: dict[str, object] = {"show": row_filter.show.value, "author": author, "order": order.value}
     values |= {name: getattr(row_filter, name) for name in TEXTS if name != "author"}
@@ -43,13 +42,13 @@ def write(row_filter: RowFilter, order: Order, voices: Mapping[str, int]) -> str
     return urlencode({k: v for k, v in values.items() if v not in (None, "") and usual.get(k) != v})
 
 
-def read(text: str, voices: Mapping[str, int]) -> Selection:
-    """Return the filter that the string holds. Raises: BadInput, naming what can't be."""
+def read(text: str, voices: Mapping[str, int], shows: Collection[RowKind] = MISTAKES) -> Selection:
+    """Return the filter that the string holds. `shows`: what it may ask for. Raises: BadInput, naming what can't be."""
     values = dict(parse_qsl(text, keep_blank_values=False))
     names = {"show", "order", *TEXTS, *CHECKS, *NUMBERS}
     if unknown := sorted(values.keys() - names):
         raise BadInput(f"unknown filter: {unknown[0][:60]}; one of {', '.join(sorted(names))}")
-    _check_words(values, voices)
+    _check_words(values, voices, shows)
     low, high = (_number(values, name, 100, 500) for name in ("mean_from", "mean_to"))
     row_filter = RowFilter(
         show=RowKind(values.get("show", RowKind.RATIONALES)),
@@ -69,11 +68,12 @@ def read(text: str, voices: Mapping[str, int]) -> Selection:
     return Selection(row_filter, Order(values.get("order", Order.QUESTION)))
 
 
-def _check_words(values: Mapping[str, str], voices: Mapping[str, int]) -> None:
+def _check_words(values: Mapping[str, str], voices: Mapping[str, int], shows: Collection[RowKind]) -> None:
+    orders = OF_QUESTIONS if values.get("show") == RowKind.QUESTIONS else OF_TEXTS
     states = [state.value for state in State]
     allowed = {
-        "show": [show.value for show in SHOWS],
-        "order": [order.value for order in OF_TEXTS],
+        "show": [show.value for show in shows],
+        "order": [order.value for order in orders],
         "author": list(voices),
         "verdict": [verdict.value for verdict in Verdict],
         "committee": [verdict.value for verdict in Verdict],

@@ -331,7 +331,7 @@ def _counts(teacher_id: Any, exam_id: int) -> sa.ColumnElement[bool]:
 
 
 def _texts(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool) -> tuple[Text, ...]:
-    votes = _votes(session, exam_id, only, thoughts=thoughts)
+    votes_of = votes(session, exam_id, only, thoughts=thoughts)
     query = (
         select(t.Explanation, t.Teacher.name, t.Teacher.kind, t.Teacher.simulated)
         .options(sa.orm.defer(t.Explanation.thought))  # type: ignore[arg-type]
@@ -354,14 +354,15 @@ def _texts(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
             prompt_sha256=x.prompt_sha256,
             text=x.text,
             repairs_id=x.repairs_id,
-            votes=tuple(votes[identity(x)]),
+            votes=tuple(votes_of[identity(x)]),
             thought=thought.get(identity(x)),
         )
         for x, name, kind, simulated in rows
     )
 
 
-def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool) -> dict[int, list[Vote]]:
+def votes(session: Session, exam_id: int, only: QuestionIds = None, *, thoughts: bool = False) -> dict[int, list[Vote]]:
+    """Return the votes on the exam's texts, by text."""
     query = (
         select(t.Review, t.Teacher.name)
         .options(sa.orm.defer(t.Review.thought))  # type: ignore[arg-type]
@@ -372,11 +373,11 @@ def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
     )
     rows = session.exec(query).all()
     thought = _thoughts(session, t.Review, [identity(r) for r, _ in rows]) if thoughts else {}
-    votes: dict[int, list[Vote]] = defaultdict(list)
+    votes_of: dict[int, list[Vote]] = defaultdict(list)
     for r, reviewer in rows:
         vote = Vote(reviewer, r.score, r.status, r.raw_score, r.saw_gold, r.text, thought.get(identity(r)))
-        votes[r.explanation_id].append(vote)
-    return votes
+        votes_of[r.explanation_id].append(vote)
+    return votes_of
 
 
 def iterate_votes(session: Session, exam_id: int) -> Iterator[tuple[int, str, int | None, bool]]:
@@ -393,14 +394,18 @@ def iterate_votes(session: Session, exam_id: int) -> Iterator[tuple[int, str, in
 
 def judgements(session: Session, exam_id: int, only: QuestionIds = None) -> list[JudgementRow]:
     """Return every judgement that counts on the exam's explanations, attempts and questions, oldest first."""
+    return _judgements(session, judged_in(exam_id, only))
+
+
+def judged_in(exam_id: int, only: QuestionIds = None) -> sa.ColumnElement[bool]:
+    """Return the condition that a judgement is on an explanation, an attempt or a question of the exam."""
     texts = sa.select(col(t.Explanation.id)).where(_of_exam(exam_id, only))
     attempts = sa.select(col(t.Attempt.id)).where(_exam_attempts(exam_id, only))
     questions = sa.select(col(t.Attempt.question_id)).where(_exam_attempts(exam_id, only))
-    return _judgements(
-        session,
+    return (
         col(t.Judgement.explanation_id).in_(texts)
         | col(t.Judgement.attempt_id).in_(attempts)
-        | col(t.Judgement.question_id).in_(questions),
+        | col(t.Judgement.question_id).in_(questions)
     )
 
 

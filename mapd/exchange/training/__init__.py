@@ -1,7 +1,7 @@
 """Snapshots as files that trainers take. One small file a format: another format is another one, and its name here.
 
 FORMATS["messages"].purpose         -> "chat JSONL: OpenAI, TRL, Axolotl"
-outgoing.export(engine, "3f2a", FORMATS["messages"], Path("rows.jsonl"), by=ann)
+snapshots.export(engine, "3f2a", FORMATS["messages"], Path("rows.jsonl"), by=ann)
 """
 
 from mapd.exchange.training.authors_files import AUTHORS

@@ -14,17 +14,24 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from mapd.answers.choice import LETTERS
 from mapd.answers.grading import Task
 from mapd.characters import as_json
+from mapd.curation import live_set
 from mapd.curation.curated import Curated, Mistake
 from mapd.domain import Text, Verdict
 from mapd.errors import BadInput
+from mapd.exchange import files
 from mapd.exchange.authors import AUTHORS_ORDER, NO_ANSWER, AuthorsRow
+from mapd.exchange.row_files import RowsExport
 from mapd.exchange.training.format import TrainingFormat, TrainingSource
 from mapd.exchange.training.pairs import FrozenPair, FrozenText
+from mapd.people import Person, Right, require
 from mapd.questions.options import read_shown
 from mapd.questions.values import as_whole_number
+from mapd.store import db, queries
 
 MISTAKES, FEEDBACK, RATIONALES = FILES = ("mistakes.json", "feedback.json", "rationales.json")
 ACCEPTED = "correct_rationale"
@@ -42,6 +49,21 @@ def write(path: Path, source: TrainingSource) -> int:
 def write_exam(path: Path, curated: Curated) -> int:
     """Write the mistakes of an exam with all that teachers wrote and what is accepted now; return their number."""
     return write_files(path, map(_read_mistake, curated.mistakes), _order_teachers(curated.teachers))
+
+
+def export_exam(engine: sa.Engine, exam: str, path: Path, *, by: Person) -> RowsExport:
+    """Write an exam to a new folder. Raises: Forbidden; NotFound; BadInput where it can't be written."""
+    person = require(by, Right.EXPORT)
+    with db.reading(engine) as session:
+        info = queries.exam(session, exam)
+        curated = live_set.load_curated(session, info.id)
+    with files.whole(path) as place:
+        rows = write_exam(place, curated)
+        sha256 = files.sha256_of(place)
+    with db.writing(engine) as session:
+        detail = {"format": AUTHORS.name, "rows": rows, "file": path.name, "sha256": sha256}
+        queries.audit(session, person, "export", f"exam {info.uid}", **detail)
+    return RowsExport(str(path), rows, sha256)
 
 
 def write_files(path: Path, rows: Iterable[AuthorsRow], teachers: Sequence[str]) -> int:

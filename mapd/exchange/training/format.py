@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mapd.characters import as_json
 from mapd.exchange.training.pairs import FrozenPair
 from mapd.exchange.training.rows import TaughtRow, taught_rows
 
@@ -71,13 +70,3 @@ class TrainingFormat:
     write: Callable[[Path, TrainingSource], int]
     count: Callable[[Mapping[str, Any]], int] = count_texts
     note: str = ""
-
-
-def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows as JSON Lines; return their number."""
-    count = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for row in rows:
-            file.write(as_json(row) + "\n")
-            count += 1
-    return count

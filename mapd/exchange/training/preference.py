@@ -10,7 +10,8 @@ scores. Where nobody voted on one of the two, its mean is empty and the margin i
 from pathlib import Path
 from typing import Any
 
-from mapd.exchange.training.format import TrainingFormat, TrainingSource, count_preferences, write_lines
+from mapd.exchange.files import write_lines
+from mapd.exchange.training.format import TrainingFormat, TrainingSource, count_preferences
 from mapd.exchange.training.rows import Preference, as_dicts, distinct_preferences, preference_columns
 from mapd.models.base import Message
 

@@ -7,7 +7,8 @@
 from pathlib import Path
 from typing import Any
 
-from mapd.exchange.training.format import TrainingFormat, TrainingSource, write_lines
+from mapd.exchange.files import write_lines
+from mapd.exchange.training.format import TrainingFormat, TrainingSource
 from mapd.exchange.training.rows import TaughtRow, as_dicts, columns
 
 

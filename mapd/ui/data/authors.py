@@ -3,7 +3,6 @@
 The database knows the content's sha256, so a reload, a second click or a second tab imports nothing twice.
 """
 
-import csv
 import hashlib
 import io
 import shlex
@@ -15,7 +14,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, BadRows
-from mapd.exchange import authors
+from mapd.exchange import authors, spreadsheets
 from mapd.exchange.authors import AuthorsContent, AuthorsFile, AuthorsRow, FileKind
 from mapd.questions.options import show_answer
 from mapd.score_forms import VoteStatus, vote
@@ -234,10 +233,10 @@ def _swap() -> None:
 def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     """Return the table as CSV. A cell that a spreadsheet would run as a formula gets a leading apostrophe."""
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    writer.writerows([f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in row] for row in rows)
-    return out.getvalue().encode("utf-8-sig")
+    table = spreadsheets.CsvTable(out, header)
+    for row in rows:
+        table.write(dict(zip(header, row, strict=True)))
+    return out.getvalue().encode(spreadsheets.ENCODING)
 
 
 def choose_names(parsed: AuthorsContent, upload: AuthorsUpload) -> tuple[AuthorsContent, bool]:

@@ -87,9 +87,10 @@ def export(
     *,
     by: Person,
     shots: int | None = None,
+    announce: Callable[[int], None] = lambda _: None,
     progress: Progress = lambda *_: None,
 ) -> SnapshotExport:
-    """Write a snapshot to `path`, whole or not at all.
+    """Write a snapshot to `path`, whole or not at all. `announce` is told the number of rows before.
 
     Raises: Forbidden; NotFound; BadInput where there is something at `path`, or it can't be written, or the snapshot is
     damaged or of an older format.
@@ -99,6 +100,7 @@ def export(
         source = find_source(session, ref, shots, progress)
         expected = format_.count(source.manifest)
         with files.whole(path) as place:
+            announce(expected)
             rows = format_.write(place, source)
             if rows != expected:
                 raise damaged(source.sha256, f"it gave {rows} rows of {format_.name}, not {expected}")

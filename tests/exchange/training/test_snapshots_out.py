@@ -1,7 +1,6 @@
 """A snapshot of the database into files: whole or not at all, checked, and never held in memory as a whole."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from mapd.curation import live_set, snapshots
 from mapd.domain import Act, ExamInfo, Verdict
 from mapd.errors import BadInput, Forbidden, NotFound
 from mapd.exchange import authors, files
-from mapd.exchange.training import FORMATS, authors_files, outgoing
+from mapd.exchange.training import FORMATS, authors_files
+from mapd.exchange.training import snapshots as outgoing
 from mapd.people import Person, Role, owner
 from mapd.review.judging import Target, judge
 from mapd.store import db, queries, snapshot_lines
@@ -275,4 +275,4 @@ def test_a_teacher_whose_column_would_be_that_of_the_accepted_texts(
     curated = live_set.load_curated(session, exam.id)
     with pytest.raises(BadInput, match="can't have a teacher named correct"):
         authors_files.write_exam(tmp_path / "out", curated)
-    assert not os.path.lexists(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
