@@ -7,7 +7,7 @@
 They come from the queue index, as the page's do. A mean has two digits, rounded up: above a threshold it stays above.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,12 @@ def export(
     order: Order = Order.QUESTION,
     announce: Callable[[int], None] = lambda _: None,
     progress: Progress = lambda *_: None,
+    note_texts: Callable[[Collection[int]], None] = lambda _: None,
 ) -> RowsExport:
     """Write the rows that fit the filter to a .csv or .jsonl. `announce` is told their number before.
 
-    `threshold`: in hundredths. The exam's queue index has to be up to date.
+    `threshold`: in hundredths. The exam's queue index has to be up to date. `note_texts` is told the ids of the texts
+    that go out.
 
     Raises: Forbidden; NotFound; BadUsage for another ending; BadInput where the file can't be written.
     """
@@ -56,7 +58,7 @@ def export(
     with one_moment(engine) as session:
         info = queries.exam(session, exam)
         count = browse.count_rows(session, info.id, row_filter, threshold)
-        rows = iterate_rows(session, info, row_filter, threshold, order)
+        rows = iterate_rows(session, info, row_filter, threshold, order, note_texts)
         written = row_files.export_rows(path, COLUMNS, rows, count, announce, progress)
     with db.writing(engine) as session:
         detail = {"format": "rows", "rows": written.rows, "file": path.name, "sha256": written.sha256}
@@ -65,12 +67,18 @@ def export(
 
 
 def iterate_rows(
-    session: Session, exam: ExamInfo, row_filter: RowFilter, threshold: int, order: Order
+    session: Session,
+    exam: ExamInfo,
+    row_filter: RowFilter,
+    threshold: int,
+    order: Order,
+    note_texts: Callable[[Collection[int]], None],
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows that fit the filter, in its order."""
     start: PageStart | None = None
     while block := browse.list_rows(session, exam.id, row_filter, threshold, start, order=order, number=BLOCK):
         contents = browse_contents.load_contents(session, exam.id, block)
+        note_texts(contents.texts.keys())
         for row in block:
             yield _as_row(row, contents, threshold, exam, row_filter.blind_person)
         start = PageStart(block[-1].key)

@@ -9,6 +9,7 @@ import json
 import shlex
 import zipfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
@@ -16,9 +17,13 @@ from mapd import prompts
 from mapd.curation import snapshots as freezing
 from mapd.curation.curated import Curated, summary
 from mapd.curation.snapshots import Pair, SnapshotContents
+from mapd.exchange.training import FORMATS
+from mapd.exchange.training import snapshots as outgoing
+from mapd.exchange.training.snapshots import SnapshotExport
+from mapd.people import Person
 from mapd.store import db, queries, snapshots
 from mapd.store import tables as t
-from mapd.ui.kit import actions, context, tables, teacher_filter, text, times
+from mapd.ui.kit import actions, context, exports, tables, teacher_filter, text, times
 from mapd.ui.threshold.lab import describe
 
 # Letters of a sha256 that are shown; the address has all of them.
@@ -150,6 +155,8 @@ def draw_contents(row: t.Snapshot) -> None:
         )
         for name, body in files.items():
             st.download_button(name, body, name, icon=":material/description:", on_click="ignore", key=f"get_{name}")
+        if exports.is_allowed():
+            _draw_formats(row)
         st.html(f'<span class="mapd-note">sha256 of manifest.json: <code class="mapd-file">{row.sha256}</code></span>')
     with st.expander("Manifest"):
         st.code(json.dumps(row.manifest, indent=2, ensure_ascii=False), language=None, wrap_lines=True)
@@ -158,6 +165,28 @@ def draw_contents(row: t.Snapshot) -> None:
     number = min(st.pagination(pages, key="pairs_page", bind="query-params"), pages)
     for count, line in enumerate(lines[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], (number - 1) * PAGE_SIZE + 1):
         _draw_pair(count, line)
+
+
+def _draw_formats(row: t.Snapshot) -> None:
+    """Draw the menu of formats that trainers take, and the command that does the same."""
+    engine, sha256 = context.engine(), row.sha256
+    words = {name: f"{name}: {format_.purpose}" for name, format_ in FORMATS.items()}
+    files = {name: f"snapshot-{sha256[:SHORT_NAME]}-{name}{format_.ending}" for name, format_ in FORMATS.items()}
+
+    def write(name: str, path: Path, person: Person) -> SnapshotExport:
+        return outgoing.export(engine, sha256, FORMATS[name], path, by=person)
+
+    with st.popover("Other formats", icon=":material/ios_share:", key="snapshot_formats"):
+        name = "messages"
+        if row.pairs > exports.MOST_ROWS:
+            st.caption(f"More than {exports.MOST_ROWS:,} pairs are written by the command.")
+        else:
+            name = exports.draw_form("snapshot", sha256, words, files, write)
+        if FORMATS[name].note:
+            st.caption(text.label(FORMATS[name].note, 200))
+        st.caption("The same in a terminal:")
+        command = f"mapd export {sha256[:SHORT_NAME]} --format {name} -o {files[name]}"
+        st.code(command, language=None, wrap_lines=True)
 
 
 def _draw_pair(number: int, line: str) -> None:

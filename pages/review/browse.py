@@ -3,9 +3,9 @@
 import streamlit as st
 
 from mapd.domain import RowKind
-from mapd.ui.browse import batches, saved_views
+from mapd.ui.browse import batches, downloads, saved_views
 from mapd.ui.browse import page as browsing
-from mapd.ui.kit import context, pagination, rows, tables
+from mapd.ui.kit import context, exports, pagination, rows, tables
 from mapd.ui.kit.cache import catch_up
 
 PAGE = "pages/review/browse.py"
@@ -26,6 +26,8 @@ def draw_page(exam_id: int) -> None:
         saved_views.draw_popover(request.params, browsing.DEFAULTS)
         if page.rows and show is not RowKind.QUESTIONS:
             browsing.draw_triage_link(exam_id, request)
+        if page.rows and exports.is_allowed():
+            downloads.draw_popover(exam_id, request, page)
         if context.owns() and show in (RowKind.RATIONALES, RowKind.FEEDBACK):
             batches.draw_judge_all(exam_id, request.filter, page.threshold, page.row_count)
     if hidden_words := browsing.describe_hidden(request):
