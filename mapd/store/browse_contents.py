@@ -50,6 +50,9 @@ def load_contents(session: Session, exam_id: int, rows: Sequence[BrowseRow]) -> 
     of_text += [col(t.Teacher.name).label("teacher"), t.Teacher.simulated]
     explanations = sa.select(*of_text).join(t.Teacher, col(t.Explanation.author_id) == col(t.Teacher.id))
     explanations = explanations.where(col(t.Explanation.id).in_(text_ids))
+    votes: defaultdict[int, list[Vote]] = defaultdict(list)
+    for text, reviewer, score, saw_gold in queries.iterate_votes(session, exam_id, question_ids):
+        votes[text].append(Vote(reviewer, score, saw_gold=saw_gold))
     return BrowseContents(
         standings=_by_id(session.execute(standings).mappings()),
         questions=questions,
@@ -57,7 +60,7 @@ def load_contents(session: Session, exam_id: int, rows: Sequence[BrowseRow]) -> 
         attempts=attempts,
         answers=answers,
         texts=_by_id(session.execute(explanations).mappings()),
-        votes=queries.votes(session, exam_id, question_ids),
+        votes=votes,
     )
 
 

@@ -331,7 +331,7 @@ def _counts(teacher_id: Any, exam_id: int) -> sa.ColumnElement[bool]:
 
 
 def _texts(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool) -> tuple[Text, ...]:
-    votes_of = votes(session, exam_id, only, thoughts=thoughts)
+    votes = _votes(session, exam_id, only, thoughts=thoughts)
     query = (
         select(t.Explanation, t.Teacher.name, t.Teacher.kind, t.Teacher.simulated)
         .options(sa.orm.defer(t.Explanation.thought))  # type: ignore[arg-type]
@@ -354,15 +354,14 @@ def _texts(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
             prompt_sha256=x.prompt_sha256,
             text=x.text,
             repairs_id=x.repairs_id,
-            votes=tuple(votes_of[identity(x)]),
+            votes=tuple(votes[identity(x)]),
             thought=thought.get(identity(x)),
         )
         for x, name, kind, simulated in rows
     )
 
 
-def votes(session: Session, exam_id: int, only: QuestionIds = None, *, thoughts: bool = False) -> dict[int, list[Vote]]:
-    """Return the votes on the exam's texts, by text."""
+def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool) -> dict[int, list[Vote]]:
     query = (
         select(t.Review, t.Teacher.name)
         .options(sa.orm.defer(t.Review.thought))  # type: ignore[arg-type]
@@ -373,21 +372,23 @@ def votes(session: Session, exam_id: int, only: QuestionIds = None, *, thoughts:
     )
     rows = session.exec(query).all()
     thought = _thoughts(session, t.Review, [identity(r) for r, _ in rows]) if thoughts else {}
-    votes_of: dict[int, list[Vote]] = defaultdict(list)
+    votes: dict[int, list[Vote]] = defaultdict(list)
     for r, reviewer in rows:
         vote = Vote(reviewer, r.score, r.status, r.raw_score, r.saw_gold, r.text, thought.get(identity(r)))
-        votes_of[r.explanation_id].append(vote)
-    return votes_of
+        votes[r.explanation_id].append(vote)
+    return votes
 
 
-def iterate_votes(session: Session, exam_id: int) -> Iterator[tuple[int, str, int | None, bool]]:
+def iterate_votes(
+    session: Session, exam_id: int, only: QuestionIds = None
+) -> Iterator[tuple[int, str, int | None, bool]]:
     """Yield every vote of the exam as (explanation, reviewer, score, saw the gold), one text after the other."""
     query = (
         sa.select(col(t.Review.explanation_id), col(t.Teacher.name), col(t.Review.score), col(t.Review.saw_gold))
         .join(t.Teacher, col(t.Review.reviewer_id) == col(t.Teacher.id))
         .join(t.Explanation, col(t.Review.explanation_id) == col(t.Explanation.id))
-        .where(_of_exam(exam_id), _counts(t.Review.reviewer_id, exam_id))
-        .order_by(col(t.Review.explanation_id))
+        .where(_of_exam(exam_id, only), _counts(t.Review.reviewer_id, exam_id))
+        .order_by(col(t.Review.explanation_id), col(t.Review.reviewer_id), col(t.Review.sample))
     )
     return (tuple(row) for row in session.execute(query))
 
