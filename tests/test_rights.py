@@ -22,7 +22,7 @@ from mapd.judgements import ADJUDICATOR
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.policies import STRICT
 from mapd.questions import generated, mapping, saved_mappings, sets
-from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views
+from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views, set_aside
 from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -50,6 +50,8 @@ FOR_OWNERS: dict[str, Write] = {
     "reasons.add": lambda s, by: reasons.add(s, "wrong units", by=by),
     "reasons.remove": lambda s, by: reasons.remove(s, "wrong_units", by=by),
     "assignment.set_judging": lambda s, by: assignment.set_judging(s, 1, by=by, judgements_wanted=3),
+    "set_aside.set_aside": lambda s, by: set_aside.set_aside(s, 1, "eve", "clicked through", by=by),
+    "set_aside.count_again": lambda s, by: set_aside.count_again(s, 1, "eve", by=by),
     "saved_policies.save_policy": lambda s, by: saved_policies.save_policy(s, STRICT, by=by),
     "saved_policies.set_policy": lambda s, by: saved_policies.set_policy(s, 1, "strict", None, by=by),
     "snapshots.freeze": lambda s, by: snapshots.freeze(s, live_set.load_curated(s, 1), by=by),

@@ -15,7 +15,7 @@ from mapd.domain import RowKind
 from mapd.errors import BadUsage
 from mapd.exchange import browse_rows, judgements, row_files
 from mapd.exchange.training import FORMATS, authors_files, snapshots
-from mapd.people import Person
+from mapd.people import Person, person_name
 from mapd.prompts import MOST_SHOTS
 from mapd.review import filters
 from mapd.review.queue_index import derivation
@@ -40,6 +40,9 @@ def export(
     with_judgements: Annotated[
         bool, typer.Option("--judgements", help="All that people said in the exam, to a .csv or .jsonl.")
     ] = False,
+    person: Annotated[
+        str | None, typer.Option("--person", help="With --judgements: those of one person alone.")
+    ] = None,
     filter_: Annotated[
         str | None,
         typer.Option(
@@ -68,7 +71,7 @@ def export(
     if len(chosen) != 1:
         raise BadUsage(f"an export is of one of {', '.join(ways)}, not of {' and '.join(chosen) or 'none'}")
     if snapshot is not None:
-        _refuse_beside(chosen[0], {"--exam": exam is not None})
+        _refuse_beside(chosen[0], {"--exam": exam is not None, "--person": person is not None})
         if format_ is None:
             raise BadUsage(f"a snapshot is exported in a format: --format is one of {', '.join(FORMATS)}")
         _export_snapshot(snapshot, one_of("--format", format_, FORMATS), path, shots, person_of(by), as_json)
@@ -78,8 +81,9 @@ def export(
         raise BadUsage(f"{chosen[0]} is of an exam: name it with --exam")
     row_files.ending_of(path)
     if filter_ is None:
-        _export_judgements(exam, path, person_of(by), as_json)
+        _export_judgements(exam, person, path, person_of(by), as_json)
     else:
+        _refuse_beside(chosen[0], {"--person": person is not None})
         _export_rows(exam, filter_, path, person_of(by), as_json)
 
 
@@ -101,10 +105,10 @@ def _export_exam(exam: str, path: Path, by: Person, as_json: bool) -> None:
     _show(asdict(authors_files.export_exam(open_project(), exam, path, by=by)), as_json)
 
 
-def _export_judgements(exam: str, path: Path, by: Person, as_json: bool) -> None:
-    announce = _announcer("judgements", as_json)
+def _export_judgements(exam: str, person: str | None, path: Path, by: Person, as_json: bool) -> None:
+    announce, name = _announcer("judgements", as_json), None if person is None else person_name(person)
     with counting("exporting", "judgements", as_json) as tell:
-        result = judgements.export(open_project(), exam, path, by=by, announce=announce, progress=tell)
+        result = judgements.export(open_project(), exam, path, by=by, of_person=name, announce=announce, progress=tell)
     _show(asdict(result), as_json)
 
 

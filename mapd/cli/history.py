@@ -63,8 +63,9 @@ def _in_words(judgement: dict[str, Any]) -> str:
     value = f" to {judgement['value']}" if judgement["value"] else ""
     marks = "".join(f" “{mark['text']}”" for mark in judgement["marks"])
     note = f", {judgement['note']}" if judgement["note"] else ""
-    undo = f" {judgement['undo']}" if judgement["undo"] else "" if judgement["stands"] else ", taken back or replaced"
+    is_replaced = judgement["counts"] and not judgement["stands"]
+    undo = f" {judgement['undo']}" if judgement["undo"] else ", taken back or replaced" * is_replaced
     archive = ", with an archive" if judgement["archive"] else ""
-    archive += "" if judgement["counts"] else ", not counted"
+    archive += "" if judgement["counts"] else ", not counted" if judgement["archive"] else ", set aside"
     words = f"{judgement['person']}{role}: {judgement['decision']}{reason}{value}{undo}{marks}{note}{archive}"
     return " ".join(words.split())

@@ -1,15 +1,18 @@
-"""`mapd people …`: who judged how in an exam, and by how many each text is to be judged."""
+"""`mapd people …`: who judged how in an exam, whose work counts, and by how many each text is to be judged."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from mapd.cli.shared import AsJson, ExamRef, PersonName, line, person_of, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, line, moment, person_of, reading, show, writing
 from mapd.curation import live_set
 from mapd.curation.reviewer_stats import Share
-from mapd.review import annotators, assignment, leases
+from mapd.exchange import judgements
+from mapd.people import person_name
+from mapd.review import annotators, assignment, leases, set_aside
 from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
-from mapd.store import queries
+from mapd.store import judgement_rows, queries
 
 sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
 
@@ -21,6 +24,7 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
         info = queries.exam(session, exam)
         curated = live_set.load_curated(session, info.id)
         held_leases = leases.list_leases(session, info.id)
+        work_aside = set_aside.list_set_aside(session, info.id)
     people, progress = annotators.records(curated), annotators.measure_progress(curated)
     result: dict[str, Any] = {"exam": info.uid, "wanted": info.judgements_per_text}
     result |= {"rationales": progress.of, "done": progress.count}
@@ -29,6 +33,7 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
         "pairs": [_pair(pair) for pair in annotators.measure_agreement(curated)],
     }
     result |= {"open_now": [lease.person for lease in held_leases]}
+    result |= {"set_aside": [asdict(work) | {"at": work.at.isoformat()} for work in work_aside]}
     if as_json:
         show(result, as_json, "")
         return
@@ -42,6 +47,9 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
         kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
         small = ": too few to tell" if pair.n < FEW else ""
         line(f"  {pair.first} and {pair.second}: agree on {pair.agree:,} of {pair.n:,} judged first{kappa}{small}")
+    for work in work_aside:
+        number = f"{work.judgements:,} judgements by {work.person} are set aside"
+        line(f"  {number} since {moment(work.at)}, by {work.by}: {work.reason}")
 
 
 def _text(r: AnnotatorRecord) -> str:
@@ -67,6 +75,53 @@ def _stretch(part: Period) -> dict[str, Any]:
 
 def _pair(pair: Agreement) -> dict[str, Any]:
     return {"people": [pair.first, pair.second], "texts": pair.n, "agree": pair.agree, "kappa": pair.kappa}
+
+
+@sharing_out.command("work")
+def list_work(
+    exam: ExamRef, person: Annotated[str, typer.Option("--person", help="Whose.")], as_json: AsJson = False
+) -> None:
+    """List all that a person said in an exam, also what they took back and what is set aside."""
+    with reading() as session:
+        info = queries.exam(session, exam)
+        records = list(judgement_rows.iterate_judgements(session, info.id, person_name(person)))
+    if as_json:
+        show({"exam": info.uid, "judgements": [judgements.as_row(record) for record in records]}, as_json, "")
+        return
+    line(f"{info.name}: {len(records):,} judgements by {person_name(person)}")
+    for record in records:
+        words = record.decision if record.reason is None else f"{record.decision} ({record.reason})"
+        state = "" if record.counts else ", set aside or from elsewhere: doesn't count"
+        line(f"  {moment(record.created_at)}  {record.kind} {record.uid}, question {record.question}: {words}{state}")
+
+
+@sharing_out.command("set-aside")
+def set_work_aside(
+    exam: ExamRef,
+    person: Annotated[str, typer.Option("--person", help="Whose judgements.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, in your words; it is kept.")],
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let nothing count any more that a person said in an exam. Its texts wait for others; nothing is deleted."""
+    with writing() as session:
+        info, name = queries.exam(session, exam), person_name(person)
+        number = set_aside.set_aside(session, info.id, name, reason, by=person_of(by))
+    show({"exam": info.uid, "person": name, "judgements": number}, as_json, "set aside")
+
+
+@sharing_out.command("count-again")
+def count_work_again(
+    exam: ExamRef,
+    person: Annotated[str, typer.Option("--person", help="Whose judgements.")],
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a person's judgements count again that were set aside."""
+    with writing() as session:
+        info, name = queries.exam(session, exam), person_name(person)
+        number = set_aside.count_again(session, info.id, name, by=person_of(by))
+    show({"exam": info.uid, "person": name, "judgements": number}, as_json, "they count again")
 
 
 def _number(column: str, help: str) -> Any:

@@ -38,18 +38,21 @@ def export(
     path: Path,
     *,
     by: Person,
+    of_person: str | None = None,
     announce: Callable[[int], None] = lambda _: None,
     progress: Progress = lambda *_: None,
 ) -> RowsExport:
     """Write an exam's judgements to a .csv or .jsonl. `announce` is told their number before.
+
+    `of_person`: those of one person alone.
 
     Raises: Forbidden; NotFound; BadUsage for another ending; BadInput where the file can't be written.
     """
     person = require(by, Right.EXPORT)
     with one_moment(engine) as session:
         info = queries.exam(session, exam)
-        count = judgement_rows.count_judgements(session, info.id)
-        rows = map(as_row, judgement_rows.iterate_judgements(session, info.id))
+        count = judgement_rows.count_judgements(session, info.id, of_person)
+        rows = map(as_row, judgement_rows.iterate_judgements(session, info.id, of_person))
         written = row_files.export_rows(path, COLUMNS, rows, count, announce, progress)
     with db.writing(engine) as session:
         detail = {"format": "judgements", "rows": written.rows, "file": path.name, "sha256": written.sha256}

@@ -43,14 +43,14 @@ class JudgementRecord(NamedTuple):
     counts: bool
 
 
-def count_judgements(session: Session, exam_id: int) -> int:
+def count_judgements(session: Session, exam_id: int, person: str | None = None) -> int:
     """Return how many judgements `iterate_judgements` yields."""
-    query = sa.select(sa.func.count()).select_from(t.Judgement).where(queries.judged_in(exam_id))
+    query = sa.select(sa.func.count()).select_from(t.Judgement).where(_condition(exam_id, person))
     return int(session.scalar(query) or 0)
 
 
-def iterate_judgements(session: Session, exam_id: int) -> Iterator[JudgementRecord]:
-    """Yield every judgement on the exam's texts, attempts and questions, the oldest first."""
+def iterate_judgements(session: Session, exam_id: int, person: str | None = None) -> Iterator[JudgementRecord]:
+    """Yield every judgement (of one person) on the exam's texts, attempts and questions, the oldest first."""
     undone, undo = sa.orm.aliased(t.Judgement), sa.orm.aliased(t.Judgement)
     question_id = sa.func.coalesce(t.Judgement.question_id, t.Explanation.question_id, t.Attempt.question_id)
     columns: list[Any] = [
@@ -70,9 +70,14 @@ def iterate_judgements(session: Session, exam_id: int) -> Iterator[JudgementReco
         .outerjoin(undone, col(t.Judgement.undoes_id) == col(undone.id))
         # Only one that counts undoes, and there is but one (uq_judgement_undone).
         .outerjoin(undo, (col(undo.undoes_id) == col(t.Judgement.id)) & col(undo.counts))
-        .where(queries.judged_in(exam_id))
+        .where(_condition(exam_id, person))
         # By time: ids alone would tell when a merged archive came in.
         .order_by(col(t.Judgement.created_at), col(t.Judgement.id))
     )
     for row in session.execute(query.execution_options(yield_per=BLOCK)):
         yield JudgementRecord(*row)
+
+
+def _condition(exam_id: int, person: str | None) -> sa.ColumnElement[bool]:
+    of_exam = queries.judged_in(exam_id)
+    return of_exam if person is None else of_exam & (col(t.Judgement.person) == person)

@@ -519,17 +519,18 @@ def moment(session: Session) -> datetime:
 
 
 # The audit's words: for the recorded demo, by which a page knows; for what changes ids or names, and what is renamed
-# then; for a file of the trash that is gone.
+# then; for a person's judgements that don't count any more, and that do again; for a file of the trash that is gone.
 RECORDED_DEMO = "load recorded demo"
 DELETED, RESTORED, RENAMED = "delete", "restore", "rename"
 PROJECT = "project"
+SET_ASIDE, COUNTED_AGAIN = "set aside", "count again"
 PURGED = "delete for good"
 
 
 def edition(session: Session, *acts: str) -> int:
-    """Count what was deleted, put back or renamed."""
-    # What was read before may have other ids or names by now.
-    acts = acts or (DELETED, RESTORED, RENAMED)
+    """Count what was deleted, put back, renamed, or set aside."""
+    # What was read before may have other ids or names by now, or may not count.
+    acts = acts or (DELETED, RESTORED, RENAMED, SET_ASIDE, COUNTED_AGAIN)
     return session.exec(select(func.count()).select_from(t.Audit).where(col(t.Audit.action).in_(acts))).one()
 
 
