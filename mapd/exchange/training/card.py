@@ -32,7 +32,7 @@ MEANINGS = {
     "completion": "the text to learn, one assistant turn",
     "chosen": "the accepted rationale, one assistant turn",
     "rejected": "the rejected one",
-    "margin": "how far the accepted one's mean lies above the other's; null where nobody scored one of them",
+    "margin": "how far the accepted one's mean lies above the other's; 0 where nobody scored one of them",
     "kind": "`rationale`: a teacher's own solution; `feedback`: what a teacher says is wrong in the student's answer",
     "pair": "the rationale and the feedback of one mistake have the same",
     "mistake": "the id of the student's wrong answer",

@@ -46,7 +46,7 @@ def as_row(row: TaughtRow) -> dict[str, Any]:
 
 
 def as_preference(preference: Preference) -> dict[str, Any]:
-    """Return a preference as the format has it; its margin is null where nobody voted on one of the two."""
+    """Return a preference as the format has it."""
     sides = {"chosen": preference.chosen, "rejected": preference.rejected}
     texts = {side: as_dicts([Message("assistant", text.text.strip())]) for side, text in sides.items()}
     decided = {f"{side}_{name}": value for side, text in sides.items() for name, value in _text_columns(text).items()}

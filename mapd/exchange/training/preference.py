@@ -21,9 +21,8 @@ def as_row(preference: Preference) -> dict[str, Any]:
     chosen, rejected = (
         as_dicts([Message("assistant", text.text.strip())]) for text in (preference.chosen, preference.rejected)
     )
-    margin = 0.0 if preference.margin is None else preference.margin
     messages = {"prompt": as_dicts(preference.prompt), "chosen": chosen, "rejected": rejected}
-    return {**messages, "margin": margin, **preference_columns(preference)}
+    return {**messages, "margin": preference.margin, **preference_columns(preference)}
 
 
 def write(path: Path, source: TrainingSource) -> int:

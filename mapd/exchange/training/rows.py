@@ -53,10 +53,14 @@ class Preference:
     rejected: FrozenText
 
     @property
-    def margin(self) -> float | None:
-        """Return by how much the accepted one's mean is above the other's; None where nobody voted on one of them."""
-        means = self.chosen.mean, self.rejected.mean
-        return None if means[0] is None or means[1] is None else means[0] - means[1]
+    def margin(self) -> float:
+        """Return by how much the accepted one's mean is above the other's; 0 where nobody voted on one of them.
+
+        It is below 0 where people decided against the scores.
+        """
+        # A reward trainer asks for this margin, and takes no null: 0 asks for none.
+        known = self.chosen.mean is not None and self.rejected.mean is not None
+        return (self.chosen.mean or 0.0) - (self.rejected.mean or 0.0) if known else 0.0
 
 
 def taught_rows(pair: FrozenPair, name: str, shots: int = 0) -> tuple[TaughtRow, TaughtRow]:
