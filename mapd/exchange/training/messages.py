@@ -4,7 +4,7 @@
      "kind": "rationale", "pair": "3f2a9c1b7d20-17", …}
 
 The student's wrong answer in a feedback's dialogue has weight 0: OpenAI doesn't teach it. Axolotl doesn't where it is
-told `message_field_training: weight`; TRL has no such thing, so that `prompt-completion` is the format for it.
+told `message_field_training: weight`. TRL has no such thing: there `prompt-completion` is the format.
 """
 
 from pathlib import Path
@@ -36,5 +36,6 @@ MESSAGES = TrainingFormat(
     "chat JSONL: OpenAI, TRL, Axolotl",
     ".jsonl",
     write,
-    note="feedback rows hold the wrong answer, with weight 0: a trainer that learns every answer learns it, too",
+    note="a feedback row holds the wrong answer, with weight 0, which OpenAI doesn't teach; Axolotl doesn't with "
+    "message_field_training: weight; TRL would, take prompt-completion there",
 )
