@@ -1,6 +1,7 @@
 """A snapshot of the database into files: whole or not at all, checked, and never held in memory as a whole."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +277,27 @@ def test_a_teacher_whose_column_would_be_that_of_the_accepted_texts(
     with pytest.raises(BadInput, match="can't have a teacher named correct"):
         authors_files.write_exam(tmp_path / "out", curated)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ["messages", "csv", "alpaca", "authors"])
+def test_a_large_snapshot_is_never_in_memory_as_a_whole(
+    engine: sa.Engine, frozen: str, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_lines, "PIECE", {"sqlite": 1 << 16})
+    with db.writing(engine) as session:
+        row = queries.snapshot(session, frozen)
+        pair = json.loads(stored.lines_of(row.lines)[0])
+        pair["attempt"]["text"] = "x" * 10_000
+        lines = "".join(json.dumps(pair | {"mistake": str(number)}) + "\n" for number in range(2_000))
+        counts = row.manifest["counts"] | {"pairs": 2_000, "mistakes_in_pairs": 2_000, "preferences": 0}
+        row.lines, row.pairs = lines, 2_000
+        row.manifest = row.manifest | {"lines_sha256": stored.sha256(lines), "counts": counts}
+        row.sha256 = ref = stored.sha256(stored.manifest_text(row.manifest))
+    size = len(lines)
+    del row, lines, session
+    tracemalloc.start()
+    outgoing.export(engine, ref, FORMATS[name], tmp_path / "out", by=owner("ann"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 5, f"{peak:,} of {size:,}"
