@@ -12,12 +12,13 @@ from peft import PeftModel
 from mapd import prompts
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
-from mapd.finetune.examples import FORMAT, examples
+from mapd.finetune.examples import examples
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.finetune.train import train
 from mapd.models import dialogue, local, sandbox, templates
 from mapd.models.base import Finish, Message, Request, Sampling, stream
 from mapd.models.sandbox import Template
+from mapd.store.snapshots import FORMAT
 from tests import chat_templates
 from tests.chat_templates import KINDS
 

@@ -52,7 +52,10 @@ def write_exam(path: Path, curated: Curated) -> int:
 
 
 def export_exam(engine: sa.Engine, exam: str, path: Path, *, by: Person) -> RowsExport:
-    """Write an exam to a new folder. Raises: Forbidden; NotFound; BadInput where it can't be written."""
+    """Write an exam, which is in memory meanwhile, to a new folder.
+
+    Raises: Forbidden; NotFound; BadInput where it can't be written.
+    """
     person = require(by, Right.EXPORT)
     with db.reading(engine) as session:
         info = queries.exam(session, exam)
