@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mapd import checks, prompts, thoughts
+from mapd import checks, equations, prompts, thoughts
 from mapd.answers import expressions, grading, limits, markup, sequel
 from mapd.answers.grading import Task
 from mapd.answers.numbers import parse_number
@@ -269,7 +269,7 @@ READERS: Mapping[str, Reader] = {
     **{f"checks of a rationale, {t}": lambda x, t=t: checks.check_rationale(x, GOLDS[t], t, _options(t)) for t in Task},
     **{f"checks of a feedback, {t}": lambda x, t=t: checks.check_feedback(x, GOLDS[t], t, _options(t)) for t in Task},
     "checks against a gold": lambda x: checks.check_rationale("It is 5 + 5 = 10.", x, Task.NUMERIC),
-    "equations": checks.equations,
+    "equations": equations.equations,
     "score of a review": parse_score,
     "score, beside a solution": lambda x: parse_score("Its [5] is wrong. [2]", "", x),
     "score of what it reviews": lambda x: parse_score(x, x, x),

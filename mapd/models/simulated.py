@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from mapd import prompts
 from mapd.answers.grading import answers_equal, extract_answer
 from mapd.answers.numbers import parse_number
-from mapd.checks import equations
+from mapd.equations import equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Request
 from mapd.policies import mean
