@@ -27,7 +27,7 @@ from mapd.errors import BadInput, Stopped
 from mapd.models.base import Completion, Finish, Model, Request, Sampling, split_thought, stream
 from mapd.people import Person, Right, require
 from mapd.questions import sets
-from mapd.store import claims, db, queries
+from mapd.store import audit_log, claims, db, queries
 from mapd.store import tables as t
 
 # Of the packaged student's answers that end by themselves nearly all end within these (benchmarks/answer_lengths.py).
@@ -127,7 +127,7 @@ def run(
         if split == "test":
             unseal(session, exam, open_test, by=by)
         if groups:
-            queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
+            audit_log.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
     exam_run = _ExamRun(engine, exam_id, uid, inquiries, batch_size, progress, stopping)
     failures = exam_run.hold(model, home) if groups else []
     with db.reading(engine) as session:
@@ -212,7 +212,7 @@ def _ensure_exam(
     )
     _check_split(session, questions, split)
     session.add(exam)
-    queries.audit(session, person, "make exam", f"exam {uid}", student=learner.name, questions=questions.name)
+    audit_log.audit(session, person, "make exam", f"exam {uid}", student=learner.name, questions=questions.name)
     session.flush()
     return exam
 
@@ -239,7 +239,7 @@ def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -
     if purpose is None or not purpose.strip():
         raise BadInput("the test split is sealed, and each opening is counted: say what for with --open-test PURPOSE")
     session.add(t.Opening(set_id=exam.set_id, exam_id=exam.id, person=person, purpose=purpose.strip()))
-    queries.audit(session, person, "open test", f"exam {exam.uid}", purpose=purpose.strip())
+    audit_log.audit(session, person, "open test", f"exam {exam.uid}", purpose=purpose.strip())
 
 
 # --- Asking again with more tokens ------------------------------------------------------------------------------------

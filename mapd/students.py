@@ -19,7 +19,7 @@ from mapd import fingerprints, prompts
 from mapd.errors import BadInput, NotFound
 from mapd.models import weights
 from mapd.people import Person, Right, require
-from mapd.store import db, queries
+from mapd.store import audit_log, db
 from mapd.store import tables as t
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def add(
         return namesake
     row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
     session.add(row)
-    queries.audit(session, person, "add student", f"student {name}", base=base.source)
+    audit_log.audit(session, person, "add student", f"student {name}", base=base.source)
     session.flush()
     return row
 

@@ -27,7 +27,7 @@ from mapd.models.base import Completion, Finish, Limits, Model, Request, Samplin
 from mapd.models.simulated import SimulatedTeacher
 from mapd.people import Person, Right, require
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import audit_log, db
 from mapd.store import tables as t
 from mapd.teacher_settings import KEY_VARIABLES, LIMITS, PRICE, SAMPLING, check_headers, check_numbers, check_sampling
 
@@ -103,7 +103,7 @@ def add(
             session, namesake, _list_changes(namesake, row, sampling or {}, limited=limits is not None), person
         )
     session.add(row)
-    queries.audit(session, person, "add teacher", f"teacher {row.name}", kind=kind, model=row.model)
+    audit_log.audit(session, person, "add teacher", f"teacher {row.name}", kind=kind, model=row.model)
     session.flush()
     return row
 
@@ -236,7 +236,7 @@ def _write_changes(session: Session, row: t.Teacher, changes: Mapping[str, Any],
         for name, value in changes.items():
             setattr(row, name, value)
         session.add(row)
-        queries.audit(session, person, "change teacher", f"teacher {row.name}", **changes)
+        audit_log.audit(session, person, "change teacher", f"teacher {row.name}", **changes)
         session.flush()
     return row
 
@@ -253,7 +253,7 @@ def disable(session: Session, name: str, by: Person) -> t.Teacher:
     if not row.disabled:
         row.disabled = True
         session.add(row)
-        queries.audit(session, person, "disable teacher", f"teacher {name}")
+        audit_log.audit(session, person, "disable teacher", f"teacher {name}")
         session.flush()
     return row
 
@@ -308,7 +308,7 @@ def enable(session: Session, name: str, by: Person, *, key_env: str | None = Non
         row.disabled, row.origin, row.key_env = False, None, effect.key_env
         session.add(row)
         detail = {"server": effect.server, "model": row.model, "key": effect.key_env}
-        queries.audit(session, person, "enable teacher", f"teacher {name}", **detail)
+        audit_log.audit(session, person, "enable teacher", f"teacher {name}", **detail)
         session.flush()
     return row
 

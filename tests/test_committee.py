@@ -31,7 +31,7 @@ from mapd.models.base import Completion, Finish, Message, Request
 from mapd.people import owner
 from mapd.review import judging
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, exam_material, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files
@@ -305,7 +305,7 @@ def test_another_exam_over_the_same_texts_is_answered_from_the_ledger(
 def test_people_decide_what_a_mistake_is(engine: sa.Engine, exam: str, collect: Collect) -> None:
     with db.writing(engine) as session:
         info = queries.exam(session, exam)
-        attempts = queries.attempts(session, info.id)
+        attempts = exam_material.attempts(session, info.id)
         for target, act, given in (
             (judging.Target("attempt", attempts[0].id), Act.REJECT, {}),  # no mistake
             (judging.Target("question", attempts[1].question_id), Act.REJECT, {"reason": "gold_wrong"}),  # taken out

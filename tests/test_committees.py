@@ -21,7 +21,7 @@ from mapd.review import judging, repairs
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
 from mapd.settings import Settings
-from mapd.store import browse, committees, db, project, queries, queue_index
+from mapd.store import browse, committees, db, judgement_log, project, queries, queue_index
 from mapd.store import tables as t
 from tests import looped
 from tests.archives import Lines, bring_in, changed, exported
@@ -111,8 +111,8 @@ def test_a_judgement_goes_to_an_exam_where_the_text_counts(engine: sa.Engine, pa
         assert queries.exam_of(session, text) == queries.exam(session, pair[0]).id
         judging.judge(session, Target("rationale", queries.identity(text)), Act.ACCEPT, by=owner("ben"))
     with db.reading(engine) as session:
-        of = [len(queries.judgements(session, queries.exam(session, uid).id)) for uid in pair]
-        own = [len(queries.judgements_by(session, queries.exam(session, uid).id, "ben")) for uid in pair]
+        of = [len(judgement_log.judgements(session, queries.exam(session, uid).id)) for uid in pair]
+        own = [len(judgement_log.judgements_by(session, queries.exam(session, uid).id, "ben")) for uid in pair]
     assert of == own == [1, 0]
     with db.writing(engine) as session:
         session.execute(sa.delete(t.CommitteeMember))

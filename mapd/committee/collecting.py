@@ -30,7 +30,7 @@ from mapd.committee.streams import CollectResult, CommitteeProgress, TeacherStre
 from mapd.errors import BadInput, Busy, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
 from mapd.people import Person, Right, require
-from mapd.store import claims, committees, db, queries
+from mapd.store import audit_log, claims, committees, db, queries
 from mapd.store import tables as t
 
 # New rationales that a reviewer with other work waits for before it looks: one query serves several.
@@ -117,7 +117,7 @@ def _begin(
     committees.name_members(session, exam.id, [queries.identity(x) for x in committee_plan.teachers])
     act = {"teachers": [x.name for x in committee_plan.teachers], "samples": committee_plan.samples, "cut_off": cut_off}
     act |= {"concurrency": limits.concurrency, "budget": limits.budget}
-    queries.audit(session, person, "collect", f"exam {exam.uid}", **act)
+    audit_log.audit(session, person, "collect", f"exam {exam.uid}", **act)
 
 
 def count_calls(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from sqlmodel import Session, col, select
 
 from mapd.models.base import Completion, FaultKind, Finish
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.store import tables as t
 
 STOP = "stop teacher"  # the act in the audit
@@ -89,7 +89,7 @@ def note_stop(session: Session, person: str, exam_uid: str, teacher: str, comple
     """Write into the audit that a teacher is asked no more, and why."""
     how = cure(completion.fault or completion.finish, teacher)
     detail = {"teacher": teacher, "reason": completion.error, "cure": how}
-    queries.audit(session, person, STOP, f"exam {exam_uid}", **detail)
+    audit_log.audit(session, person, STOP, f"exam {exam_uid}", **detail)
 
 
 def stops(session: Session, exam_uid: str) -> list[FailureReason]:

@@ -1,6 +1,6 @@
 """The curated set of one exam: every mistake with its explanations, decided. Pure: material + judgements + policy in.
 
-curated = curate(queries.material(session, 1), queries.judgements(session, 1), PAPER)
+curated = curate(exam_material.material(session, 1), judgement_log.judgements(session, 1), PAPER)
 summary(curated).accepted          -> 826 on the authors' SVAMP file
 """
 

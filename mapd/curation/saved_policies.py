@@ -9,7 +9,7 @@ from mapd import domain
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.policies import PRESETS, Check, Policy
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.store import tables as t
 
 
@@ -57,7 +57,7 @@ def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
         person=person,
     )
     session.add(row)
-    queries.audit(session, person, "save policy", f"policy {name}", version=row.version)
+    audit_log.audit(session, person, "save policy", f"policy {name}", version=row.version)
     session.flush()
     return find_policy(session, name)
 
@@ -71,7 +71,7 @@ def set_policy(session: Session, exam_id: int, name: str, threshold: float | Non
     # NULL where it is the policy's own threshold: then a new version of the policy moves the exam's, too.
     moved = None if threshold is None or threshold == policy.threshold else policy.at(threshold).threshold
     row.policy, row.threshold_hundredths = name, None if moved is None else round(moved * 100)
-    queries.audit(session, person, "set policy", f"exam {row.uid}", policy=name, threshold=threshold)
+    audit_log.audit(session, person, "set policy", f"exam {row.uid}", policy=name, threshold=threshold)
 
 
 def exam_policy(session: Session, exam: domain.ExamInfo) -> Policy:

@@ -35,7 +35,7 @@ from mapd.errors import BadInput
 from mapd.judgements import READING, VERDICT, pick_latest, ruling
 from mapd.people import Person, Right, require
 from mapd.questions.options import read_shown
-from mapd.store import queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.store.snapshots import FORMAT, check, fault, lines_of, manifest_text, read_line, sha256
 
@@ -77,7 +77,7 @@ def freeze(
         act = "freeze again"
         row.sqlmodel_update(content)
     session.add(row)
-    queries.audit(session, person, act, f"snapshot {name}", pairs=len(pairs))
+    audit_log.audit(session, person, act, f"snapshot {name}", pairs=len(pairs))
     session.flush()
     return row
 

@@ -36,7 +36,7 @@ from mapd.questions.options import show_answer
 from mapd.questions.rows import LONGEST_NAME, QuestionRow, question_key
 from mapd.questions.tables import FileRecord, FileTable
 from mapd.questions.values import as_text, as_whole_number, is_blank, short, without_zeros
-from mapd.store import queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 
 IDS = ("question_id", "id", "question_uid")  # under which a plain row names its question
@@ -348,7 +348,7 @@ def store(
             block = content.answers[start : start + BLOCK]
             session.execute(sa.insert(t.Attempt), [_attempt(exam, answer) for answer in block])
             progress(start + len(block), len(content.answers))
-        queries.audit(session, person, "import attempts", f"exam {exam.uid}", attempts=len(content.answers))
+        audit_log.audit(session, person, "import attempts", f"exam {exam.uid}", attempts=len(content.answers))
     counts = stage.count_outcomes(session, exam.uid)
     return AttemptImport(
         exam=exam.uid,

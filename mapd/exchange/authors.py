@@ -37,7 +37,7 @@ from mapd.people import Person, Right, require
 from mapd.policies import PAPER, CheckStates, decide_rationale
 from mapd.questions.values import as_whole_number
 from mapd.score_forms import vote
-from mapd.store import committees, queries
+from mapd.store import audit_log, committees, queries
 from mapd.store import tables as t
 
 TEXT_KINDS = ("_rationale", "_feedback")  # how the columns that teachers wrote end
@@ -466,7 +466,7 @@ def store(
         writer.rows(exam, content.rows[start : start + BLOCK], start)
         progress(min(start + BLOCK, len(content.rows)), len(content.rows))
     committees.name_members(session, queries.identity(exam), list(writer.teachers.values()))
-    queries.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows))
+    audit_log.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows))
     session.flush()
     return _summarize(content, exam.uid, new=True)
 

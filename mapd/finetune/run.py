@@ -23,7 +23,7 @@ from mapd.finetune.examples import Examples, check_format, examples
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.models import weights
 from mapd.people import Person, Right, require
-from mapd.store import claims, db, queries
+from mapd.store import audit_log, claims, db, queries
 from mapd.store import tables as t
 
 
@@ -259,7 +259,7 @@ def _end(
         session.add(new)
         session.flush()
         row.student_id = new.id
-        queries.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **counts)
+        audit_log.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **counts)
     # The student's row came with an archive, or its folder was removed: the new adapter is the one that counts.
     elif training.trained_now:
         new.adapter_sha256 = training.sha256

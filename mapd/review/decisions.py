@@ -42,7 +42,7 @@ from mapd.review.messages import LONGEST_VALUE, Answers, Card, CardWord, Decisio
 from mapd.review.passages import characters
 from mapd.review.queue_index import derivation
 from mapd.review.queues import QUEUES, find_closed_targets
-from mapd.store import queries, queue_index
+from mapd.store import judgement_log, queries, queue_index
 from mapd.store import tables as t
 from mapd.store.queue_index import QueueCount
 
@@ -93,7 +93,7 @@ class _DecisionWriter:
         aims = resolve(session, setting.exam.id, decisions)
         questions = sorted({aim.question_id for aim in aims.values()})
         material = curated_part.read_material(session, setting, questions)
-        part = curated_part.decide(setting, material, queries.judgements(session, setting.exam.id, questions))
+        part = curated_part.decide(setting, material, judgement_log.judgements(session, setting.exam.id, questions))
         cards = [decision.card for decision in decisions if decision.card]
         texts = {aim.id for aim in aims.values() if aim.kind in TEXTS}
         return cls(
@@ -414,7 +414,7 @@ class _DecisionWriter:
     def _read_again(self) -> None:
         questions = sorted(self.material.questions)
         self.material = curated_part.read_material(self.session, self.setting, questions)
-        rows = queries.judgements(self.session, self.setting.exam.id, questions)
+        rows = judgement_log.judgements(self.session, self.setting.exam.id, questions)
         self.part = curated_part.decide(self.setting, self.material, rows)
 
     def answers(self, replies: list[DecisionAnswer]) -> Answers:

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, func, select
 from mapd.domain import Act
 from mapd.errors import BadInput, Stale
 from mapd.people import Person, Right, require
-from mapd.store import db, queries
+from mapd.store import audit_log, db, queries
 from mapd.store import tables as t
 
 LONGEST = 20_000  # characters
@@ -67,7 +67,7 @@ def save(session: Session, text: str, *, by: Person, base_uid: str | None) -> t.
         raise Stale(f"{last.person} saved another version in the meantime; nothing was saved: put yours beside theirs")
     row = t.Guidelines(created_at=queries.moment(session), text=words, person=person)
     session.add(row)
-    queries.audit(session, person, "save guidelines", f"guidelines {row.uid}")
+    audit_log.audit(session, person, "save guidelines", f"guidelines {row.uid}")
     session.flush()
     return row
 

@@ -19,7 +19,7 @@ from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
 from mapd.review import judging
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, judgement_log, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, unpacked
@@ -251,7 +251,7 @@ def test_after_a_merge_the_latest_judgement_is_the_latest_in_time(
         with db.reading(project) as session:
             x = queries.explanation(session, "rationale", text)
             curated = live_set.load_curated(session, queries.exam_of(session, x))
-            said = [j.judged.decision for j in queries.history(session, ("rationale", queries.identity(x)))]
+            said = [j.judged.decision for j in judgement_log.history(session, ("rationale", queries.identity(x)))]
             assert said == [Act.REJECT, Act.ACCEPT]
             assert live_set.find_text(curated, "rationale", queries.identity(x)).people.decision is Act.ACCEPT
 

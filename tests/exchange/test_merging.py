@@ -22,7 +22,7 @@ from mapd.review import guidelines, judging
 from mapd.review.annotators import records
 from mapd.review.judging import Target
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, judgement_log, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, preview, unpacked
@@ -424,8 +424,8 @@ def read_effects(project: Project) -> tuple[dict[str, str], list[str], dict[str,
             if x.people.by
         }
         records_ = [f"{record.person} {len(record.words)} {record.adjudicated}" for record in records(curated)]
-        by_person = {p: len(queries.judgements_by(session, info.id, p)) for p in ("ann", "mallory")}
-        return rulings, records_, by_person, queries.judges(session)
+        by_person = {p: len(judgement_log.judgements_by(session, info.id, p)) for p in ("ann", "mallory")}
+        return rulings, records_, by_person, judgement_log.judges(session)
 
 
 def test_judgements_of_an_archive_count_for_nothing_but_stand_in_the_history(receiver: Project, copy: bytes) -> None:
@@ -435,7 +435,7 @@ def test_judgements_of_an_archive_count_for_nothing_but_stand_in_the_history(rec
     assert read_effects(receiver) == effects
     with db.reading(receiver.engine) as session:
         (anns,) = session.exec(select(t.Judgement).where(t.Judgement.person == "ann"))
-        rows = queries.history(session, ("rationale", anns.explanation_id or 0))
+        rows = judgement_log.history(session, ("rationale", anns.explanation_id or 0))
         assert [(row.judged.person, row.counts, row.origin is None) for row in rows] == [
             ("ann", True, True),
             ("mallory", False, False),

@@ -25,7 +25,7 @@ from mapd.errors import BadInput, Busy, Stale
 from mapd.exchange.archive.outgoing import find_masks, mask
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, stays, travelling_tables
 from mapd.exchange.archive.staging import Progress, Staging
-from mapd.store import db, queries
+from mapd.store import audit_log, db, queries
 from mapd.store import tables as t
 
 # The audit's words; the first without the second was cut off.
@@ -167,7 +167,7 @@ class Merge:
 
     def _note(self, person: str, act: str, **detail: Any) -> None:
         with db.writing(self.engine) as session:
-            queries.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
+            audit_log.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
 
     def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> MergeOutcome:
         """Go through the archive once, block by block."""

@@ -15,7 +15,7 @@ from mapd import exam, prompts
 from mapd.answers.limits import name_limit
 from mapd.characters import visible
 from mapd.domain import Item, Response
-from mapd.store import queries
+from mapd.store import exam_material
 from mapd.ui.kit import context, rows, tables, theme
 from mapd.ui.kit.rows import Column
 from mapd.ui.kit.text import escape, foreign_html, foreign_line_html, gold_html, line_html, one_line, thought_html
@@ -99,7 +99,9 @@ def draw_rows(
     # Imports have no families: the column would be empty.
     if not any(row.question.family for row in attempt_rows):
         names = [name for name in names if name != "family"]
-    thoughts = context.read(queries.attempt_thoughts, [a.response.id for row in attempt_rows for a in row.answers])
+    thoughts = context.read(
+        exam_material.attempt_thoughts, [a.response.id for row in attempt_rows for a in row.answers]
+    )
     with rows.draw_table("attempts", columns, names, with_links=with_links):
         # Without links all rows are one element.
         bodies = [
