@@ -7,9 +7,10 @@ In the order of a decision's way:
 
 | file               | holds                                                                            |
 |--------------------|----------------------------------------------------------------------------------|
-| messages.py        | what goes to the browser and comes from it, as pydantic models                    |
+| messages.py        | requests and responses, as pydantic models; cards: card_messages.py                |
 | passages.py        | a text with its ranges, counted as JavaScript counts                               |
 | blinding.py        | what a person may know of a mistake yet                                             |
+| deals.py           | who sits at which queue, and how a card is dealt to them                            |
 | cards.py           | a mistake as a person gets it to judge                                              |
 | queue_cursor.py    | the next places of a queue, and their numbers                                       |
 | filters.py         | what Browse's filters show, as a queue                                              |
@@ -18,6 +19,7 @@ In the order of a decision's way:
 | curated_part.py    | the curated set of a few questions                                                  |
 | window.py          | the next cards                                                                      |
 | aims.py            | what decisions are about, locked                                                    |
+| desk.py            | all that the decisions of one request rest on, read at once                         |
 | decisions.py       | judgements written                                                                  |
 | classes.py         | a whole class decided at once                                                       |
 | history.py         | what was said, and a person's last acts                                             |

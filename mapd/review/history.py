@@ -13,9 +13,10 @@ from mapd.domain import Act, JudgementRow
 from mapd.errors import NotFound
 from mapd.judgements import drop_undone
 from mapd.people import Person
-from mapd.review import batches, blinding, cards, curated_part, own_judgements, quality_control, window
+from mapd.review import batches, blinding, curated_part, deals, own_judgements, quality_control, window
 from mapd.review.blinding import TEXTS
-from mapd.review.messages import CardWord, History, HistoryQuery, PastAct, PastWord, UndoneRepair
+from mapd.review.card_messages import CardWord
+from mapd.review.messages import History, HistoryQuery, PastAct, PastWord, UndoneRepair
 from mapd.review.passages import line, passage
 from mapd.store import judgement_log
 from mapd.store import tables as t
@@ -150,7 +151,7 @@ def _past_act(
 
 def _list_later(row: JudgementRow, later: Iterable[JudgementRow]) -> list[CardWord]:
     same = (judgement for judgement in later if (judgement.target, judgement.target_id) == (row.target, row.target_id))
-    return [cards.word(judgement) for judgement in same if judgement.judged.id > row.judged.id]
+    return [deals.word(judgement) for judgement in same if judgement.judged.id > row.judged.id]
 
 
 def _load_others(session: Session, person: str, rows: Sequence[JudgementRow]) -> list[JudgementRow]:

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.people import Person, Right, require
-from mapd.review.messages import Holder, OtherPerson
+from mapd.review.card_messages import Holder
+from mapd.review.messages import OtherPerson
 from mapd.review.passages import line
 from mapd.store import db
 from mapd.store import tables as t

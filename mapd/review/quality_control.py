@@ -18,8 +18,8 @@ from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.domain import JudgementRow
 from mapd.review import curated_part, own_judgements, practice
 from mapd.review.annotators import CHECK, PRACTICE, REPEAT, TextKey
-from mapd.review.cards import Seat, is_answered_by
 from mapd.review.curated_part import Setting
+from mapd.review.deals import Seat, is_answered_by
 from mapd.store import judgement_log
 from mapd.store import tables as t
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from mapd.curation.curated import Curated
 from mapd.people import Person, Right, require
 from mapd.review import blinding, curated_part, exposures, leases, quality_control, window
-from mapd.review.cards import Seat
+from mapd.review.deals import Seat
 from mapd.review.messages import HeldLease, Leases, LeaseWish, RefusedLease
 from mapd.store import tables as t
 
