@@ -22,7 +22,7 @@ from mapd.answers.numbers import parse_number
 from mapd.characters import as_json, visible
 from mapd.errors import MapdError
 from mapd.models import simulated
-from mapd.questions import generated, imports, tables
+from mapd.questions import file_table, generated, imports, tables
 from mapd.review.disputed_steps import find_first_wrong_step
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
@@ -247,7 +247,7 @@ def _file(task: Task) -> Callable[[str], object]:
         row: dict[str, Any] = {"question": text, "answer": text, "id": text}
         row |= {"options": [text, "b"]} if task is Task.CHOICE else {}
         try:
-            table = tables.read(tables.QuestionFile("x.jsonl", json.dumps(row).encode()))
+            table = tables.read(file_table.QuestionFile("x.jsonl", json.dumps(row).encode()))
             return imports.read([table], imports.Instructions(task=task, split="train"))
         except MapdError as refused:
             return str(refused)

@@ -66,7 +66,7 @@ def examine_base(*, path: Path | None = None, hub: str | None = None) -> Base:
     if hub is None:
         assert path is not None
         return _examine(f"path:{weights.require_model(path).resolve()}", path.resolve())
-    from mapd.models.local import fetch  # torch takes seconds to import
+    from mapd.models.loader import fetch  # torch takes seconds to import
 
     config = fetch(hub, patterns=("config.json",))  # first: what is quantized need not be fetched
     _refuse_quantized(config, hub)
@@ -219,7 +219,7 @@ def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, 
     adapter = None if student.adapter is None else _adapter(student, home)
     if adapter is not None:
         _check_adapter(student, adapter)
-    from mapd.models.local import load
+    from mapd.models.loader import load
 
     folder = fingerprints.folder_of(engine, source_of(student), home)
     if kind == "hub" and student.revision is None:  # of an archive that knew no commits

@@ -10,9 +10,9 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlmodel import Session, col, select
 
-from mapd import committee, exam, teachers
+from mapd import committee, exam, teacher_models, teachers
 from mapd.curation import live_set
-from mapd.curation.curated import summary
+from mapd.curation.summary import summary
 from mapd.curation.threshold_sweep import Figures
 from mapd.domain import Act, RowFilter
 from mapd.errors import NotFound
@@ -34,7 +34,7 @@ WIDE, NARROW = ("sound", "slips", "lucky"), ("sound", "slips")
 
 def collect(engine: sa.Engine, taught: str, names: Sequence[str]) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in names}
+        models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in names}
     return committee.collect(engine, exam=taught, teachers=names, models=models, by=owner("ann"))
 
 

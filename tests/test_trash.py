@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import committee, jobs, teachers, trash
+from mapd import committee, jobs, teacher_models, teachers, trash
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.curated import summary
+from mapd.curation.summary import summary
 from mapd.domain import Act, ExamInfo, RowFilter
 from mapd.errors import BadInput, NotFound
 from mapd.exchange.archive.outgoing import find_masks, read_records
@@ -173,7 +173,7 @@ def test_asked_for_again_an_exam_costs_nothing_and_takes_its_old_words_back(roun
     asked = looped.train(round_)
     assert asked == exam.uid
     with db.reading(round_) as session:
-        models = {row.name: teachers.open_model(round_, row) for row in teachers.list_teachers(session)}
+        models = {row.name: teacher_models.open_model(round_, row) for row in teachers.list_teachers(session)}
     done = committee.collect(round_, exam=asked, teachers=list(models), models=models, by=owner("ann"))
     assert (done.calls_made, done.failed) == (0, 0)
     assert done.calls_reused > 0

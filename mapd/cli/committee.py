@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mapd import approvals, committee, teachers
+from mapd import approvals, committee, teacher_models, teachers
 from mapd.cli import jobs
 from mapd.cli.shared import (
     AsJson,
@@ -156,12 +156,12 @@ def _as_json(row: t.Teacher) -> dict[str, Any]:
     """Return what there is to say of a teacher; of its key whether it is set, never more."""
     result = {name: getattr(row, name) for name in ("name", "kind", "model", "simulated", "base_url", "key_env")}
     return result | {
-        "key_is_set": teachers.key_is_set(row),
+        "key_is_set": teacher_models.key_is_set(row),
         "sampling": row.sampling,
         "limits": row.limits,
         "price": price_in_words(row),
         "headers": row.headers,
-        "notes": teachers.list_notes(row),
+        "notes": teacher_models.list_notes(row),
         "disabled": row.disabled,
         "origin": row.origin,
     }
@@ -199,7 +199,7 @@ def ask_teacher(name: TeacherName, as_json: AsJson = False) -> None:
     engine = db.open_store(Settings())
     with db.reading(engine) as session:
         row = teachers.get(session, name)
-    trial = teachers.test(engine, row)
+    trial = teacher_models.test(engine, row)
     if as_json or trial.ok:
         show({"name": name, **asdict(trial)}, as_json, "tested")
     else:
@@ -303,7 +303,7 @@ def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
 def _show_notes(names: Sequence[str]) -> None:
     # What the teachers' servers didn't take changes how they were asked.
     with reading() as session:
-        notes = [(name, note) for name in names for note in teachers.list_notes(teachers.get(session, name))]
+        notes = [(name, note) for name in names for note in teacher_models.list_notes(teachers.get(session, name))]
     for name, note in notes:
         line(f"{name}: {note}")
 

@@ -24,7 +24,7 @@ from mapd.cli.shared import (
     writing,
 )
 from mapd.errors import BadInput, BadUsage
-from mapd.questions import formats, generated, gym, imports, mapping, saved_mappings, sets, sources, tables
+from mapd.questions import file_table, formats, generated, gym, imports, mapping, saved_mappings, sets, sources
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import AnswerKey
 from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares, parse_shares
@@ -101,7 +101,9 @@ def add_questions(
     _store(name, question_import.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
 
 
-def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None) -> list[tables.FileTable]:
+def _tables(
+    paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None
+) -> list[file_table.FileTable]:
     """Return every table that the command names, those of a split marked so."""
     contents = [table for path in paths for table in sources.read_path(path, formats.headings)]
     for split, of_split in by_split.items():

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, col, select
 
+from mapd.errors import MapdError
 from mapd.models.base import Completion, FaultKind, Finish
 from mapd.store import audit_log
 from mapd.store import tables as t
@@ -103,3 +104,15 @@ def stops(session: Session, exam_uid: str) -> list[FailureReason]:
         FailureReason(a.detail["teacher"], a.detail["reason"], 1, a.detail["cure"], stopped=True)
         for a in reversed(acts)
     ]
+
+
+def describe_break(error: BaseException, teacher: str) -> MapdError:
+    """Return in one line what ended a teacher's stream."""
+    if isinstance(error, MapdError):
+        return error
+    fault = MapdError(
+        f"teacher {teacher} broke off ({' '.join(f'{type(error).__name__}: {error}'.split())[:200]}); "
+        "what came is kept: run it again"
+    )
+    fault.__cause__ = error
+    return fault

@@ -23,8 +23,8 @@ from mapd.models.base import Completion, Finish, split_thought
 from mapd.scores import parse_score
 from mapd.store import claims
 from mapd.store import tables as t
+from mapd.teacher_models import may_answer_otherwise
 from mapd.teacher_prices import cost_usd
-from mapd.teachers import may_answer_otherwise
 
 # The outcome of a try that came with an archive: it counts as a try, and answers nothing here.
 FOREIGN = "of an archive"

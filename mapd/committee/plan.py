@@ -18,7 +18,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import domain, prompts
+from mapd import domain, prompts, teacher_models
 from mapd import teachers as named
 from mapd.answers.grading import Task
 from mapd.domain import Act, Judged
@@ -69,7 +69,7 @@ def plan_call(
     kind: str, teacher: t.Teacher, messages: tuple[Message, ...], sample: int, question_id: int, **row: int | str | None
 ) -> PlannedCall:
     """Return the call to `teacher` with its key."""
-    request = Request(ledger_key(teacher, messages, sample), messages, named.sampling_of(teacher, sample))
+    request = Request(ledger_key(teacher, messages, sample), messages, teacher_models.sampling_of(teacher, sample))
     return PlannedCall(kind, teacher, request, sample, question_id, **row)  # type: ignore[arg-type]
 
 

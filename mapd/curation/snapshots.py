@@ -29,7 +29,8 @@ from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, read_own_answer, summary
+from mapd.curation.curated import Curated, DecidedText, Mistake, read_own_answer
+from mapd.curation.summary import summary
 from mapd.domain import Act, Judged, JudgementRow, Ruling, Verdict
 from mapd.errors import BadInput
 from mapd.judgements import READING, VERDICT, pick_latest, ruling

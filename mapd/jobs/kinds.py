@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlmodel import Session
 
-from mapd import committee, exam, loop, students, teachers
+from mapd import committee, exam, loop, students, teacher_models, teachers
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
@@ -182,7 +182,9 @@ class CollectWork(Work):
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Make the calls that are missing."""
         with db.reading(run.engine) as session:
-            models = {name: teachers.open_model(run.engine, teachers.get(session, name)) for name in self.teachers}
+            models = {
+                name: teacher_models.open_model(run.engine, teachers.get(session, name)) for name in self.teachers
+            }
 
         collected = committee.collect(
             run.engine,

@@ -26,6 +26,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from mapd.models import forms
 from mapd.models.base import CONNECTION_HEADERS, Completion, FaultKind, Finish, Limits, Request, split_thought
+from mapd.models.gate import Gate
 from mapd.models.refusals import QUOTA_WAIT_S, ServerRefusal, read_error, read_refusal
 from mapd.models.replies import Reply, load
 
@@ -87,36 +88,6 @@ class _Call:
             self.tokens_out = (self.tokens_out or 0) + tokens_out
 
 
-class _Gate:
-    """Let the requests through: one at a time until the server has taken one, then all."""
-
-    # So what every call would meet (a wrong key, a form that isn't taken) is met, and paid for, once.
-
-    def __init__(self, requests: AsyncIterable[Request], is_open: bool) -> None:
-        self.requests, self.turn = aiter(requests), asyncio.Lock()
-        self.free, self.is_open, self.is_shut = asyncio.Event(), is_open, False
-        self.free.set()
-
-    async def take(self) -> Request | None:
-        """Take the next request; None where there is none any more."""
-        async with self.turn:
-            await self.free.wait()
-            request = None if self.is_shut else await anext(self.requests, None)
-            if not self.is_open:
-                self.free.clear()
-            return request
-
-    def open(self) -> None:
-        """Let all through."""
-        self.is_open = True
-        self.free.set()
-
-    def shut(self) -> None:
-        """Let none through any more."""
-        self.is_shut = True
-        self.free.set()
-
-
 class ServedModel(ABC):
     """The protocol `Model` on a provider's API; a subclass says how one call is sent and read."""
 
@@ -171,7 +142,7 @@ class ServedModel(ABC):
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
         """Complete every request, as many at once as the limits allow; behind a lasting fault take none any more."""
         completions: asyncio.Queue[Completion | None] = asyncio.Queue()
-        gate = _Gate(requests, self._took_one)
+        gate = Gate(requests, self._took_one)
         rate = self.limits.per_minute
         # One call per interval, evenly: a burst of a whole minute's calls would be twice the rate at first.
         limiter = AsyncLimiter(1, 60 / rate) if rate else None
@@ -198,7 +169,7 @@ class ServedModel(ABC):
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _complete(self, client: Any, limiter: AsyncLimiter | None, request: Request, gate: _Gate) -> Completion:
+    async def _complete(self, client: Any, limiter: AsyncLimiter | None, request: Request, gate: Gate) -> Completion:
         call = _Call(request)
 
         def is_tried_again(error: BaseException) -> bool:
@@ -233,7 +204,7 @@ class ServedModel(ABC):
         self._ended = self._ended or fault.lasting
         return Reply("", Finish.FAILED, error=reason, fault=fault)
 
-    async def _try(self, client: Any, limiter: AsyncLimiter | None, call: _Call, gate: _Gate) -> Reply:
+    async def _try(self, client: Any, limiter: AsyncLimiter | None, call: _Call, gate: Gate) -> Reply:
         """Send it once, and at once again in another form where the server refuses its form."""
         call.tries += 1
         while True:

@@ -6,7 +6,8 @@ from sqlmodel import Session
 
 from mapd.checks import State
 from mapd.curation import live_set
-from mapd.curation.curated import curate, filter_votes, find_changes, summary
+from mapd.curation.curated import curate, filter_votes
+from mapd.curation.summary import find_changes, summary
 from mapd.domain import Act, ExamInfo, Verdict, Vote
 from mapd.people import owner
 from mapd.policies import PAPER

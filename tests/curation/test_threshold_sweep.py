@@ -4,7 +4,8 @@ import pytest
 from sqlmodel import Session
 
 from mapd.curation import live_set
-from mapd.curation.curated import Curated, curate, summary
+from mapd.curation.curated import Curated, curate
+from mapd.curation.summary import summary
 from mapd.curation.threshold_sweep import Figures, sweep
 from mapd.domain import Act, ExamInfo
 from mapd.people import owner

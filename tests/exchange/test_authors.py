@@ -11,7 +11,8 @@ from sqlmodel import Session, func, select
 
 from mapd.answers.grading import Task
 from mapd.curation import live_set
-from mapd.curation.curated import curate, summary
+from mapd.curation.curated import curate
+from mapd.curation.summary import summary
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import AuthorsFile, parse, store

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import committee, exam, jobs, students, teachers
+from mapd import committee, exam, jobs, students, teacher_models, teachers
 from mapd.committee import ledger
 from mapd.curation import live_set, saved_policies
 from mapd.domain import Act
@@ -84,7 +84,7 @@ def examine(project: Project, *, knows: int = 9, name: str = "small", seed: int 
 def collect(project: Project, exam_uid: str, names: tuple[str, ...] = NAMES) -> None:
     with db.writing(project.engine) as session:
         rows = [teachers.add(session, name, kind="simulated", model=name, by=owner("ann")) for name in names]
-        models = {row.name: teachers.open_model(project.engine, row) for row in rows}
+        models = {row.name: teacher_models.open_model(project.engine, row) for row in rows}
     committee.collect(project.engine, exam=exam_uid, teachers=names, models=models, by=owner("ann"))
 
 
@@ -236,7 +236,7 @@ def test_a_teacher_of_an_archive_is_disabled_and_names_no_key(
         for row in teachers.list_teachers(session):
             assert (row.disabled, row.key_env, bool(row.origin)) == (True, None, True)
             with pytest.raises(BadInput, match="is disabled"):
-                teachers.open_model(receiver.engine, row)
+                teacher_models.open_model(receiver.engine, row)
     assert receiver.count(t.KeyApproval) == 0
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from mapd import exam, prompts
+from mapd import attempts, prompts
 from mapd.answers.limits import name_limit
 from mapd.characters import visible
 from mapd.domain import Item, Response
@@ -170,7 +170,7 @@ def _length(response: Response) -> str:
 
 def _how_read(question: Item, response: Response) -> str:
     """Return a fold (HTML) with our reading of the answer and its reason."""
-    reading = exam.read_response(response.text, response.finish, question.task, question.options)
+    reading = attempts.read_response(response.text, response.finish, question.task, question.options)
     value = "no answer" if reading.value is None else one_line(question.show(reading.value), 80)
     return (
         '<details class="mapd-note"><summary>how is this read?</summary>'
