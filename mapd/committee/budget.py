@@ -69,7 +69,7 @@ def check_budget(teachers: Sequence[t.Teacher], budget: float | None, unknown_pr
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RunLimits:
     """The limits of a run. Raises: BadInput where nothing may be in flight."""
 
     concurrency: int | None

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, func
 
 from mapd import domain, event_loops
 from mapd.committee import estimate, ledger, plan
-from mapd.committee.budget import Limits, check_budget
+from mapd.committee.budget import RunLimits, check_budget
 from mapd.committee.plan import BLOCK, Plan
 from mapd.committee.run import CommitteeRun
 from mapd.committee.streams import CollectResult, CommitteeProgress, TeacherStream
@@ -61,7 +61,7 @@ def collect(
         info = queries.exam(session, exam)
         committee_plan = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
         spent = ledger.spent(session, info.id)
-    limits = Limits(concurrency, budget, unknown_price)
+    limits = RunLimits(concurrency, budget, unknown_price)
     check_budget(committee_plan.teachers, budget, unknown_price)
     with db.writing(engine) as session:
         _begin(session, info, committee_plan, limits, person, cut_off=cut_off)
@@ -88,7 +88,7 @@ def collect(
 
 
 def _begin(
-    session: Session, exam: domain.ExamInfo, committee_plan: Plan, limits: Limits, person: str, *, cut_off: bool
+    session: Session, exam: domain.ExamInfo, committee_plan: Plan, limits: RunLimits, person: str, *, cut_off: bool
 ) -> None:
     """Write what stands before the first call: the prompts, the committee's members, who asks whom and how."""
     ledger.keep_prompts(session)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd.committee import claiming, faults, ledger
-from mapd.committee.budget import Limits, Purse, check_token_counts
+from mapd.committee.budget import RunLimits, Purse, check_token_counts
 from mapd.committee.claiming import ClaimResult
 from mapd.committee.plan import PAGE, Plan, PlannedCall, ReviewPage
 from mapd.committee.streams import CommitteeProgress, Flights, RunCounts, TeacherStream
@@ -46,7 +46,7 @@ class CommitteeRun:
         claimer: claims.ClaimHolder,
         plan: Plan,
         streams: Sequence[TeacherStream],
-        limits: Limits,
+        limits: RunLimits,
         progress: Callable[[CommitteeProgress], None],
         stopping: Callable[[], bool],
     ) -> None:

@@ -25,7 +25,7 @@ def find_policy(session: Session, name: str) -> Policy:
 
 def saved_policies(session: Session) -> list[Policy]:
     """Return the latest version of every saved policy, by name."""
-    rows = session.exec(select(t.Policy).order_by(col(t.Policy.name), col(t.Policy.version))).all()
+    rows = session.exec(select(t.SavedPolicy).order_by(col(t.SavedPolicy.name), col(t.SavedPolicy.version))).all()
     latest = {row.name: row for row in rows}
     return [
         Policy(
@@ -46,8 +46,8 @@ def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
     if name in PRESETS or not 0 < len(name) <= 60 or not name.isprintable():
         raise BadInput(f"a policy can't be named {name!r}: 1 to 60 characters, not a preset's name")
     # A saved version is never overwritten: snapshots name it.
-    versions = session.exec(select(t.Policy.version).where(t.Policy.name == name)).all()
-    row = t.Policy(
+    versions = session.exec(select(t.SavedPolicy.version).where(t.SavedPolicy.name == name)).all()
+    row = t.SavedPolicy(
         name=name,
         version=max(versions, default=0) + 1,
         threshold_hundredths=round(policy.threshold * 100),

@@ -44,7 +44,7 @@ def fill(session: Session, folder: Path, home: Path) -> None:
     tuned.parent_id = session.exec(select(t.Student.id)).one()
     job = t.Job(kind="finetune", person="ann", status="running", message=f"writing {home.resolve()}/a.")
     teacher = t.Teacher(name="oracle", kind="openai", model="m", key_env="ORACLE_KEY", sampling={"top_p": 0.5})
-    policy = t.Policy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann")
+    policy = t.SavedPolicy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann")
     guidelines = t.Guidelines(text="# Accept\nwhat is right", person="ann")
     view = t.SavedView(name="wrong", address={"gold": "fails"}, person="ann")
     fields = t.SavedMapping(name="stories", text="question=Body,answer=Answer", person="ann")
