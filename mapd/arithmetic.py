@@ -13,7 +13,9 @@ from typing import NamedTuple
 NUM, WORD, OP, LP, RP, EQ, PCT, BOUND, BAD = "num", "word", "op", "(", ")", "=", "%", "|", "bad"
 # Words in parentheses: "12 tickets (used)".
 NOTE = "note"
+# Parentheses in parentheses: a foreign text must not exhaust the stack.
 _MAX_DEPTH = 12
+# Bits of a numerator or denominator: 9^9^9 must not exhaust the memory.
 _MAX_BITS = 512
 _TOKEN = re.compile(
     r"\s*+(?:(?P<num>\.?[0-9][0-9.,:]*+)"
@@ -27,6 +29,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _KINDS = {"num": NUM, "note": NOTE, "word": WORD, "eq": EQ, "op": OP, "lp": LP, "rp": RP, "pct": PCT}
+# Commas stand between groups of three digits alone: "1,00" may be another country's 1.00.
 _PLAIN_NUMBER = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+")
 _WORD_OPERATORS = {"times": "*", "plus": "+", "minus": "-", "x": "*"}
 _TWO_WORD_OPERATORS = {"divided": "/", "multiplied": "*"}
@@ -110,11 +113,13 @@ class Side:
     """One side of an equation, as read: its value, and what makes it less than sure."""
 
     value: Fraction = Fraction(0)
-    stop: int = 0  # index of the first token that doesn't belong to it
+    # Index of the first token that doesn't belong to it.
+    stop: int = 0
     end: int = 0  # where its last number or parenthesis ends
     operators: str = ""
     literal: str | None = None  # the digits, if it is a single number
-    first: Fraction = Fraction(0)  # its first number: "3 + 4 = 7 * 2 = 14" runs on
+    # Its first number: "3 + 4 = 7 * 2 = 14" runs on.
+    first: Fraction = Fraction(0)
     percent: bool = False
     # What comes out false with these is no false step.
     doubts: bool = False
@@ -123,11 +128,13 @@ class Side:
     units: set[str] = field(default_factory=set)
 
 
+# These may begin another clause: an operator behind them may not go on with the expression.
 _CLAUSE_WORDS = frozenset(
     "is are was were be has have had so then and which that gives give get gets we he she they it there"
     " to if because since by"
     " but or who when while until than more less fewer twice half double triple left remaining other".split()
 )
+# Of these, the words that may belong to a unit, too: "12 more apples + 3".
 _HARMLESS = frozenset("more less fewer left remaining other have of in the a an per each".split())
 _MEASURES = frozenset(
     "second minute hour day week month year inch foot feet yard mile meter metre kilometer cm mm km m"

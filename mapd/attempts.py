@@ -108,5 +108,5 @@ def read_response(text: str, finish: str | None, task: Task, options: Sequence[s
 
 
 def _attempt_uid(exam_uid: str, question_uid: str, sample: int, text: str) -> str:
-    """Name an attempt by its content: draws that are seeded by it are then alike in every project."""
+    # Named by its content: draws that are seeded by it are then alike in every project.
     return uuid5(NAMESPACE_URL, f"attempt {exam_uid} {question_uid} {sample} {text}").hex

@@ -117,6 +117,7 @@ _SENTENCE = re.compile(r"[^.!?\n]++(?:\.[0-9][^.!?\n]*+)*+")
 _SHORTEST = len("a b c d")  # a sentence of four words
 _LETTER = re.compile(r"[^\W\d_]")
 _ALPHANUMERIC = re.compile(r"[^\W_]")
+# An operand, the words of its unit, an operator, an operand: "5 red apples + 3".
 _CALCULATION = re.compile(
     r"[0-9)%][ ]*+(?:[^\W\d_][\w'/-]{0,30}+[ ]++){0,6}(?:\([^()=0-9\n]{0,60}+\)[ ]*+)?"
     r"(?:[-+*/]|[xX]|times|plus|minus|(?:divided|multiplied) (?:by|into))[ ]*[0-9(]"

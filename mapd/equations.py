@@ -51,21 +51,26 @@ class Equation:
 MAX_TOKENS = 8_000
 # Tokens of one side.
 _MAX_SIDE = 60
+# An equation may run on in the next line, with its sign on either side of the break.
 _CONTINUED = re.compile(r"\n(?=[ ]*[=≈][^=])|(?<=[=≈])\n|(?<=[=≈] )\n")
 _ABOUT = frozenset("about approximately roughly around almost nearly".split())
 _SKIPPED = frozenset("a an total of only exactly just".split())
 _REMAINDER = frozenset("r remainder".split())
+# What a percent sign multiplies by.
 _CENT = Fraction(1, 100)
+# Behind these a number may be a label: "Step 1 = …", "Group 2 = …".
 _LABEL_WORDS = frozenset(
     "step day group part question problem mistake week month year chapter number no option case line"
     " page grade room class team box"
     " figure table example method equation round game level phase section item row column bag set point".split()
 )
+# These may change the number behind them: "twice 3 + 4", "the square root of 9 + 7".
 _DOUBTFUL_BEFORE = frozenset(
     "not twice double triple thrice half quarter third of by than square root sum product difference"
     " times minus plus over negative"
     " average mean log sin cos".split()
 )
+# Behind these a lone number is no label: "so 12 = 3 * 4".
 _BEFORE_LONE = frozenset("so thus therefore then and since because as is means hence".split())
 
 

@@ -67,7 +67,7 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
 
 
 def _packaged(engine: sa.Engine, home: Path) -> Path:
-    """Return the packaged model's folder, made if need be. Files that are made here are not foreign."""
+    # Files that are made here are not foreign.
     from mapd.models.loader import convert
 
     is_converted = weights.converted_folder(home).is_dir()

@@ -18,6 +18,7 @@ from mapd.answers.places import CONCLUDES, Sentence, split_sentences
 from mapd.answers.reading import NumberReading, read_numbers, value_of
 from mapd.equations import Equation
 
+# What a text calls the student's answer is blanked before its own answer is read.
 _OTHERS_ANSWER = re.compile(
     r"\b(?:students?'?s?|your|given|provided|their)\s+(?:(?!correct)\w+\s+){0,2}answer\b(?! should)[^.\n,]{0,300}",
     re.IGNORECASE,
@@ -50,10 +51,14 @@ _RIGHT_HEAD = re.compile(
 _REJECTED_HEAD = re.compile(
     r"\b(?:not|instead|rather|answer|wrote|concluded|claimed|got|student's|students'|your|their)", re.IGNORECASE
 )
+# The last ones count: without a bound a long text of marks would take long.
 _MAX_MARKS = 50
 _BLAMES = re.compile(r"\b(?:incorrect\w*|mistake\w*|wrong\w*|error\w*|misunder\w*)\b", re.IGNORECASE)
+# A sentence with these tells of the student: its numbers may be the student's.
 _SPEAKS_OF_STUDENT = re.compile(r"\b(?:(?:the|this|that) student|student's|you|your|they|their)\b", re.IGNORECASE)
+# Behind these a text speaks for itself again: "you added, but should subtract".
 _TURNS = re.compile(r"\b(?:should|correct|but|however|need(?:s|ed)? to|actual(?:ly)?|in fact)\b", re.IGNORECASE)
+# Behind these a text explains its result, and may name other numbers.
 _EXPLAINING_CLAUSE = re.compile(
     r",? (?:which|because|since|as|(?<!divided )(?<!multiplied )by|that is|after|calculated)\b|,? not\b"
     r"|[.;](?![0-9])|\n\s*\n",

@@ -29,6 +29,7 @@ def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
     n = len(both)
     if not n:
         return None
+    # Two people who accept most texts agree often by chance alone: kappa takes that off.
     agree = sum(a is b for a, b in both) / n
     first_rate, second_rate = sum(a for a, _ in both) / n, sum(b for _, b in both) / n
     by_chance = first_rate * second_rate + (1 - first_rate) * (1 - second_rate)

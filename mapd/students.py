@@ -68,7 +68,8 @@ def examine_base(*, path: Path | None = None, hub: str | None = None) -> Base:
         return _examine(f"path:{weights.require_model(path).resolve()}", path.resolve())
     from mapd.models.loader import fetch  # torch takes seconds to import
 
-    config = fetch(hub, patterns=("config.json",))  # first: what is quantized need not be fetched
+    # First: what is quantized need not be fetched.
+    config = fetch(hub, patterns=("config.json",))
     _refuse_quantized(config, hub)
     return _examine(f"hub:{hub}", fetch(hub, config.name), config.name)
 
@@ -229,7 +230,7 @@ def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, 
 
 
 def _record_commit(session: Session, uid: str, folder: Path) -> None:
-    """Keep the commit that the hub's folder is of, from a student's first use on."""
+    # From its first use on a student is of one commit.
     row = get(session, uid)
     row.revision = folder.name
     fingerprints.record(session, source_of(row), weights.fingerprint(folder))

@@ -150,8 +150,7 @@ def _open_served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Mo
 
 
 def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.RequestForm) -> None:
-    """Keep what was learned of a teacher's server. Where the database is away, the next process learns it again."""
-
+    # Where the database is away, the next process learns it again.
     def write(session: Session) -> None:
         row = session.get(t.Teacher, teacher_id)
         if row is not None and row.learned != form:

@@ -22,7 +22,8 @@ from mapd.store import audit_log
 from mapd.store import tables as t
 from mapd.teacher_settings import KEY_VARIABLES, LIMITS, PRICE, check_headers, check_numbers, check_sampling
 
-KINDS = ("simulated", "local", *KEY_VARIABLES)  # what can be asked; a row may also be of a person or an import
+# What can be asked; a row may also be of a person or an import.
+KINDS = ("simulated", "local", *KEY_VARIABLES)
 LONGEST_NAME = 80
 PATHS = {  # what each call adds to a base_url, which is often copied with it
     "openai": ("/chat/completions", "/completions"),
@@ -217,7 +218,7 @@ def _write_changes(session: Session, row: t.Teacher, changes: Mapping[str, Any],
 
 
 def _identity(row: t.Teacher) -> tuple[Any, ...]:
-    """Return what makes it this teacher; how long a reply may be is no part of it."""
+    # How long a reply may be is no part of who the teacher is.
     sampling = {name: value for name, value in row.sampling.items() if name != "max_tokens"}
     return row.kind, row.model, row.base_url, sampling
 

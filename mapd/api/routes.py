@@ -34,15 +34,14 @@ class ForeignOrigin(MapdError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class AppHooks:
-    """What the routes need of the app that they are part of.
-
-    `visitor`: whom a request's cookies are of. `origins`: of which pages requests are taken. `render`: a text as the
-    document of a sandboxed frame, in a theme.
-    """
+    """What the routes need of the app that they are part of."""
 
     engine: Callable[[], sa.Engine]
+    # Whom a request's cookies are of.
     visitor: Callable[[Scope], Visitor | None]
+    # Of which pages requests are taken.
     origins: Callable[[Scope], Collection[str]]
+    # A text as the document of a sandboxed frame, in a theme.
     render: Callable[[str, str], str]
 
 
@@ -142,7 +141,7 @@ def describe() -> dict[str, Any]:
 def _json(
     message: messages.Window | messages.Answers | messages.Leases | messages.History | messages.Counts,
 ) -> Response:
-    """Return the message as it is: it was checked as it was made."""
+    # The message was checked as it was made.
     headers = {"Cache-Control": "no-store"}
     return Response(message.model_dump_json(by_alias=True), media_type="application/json", headers=headers)
 
@@ -178,7 +177,8 @@ FAULTS: dict[type[Exception], tuple[int, str]] = {
     NotFound: (404, "unknown"),
     BadInput: (400, "bad_request"),
     Busy: (503, "busy"),
-    Stale: (503, "busy"),  # somebody wrote a row of the same name at the same moment: sent again, it is found
+    # Somebody wrote a row of the same name at the same moment: sent again, it is found.
+    Stale: (503, "busy"),
     Damaged: (503, "busy"),
 }
 

@@ -140,7 +140,7 @@ def _ask_about_keys(kind: str, base_url: str | None, variables: Sequence[str], y
 
 
 def _as_json(row: t.Teacher) -> dict[str, Any]:
-    """Return what there is to say of a teacher; of its key whether it is set, never more."""
+    # It says whether the key is set, never the key.
     result = {name: getattr(row, name) for name in ("name", "kind", "model", "simulated", "base_url", "key_env")}
     return result | {
         "key_is_set": teacher_models.key_is_set(row),

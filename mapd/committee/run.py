@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd.committee import claiming, faults, ledger
-from mapd.committee.budget import RunLimits, Purse, check_token_counts
+from mapd.committee.budget import Purse, RunLimits, check_token_counts
 from mapd.committee.claiming import ClaimResult
 from mapd.committee.plan import PAGE, Plan, PlannedCall, ReviewPage
 from mapd.committee.streams import CommitteeProgress, Flights, RunCounts, TeacherStream
@@ -151,7 +151,7 @@ class CommitteeRun:
         await self._give_up(stream)
 
     async def _give_up(self, stream: TeacherStream) -> None:
-        """Give up the unsent calls of a stopped teacher. They get no row in the ledger."""
+        # These calls get no row in the ledger: nothing was sent, so nothing was paid.
         unsent = stream.drop_unsent()
         for planned in unsent:
             rows = self.flights.pop(planned.key)
@@ -256,7 +256,7 @@ class CommitteeRun:
         self._advance()
 
     async def _look_elsewhere(self) -> None:
-        """Look what became of calls that other runs have sent. Those of a killed run are taken over."""
+        # Calls of a killed run are taken over as soon as its claims are free.
         while True:
             await asyncio.sleep(claims.POLL_S)
             for stream in self.streams:
@@ -309,6 +309,7 @@ class CommitteeRun:
         self.arrival.clear()
         if not completions:
             return
+        # Each try has its uid before the transaction: a repeated one finds the row that it wrote.
         group = [ledger.Arrival(tuple(self.flights[c.key]), c, t.new_uid()) for c in completions]
         short = [] if self.stopped else [s for s in self.streams if len(s.ready) < self.chunk // 2 and not s.stopped]
         next_calls = [(stream, calls) for stream in short if (calls := stream.take(self.chunk))]
@@ -376,8 +377,7 @@ class CommitteeRun:
         self.changed = asyncio.Event()
 
     async def _in_store(self, work: Callable[[Session], T]) -> T:
-        """Do the work in one transaction, after all earlier work: the store has one thread."""
-
+        # The store has one thread, so each transaction comes after all earlier ones.
         def transaction() -> T:
             return db.transact(self.engine, work)
 

@@ -45,7 +45,8 @@ class CommitteeProgress:
     seconds_left: float | None  # None before the first reply
     spent_usd: float | None = None  # of the budget, where there is one
     in_flight: int = 0
-    elsewhere: int = 0  # in flight of other runs, whose replies are waited for
+    # In flight of other runs, whose replies are waited for.
+    elsewhere: int = 0
     budget: float | None = None
     stopped: tuple[str, ...] = ()  # the teachers that are asked no more
 
@@ -129,7 +130,8 @@ class TeacherStream:
     # Reviews without a committed reply: each may have to be asked for once more, so the stream can't end yet.
     unwritten: int = 0
     ended: bool = False
-    stopped: bool = False  # by a fault that every further call would meet
+    # By a fault that every further call would meet.
+    stopped: bool = False
 
     def take(self, number: int) -> list[PlannedCall]:
         """Take the next calls, reviews first, to claim them."""

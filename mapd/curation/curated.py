@@ -92,7 +92,7 @@ class DecidedText:
 
 
 def _cut_in_hundredths(cut: float, average: Fraction | None) -> int:
-    """Return a cut in hundredths, rounded up: a mean above a whole hundredth stays above it."""
+    # Rounded up, so that a mean above a whole hundredth stays above it.
     if math.isinf(cut) or average is None:
         return ALWAYS_CUT if cut > 0 else NEVER_CUT
     return min(ALWAYS_CUT, max(NEVER_CUT, hundredths(average)))

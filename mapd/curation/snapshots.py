@@ -40,7 +40,8 @@ from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.store.snapshots import FORMAT, check, fault, lines_of, manifest_text, read_line, sha256
 
-Pair = tuple[Mistake, DecidedText, DecidedText]  # a mistake, the rationale and the feedback drawn for it
+# A mistake, the rationale and the feedback drawn for it.
+Pair = tuple[Mistake, DecidedText, DecidedText]
 
 
 def freeze(
@@ -84,7 +85,7 @@ def freeze(
 
 
 def _find_stored(session: Session, name: str) -> t.Snapshot | None:
-    """Return the row of this name, also where the name was changed: its uid still begins with it."""
+    # Its uid still begins with the name where somebody changed the name.
     query = select(t.Snapshot).where((col(t.Snapshot.sha256) == name) | (col(t.Snapshot.uid) == name[:32]))
     return next((row for row in session.exec(query) if row.sha256 == name or fault(row) is not None), None)
 
@@ -174,10 +175,8 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def _draw_pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
-    """Draw the mistake's training pairs. Each mistake has its own draw, so one more mistake moves no other's.
-
-    It hangs on texts, not on uids, which are random: the same run in another project draws the same pairs.
-    """
+    # Each mistake has its own draw, so one more mistake moves no other's. The draw hangs on texts, not on uids, which
+    # are random: the same run in another project draws the same pairs.
     accepted = _sort_accepted(mistake.rationales)
     feedback = _sort_accepted(mistake.feedback)
     if not accepted or not feedback:
@@ -273,7 +272,7 @@ def _repairs(pairs: list[Pair]) -> dict[str, int]:
 
 
 def _judgements(curated: Curated) -> list[dict[str, Any]]:
-    """Return people's latest judgements in an order that doesn't depend on when they were made."""
+    # Their order doesn't depend on when they were made, so that the same set has the same sha256.
     by_target: dict[str, list[JudgementRow]] = {}
     for row in curated.judgements:
         by_target.setdefault(row.target_uid, []).append(row)

@@ -424,7 +424,7 @@ def _with_gold(row: AuthorsRow, task: Task) -> AuthorsRow:
 
 
 def _as_letter(answer: str, options: tuple[str, ...]) -> str:
-    """Return the letter of the option at an index, or of the one that is named; what names none stays as it is."""
+    # What names no option stays as it is.
     index = as_whole_number(answer)
     if index is not None and 0 <= index < min(len(options), len(LETTERS)):
         return LETTERS[index]
@@ -485,7 +485,8 @@ def exam_of(session: Session, content: AuthorsContent) -> t.Exam | None:
     return exam
 
 
-Votes = dict[str, tuple[int | None, str | None]]  # by uid: the score, and what it was read from
+# The score, and what it was read from, by uid.
+Votes = dict[str, tuple[int | None, str | None]]
 
 
 def _holds(session: Session, content: AuthorsContent) -> bool:

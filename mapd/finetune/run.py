@@ -38,7 +38,8 @@ class Finetuned:
     pairs: int
     steps: int
     seconds: float
-    cut: int  # explanations that lost their end to the length limit
+    # Explanations that lost their end to the length limit.
+    cut: int
     left_out: int  # pairs that had no room at all
 
 
@@ -136,7 +137,7 @@ def _train(
 
 
 def _refuse_without_adapter(engine: sa.Engine, uid: str, home: Path) -> None:
-    """See that what another run made while this one waited lies in this folder, too. Raises: BadInput."""
+    # Another run made the student while this one waited: its adapter must lie in this folder, too.
     with db.reading(engine) as session:
         new = session.exec(select(t.Student).where(t.Student.uid == uid)).first()
         if new is not None and not students.is_here(new, home):

@@ -114,14 +114,14 @@ def _add_adapter(model: Any, hyperparameters: Hyperparameters) -> Any:
 
 
 def _name_base(config: LoraConfig, model: Any) -> None:
-    """Name the base as others can find it, for `AutoPeftModel`; here the student's row names it."""
+    # For `AutoPeftModel`, so that others find the base; here the student's row names it.
     config.base_model_name_or_path, config.revision = None, None
     if model.name_or_path:
         config.base_model_name_or_path, config.revision = weights.published_name(Path(model.name_or_path))
 
 
 def _tokens_at_once(learner: Any, examples: Sequence[Example], alpha: float) -> int:
-    """Return the tokens of a micro-batch. A student that can't read packed rows is taught one dialogue at a time."""
+    # A student that can't read packed rows is taught one dialogue at a time.
     if loss.can_pack(learner, examples, alpha):
         return loss.TOKENS_AT_ONCE
     if 0 < alpha < 1:

@@ -85,7 +85,8 @@ class ExamWork(Work):
     seed: int = 0
     temperature: float = 0.0
     top_p: float = 1.0
-    max_tokens: int | None = None  # of an answer; by default as its task and the student's template need
+    # Tokens of an answer; by default as its task and the student's template need.
+    max_tokens: int | None = None
     longer_than: str | None = None  # the exam whose whole answers it takes over
     batch_size: int = 32
     open_test: str | None = None
@@ -166,7 +167,8 @@ class CollectWork(Work):
     samples: int = 1
     cut_off: bool = False  # also responses that were cut off
     concurrency: int | None = None
-    budget: float | None = None  # US dollars that all of the exam's calls may cost
+    # US dollars that all of the exam's calls may cost.
+    budget: float | None = None
     unknown_price: bool = False  # yes, also teachers whose price nobody knows
 
     @property

@@ -96,7 +96,8 @@ class MonotonicProgress:
 
     def __init__(self, furthest: JobProgress) -> None:
         self.furthest: JobProgress | None = furthest if furthest.total else None
-        self.is_at_furthest = False  # whether the attempt is at the stage that the last one had reached
+        # Whether the attempt is at the stage that the last one had reached.
+        self.is_at_furthest = False
 
     def __call__(self, progress: JobProgress) -> JobProgress:
         """Return what to show of this progress."""

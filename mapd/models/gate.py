@@ -18,6 +18,7 @@ class Gate:
         """Take the next request; None where there is none any more."""
         async with self.turn:
             await self.free.wait()
+            # Asked again behind the wait: the gate may have been shut meanwhile.
             request = None if self.is_shut else await anext(self.requests, None)
             if not self.is_open:
                 self.free.clear()

@@ -149,7 +149,7 @@ def _render(
     add_generation_prompt: bool = False,
     **variables: Any,
 ) -> str:
-    """Render a dialogue in place of the tokenizer's own function, which may never end."""
+    # The tokenizer's own function may never end.
     assert not tokenize, "a dialogue is rendered as text, and encoded by itself"
     return template.render(conversation, add_generation_prompt=add_generation_prompt, **variables)
 

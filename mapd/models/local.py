@@ -32,7 +32,8 @@ class _DecodingRow:
     request: Request
     prompt: list[int]
     draw: random.Random
-    opening: str = ""  # the tag of a thought that the chat template has opened
+    # The tag of a thought that the chat template has opened.
+    opening: str = ""
     answer: list[int] = field(default_factory=list)
     ended: bool = False  # by its own end token
     seconds: float = 0.0

@@ -91,9 +91,11 @@ class _Call:
 class ServedModel(ABC):
     """The protocol `Model` on a provider's API; a subclass says how one call is sent and read."""
 
-    sdk: ClassVar[ModuleType]  # the official one; they name their errors alike
+    # The official one; they name their errors alike.
+    sdk: ClassVar[ModuleType]
     home: ClassVar[str]  # where the provider itself is
-    swaps: ClassVar[Mapping[str, str]] = {}  # the fields of this API that have another name at some servers
+    # The fields of this API that have another name at some servers.
+    swaps: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -309,7 +311,7 @@ class ServedModel(ABC):
         return CallFault(words, refusal.fault, refusal.fault is FaultKind.BUSY and not is_billed, wait_s, refusal)
 
     async def _post(self, client: Any, path: str, body: Mapping[str, Any]) -> httpx2.Response:
-        """Post a body past the SDK's typed methods, which go over each message three times."""
+        # The SDK's typed methods go over each message three times.
         response: httpx2.Response = await client.post(path, cast_to=httpx2.Response, body=body)
         return response
 
@@ -326,7 +328,7 @@ class ServedModel(ABC):
         )
 
     async def _keep_headers(self, request: httpx2.Request) -> None:
-        """Drop headers that the SDK takes from the environment for its own provider, where another server is asked."""
+        # The SDK takes headers from the environment for its own provider: another server must not get them.
         # An organisation, a project, or what OPENAI_CUSTOM_HEADERS holds: any of them may be a secret.
         if request.url.host == httpx2.URL(self.home).host:
             return
@@ -343,7 +345,7 @@ class ServedModel(ABC):
         return httpx2.Timeout(seconds, connect=min(CONNECT_S, seconds))
 
     def _without_secrets(self, completion: Completion) -> Completion:
-        """Return it without the key and the headers' values: a server may send them back, and they end here."""
+        # A server may send the key and the headers' values back: they end here.
         error = completion.error and " ".join(self._hide(completion.error, 1).split())[:LONGEST_ERROR]
         thought = completion.thought and self._hide(completion.thought)
         reply = completion.reply and self._hide(completion.reply)
@@ -358,7 +360,7 @@ class ServedModel(ABC):
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Return the certificates; they are read once, which takes a tenth of a second."""
+    # Read once: it takes a tenth of a second.
     return httpx2.create_ssl_context()
 
 

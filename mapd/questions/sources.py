@@ -68,7 +68,7 @@ def _is_data(path: Path) -> bool:
 
 
 def _refuse_several_sets(path: Path, files: Sequence[Path]) -> None:
-    """Refuse a folder of the hub that holds several sets (configurations), each with splits of its own."""
+    # Each of its sets (configurations) has splits of its own.
     sets = {parts[0] for file in files if len(parts := file.relative_to(path).parts) > 1 and split_of_name(parts[-1])}
     names = sorted(name for name in sets if split_of_name(name) is None)
     if len(names) > 1:

@@ -31,7 +31,8 @@ BATCH = 256
 LFS = b"version https://git-lfs"
 # In the first bytes: a picture, a document, a program.
 BINARY = re.compile(rb"%PDF|[\x00-\x08\x0e-\x1f]")
-Headings = Callable[[Sequence[str]], Sequence[str] | None]  # the columns' names where a CSV's first row is no heading
+# The columns' names where a CSV's first row is no heading.
+Headings = Callable[[Sequence[str]], Sequence[str] | None]
 
 
 # --- Files ------------------------------------------------------------------------------------------------------------

@@ -59,10 +59,13 @@ class AnnotatorRecord:
     total: Period
     halves: tuple[Period, Period]
     overruled: tuple[TextKey, ...]  # where the adjudicator decided otherwise
-    adjudicated: int  # texts on which this person has the last word
+    # Texts on which this person has the last word.
+    adjudicated: int
     reasons: tuple[tuple[str, int], ...]  # the most frequent first
-    practised: Share  # on practice texts, as the adjudicator had explained them
-    repeated: Share  # of own texts judged again, the same as before
+    # Practice texts that the person judged as the adjudicator had explained.
+    practised: Share
+    # Texts that the person judged again with the same verdict.
+    repeated: Share
 
     @property
     def judged_first(self) -> int:

@@ -12,7 +12,8 @@ from mapd.people import Person, Right, require
 from mapd.store import audit_log
 from mapd.store import tables as t
 
-MOST = 9  # judgements of one text that an exam can want
+# Judgements of one text that an exam can want.
+MOST = 9
 NUMBERS = {  # what an exam can want, by its column: from, to, in words
     "judgements_wanted": (1, MOST, "judgements of each text"),
     "practice": (0, 50, "practice texts"),

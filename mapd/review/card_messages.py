@@ -156,18 +156,17 @@ class CardQuestion(CardTarget):
 
 
 class CardAttempt(CardTarget):
-    """The student's response. `doubt`: our own reading, where it says that this is no mistake.
-
-    `thought` is what the student wrote before it; on a blind card there is none, because it may tell more.
-    """
+    """The student's response."""
 
     text: Passage
+    # What the student wrote before it. A blind card has none, because it may tell more.
     thought: Passage | None
     cut_off: bool
     answer: str | None
     outcome: str
     limit: str | None
     reread: bool
+    # Our own reading, where it says that this is no mistake.
     doubt: str | None
     people: list[CardWord]
 

@@ -103,7 +103,7 @@ def _waiting(session: Session, setting: Setting, rule: BatchRule, person: str) -
 
 
 def _version(texts: Sequence[BatchText]) -> str:
-    """Return a name of what waits: another judgement, or another text, gives another."""
+    # Another judgement, or another text, gives another version.
     return hashlib.sha256(repr([(text.target.id, text.latest_seen) for text in texts]).encode()).hexdigest()[:32]
 
 

@@ -27,10 +27,7 @@ LOCK = 0x6775696465
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version, from when on until when it was the current one, and how many verdicts were given by it.
-
-    `from_archive`: it came with an archive. It is current only where the project has none of its own.
-    """
+    """One version, from when on until when it was the current one, and how many verdicts were given by it."""
 
     number: int
     uid: str
@@ -39,6 +36,7 @@ class Version:
     since: datetime
     until: datetime | None
     verdicts: int
+    # It came with an archive. It is current only where the project has none of its own.
     from_archive: bool = False
 
 

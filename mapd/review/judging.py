@@ -222,7 +222,7 @@ def _check_marks(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence
 
 
 def _lock_target(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
-    """Return what is judged; the next who judges it waits until this transaction has ended."""
+    # The next who judges it waits until this transaction has ended.
     row = session.get(TABLES[target.kind], target.id, with_for_update=ONE_AT_A_TIME)
     if isinstance(row, t.Attempt | t.Question) or (isinstance(row, t.Explanation) and row.kind == target.kind):
         return row

@@ -24,7 +24,8 @@ Rows = tuple[JudgementRow, ...]
 @dataclass(frozen=True, slots=True)
 class _CachedRows:
     rows: Rows
-    from_archive: int  # judgements of theirs that came with an archive and count
+    # Judgements of theirs that came with an archive and count.
+    from_archive: int
 
 
 _CACHE: OrderedDict[tuple[str, int, str, int], _CachedRows] = OrderedDict()

@@ -23,7 +23,8 @@ from mapd.review.deals import Seat, is_answered_by
 from mapd.store import judgement_log
 from mapd.store import tables as t
 
-AT_ONCE = 20  # texts that are looked through at once for one that can be had
+# Texts that are looked through at once for one that can be had.
+AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Hand:
     own_rows: Sequence[JudgementRow]
     adjudications: Sequence[JudgementRow]
     unanswered: list[t.DealtCard]
-    texts: set[tuple[str, int]]  # (kind, text id) of all that was dealt, answered or not
+    # (kind, text id) of all that was dealt, answered or not.
+    texts: set[tuple[str, int]]
     dealt: Counter[str] = field(default_factory=Counter)
 
     @classmethod

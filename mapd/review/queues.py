@@ -23,7 +23,8 @@ from mapd.review.priority import find_against_gold, suspicion
 
 DISAGREE_SPREAD = 2  # scores this far apart
 NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold
-LEAST_SUSPICION = 1.5  # of suspicion: less is not worth a look in the combined queue
+# A text of less suspicion is not worth a look in the combined queue.
+LEAST_SUSPICION = 1.5
 
 Texts = tuple[DecidedText, ...]
 # A text's rank; more is earlier. It sees the threshold through the verdict alone: it is constant between two cuts.
@@ -96,9 +97,11 @@ class Queue:
     order: Doubt = _doubt
     drains: bool = False
     of_attempt: bool = False  # a word on the attempt settles it
-    second_look: bool = False  # what people decided waits for a second look; nobody judges first there
+    # What people decided waits for a second look; nobody judges first there.
+    second_look: bool = False
     by_lot: bool = False
-    title_reveals: bool = True  # its title says something that is covered where people judge first
+    # Its title says something that is covered where people judge first.
+    title_reveals: bool = True
     # Where it holds of people's ruling, who decides in this queue has the last word.
     settles: Callable[[Ruling], bool] | None = None
     batch_rule: BatchRule | None = None  # its texts can be decided at once
@@ -245,7 +248,8 @@ class QueueEntry:
     texts: Texts
     waiting: Texts
     is_settled: bool
-    capacity: int = 1  # so many people may have it in front of them at once
+    # So many people may have it in front of them at once.
+    capacity: int = 1
 
     @property
     def enter(self) -> DecidedText | None:

@@ -89,7 +89,7 @@ def _keep(session: Session, broken: t.Explanation, text: str, author: t.Teacher,
 
 
 def _author(session: Session, person: str) -> t.Teacher:
-    """Return the person as an author; beside a teacher of the same name as "ann (person)"."""
+    # Beside a teacher of the same name the person is "ann (person)".
     for name in (person, f"{person} (person)"):
         author = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
         if author is None:

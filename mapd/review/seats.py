@@ -13,7 +13,8 @@ from mapd.review.deals import Seat
 from mapd.review.messages import HeldLease, Leases, LeaseWish, RefusedLease
 from mapd.store import tables as t
 
-EVERYBODY = 1_000  # people who may have one mistake before them where somebody settles what people decided
+# People who may have one mistake before them where somebody settles what people decided.
+EVERYBODY = 1_000
 
 
 def renew_leases(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:

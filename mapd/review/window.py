@@ -246,7 +246,7 @@ class _Dealer:
         place: int,
         on_cards: Collection[str] = (),
     ) -> Card:
-        """Return an injected card with the number of the queue's card behind it, so that nothing gives it away."""
+        # It has the number of the queue's card behind it, so that nothing gives it away.
         number = queue_cards[place].number if place < len(queue_cards) else None
         if number is None and dealing.kind != PRACTICE:
             stop = CardStop(dealing.mistake.attempt.id, self._key(dealing.mistake))

@@ -46,7 +46,8 @@ class MergeOutcome:
 
     new_rows: Counter[str] = field(default_factory=Counter)  # by table
     known_rows: int = 0
-    on_own: Counter[str] = field(default_factory=Counter)  # new texts and votes, by table, on what the project has
+    # New texts and votes, by table, on what the project has.
+    on_own: Counter[str] = field(default_factory=Counter)
     counted_judgements: int = 0
     renamed: list[str] = field(default_factory=list)  # "student a -> a (2)"
     exams: list[str] = field(default_factory=list)  # the archive's, by the names they have here

@@ -25,7 +25,8 @@ from mapd.questions.formats.format import Format, shape, shares_of
 from mapd.questions.options import AnswerKey
 from mapd.questions.values import short
 
-LINES = 7  # of a question, without the empty one before it
+# Lines of a question, without the empty one before it.
+LINES = 7
 
 LOGIQA = Format(
     "logiqa",
