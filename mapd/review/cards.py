@@ -22,7 +22,7 @@ from mapd.review.disputed_steps import find_first_wrong_step
 from mapd.review.message_fields import TextKind
 from mapd.review.passages import TextSpan, has_markup, line, passage
 from mapd.review.priority import suspicion
-from mapd.review.queues import QueueEntry, find_closed_targets, find_most_doubtful
+from mapd.review.queues import QueuedMistake, find_closed_targets, find_most_doubtful
 
 STATES_GOLD = {
     State.HOLDS: "states the gold",
@@ -74,7 +74,7 @@ def _text_kinds() -> tuple[TextKind, TextKind]:
     return ("rationale", "feedback")
 
 
-def _list_open(part: Curated, sight: VisibleMistake, entry: QueueEntry | None, deal: Deal) -> list[DecidedText]:
+def _list_open(part: Curated, sight: VisibleMistake, entry: QueuedMistake | None, deal: Deal) -> list[DecidedText]:
     """Return the texts that the queue is about and that wait, in the order in which to go through them."""
     skipped = find_closed_targets(part.judgements, sight.person)
 
@@ -92,7 +92,7 @@ def _list_open(part: Curated, sight: VisibleMistake, entry: QueueEntry | None, d
 
 
 def _choose_first(
-    sight: VisibleMistake, entry: QueueEntry | None, seat: Seat, deal: Deal, waiting: Sequence[DecidedText]
+    sight: VisibleMistake, entry: QueuedMistake | None, seat: Seat, deal: Deal, waiting: Sequence[DecidedText]
 ) -> DecidedText | None:
     """Return the text to begin with: the link's, else the queue's; judged first, in the person's own order."""
     of_link = next((x for x in sight.mistake.texts if x.text.uid == deal.enter), None)

@@ -16,7 +16,7 @@ from mapd.review.blinding import VisibleMistake
 from mapd.review.card_messages import CardWord, Holder
 from mapd.review.message_fields import JudgeMode
 from mapd.review.passages import line
-from mapd.review.queues import Queue, QueueEntry, find_closed_targets, find_undecided
+from mapd.review.queues import Queue, QueuedMistake, find_closed_targets, find_undecided
 
 # Injected cards that have to look like the queue's own.
 HIDDEN_KINDS = (CHECK, REPEAT)
@@ -37,7 +37,7 @@ class Seat:
         """Return the way of judging, as the address has it."""
         return "first" if self.judge_first else "assisted"
 
-    def entry(self, part: Curated, mistake: Mistake) -> QueueEntry | None:
+    def entry(self, part: Curated, mistake: Mistake) -> QueuedMistake | None:
         """Return the mistake's entry in the queue, if it is in it."""
         name = self.person.name
         closed = find_closed_targets(part.judgements, name)

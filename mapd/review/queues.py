@@ -241,7 +241,7 @@ DEFAULT = "everything"
 
 
 @dataclass(frozen=True, slots=True)
-class QueueEntry:
+class QueuedMistake:
     """A mistake in a queue: the texts it is there for, the most doubtful first, and those that still wait."""
 
     mistake: Mistake
@@ -262,7 +262,7 @@ class FilledQueue:
     """A queue filled: its entries in order. review/queue_index/cursor.py walks along it."""
 
     queue: Queue
-    entries: tuple[QueueEntry, ...]
+    entries: tuple[QueuedMistake, ...]
 
     @property
     def settled_count(self) -> int:
@@ -298,7 +298,7 @@ def find_undecided(
 
 def find_entry(
     queue: Queue, mistake: Mistake, threshold: float, closed: frozenset[tuple[str, int]], person: str, per_text: int
-) -> QueueEntry | None:
+) -> QueuedMistake | None:
     """Return the mistake's entry in the queue as this person finds it, None where it isn't in it."""
     about = queue.about(mistake, threshold)
     if about is None:
@@ -311,10 +311,10 @@ def find_entry(
         if (queue.second_look or waits_for(x, person, per_text)) and (x.text.kind, x.text.id) not in closed
     )
     if ("attempt", mistake.attempt.id) in closed and (queue.of_attempt or not texts):
-        return QueueEntry(mistake, texts, (), is_settled=True)
+        return QueuedMistake(mistake, texts, (), is_settled=True)
     places = max((per_text - len(x.people.by) for x in waiting), default=1)
     is_settled = bool(texts) and not waiting and not queue.of_attempt
-    return QueueEntry(mistake, texts, waiting, is_settled=is_settled, capacity=max(1, places))
+    return QueuedMistake(mistake, texts, waiting, is_settled=is_settled, capacity=max(1, places))
 
 
 def _first(queue: Queue, mistake: Mistake, x: DecidedText) -> float:
