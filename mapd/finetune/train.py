@@ -44,7 +44,7 @@ def train(
 ) -> Path:
     """Train, from the last checkpoint under `folder` if there is one; return the adapter's folder.
 
-    `model` is what `models.local.load` gives; a parent's adapter on it is trained on, so that the result stands alone.
+    `model` is what `models.loader.load` gives; a parent's adapter on it is trained on, so that the result stands alone.
     `on_step` is called after each step, and again for steps that a restart repeats; `stopping` is asked after each.
 
     Raises: BadInput where the model can't be trained so, the loss is no number, or the disk is full; Stopped, behind

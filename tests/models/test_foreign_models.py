@@ -73,7 +73,7 @@ def test_code_that_a_model_brings_is_not_run_and_nobody_is_asked(folder: Path, m
     with pytest.raises(BadInput, match="it needs code that it brings along, which is not run here") as refused:
         sandbox.check(folder)
     assert "\n" not in str(refused.value)
-    program = "import sys; from pathlib import Path; from mapd.models import local; local.load(Path(sys.argv[1]))"
+    program = "import sys; from pathlib import Path; from mapd.models import loader; loader.load(Path(sys.argv[1]))"
     words = [sys.executable, "-c", program, str(folder)]
     process = subprocess.run(words, input=b"y\n" * 9, capture_output=True, cwd=ROOT, timeout=240)  # a yes runs nothing
     assert process.returncode == 1
