@@ -64,10 +64,7 @@ def key_is_set(teacher: t.Teacher) -> bool | None:
 
 
 def _read_secret(engine: sa.Engine, teacher: t.Teacher, variable: str, purpose: str) -> str:
-    """Return what stands under a variable's name, for the server that the teacher's row names now.
-
-    Raises: BadInput where it isn't approved for that server, or isn't there.
-    """
+    """Return a variable's value for the teacher's present server. Raises: BadInput (not approved, not there)."""
     with db.reading(engine) as session:
         server = approvals.server_of(teacher.kind, teacher.base_url)
         approvals.require(session, keys.check_name(variable), server)
@@ -91,10 +88,7 @@ def _read_headers(engine: sa.Engine, teacher: t.Teacher) -> dict[str, str]:
 
 
 def _read_key_of(engine: sa.Engine, teacher: t.Teacher) -> str | None:
-    """Return the teacher's key, for the server that its row names now.
-
-    Raises: BadInput where it isn't approved for that server, isn't there, or is no key.
-    """
+    """Return the teacher's key for its present server. Raises: BadInput, as `_read_secret`, or where it is no key."""
     if teacher.key_env is None:
         return None
     key = _read_secret(engine, teacher, teacher.key_env, "its key")

@@ -185,10 +185,7 @@ def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperpar
 
 
 def _id_of(session: Session, row: t.Finetune) -> int | None:
-    """Return the id of the finetune; None where it isn't begun.
-
-    Raises: BadInput where the one that is there is of another student or snapshot.
-    """
+    """Return the id of the finetune; None where it isn't begun. Raises: BadInput where it is another one."""
     namesake = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
     if namesake is None:
         return None
@@ -230,10 +227,7 @@ def _record_step(session: Session, finetune_id: int, step: TrainingStep) -> None
 def _end(
     session: Session, finetune_id: int, parent: t.Student, sha256: str, training: TrainedAdapter, person: str
 ) -> Finetuned:
-    """Put the new student in, unless it is there, and return what was made.
-
-    Raises: BadInput where the adapter that was there isn't the one that the student's row names.
-    """
+    """Put the new student in, unless it is there, and return what was made. Raises: BadInput for another adapter."""
     row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
     steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
     taught = training.examples

@@ -181,10 +181,7 @@ def _write_adapter(folder: Path, name: str, learner: Any, optimizer: torch.optim
 
 
 def _resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer) -> int:
-    """Put the last checkpoint's numbers back; return its step, 0 where there is none.
-
-    Raises: BadInput where its files aren't those that were written.
-    """
+    """Put the last checkpoint's numbers back; return its step, or 0. Raises: BadInput where its files are others."""
     checkpoints = sorted((folder / "checkpoints").glob("[0-9]*"))
     if not checkpoints:
         return 0

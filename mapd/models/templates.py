@@ -128,10 +128,7 @@ def _check(text: str, turns: Sequence[Message]) -> None:
 
 
 def _takes_second_turn(form: TemplateForm, render: Render) -> bool:
-    """Return whether a dialogue can go on behind an answer.
-
-    Raises: BadInput where the system text would then stand elsewhere than at an exam.
-    """
+    """Return whether a dialogue can go on behind an answer. Raises: BadInput where that moves the system text."""
     try:
         text = _render(form, render, SAMPLE)
     except (BadInput, TemplateError):
