@@ -52,7 +52,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, save: Any) -> None:
     model = SimpleNamespace(config=SimpleNamespace(), generation_config=SimpleNamespace(), save_pretrained=save)
     tokenizer = SimpleNamespace(pad_token_id=0, save_pretrained=lambda folder: None)
     for name, thing in (("AutoModelForCausalLM", model), ("AutoTokenizer", tokenizer)):
-        monkeypatch.setattr(local, name, SimpleNamespace(from_pretrained=lambda *_, thing=thing, **__: thing))
+        monkeypatch.setattr(loader, name, SimpleNamespace(from_pretrained=lambda *_, thing=thing, **__: thing))
 
 
 def write_whole(folder: Path) -> None:
