@@ -19,7 +19,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mapd.api.access import HEADER, Caller, InvalidToken, Visitor, authenticate
 from mapd.errors import BadInput, Busy, Damaged, Forbidden, MapdError, NotFound, Stale
 from mapd.people import Right, may
-from mapd.review import counts, decisions, history, messages, seats, window
+from mapd.review import counts, decisions, history, seats, window
+from mapd.review.messages import (
+    Answers,
+    ApiError,
+    ApiErrorBody,
+    Counts,
+    CountsQuery,
+    Decisions,
+    History,
+    HistoryQuery,
+    Leases,
+    LeaseWish,
+    Rendered,
+    Window,
+    WindowQuery,
+)
 from mapd.review.queue_index import derivation
 from mapd.store import db, queries
 
@@ -39,9 +54,9 @@ class AppHooks:
     engine: Callable[[], sa.Engine]
     # Whom a request's cookies are of.
     visitor: Callable[[Scope], Visitor | None]
-    # Of which pages requests are taken.
+    # The pages from which requests are taken.
     origins: Callable[[Scope], Collection[str]]
-    # A text as the document of a sandboxed frame, in a theme.
+    # Makes of a text the document of a sandboxed frame, in a theme.
     render: Callable[[str, str], str]
 
 
@@ -67,13 +82,11 @@ def make(house: AppHooks) -> FastAPI:
 
 def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -> None:
     errors: dict[int | str, dict[str, Any]] = {
-        status: {"model": messages.ApiErrorBody} for status in sorted({status for status, _ in FAULTS.values()} | {413})
+        status: {"model": ApiErrorBody} for status in sorted({status for status, _ in FAULTS.values()} | {413})
     }
 
-    @api.get("/window", response_model=messages.Window, responses=errors)
-    def read_window(
-        query: Annotated[messages.WindowQuery, Query()], caller: Annotated[Caller, Depends(entered)]
-    ) -> Response:
+    @api.get("/window", response_model=Window, responses=errors)
+    def read_window(query: Annotated[WindowQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return the person's next cards of a queue, or the one that a link names."""
         engine = _catch_up(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
@@ -82,33 +95,31 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
                 text = window.load_text(session, exam.id, query.render)
                 document = house.render(text, query.theme)
                 page = window.load_window(session, caller.person, caller.exam_id, query)
-                rendered = messages.Rendered(uid=query.render, document=document)
+                rendered = Rendered(uid=query.render, document=document)
                 return _json(page.model_copy(update={"rendered": rendered}))
             if not window.needs_writing(exam):
                 return _json(window.load_window(session, caller.person, caller.exam_id, query))
         with db.writing(engine) as session:
             return _json(window.load_window(session, caller.person, caller.exam_id, query))
 
-    @api.post("/decisions", response_model=messages.Answers, responses=errors)
-    def write_decisions(body: messages.Decisions, caller: Annotated[Caller, Depends(entered)]) -> Response:
+    @api.post("/decisions", response_model=Answers, responses=errors)
+    def write_decisions(body: Decisions, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Save decisions in the order in which they were made, and answer each."""
         engine = _catch_up(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
             answers = decisions.apply(session, caller.person, caller.exam_id, body.decisions)
         return _json(answers)
 
-    @api.post("/lease", response_model=messages.Leases, responses=errors)
-    def write_lease(body: messages.LeaseWish, caller: Annotated[Caller, Depends(entered)]) -> Response:
+    @api.post("/lease", response_model=Leases, responses=errors)
+    def write_lease(body: LeaseWish, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Take, renew or give back what is in front of the person."""
         engine = _catch_up(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
             leases = seats.renew_leases(session, caller.person, caller.exam_id, body)
         return _json(leases)
 
-    @api.get("/history", response_model=messages.History, responses=errors)
-    def read_history(
-        query: Annotated[messages.HistoryQuery, Query()], caller: Annotated[Caller, Depends(entered)]
-    ) -> Response:
+    @api.get("/history", response_model=History, responses=errors)
+    def read_history(query: Annotated[HistoryQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return what was said of a card; without one the person's last acts."""
         engine = _catch_up(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
@@ -116,10 +127,8 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
                 return _json(history.load_card_history(session, caller.person, caller.exam_id, query))
             return _json(history.load_person_history(session, caller.person, caller.exam_id, query.acts))
 
-    @api.get("/counts", response_model=messages.Counts, responses=errors)
-    def read_counts(
-        query: Annotated[messages.CountsQuery, Query()], caller: Annotated[Caller, Depends(entered)]
-    ) -> Response:
+    @api.get("/counts", response_model=Counts, responses=errors)
+    def read_counts(query: Annotated[CountsQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return every queue's counts, and a class's panel if that is asked for."""
         engine = _catch_up(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
@@ -138,10 +147,8 @@ def describe() -> dict[str, Any]:
 # -- what every route does --------------------------------------------------------------------------------------------
 
 
-def _json(
-    message: messages.Window | messages.Answers | messages.Leases | messages.History | messages.Counts,
-) -> Response:
-    # The message was checked as it was made.
+def _json(message: Window | Answers | Leases | History | Counts) -> Response:
+    """Return the message as it is: it was checked as it was made."""
     headers = {"Cache-Control": "no-store"}
     return Response(message.model_dump_json(by_alias=True), media_type="application/json", headers=headers)
 
@@ -177,8 +184,7 @@ FAULTS: dict[type[Exception], tuple[int, str]] = {
     NotFound: (404, "unknown"),
     BadInput: (400, "bad_request"),
     Busy: (503, "busy"),
-    # Somebody wrote a row of the same name at the same moment: sent again, it is found.
-    Stale: (503, "busy"),
+    Stale: (503, "busy"),  # somebody wrote a row of the same name at the same moment: sent again, it is found
     Damaged: (503, "busy"),
 }
 
@@ -198,7 +204,7 @@ def _refuse_request(_: Request, error: Exception) -> Response:
 
 
 def _failure(status: int, code: str, line: str) -> Response:
-    body = messages.ApiErrorBody(error=messages.ApiError.model_validate({"code": code, "line": line}))
+    body = ApiErrorBody(error=ApiError.model_validate({"code": code, "line": line}))
     return JSONResponse(body.model_dump(), status, headers=RETRY if status == 503 else None)
 
 
