@@ -21,22 +21,13 @@ from mapd.domain import NOTE, Act
 from mapd.errors import BadInput, Busy, MapdError, NotFound, Stale
 from mapd.judgements import VERDICT, pick_latest
 from mapd.people import Person, Right, require
-from mapd.review import (
-    blinding,
-    classes,
-    curated_part,
-    exposures,
-    guidelines,
-    judging,
-    repairs,
-    window,
-)
+from mapd.review import blinding, classes, curated_part, exposures, guidelines, judging, repairs, window
 from mapd.review.aims import DecisionTarget, row_of
 from mapd.review.blinding import TEXTS
 from mapd.review.card_messages import Card, CardWord
 from mapd.review.cards import card
 from mapd.review.deals import Deal, filter_rows
-from mapd.review.desk import Desk, Overtaken
+from mapd.review.decision_context import DecisionContext, Overtaken
 from mapd.review.message_fields import LONGEST_VALUE
 from mapd.review.messages import Answers, Decision, DecisionAct, DecisionAnswer, Missing
 from mapd.review.passages import characters
@@ -55,8 +46,8 @@ def apply(session: Session, by: Person, exam_id: int, decisions: Sequence[Decisi
     Raises: Forbidden, BadInput (no name), NotFound (no such exam).
     """
     require(by, Right.JUDGE)
-    desk = Desk.open(session, by, curated_part.load_setting(session, exam_id), decisions)
-    writer = _DecisionWriter(decisions, desk, queries.moment(session))
+    context = DecisionContext.open(session, by, curated_part.load_setting(session, exam_id), decisions)
+    writer = _DecisionWriter(decisions, context, queries.moment(session))
     replies = []
     for decision in decisions:
         replies.append(reply := writer.answer(decision))
@@ -72,7 +63,7 @@ class _DecisionWriter:
     """Writes the decisions of one list, one behind the other."""
 
     decisions: Sequence[Decision]
-    desk: Desk
+    context: DecisionContext
     moment: datetime
     written: list[t.Judgement] = field(default_factory=list)
     replies: dict[str, DecisionAnswer] = field(default_factory=dict)
@@ -83,10 +74,10 @@ class _DecisionWriter:
         """Write one decision, or say why not."""
         if (reply := self.replies.get(decision.token)) is not None and reply.decided >= reply.of:
             return reply
-        written, judgements = len(self.written), self.desk.part.judgements
+        written, judgements = len(self.written), self.context.part.judgements
         # A savepoint each: a decision that is refused leaves nothing behind and holds up no other.
         try:
-            with self.desk.session.begin_nested():
+            with self.context.session.begin_nested():
                 reply = self._write(decision)
         except Busy:
             raise
@@ -99,13 +90,13 @@ class _DecisionWriter:
         # The savepoint is rolled back, so what it added here goes, too.
         if reply.status != "saved":
             del self.written[written:]
-            self.desk.part = replace(self.desk.part, judgements=judgements)
+            self.context.part = replace(self.context.part, judgements=judgements)
         self.replies[decision.token] = reply
         return reply
 
     def _write(self, decision: Decision) -> DecisionAnswer:
-        owner = self.desk.owners.get(decision.token)
-        if owner is not None and owner != self.desk.by.name:
+        owner = self.context.owners.get(decision.token)
+        if owner is not None and owner != self.context.by.name:
             raise BadInput(f"another decision has this token: {decision.token}; send it with one of its own")
         goes_on = decision.act in (DecisionAct.CLASS, DecisionAct.UNDO)
         # The token is there: the decision was saved before, and only its answer was lost on the way.
@@ -126,24 +117,24 @@ class _DecisionWriter:
 
     def _judge(self, decision: Decision) -> list[CardWord]:
         """Accept, reject, skip, note, correct or withdraw; return what others said since, if it was kept."""
-        aim = self.desk.aim(decision.kind, decision.target)
+        aim = self.context.aim(decision.kind, decision.target)
         notes = decision.act is DecisionAct.NOTE
-        since = [] if notes else self.desk.check_unchanged(decision, aim, decision.seen, decision.after)
+        since = [] if notes else self.context.check_unchanged(decision, aim, decision.seen, decision.after)
         if decision.act is DecisionAct.CORRECT and len(decision.value or "") > LONGEST_VALUE:
             raise BadInput(f"an answer has at most {LONGEST_VALUE} characters, not {len(decision.value or '')}")
         # A note is written as a skip that skips nothing, because every judgement has a decision.
         row = judging.judge(
-            self.desk.session,
+            self.context.session,
             aim.target,
             Act.SKIP if notes else Act(decision.act),
-            by=self.desk.by,
+            by=self.context.by,
             reason=NOTE if notes else decision.reason,
             note=decision.note,
             value=decision.value if decision.act is DecisionAct.CORRECT else None,
             marks=self._marks(decision, aim),
             token=decision.token,
-            role=self.desk.role(decision, aim),
-            circumstances=self.desk.circumstances(decision, aim),
+            role=self.context.role(decision, aim),
+            circumstances=self.context.circumstances(decision, aim),
             follow=False,
             at=self._next_moment(),
         )
@@ -152,29 +143,29 @@ class _DecisionWriter:
 
     def _marks(self, decision: Decision, aim: DecisionTarget) -> list[tuple[int, int]]:
         marks = [(mark.start, mark.end) for mark in decision.marks]
-        text = next((x.text for x in self.desk.material.texts if x.id == aim.id and aim.kind in TEXTS), None)
+        text = next((x.text for x in self.context.material.texts if x.id == aim.id and aim.kind in TEXTS), None)
         return marks if text is None else characters(text, marks)
 
     def _accept_rest(self, decision: Decision) -> list[CardWord]:
         """Accept exactly these texts, each with the committee's verdict on it. A note goes to its own."""
         if not decision.texts:
             raise BadInput("no text is named that Enter is to accept; reload the page")
-        aims = [self.desk.aim(decision.kind, text.uid) for text in decision.texts]
+        aims = [self.context.aim(decision.kind, text.uid) for text in decision.texts]
         if decision.note and decision.target not in [aim.uid for aim in aims]:
             raise BadInput("the note is on a text that doesn't wait; save it by itself")
         since: list[CardWord] = []
         for number, (card_text, aim) in enumerate(zip(decision.texts, aims, strict=True)):
-            since += self.desk.check_unchanged(decision, aim, card_text.seen, card_text.after)
+            since += self.context.check_unchanged(decision, aim, card_text.seen, card_text.after)
             if not decision.offline:
                 self._check_waits(aim)
             row = judging.judge(
-                self.desk.session,
+                self.context.session,
                 aim.target,
                 Act.ACCEPT,
-                by=self.desk.by,
+                by=self.context.by,
                 note=decision.note if decision.target == aim.uid else None,
                 token=f"{decision.token}/{number}",
-                circumstances=self.desk.circumstances(decision, aim),
+                circumstances=self.context.circumstances(decision, aim),
                 follow=False,
                 at=self._next_moment(),
             )
@@ -183,10 +174,10 @@ class _DecisionWriter:
 
     def _check_waits(self, aim: DecisionTarget) -> None:
         """Refuse a text that somebody decided on, as far as the person sees it, or that they skipped themselves."""
-        rows = filter_rows(self.desk.part.judgements, aim.kind, aim.id)
-        mistake = next((m for m in self.desk.part.mistakes if aim.id in {x.text.id for x in m.texts}), None)
-        text = self.desk.text(aim)
-        person, number = self.desk.by.name, self.desk.setting.exam.judgements_per_text
+        rows = filter_rows(self.context.part.judgements, aim.kind, aim.id)
+        mistake = next((m for m in self.context.part.mistakes if aim.id in {x.text.id for x in m.texts}), None)
+        text = self.context.text(aim)
+        person, number = self.context.by.name, self.context.setting.exam.judgements_per_text
         withheld = mistake is not None and text is not None and blinding.hide_others(text, person, number) is not text
         among = [row for row in rows if not withheld or row.judged.person == person]
         skipped = (aim.kind, aim.id) in find_closed_targets(rows, person)
@@ -196,32 +187,32 @@ class _DecisionWriter:
             )
 
     def _repair(self, decision: Decision) -> list[CardWord]:
-        aim = self.desk.aim(decision.kind, decision.target)
-        since = self.desk.check_unchanged(decision, aim, decision.seen, decision.after)
+        aim = self.context.aim(decision.kind, decision.target)
+        since = self.context.check_unchanged(decision, aim, decision.seen, decision.after)
         repairs.repair(
-            self.desk.session,
+            self.context.session,
             aim.target,
             decision.value or "",
-            by=self.desk.by,
+            by=self.context.by,
             token=decision.token,
-            role=self.desk.role(decision, aim),
-            circumstances=self.desk.circumstances(decision, aim),
+            role=self.context.role(decision, aim),
+            circumstances=self.context.circumstances(decision, aim),
         )
         # The new text belongs to the cards that are answered, so everything is read again.
-        self.desk.session.flush()
-        self.desk.read_again()
+        self.context.session.flush()
+        self.context.read_again()
         return since
 
     def _decide_class(self, decision: Decision) -> DecisionAnswer:
-        queue = window.queue_of(self.desk.by, decision.queue)
+        queue = window.queue_of(self.context.by, decision.queue)
         act = Act.REJECT if decision.value == Act.REJECT else Act.ACCEPT
-        derivation.follow_judgements(self.desk.session, self.written)
+        derivation.follow_judgements(self.context.session, self.written)
         progress = classes.decide(
-            self.desk.session,
-            self.desk.setting,
+            self.context.session,
+            self.context.setting,
             queue,
             act,
-            by=self.desk.by,
+            by=self.context.by,
             token=decision.token,
             version=decision.version or "",
         )
@@ -242,25 +233,26 @@ class _DecisionWriter:
         for number, row in enumerate(remaining[:UNDOS_AT_ONCE], len(undos)):
             token = decision.token if len(rows) == 1 else f"{decision.token}/{number}"
             withdrawal = judging.undo(
-                self.desk.session,
+                self.context.session,
                 queries.identity(row),
-                by=self.desk.by,
+                by=self.context.by,
                 token=token,
                 follow=False,
                 at=self._next_moment(),
             )
-            self.desk.session.flush()
-            self._keep(withdrawal, self.desk.aim_of(withdrawal))
+            self.context.session.flush()
+            self._keep(withdrawal, self.context.aim_of(withdrawal))
         decided = len(undos) + min(len(remaining), UNDOS_AT_ONCE)
         return DecisionAnswer(token=decision.token, status="saved", act=decision.token, decided=decided, of=len(rows))
 
     def _act(self, act: str) -> list[t.Judgement]:
-        row, of_person = t.Judgement, t.Judgement.person == self.desk.by.name
-        exactly = self.desk.session.exec(select(row).where(of_person, row.token == act)).all()
+        row, of_person = t.Judgement, t.Judgement.person == self.context.by.name
+        exactly = self.context.session.exec(select(row).where(of_person, row.token == act)).all()
         if exactly:
             return list(exactly)
         begins = [col(row.token).startswith(f"{act}{end}", autoescape=True) for end in ("/", f"{repairs.ACT}/")]
-        return list(self.desk.session.exec(select(row).where(of_person, sa.or_(*begins)).order_by(col(row.id))).all())
+        by_begin = select(row).where(of_person, sa.or_(*begins)).order_by(col(row.id))
+        return list(self.context.session.exec(by_begin).all())
 
     # -- what follows -------------------------------------------------------------------------------------------------
 
@@ -270,41 +262,41 @@ class _DecisionWriter:
         return self.moment
 
     def _keep(self, row: t.Judgement, aim: DecisionTarget) -> None:
-        self.desk.session.flush()
+        self.context.session.flush()
         self.written.append(row)
-        if aim.question_id in self.desk.material.questions:
-            self.desk.part = replace(self.desk.part, judgements=(*self.desk.part.judgements, row_of(row, aim)))
+        if aim.question_id in self.context.material.questions:
+            self.context.part = replace(self.context.part, judgements=(*self.context.part.judgements, row_of(row, aim)))
 
     def answers(self, replies: list[DecisionAnswer]) -> Answers:
         """Return the answers with the cards as they may be seen now."""
         # Decided again once, for all cards, with what was written just now.
-        self.desk.part = curated_part.decide(self.desk.setting, self.desk.material, list(self.desk.part.judgements))
+        self.context.decide_again()
         last = self.decisions[-1]
         # An unknown queue has no counts of its own: the decisions are saved all the same.
         queue = window.SELECTION if last.queue == window.BROWSE else QUEUES.get(last.queue, window.SELECTION)
         cards = {}
         for decision in self.decisions:
-            mistake = self.desk.mistake(decision)
+            mistake = self.context.mistake(decision)
             if decision.card and mistake is not None and self._may_open(decision):
                 cards[decision.card] = self._card(decision, mistake)
         open_texts = {x.uid for reply in cards.values() for x in reply.texts if not x.covered}
-        ids = {x.text.id for m in self.desk.part.mistakes for x in m.texts if x.text.uid in open_texts}
+        ids = {x.text.id for m in self.context.part.mistakes for x in m.texts if x.text.uid in open_texts}
         # The answers' cards show these texts with their scores: later judgements on them aren't blind.
-        exposures.record(self.desk.session, self.desk.by.name, ids)
-        current = guidelines.current(self.desk.session)
+        exposures.record(self.context.session, self.context.by.name, ids)
+        current = guidelines.current(self.context.session)
         return Answers(
             answers=replies,
             cards=cards,
             gone={d.mistake: why for d in self.decisions if d.mistake and (why := self._explain(d.mistake))},
-            queue=window.counts_of(queue, self.desk.counts()[queue.name], covered=last.judge == "first"),
+            queue=window.counts_of(queue, self.context.counts()[queue.name], covered=last.judge == "first"),
             guidelines=current.uid if current else None,
         )
 
     def _may_open(self, decision: Decision) -> bool:
-        return decision.queue == window.BROWSE or decision.queue in window.open_queues(self.desk.by)
+        return decision.queue == window.BROWSE or decision.queue in window.open_queues(self.context.by)
 
     def _card(self, decision: Decision, mistake: Mistake) -> Card:
-        seat, dealt = self.desk.seat(decision), self.desk.dealt_card(decision)
+        seat, dealt = self.context.seat(decision), self.context.dealt_card(decision)
         deal = Deal(
             id=decision.card or "",
             kind=dealt.kind if dealt else "",
@@ -312,10 +304,10 @@ class _DecisionWriter:
             alone=False,
             enter=decision.target,
         )
-        return card(self.desk.part, mistake, seat, deal)
+        return card(self.context.part, mistake, seat, deal)
 
     def _explain(self, uid: str) -> Missing | None:
-        for code, attempts in (("corrected", self.desk.part.corrected), ("excluded", self.desk.part.excluded)):
+        for code, attempts in (("corrected", self.context.part.corrected), ("excluded", self.context.part.excluded)):
             if uid in {attempt.uid for attempt in attempts}:
                 return Missing.model_validate({"code": code, "line": window.LINES[code]})
         return None

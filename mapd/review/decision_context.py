@@ -1,7 +1,7 @@
 """Read all that the decisions of one request rest on: their targets, locked, the texts, what was seen of each.
 
-desk = Desk.open(session, ann, setting, decisions)
-desk.check_unchanged(decision, aim, "all:5a0c…", None)    -> Overtaken where somebody judged it since
+context = DecisionContext.open(session, ann, setting, decisions)
+context.check_unchanged(decision, aim, "all:5a0c…", None)    -> Overtaken where somebody judged it since
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,7 @@ from mapd.domain import Act, JudgementRow, Material
 from mapd.errors import BadInput, NotFound, Stale
 from mapd.judgements import ADJUDICATOR, ANNOTATOR
 from mapd.people import Person
-from mapd.review import (
-    blinding,
-    curated_part,
-    exposures,
-    quality_control,
-    repairs,
-    window,
-)
+from mapd.review import blinding, curated_part, exposures, quality_control, repairs, window
 from mapd.review.aims import DecisionTarget, resolve
 from mapd.review.annotators import REPEAT
 from mapd.review.blinding import TEXTS, VisibleMistake
@@ -47,7 +40,7 @@ class Overtaken(Stale):
 
 
 @dataclass(slots=True)
-class Desk:
+class DecisionContext:
     """What the decisions of one list are about, read at once; what they add is added here, too."""
 
     session: Session
@@ -64,7 +57,7 @@ class Desk:
     chances: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "Desk":
+    def open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "DecisionContext":
         """Lock what the decisions are about, then read it: nobody decides on it until this transaction has ended."""
         aims = resolve(session, setting.exam.id, decisions)
         questions = sorted({aim.question_id for aim in aims.values()})
@@ -201,6 +194,10 @@ class Desk:
             return words
         who = "you" if news[-1].judged.person == self.by.name else news[-1].judged.person
         raise Overtaken(f"{who} decided on this {aim.kind} in the meantime; nothing was saved: look at it again", words)
+
+    def decide_again(self) -> None:
+        """Decide on all of it again, with the judgements that were added."""
+        self.part = curated_part.decide(self.setting, self.material, list(self.part.judgements))
 
     def read_again(self) -> None:
         """Read all of it again, after something was written that is no judgement."""
