@@ -161,7 +161,7 @@ def _snapshot_faults(engine: sa.Engine, frozen: list[str]) -> Iterator[str]:
 def _model_fault(
     home: Path, sha256_of_source: dict[str, str], name: str, base: str, adapter: str | None, sha256: str | None
 ) -> str | None:
-    """Return what is wrong with a model's files; None where they are well, or lie elsewhere."""
+    # Files that lie elsewhere are not looked into.
     kind, _, where = base.partition(":")
     folder = weights.converted_folder(home) if kind == "package" else Path(where)
     try:

@@ -214,7 +214,8 @@ class JudgementRow:
     created_at: datetime
     queue: str | None
     revealed: bool
-    batch: str  # what was done in one act has one, and is taken back in one
+    # What was done in one act has one, and is taken back in one.
+    batch: str
     seconds: float | None = None  # it took
     counts: bool = True
     origin: str | None = None  # the archive that it came with

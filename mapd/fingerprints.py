@@ -49,7 +49,7 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
     if kind == "path":
         folder = weights.require_model(Path(where))
     else:
-        from mapd.models.local import fetch  # torch takes seconds to import
+        from mapd.models.loader import fetch  # torch takes seconds to import
 
         name, _, commit = where.partition("@")
         folder = weights.require_model(fetch(name, commit) if commit else fetch(name))
@@ -67,8 +67,8 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
 
 
 def _packaged(engine: sa.Engine, home: Path) -> Path:
-    """Return the packaged model's folder, made if need be. Files that are made here are not foreign."""
-    from mapd.models.local import convert
+    # Files that are made here are not foreign.
+    from mapd.models.loader import convert
 
     is_converted = weights.converted_folder(home).is_dir()
     folder = convert(home)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from mapd import committee, exam, results, students, teachers
+from mapd import committee, exam, results, students, teacher_models, teachers
 from mapd.checks import State
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, drop_repairs
@@ -231,7 +231,7 @@ def _examine(
 def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: Person, stages: _Stages) -> None:
     with db.writing(engine) as session:
         rows = [teachers.add(session, name, kind="simulated", model=name, by=by) for name in TEACHERS]
-        models = {row.name: teachers.open_model(engine, row) for row in rows}
+        models = {row.name: teacher_models.open_model(engine, row) for row in rows}
     committee.collect(
         engine,
         exam=exam_uid,

@@ -15,7 +15,7 @@ from mapd import students, teachers
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
 from mapd.questions import sets
-from mapd.store import queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 
 LONGEST = 200  # characters
@@ -51,7 +51,7 @@ def rename(session: Session, kind: str, ref: str | int, to: str, *, by: Person) 
     session.add(row)
     # A job asks by name, and may be resumed after this: it has to find the same row.
     _tell_jobs(session, kind, old_name, name)
-    queries.audit(session, person, queries.RENAMED, f"{kind} {row.uid}", before=old_name, to=name)
+    audit_log.audit(session, person, audit_log.RENAMED, f"{kind} {row.uid}", before=old_name, to=name)
     session.flush()
     return row
 
@@ -68,9 +68,9 @@ def rename_project(session: Session, to: str, *, by: Person) -> str:
 
     Raises: Forbidden; BadInput for a name that can't be one.
     """
-    person, old_name = require(by, Right.RENAME), queries.project_name(session)
+    person, old_name = require(by, Right.RENAME), audit_log.project_name(session)
     name = _check_name("project", to) if to.strip() else ""
-    queries.audit(session, person, queries.RENAMED, queries.PROJECT, before=old_name or "", to=name)
+    audit_log.audit(session, person, audit_log.RENAMED, audit_log.PROJECT, before=old_name or "", to=name)
     session.flush()
     return name
 

@@ -33,16 +33,15 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the committee's votes and the checks have to say for a text to be accepted.
-
-    `threshold`: the mean must be strictly greater. `min_votes`: fewer valid votes leave it undecided.
-    `leniency_adjusted`: each score is first corrected by how far its reviewer's mean lies from all reviewers'.
-    """
+    """What the committee's votes and the checks have to say for a text to be accepted."""
 
     name: str
+    # The mean must be strictly greater.
     threshold: float = 3.0
+    # Fewer valid votes leave it undecided.
     min_votes: int = 1
     checks: frozenset[Check] = frozenset()
+    # Each score is first corrected by how far its reviewer's mean lies from all reviewers'.
     leniency_adjusted: bool = False
     version: int = 1
 
@@ -71,15 +70,13 @@ NEVER, ALWAYS = -math.inf, math.inf
 
 @dataclass(frozen=True, slots=True)
 class CommitteeVerdict:
-    """The committee's verdict with its reason, in words that a page can show.
-
-    `cut`: the text is accepted at every threshold below this mean (NEVER where votes or checks stand in the way,
-    ALWAYS where no vote is needed), so that all thresholds can be counted at once.
-    """
+    """The committee's verdict with its reason, in words that a page can show."""
 
     verdict: Verdict
     mean: Fraction | None
     valid_votes: int
+    # The text is accepted at every threshold below this mean (NEVER where votes or checks stand in the way, ALWAYS
+    # where no vote is needed), so that all thresholds can be counted at once.
     cut: float
     why: str
 

@@ -19,10 +19,9 @@ from mapd import domain
 from mapd.answers.grading import Outcome
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
+from mapd.statistics import CONFIDENCE, mcnemar, wilson
 from mapd.store import queries
 from mapd.store import tables as t
-
-CONFIDENCE = 0.95
 
 
 class Change(StrEnum):
@@ -221,22 +220,6 @@ def score(answers: Iterable[ExamAnswer]) -> Score:
     low, high = wilson(correct, n)
     cut_off = sum(answered.is_cut_off for answered in answers)
     return Score(n, correct, counts[Outcome.NO_ANSWER], correct / n, low, high, cut_off)
-
-
-def wilson(count: int, of: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share."""
-    from scipy.stats import binomtest  # two seconds, so only where a number is made
-
-    interval = binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def mcnemar(fixed: int, broken: int) -> float:
-    """Return McNemar's exact p, two-sided; 1 where no question changed."""
-    from scipy.stats import binomtest
-
-    # Were both students equally good, each changed question would be the throw of a fair coin.
-    return float(binomtest(fixed, fixed + broken, 0.5).pvalue) if fixed + broken else 1.0
 
 
 def list_caveats(results: Results) -> list[str]:

@@ -19,7 +19,7 @@ from mapd import fingerprints, prompts
 from mapd.errors import BadInput, NotFound
 from mapd.models import weights
 from mapd.people import Person, Right, require
-from mapd.store import db, queries
+from mapd.store import audit_log, db
 from mapd.store import tables as t
 
 if TYPE_CHECKING:
@@ -66,9 +66,10 @@ def examine_base(*, path: Path | None = None, hub: str | None = None) -> Base:
     if hub is None:
         assert path is not None
         return _examine(f"path:{weights.require_model(path).resolve()}", path.resolve())
-    from mapd.models.local import fetch  # torch takes seconds to import
+    from mapd.models.loader import fetch  # torch takes seconds to import
 
-    config = fetch(hub, patterns=("config.json",))  # first: what is quantized need not be fetched
+    # First: what is quantized need not be fetched.
+    config = fetch(hub, patterns=("config.json",))
     _refuse_quantized(config, hub)
     return _examine(f"hub:{hub}", fetch(hub, config.name), config.name)
 
@@ -124,7 +125,7 @@ def add(
         return namesake
     row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
     session.add(row)
-    queries.audit(session, person, "add student", f"student {name}", base=base.source)
+    audit_log.audit(session, person, "add student", f"student {name}", base=base.source)
     session.flush()
     return row
 
@@ -219,7 +220,7 @@ def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, 
     adapter = None if student.adapter is None else _adapter(student, home)
     if adapter is not None:
         _check_adapter(student, adapter)
-    from mapd.models.local import load
+    from mapd.models.loader import load
 
     folder = fingerprints.folder_of(engine, source_of(student), home)
     if kind == "hub" and student.revision is None:  # of an archive that knew no commits
@@ -229,7 +230,7 @@ def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, 
 
 
 def _record_commit(session: Session, uid: str, folder: Path) -> None:
-    """Keep the commit that the hub's folder is of, from a student's first use on."""
+    # From its first use on a student is of one commit.
     row = get(session, uid)
     row.revision = folder.name
     fingerprints.record(session, source_of(row), weights.fingerprint(folder))

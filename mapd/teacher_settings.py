@@ -77,10 +77,7 @@ def check_sampling(kind: str, model: str, settings: Mapping[str, Any]) -> dict[s
 
 
 def _check_fields(who: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return further fields of a request's body, if they may be set.
-
-    Raises: BadInput for what is the house's own, what may hold a key, and what no JSON can hold.
-    """
+    """Return further fields of a request's body, if they may be set. Raises: BadInput."""
     for name, value in fields.items():
         if not BODY_FIELD.fullmatch(name):
             raise BadInput(f"{who}: a setting is a field of the request, letters, digits and _, not {name[:80]!r}")

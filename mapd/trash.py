@@ -24,7 +24,7 @@ from mapd.errors import BadInput, NotFound
 from mapd.models.prices import format_dollars
 from mapd.people import Person, Right, require
 from mapd.questions import sets
-from mapd.store import queries, removal
+from mapd.store import audit_log, queries, removal
 from mapd.store import tables as t
 from mapd.store.removal import Ids, PutBack
 
@@ -215,7 +215,7 @@ def delete(session: Session, home: Path, removed: Removal, *, by: Person) -> Pat
     about |= {"at": moment.isoformat(), "gone": dict(removed.counts)}
     removal.take_out(session, removed.rows, path, about)
     target = f"{removed.kind} {removed.uid or removed.name}"
-    queries.audit(session, person, queries.DELETED, target, name=removed.name, file=path.name, **removed.counts)
+    audit_log.audit(session, person, audit_log.DELETED, target, name=removed.name, file=path.name, **removed.counts)
     session.flush()
     return path
 
@@ -269,7 +269,7 @@ def restore(session: Session, home: Path, file: str, *, by: Person) -> tuple[Tra
     person, path = require(by, Right.DELETE), _path(home, file)
     entry, rows = _entry(path), removal.put_back(session, path)
     details: dict[str, Any] = {"name": entry.name, "file": path.name, "rows": rows.new}
-    queries.audit(session, person, queries.RESTORED, f"{entry.kind} {entry.name}", **details)
+    audit_log.audit(session, person, audit_log.RESTORED, f"{entry.kind} {entry.name}", **details)
     session.flush()
     return entry, rows
 
@@ -283,7 +283,7 @@ def forget(session: Session, home: Path, file: str, *, by: Person) -> None:
     """Delete a file of the trash for good: nothing brings back what it holds. Raises: Forbidden; NotFound."""
     person, path = require(by, Right.DELETE), _path(home, file)
     entry = _entry(path)
-    queries.audit(session, person, queries.PURGED, f"{entry.kind or 'file'} {entry.name}", file=path.name)
+    audit_log.audit(session, person, audit_log.PURGED, f"{entry.kind or 'file'} {entry.name}", file=path.name)
     session.flush()
     path.unlink()
 

@@ -169,7 +169,7 @@ def full_home(home: Path, ready_made: ReadyMade) -> Path:
 @pytest.fixture(scope="session")
 def smollm2(pytestconfig: pytest.Config) -> Path:
     """SmolLM2's folder: converted once for all test runs of this checkout."""
-    from mapd.models.local import convert  # torch takes seconds to import
+    from mapd.models.loader import convert  # torch takes seconds to import
 
     assert pytestconfig.cache is not None
     return convert(pytestconfig.cache.mkdir("mapd-home"))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import sqlalchemy as sa
 from sqlmodel import select
 
-from mapd import committee, exam, loop, teachers
+from mapd import committee, exam, loop, teacher_models, teachers
 from mapd.curation import live_set, snapshots
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
@@ -64,7 +64,7 @@ def go_round(engine: sa.Engine) -> None:
         asked = [
             teachers.add(session, n, kind="simulated", model=n, by=owner("ann")) for n in ("sound", "slips", "lucky")
         ]
-        models = {row.name: teachers.open_model(engine, row) for row in asked}
+        models = {row.name: teacher_models.open_model(engine, row) for row in asked}
         names = list(models)
     assert questions == SET
     taught = train(engine)

@@ -21,7 +21,7 @@ from mapd.people import owner
 from mapd.review import judging
 from mapd.review.queues import QUEUES
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, exam_material, queries
 from mapd.store import tables as t
 from tests import looped, samples
 from tests.api.client import decision, undo
@@ -238,7 +238,7 @@ class Scribe:
         with db.writing(engine) as session:
             infos = {(info.split, info.student): info.uid for info in queries.exams(session)}
             taught = queries.exam(session, infos["train", "small"])
-            text = queries.material(session, taught.id).texts[0]
+            text = exam_material.material(session, taught.id).texts[0]
             job = t.Job(kind="exam", parameters={"student": "small"}, person="ann", status="failed", error="no")
             session.add_all([job, t.Guidelines(text="# Accept", person="ann")])
             of_before = select(t.Attempt).join(t.Exam).where(t.Exam.uid == infos["dev", "small"])
@@ -249,7 +249,7 @@ class Scribe:
                 "before": infos["dev", "small"],
                 "after": infos["dev", "small-tuned"],
                 "rationale": text.uid,
-                "question": queries.questions(session, taught.id)[text.question_id].uid,
+                "question": exam_material.questions(session, taught.id)[text.question_id].uid,
                 "snapshot": queries.snapshots(session)[0].sha256,
                 "job": job.uid,
             }

@@ -10,9 +10,9 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlmodel import Session, col, select
 
-from mapd import committee, exam, teachers
+from mapd import committee, exam, teacher_models, teachers
 from mapd.curation import live_set
-from mapd.curation.curated import summary
+from mapd.curation.summary import summary
 from mapd.curation.threshold_sweep import Figures
 from mapd.domain import Act, RowFilter
 from mapd.errors import NotFound
@@ -21,7 +21,7 @@ from mapd.review import judging, repairs
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
 from mapd.settings import Settings
-from mapd.store import browse, committees, db, project, queries, queue_index
+from mapd.store import browse, committees, db, judgement_log, project, queries, queue_index
 from mapd.store import tables as t
 from tests import looped
 from tests.archives import Lines, bring_in, changed, exported
@@ -34,7 +34,7 @@ WIDE, NARROW = ("sound", "slips", "lucky"), ("sound", "slips")
 
 def collect(engine: sa.Engine, taught: str, names: Sequence[str]) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in names}
+        models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in names}
     return committee.collect(engine, exam=taught, teachers=names, models=models, by=owner("ann"))
 
 
@@ -111,8 +111,8 @@ def test_a_judgement_goes_to_an_exam_where_the_text_counts(engine: sa.Engine, pa
         assert queries.exam_of(session, text) == queries.exam(session, pair[0]).id
         judging.judge(session, Target("rationale", queries.identity(text)), Act.ACCEPT, by=owner("ben"))
     with db.reading(engine) as session:
-        of = [len(queries.judgements(session, queries.exam(session, uid).id)) for uid in pair]
-        own = [len(queries.judgements_by(session, queries.exam(session, uid).id, "ben")) for uid in pair]
+        of = [len(judgement_log.judgements(session, queries.exam(session, uid).id)) for uid in pair]
+        own = [len(judgement_log.judgements_by(session, queries.exam(session, uid).id, "ben")) for uid in pair]
     assert of == own == [1, 0]
     with db.writing(engine) as session:
         session.execute(sa.delete(t.CommitteeMember))

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, func, select
 
-from mapd import committee, jobs, teacher_prices, teachers
+from mapd import committee, jobs, teacher_models, teacher_prices, teachers
 from mapd.committee.budget import Purse, worst_case_usd
 from mapd.committee.estimate import Tokens, estimate_teacher
 from mapd.errors import BadInput, MapdError
@@ -147,7 +147,7 @@ def make_project(folder: Path, url: str, **given: Any) -> sa.Engine:
 
 def collect(engine: sa.Engine, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES}
+        models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in NAMES}
     return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
 
 
@@ -251,7 +251,7 @@ def test_the_estimate_counts_what_is_missing(home: Path, tmp_path: Path) -> None
         assert first.in_words == "144 calls missing (36 rationales, 36 feedback, 72 reviews): free (on this machine)"
         assert [x.calls for x in first.teachers] == [{"rationale": 12, "feedback": 12, "review": 24}] * 3
         with db.reading(engine) as session:
-            models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES[:2]}
+            models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in NAMES[:2]}
         committee.collect(engine, exam=1, teachers=NAMES[:2], models=models, by=owner("ann"))
         assert [x.calls["review"] for x in estimated(engine).teachers] == [12, 12, 24]
         collect(engine)

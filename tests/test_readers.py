@@ -13,7 +13,8 @@ from benchmarks import readers
 from benchmarks.readers import KINDS, READERS, mixtures
 from mapd.answers.grading import Task, answers_equal, extract_answer
 from mapd.answers.limits import MAX_NUMBERS, MAX_TEXT, name_limit
-from mapd.checks import MAX_EXPLANATION, State, check_feedback, check_rationale, equations
+from mapd.checks import MAX_EXPLANATION, State, check_feedback, check_rationale
+from mapd.equations import equations
 from mapd.exchange import authors
 from mapd.people import owner
 from mapd.settings import Settings

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from tenacity import wait_none
 
-from mapd import cli, committee, jobs, teachers
+from mapd import cli, committee, jobs, teacher_models, teachers
 from mapd.models import served
 from mapd.people import owner
 from mapd.settings import Settings
@@ -64,7 +64,7 @@ def make_project(folder: Path, server: Provider, mistakes: int = 12, **limits: A
 
 def collect(engine: sa.Engine, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES}
+        models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in NAMES}
     return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
 
 

@@ -13,7 +13,7 @@ from mapd import approvals, committee, exam, jobs, loop, names, people, students
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.domain import Act
 from mapd.errors import BadInput, Forbidden
-from mapd.exchange import archive, attempts, authors, recorded
+from mapd.exchange import archive, attempt_files, attempts, authors, recorded
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.judgements import ADJUDICATOR
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 ANNOTATOR = Person("bob@x.org", Role.ANNOTATOR)
 TEXT = Target("rationale", 1)
 HERE = Path("nowhere")
-NO_ANSWERS = attempts.AttemptsContent((), (), "x", "train")
+NO_ANSWERS = attempt_files.AttemptsContent((), (), "x", "train")
 Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {

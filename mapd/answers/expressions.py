@@ -40,7 +40,8 @@ _ROOT = re.compile(r"\^\s*[{(]\s*-?(?:[0-9]+/|\\)")
 # sympy looks for the factors of what is under a root, and of a long number beside letters.
 _NO_SMALL_NUMBER = re.compile(r"[0-9]\.[0-9]|\.[0-9]|[0-9]{5}")
 _LONG_NUMBER = re.compile(r"[0-9]{10}")
-_MAX_FORMULA = 100  # characters of an expression that sympy may compute
+# Characters of an expression that sympy may compute.
+_MAX_FORMULA = 100
 _MAX_FORMULA_PARTS = 24  # its numbers, letters, commands and signs
 _MAX_FORMULA_DEPTH = 3  # of its braces and parentheses
 _MAX_ROOTS = 3

@@ -165,7 +165,8 @@ def _lines(text: str) -> deque[re.Match[str]]:
     return deque(_ANSWER_LINE.finditer(text), MAX_MARKS)
 
 
-_MOST_WORDS = 12  # of a line below a heading "Answer:"; a longer one is prose
+# Words of a line below a heading "Answer:"; a longer line is prose.
+_MOST_WORDS = 12
 _NEXT_LINE = re.compile(r"\s*+(?:[-*•>][ ])?(?:[\s*_`$]|\\\[)*+(?P<value>[^\n]*)")
 
 

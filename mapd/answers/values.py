@@ -22,7 +22,8 @@ class ValueKind(StrEnum):
     # The order of a set doesn't matter: what stands in braces, and what is joined by "or".
     SET = "set"
     LIST = "list"
-    TUPLE = "tuple"  # in brackets, which count: (0, 1) is not [0, 1]
+    # In brackets, which count: (0, 1) is not [0, 1].
+    TUPLE = "tuple"
     UNION = "union"  # of intervals
 
 

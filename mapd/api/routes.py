@@ -49,15 +49,14 @@ class ForeignOrigin(MapdError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class AppHooks:
-    """What the routes need of the app that they are part of.
-
-    `visitor`: whom a request's cookies are of. `origins`: of which pages requests are taken. `render`: a text as the
-    document of a sandboxed frame, in a theme.
-    """
+    """What the routes need of the app that they are part of."""
 
     engine: Callable[[], sa.Engine]
+    # Whom a request's cookies are of.
     visitor: Callable[[Scope], Visitor | None]
+    # The pages from which requests are taken.
     origins: Callable[[Scope], Collection[str]]
+    # Makes of a text the document of a sandboxed frame, in a theme.
     render: Callable[[str, str], str]
 
 

@@ -10,7 +10,7 @@ import typer
 from mapd.cli.progress import counting
 from mapd.cli.shared import AsJson, PersonName, SkipBad, one_of, person_of, reading, show, write_bad, writing
 from mapd.errors import BadInput
-from mapd.exchange import attempts
+from mapd.exchange import attempt_files, attempts
 from mapd.questions import sets, sources
 from mapd.questions.rows import SPLITS
 from mapd.store import queries
@@ -36,7 +36,7 @@ def import_attempts(
     tables = [table for path in paths for table in sources.read_path(path)]
     with writing() as session, counting("grading", "answers", as_json) as tell:
         question_set = sets.get(session, questions)
-        content = attempts.parse(session, tables, question_set, split=split, student=student)
+        content = attempt_files.parse(session, tables, question_set, split=split, student=student)
         if skip_bad is None or not content.answers:
             content.refuse_bad()
         elif content.bad:

@@ -44,7 +44,7 @@ from mapd.cli.shared import AsJson, line, open_project, person_of, show
 from mapd.errors import BadInput, BadUsage, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import audit_log, db
 from mapd.trash import plan_exam_removal, plan_questions_removal
 
 HELP = """See a student model's mistakes, what teachers say of them, and decide what it should learn.
@@ -153,7 +153,7 @@ def run_app(
     if with_demo and recorded.load(engine, Settings().home, by=person_of(None)):
         line("the recorded demo is loaded: its teachers are simulated")
     with db.reading(engine) as session:
-        project = queries.project_name(session) or Settings().project
+        project = audit_log.project_name(session) or Settings().project
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():
         raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")

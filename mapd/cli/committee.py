@@ -12,21 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mapd import approvals, committee, teachers
-from mapd.cli import jobs
-from mapd.cli.shared import (
-    AsJson,
-    ExamRef,
-    PersonName,
-    agree,
-    line,
-    person_of,
-    reading,
-    show,
-    split_names,
-    usage,
-    writing,
-)
+from mapd import approvals, committee, teacher_models, teachers
+from mapd.cli import jobs, shared
 from mapd.errors import MapdError
 from mapd.jobs import kinds
 from mapd.models.prices import format_dollars
@@ -65,19 +52,19 @@ def add_teacher(
     price_out: Annotated[float | None, typer.Option("--price-out", metavar="USD", help=PRICE.format("out"))] = None,
     headers: Annotated[Pairs, Header] = None,
     yes: Yes = False,
-    by: PersonName = None,
-    as_json: AsJson = False,
+    by: shared.PersonName = None,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Add a teacher. The same one again may change its limits, max_tokens and price; the rest needs another name.
 
     A key, or a header's value, that is named here is approved for the server that stands beside it; one that is another
     server's is asked about first.
     """
-    with usage():
+    with shared.usage():
         further = read_names("--header", headers or ())
     # What is asked here stands as approved below.
     _ask_about_keys(kind, base_url, [*([key_env] if key_env else []), *further.values()], yes)
-    with writing() as session, usage():
+    with shared.writing() as session, shared.usage():
         row = teachers.add(
             session,
             name,
@@ -90,10 +77,10 @@ def add_teacher(
             price=_price(price_in, price_out),
             headers=further,
             approved=True,
-            by=person_of(by),
+            by=shared.person_of(by),
         )
         result = _as_json(row)
-    show(result, as_json, "teacher")
+    shared.show(result, as_json, "teacher")
 
 
 @teaching.command("set")
@@ -106,20 +93,20 @@ def set_teacher(
     headers: Annotated[Pairs, Header] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Forget what its server refused, and ask it anew.")] = False,
     yes: Yes = False,
-    by: PersonName = None,
-    as_json: AsJson = False,
+    by: shared.PersonName = None,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Change a teacher's limits, max_tokens, price or headers.
 
     What isn't named stays. It stays the same teacher: what it wrote is not asked for again.
     """
-    with usage():
+    with shared.usage():
         further = read_names("--header", headers or ())
-    with reading() as session:
+    with shared.reading() as session:
         row = teachers.get(session, name)
     # What is asked here stands as approved below.
     _ask_about_keys(row.kind, row.base_url, list(further.values()), yes)
-    with writing() as session, usage():
+    with shared.writing() as session, shared.usage():
         row = teachers.change_settings(
             session,
             name,
@@ -129,10 +116,10 @@ def set_teacher(
             headers=further,
             forget=forget,
             approved=True,
-            by=person_of(by),
+            by=shared.person_of(by),
         )
         result = _as_json(row)
-    show(result, as_json, "changed")
+    shared.show(result, as_json, "changed")
 
 
 def _price(usd_in: float | None, usd_out: float | None) -> dict[str, float]:
@@ -143,39 +130,39 @@ def _ask_about_keys(kind: str, base_url: str | None, variables: Sequence[str], y
     """Ask about each key that is another server's."""
     if kind not in KEY_VARIABLES:
         return
-    with usage():
+    with shared.usage():
         server = approvals.server_of(kind, base_url)
     for variable in variables:
-        with reading() as session:
+        with shared.reading() as session:
             doubt = approvals.find_doubt(session, variable, server)
         if doubt is not None:
-            agree(f"{doubt}: the key would be sent there", yes)
+            shared.agree(f"{doubt}: the key would be sent there", yes)
 
 
 def _as_json(row: t.Teacher) -> dict[str, Any]:
-    """Return what there is to say of a teacher; of its key whether it is set, never more."""
+    # It says whether the key is set, never the key.
     result = {name: getattr(row, name) for name in ("name", "kind", "model", "simulated", "base_url", "key_env")}
     return result | {
-        "key_is_set": teachers.key_is_set(row),
+        "key_is_set": teacher_models.key_is_set(row),
         "sampling": row.sampling,
         "limits": row.limits,
         "price": price_in_words(row),
         "headers": row.headers,
-        "notes": teachers.list_notes(row),
+        "notes": teacher_models.list_notes(row),
         "disabled": row.disabled,
         "origin": row.origin,
     }
 
 
 @teaching.command("list")
-def list_teachers(as_json: AsJson = False) -> None:
+def list_teachers(as_json: shared.AsJson = False) -> None:
     """List every teacher, people and imported ones too."""
-    with reading() as session:
+    with shared.reading() as session:
         rows = [_as_json(row) for row in teachers.list_teachers(session)]
     if as_json:
-        show({"teachers": rows}, as_json, "")
+        shared.show({"teachers": rows}, as_json, "")
     for row in () if as_json else rows:
-        line(f"{row['name']:<20} {row['kind']:<10} {row['model']:<12} {', '.join(_words(row))}".rstrip())
+        shared.line(f"{row['name']:<20} {row['kind']:<10} {row['model']:<12} {', '.join(_words(row))}".rstrip())
 
 
 def _words(row: dict[str, Any]) -> list[str]:
@@ -194,17 +181,17 @@ def _word(value: Any) -> str:
 
 
 @teaching.command("test")
-def ask_teacher(name: TeacherName, as_json: AsJson = False) -> None:
+def ask_teacher(name: TeacherName, as_json: shared.AsJson = False) -> None:
     """Ask a teacher for a small sum: one real call, and what came back."""
     engine = db.open_store(Settings())
     with db.reading(engine) as session:
         row = teachers.get(session, name)
-    trial = teachers.test(engine, row)
+    trial = teacher_models.test(engine, row)
     if as_json or trial.ok:
-        show({"name": name, **asdict(trial)}, as_json, "tested")
+        shared.show({"name": name, **asdict(trial)}, as_json, "tested")
     else:
         for note in trial.notes:
-            line(note)
+            shared.line(note)
     if not trial.ok:
         reason = trial.error or trial.text.strip()[:200] or "nothing came back"
         raise MapdError(
@@ -214,11 +201,11 @@ def ask_teacher(name: TeacherName, as_json: AsJson = False) -> None:
 
 
 @teaching.command("disable")
-def disable_teacher(name: TeacherName, by: PersonName = None, as_json: AsJson = False) -> None:
+def disable_teacher(name: TeacherName, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:
     """Ask a teacher no more; what it wrote stays."""
-    with writing() as session:
-        result = _as_json(teachers.disable(session, name, person_of(by)))
-    show(result, as_json, "disabled")
+    with shared.writing() as session:
+        result = _as_json(teachers.disable(session, name, shared.person_of(by)))
+    shared.show(result, as_json, "disabled")
 
 
 @teaching.command("enable")
@@ -226,21 +213,21 @@ def enable_teacher(
     name: TeacherName,
     key_env: Annotated[str | None, KeyEnv] = None,
     yes: Yes = False,
-    by: PersonName = None,
-    as_json: AsJson = False,
+    by: shared.PersonName = None,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Ask a teacher again. For one that came with an archive it shows server, model and key, and asks first."""
-    with reading() as session:
+    with shared.reading() as session:
         effect = teachers.preview_enabling(session, name, key_env)
     if effect.needs_yes:
-        agree(effect.in_words, yes)
-    with writing() as session:
-        result = _as_json(teachers.enable(session, name, person_of(by), key_env=key_env, approved=True))
-    show(result, as_json, "enabled")
+        shared.agree(effect.in_words, yes)
+    with shared.writing() as session:
+        result = _as_json(teachers.enable(session, name, shared.person_of(by), key_env=key_env, approved=True))
+    shared.show(result, as_json, "enabled")
 
 
 def collect(
-    exam: ExamRef,
+    exam: shared.ExamRef,
     names: Annotated[str, typer.Option("--teachers", metavar="A,B,C", help="Who teaches, and reviews the others.")],
     samples: Annotated[int, typer.Option(min=1, help="Texts of each kind by each teacher.")] = 1,
     cut_off: Annotated[bool, typer.Option("--cut-off", help="Send responses that were cut off, too.")] = False,
@@ -251,11 +238,11 @@ def collect(
     ] = False,
     only_estimate: Annotated[bool, typer.Option("--estimate", help="Say what it may cost, and send nothing.")] = False,
     detach: jobs.Detach = False,
-    by: PersonName = None,
-    as_json: AsJson = False,
+    by: shared.PersonName = None,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Ask teachers for feedback, rationales and reviews. Run again, it makes only the calls that are missing."""
-    names_ = split_names("--teachers", names)
+    names_ = shared.split_names("--teachers", names)
     work_ = kinds.CollectWork(
         exam=exam,
         teachers=names_,
@@ -274,18 +261,18 @@ def collect(
         return
     reasons, stopped = result["reasons"], result.get("stopped")
     totals = result if as_json else {k: v for k, v in result.items() if k not in ("reasons", "stopped")}
-    show(totals, as_json, "collected")
+    shared.show(totals, as_json, "collected")
     if not as_json:
         _show_reasons(reasons)
         _show_notes(names_)
     if len(names_) == 1 and not as_json:
-        line(f"no reviews: nobody but {names_[0]} was named, and no teacher reviews itself")
+        shared.line(f"no reviews: nobody but {names_[0]} was named, and no teacher reviews itself")
     if result["cut_off_not_sent"] and not as_json:
         not_sent = committee.not_sent_in_words(result["cut_off_not_sent"])
-        line(f"{not_sent} (`mapd exam again {exam}`), or send them with --cut-off")
+        shared.line(f"{not_sent} (`mapd exam again {exam}`), or send them with --cut-off")
     # Of a teacher that was stopped the reasons above say it.
     if result["not_made"] and stopped and not as_json:
-        line(stopped)
+        shared.line(stopped)
     if result["failed"]:
         raise typer.Exit(1)
 
@@ -293,32 +280,32 @@ def collect(
 def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
     """Say which calls gave no text: how many, of whom, why, and what to do about it."""
     if reasons:
-        line("calls that gave no text; the same command asks them again")
+        shared.line("calls that gave no text; the same command asks them again")
     for reason in reasons:
         stopped = " (stopped: it was asked no more)" if reason["stopped"] else ""
-        line(f"  {reason['calls']:>6,}  {reason['teacher']}: {reason['reason']}{stopped}")
-        line(f"          cure: {reason['cure']}")
+        shared.line(f"  {reason['calls']:>6,}  {reason['teacher']}: {reason['reason']}{stopped}")
+        shared.line(f"          cure: {reason['cure']}")
 
 
 def _show_notes(names: Sequence[str]) -> None:
     # What the teachers' servers didn't take changes how they were asked.
-    with reading() as session:
-        notes = [(name, note) for name in names for note in teachers.list_notes(teachers.get(session, name))]
+    with shared.reading() as session:
+        notes = [(name, note) for name in names for note in teacher_models.list_notes(teachers.get(session, name))]
     for name, note in notes:
-        line(f"{name}: {note}")
+        shared.line(f"{name}: {note}")
 
 
 def _show_estimate(work_: kinds.CollectWork, as_json: bool) -> None:
     """Show what the missing calls may cost: a line a teacher, and one for all of them."""
-    with reading() as session:
+    with shared.reading() as session:
         estimate = committee.estimate(session, work_.exam, work_.teachers, work_.samples, cut_off=work_.cut_off)
     if as_json:
         totals = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
-        show(totals | asdict(estimate), as_json, "")
+        shared.show(totals | asdict(estimate), as_json, "")
         return
     for x in estimate.teachers:
-        line(f"  {x.teacher:<20} {', '.join(_reckon(x))}")
-    line(estimate.in_words)
+        shared.line(f"  {x.teacher:<20} {', '.join(_reckon(x))}")
+    shared.line(estimate.in_words)
 
 
 def _reckon(x: committee.TeacherEstimate) -> list[str]:

@@ -12,7 +12,8 @@ from mapd.checks import RationaleChecks, State
 from mapd.cli.progress import counting
 from mapd.cli.shared import AsJson, ExamRef, PersonName, person_of, reading, show, split_names, writing
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.curated import Curated, DecidedText, Mistake, narrow, summary
+from mapd.curation.curated import Curated, DecidedText, Mistake, narrow
+from mapd.curation.summary import summary
 from mapd.errors import BadInput
 from mapd.exchange import authors
 from mapd.policies import Policy

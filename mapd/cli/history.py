@@ -10,7 +10,7 @@ from mapd.domain import JudgementRow
 from mapd.judgements import drop_undone
 from mapd.review import judging
 from mapd.review.history import describe_undo
-from mapd.store import queries
+from mapd.store import judgement_log, queries
 
 
 def history(
@@ -22,7 +22,7 @@ def history(
     one_of("KIND", kind, judging.TABLES)
     with reading() as session:
         target = find_target(session, kind, ref)
-        rows = queries.history(session, (kind, queries.identity(target)))
+        rows = judgement_log.history(session, (kind, queries.identity(target)))
     standing = {j.id for j in drop_undone(row.judged for row in rows if row.counts)}
     by_id = {row.judged.id: row for row in rows}
     judgements = [_judgement(row, by_id, standing, target.text or "") for row in rows]

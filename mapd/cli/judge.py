@@ -21,7 +21,7 @@ from mapd.policies import Check
 from mapd.review import batches, judging, repairs
 from mapd.review.judging import Circumstances, Target
 from mapd.review.queue_index import derivation
-from mapd.store import browse, queries
+from mapd.store import browse, judgement_log, queries
 from mapd.store import tables as t
 
 KINDS = ("rationale", "feedback")
@@ -181,7 +181,7 @@ def _take_back(exam: str, by: str, as_json: bool, *, redo: bool) -> None:
     word, person = "redo" if redo else "undo", owner(by)
     with writing() as session:
         info = queries.exam(session, exam)
-        rows = queries.judgements(session, info.id)
+        rows = judgement_log.judgements(session, info.id)
         act = batches.find_redoable(rows, person.name) if redo else batches.find_undoable(rows, person.name)
         if not act:
             raise BadInput(f"{person.name} has nothing to {word} in {info.name}; --by says whose acts")

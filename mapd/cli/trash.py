@@ -9,7 +9,7 @@ from sqlmodel import Session
 from mapd import names, trash
 from mapd.cli.shared import AsJson, PersonName, line, person_of, reading, show, writing
 from mapd.settings import Settings
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.trash import Removal, TrashEntry
 
 naming = typer.Typer(no_args_is_help=True, help="The project: what is in it, its name, and the way out.")
@@ -79,7 +79,7 @@ def delete_project(yes: Yes = False, by: PersonName = None, as_json: AsJson = Fa
 
 
 def _name(session: Session) -> str:
-    return queries.project_name(session) or Settings().project
+    return audit_log.project_name(session) or Settings().project
 
 
 @binning.command("list")

@@ -66,3 +66,16 @@ def check_budget(teachers: Sequence[t.Teacher], budget: float | None, unknown_pr
             f"nobody knows the price of {', '.join(unknown)}, so nothing was sent: state it with `mapd teachers add … "
             "--price-in USD --price-out USD`, or say yes to that with --unknown-price, on the page with its box"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """The limits of a run. Raises: BadInput where nothing may be in flight."""
+
+    concurrency: int | None
+    budget: float | None
+    unknown_price: bool
+
+    def __post_init__(self) -> None:
+        if self.concurrency is not None and self.concurrency < 1:
+            raise BadInput(f"at least 1 request must be in flight, not {self.concurrency}")

@@ -26,17 +26,18 @@ class ForeignCall(NamedTuple):
 
 @dataclass(slots=True)
 class ClaimResult:
-    """The calls of one claim, by what becomes of them.
-
-    `to_send`: this run sends them. `answered`: the ledger has their replies by now, and the rows are written.
-    `elsewhere`: another run has sent them. `failed`: it had, and got no text. `too_dear`: the purse has no room.
-    """
+    """The calls of one claim, by what becomes of them."""
 
     purse: Purse
+    # Calls that this run sends.
     to_send: list[PlannedCall] = field(default_factory=list)
+    # The ledger has their replies by now, and their rows are written.
     answered: list[PlannedCall] = field(default_factory=list)
+    # Another run has sent them.
     elsewhere: dict[str, ForeignCall] = field(default_factory=dict)
+    # Another run had sent them, and got no text.
     failed: list[PlannedCall] = field(default_factory=list)
+    # The purse has no room for them.
     too_dear: list[PlannedCall] = field(default_factory=list)
 
 

@@ -22,8 +22,8 @@ from mapd.committee.plan import Plan
 from mapd.models.prices import format_dollars
 from mapd.store import queries
 from mapd.store import tables as t
+from mapd.teacher_models import may_answer_otherwise, sampling_of
 from mapd.teacher_prices import Price, cost_usd, price, price_in_words
-from mapd.teachers import may_answer_otherwise, sampling_of
 
 KINDS = ("rationale", "feedback", "review")
 # Mistakes whose prompts are measured, evenly drawn: a page makes an estimate at each step, so it must be quick.

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, col, select
 
+from mapd.errors import MapdError
 from mapd.models.base import Completion, FaultKind, Finish
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.store import tables as t
 
 STOP = "stop teacher"  # the act in the audit
@@ -89,7 +90,7 @@ def note_stop(session: Session, person: str, exam_uid: str, teacher: str, comple
     """Write into the audit that a teacher is asked no more, and why."""
     how = cure(completion.fault or completion.finish, teacher)
     detail = {"teacher": teacher, "reason": completion.error, "cure": how}
-    queries.audit(session, person, STOP, f"exam {exam_uid}", **detail)
+    audit_log.audit(session, person, STOP, f"exam {exam_uid}", **detail)
 
 
 def stops(session: Session, exam_uid: str) -> list[FailureReason]:
@@ -103,3 +104,15 @@ def stops(session: Session, exam_uid: str) -> list[FailureReason]:
         FailureReason(a.detail["teacher"], a.detail["reason"], 1, a.detail["cure"], stopped=True)
         for a in reversed(acts)
     ]
+
+
+def describe_break(error: BaseException, teacher: str) -> MapdError:
+    """Return in one line what ended a teacher's stream."""
+    if isinstance(error, MapdError):
+        return error
+    fault = MapdError(
+        f"teacher {teacher} broke off ({' '.join(f'{type(error).__name__}: {error}'.split())[:200]}); "
+        "what came is kept: run it again"
+    )
+    fault.__cause__ = error
+    return fault

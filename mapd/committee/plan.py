@@ -18,7 +18,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import domain, prompts
+from mapd import domain, prompts, teacher_models
 from mapd import teachers as named
 from mapd.answers.grading import Task
 from mapd.domain import Act, Judged
@@ -26,7 +26,7 @@ from mapd.errors import BadInput
 from mapd.judgements import ruling
 from mapd.mistakes import apply_correction, is_mistake
 from mapd.models.base import Message, Request
-from mapd.store import queries
+from mapd.store import exam_material, judgement_log, queries
 from mapd.store import tables as t
 
 # Mistakes, or rationales, that are planned at a time: so many texts are in memory, however large the exam is.
@@ -69,7 +69,7 @@ def plan_call(
     kind: str, teacher: t.Teacher, messages: tuple[Message, ...], sample: int, question_id: int, **row: int | str | None
 ) -> PlannedCall:
     """Return the call to `teacher` with its key."""
-    request = Request(ledger_key(teacher, messages, sample), messages, named.sampling_of(teacher, sample))
+    request = Request(ledger_key(teacher, messages, sample), messages, teacher_models.sampling_of(teacher, sample))
     return PlannedCall(kind, teacher, request, sample, question_id, **row)  # type: ignore[arg-type]
 
 
@@ -110,10 +110,10 @@ def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> M
     """
     # People's judgements on questions and attempts, by target.
     judged: dict[tuple[str, int], list[Judged]] = defaultdict(list)
-    for row in queries.judgements(session, exam_id):
+    for row in judgement_log.judgements(session, exam_id):
         judged[row.target, row.target_id].append(row.judged)
-    questions, taught, question_ids, not_sent = queries.questions(session, exam_id), [], set(), 0
-    for attempt in queries.attempts(session, exam_id):
+    questions, taught, question_ids, not_sent = exam_material.questions(session, exam_id), [], set(), 0
+    for attempt in exam_material.attempts(session, exam_id):
         question = questions[attempt.question_id]
         of_question, of_attempt = ruling(judged["question", question.id]), ruling(judged["attempt", attempt.id])
         gold = apply_correction(question.gold, of_question)

@@ -10,14 +10,14 @@ from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, DecidedText, curate
 from mapd.errors import NotFound
 from mapd.policies import Policy
-from mapd.store import queries
+from mapd.store import exam_material, judgement_log
 
 
 def load_curated(session: Session, exam_id: int, policy: Policy | None = None) -> Curated:
     """Return the exam's curated set as it is now, under its own policy unless another is given."""
-    material = queries.material(session, exam_id)
+    material = exam_material.material(session, exam_id)
     policy = policy or saved_policies.exam_policy(session, material.exam)
-    return curate(material, queries.judgements(session, exam_id), policy)
+    return curate(material, judgement_log.judgements(session, exam_id), policy)
 
 
 def find_text(curated: Curated, kind: str, text_id: int) -> DecidedText:

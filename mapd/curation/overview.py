@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, count_conflicts, filter_votes, summary
+from mapd.curation.curated import Curated, DecidedText, filter_votes
+from mapd.curation.summary import count_conflicts, summary
 from mapd.domain import Act, Judged, Verdict
 from mapd.judgements import READING, VERDICT, pick_latest
 from mapd.policies import leniency, mean

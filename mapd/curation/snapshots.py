@@ -29,17 +29,19 @@ from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, read_own_answer, summary
+from mapd.curation.curated import Curated, DecidedText, Mistake, read_own_answer
+from mapd.curation.summary import summary
 from mapd.domain import Act, Judged, JudgementRow, Ruling, Verdict
 from mapd.errors import BadInput
 from mapd.judgements import READING, VERDICT, pick_latest, ruling
 from mapd.people import Person, Right, require
 from mapd.questions.options import read_shown
-from mapd.store import queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.store.snapshots import FORMAT, check, fault, lines_of, manifest_text, read_line, sha256
 
-Pair = tuple[Mistake, DecidedText, DecidedText]  # a mistake, the rationale and the feedback drawn for it
+# A mistake, the rationale and the feedback drawn for it.
+Pair = tuple[Mistake, DecidedText, DecidedText]
 
 
 def freeze(
@@ -77,13 +79,13 @@ def freeze(
         act = "freeze again"
         row.sqlmodel_update(content)
     session.add(row)
-    queries.audit(session, person, act, f"snapshot {name}", pairs=len(pairs))
+    audit_log.audit(session, person, act, f"snapshot {name}", pairs=len(pairs))
     session.flush()
     return row
 
 
 def _find_stored(session: Session, name: str) -> t.Snapshot | None:
-    """Return the row of this name, also where the name was changed: its uid still begins with it."""
+    # Its uid still begins with the name where somebody changed the name.
     query = select(t.Snapshot).where((col(t.Snapshot.sha256) == name) | (col(t.Snapshot.uid) == name[:32]))
     return next((row for row in session.exec(query) if row.sha256 == name or fault(row) is not None), None)
 
@@ -173,10 +175,8 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def _draw_pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
-    """Draw the mistake's training pairs. Each mistake has its own draw, so one more mistake moves no other's.
-
-    It hangs on texts, not on uids, which are random: the same run in another project draws the same pairs.
-    """
+    # Each mistake has its own draw, so one more mistake moves no other's. The draw hangs on texts, not on uids, which
+    # are random: the same run in another project draws the same pairs.
     accepted = _sort_accepted(mistake.rationales)
     feedback = _sort_accepted(mistake.feedback)
     if not accepted or not feedback:
@@ -272,7 +272,7 @@ def _repairs(pairs: list[Pair]) -> dict[str, int]:
 
 
 def _judgements(curated: Curated) -> list[dict[str, Any]]:
-    """Return people's latest judgements in an order that doesn't depend on when they were made."""
+    # Their order doesn't depend on when they were made, so that the same set has the same sha256.
     by_target: dict[str, list[JudgementRow]] = {}
     for row in curated.judgements:
         by_target.setdefault(row.target_uid, []).append(row)

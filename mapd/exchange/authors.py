@@ -37,7 +37,7 @@ from mapd.people import Person, Right, require
 from mapd.policies import PAPER, CheckStates, decide_rationale
 from mapd.questions.values import as_whole_number
 from mapd.score_forms import vote
-from mapd.store import committees, queries
+from mapd.store import audit_log, committees, queries
 from mapd.store import tables as t
 
 TEXT_KINDS = ("_rationale", "_feedback")  # how the columns that teachers wrote end
@@ -424,7 +424,7 @@ def _with_gold(row: AuthorsRow, task: Task) -> AuthorsRow:
 
 
 def _as_letter(answer: str, options: tuple[str, ...]) -> str:
-    """Return the letter of the option at an index, or of the one that is named; what names none stays as it is."""
+    # What names no option stays as it is.
     index = as_whole_number(answer)
     if index is not None and 0 <= index < min(len(options), len(LETTERS)):
         return LETTERS[index]
@@ -466,7 +466,7 @@ def store(
         writer.rows(exam, content.rows[start : start + BLOCK], start)
         progress(min(start + BLOCK, len(content.rows)), len(content.rows))
     committees.name_members(session, queries.identity(exam), list(writer.teachers.values()))
-    queries.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows))
+    audit_log.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows))
     session.flush()
     return _summarize(content, exam.uid, new=True)
 
@@ -485,7 +485,8 @@ def exam_of(session: Session, content: AuthorsContent) -> t.Exam | None:
     return exam
 
 
-Votes = dict[str, tuple[int | None, str | None]]  # by uid: the score, and what it was read from
+# The score, and what it was read from, by uid.
+Votes = dict[str, tuple[int | None, str | None]]
 
 
 def _holds(session: Session, content: AuthorsContent) -> bool:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlmodel import Session
 
-from mapd import committee, exam, loop, students, teachers
+from mapd import committee, exam, loop, students, teacher_models, teachers
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
@@ -85,7 +85,8 @@ class ExamWork(Work):
     seed: int = 0
     temperature: float = 0.0
     top_p: float = 1.0
-    max_tokens: int | None = None  # of an answer; by default as its task and the student's template need
+    # Tokens of an answer; by default as its task and the student's template need.
+    max_tokens: int | None = None
     longer_than: str | None = None  # the exam whose whole answers it takes over
     batch_size: int = 32
     open_test: str | None = None
@@ -166,7 +167,8 @@ class CollectWork(Work):
     samples: int = 1
     cut_off: bool = False  # also responses that were cut off
     concurrency: int | None = None
-    budget: float | None = None  # US dollars that all of the exam's calls may cost
+    # US dollars that all of the exam's calls may cost.
+    budget: float | None = None
     unknown_price: bool = False  # yes, also teachers whose price nobody knows
 
     @property
@@ -182,7 +184,9 @@ class CollectWork(Work):
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Make the calls that are missing."""
         with db.reading(run.engine) as session:
-            models = {name: teachers.open_model(run.engine, teachers.get(session, name)) for name in self.teachers}
+            models = {
+                name: teacher_models.open_model(run.engine, teachers.get(session, name)) for name in self.teachers
+            }
 
         collected = committee.collect(
             run.engine,

@@ -24,7 +24,8 @@ from mapd.store import tables as t
 
 # Exit codes that the worker reads, as a shell has them: "try again later" and "input/output error".
 INTERRUPTED = 75  # stopped for now, to go on later
-LOST = 74  # the database was lost in the middle of a piece of work
+# The database was lost in the middle of a piece of work.
+LOST = 74
 BEAT_S = 1.0
 FOREVER = float("inf")
 log = logging.getLogger("mapd.job")

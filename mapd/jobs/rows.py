@@ -20,7 +20,7 @@ from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
-from mapd.store import db, queries
+from mapd.store import audit_log, db
 from mapd.store import tables as t
 
 # A job's process gives a sign of life each second; without one for so long it is taken for dead.
@@ -96,7 +96,8 @@ class MonotonicProgress:
 
     def __init__(self, furthest: JobProgress) -> None:
         self.furthest: JobProgress | None = furthest if furthest.total else None
-        self.is_at_furthest = False  # whether the attempt is at the stage that the last one had reached
+        # Whether the attempt is at the stage that the last one had reached.
+        self.is_at_furthest = False
 
     def __call__(self, progress: JobProgress) -> JobProgress:
         """Return what to show of this progress."""
@@ -125,7 +126,7 @@ def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Per
             raise BadInput(f"this {kind} is {rival.status} already, as job {rival.uid[:8]}: watch or cancel that one")
     job = t.Job(kind=kind, parameters=dict(parameters), person=person)
     session.add(job)
-    queries.audit(session, person, "start job", f"job {job.uid}", kind=kind)
+    audit_log.audit(session, person, "start job", f"job {job.uid}", kind=kind)
     session.flush()
     return job
 
@@ -160,7 +161,7 @@ def cancel(session: Session, ref: str | int, *, by: Person) -> t.Job:
     else:
         job.status = "cancelling"
     session.add(job)
-    queries.audit(session, person, "cancel job", f"job {job.uid}")
+    audit_log.audit(session, person, "cancel job", f"job {job.uid}")
     session.flush()
     return job
 
@@ -180,7 +181,7 @@ def resume(session: Session, ref: str | int, *, by: Person) -> t.Job:
     job.error = job.ended_at = None
     _queue_again(job)
     session.add(job)
-    queries.audit(session, person, "resume job", f"job {job.uid}", attempt=job.attempt)
+    audit_log.audit(session, person, "resume job", f"job {job.uid}", attempt=job.attempt)
     session.flush()
     return job
 

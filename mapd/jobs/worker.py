@@ -34,7 +34,8 @@ from mapd.store import db
 # Jobs at once on a worker: those that make calls wait for others, those that compute take the whole machine.
 SLOTS: Mapping[bool, int] = {True: 4, False: 1}
 LOOK_S = 0.5  # between two looks for jobs
-WARN_EVERY_S = 10.0  # between two warnings that the database is away
+# Between two warnings that the database is away.
+WARN_EVERY_S = 10.0
 SEEN_S = 5.0  # between two signs of the worker's own
 # From "stop" until a job's process is killed: longer than calls in flight are awaited (60 s), or a checkpoint takes.
 GRACE_S = 75.0
@@ -144,7 +145,7 @@ class WorkerProcess:
                     child.log.unlink()
 
     def _hand_back(self, session: Session, ref: AttemptRef, child: Child) -> None:
-        """Queue a job again whose process ended too early. A job that has ended stays as it is."""
+        # A job that has ended stays as it is.
         if child.process.returncode == INTERRUPTED:
             jobs.put_off(session, ref)
         else:

@@ -15,7 +15,8 @@ from mapd.models.base import HOMES, FaultKind, Finish, Request
 from mapd.models.replies import Reply, explain_silence, read_count, read_parts
 from mapd.models.served import ServedModel
 
-WHOLE = ("end_turn", "stop_sequence")  # reasons to stop behind which a text is whole
+# Reasons to stop behind which a text is whole.
+WHOLE = ("end_turn", "stop_sequence")
 CUT_OFF = ("max_tokens", "model_context_window_exceeded")
 
 

@@ -86,10 +86,12 @@ class FaultKind(StrEnum):
     MODEL = "model"  # no such model, or no such address
     CREDIT = "credit"  # nothing is left to pay with
     QUOTA = "quota"  # of a day, or longer
-    PARAMETER = "parameter"  # a setting that the server refuses, and that can't be left out
+    # A setting that the server refuses, and that can't be left out.
+    PARAMETER = "parameter"
     CONNECTION = "connection"  # nobody listens there
     DOWN = "down"  # so many calls in a row failed
-    BUSY = "busy"  # too many requests, or an error of the server's own
+    # Too many requests, or an error of the server's own.
+    BUSY = "busy"
     TIMEOUT = "timeout"
     UNREADABLE = "unreadable"  # what came is no reply
     OTHER = "other"
@@ -102,21 +104,20 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The result of one request; a failure has its reason in `error`, never an exception of the stream.
-
-    `thought`: what a thinking model wrote before its text. `reply`: both word for word as they came; none where `text`
-    is all that came. The tokens are those of all tries that were billed.
-    """
+    """The result of one request; a failure has its reason in `error`, never an exception of the stream."""
 
     key: str
     text: str
     finish: Finish
     error: str | None = None
+    # The tokens of all tries that were billed.
     tokens_in: int | None = None
     tokens_out: int | None = None
     latency_s: float | None = None
+    # What a thinking model wrote before its text.
     thought: str | None = None
     fault: FaultKind | None = None
+    # Thought and text word for word as they came; none where `text` is all that came.
     reply: str | None = field(default=None, kw_only=True)
 
 

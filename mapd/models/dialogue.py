@@ -108,7 +108,7 @@ def decode(ids: Sequence[int], tokenizer: Any) -> str:
 
 @contextmanager
 def _telling_panics() -> Iterator[None]:
-    """Say in one line that a foreign tokenizer's pattern went on for too long over a text. Raises: BadInput."""
+    # A foreign tokenizer's pattern may go on for too long over a text, and panics then.
     try:
         yield
     except BaseException as error:

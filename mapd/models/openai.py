@@ -62,7 +62,7 @@ class OpenAIModel(ServedModel):
 
     @property
     def _longest(self) -> str:
-        """Return the name of max_tokens: OpenAI's reasoning models refuse the old one, others don't know the new."""
+        # OpenAI's reasoning models refuse the old name of max_tokens, others don't know the new one.
         host = urlsplit(self.base_url).hostname or ""
         usual = "max_completion_tokens" if host.endswith(("openai.com", "openai.azure.com")) else "max_tokens"
         return self.form.get("max_tokens") or usual
@@ -109,7 +109,7 @@ def _finish(reason: Any, text: str, *, is_refusal: bool, called: bool) -> tuple[
 
 
 def _tokens(usage: Any) -> tuple[int | None, int | None]:
-    """Return the tokens that are billed. Some servers count a thought in the total alone."""
+    # Some servers count a thought in the total alone.
     sent = read_count(usage, "prompt_tokens", "input_tokens")
     written = read_count(usage, "completion_tokens", "output_tokens")
     total = read_count(usage, "total_tokens")

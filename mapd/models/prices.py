@@ -12,7 +12,8 @@ def cost_usd(
     """Return the price in US dollars; None where the provider, the model or the tokens are not known."""
     if kind not in ("openai", "anthropic") or tokens_in is None or tokens_out is None:
         return None
-    from genai_prices import Usage, calc_price  # a third of a second, for those who call a served model
+    # A third of a second, for those who call a served model.
+    from genai_prices import Usage, calc_price
 
     where = {"provider_id": kind} if base_url is None else {"provider_api_url": base_url}
     try:

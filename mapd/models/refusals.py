@@ -103,7 +103,8 @@ class ServerRefusal:
 
     status: int  # 0 where an error within HTTP 200 has none
     words: str
-    code: str  # its kinds in short: "model_not_found invalid_request_error"
+    # Its kinds in short: "model_not_found invalid_request_error"
+    code: str
     param: str | None  # the field that it names as the wrong one
     body: str
     wait_s: float | None

@@ -35,7 +35,8 @@ PATIENCE_S = 600
 LONGEST_RENDERED = 2_000_000  # characters of a dialogue
 # How many more numbers a config may ask for than its weights hold: packed weights hold an eighth.
 TIMES = 10
-MOST_TOKENS = 8  # a byte of text; a tokenizer of bytes makes one
+# A byte of text; a tokenizer of bytes makes one.
+MOST_TOKENS = 8
 # A tokenizer's regex may stumble over one kind of sign, so every kind is tried.
 PROBE = "".join(chr(code) * 40 for code in range(32, 127)) + "\n\t é 中 2 + 2 = 4 " * 40
 # The date that every template is told: a prompt must be the same on any day. Llama 3 has this one built in.
@@ -138,7 +139,7 @@ class _OneDay(datetime):
 
 
 def _render_on() -> None:
-    """Answer dialogue after dialogue. The clock kills the process: what it interrupts need not listen."""
+    # The clock kills the process: what it interrupts need not listen.
     resource.setrlimit(resource.RLIMIT_AS, (RENDER_BYTES, RENDER_BYTES))
     from transformers.utils import chat_template_utils
 

@@ -26,6 +26,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from mapd.models import forms
 from mapd.models.base import CONNECTION_HEADERS, Completion, FaultKind, Finish, Limits, Request, split_thought
+from mapd.models.gate import Gate
 from mapd.models.refusals import QUOTA_WAIT_S, ServerRefusal, read_error, read_refusal
 from mapd.models.replies import Reply, load
 
@@ -87,42 +88,14 @@ class _Call:
             self.tokens_out = (self.tokens_out or 0) + tokens_out
 
 
-class _Gate:
-    """Let the requests through: one at a time until the server has taken one, then all."""
-
-    # So what every call would meet (a wrong key, a form that isn't taken) is met, and paid for, once.
-
-    def __init__(self, requests: AsyncIterable[Request], is_open: bool) -> None:
-        self.requests, self.turn = aiter(requests), asyncio.Lock()
-        self.free, self.is_open, self.is_shut = asyncio.Event(), is_open, False
-        self.free.set()
-
-    async def take(self) -> Request | None:
-        """Take the next request; None where there is none any more."""
-        async with self.turn:
-            await self.free.wait()
-            request = None if self.is_shut else await anext(self.requests, None)
-            if not self.is_open:
-                self.free.clear()
-            return request
-
-    def open(self) -> None:
-        """Let all through."""
-        self.is_open = True
-        self.free.set()
-
-    def shut(self) -> None:
-        """Let none through any more."""
-        self.is_shut = True
-        self.free.set()
-
-
 class ServedModel(ABC):
     """The protocol `Model` on a provider's API; a subclass says how one call is sent and read."""
 
-    sdk: ClassVar[ModuleType]  # the official one; they name their errors alike
+    # The official one; they name their errors alike.
+    sdk: ClassVar[ModuleType]
     home: ClassVar[str]  # where the provider itself is
-    swaps: ClassVar[Mapping[str, str]] = {}  # the fields of this API that have another name at some servers
+    # The fields of this API that have another name at some servers.
+    swaps: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -171,7 +144,7 @@ class ServedModel(ABC):
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
         """Complete every request, as many at once as the limits allow; behind a lasting fault take none any more."""
         completions: asyncio.Queue[Completion | None] = asyncio.Queue()
-        gate = _Gate(requests, self._took_one)
+        gate = Gate(requests, self._took_one)
         rate = self.limits.per_minute
         # One call per interval, evenly: a burst of a whole minute's calls would be twice the rate at first.
         limiter = AsyncLimiter(1, 60 / rate) if rate else None
@@ -198,7 +171,7 @@ class ServedModel(ABC):
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _complete(self, client: Any, limiter: AsyncLimiter | None, request: Request, gate: _Gate) -> Completion:
+    async def _complete(self, client: Any, limiter: AsyncLimiter | None, request: Request, gate: Gate) -> Completion:
         call = _Call(request)
 
         def is_tried_again(error: BaseException) -> bool:
@@ -233,7 +206,7 @@ class ServedModel(ABC):
         self._ended = self._ended or fault.lasting
         return Reply("", Finish.FAILED, error=reason, fault=fault)
 
-    async def _try(self, client: Any, limiter: AsyncLimiter | None, call: _Call, gate: _Gate) -> Reply:
+    async def _try(self, client: Any, limiter: AsyncLimiter | None, call: _Call, gate: Gate) -> Reply:
         """Send it once, and at once again in another form where the server refuses its form."""
         call.tries += 1
         while True:
@@ -338,7 +311,7 @@ class ServedModel(ABC):
         return CallFault(words, refusal.fault, refusal.fault is FaultKind.BUSY and not is_billed, wait_s, refusal)
 
     async def _post(self, client: Any, path: str, body: Mapping[str, Any]) -> httpx2.Response:
-        """Post a body past the SDK's typed methods, which go over each message three times."""
+        # The SDK's typed methods go over each message three times.
         response: httpx2.Response = await client.post(path, cast_to=httpx2.Response, body=body)
         return response
 
@@ -355,7 +328,7 @@ class ServedModel(ABC):
         )
 
     async def _keep_headers(self, request: httpx2.Request) -> None:
-        """Drop headers that the SDK takes from the environment for its own provider, where another server is asked."""
+        # The SDK takes headers from the environment for its own provider: another server must not get them.
         # An organisation, a project, or what OPENAI_CUSTOM_HEADERS holds: any of them may be a secret.
         if request.url.host == httpx2.URL(self.home).host:
             return
@@ -372,7 +345,7 @@ class ServedModel(ABC):
         return httpx2.Timeout(seconds, connect=min(CONNECT_S, seconds))
 
     def _without_secrets(self, completion: Completion) -> Completion:
-        """Return it without the key and the headers' values: a server may send them back, and they end here."""
+        # A server may send the key and the headers' values back: they end here.
         error = completion.error and " ".join(self._hide(completion.error, 1).split())[:LONGEST_ERROR]
         thought = completion.thought and self._hide(completion.thought)
         reply = completion.reply and self._hide(completion.reply)
@@ -387,7 +360,7 @@ class ServedModel(ABC):
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Return the certificates; they are read once, which takes a tenth of a second."""
+    # Read once: it takes a tenth of a second.
     return httpx2.create_ssl_context()
 
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from mapd import prompts
 from mapd.answers.grading import answers_equal, extract_answer
 from mapd.answers.numbers import parse_number
-from mapd.checks import equations
+from mapd.equations import equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Request
 from mapd.policies import mean
@@ -35,7 +35,8 @@ class Flaw(StrEnum):
     """How a teacher's texts fail, where they do."""
 
     SLIP = "slip"  # a wrong step, followed to a wrong answer
-    LUCK = "luck"  # a false step, and the right answer all the same
+    # A false step, and the right answer all the same.
+    LUCK = "luck"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,8 @@ def _check_value(key: str, value: Any) -> None:
 
 
 class _TeacherPrompt(NamedTuple):
-    kind: str  # the tag of the text to look at; "" for a rationale
+    # The tag of the text to look at; "" for a rationale.
+    kind: str
     question: str
     text: str
     gold: str
@@ -358,7 +360,8 @@ class SolutionReading:
     answer_right: bool
     steps: int
     false_steps: tuple[str, ...]
-    follows: bool  # the last calculation is the answer, as far as both can be read
+    # The last calculation is the answer, as far as both can be read.
+    follows: bool
 
     @property
     def sound(self) -> bool:
@@ -385,7 +388,8 @@ def read_solution(question: GeneratedQuestion, text: str, gold: str) -> Solution
 
 _NAME = "(" + "|".join((*generated.WOMEN, *generated.MEN)) + ")"
 _KIN = "(" + "|".join(generated.KIN_WORDS) + ")"
-_END = r"\b(?![-'’]\w)"  # not "mother-in-law", not "Ben's father's son"
+# Not "mother-in-law", not "Ben's father's son"
+_END = r"\b(?![-'’]\w)"
 _STATEMENT = re.compile(rf"(?<! of )\b{_NAME} is (?:also )?(?:the {_KIN} of {_NAME}|{_NAME}['’]s {_KIN}){_END}")
 _SAID_RULE = re.compile(
     rf"\b[Tt]he {_KIN} of (?:an?|the|one's|some(?:one|body)'s|{_NAME}['’]s) {_KIN} is "
@@ -452,7 +456,7 @@ def _complaints(reading: SolutionReading, text: str, rng: random.Random) -> list
 
 
 def _quoted(text: str) -> str:
-    """Return a piece of a foreign text, short, on one line, without brackets: a score in it is not ours."""
+    # Short, on one line, without brackets: a score in a foreign text is not ours.
     return " ".join(re.sub(r"[^\w\s.,:+*/=≈'’-]", " ", text).split())[:60]
 
 

@@ -47,12 +47,15 @@ class Render(Protocol):
 class TemplateForm:
     """What a template takes, and what it writes around a model's answer."""
 
-    has_system: bool = True  # else the system text stands in front of the first user's
-    has_parts: bool = False  # a turn's content is a list of parts, as where pictures may be among them
+    # Else the system text stands in front of the first user's.
+    has_system: bool = True
+    # A turn's content is a list of parts, as where pictures may be among them.
+    has_parts: bool = False
     has_second_turn: bool = True  # a dialogue goes on behind an answer
     variables: Mapping[str, Any] = field(default_factory=dict)
     end: str = ""  # what stands behind an answer
-    thought: str = ""  # the tag of a thought that is open where an answer begins
+    # The tag of a thought that is open where an answer begins.
+    thought: str = ""
 
     @property
     def closing(self) -> str:
@@ -125,10 +128,7 @@ def _check(text: str, turns: Sequence[Message]) -> None:
 
 
 def _takes_second_turn(form: TemplateForm, render: Render) -> bool:
-    """Return whether a dialogue can go on behind an answer.
-
-    Raises: BadInput where the system text would then stand elsewhere than at an exam.
-    """
+    """Return whether a dialogue can go on behind an answer. Raises: BadInput where that moves the system text."""
     try:
         text = _render(form, render, SAMPLE)
     except (BadInput, TemplateError):

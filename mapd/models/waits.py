@@ -107,10 +107,7 @@ def _wait_in(body: str, now: datetime) -> float | None:
 
 
 def _reset(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the time until the limits that are used up are there again: the longest of them.
-
-    Where no header says what remains, each limit may be the one.
-    """
+    # Where no header says what remains, each limit may be the one that is used up.
     resets = {name: value for name, value in headers.items() if re.search(r"rate-?limit.*reset", name)}
     remaining = {name: headers.get(name.replace("reset", "remaining")) for name in resets}
     used_up = {name for name, value in remaining.items() if value is not None and _number(value) == 0}

@@ -16,11 +16,11 @@ from mapd.answers.grading import Task, extract_answer
 from mapd.characters import find_unstorable
 from mapd.errors import Undecided
 from mapd.questions import golds, mapping, options
+from mapd.questions.file_table import FileTable
 from mapd.questions.formats.format import Format, Shape
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import AnswerKey, KeyedRow, OptionList
 from mapd.questions.rows import LONGEST_NAME, SPLIT_WORDS, SPLITS
-from mapd.questions.tables import FileTable
 from mapd.questions.values import as_text, as_texts, is_blank, short, without_zeros
 
 # In a mapping: the file's name without its split, such as MMLU's subject.

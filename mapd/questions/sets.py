@@ -20,7 +20,7 @@ from mapd.people import Person, Right, require
 from mapd.questions.generated import SplitQuestion
 from mapd.questions.rows import LONGEST_NAME, SPLITS, QuestionRow
 from mapd.questions.values import short
-from mapd.store import queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 
 # Rows that are written at a time.
@@ -88,7 +88,9 @@ def add(
         ]
         session.execute(sa.insert(t.Question), values)
         progress(start + len(values), len(rows))
-    queries.audit(session, person, "add questions", f"question_set {question_set.uid}", name=name, questions=len(rows))
+    audit_log.audit(
+        session, person, "add questions", f"question_set {question_set.uid}", name=name, questions=len(rows)
+    )
     return question_set
 
 

@@ -13,7 +13,7 @@ from mapd.domain import Act, Judged, JudgementRow
 from mapd.review.blinding import TEXTS
 from mapd.review.judging import Target
 from mapd.review.messages import Decision
-from mapd.store import queries
+from mapd.store import judgement_log, queries
 from mapd.store import tables as t
 
 
@@ -78,7 +78,7 @@ def row_of(row: t.Judgement, aim: DecisionTarget) -> JudgementRow:
         created_at=row.created_at,
         queue=row.queue,
         revealed=row.revealed,
-        batch=queries.batch_of(row.token),
+        batch=judgement_log.batch_of(row.token),
         seconds=row.seconds,
         counts=row.counts,
         marks=tuple((start, end) for start, end in row.marks),

@@ -21,7 +21,7 @@ from mapd.review.annotators import find_adjudications
 from mapd.review.judging import Circumstances, Target, judge, undo
 from mapd.review.queue_index import derivation
 from mapd.review.queues import BatchRule
-from mapd.store import browse, queries
+from mapd.store import browse, judgement_log, queries
 from mapd.store import tables as t
 from mapd.store.browse import ListedText
 
@@ -51,7 +51,7 @@ def load_waiting(session: Session, exam: ExamInfo, rule: BatchRule, threshold: i
     """
     number = browse.count_rows(session, exam.id, rule.filter, threshold)
     rows = browse.list_texts(session, exam.id, rule.filter, threshold, number)
-    last_word_of = find_adjudications(queries.adjudicated_judgements(session, exam.id))
+    last_word_of = find_adjudications(judgement_log.adjudicated_judgements(session, exam.id))
     return select_texts(
         (
             x

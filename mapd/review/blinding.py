@@ -27,8 +27,10 @@ class VisibleMistake:
     person: str
     mistake: Mistake
     judge_first: bool
-    hidden: frozenset[int]  # texts of which nothing is told until the person decides
-    unsaid: frozenset[int]  # texts that are shown, without others' judgements
+    # Texts of which nothing is told until the person decides.
+    hidden: frozenset[int]
+    # Texts that are shown, without others' judgements.
+    unsaid: frozenset[int]
 
     @property
     def blind(self) -> bool:

@@ -24,7 +24,7 @@ from mapd.review.judging import Circumstances
 from mapd.review.messages import ClassPanel, ClassReject
 from mapd.review.queue_index import derivation
 from mapd.review.queues import BatchRule, Queue
-from mapd.store import queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 
 AT_ONCE = 100  # texts that one request decides
@@ -66,7 +66,7 @@ def decide(
         if _version(first) != version:
             raise Stale(f"other texts wait in this class by now: {len(waiting):,}; nothing was saved: look again")
         texts = {text.target.id for text in first}
-        queries.audit(session, person, ACTION, f"class {token}", queue=queue.name, texts=sorted(texts))
+        audit_log.audit(session, person, ACTION, f"class {token}", queue=queue.name, texts=sorted(texts))
     # Tokens go on from here: a request that is sent again decides the next texts, never the same twice.
     number = _count_judgements(session, token)
     remaining = [text for text in waiting if text.target.id in texts]
@@ -103,7 +103,7 @@ def _waiting(session: Session, setting: Setting, rule: BatchRule, person: str) -
 
 
 def _version(texts: Sequence[BatchText]) -> str:
-    """Return a name of what waits: another judgement, or another text, gives another."""
+    # Another judgement, or another text, gives another version.
     return hashlib.sha256(repr([(text.target.id, text.latest_seen) for text in texts]).encode()).hexdigest()[:32]
 
 

@@ -16,7 +16,7 @@ from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, curate
 from mapd.domain import ExamInfo, JudgementRow, Material
 from mapd.policies import Policy
-from mapd.store import queries
+from mapd.store import exam_material, judgement_log, queries
 from mapd.store import tables as t
 
 
@@ -47,12 +47,12 @@ def load(session: Session, setting: Setting, questions: Collection[int]) -> Cura
     """Return what the curated set has of these questions."""
     ids = sorted(set(questions))
     material = read_material(session, setting, ids)
-    return decide(setting, material, queries.judgements(session, setting.exam.id, ids))
+    return decide(setting, material, judgement_log.judgements(session, setting.exam.id, ids))
 
 
 def read_material(session: Session, setting: Setting, questions: list[int]) -> Material:
     """Return all that a card of these questions may show, thoughts too."""
-    return queries.material(session, setting.exam.id, questions, thoughts=True)
+    return exam_material.material(session, setting.exam.id, questions, thoughts=True)
 
 
 def decide(setting: Setting, material: Material, judgements: list[JudgementRow]) -> Curated:

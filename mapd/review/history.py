@@ -13,11 +13,12 @@ from mapd.domain import Act, JudgementRow
 from mapd.errors import NotFound
 from mapd.judgements import drop_undone
 from mapd.people import Person
-from mapd.review import batches, blinding, cards, curated_part, own_judgements, quality_control, window
+from mapd.review import batches, blinding, curated_part, deals, own_judgements, quality_control, window
 from mapd.review.blinding import TEXTS
-from mapd.review.messages import CardWord, History, HistoryQuery, PastAct, PastWord, UndoneRepair
+from mapd.review.card_messages import CardWord
+from mapd.review.messages import History, HistoryQuery, PastAct, PastWord, UndoneRepair
 from mapd.review.passages import line, passage
-from mapd.store import queries
+from mapd.store import judgement_log
 from mapd.store import tables as t
 
 WORDS = (Act.ACCEPT, Act.REJECT, Act.CORRECT)  # what others may see that it differs
@@ -45,7 +46,7 @@ def load_card_history(session: Session, person: Person, exam_id: int, query: His
     sight = blinding.blind(part, mistake, person.name, queue, judge_first=judge_first)
     targets = [("attempt", mistake.attempt.id), ("question", mistake.question.id)]
     targets += [(x.text.kind, x.text.id)] if x else []
-    rows = sight.visible(queries.history(session, *targets))
+    rows = sight.visible(judgement_log.history(session, *targets))
     covered = x is not None and (x.text.id in sight.hidden or repeats)
     if covered:
         rows = [row for row in rows if row.judged.person == person.name and not repeats]
@@ -150,14 +151,14 @@ def _past_act(
 
 def _list_later(row: JudgementRow, later: Iterable[JudgementRow]) -> list[CardWord]:
     same = (judgement for judgement in later if (judgement.target, judgement.target_id) == (row.target, row.target_id))
-    return [cards.word(judgement) for judgement in same if judgement.judged.id > row.judged.id]
+    return [deals.word(judgement) for judgement in same if judgement.judged.id > row.judged.id]
 
 
 def _load_others(session: Session, person: str, rows: Sequence[JudgementRow]) -> list[JudgementRow]:
     targets = sorted({(row.target, row.target_id) for row in rows})
     if not targets:
         return []
-    judgements = [row for row in queries.history(session, *targets) if row.counts]
+    judgements = [row for row in judgement_log.history(session, *targets) if row.counts]
     ids_in_force = {j.id for j in drop_undone(row.judged for row in judgements)}
     return [
         row

@@ -18,7 +18,7 @@ from mapd.people import Person, Right, require
 from mapd.questions.corrections import read_correction
 from mapd.review import reasons
 from mapd.review.queue_index import derivation
-from mapd.store import queries
+from mapd.store import audit_log, judgement_log, queries
 from mapd.store import tables as t
 
 
@@ -121,7 +121,7 @@ def judge(
     _set_target(row, target)
     session.add(row)
     detail = {"reason": reason, "value": row.value} | ({"order": circumstances.order} if circumstances.order else {})
-    queries.audit(session, person, f"judge {decision}", f"{target.kind} {judged.uid}", **detail)
+    audit_log.audit(session, person, f"judge {decision}", f"{target.kind} {judged.uid}", **detail)
     if follow:
         derivation.follow_judgements(session, [row])
     return row
@@ -171,7 +171,7 @@ def undo(
     _set_target(withdrawal, target)
     session.add(withdrawal)
     about = f"{row.target} {_lock_target(session, target).uid}"
-    queries.audit(session, person, "undo", about, judgement=row.uid)
+    audit_log.audit(session, person, "undo", about, judgement=row.uid)
     if follow:
         derivation.follow_judgements(session, [withdrawal])
     return withdrawal
@@ -222,7 +222,7 @@ def _check_marks(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence
 
 
 def _lock_target(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
-    """Return what is judged; the next who judges it waits until this transaction has ended."""
+    # The next who judges it waits until this transaction has ended.
     row = session.get(TABLES[target.kind], target.id, with_for_update=ONE_AT_A_TIME)
     if isinstance(row, t.Attempt | t.Question) or (isinstance(row, t.Explanation) and row.kind == target.kind):
         return row
@@ -240,7 +240,7 @@ def _check_withdrawal(session: Session, target: Target, person: str, role: str) 
     Of a text it ends the verdict; how its answer is read stays, and is taken back by an undo.
     """
     about = VERDICT | {Act.SKIP} if target.kind in ("rationale", "feedback") else frozenset(Act)
-    history = (row.judged for row in queries.history(session, (target.kind, target.id)) if row.counts)
+    history = (row.judged for row in judgement_log.history(session, (target.kind, target.id)) if row.counts)
     statements = [j for j in drop_undone(history) if (j.person, j.role) == (person, role) and j.decision in about]
     if not (decisions := [j for j in statements if not j.only_notes]) or decisions[-1].decision is Act.WITHDRAW:
         words = "has said nothing of" if Act.CORRECT in about else "has no verdict on"
@@ -250,7 +250,7 @@ def _check_withdrawal(session: Session, target: Target, person: str, role: str) 
 def _check_unchanged(session: Session, target: Target, latest_seen: int | None) -> None:
     if latest_seen is None:
         return
-    column = col(queries.TARGET_COLUMN[target.kind])
+    column = col(judgement_log.TARGET_COLUMN[target.kind])
     query = select(t.Judgement).where(column == target.id, t.Judgement.counts).order_by(col(t.Judgement.id).desc())
     # The highest id came in last, whatever its time says.
     latest = session.exec(query).first()

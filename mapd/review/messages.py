@@ -1,4 +1,4 @@
-"""What the browser's client asks and is told: the requests and responses of api/, one model each.
+"""The requests and responses of api/, one model each (a card's parts: card_messages.py).
 
     Decision(token="7f9c…", act="reject", kind="rationale", target="a1b2…", seen="all:", queue="smart", judge="first")
     DecisionAnswer(token="7f9c…", status="saved", act="7f9c…")
@@ -9,232 +9,27 @@ A field of a text that may not be known yet isn't in the JSON at all (`CoveredTe
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mapd.domain import LONGEST_REPAIR, MOST_MARKS
+from mapd.review.card_messages import Card, CardWord, Holder, Passage
+from mapd.review.message_fields import (
+    LONGEST_TEXT,
+    MOST_ACTS,
+    MOST_CARDS,
+    MOST_DECISIONS,
+    ActName,
+    ApiMessage,
+    JudgeMode,
+    Note,
+    Seen,
+    TargetKind,
+    Token,
+    Uid,
+)
 from mapd.review.queues import DEFAULT
-
-LONGEST_NOTE, LONGEST_VALUE = 2_000, 200  # characters
-MOST_DECISIONS, MOST_CARDS, MOST_ACTS = 50, 25, 50
-LONGEST_TEXT = 20_000  # characters of one text that are sent; the rest is counted
-
-Uid = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
-Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{16,64}$")]
-ActName = Annotated[str, Field(pattern=r"^[\w.:-]{1,200}$")]  # an act of before had another token
-Seen = Annotated[str, Field(pattern=r"^(?:own|all):[A-Za-z0-9._:-]{0,64}$")]
-Note = Annotated[str, Field(max_length=LONGEST_NOTE)]
-JudgeMode = Literal["first", "assisted"]
-TargetKind = Literal["rationale", "feedback", "attempt", "question"]
-TextKind = Literal["rationale", "feedback"]
-
-
-class ApiMessage(BaseModel):
-    """What all messages have in common: nothing unknown is taken, nothing is changed once it is made."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-# -- texts ------------------------------------------------------------------------------------------------------------
-
-
-class Range(ApiMessage):
-    """A part of a text: from, up to, what it is."""
-
-    start: int
-    end: int
-    kind: Literal["hidden", "false_equation", "named_step", "marked_step"]
-    label: str
-
-
-class Passage(ApiMessage):
-    """A foreign text as it is stored. `cut`: so many more characters aren't sent."""
-
-    text: str
-    cut: int = 0
-    ranges: list[Range] = []
-
-
-class CardTeacher(ApiMessage):
-    """Who wrote or reviewed. `place` is the teacher's among the project's (its colour); a person has none."""
-
-    name: str
-    place: int | None
-    person: bool = False
-    simulated: bool = False
-
-
-class CardWord(ApiMessage):
-    """What somebody says of something. `blind`: they judged first."""
-
-    person: str
-    decision: str
-    reason: str | None = None
-    value: str | None = None
-    note: str | None = None
-    role: str
-    blind: bool
-    at: datetime
-
-
-class OwnWord(ApiMessage):
-    """What this person says of something, and the act by which they did."""
-
-    decision: str
-    reason: str | None = None
-    value: str | None = None
-    note: str | None = None
-    act: str
-
-
-class CardCheck(ApiMessage):
-    """What a check of a text says."""
-
-    name: Literal["matches_gold", "equations_true", "shows_work"]
-    state: Literal["holds", "fails", "nothing"]
-    words: str
-
-
-class CardReview(ApiMessage):
-    """One reviewer's vote; without a score `status` says why."""
-
-    reviewer: CardTeacher
-    score: int | None
-    status: str
-    raw: str | None
-    counts: bool
-    names_step: bool
-    text: Passage | None
-    thought: Passage | None
-
-
-class CardCommittee(ApiMessage):
-    """The committee's verdict on a text."""
-
-    verdict: str
-    mean: float | None
-    why: str
-
-
-class Repaired(ApiMessage):
-    """The text that a repair stands in for; whose it is."""
-
-    uid: str | None
-    author: str
-
-
-class CardTarget(ApiMessage):
-    """What every target has. `seen`: the latest judgement that this person sees on it, sent back with a decision."""
-
-    uid: str
-    seen: str
-    adjudicate: bool = False
-    said: OwnWord | None = None
-
-
-class CoveredText(CardTarget):
-    """A text of which nothing is told yet."""
-
-    kind: TextKind
-    number: int
-    of: int
-    covered: Literal[True] = True
-    text: Passage
-    words: int
-    markup: bool
-    mark: Literal["skipped"] | None = None
-
-
-class OpenText(CardTarget):
-    """A text with all that is known of it."""
-
-    kind: TextKind
-    number: int
-    of: int
-    covered: Literal[False] = False
-    text: Passage
-    thought: Passage | None
-    words: int
-    markup: bool
-    mark: Literal["waits", "skipped", "judged", "overridden"] | None = None
-    author: CardTeacher
-    repairs: Repaired | None
-    answer: str | None
-    checks: list[CardCheck]
-    limit: str | None
-    reviews: list[CardReview]
-    committee: CardCommittee
-    people: list[CardWord]
-    verdict: str
-    overridden: bool
-    conflict: bool
-    why_here: str | None
-
-
-class CardQuestion(CardTarget):
-    """The question with its gold answer. `gold_was`: as it was given, where people corrected it."""
-
-    number: str
-    task: str
-    text: Passage
-    context: Passage | None
-    options: list[str]
-    solution: Passage | None
-    gold: str
-    gold_was: str | None
-    people: list[CardWord]
-
-
-class CardAttempt(CardTarget):
-    """The student's response. `doubt`: our own reading, where it says that this is no mistake.
-
-    `thought` is what the student wrote before it; on a blind card there is none, because it may tell more.
-    """
-
-    text: Passage
-    thought: Passage | None
-    cut_off: bool
-    answer: str | None
-    outcome: str
-    limit: str | None
-    reread: bool
-    doubt: str | None
-    people: list[CardWord]
-
-
-class Holder(ApiMessage):
-    """Somebody who has a mistake in front of them."""
-
-    person: str
-    since: datetime
-
-
-class Card(ApiMessage):
-    """A mistake as a person gets it to judge."""
-
-    id: str
-    mistake: str
-    queue: str
-    judge: JudgeMode
-    draw: int
-    number: int | None
-    all: int
-    where: Literal["queue", "decided", "outside"]
-    waits: bool
-    about: Literal["texts", "attempt"]
-    beside: Literal["practice"] | None
-    blind: bool
-    enter: str | None
-    open: list[str]
-    rest: dict[TextKind, list[str]]
-    question: CardQuestion
-    attempt: CardAttempt
-    texts: list[CoveredText | OpenText]
-    people_here: list[Holder]
-    free: bool
-    explained: CardWord | None
-
 
 # -- window -----------------------------------------------------------------------------------------------------------
 
@@ -348,8 +143,8 @@ class Window(ApiMessage):
     cards: list[Card]
     end: bool
     missing: Missing | None = None
-    problems: list[str] = []
-    others: list[OtherPerson] = []
+    problems: list[str] = Field(default=[])
+    others: list[OtherPerson] = Field(default=[])
     lacking: str | None = None
     guidelines: GuidelinesVersion | None = None
     rendered: Rendered | None = None
@@ -428,7 +223,7 @@ class DecisionAnswer(ApiMessage):
     status: Literal["saved", "stale", "refused"]
     act: str | None = None
     line: str | None = None
-    since: list[CardWord] = []
+    since: list[CardWord] = Field(default=[])
     decided: int = 1
     of: int = 1
 
@@ -567,9 +362,9 @@ class PastAct(ApiMessage):
 class History(ApiMessage):
     """What was said of a card, or the person's last acts, the newest first."""
 
-    words: list[PastWord] = []
-    taken_back: list[UndoneRepair] = []
-    acts: list[PastAct] = []
+    words: list[PastWord] = Field(default=[])
+    taken_back: list[UndoneRepair] = Field(default=[])
+    acts: list[PastAct] = Field(default=[])
     undo: str | None = None
     redo: str | None = None
 

@@ -13,7 +13,7 @@ from threading import Lock
 from sqlmodel import Session
 
 from mapd.domain import JudgementRow
-from mapd.store import queries
+from mapd.store import audit_log, judgement_log
 
 # Ids that are read again each time: on PostgreSQL a row may be committed after one with a higher id.
 LATE = 20
@@ -24,7 +24,8 @@ Rows = tuple[JudgementRow, ...]
 @dataclass(frozen=True, slots=True)
 class _CachedRows:
     rows: Rows
-    from_archive: int  # judgements of theirs that came with an archive and count
+    # Judgements of theirs that came with an archive and count.
+    from_archive: int
 
 
 _CACHE: OrderedDict[tuple[str, int, str, int], _CachedRows] = OrderedDict()
@@ -36,17 +37,17 @@ def load(session: Session, exam_id: int, person: str) -> Sequence[JudgementRow]:
 
     Not for a session that has written judgements: what isn't committed may never be.
     """
-    key = (str(session.connection().engine.url), exam_id, person, queries.edition(session))
+    key = (str(session.connection().engine.url), exam_id, person, audit_log.edition(session))
     with _LOCK:
         entry = _CACHE.get(key, _CachedRows((), 0))
-    brought = queries.count_imported_judgements(session, person)
+    brought = judgement_log.count_imported_judgements(session, person)
     rows_by_id = {row.judged.id: row for row in entry.rows} if brought == entry.from_archive else {}
     since = max(rows_by_id, default=0) - LATE
-    fresh = {row.judged.id: row for row in queries.judgements_by(session, exam_id, person, since=since)}
+    fresh = {row.judged.id: row for row in judgement_log.judgements_by(session, exam_id, person, since=since)}
     # A known row that is gone or another one: another database stands at this address by now.
     if any(id_ > since and (id_ not in fresh or fresh[id_].uid != row.uid) for id_, row in rows_by_id.items()):
         rows_by_id = {}
-        fresh = {row.judged.id: row for row in queries.judgements_by(session, exam_id, person)}
+        fresh = {row.judged.id: row for row in judgement_log.judgements_by(session, exam_id, person)}
     if brought != entry.from_archive or fresh.keys() - rows_by_id.keys() or len(rows_by_id) != len(entry.rows):
         # By time first: after a merge of archives ids tell no time.
         rows = sorted((rows_by_id | fresh).values(), key=lambda row: (row.created_at, row.judged.id))

@@ -18,12 +18,13 @@ from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.domain import JudgementRow
 from mapd.review import curated_part, own_judgements, practice
 from mapd.review.annotators import CHECK, PRACTICE, REPEAT, TextKey
-from mapd.review.cards import Seat, is_answered_by
 from mapd.review.curated_part import Setting
-from mapd.store import queries
+from mapd.review.deals import Seat, is_answered_by
+from mapd.store import judgement_log
 from mapd.store import tables as t
 
-AT_ONCE = 20  # texts that are looked through at once for one that can be had
+# Texts that are looked through at once for one that can be had.
+AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,15 @@ class Hand:
     own_rows: Sequence[JudgementRow]
     adjudications: Sequence[JudgementRow]
     unanswered: list[t.DealtCard]
-    texts: set[tuple[str, int]]  # (kind, text id) of all that was dealt, answered or not
+    # (kind, text id) of all that was dealt, answered or not.
+    texts: set[tuple[str, int]]
     dealt: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def load(cls, session: Session, setting: Setting, person: str) -> "Hand":
         """Read it. What was dealt and answered is left out."""
         own_rows = own_judgements.load(session, setting.exam.id, person)
-        adjudications = queries.adjudicated_judgements(session, setting.exam.id)
+        adjudications = judgement_log.adjudicated_judgements(session, setting.exam.id)
         card = t.DealtCard
         rows = session.exec(select(card).where(card.exam_id == setting.exam.id, card.person == person)).all()
         unanswered = [row for row in rows if not _is_answered(own_rows, row)]

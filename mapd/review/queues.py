@@ -23,7 +23,8 @@ from mapd.review.priority import find_against_gold, suspicion
 
 DISAGREE_SPREAD = 2  # scores this far apart
 NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold
-LEAST_SUSPICION = 1.5  # of suspicion: less is not worth a look in the combined queue
+# A text of less suspicion is not worth a look in the combined queue.
+LEAST_SUSPICION = 1.5
 
 Texts = tuple[DecidedText, ...]
 # A text's rank; more is earlier. It sees the threshold through the verdict alone: it is constant between two cuts.
@@ -96,9 +97,11 @@ class Queue:
     order: Doubt = _doubt
     drains: bool = False
     of_attempt: bool = False  # a word on the attempt settles it
-    second_look: bool = False  # what people decided waits for a second look; nobody judges first there
+    # What people decided waits for a second look; nobody judges first there.
+    second_look: bool = False
     by_lot: bool = False
-    title_reveals: bool = True  # its title says something that is covered where people judge first
+    # Its title says something that is covered where people judge first.
+    title_reveals: bool = True
     # Where it holds of people's ruling, who decides in this queue has the last word.
     settles: Callable[[Ruling], bool] | None = None
     batch_rule: BatchRule | None = None  # its texts can be decided at once
@@ -238,14 +241,15 @@ DEFAULT = "everything"
 
 
 @dataclass(frozen=True, slots=True)
-class QueueEntry:
+class QueuedMistake:
     """A mistake in a queue: the texts it is there for, the most doubtful first, and those that still wait."""
 
     mistake: Mistake
     texts: Texts
     waiting: Texts
     is_settled: bool
-    capacity: int = 1  # so many people may have it in front of them at once
+    # So many people may have it in front of them at once.
+    capacity: int = 1
 
     @property
     def enter(self) -> DecidedText | None:
@@ -258,7 +262,7 @@ class FilledQueue:
     """A queue filled: its entries in order. review/queue_index/cursor.py walks along it."""
 
     queue: Queue
-    entries: tuple[QueueEntry, ...]
+    entries: tuple[QueuedMistake, ...]
 
     @property
     def settled_count(self) -> int:
@@ -294,7 +298,7 @@ def find_undecided(
 
 def find_entry(
     queue: Queue, mistake: Mistake, threshold: float, closed: frozenset[tuple[str, int]], person: str, per_text: int
-) -> QueueEntry | None:
+) -> QueuedMistake | None:
     """Return the mistake's entry in the queue as this person finds it, None where it isn't in it."""
     about = queue.about(mistake, threshold)
     if about is None:
@@ -307,10 +311,10 @@ def find_entry(
         if (queue.second_look or waits_for(x, person, per_text)) and (x.text.kind, x.text.id) not in closed
     )
     if ("attempt", mistake.attempt.id) in closed and (queue.of_attempt or not texts):
-        return QueueEntry(mistake, texts, (), is_settled=True)
+        return QueuedMistake(mistake, texts, (), is_settled=True)
     places = max((per_text - len(x.people.by) for x in waiting), default=1)
     is_settled = bool(texts) and not waiting and not queue.of_attempt
-    return QueueEntry(mistake, texts, waiting, is_settled=is_settled, capacity=max(1, places))
+    return QueuedMistake(mistake, texts, waiting, is_settled=is_settled, capacity=max(1, places))
 
 
 def _first(queue: Queue, mistake: Mistake, x: DecidedText) -> float:

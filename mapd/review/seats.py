@@ -9,11 +9,12 @@ from sqlmodel import Session, col, select
 from mapd.curation.curated import Curated
 from mapd.people import Person, Right, require
 from mapd.review import blinding, curated_part, exposures, leases, quality_control, window
-from mapd.review.cards import Seat
+from mapd.review.deals import Seat
 from mapd.review.messages import HeldLease, Leases, LeaseWish, RefusedLease
 from mapd.store import tables as t
 
-EVERYBODY = 1_000  # people who may have one mistake before them where somebody settles what people decided
+# People who may have one mistake before them where somebody settles what people decided.
+EVERYBODY = 1_000
 
 
 def renew_leases(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:

@@ -25,6 +25,7 @@ from mapd.review import (
     filters,
     guidelines,
     leases,
+    message_fields,
     messages,
     practice,
     quality_control,
@@ -32,19 +33,12 @@ from mapd.review import (
     reasons,
 )
 from mapd.review.annotators import PRACTICE
-from mapd.review.cards import Deal, Seat, card
+from mapd.review.card_messages import Card
+from mapd.review.cards import card
 from mapd.review.curated_part import Setting
+from mapd.review.deals import Deal, Seat
 from mapd.review.judging import REASONS
-from mapd.review.messages import (
-    Card,
-    ClassReject,
-    GuidelinesVersion,
-    Missing,
-    OfferedReason,
-    QueueState,
-    Window,
-    WindowQuery,
-)
+from mapd.review.messages import ClassReject, GuidelinesVersion, Missing, OfferedReason, QueueState, Window, WindowQuery
 from mapd.review.passages import line
 from mapd.review.queues import DEFAULT, QUEUES, Queue
 from mapd.review.stops import CardStop, QueueStops, SelectionStops, linked_attempt, questions_of
@@ -252,7 +246,7 @@ class _Dealer:
         place: int,
         on_cards: Collection[str] = (),
     ) -> Card:
-        """Return an injected card with the number of the queue's card behind it, so that nothing gives it away."""
+        # It has the number of the queue's card behind it, so that nothing gives it away.
         number = queue_cards[place].number if place < len(queue_cards) else None
         if number is None and dealing.kind != PRACTICE:
             stop = CardStop(dealing.mistake.attempt.id, self._key(dealing.mistake))
@@ -314,8 +308,8 @@ class _Dealer:
             guidelines=_guidelines(session, self.query.guidelines),
             reasons=rejection_reasons(session),
             longest={
-                "note": messages.LONGEST_NOTE,
-                "value": messages.LONGEST_VALUE,
+                "note": message_fields.LONGEST_NOTE,
+                "value": message_fields.LONGEST_VALUE,
                 "repair": LONGEST_REPAIR,
                 "marks": MOST_MARKS,
             },

@@ -42,9 +42,11 @@ PEOPLE_SQL: Mapping[str, str] = {
     "overridden": "(({row}.cut > :at) <> ({row}.committee_cut > :at) OR {row}.undecided <> {row}.committee_undecided)",
     "conflict": "{row}.people = 'conflict'",
 }
-OVERRIDDEN = "{row}.people IN ('reject', 'correct')"  # of a question: bad, its gold or an answer to it corrected
+# People called the question bad, or corrected its gold or an answer to it.
+OVERRIDDEN = "{row}.people IN ('reject', 'correct')"
 CHUNKS = re.compile('["“”„]([^"“”„]*)["“”„]|([^\\s"“”„]+)')  # of what is searched for: quoted, or a word
-WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}  # where words are, and the number in a hit's id
+# Where words are, and the number in a hit's id.
+WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class ClaimHolder:
         self.dead_runs: set[str] = set()
         # From then on the database was there without a break.
         self.alert_since = time.monotonic()
+        # A renewal that would have to wait is tried again soon: another claim may expire meanwhile.
         self._impatient = engine.execution_options(patience=db.Patience(0))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew_claims, daemon=True)
@@ -120,7 +121,7 @@ class ClaimHolder:
 
     @staticmethod
     def _delete_stale_files(folder: Path) -> None:
-        """Delete the files of runs that were killed long ago: their claims have expired."""
+        # These runs were killed long ago: their claims have expired.
         for file in folder.glob("*.lock"):
             # Another run may delete the file first, or the run may be at work since yesterday.
             with suppress(FileNotFoundError, Timeout):
@@ -144,11 +145,13 @@ def write_claims(session: Session, run: ClaimHolder, usd: Mapping[str, float], e
         new_values = {name: insert.excluded[name] for name in ("run", "until", "exam_id", "usd")}
         until = db.clock(session) + timedelta(seconds=LEASE_S)
         rows = [{"key": k, "run": run.name, "until": until, "exam_id": exam_id, "usd": usd[k]} for k in usd]
+        # A row that is there is the run's own, an expired one, or one of a run that is gone.
         session.execute(insert.on_conflict_do_update(index_elements=["key"], set_=new_values), rows)
 
 
 def release(session: Session, run: ClaimHolder, keys: Collection[str]) -> None:
     """Let go of the run's claims on these keys."""
+    # The run's own alone: another run may have taken an expired one over.
     session.execute(sa.delete(t.Claim).where(col(t.Claim.key).in_(keys), col(t.Claim.run) == run.name))
 
 

@@ -19,7 +19,8 @@ from sqlmodel import Session, col, select
 from mapd.store import tables as t
 
 LONGEST = timedelta(days=7)
-_OF_THE_ACT = ("iss", "sub", "iat", "nonce")  # OpenID Connect: who says it, of whom, when, answering which request
+# OpenID Connect: who says it, of whom, when, answering which request.
+_OF_THE_ACT = ("iss", "sub", "iat", "nonce")
 
 
 def is_over(session: Session, claims: Mapping[str, object]) -> bool:

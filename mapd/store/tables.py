@@ -138,7 +138,7 @@ class Student(Travelling, table=True):
     round: int = 0
 
 
-class Policy(Travelling, table=True):
+class SavedPolicy(Travelling, table=True):
     """A saved policy; saving a name again adds a version. The presets live in `policies.py`, not here."""
 
     __tablename__ = "policy"

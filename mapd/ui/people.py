@@ -11,10 +11,10 @@ import streamlit as st
 
 from mapd.curation.curated import Curated
 from mapd.curation.reviewer_stats import Share
-from mapd.results import wilson
 from mapd.review import annotators, assignment, reasons
 from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
 from mapd.review.leases import MistakeLease
+from mapd.statistics import wilson
 from mapd.ui.kit import actions, context, rows, tables, text
 from mapd.ui.kit.rows import TextRow
 from mapd.ui.kit.tables import Cell, Html

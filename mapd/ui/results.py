@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from mapd import results
 from mapd.domain import ExamInfo
 from mapd.results import Change, FamilyResult, Results, Score
-from mapd.store import db, queries
+from mapd.store import audit_log, db, queries
 from mapd.store import tables as t
 from mapd.ui.kit import attempts, context, tables, text, url_state
 from mapd.ui.kit.attempts import AttemptRow
@@ -74,7 +74,7 @@ def load_comparison(before_uid: str, after_uid: str) -> Results:
     Raises: BadInput where they can't be compared.
     """
     with db.reading(context.engine()) as session:
-        newest, edition = queries.newest(session, t.Attempt), queries.edition(session)
+        newest, edition = queries.newest(session, t.Attempt), audit_log.edition(session)
     return _compare(before_uid, after_uid, str(context.engine().url), newest, edition)
 
 

@@ -14,8 +14,9 @@ import streamlit as st
 
 from mapd import prompts
 from mapd.curation import snapshots as freezing
-from mapd.curation.curated import Curated, summary
+from mapd.curation.curated import Curated
 from mapd.curation.snapshots import Pair, SnapshotContents
+from mapd.curation.summary import summary
 from mapd.store import db, queries, snapshots
 from mapd.store import tables as t
 from mapd.ui.kit import actions, context, tables, teacher_filter, text, times

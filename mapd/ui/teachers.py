@@ -16,7 +16,7 @@ from typing import Any
 
 import streamlit as st
 
-from mapd import approvals, keys, teachers
+from mapd import approvals, keys, teacher_models, teachers
 from mapd.errors import BadInput, MapdError
 from mapd.models.base import Limits, Sampling
 from mapd.models.simulated import PROFILES
@@ -24,9 +24,10 @@ from mapd.models.weights import PACKAGED
 from mapd.people import Person, Right, require
 from mapd.store import db
 from mapd.store import tables as t
+from mapd.teacher_models import TeacherTest
 from mapd.teacher_prices import price_in_words
 from mapd.teacher_settings import KEY_VARIABLES, LONGEST_REPLY, read_names, read_pairs
-from mapd.teachers import KINDS, LONGEST_NAME, TeacherTest
+from mapd.teachers import KINDS, LONGEST_NAME
 from mapd.ui.kit import actions, context, tables, text, theme
 from mapd.ui.kit.tables import Cell, Html
 
@@ -100,7 +101,7 @@ def _facts(row: t.Teacher) -> str:
             ("limits", _limits(row) if row.kind in KEY_VARIABLES else None),
             ("price", price_in_words(row)),
             *([("headers", text.one_line(_settings_words(row.headers), 200))] if row.headers else []),
-            *([("its server", text.one_line("; ".join(teachers.list_notes(row)), 300))] if row.learned else []),
+            *([("its server", text.one_line("; ".join(teacher_models.list_notes(row)), 300))] if row.learned else []),
         ]
     )
 
@@ -114,7 +115,7 @@ def _key(row: t.Teacher) -> Cell:
     """Return the variable's name and whether it is set; never its value."""
     if row.key_env is None:
         return "none needed"
-    is_set = teachers.key_is_set(row)
+    is_set = teacher_models.key_is_set(row)
     chip = theme.sign_chip("✓", "set", theme.GREEN) if is_set else theme.sign_chip("✕", "not set", theme.VERMILLION)
     return Html(f"<span>{text.line_html(row.key_env, 64)} {chip}</span>")
 

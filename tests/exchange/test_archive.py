@@ -19,7 +19,7 @@ from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
 from mapd.review import judging
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, judgement_log, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, unpacked
@@ -44,7 +44,7 @@ def fill(session: Session, folder: Path, home: Path) -> None:
     tuned.parent_id = session.exec(select(t.Student.id)).one()
     job = t.Job(kind="finetune", person="ann", status="running", message=f"writing {home.resolve()}/a.")
     teacher = t.Teacher(name="oracle", kind="openai", model="m", key_env="ORACLE_KEY", sampling={"top_p": 0.5})
-    policy = t.Policy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann")
+    policy = t.SavedPolicy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann")
     guidelines = t.Guidelines(text="# Accept\nwhat is right", person="ann")
     view = t.SavedView(name="wrong", address={"gold": "fails"}, person="ann")
     fields = t.SavedMapping(name="stories", text="question=Body,answer=Answer", person="ann")
@@ -251,7 +251,7 @@ def test_after_a_merge_the_latest_judgement_is_the_latest_in_time(
         with db.reading(project) as session:
             x = queries.explanation(session, "rationale", text)
             curated = live_set.load_curated(session, queries.exam_of(session, x))
-            said = [j.judged.decision for j in queries.history(session, ("rationale", queries.identity(x)))]
+            said = [j.judged.decision for j in judgement_log.history(session, ("rationale", queries.identity(x)))]
             assert said == [Act.REJECT, Act.ACCEPT]
             assert live_set.find_text(curated, "rationale", queries.identity(x)).people.decision is Act.ACCEPT
 

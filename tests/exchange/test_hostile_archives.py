@@ -229,7 +229,7 @@ def full_pack(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         )
         sets.add(session, "sums", rows, source="made", simulated=False, by=owner("ann"))
         session.add(t.Teacher(name="own", kind="openai", model="m", base_url="https://llm.example.org/v1"))
-        session.add(t.Policy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann"))
+        session.add(t.SavedPolicy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann"))
         session.add(t.SavedView(name="wrong", address={"gold": "fails"}, person="ann"))
         session.add(t.Job(kind="exam", person="ann", status="done", parameters={"student": "x"}))
         session.add(t.Guidelines(text="Accept what is right.", person="ann"))

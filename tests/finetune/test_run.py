@@ -20,7 +20,7 @@ from mapd.jobs import kinds
 from mapd.models import weights
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import claims, db, finetunes, queries
+from mapd.store import audit_log, claims, db, finetunes, queries
 from mapd.store import snapshots as stored
 from mapd.store import tables as t
 from tests import samples
@@ -298,7 +298,7 @@ def test_a_database_that_takes_no_step_is_one_line(engine: sa.Engine, sha256: st
 
     def fill(step: TrainingStep) -> None:
         with db.writing(engine) as session:
-            queries.audit(session, "ann", "fill", "x" * 500_000)
+            audit_log.audit(session, "ann", "fill", "x" * 500_000)
 
     engine.dispose()
     with pytest.raises(BadInput, match=r"a step can't be recorded: .*full.*goes on from its last checkpoint"):

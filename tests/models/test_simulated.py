@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapd import prompts
-from mapd.checks import State, check_feedback, check_rationale, equations
+from mapd.checks import State, check_feedback, check_rationale
+from mapd.equations import equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Model, Request, Sampling, stream
 from mapd.models.simulated import PROFILES, CommitteeQuality, SimulatedTeacher, measure, read_solution

@@ -14,7 +14,7 @@ from mapd.people import owner
 from mapd.review import assignment, judging, repairs, saved_views
 from mapd.review.judging import Target
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, exam_material
 from mapd.store import tables as t
 from mapd.ui.browse import page as browsing
 from tests.pages.running import errors, open_page, shown, triage
@@ -302,7 +302,7 @@ def test_the_first_repair_by_a_person_gives_no_teacher_another_colour(full_home:
     assert all(told.keys() >= {"gpt", "gemini", "mistral"} for told in before.values())
     assert len({tuple(sorted(told.items())) for told in before.values()}) == 1, "the same on each"
     with db.writing(db.open_store(Settings())) as session:
-        text = queries.material(session, 1).texts[0]
+        text = exam_material.material(session, 1).texts[0]
         kept = repairs.repair(session, Target(text.kind, text.id), "1 + 1 = 2. So 2.", by=owner("ann"), token="x")
         assert session.get_one(t.Teacher, kept.author_id).name < "gemini"
     for page, params in pages.items():

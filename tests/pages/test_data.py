@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd.exchange import attempts
 from mapd.questions import saved_mappings, sets, sources
-from mapd.questions.tables import FileRecord, FileTable
+from mapd.questions.file_table import FileRecord, FileTable
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t

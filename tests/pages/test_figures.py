@@ -22,7 +22,7 @@ from mapd.review import assignment, batches, judging, repairs
 from mapd.review.judging import Circumstances, Target
 from mapd.review.queues import QUEUES
 from mapd.settings import Settings
-from mapd.store import committees, db, queries
+from mapd.store import committees, db, judgement_log, queries
 from mapd.store import tables as t
 from tests import choices
 from tests.counting import Count
@@ -75,7 +75,7 @@ def judge_it(session: Session) -> None:
     repairs.repair(
         session, Target("rationale", texts[20].id), "A copy that was taken back: 9.", by=owner("zoe"), token="c"
     )
-    batches.take_back(session, batches.find_undoable(queries.judgements(session, 1), "zoe"), by=owner("zoe"))
+    batches.take_back(session, batches.find_undoable(judgement_log.judgements(session, 1), "zoe"), by=owner("zoe"))
     for number, x in enumerate(texts[24:27]):
         target, how = Target("rationale", x.id), Circumstances(queue="everything")
         judging.judge(session, target, Act.ACCEPT, by=owner(ME), token=f"rest/{number}", circumstances=how)

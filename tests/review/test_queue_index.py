@@ -21,7 +21,7 @@ from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
 from mapd.review.queue_index.cursor import QueueCursor
 from mapd.review.queues import QUEUES, FilledQueue, fill, sort_key, waits_for
-from mapd.store import committees, db, queries, queue_index
+from mapd.store import committees, db, exam_material, judgement_log, queries, queue_index
 from mapd.store import tables as t
 from mapd.store.queue_index import QueueKey
 from tests import samples
@@ -152,7 +152,7 @@ class Story:
             own = (made.kind, queries.identity(made))
             self.texts.append(own)
             for of in ((target.kind, target.id), own):
-                self.judged.append(queries.history(session, of)[-1].judged.id)
+                self.judged.append(judgement_log.history(session, of)[-1].judged.id)
 
     def _attempt(self, session: Session, at: int, who: str, act: Act) -> None:
         self._said(session, Target("attempt", self.attempts[at]), who, act)
@@ -205,7 +205,9 @@ def by_the_rules(session: Session, exam_id: int, threshold: int) -> Curated:
     """What curate() says at this threshold, with the leniency that the aggregate measured."""
     offsets = {k: Fraction(v) for k, v in session.get(t.StandingExam, exam_id).leniency.items()}
     policy = saved_policies.exam_policy(session, queries.exam(session, exam_id)).at(threshold / 100)
-    return curate(queries.material(session, exam_id), queries.judgements(session, exam_id), policy, offsets=offsets)
+    return curate(
+        exam_material.material(session, exam_id), judgement_log.judgements(session, exam_id), policy, offsets=offsets
+    )
 
 
 def agree(session: Session, exam_id: int, threshold: int) -> None:

@@ -21,7 +21,7 @@ from mapd.review import judging
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
 from mapd.review.queues import doubt
-from mapd.store import browse, db, queries
+from mapd.store import browse, db, judgement_log, queries
 from mapd.store import tables as t
 from mapd.store.browse import BrowseRow, PageStart
 from mapd.ui.kit.text import find_hits as marked
@@ -323,7 +323,7 @@ def test_questions_stand_by_how_many_of_the_answers_are_wrong_or_right(engine: s
 def test_the_texts_to_judge_come_with_what_was_seen(engine: sa.Engine, exam_of: ExamInfo) -> None:
     with db.reading(engine) as session:
         said = browse.list_texts(session, exam_of.id, RowFilter(people="judged"), 300, 100)
-        latest = {row.target_id: row.judged.id for row in queries.judgements(session, exam_of.id)}
+        latest = {row.target_id: row.judged.id for row in judgement_log.judgements(session, exam_of.id)}
         assert {x.explanation_id: x.latest for x in said} == latest
         assert {x.judged_by for x in said} == {("ann",), ("bob",), ("ann", "bob")}
         every = browse.list_texts(session, exam_of.id, RowFilter(), 300, 100)

@@ -22,10 +22,11 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, Busy, Stale
+from mapd.exchange.archive.merge_rules import ALWAYS_MOVE, MOVES, NUMBERED, UNIQUE
 from mapd.exchange.archive.outgoing import find_masks, mask
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, stays, travelling_tables
 from mapd.exchange.archive.staging import Progress, Staging
-from mapd.store import db, queries
+from mapd.store import audit_log, db, queries
 from mapd.store import tables as t
 
 # The audit's words; the first without the second was cut off.
@@ -38,58 +39,6 @@ ABSENT = -1
 # Kinds of teachers that nobody can ask: there is nothing to disable.
 UNASKED_KINDS = ("imported", "person")
 
-# What people set, what work moves on, and what was measured: the project's own value stands, it is no conflict.
-MOVES: Mapping[str, frozenset[str]] = {
-    "attempt": frozenset({"our_answer", "our_outcome"}),
-    "call": frozenset({"try_number"}),
-    "exam": frozenset(
-        {"policy", "threshold_hundredths", "judgements_wanted", "practice", "check_every", "repeat_every"}
-    ),
-    "explanation": frozenset({"sample"}),
-    "finetune": frozenset({"student_id"}),
-    "finetune_step": frozenset({"loss_feedback", "loss_rationale", "tokens_per_s", "seconds"}),
-    "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "kind", "person"},
-    "judgement": frozenset({"counts"}),
-    "question_set": frozenset({"source"}),
-    "review": frozenset({"sample"}),
-    "saved_mapping": frozenset({"text", "person"}),
-    "saved_view": frozenset({"address", "person"}),
-    "snapshot": frozenset({"person"}),
-    "student": frozenset({"adapter", "adapter_sha256"}),
-    "teacher": frozenset({"limits", "price"}),
-}
-# A name may have got a number here.
-ALWAYS_MOVE = frozenset({"name", "created_at"})
-# What no two rows of a project may share beside their uid.
-UNIQUE: Mapping[str, tuple[str, ...]] = {
-    "attempt": ("exam_id", "question_id", "sample"),
-    "committee_member": ("exam_id", "teacher_id"),
-    "exam": ("sha256",),
-    "judgement": ("token",),
-    "question": ("set_id", "source_id"),
-    "question_set": ("sha256",),
-    "snapshot": ("sha256",),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Numbering:
-    """Rows that a number tells apart: two texts of one author on one thing are two samples of it."""
-
-    group: tuple[str, ...]
-    number: str
-    # The columns by which two of them are one row after all; none where they never are.
-    same: tuple[str, ...]
-
-
-NUMBERED: Mapping[str, Numbering] = {
-    "call": Numbering(("key",), "try_number", ()),
-    "explanation": Numbering(
-        ("kind", "question_id", "attempt_id", "author_id", "prompt_sha256"), "sample", ("text", "repairs_id")
-    ),
-    "review": Numbering(("explanation_id", "reviewer_id", "prompt_sha256"), "sample", ("score", "raw_score", "text")),
-}
-
 
 @dataclass(slots=True)
 class MergeOutcome:
@@ -97,7 +46,8 @@ class MergeOutcome:
 
     new_rows: Counter[str] = field(default_factory=Counter)  # by table
     known_rows: int = 0
-    on_own: Counter[str] = field(default_factory=Counter)  # new texts and votes, by table, on what the project has
+    # New texts and votes, by table, on what the project has.
+    on_own: Counter[str] = field(default_factory=Counter)
     counted_judgements: int = 0
     renamed: list[str] = field(default_factory=list)  # "student a -> a (2)"
     exams: list[str] = field(default_factory=list)  # the archive's, by the names they have here
@@ -167,7 +117,7 @@ class Merge:
 
     def _note(self, person: str, act: str, **detail: Any) -> None:
         with db.writing(self.engine) as session:
-            queries.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
+            audit_log.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
 
     def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> MergeOutcome:
         """Go through the archive once, block by block."""

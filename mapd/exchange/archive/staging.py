@@ -119,7 +119,8 @@ def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> I
                     if table.name in archive.tables:
                         writer.table(table)
                 if MEMBERS.name not in archive.tables and (rows := committees.derive_members(connection)):
-                    connection.execute(sa.insert(MEMBERS), rows)  # of a project without the table, all who counted
+                    # An archive without the table: all who counted.
+                    connection.execute(sa.insert(MEMBERS), rows)
                 _check_meaning(name, connection)
             except sa.exc.OperationalError as error:  # of a temporary file: the disk
                 raise BadInput(
@@ -132,7 +133,7 @@ def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> I
 
 
 def _temporary() -> sqlite3.Connection:
-    """Open SQLite's own temporary database: on disk, without a name, gone with the connection."""
+    # On disk, without a name, and gone with the connection: an archive may be larger than the memory.
     connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     for pragma in ("foreign_keys = ON", "journal_mode = OFF", "synchronous = OFF", "cache_size = -16000"):
         connection.execute(f"PRAGMA {pragma}")

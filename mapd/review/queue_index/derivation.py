@@ -32,7 +32,7 @@ from mapd.judgements import VERDICT, pick_latest, ruling
 from mapd.policies import Policy, leniency
 from mapd.review import queues
 from mapd.review.queue_index.bands import BandPosition, ClosedTargets, find_positions
-from mapd.store import committees, db, queries
+from mapd.store import committees, db, exam_material, judgement_log, queries
 from mapd.store import tables as t
 
 # Raise it whenever a rule changes what is derived: the index of every exam is then derived again. The test
@@ -88,7 +88,7 @@ def derive_marked(session: Session) -> None:
     ).all()
     for row in session.exec(select(t.StandingExam)).all() if marks else ():
         assert row.id is not None
-        questions = queries.filter_asked(session, row.id, {question for question, _ in marks})
+        questions = exam_material.filter_asked(session, row.id, {question for question, _ in marks})
         exam = _Exam.of(session, row) if questions else None
         if exam is None:
             # Other rules derived it: it is derived in whole before it is read.
@@ -183,7 +183,7 @@ def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
 
     def valid() -> Iterator[tuple[str, int | None]]:
         nonlocal number
-        for _, rows in groupby(queries.iterate_votes(session, exam_id), key=lambda row: row[0]):
+        for _, rows in groupby(exam_material.iterate_votes(session, exam_id), key=lambda row: row[0]):
             for v in filter_votes([Vote(reviewer, score, saw_gold=saw) for _, reviewer, score, saw in rows]):
                 number += 1
                 yield v.reviewer, v.score
@@ -229,8 +229,8 @@ class _Exam:
             self._replace(block, empty)
 
     def _replace(self, questions: Sequence[int], empty: bool) -> None:
-        material = queries.material(self.session, self.id, questions)
-        judgements = queries.judgements(self.session, self.id, questions)
+        material = exam_material.material(self.session, self.id, questions)
+        judgements = judgement_log.judgements(self.session, self.id, questions)
         closed, skipped = queues.find_closed_targets(judgements, ""), _find_skips(judgements)
         part = curate(material, judgements, self.policy, offsets=self.offsets)
         rows = [*_list_rows(part.mistakes, judgements, authors_of(self.session))]

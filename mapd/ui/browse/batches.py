@@ -12,7 +12,7 @@ from mapd.domain import Act, JudgementRow, RowFilter, RowKind
 from mapd.people import Person
 from mapd.review import batches, own_judgements, reasons
 from mapd.review.batches import BatchText
-from mapd.store import browse, db, queries
+from mapd.store import audit_log, browse, db
 from mapd.store.browse import KINDS, ListedText
 from mapd.ui.kit import actions, context, text
 
@@ -38,7 +38,7 @@ def draw_judge_all(exam_id: int, query: RowFilter, threshold: int, row_count: in
     if popover.open:
         with popover, db.reading(context.engine()) as session:
             texts = browse.list_texts(session, exam_id, query, threshold, batches.MOST + 1)
-            _draw_selection(texts, query.show, row_count, queries.edition(session, queries.DELETED))
+            _draw_selection(texts, query.show, row_count, audit_log.edition(session, audit_log.DELETED))
 
 
 def _draw_selection(texts: Sequence[ListedText], show: RowKind, row_count: int, deletions: int) -> None:
@@ -93,7 +93,7 @@ def _judge(selection: Sequence[BatchText], act: Act, deletions: int) -> None:
     _ask_to_wait(len(selection))
 
     def judge(session: Session, person: Person) -> None:
-        queries.check_ids(session, deletions)
+        audit_log.check_ids(session, deletions)
         batches.judge_all(session, selection, act, by=person, reason=reason, note=note)
 
     actions.write(judge, MESSAGE)
@@ -106,7 +106,7 @@ def _draw_last_act(exam_id: int) -> None:
     person = context.current_person().name
     with db.reading(context.engine()) as session:
         own_acts = own_judgements.load(session, exam_id, person)
-        deletions = queries.edition(session, queries.DELETED)
+        deletions = audit_log.edition(session, audit_log.DELETED)
     for batch, action, outcome in (
         (batches.find_redoable(own_acts, person), "Redo", "undone"),
         (batches.find_undoable(own_acts, person), "Undo", "saved"),
@@ -128,7 +128,7 @@ def _draw_last_act(exam_id: int) -> None:
 
 def _take_back(rows: Sequence[JudgementRow], deletions: int) -> None:
     def take_back(session: Session, person: Person) -> None:
-        queries.check_ids(session, deletions)
+        audit_log.check_ids(session, deletions)
         batches.take_back(session, rows, by=person)
 
     _ask_to_wait(len(rows))

@@ -18,7 +18,7 @@ from mapd.checks import State
 from mapd.curation import saved_policies
 from mapd.domain import Order, RowFilter, RowKind, Verdict
 from mapd.review import blinding, filters, reasons
-from mapd.store import browse, db, queries
+from mapd.store import browse, db, judgement_log, queries
 from mapd.store.browse import BrowseRow
 from mapd.ui.browse import question_rows
 from mapd.ui.kit import attempts, context, exposures, pagination, rows, text, url_state
@@ -95,7 +95,7 @@ class BrowseRequest:
 def choose_filters(exam_id: int) -> BrowseRequest:
     """Draw the filters; return their values. A value in the address that can't be is named in one line and left out."""
     with db.reading(context.engine()) as session:
-        authors, judges = queries.voices(session, exam_id), queries.judges(session)
+        authors, judges = queries.voices(session, exam_id), judgement_log.judges(session)
         has_overlap = queries.exam(session, exam_id).judgements_per_text > 1
         own_reasons = reasons.list_offered(session)
     voices = {line: authors[name] for line, name in text.distinct_lines(authors).items()}

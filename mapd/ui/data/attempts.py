@@ -12,11 +12,11 @@ from sqlmodel import Session
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.errors import BadInput, Undecided
-from mapd.exchange import attempts
+from mapd.exchange import attempt_files, attempts
 from mapd.exchange.attempts import AnswerPreview
 from mapd.questions import sets, tables
+from mapd.questions.file_table import FileTable, QuestionFile
 from mapd.questions.imports import BadRow
-from mapd.questions.tables import FileTable, QuestionFile
 from mapd.store import db
 from mapd.ui.data import faults, terminal, writing
 from mapd.ui.kit import actions, context, text, theme, uploads
@@ -117,7 +117,7 @@ def _read(
     """Match the answers to the set of this uid, once for the same set, files, split and student."""
     try:
         with db.reading(context.engine()) as session:
-            parsed = attempts.parse(session, _tables(_files), sets.get(session, uid), split=split, student=student)
+            parsed = attempt_files.parse(session, _tables(_files), sets.get(session, uid), split=split, student=student)
             graded = attempts.preview(parsed, PREVIEW_SIZE)
     except Undecided as error:
         return AnswersRefusal(str(error), error.choices)
@@ -191,7 +191,7 @@ def _draw_import(
 
         def write(session: Session, progress: writing.Progress) -> attempts.AttemptImport:
             questions = sets.get(session, name)
-            parsed = attempts.parse(session, contents, questions, split=split, student=student)
+            parsed = attempt_files.parse(session, contents, questions, split=split, student=student)
             return attempts.store(session, parsed, questions, by=person, open_test=purpose, progress=progress)
 
         exam = writing.write_all(write, "answers").exam

@@ -19,7 +19,7 @@ from mapd.exchange import authors
 from mapd.exchange.authors import AuthorsContent, AuthorsFile, AuthorsRow, FileKind
 from mapd.questions.options import show_answer
 from mapd.score_forms import VoteStatus, vote
-from mapd.store import db, queries
+from mapd.store import db, exam_material
 from mapd.ui.data import faults, terminal, writing
 from mapd.ui.kit import actions, context, tables, text, theme, uploads
 
@@ -284,7 +284,7 @@ def draw_preview(parsed: AuthorsContent) -> None:
 
 def _teacher_chips(parsed: AuthorsContent) -> str:
     """Return the files' teachers as HTML in their future colours: new teachers come after the project's own."""
-    places = context.read(queries.places)
+    places = context.read(exam_material.places)
     number = sum(place is not None for place in places.values())
     new = {name: number + n for n, name in enumerate(name for name in parsed.teachers if name not in places)}
     return "".join(theme.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)

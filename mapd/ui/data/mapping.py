@@ -13,11 +13,11 @@ import streamlit as st
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.questions import formats, imports, saved_mappings
+from mapd.questions.file_table import FileTable
 from mapd.questions.imports import Instructions, QuestionImport, RecognisedTable
 from mapd.questions.mapping import ALONE, PARTS, FieldMapping
 from mapd.questions.options import KEY_WORDS, AnswerKey
 from mapd.questions.rows import Shares, parse_shares
-from mapd.questions.tables import FileTable
 from mapd.store import db
 from mapd.ui.kit import actions, context, refusals, tables, text
 

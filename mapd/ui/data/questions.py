@@ -13,9 +13,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.errors import BadInput, Undecided
 from mapd.questions import formats, imports, sets, sources, tables
+from mapd.questions.file_table import FileTable, QuestionFile
 from mapd.questions.imports import Instructions, QuestionImport
 from mapd.questions.rows import SPLITS, split_of_name
-from mapd.questions.tables import FileTable, QuestionFile
 from mapd.store import db
 from mapd.ui.data import faults, mapping, preview, terminal, writing
 from mapd.ui.kit import actions, context, text, uploads

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from mapd import exam, prompts
+from mapd import attempts, prompts
 from mapd.answers.limits import name_limit
 from mapd.characters import visible
 from mapd.domain import Item, Response
-from mapd.store import queries
+from mapd.store import exam_material
 from mapd.ui.kit import context, rows, tables, theme
 from mapd.ui.kit.rows import Column
 from mapd.ui.kit.text import escape, foreign_html, foreign_line_html, gold_html, line_html, one_line, thought_html
@@ -99,7 +99,9 @@ def draw_rows(
     # Imports have no families: the column would be empty.
     if not any(row.question.family for row in attempt_rows):
         names = [name for name in names if name != "family"]
-    thoughts = context.read(queries.attempt_thoughts, [a.response.id for row in attempt_rows for a in row.answers])
+    thoughts = context.read(
+        exam_material.attempt_thoughts, [a.response.id for row in attempt_rows for a in row.answers]
+    )
     with rows.draw_table("attempts", columns, names, with_links=with_links):
         # Without links all rows are one element.
         bodies = [
@@ -168,7 +170,7 @@ def _length(response: Response) -> str:
 
 def _how_read(question: Item, response: Response) -> str:
     """Return a fold (HTML) with our reading of the answer and its reason."""
-    reading = exam.read_response(response.text, response.finish, question.task, question.options)
+    reading = attempts.read_response(response.text, response.finish, question.task, question.options)
     value = "no answer" if reading.value is None else one_line(question.show(reading.value), 80)
     return (
         '<details class="mapd-note"><summary>how is this read?</summary>'

@@ -21,7 +21,7 @@ from mapd.errors import Busy
 from mapd.policies import Policy
 from mapd.review import curated_part
 from mapd.review.queue_index import derivation
-from mapd.store import db, queries
+from mapd.store import audit_log, db, exam_material, judgement_log, queries
 from mapd.store import tables as t
 from mapd.ui.kit import text
 from mapd.ui.kit.context import engine
@@ -33,8 +33,8 @@ def load_curated(exam_id: int) -> Curated:
         material = load_material(session, exam_id)
         # Read anew: its policy may have been set since the material was read.
         info = queries.exam(session, exam_id)
-        judgements = queries.judgements(session, exam_id)
-        memory = _decisions(exam_id, str(engine().url), queries.edition(session))
+        judgements = judgement_log.judgements(session, exam_id)
+        memory = _decisions(exam_id, str(engine().url), audit_log.edition(session))
         decision = decide(material, judgements, saved_policies.exam_policy(session, info), info, memory.get("kept"))
         memory["kept"] = decision
         return decision.curated
@@ -74,10 +74,10 @@ def load_material(session: Session, exam_id: int) -> Material:
     """Return the exam's texts and votes, read again only where some came in, or were deleted or renamed."""
     tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
     counts = [queries.newest(session, table) for table in tables]
-    counts.append(queries.edition(session))
+    counts.append(audit_log.edition(session))
     return _material(exam_id, str(engine().url), tuple(counts), session)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _material(exam_id: int, url: str, counts: tuple[int | None, ...], _session: Session) -> Material:  # noqa: ARG001
-    return queries.material(_session, exam_id)
+    return exam_material.material(_session, exam_id)

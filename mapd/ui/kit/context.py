@@ -19,8 +19,8 @@ from sqlmodel import Session
 from mapd.errors import BadInput, Forbidden
 from mapd.people import LONGEST_NAME, Person, owner, person_name
 from mapd.settings import Settings
-from mapd.store import db, queries
-from mapd.store.queries import RECORDED_DEMO
+from mapd.store import audit_log, db, queries
+from mapd.store.audit_log import RECORDED_DEMO
 from mapd.ui.kit import cookies, sign_in, text
 from mapd.ui.kit import url_state as addresses
 
@@ -78,7 +78,7 @@ def impatient_engine() -> sa.Engine:
 
 def project() -> str:
     """Return the project's name: as people named it, otherwise its folder's."""
-    return read(queries.project_name) or settings().project
+    return read(audit_log.project_name) or settings().project
 
 
 # -- the exam ---------------------------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def is_simulated() -> bool:
 
 def is_recorded() -> bool:
     """Return whether the recorded demo was loaded into this project."""
-    return read(queries.edition, RECORDED_DEMO) > 0
+    return read(audit_log.edition, RECORDED_DEMO) > 0
 
 
 def _exams() -> Mapping[str, tuple[int, str]]:

@@ -8,7 +8,8 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from mapd.curation.curated import find_changes, narrow
+from mapd.curation.curated import narrow
+from mapd.curation.summary import find_changes
 from mapd.domain import RowFilter, Verdict
 from mapd.policies import Policy
 from mapd.store import browse, db

@@ -20,7 +20,7 @@ from mapd.curation.threshold_sweep import Figures
 from mapd.domain import JudgementRow, Material
 from mapd.policies import PRESETS, Check, Policy
 from mapd.review.queue_index import derivation
-from mapd.store import db, queries, queue_index
+from mapd.store import audit_log, db, exam_material, judgement_log, queries, queue_index
 from mapd.ui.kit import actions, context, pagination, tables, text, url_state
 from mapd.ui.kit.cache import load_material
 from mapd.ui.kit.tables import Html
@@ -226,9 +226,9 @@ def load_curated_under(exam_id: int, policy: Policy) -> Curated:
     """Return the exam's curated set under this policy, with all texts, votes and judgements of now."""
     with db.reading(context.engine()) as session:
         material = load_material(session, exam_id)
-        info, judgements = queries.exam(session, exam_id), queries.judgements(session, exam_id)
+        info, judgements = queries.exam(session, exam_id), judgement_log.judgements(session, exam_id)
         # The cache's key grows with every text, vote and judgement.
-        edition = queries.edition(session)
+        edition = audit_log.edition(session)
     counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
     judgement_ids = tuple(j.judged.id for j in judgements)
     rule = (describe(policy), policy.threshold, policy.version)
@@ -274,7 +274,7 @@ def numbers_table(
     Without gold answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
     """
     with db.reading(context.engine()) as session:
-        voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))
+        voices, colours = queries.voices(session, exam_id), teacher_colours(exam_material.places(session))
         # Browse hides other people's judgements by default; these counts include them.
         overlap = {"others": "true"} if queries.exam(session, exam_id).judgements_per_text > 1 else {}
 

@@ -1,0 +1,220 @@
+"""Read all that the decisions of one request rest on: their targets, locked, the texts, what was seen of each.
+
+context = DecisionContext.open(session, ann, setting, decisions)
+context.check_unchanged(decision, aim, "all:5a0c…", None)    -> Overtaken where somebody judged it since
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlmodel import Session, col, select
+
+from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.domain import Act, JudgementRow, Material
+from mapd.errors import BadInput, NotFound, Stale
+from mapd.judgements import ADJUDICATOR, ANNOTATOR
+from mapd.people import Person
+from mapd.review import blinding, curated_part, exposures, quality_control, repairs, window
+from mapd.review.aims import DecisionTarget, resolve
+from mapd.review.annotators import REPEAT
+from mapd.review.blinding import TEXTS, VisibleMistake
+from mapd.review.card_messages import CardWord
+from mapd.review.curated_part import Setting
+from mapd.review.deals import Seat, decides_last, filter_rows, is_answered_by, word
+from mapd.review.judging import Circumstances
+from mapd.review.messages import Decision, DecisionAct
+from mapd.review.queues import QUEUES
+from mapd.store import judgement_log, queue_index
+from mapd.store import tables as t
+from mapd.store.queue_index import QueueCount
+
+NEEDS_SEEN = (DecisionAct.ACCEPT, DecisionAct.REJECT, DecisionAct.SKIP, DecisionAct.CORRECT, DecisionAct.REPAIR)
+
+
+class Overtaken(Stale):
+    """Says that somebody decided after what the person saw; `words`: what they said, as far as it may be known."""
+
+    def __init__(self, message: str, words: list[CardWord]) -> None:
+        self.words = words
+        super().__init__(message)
+
+
+@dataclass(slots=True)
+class DecisionContext:
+    """What the decisions of one list are about, read at once; what they add is added here, too."""
+
+    session: Session
+    by: Person
+    setting: Setting
+    aims: dict[tuple[str, str], DecisionTarget]
+    material: Material
+    part: Curated
+    dealt: dict[str, t.DealtCard]
+    # Whose the judgements are that have a token of these decisions.
+    owners: dict[str, str]
+    # Texts that the person was shown with all that is known of them.
+    exposed: set[int]
+    chances: dict[str, float | None] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "DecisionContext":
+        """Lock what the decisions are about, then read it: nobody decides on it until this transaction has ended."""
+        aims = resolve(session, setting.exam.id, decisions)
+        questions = sorted({aim.question_id for aim in aims.values()})
+        material = curated_part.read_material(session, setting, questions)
+        part = curated_part.decide(setting, material, judgement_log.judgements(session, setting.exam.id, questions))
+        cards = [decision.card for decision in decisions if decision.card]
+        texts = {aim.id for aim in aims.values() if aim.kind in TEXTS}
+        return cls(
+            session=session,
+            by=by,
+            setting=setting,
+            aims=aims,
+            material=material,
+            part=part,
+            dealt=quality_control.find_dealt_cards(session, setting.exam.id, by.name, cards),
+            owners=_owners(session, decisions),
+            exposed=exposures.find_exposed(session, by.name, texts),
+        )
+
+    def aim(self, kind: str | None, uid: str | None) -> DecisionTarget:
+        """Return the target that a decision names. Raises: BadInput, NotFound."""
+        if kind is None or uid is None:
+            raise BadInput("what is decided isn't named; reload the page")
+        aim = self.aims.get((kind, uid))
+        if aim is None or aim.question_id not in self.material.questions:
+            raise NotFound(f"unknown {kind}: {uid}; it is none of this exam's, or was deleted")
+        return aim
+
+    def aim_of(self, row: t.Judgement) -> DecisionTarget:
+        """Return what a judgement is about. Where its question isn't read here nothing more is known of it."""
+        kind, id_ = row.target, row.explanation_id or row.attempt_id or row.question_id or 0
+        of_texts = (DecisionTarget(x.kind, x.id, x.uid, x.question_id) for x in self.material.texts if x.id == id_)
+        attempts = (x for x in self.material.attempts if x.id == id_)
+        of_attempts = (DecisionTarget("attempt", x.id, x.uid, x.question_id) for x in attempts)
+        questions = (q for q in self.material.questions.values() if q.id == id_)
+        of_questions = (DecisionTarget("question", q.id, q.uid, q.id) for q in questions)
+        rows = {"attempt": of_attempts, "question": of_questions}.get(kind, of_texts)
+        return next(rows, DecisionTarget(kind, id_, "", 0))
+
+    def text(self, aim: DecisionTarget) -> DecidedText | None:
+        """Return the decided text that a decision is about; None for an attempt or a question."""
+        texts = (x for m in self.part.mistakes for x in m.texts)
+        return next((x for x in texts if (x.text.kind, x.text.id) == (aim.kind, aim.id)), None)
+
+    def mistake(self, decision: Decision) -> Mistake | None:
+        """Return the mistake that a decision names, if it is still one."""
+        return next((m for m in self.part.mistakes if m.attempt.uid == decision.mistake), None)
+
+    def seat(self, decision: Decision) -> Seat:
+        """Return where the person sat when they decided."""
+        queue = window.queue_of(self.by, decision.queue)
+        judge_first = decision.judge == "first" or self.dealt_card(decision) is not None
+        return Seat(self.by, queue, judge_first, self.setting.threshold, decision.draw)
+
+    def dealt_card(self, decision: Decision) -> t.DealtCard | None:
+        """Return the injected card that a decision answers, if it is one."""
+        return self.dealt.get(decision.card or "")
+
+    def sight(self, decision: Decision) -> VisibleMistake | None:
+        """Return what the person could see of the mistake."""
+        mistake, seat, dealt = self.mistake(decision), self.seat(decision), self.dealt_card(decision)
+        if mistake is None:
+            return None
+        again = dealt.explanation_id if dealt is not None and self._asks_again(dealt) else None
+        first_look, name = seat.judge_first, self.by.name
+        return blinding.blind(self.part, mistake, name, seat.queue, judge_first=first_look, repeated=again)
+
+    def _asks_again(self, dealt: t.DealtCard) -> bool:
+        rows = [
+            row
+            for row in self.part.judgements
+            if row.judged.person == self.by.name and row.target in TEXTS and row.target_id == dealt.explanation_id
+        ]
+        return dealt.kind == REPEAT and not is_answered_by(rows, REPEAT)
+
+    def role(self, decision: Decision, aim: DecisionTarget) -> str:
+        """Return whether the person decides as an annotator or as the adjudicator."""
+        last = decides_last(self.seat(decision), filter_rows(self.part.judgements, aim.kind, aim.id))
+        return ADJUDICATOR if last else ANNOTATOR
+
+    def circumstances(self, decision: Decision, aim: DecisionTarget) -> Circumstances:
+        """Return how the decision came about, as far as the server knows better than the browser."""
+        sight, dealt, text = self.sight(decision), self.dealt_card(decision), self.text(aim)
+        is_dealt = dealt is not None and aim.kind in TEXTS and dealt.explanation_id == aim.id
+        hidden = sight.hidden if sight else frozenset()
+        revealed = aim.id not in hidden if aim.kind in TEXTS else not hidden
+        if aim.kind in TEXTS and aim.id in self.exposed and not (is_dealt and dealt and self._asks_again(dealt)):
+            revealed = True
+        return Circumstances(
+            queue=dealt.kind if is_dealt and dealt else decision.queue,
+            sampling_chance=None if is_dealt else self._chance(decision),
+            revealed=revealed,
+            seconds=decision.seconds,
+            committee=text.committee.verdict.value if text else None,
+            order=blinding.list_order(sight) if sight else (),
+        )
+
+    def _chance(self, decision: Decision) -> float | None:
+        if not window.queue_of(self.by, decision.queue).by_lot:
+            return None
+        if decision.queue not in self.chances:
+            number = self.counts()[decision.queue].all
+            self.chances[decision.queue] = 1 / number if number else None
+        return self.chances[decision.queue]
+
+    def counts(self) -> dict[str, QueueCount]:
+        """Return how much there is in each queue."""
+        exam = self.setting.exam.id
+        counts = queue_index.count_queues(self.session, exam, self.setting.threshold, self.by.name)
+        return {name: counts.get(name, QueueCount(0, 0)) for name in (*QUEUES, window.BROWSE)}
+
+    def check_unchanged(
+        self, decision: Decision, aim: DecisionTarget, seen_uid: str | None, after: str | None
+    ) -> list[CardWord]:
+        """Refuse what somebody decided on since; return what they said if it is kept. Raises: BadInput, Stale."""
+        if seen_uid is None:
+            if decision.act in NEEDS_SEEN:
+                raise BadInput("what was seen of it isn't named; reload the page")
+            return []
+        # "own:UID" or "all:UID": the latest judgement that the person saw, of their own or of everybody's.
+        scope, _, uid = seen_uid.partition(":")
+        rows = filter_rows(self.part.judgements, aim.kind, aim.id)
+        latest = max((row.judged.id for row in rows if row.uid == uid or (after and _is_of(row, after))), default=0)
+        visible_rows = [row for row in rows if scope == "all" or row.judged.person == self.by.name]
+        # A skip decides nothing, nor does a note, which is kept as one.
+        verdicts = [row for row in visible_rows if row.judged.decision is not Act.SKIP]
+        news = [row for row in verdicts if row.judged.id > latest]
+        if not news:
+            return []
+        sight = self.sight(decision)
+        words = [word(row) for row in (sight.visible(news) if sight else news)]
+        # Decided without a lease: kept beside the other's judgement, and both see it.
+        if decision.offline:
+            return words
+        who = "you" if news[-1].judged.person == self.by.name else news[-1].judged.person
+        raise Overtaken(f"{who} decided on this {aim.kind} in the meantime; nothing was saved: look at it again", words)
+
+    def decide_again(self) -> None:
+        """Decide on all of it again, with the judgements that were added."""
+        self.part = curated_part.decide(self.setting, self.material, list(self.part.judgements))
+
+    def read_again(self) -> None:
+        """Read all of it again, after something was written that is no judgement."""
+        questions = sorted(self.material.questions)
+        self.material = curated_part.read_material(self.session, self.setting, questions)
+        rows = judgement_log.judgements(self.session, self.setting.exam.id, questions)
+        self.part = curated_part.decide(self.setting, self.material, rows)
+
+
+def _owners(session: Session, decisions: Sequence[Decision]) -> dict[str, str]:
+    """Return whose the judgements are that these decisions made before, by the decision's token."""
+    ends = ("", "/0", f"{repairs.ACT}/rejects")
+    tokens = {f"{decision.token}{end}": decision.token for decision in decisions for end in ends}
+    row = t.Judgement
+    rows = session.exec(select(row.token, row.person).where(col(row.token).in_(tokens))).all()
+    return {tokens[token]: person for token, person in rows}
+
+
+def _is_of(row: JudgementRow, act: str) -> bool:
+    return row.batch in (act, f"{act}{repairs.ACT}")
