@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 __all__ = ["open"]
 
 
-def open(path: "str | PathLike[str] | None" = None, *, by: str | None = None) -> "Project":
-    """Open a project's folder, by default MAPD_HOME's; `by` is whose name its acts are kept under.
+def open(path: "str | PathLike[str] | None" = None, *, person: str | None = None) -> "Project":
+    """Open a project's folder, by default MAPD_HOME's; `person` is whose name its acts are kept under.
 
     Raises: MapdError, in one line.
     """
     # Commands and pages import this package, too: what a project needs is loaded where one is opened.
     from mapd.notebook import Project
 
-    return Project(path, by=by)
+    return Project(path, person=person)

@@ -36,18 +36,18 @@ from mapd.store import db, finetunes, queries
 class Project:
     """One project: its database, its folder, and who acts. Errors are `mapd.errors.MapdError`, in one line."""
 
-    def __init__(self, path: str | PathLike[str] | None = None, *, by: str | None = None) -> None:
+    def __init__(self, path: str | PathLike[str] | None = None, *, person: str | None = None) -> None:
         """Open a project's folder, which is made where it isn't there; without one, what MAPD_HOME says.
 
-        A named folder holds its own database; MAPD_DATABASE_URL counts where none is named. `by`: whose name the acts
-        are kept under; by default the machine's user.
+        A named folder holds its own database; MAPD_DATABASE_URL counts where none is named. `person`: whose name the
+        acts are kept under; by default the machine's user.
 
         Raises: BadInput, Busy, Damaged, as every start does.
         """
         settings = Settings() if path is None else Settings(home=Path(path), database_url=None)
         self.engine: sa.Engine = db.open_store(settings)
         self.home = settings.home.resolve()
-        self.person = owner(machine_user() if by is None else by)
+        self.person = owner(machine_user() if person is None else person)
 
     def __repr__(self) -> str:
         return f"mapd.open({str(self.home)!r})"

@@ -48,7 +48,7 @@ def test_a_named_folder_is_its_own_project(tmp_path: Path, home: Path, monkeypat
     monkeypatch.setenv("MAPD_DATABASE_URL", "postgresql://nowhere")
     assert mapd.open(tmp_path / "own").home == (tmp_path / "own").resolve()
     monkeypatch.delenv("MAPD_DATABASE_URL")
-    project = mapd.open(by="Ann")
+    project = mapd.open(person="Ann")
     assert (project.home, project.person.name) == (home.resolve(), "ann")
     assert repr(project) == f"mapd.open({str(home.resolve())!r})"
 
