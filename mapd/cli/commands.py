@@ -1,4 +1,4 @@
-"""`mapd …`: what the pages do, for terminals and scripts.
+"""The commands in one table, and how `mapd` ends: result, error in one line, exit code.
 
     $ mapd import authors --feedback F.json --rationales R.json --json
     {"exam": "5e…", "mistakes": 387, "feedback": 1161, "rationales": 1161, "reviews": 2322, "no_vote": 2, …}

@@ -40,9 +40,7 @@ def plan_retry(session: Session, exam: str | int) -> Retry | None:
     failed = ledger.unmended(session, info.id, teachers)
     if not failed:
         return None
-    # Acts of an earlier version lack the settings that are read with `get`.
-    samples, setting = act.detail["samples"], act.detail.get
-    cut_off = bool(setting("cut_off"))
+    samples, cut_off = act.detail["samples"], act.detail["cut_off"]
     cost = estimate.estimate_calls(session, info.id, teachers, samples, cut_off=cut_off)
-    retry = Retry(teachers, samples, cut_off, setting("concurrency"), setting("budget"), failed, cost)
+    retry = Retry(teachers, samples, cut_off, act.detail["concurrency"], act.detail["budget"], failed, cost)
     return retry if retry.estimate.calls else None

@@ -1,4 +1,4 @@
-"""Plan the committee's calls, page by page. Nothing is sent or written here.
+"""Plan the committee's calls, page by page, and name each by the ledger's key. Nothing is sent or written here.
 
     plan.own_work(session, rowan, mistakes)  -> [PlannedCall(kind="rationale", question_id=7, …), feedback …], 0 written
     plan.reviews(session, brook, after=0)    -> PlannedCall(kind="review", explanation_id=12, …) for each rationale that

@@ -163,18 +163,6 @@ def test_what_is_written_after_an_import_gets_ids_of_its_own(
         session.add(t.Student(name="one more", base="x"))
 
 
-def test_a_note_in_an_archive_of_old_says_that_it_is_one(full_pack: bytes, other: sa.Engine, tmp_path: Path) -> None:
-    for number, (schema, reason) in enumerate((("0010", "note"), ("0011", None))):
-
-        def change(lines: Lines, number: int = number) -> None:
-            lines["judgement"] = [row for row in lines["judgement"] if row["decision"] == "reject"][number:][:1]
-            lines["judgement"][0] |= {"decision": "skip", "reason": None, "note": "look again"}
-
-        bring_in(other, tmp_path / "other", changed(full_pack, change, schema))
-        with db.reading(other) as session:
-            assert session.exec(select(t.Judgement.reason).order_by(col(t.Judgement.id))).all()[-1] == reason
-
-
 def test_no_key_and_no_folder_of_this_machine_is_in_it(full_pack: bytes, home: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(full_pack)) as opened:
         text = "".join(opened.read(name).decode() for name in opened.namelist())

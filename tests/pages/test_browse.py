@@ -95,7 +95,6 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
         ({"equations": "fails"}, 4),
         ({"work": "holds"}, 30),
         ({"gold": "nothing to check"}, 0),
-        ({"equations": "nothing"}, 6),  # as it was called before
         ({"people": "judged"}, 2),
         ({"people": "overridden"}, 2),
         ({"by": "ann"}, 2),
@@ -176,15 +175,6 @@ def test_in_another_exam_what_is_not_there_is_refused(full_home: Path, other_exa
     assert "teacher gpt, which can&#x27;t be: there is none yet" in errors(app)[0]
     assert "teacher" not in app.query_params
     assert "This exam has no rationales" in " ".join(i.value for i in app.info)
-
-
-def test_a_view_with_a_word_of_before_is_opened_where_the_filters_are_drawn(full_home: Path) -> None:
-    with db.writing(db.open_store(Settings())) as session:
-        saved_views.save(session, "old", {"equations": "nothing"}, by=owner("ann"))
-    app = browse()
-    next(b for b in app.button if b.key and b.key.endswith("_open")).click().run()
-    assert not app.exception
-    assert "<b>6</b> of 36 rationales" in shown(app)
 
 
 @pytest.mark.parametrize("value", [5, True, ["x"], 1e300, "\u202e", ""])

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Annotated
 
-from alembic.script import ScriptDirectory
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mapd.errors import BadInput
@@ -106,7 +105,7 @@ def open_file(name: str, file: IO[bytes]) -> Iterator[Container]:
     """Open an archive, and check its sizes and its manifest; no table is read yet.
 
     Raises: BadInput where it is no archive, cut off, damaged, packed as no export packs, of another format, or of a
-    newer schema.
+    schema that this code doesn't know.
     """
     try:
         container = _open(name, file)
@@ -187,10 +186,7 @@ def _manifest(name: str, zip_file: zipfile.ZipFile) -> Manifest:
         ) from error
     if manifest.format != FORMAT:
         raise BadInput(f"{name} is of archive format {manifest.format}, this mapd reads format {FORMAT}; upgrade mapd")
-    scripts = ScriptDirectory(str(db.MIGRATIONS))
-    if manifest.schema_ not in {script.revision for script in scripts.walk_revisions()}:
-        head = scripts.get_current_head()
-        raise BadInput(f"{name} is of a newer schema, {manifest.schema_!a}; this mapd knows up to {head}; upgrade mapd")
+    db.check_version(name, f"schema, {manifest.schema_!a}", manifest.schema_)
     unlisted_files = set(zip_file.namelist()) - {MANIFEST, *map(file_of, manifest.tables)}
     unknown_tables = manifest.tables.keys() - {table.name for table in travelling_tables()}
     if unlisted_files or unknown_tables:

@@ -21,21 +21,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import select
 
-from mapd.domain import NOTE
 from mapd.errors import BadInput
 from mapd.exchange.archive import container, shapes
 from mapd.exchange.archive.container import Container, damage_of
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, travelling_tables
 from mapd.policies import PRESETS
 from mapd.questions import sets
-from mapd.store import committees, snapshots
+from mapd.store import snapshots
 from mapd.store import tables as t
 
 BLOCK = 500  # rows
 BLOCK_BYTES = 4 << 20
-# The schema since which a note's reason says that it is one.
-NOTE_REASON_SCHEMA = "0011"
-MEMBERS = t.metadata.tables["committee_member"]
 # The ids in a project of rows, by table and by their ids in the archive's own database. `is_new`: the row came in just
 # now, and nothing in the project refers to it yet.
 PLACES = sa.Table(
@@ -118,9 +114,6 @@ def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> I
                 for table in travelling_tables():
                     if table.name in archive.tables:
                         writer.table(table)
-                if MEMBERS.name not in archive.tables and (rows := committees.derive_members(connection)):
-                    # An archive without the table: all who counted.
-                    connection.execute(sa.insert(MEMBERS), rows)
                 _check_meaning(name, connection)
             except sa.exc.OperationalError as error:  # of a temporary file: the disk
                 raise BadInput(
@@ -165,12 +158,9 @@ class _StagingWriter:
 
     def _row(self, table: sa.Table, number: int, line: bytes) -> Record:
         try:
-            record = shapes.row(table, line)
+            return shapes.row(table, line)
         except ValueError as error:
             raise damage_of(self.archive.name, f"{table.name}.jsonl line {number}: {error}") from error
-        if table.name == "judgement" and self.archive.manifest.schema_ < NOTE_REASON_SCHEMA:
-            _name_note(record)
-        return record
 
     def _insert(self, table: sa.Table, block: list[Record], number: int) -> None:
         if not block:
@@ -198,12 +188,6 @@ class _StagingWriter:
             raise damage_of(self.archive.name, reason)
         for record in block:
             record[column] = ids.get(record[column])
-
-
-def _name_note(record: Record) -> None:
-    # A note's reason says that it is one: as migration 0011 did with the rows that were here.
-    if record["decision"] == "skip" and record["note"] is not None and record["reason"] is None:
-        record["reason"] = NOTE
 
 
 # --- What rows have to say together -----------------------------------------------------------------------------------

@@ -166,14 +166,6 @@ def _filter_choices(voices: Iterable[str], judges: Sequence[str], codes: Iterabl
 
 def _refuse_unfit(choices: Mapping[str, Sequence[str]]) -> None:
     """Remove impossible values from the address, each with one line that says so."""
-    word = LOOKS[State.NOTHING].word
-    # Older links and saved views hold the state's value in place of its word.
-    for key in CHECKS:
-        if State.NOTHING in (st.query_params.get(key), st.session_state.get(key)):
-            # Streamlit itself writes the address of a widget that was drawn before.
-            if key not in st.session_state:
-                st.query_params[key] = word
-            st.session_state[key] = word
     fits = f"a search of at most {domain.LONGEST_SEARCH} characters"
     url_state.refuse("q", lambda words: len(words) <= domain.LONGEST_SEARCH, fits, "")
     for key, options in choices.items():
