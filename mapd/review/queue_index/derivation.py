@@ -35,8 +35,8 @@ from mapd.review.queue_index.bands import BandPosition, ClosedTargets, find_posi
 from mapd.store import committees, db, queries
 from mapd.store import tables as t
 
-# Raise it whenever a rule changes what is derived: the index of every exam is then derived again. The test
-# tests/review/test_queue_index.py holds it to the rows of an example.
+# Raise it whenever a rule changes what is derived: the index of every exam is then derived again. The rows of an
+# example, in tests/data/queue_index.tsv, hold it: a test fails where they change and this number doesn't.
 RULES_VERSION = 1
 BLOCK = 250  # questions that are derived at once
 # Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index".
