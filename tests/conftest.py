@@ -19,6 +19,7 @@ from mapd import domain, students
 from mapd.exchange import authors
 from mapd.finetune import run as finetuning
 from mapd.people import owner
+from mapd.review.queue_index import derivation
 from mapd.settings import Settings
 from mapd.store import db, queries
 from tests import looped, samples
@@ -93,6 +94,7 @@ def ready_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadyMade]:
     engine = db.open_store(Settings(home=imported.parent, database_url=None))
     with db.writing(engine) as session:
         import_files(session, *samples.files(folder))
+    derivation.catch_up_all(engine)
     engine.dispose()
     migrate = db.migrate
 

@@ -247,6 +247,8 @@ def _draw_result(job: t.Job) -> None:
         context.link("pages/train/results.py", "Results", icon=":material/compare_arrows:", **pair)
     elif job.kind == "finetune":
         context.link("pages/train/finetune.py", "Curves", icon=":material/show_chart:", finetune=outcome["student"])
+    elif job.kind == "index":
+        context.link("pages/review/browse.py", "Browse", icon=":material/table_rows:", exam=outcome["exam"])
     elif job.kind == "exam":
         context.link("pages/loop/exam.py", "The exam", icon=":material/quiz:", exam=outcome["exam"])
     else:
