@@ -18,7 +18,7 @@ from mapd.curation.curated import Curated
 from mapd.curation.incremental import CuratedParts, decide
 from mapd.domain import Material
 from mapd.errors import Busy
-from mapd.jobs import kinds
+from mapd.jobs import ACTIVE, kinds
 from mapd.policies import Policy
 from mapd.review import curated_part
 from mapd.review.queue_index import derivation
@@ -72,13 +72,14 @@ def require_index(exam_id: int) -> bool:
             raise
         text.complain("the database is busy: until it is free, what just came in isn't in queues and filters yet")
         return True
-    if state is IndexState.BEHIND:
+    if state is IndexState.MISSING:
+        st.markdown("**Queues and filters of this exam are being prepared.** The page opens once they are ready.")
+    if uid is None or (state is IndexState.BEHIND and jobs.read_job(uid)[0].status in ACTIVE):
         st.caption("What just came in is on its way into queues and filters: reload the page in a moment.")
-        return True
-    st.markdown("**Queues and filters of this exam are being prepared.** The page opens once they are ready.")
-    assert uid is not None
-    jobs.draw_job(uid)
-    return False
+    else:
+        # Where it failed, or was cancelled, its card says why, and has the button that resumes it.
+        jobs.draw_job(uid)
+    return state is IndexState.BEHIND
 
 
 def derive_index() -> None:
