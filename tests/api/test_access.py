@@ -156,7 +156,7 @@ def test_a_body_that_is_too_large_is_not_read(server: Server) -> None:
 
 def test_an_exam_that_is_gone_gets_one_line(server: Server) -> None:
     token = server.token(owner("ann"), EXAM)
-    with db.writing(server.engine) as session:
+    with server.writing() as session:
         session.execute(sa.update(t.AccessToken).values(exam_id=EXAM))
         row = session.exec(select(t.AccessToken)).one()
         other = t.Exam(name="gone", student_id=1, set_id=1, split="dev", graded_by="ours")

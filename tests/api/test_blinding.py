@@ -26,7 +26,7 @@ COVERED = {"uid", "seen", "adjudicate", "said", "kind", "number", "of", "covered
 @pytest.fixture
 def marked(server: Server) -> Server:
     """Each text has a review and somebody's note that name it, and each question a gold that was corrected."""
-    with db.writing(server.engine) as session:
+    with server.writing() as session:
         session.execute(sa.text("UPDATE review SET text = 'review' || explanation_id || '.'"))
         assignment.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=3)
         for x in session.exec(select(t.Explanation)).all():
@@ -141,7 +141,7 @@ def test_the_title_of_a_queue_that_tells_is_kept_back(server: Server, ann: Clien
 
 
 def test_the_corpus_of_hostile_texts_goes_through_unchanged(server: Server) -> None:
-    with db.writing(server.engine) as session:
+    with server.writing() as session:
         hostile.fill(session)
         exams = [exam.id for exam in queries.exams(session)]
         stored = {x.uid: x.text for x in session.exec(select(t.Explanation)).all()}

@@ -17,13 +17,13 @@ from tests.api.conftest import EXAM
 
 
 def want(server: Server, **numbers: int) -> None:
-    with db.writing(server.engine) as session:
+    with server.writing() as session:
         assignment.set_judging(session, EXAM, by=owner("eve"), **numbers)
 
 
 def settle(server: Server, number: int) -> list[str]:
     """Have eve decide and explain the last rationales as the adjudicator; returns their uids."""
-    with db.writing(server.engine) as session:
+    with server.writing() as session:
         texts = session.exec(
             select(t.Explanation).where(t.Explanation.kind == "rationale").order_by(col(t.Explanation.id).desc())
         ).all()[:number]
