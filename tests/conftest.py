@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,9 +93,8 @@ def ready_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadyMade]:
     imported.parent.mkdir()
     shutil.copyfile(empty, imported)
     engine = db.open_store(Settings(home=imported.parent, database_url=None))
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         import_files(session, *samples.files(folder))
-    derivation.catch_up_all(engine)
     engine.dispose()
     migrate = db.migrate
 
@@ -145,6 +145,14 @@ def session(engine: sa.Engine) -> Iterator[Session]:
     """A writing session on each database."""
     with db.writing(engine) as opened:
         yield opened
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[Session]:
+    """Write as commands and pages do, which have the queue index follow."""
+    with db.writing(engine) as session:
+        yield session
+    derivation.catch_up_all(engine)
 
 
 def import_files(session: Session, feedback: Path, rationales: Path) -> authors.AuthorsImport:

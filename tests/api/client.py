@@ -1,14 +1,11 @@
 """A browser's client of the routes, without a browser: it keeps a token, and sends what triage's client sends."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 import sqlalchemy as sa
-from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
@@ -16,7 +13,6 @@ from starlette.testclient import TestClient
 from mapd.api import access, routes
 from mapd.api.access import Visitor
 from mapd.people import READER, Person
-from mapd.review.queue_index import derivation
 from mapd.store import db
 
 ORIGIN = "http://testserver"
@@ -38,13 +34,6 @@ class Server:
         """A token as the page mints it."""
         with db.writing(self.engine) as session:
             return access.issue_token(session, person, exam_id, sign_in)
-
-    @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """Write as commands and pages do, which have the queue index follow."""
-        with db.writing(self.engine) as session:
-            yield session
-        derivation.catch_up_all(self.engine)
 
     def client(self, person: Person, exam_id: int, sign_in: str = "") -> "Client":
         """A client of this person's."""
