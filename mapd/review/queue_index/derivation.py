@@ -1,12 +1,13 @@
 """The queue index: the rules' answers for every mistake, written down where SQL can filter, order and count them.
 
-    catch_up(engine, exam_id)                    # before reading: new rows are derived, the whole exam if need be
+    catch_up_all(engine)                         # after many rows were written: they are derived, block by block
     follow_judgements(session, [row])            # a judgement is derived in its own transaction
+    find_state(session, exam_id)                 # before reading: IndexState.CURRENT, else a job derives the rest
 
 The rules are the pure functions of curated.py and queues.py; here their answers are only written down, question by
 question, by one function (`_replace`), whether one judgement came in or the exam is derived in whole. Texts, votes and
-attempts come in by the thousand: each leaves a mark in its own transaction (a trigger writes `stale`), and the marks
-are worked off before the next read. A row of `queued`, with its `band`:
+attempts come in by the thousand: each leaves a mark in its own transaction (a trigger writes `stale`), and who brought
+them works the marks off at the end. No page and no route derives anything. A row of `queued`, with its `band`:
 
     "accepted-wrong" at thresholds of 0 up to 400 (hundredths), waits; place -2625, mistake 17, enter at rationale 51
 """
@@ -222,6 +223,7 @@ def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
 
 
 def _lock(session: Session) -> None:
+    # Two transactions that derived one question at once would insert its rows, and count them, twice.
     db.lock(session, LOCK)
 
 
