@@ -99,7 +99,10 @@ def catch_up(engine: sa.Engine, exam_id: int, tell: Tell = lambda *_: None) -> N
     done = 0
     for number in _derive_in_blocks(engine, exam_id):
         done += number
-        tell(min(done, total), total)
+        if number:
+            # More may have come in since they were counted.
+            total = max(total, done)
+            tell(done, total)
         if number == BLOCK:
             # SQLite has one writer, and who waits for it looks now and then: without a pause only we got on.
             time.sleep(PAUSE_S)
