@@ -50,25 +50,25 @@ def finish(home: Path) -> None:
         jobs.end(session, ref, "done", outcome=outcome)
 
 
-@pytest.mark.parametrize("page", [BROWSE, THRESHOLD, TRIAGE])
-def test_a_page_shows_the_one_job_that_prepares_it_and_opens_then(older: Path, page: str) -> None:
-    app = open_page(page)
+@pytest.mark.parametrize("path", [BROWSE, THRESHOLD, TRIAGE])
+def test_a_page_shows_the_one_job_that_prepares_it_and_opens_then(older: Path, path: str) -> None:
+    app = open_page(path)
     assert "Queues and filters of this exam are being prepared" in words(app)
     assert "No worker is there" in words(app), "what to do is said"
     assert "Queues and filters of an exam" in shown(app)
-    open_page(page, name="bea")
+    open_page(path, name="bea")
     with db.writing(engine()) as session:
         assert session.get_one(t.StandingExam, 1).rules == "rules 0", "no page derives"
         assert len(active(session)) == 1
         ref = jobs.take(session, "w", calls=True)
         jobs.beat(session, ref, JobProgress("queues", 5, 12), [])
-    assert "5 of 12" in " ".join(x.proto.text for x in open_page(page).get("progress"))
+    assert "5 of 12" in " ".join(x.proto.text for x in open_page(path).get("progress"))
     with db.writing(engine()) as session:
         jobs.put_off(session, ref)
     finish(older)
-    app = open_page(page)
+    app = open_page(path)
     assert "being prepared" not in words(app)
-    assert has_triage(app) == (page == TRIAGE)
+    assert has_triage(app) == (path == TRIAGE)
 
 
 def test_what_came_in_follows_by_a_job_and_the_page_shows_what_is_there(full_home: Path) -> None:

@@ -45,7 +45,8 @@ from mapd.store import tables as t
 # example, in tests/data/queue_index.tsv, hold it: a test fails where they change and this number doesn't.
 RULES_VERSION = 1
 BLOCK = 250  # questions that are derived at once: in one transaction, so that others can write in between
-PAUSE_S = 0.1  # between two blocks
+# Between two blocks: SQLite has one writer, and who waits for it looks each 0.1 s; without a pause only we got on.
+PAUSE_S = 0.25
 IN_PART = ", in part"  # behind the version of an index that is being derived: judgements follow, nobody reads it
 log = logging.getLogger("mapd.queue_index")
 # Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index".
@@ -104,7 +105,6 @@ def catch_up(engine: sa.Engine, exam_id: int, tell: Tell = lambda *_: None) -> N
             total = max(total, done)
             tell(done, total)
         if number == BLOCK:
-            # SQLite has one writer, and who waits for it looks now and then: without a pause only we got on.
             time.sleep(PAUSE_S)
 
 
