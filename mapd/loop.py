@@ -16,7 +16,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mapd import committee, exam, results, students, teacher_models, teachers
-from mapd.checks import State
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, drop_repairs
 from mapd.curation.reviewer_stats import Reviewer, reviewers
@@ -176,7 +175,8 @@ def demo(
             second_exam = _examine(engine, home, tuned, questions, "dev", plan, by, stages)
         with stages("results"), db.reading(engine) as session:
             comparison = results.compare(results.load(session, first_exam), results.load(session, second_exam))
-        outcomes.append(ArmOutcome(name, tuned, snapshot, alpha, len(pairs), sum(map(_is_wrong, pairs)), comparison))
+        wrong = sum(rationale.states.refuted for _, rationale, _ in pairs)
+        outcomes.append(ArmOutcome(name, tuned, snapshot, alpha, len(pairs), wrong, comparison))
     any_curated = next(iter(curated.values()))
     seconds = stages.seconds | {"total": round(sum(stages.seconds.values()), 1)}
     return DemoSummary(len(any_curated.mistakes), train_exam, tuple(reviewers(any_curated)), tuple(outcomes), seconds)
@@ -288,8 +288,3 @@ def _finetune(
         waits=stages.wait,
         stopping=stages.stopping,
     ).name
-
-
-def _is_wrong(pair: Pair) -> bool:
-    states = pair[1].states
-    return State.FAILS in (states.matches_gold, states.equations_true)

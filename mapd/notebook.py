@@ -30,7 +30,7 @@ from mapd.questions import formats, generated, imports, mapping, sets, sources
 from mapd.questions.options import AnswerKey
 from mapd.questions.rows import QuestionRow, parse_shares
 from mapd.settings import Settings
-from mapd.store import db, finetunes, queries
+from mapd.store import db, exam_material, finetunes, queries
 
 
 class Project:
@@ -134,8 +134,8 @@ class Project:
         """Return an exam's responses, one row each, beside their questions. Raises: NotFound."""
         with db.reading(self.engine) as session:
             info = queries.exam(session, exam)
-            questions = queries.questions(session, info.id)
-            rows = [(questions[a.question_id], a) for a in queries.attempts(session, info.id)]
+            questions = exam_material.questions(session, info.id)
+            rows = [(questions[a.question_id], a) for a in exam_material.attempts(session, info.id)]
         return _frame(
             {
                 "attempt": a.uid,

@@ -21,6 +21,7 @@ from mapd.models import weights
 from mapd.people import Person, Right, require
 from mapd.store import audit_log, db
 from mapd.store import tables as t
+from mapd.store.lookup import by_reference
 
 if TYPE_CHECKING:
     from mapd.models.local import LocalModel
@@ -172,11 +173,9 @@ def ensure_imported(session: Session, name: str) -> t.Student:
 
 def get(session: Session, ref: str | int) -> t.Student:
     """Return the student by name, uid or id. Raises: NotFound, naming those that are there."""
-    ref = str(ref)
-    number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
-    for column, value in ((t.Student.name, ref), (t.Student.uid, ref), (t.Student.id, number)):
-        if value is not None and (row := session.exec(select(t.Student).where(column == value)).first()):
-            return row
+    row = session.exec(by_reference(select(t.Student), t.Student, ref)).first()
+    if row is not None:
+        return row
     names = ", ".join(row.name for row in list_students(session)[:5]) or "none yet, `mapd students add NAME` adds one"
     raise NotFound(f"unknown student: {ref}; the project's students: {names}")
 

@@ -15,6 +15,7 @@ from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.models.base import Completion, Finish, Request
 from mapd.people import owner
 from mapd.questions import generated, sets
+from mapd.review.queue_index import derivation
 from mapd.store import db, queries
 from mapd.store import tables as t
 
@@ -74,6 +75,7 @@ def go_round(engine: sa.Engine) -> None:
         curated = live_set.load_curated(session, queries.exam(session, taught).id)
         _finetuned(session, snapshots.freeze(session, curated, by=owner("ann")))
     exam.run(engine, Scripted(2), student="small-tuned", question_set=questions, split="dev", by=owner("ann"))
+    derivation.catch_up_all(engine)
 
 
 def train(engine: sa.Engine) -> str:

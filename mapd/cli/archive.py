@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mapd.cli.progress import counting
-from mapd.cli.shared import AsJson, PersonName, open_project, person_of, show
+from mapd.cli.shared import AsJson, PersonName, derive_index, open_project, person_of, show
 from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.exchange.archive import ArchiveContents, Staging
@@ -55,6 +55,7 @@ def import_archive(
             outcome = archive.load(
                 engine, staging, home, by=person_of(by), count_judgements=count_judgements, progress=tell
             )
+    derive_index(engine)
     result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(outcome).items()}
     change = outcome.rows_new or outcome.judgements_counted
     show(result, as_json, "imported" if change else "nothing new: all of it is here already")

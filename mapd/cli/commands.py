@@ -40,7 +40,7 @@ from mapd.cli import (
     results,
     trash,
 )
-from mapd.cli.shared import AsJson, line, open_project, person_of, show
+from mapd.cli.shared import AsJson, derive_index, line, open_project, person_of, show
 from mapd.errors import BadInput, BadUsage, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.settings import Settings
@@ -151,6 +151,7 @@ def run_app(
     # What can't be used is said before a server starts.
     engine = open_project()
     if with_demo and recorded.load(engine, Settings().home, by=person_of(None)):
+        derive_index(engine)
         line("the recorded demo is loaded: its teachers are simulated")
     with db.reading(engine) as session:
         project = audit_log.project_name(session) or Settings().project

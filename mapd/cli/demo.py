@@ -10,7 +10,7 @@ from rich.table import Table
 
 from mapd import loop, results
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, console, line, open_project, person_of, show, usage
+from mapd.cli.shared import AsJson, PersonName, console, derive_index, line, open_project, person_of, show, usage
 from mapd.errors import BadInput, BadUsage
 from mapd.exchange import recorded
 from mapd.jobs import kinds
@@ -50,6 +50,7 @@ def demo(
     with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(kinds.DemoWork.awaits) as stop:
         home = settings.home.resolve()
         summary = loop.demo(engine, home, plan, by=person_of(by), watch=bar.tell, stopping=stop.is_set)
+    derive_index(engine)
     result = as_result(summary)
     if record:
         command = " ".join(["mapd demo", *(word for word in sys.argv[2:] if word != "--json")])

@@ -10,9 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 from rich.text import Text
 
 from mapd import committee, interrupts, jobs
-from mapd.cli.progress import Lines
 from mapd.cli.shared import (
     AsJson,
+    Lines,
     PersonName,
     errors,
     line,

@@ -11,28 +11,8 @@ from contextlib import contextmanager
 
 import rich.progress
 
-from mapd import interrupts
-from mapd.cli.shared import errors
+from mapd.cli.shared import Lines, errors
 from mapd.jobs import JobProgress
-
-# From the start to the first line, and between two.
-FIRST_S, EVERY_S = 10.0, 60.0
-
-
-class Lines:
-    """The lines of one piece of work. A short one has none."""
-
-    def __init__(
-        self, clock: Callable[[], float] = time.monotonic, say: Callable[[str], None] = interrupts.say
-    ) -> None:
-        self.clock, self.say = clock, say
-        self.due = clock() + FIRST_S
-
-    def tell(self, progress: JobProgress) -> None:
-        """Write how far the work is, where a line is due."""
-        if self.clock() >= self.due:
-            self.due = self.clock() + EVERY_S
-            self.say(progress.in_words)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ command prints passes here: a result and a line (`show`, `line`, a table), a bar
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,12 +19,15 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+from sqlmodel import Session
 
 from mapd import interrupts
 from mapd.characters import HIDDEN, as_json, visible
 from mapd.errors import BadInput, BadUsage
+from mapd.jobs import JobProgress
 from mapd.people import Person, machine_user, owner, person_name
 from mapd.questions.imports import BadRow, format_bad_rows
+from mapd.review.queue_index import derivation
 from mapd.settings import Settings
 from mapd.store import db
 
@@ -69,6 +73,26 @@ def log_to_terminal() -> None:
     handler.setFormatter(_LogLines("mapd: %(message)s"))
     logging.basicConfig(handlers=[handler])
     logging.getLogger("mapd").setLevel(logging.INFO)
+
+
+# From the start to the first line, and between two.
+FIRST_S, EVERY_S = 10.0, 60.0
+
+
+class Lines:
+    """The lines of one piece of work. A short one has none."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, say: Callable[[str], None] = interrupts.say
+    ) -> None:
+        self.clock, self.say = clock, say
+        self.due = clock() + FIRST_S
+
+    def tell(self, progress: JobProgress) -> None:
+        """Write how far the work is, where a line is due."""
+        if self.clock() >= self.due:
+            self.due = self.clock() + EVERY_S
+            self.say(progress.in_words)
 
 
 def one_of(name: str, value: str, choices: Iterable[str]) -> str:
@@ -128,9 +152,19 @@ def reading() -> Any:
     return db.reading(open_project())
 
 
-def writing() -> Any:
-    """Return a session that commits at the end."""
-    return db.writing(open_project())
+@contextmanager
+def writing() -> Iterator[Session]:
+    """Open a session that commits at the end; then the queue index follows what was written."""
+    engine = open_project()
+    with db.writing(engine) as session:
+        yield session
+    derive_index(engine)
+
+
+def derive_index(engine: sa.Engine) -> None:
+    """Bring the queue index of all exams up to date, with a line now and then where that takes long."""
+    lines = Lines()
+    derivation.catch_up_all(engine, lambda done, total: lines.tell(JobProgress("queues", done, total)))
 
 
 def agree(question: str, yes: bool) -> None:

@@ -50,15 +50,15 @@ class DecidedText:
     fair_mean: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
     committee_then: str | None = None  # the committee's verdict when people's latest decision on it was made
     spread: int = 0  # how far the highest and the lowest valid vote lie apart
-    # What `remember` worked out: queues ask for the same numbers at many thresholds.
-    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # By rule: what `ask` worked out. All else is as it was decided, so that an answer stays right.
+    answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def remember(self, name: str, compute: Callable[[], T]) -> T:
-        """Return what `compute` gives, computed once for this text."""
-        if name not in self.memo:
-            self.memo[name] = compute()
-        value: T = self.memo[name]
-        return value
+    def ask(self, rule: Callable[..., T], *mistake: "Mistake") -> T:
+        """Return a rule's answer on this text, worked out once: queues ask for the same at many thresholds."""
+        if rule not in self.answers:
+            self.answers[rule] = rule(*mistake, self)
+        answer: T = self.answers[rule]
+        return answer
 
     @property
     def overridden(self) -> bool:
@@ -74,21 +74,27 @@ class DecidedText:
         """Return the text with this verdict of the committee; an undecided one stays undecided."""
         if self.committee.verdict in (verdict, Verdict.UNDECIDED):
             return self
-        return self.remember("other side", lambda: self._flip(verdict))
-
-    def _flip(self, verdict: Verdict) -> "DecidedText":
-        committee = replace(self.committee, verdict=verdict)
-        return replace(self, committee=committee, verdict=final_verdict(verdict, self.people))
+        return self.ask(_flip)
 
     @property
     def committee_cut(self) -> int:
         """Return the cut in hundredths: at every threshold below it the committee accepts the text."""
-        return self.remember("cut", lambda: _cut_in_hundredths(self.committee.cut, self.committee.mean))
+        return self.ask(_find_committee_cut)
 
     @property
     def final_cut(self) -> int:
         """Return the cut of the verdict that counts, in hundredths."""
         return _cut_in_hundredths(self.cut, self.committee.mean)
+
+
+def _flip(x: DecidedText) -> DecidedText:
+    """Return the text with the committee's other verdict."""
+    verdict = Verdict.REJECTED if x.committee.verdict is Verdict.ACCEPTED else Verdict.ACCEPTED
+    return replace(x, committee=replace(x.committee, verdict=verdict), verdict=final_verdict(verdict, x.people))
+
+
+def _find_committee_cut(x: DecidedText) -> int:
+    return _cut_in_hundredths(x.committee.cut, x.committee.mean)
 
 
 def _cut_in_hundredths(cut: float, average: Fraction | None) -> int:

@@ -6,27 +6,34 @@
 Stopped or killed, and started again with the same parameters, each does what is missing.
 """
 
+import threading
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, ValidationError
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from mapd import committee, exam, loop, students, teacher_models, teachers
-from mapd.errors import BadInput
+from mapd import committee, exam, jobs, loop, students, teacher_models, teachers
+from mapd.errors import BadInput, Stopped
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import JobProgress
 from mapd.models.base import Sampling
 from mapd.models.prices import format_dollars
-from mapd.people import Person
-from mapd.store import claims, db, queries
+from mapd.people import Person, owner
+from mapd.review.queue_index import derivation
+from mapd.store import claims, db, queries, queue_index
 from mapd.store import tables as t
 
+# Who starts what nobody asked for.
+APP = owner("the app")
+# Between two times that the queue index follows work which brings rows.
+FOLLOW_S = 30.0
 DEFAULT = Hyperparameters()
 STANDARD = loop.DemoPlan()
 
@@ -40,6 +47,37 @@ class WorkContext:
     by: Person
     tell: Callable[[JobProgress], None] = lambda _: None
     stopping: Callable[[], bool] = lambda: False
+
+
+@contextmanager
+def followed_by_index(run: WorkContext) -> Iterator[WorkContext]:
+    """Yield the context of work that brings rows: the queue index follows now and then, and at the end."""
+    progress, ended = JobProgress(""), threading.Event()
+
+    def tell(now: JobProgress) -> None:
+        nonlocal progress
+        progress = now
+        run.tell(now)
+
+    def follow() -> None:
+        # Who looks in meanwhile finds what has come in, although no page derives anything.
+        while not ended.wait(FOLLOW_S):
+            derivation.catch_up_all(run.engine.execution_options(patience=db.Patience(0)))
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield replace(run, tell=tell)
+    finally:
+        ended.set()
+        thread.join()
+    # Its own numbers stay: a job's pace is measured by them.
+    derivation.catch_up_all(
+        run.engine,
+        lambda done, total: run.tell(
+            replace(progress, message=f"into the queues: {done:,} of {total:,} questions", seconds_left=None)
+        ),
+    )
 
 
 class Work(BaseModel):
@@ -111,12 +149,20 @@ class ExamWork(Work):
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Ask what has no answer yet."""
+        with followed_by_index(run) as followed:
+            result = asdict(self._ask(followed))
+        failed, reason = result.pop("failed"), result.pop("reason")
+        if failed:
+            raise BadInput(f"{failed} answers failed ({reason}); what came is kept, the same again asks for the rest")
+        return result
+
+    def _ask(self, run: WorkContext) -> exam.ExamResult:
         run.tell(JobProgress("loading the student"))
         with db.reading(run.engine) as session:
             model = students.open_model(run.engine, students.get(session, self.student), run.home, self.batch_size)
             longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, model)
         decoding = Sampling(self.temperature, self.top_p, longest)
-        exam_result = exam.run(
+        return exam.run(
             run.engine,
             model,
             student=self.student,
@@ -133,11 +179,6 @@ class ExamWork(Work):
             stopping=run.stopping,
             home=run.home,
         )
-        result = asdict(exam_result)
-        failed, reason = result.pop("failed"), result.pop("reason")
-        if failed:
-            raise BadInput(f"{failed} answers failed ({reason}); what came is kept, the same again asks for the rest")
-        return result
 
 
 # Times the tokens of the first exam, where its cut-off answers are asked again.
@@ -183,12 +224,19 @@ class CollectWork(Work):
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Make the calls that are missing."""
+        with followed_by_index(run) as followed:
+            collected = self._collect(followed)
+        ends = [self._end_at_budget(collected)] if collected.not_made else []
+        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in collected.reasons if r.stopped]
+        result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
+        return result | ({"stopped": "; ".join(ends)} if ends else {})
+
+    def _collect(self, run: WorkContext) -> committee.CollectResult:
         with db.reading(run.engine) as session:
             models = {
                 name: teacher_models.open_model(run.engine, teachers.get(session, name)) for name in self.teachers
             }
-
-        collected = committee.collect(
+        return committee.collect(
             run.engine,
             exam=self.exam,
             teachers=self.teachers,
@@ -205,10 +253,6 @@ class CollectWork(Work):
             stopping=run.stopping,
             home=run.home,
         )
-        ends = [self._end_at_budget(collected)] if collected.not_made else []
-        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in collected.reasons if r.stopped]
-        result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
-        return result | ({"stopped": "; ".join(ends)} if ends else {})
 
     def _end_at_budget(self, result: committee.CollectResult) -> str:
         return (
@@ -300,7 +344,8 @@ class DemoWork(Work):
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Run the loop once."""
-        summary = loop.demo(run.engine, run.home, self.plan, by=run.by, watch=run.tell, stopping=run.stopping)
+        with followed_by_index(run) as run:
+            summary = loop.demo(run.engine, run.home, self.plan, by=run.by, watch=run.tell, stopping=run.stopping)
         first = summary.outcomes[0]
         return {
             "exam": summary.exam,
@@ -314,7 +359,72 @@ class DemoWork(Work):
         }
 
 
-KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in (ExamWork, CollectWork, FinetuneWork, DemoWork)}
+class IndexWork(Work):
+    """An exam's queue index, where what brought its rows was killed, or other rules derived it."""
+
+    kind: ClassVar[str] = "index"
+    unit: ClassVar[str] = "questions"
+    awaits: ClassVar[str] = "the questions in work are in the queues, and stay there"
+    exam: str
+
+    @property
+    def title(self) -> str:
+        """Return what it prepares."""
+        return "Queues and filters of an exam"
+
+    def size(self, session: Session) -> int:
+        """Return how many questions the exam has."""
+        return queue_index.count_asked(session, queries.exam(session, self.exam).id)
+
+    def run(self, run: WorkContext) -> dict[str, Any]:
+        """Derive what is missing."""
+        with db.reading(run.engine) as session:
+            exam_id, questions = queries.exam(session, self.exam).id, self.size(session)
+
+        def tell(done: int, total: int) -> None:
+            run.tell(JobProgress("queues", done, total))
+            if run.stopping() and done < total:
+                raise Stopped(done, total)
+
+        derivation.catch_up(run.engine, exam_id, tell)
+        return {"exam": self.exam, "questions": questions}
+
+
+def prepare_index(engine: sa.Engine, exam_id: int) -> str | None:
+    """See that a job derives the exam's queue index, one at a time; return its uid.
+
+    None where work at hand has the index follow. A job that failed, or that somebody cancelled, is returned as it is: a
+    person resumes it. Raises: NotFound, Busy.
+    """
+    with db.reading(engine) as session:
+        # Most look on while a job is there, and take no lock for it.
+        if (job := _find_index_job(session, exam_id)) is not None:
+            return job.uid
+        is_missing = derivation.find_state(session, exam_id) is derivation.IndexState.MISSING
+        if not is_missing and any(j.status == "running" and j.kind in BRINGS_ROWS for j in jobs.list_jobs(session)):
+            return None
+    with db.writing(engine) as session:
+        # Two pages may ask at once: the lock lets the second one find the first one's job.
+        db.lock(session, jobs.LOCK)
+        if (job := _find_index_job(session, exam_id)) is None:
+            parameters = IndexWork(exam=queries.exam(session, exam_id).uid).model_dump()
+            job = jobs.start(session, IndexWork.kind, parameters, by=APP)
+        return job.uid
+
+
+def _find_index_job(session: Session, exam_id: int) -> t.Job | None:
+    """Return the exam's latest job of its index, if it isn't done."""
+    of_index = select(t.Job).where(t.Job.kind == IndexWork.kind, col(t.Job.origin).is_(None))
+    uid, rows = queries.exam(session, exam_id).uid, session.exec(of_index.order_by(col(t.Job.id).desc()))
+    latest = next((job for job in rows if job.parameters.get("exam") == uid), None)
+    return None if latest is None or latest.status == "done" else latest
+
+
+# The kinds that the index follows while they run.
+BRINGS_ROWS = (ExamWork.kind, CollectWork.kind, DemoWork.kind)
+KINDS: Mapping[str, type[Work]] = {
+    kind.kind: kind for kind in (ExamWork, CollectWork, FinetuneWork, DemoWork, IndexWork)
+}
 
 
 def read_job(job: t.Job) -> Work:

@@ -22,6 +22,7 @@ from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.store import audit_log, db
 from mapd.store import tables as t
+from mapd.store.lookup import by_reference
 
 # A job's process gives a sign of life each second; without one for so long it is taken for dead.
 SILENT_S = 15.0
@@ -34,8 +35,8 @@ LOG_LINES = 40
 LOCK = 0x6A6F6273
 ACTIVE = ("queued", "running", "cancelling")
 AT_WORK = ("running", "cancelling")
-# Kinds that wait for other machines; all others compute here, and one at a time is enough.
-CALLS = ("collect",)
+# Kinds that wait for other machines, and the index, for which people wait; all others compute here, one at a time.
+CALLS = ("collect", "index")
 # How many of the latest jobs of a kind tell its usual speed.
 PACE_OF = 5
 
@@ -138,7 +139,8 @@ def get(session: Session, ref: str | int) -> t.Job:
         matches = session.exec(select(t.Job).where(col(t.Job.uid).startswith(text)).limit(2)).all()
         if len(matches) == 1:
             return matches[0]
-    if text.isascii() and text.isdigit() and len(text) < 18 and (job := session.get(t.Job, int(text))) is not None:
+    job = session.exec(by_reference(select(t.Job), t.Job, text)).first()
+    if job is not None:
         return job
     raise NotFound(f"unknown job: {text[:40]}; `mapd jobs list` lists them")
 

@@ -47,7 +47,7 @@ def select_texts(rows: Iterable[ListedText], kind: str) -> list[BatchText]:
 def load_waiting(session: Session, exam: ExamInfo, rule: BatchRule, threshold: int, person: str) -> list[BatchText]:
     """Return the batch's texts that wait for this person, at a threshold in hundredths (rule: `queues.waits_for`).
 
-    The exam's queue index has to be up to date (standing.catch_up).
+    The exam's queue index has to be up to date (derivation.catch_up).
     """
     number = browse.count_rows(session, exam.id, rule.filter, threshold)
     rows = browse.list_texts(session, exam.id, rule.filter, threshold, number)

@@ -3,7 +3,7 @@
     part = load(session, setting, {12, 17})       # Curated, under the exam's own policy
     setting.threshold                             -> 300, in hundredths
 
-The reviewers' leniency is that of the whole exam as the queue index has it: standing.catch_up comes first.
+The reviewers' leniency is that of the whole exam as the queue index has it: derivation.catch_up comes first.
 """
 
 from collections.abc import Collection

@@ -39,10 +39,11 @@ def is_near(x: DecidedText, threshold: float) -> bool:
 
 def near_range(x: DecidedText) -> tuple[int, int]:
     """Return from which threshold on, in hundredths, the mean is near, and from which on no longer."""
-    return x.remember("near", lambda: _near_mean(x.committee.mean))
+    return x.ask(_find_near_range)
 
 
-def _near_mean(mean: Fraction | None) -> tuple[int, int]:
+def _find_near_range(x: DecidedText) -> tuple[int, int]:
+    mean = x.committee.mean
     if mean is None:
         return (0, 0)
     return math.ceil((mean - NEAR_DISTANCE) * 100), math.floor((mean + NEAR_DISTANCE) * 100) + 1
@@ -69,11 +70,11 @@ def draw_lot(uid: str) -> float:
 
 
 def _doubt(_: Mistake, x: DecidedText) -> float:
-    return x.remember("doubt", lambda: doubt(x))
+    return x.ask(doubt)
 
 
 def _suspicion(m: Mistake, x: DecidedText) -> float:
-    return x.remember("suspicion", lambda: suspicion(m, x).score)
+    return x.ask(suspicion, m).score
 
 
 @dataclass(frozen=True, slots=True)

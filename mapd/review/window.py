@@ -5,7 +5,7 @@
     load_window(session, ann, exam_id, WindowQuery(queue="smart", after=window.cards[-1].mistake))
 
 What others have in front of them isn't dealt; what they only prefetched is. The queue index has to be up to date
-(standing.catch_up). Where the exam wants checks, repeats or practice the session has to be a writing one
+(derivation.catch_up). Where the exam wants checks, repeats or practice the session has to be a writing one
 (`needs_writing`): what is dealt beside the queue is kept.
 """
 

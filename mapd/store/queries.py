@@ -12,6 +12,7 @@ from mapd.domain import ExamInfo
 from mapd.errors import NotFound
 from mapd.store import db
 from mapd.store import tables as t
+from mapd.store.lookup import by_reference
 from mapd.store.snapshots import check as check_snapshot
 
 Target = TypeVar("Target", t.Explanation, t.Attempt, t.Question)
@@ -73,18 +74,11 @@ def unfinished(session: Session) -> set[int]:
 
 def exam(session: Session, ref: str | int) -> ExamInfo:
     """Return the exam by uid, id or name. Raises: NotFound."""
-    row = session.exec(_EXAM.where(_is(t.Exam, ref) | (col(t.Exam.name) == str(ref)))).first()
+    row = session.exec(by_reference(_EXAM, t.Exam, ref)).first()
     if row is None:
         names = ", ".join(e.name for e in exams(session)[:5]) or "none yet: `mapd import authors` makes one"
         raise NotFound(f"unknown exam: {ref}; the project's exams: {names}")
     return _exam_info(*row)
-
-
-def _is(table: type[t.Travelling], ref: str | int) -> sa.ColumnElement[bool]:
-    # `ref` is the uid, or the id where it is a short number
-    ref = str(ref)
-    by_uid = col(table.uid) == ref
-    return by_uid | (col(table.id) == int(ref)) if ref.isascii() and ref.isdigit() and len(ref) < 18 else by_uid
 
 
 def explanation(session: Session, kind: str, ref: str | int) -> t.Explanation:
@@ -103,7 +97,7 @@ def question(session: Session, ref: str | int) -> t.Question:
 
 
 def _get(session: Session, table: type[Target], kind: str, ref: str | int, *where: Any) -> Target:
-    row = session.exec(select(table).where(_is(table, ref), *where)).first()
+    row = session.exec(by_reference(select(table), table, ref).where(*where)).first()
     if row is None:
         raise NotFound(f"unknown {kind}: {ref}; `mapd curate show --items` lists them")
     return row

@@ -93,7 +93,7 @@ def show_started_exam() -> None:
     uid, exam_at_start = st.session_state.get(STARTED_JOB, (None, None))
     if uid is None:
         return
-    job, _ = _read(uid)
+    job, _ = read_job(uid)
     if job.status in jobs.ACTIVE:
         return
     del st.session_state[STARTED_JOB]
@@ -139,7 +139,7 @@ def _has(job: t.Job, parameters: dict[str, Any]) -> bool:
 
 def draw_job(uid: str) -> None:
     """Draw one job: live as long as it runs."""
-    job, now = _read(uid)
+    job, now = read_job(uid)
     if job.status in jobs.ACTIVE:
         _draw_live(uid)
     else:
@@ -150,7 +150,7 @@ def draw_job(uid: str) -> None:
 @refusals.in_place
 def _draw_live(uid: str) -> None:
     context.rerun_if_refused()
-    job, now = _read(uid)
+    job, now = read_job(uid)
     last_stage = st.session_state.get(f"stage_{uid}")
     st.session_state[f"stage_{uid}"] = job.stage
     # A fragment redraws only itself; a new stage changes the rest of the page, too.
@@ -160,7 +160,8 @@ def _draw_live(uid: str) -> None:
     _draw_card(job, now)
 
 
-def _read(uid: str) -> tuple[t.Job, datetime]:
+def read_job(uid: str) -> tuple[t.Job, datetime]:
+    """Return a job, and the database's time."""
     with db.reading(context.engine()) as session:
         job = jobs.get(session, uid)
         # The job outlives its session.
@@ -247,6 +248,8 @@ def _draw_result(job: t.Job) -> None:
         context.link("pages/train/results.py", "Results", icon=":material/compare_arrows:", **pair)
     elif job.kind == "finetune":
         context.link("pages/train/finetune.py", "Curves", icon=":material/show_chart:", finetune=outcome["student"])
+    elif job.kind == "index":
+        context.link("pages/review/browse.py", "Browse", icon=":material/table_rows:", exam=outcome["exam"])
     elif job.kind == "exam":
         context.link("pages/loop/exam.py", "The exam", icon=":material/quiz:", exam=outcome["exam"])
     else:

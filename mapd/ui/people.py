@@ -16,6 +16,7 @@ from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
 from mapd.review.leases import MistakeLease
 from mapd.statistics import wilson
 from mapd.ui.kit import actions, context, rows, tables, text
+from mapd.ui.kit.cache import derive_index
 from mapd.ui.kit.rows import TextRow
 from mapd.ui.kit.tables import Cell, Html
 
@@ -59,7 +60,8 @@ def draw_settings(curated: Curated) -> None:
 
 def _set_number(exam_id: int, name: str, key: str) -> None:
     number = {name: int(st.session_state[key])}
-    actions.write(lambda session, person: assignment.set_judging(session, exam_id, by=person, **number), REFUSAL)
+    if actions.write(lambda session, person: assignment.set_judging(session, exam_id, by=person, **number), REFUSAL):
+        derive_index()
 
 
 def draw_progress(curated: Curated, all_records: Sequence[AnnotatorRecord], leases: Sequence[MistakeLease]) -> None:

@@ -84,12 +84,8 @@ def _mirror() -> None:
 
 def find_most_wrong(mistake: Mistake) -> DecidedText | None:
     """Return the rationale that a check refutes although its reviewers scored it highest."""
-    wrong = [x for x in mistake.rationales if _is_refuted(x)]
+    wrong = [x for x in mistake.rationales if x.states.refuted]
     return max(wrong, key=_confidence, default=None)
-
-
-def _is_refuted(x: DecidedText) -> bool:
-    return State.FAILS in (x.states.matches_gold, x.states.equations_true)
 
 
 def _confidence(x: DecidedText | None) -> float:

@@ -5,7 +5,7 @@ import streamlit as st
 from mapd.curation.threshold_sweep import Figures, sweep
 from mapd.policies import Policy
 from mapd.ui.kit import charts, context, rows, tables, teacher_filter
-from mapd.ui.kit.cache import catch_up
+from mapd.ui.kit.cache import require_index
 from mapd.ui.kit.theme import FIGURE_CONFIG
 from mapd.ui.threshold import changes, lab
 
@@ -16,7 +16,8 @@ def draw_page(exam_id: int) -> None:
     draft = lab.choose_policy(exam_id, saved, choices)
     teachers = teacher_filter.choose(exam_id)
     lab.draw_status(draft, saved, choices)
-    catch_up(exam_id)
+    if not require_index(exam_id):
+        return
     saved_figures, draft_figures = (lab.load_figures(exam_id, policy, saved, teachers) for policy in (saved, draft))
     if not draft_figures.at("rationales", 0):
         st.info("No rationale yet: a threshold has nothing to decide on.", icon=":material/groups:")

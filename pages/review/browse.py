@@ -6,14 +6,15 @@ from mapd.domain import RowKind
 from mapd.ui.browse import batches, saved_views
 from mapd.ui.browse import page as browsing
 from mapd.ui.kit import context, pagination, rows, tables
-from mapd.ui.kit.cache import catch_up
+from mapd.ui.kit.cache import require_index
 
 PAGE = "pages/review/browse.py"
 
 
 def draw_page(exam_id: int) -> None:
     """Draw the table of one exam."""
-    catch_up(exam_id)
+    if not require_index(exam_id):
+        return
     request = browsing.choose_filters(exam_id)
     page = browsing.read_page(exam_id, request)
     show = request.filter.show

@@ -17,6 +17,7 @@ from mapd.store import browse, db, queries
 from mapd.store import tables as t
 from tests.api.client import Client, Server, decision, entered, on_question
 from tests.api.conftest import EXAM
+from tests.conftest import writing
 
 
 @contextmanager
@@ -128,7 +129,7 @@ def test_another_draw_begins_somewhere_else_and_holds_the_same(server: Server, a
 
 def test_an_empty_queue_says_what_the_exam_lacks(server: Server, ann: Client) -> None:
     assert ann.window(queue="conflicts")["lacking"] is None
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         session.execute(sa.delete(t.Review))
         session.execute(
             sa.insert(t.DirtyQuestion).from_select(["question_id", "voted"], sa.select(t.Question.id, sa.true()))
@@ -138,7 +139,7 @@ def test_an_empty_queue_says_what_the_exam_lacks(server: Server, ann: Client) ->
 
 def test_new_guidelines_come_with_the_next_window(server: Server, ann: Client) -> None:
     assert ann.window()["guidelines"] is None
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         guidelines.save(session, "# Accept\nif right", by=owner("eve"), base_uid=None)
     found = ann.window()["guidelines"]
     assert (found["text"], found["person"]) == ("# Accept\nif right", "eve")
@@ -223,7 +224,7 @@ def test_counts_say_the_same_everywhere(server: Server, ann: Client) -> None:
 
 
 def test_reasons_of_the_projects_own_come_behind_the_usual_ones(server: Server, ann: Client) -> None:
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         for words in ("wrong units", "too long", "not in English"):
             reasons.add(session, words, by=owner("eve"))
     window = ann.window()

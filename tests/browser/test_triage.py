@@ -20,6 +20,7 @@ from mapd.store import tables as t
 from tests.browser import presses
 from tests.browser.conftest import NAMED, App
 from tests.browser.presses import focus, meant, mistake, press, settle, told
+from tests.conftest import writing
 
 Judged = Callable[[], list[t.Judgement]]
 
@@ -462,7 +463,7 @@ def test_two_judgements_are_wanted_and_the_second_is_made_without_the_first(
 ) -> None:
     open_triage(page, app)
     at = focus(page)
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         assignment.set_judging(session, exam_of(session), by=owner("eve"), judgements_wanted=2)
         text = session.exec(select(t.Explanation).where(t.Explanation.uid == at)).one()
         judging.judge(session, Target("rationale", queries.identity(text)), Act.ACCEPT, by=owner("bob"), note="fine")

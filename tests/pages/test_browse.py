@@ -17,6 +17,7 @@ from mapd.settings import Settings
 from mapd.store import db, exam_material
 from mapd.store import tables as t
 from mapd.ui.browse import page as browsing
+from tests.conftest import writing
 from tests.pages.running import errors, open_page, shown, triage
 
 
@@ -55,7 +56,7 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
     with db.writing(engine) as session:
         judging.judge(session, Target("rationale", 1), Act.REJECT, by=owner("bob"), reason=TextReason.NO_WORK)
     assert "rejected by bob: no work" in shown(browse())
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     assert "bob: no work" not in shown(browse())
     for asked in ({"people": "judged"}, {"by": "bob"}, {"reason": "no work shown"}):
@@ -69,7 +70,7 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
 
 def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all(full_home: Path) -> None:
     engine = db.open_store(Settings())
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         judging.judge(session, Target("rationale", 1), Act.REJECT, by=owner("bob"), reason=TextReason.NO_WORK)
         assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     app = browse(verdict="accepted")
@@ -84,7 +85,7 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
     assert len(noted) == 23, "what they say of these later wasn't judged first"
     assert rows(browse(others="true", people="judged")) == 1
     assert "others maybe, which can" in errors(browse(others="maybe"))[0]
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=1)
     assert "others" not in {t.key for t in browse().toggle}
 
@@ -153,7 +154,7 @@ def test_the_address_turns_the_pages(full_home: Path) -> None:
 @pytest.fixture
 def other_exam(full_home: Path) -> str:
     """The uid of an exam of thirty mistakes that nobody has explained."""
-    with db.writing(db.open_store(Settings())) as session:
+    with writing(db.open_store(Settings())) as session:
         first = session.exec(select(t.Exam)).one()
         session.add(made := t.QuestionSet(name="other", source="made", sha256="0"))
         session.flush()

@@ -25,6 +25,7 @@ from mapd.settings import Settings
 from mapd.store import committees, db, judgement_log, queries
 from mapd.store import tables as t
 from tests import choices
+from tests.conftest import writing
 from tests.counting import Count
 from tests.pages.running import open_page, shown, triage
 
@@ -174,7 +175,7 @@ def exam(
         engine = db.open_store(Settings())
         if name == "demo":
             recorded.load(engine, full_home, by=owner("ann"))
-        with db.writing(engine) as session:
+        with writing(engine) as session:
             if name != "demo":
                 KINDS[name](session)
             for every in (False, True):

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from mapd.store.queue_index import QueueKey
 from tests import samples
 from tests.conftest import import_files
 from tests.curation.test_threshold_sweep import told
+from tests.review import index_rows
 
 TEACHERS = ("ash", "brook", "rowan")
 PEOPLE = ("ann", "bob")
@@ -331,6 +333,15 @@ def test_a_page_goes_on_where_the_last_one_ended_and_back(engine: sa.Engine, exa
         assert read(number=5, after=whole[3].key) == whole[4:9]
         assert read(number=2, after=whole[3].key, backwards=True) == [whole[2], whole[1]]
         assert queue_index.find_position(session, exam_of.id, "everything", 300, whole[3].key.attempt_id) == whole[3]
+
+
+def test_what_is_derived_changes_with_the_version_of_the_rules_alone(session: Session, tmp_path: Path) -> None:
+    rows = index_rows.list_rows(session, index_rows.make_example(session, tmp_path))
+    assert {row.split("\t")[2] for row in rows} >= QUEUES.keys(), "the example has something in every queue"
+    content = index_rows.FILE.read_text("utf-8")
+    assert (fault := index_rows.compare(rows, content)) is None, fault
+    assert "raise RULES_VERSION" in (index_rows.compare(rows[1:], content) or "")
+    assert "writes queue_index.tsv anew" in (index_rows.compare(rows, content.replace("VERSION 1", "VERSION 0")) or "")
 
 
 @pytest.fixture

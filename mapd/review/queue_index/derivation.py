@@ -1,26 +1,31 @@
 """The queue index: the rules' answers for every mistake, written down where SQL can filter, order and count them.
 
-    catch_up(engine, exam_id)                    # before reading: new rows are derived, the whole exam if need be
+    catch_up_all(engine)                         # after many rows were written: they are derived, block by block
     follow_judgements(session, [row])            # a judgement is derived in its own transaction
+    find_state(session, exam_id)                 # before reading: IndexState.CURRENT, else a job derives the rest
 
 The rules are the pure functions of curated.py and queues.py; here their answers are only written down, question by
 question, by one function (`_replace`), whether one judgement came in or the exam is derived in whole. Texts, votes and
-attempts come in by the thousand: each leaves a mark in its own transaction (a trigger writes `stale`), and the marks
-are worked off before the next read. A row of `queued`, with its `band`:
+attempts come in by the thousand: each leaves a mark in its own transaction (a trigger writes `stale`), and who brought
+them works the marks off at the end. No page and no route derives anything. A row of `queued`, with its `band`:
 
     "accepted-wrong" at thresholds of 0 up to 400 (hundredths), waits; place -2625, mistake 17, enter at rationale 51
 """
 
+import logging
+import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
 from functools import partial
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from mapd import domain
 from mapd.checks import State
@@ -28,21 +33,27 @@ from mapd.curation import curated, saved_policies, threshold_sweep
 from mapd.curation.curated import Curated, DecidedText, Mistake, curate, filter_votes
 from mapd.curation.threshold_sweep import Figures
 from mapd.domain import Act, ExamInfo, JudgementRow, Material, Verdict, Vote
+from mapd.errors import Busy, NotFound
 from mapd.judgements import VERDICT, pick_latest, ruling
 from mapd.policies import Policy, leniency
 from mapd.review import queues
 from mapd.review.queue_index.bands import BandPosition, ClosedTargets, find_positions
-from mapd.store import committees, db, exam_material, judgement_log, queries
+from mapd.store import committees, db, exam_material, judgement_log, queries, queue_index
 from mapd.store import tables as t
 
-# Raise it whenever a rule changes what is derived: the index of every exam is then derived again. The test
-# tests/review/test_queue_index.py holds it to the rows of an example.
+# Raise it whenever a rule changes what is derived: the index of every exam is then derived again. The rows of an
+# example, in tests/data/queue_index.tsv, hold it: a test fails where they change and this number doesn't.
 RULES_VERSION = 1
-BLOCK = 250  # questions that are derived at once
+BLOCK = 250  # questions that are derived at once: in one transaction, so that others can write in between
+# Between two blocks: SQLite has one writer, and who waits for it looks each 0.1 s; without a pause only we got on.
+PAUSE_S = 0.25
+IN_PART = ", in part"  # behind the version of an index that is being derived: judgements follow, nobody reads it
+log = logging.getLogger("mapd.queue_index")
 # Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index".
 LOCK = 0x7374616E
 BandKey = tuple[str, int, int, bool]  # name, low, high, waits
 Values = dict[str, Any]
+Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 
 
 def _version_of(session: Session, info: ExamInfo) -> str:
@@ -55,52 +66,118 @@ def _version_of(session: Session, info: ExamInfo) -> str:
 # -- when it is written -----------------------------------------------------------------------------------------------
 
 
-def catch_up(engine: sa.Engine, exam_id: int) -> None:
-    """Bring the exam's index up to date with all that is committed."""
+class IndexState(Enum):
+    """How far an exam's index is, for who wants to read it."""
+
+    CURRENT = "current"
+    BEHIND = "behind"  # derived by the exam's rules, but rows came in since: what is there can be shown
+    MISSING = "missing"  # never derived, in part, or by other rules: it can't be shown
+
+
+def find_state(session: Session, exam_id: int) -> IndexState:
+    """Return how far the exam's index is. Raises: NotFound."""
+    row = session.get(t.StandingExam, exam_id)
+    if row is None or row.rules != _version_of(session, queries.exam(session, exam_id)):
+        return IndexState.MISSING
+    marks = select(t.DirtyQuestion.id).join(t.Attempt, col(t.Attempt.question_id) == t.DirtyQuestion.question_id)
+    has_marks = session.exec(marks.where(t.Attempt.exam_id == exam_id).limit(1)).first() is not None
+    return IndexState.BEHIND if has_marks else IndexState.CURRENT
+
+
+def catch_up(engine: sa.Engine, exam_id: int, tell: Tell = lambda *_: None) -> None:
+    """Bring the exam's index up to date with all that is committed; `tell` hears how many questions are derived.
+
+    It may be killed at any time, and several processes may do it at once: each block is a transaction of its own, which
+    takes the next questions that nobody has derived.
+    """
     with db.reading(engine) as session:
-        row = session.get(t.StandingExam, exam_id)
-        info = queries.exam(session, exam_id)
-        rules = _version_of(session, info)
-        has_marks = session.exec(select(t.DirtyQuestion.id).limit(1)).first() is not None
-        if row is not None and row.rules == rules and not has_marks:
+        state = find_state(session, exam_id)
+        if state is IndexState.CURRENT:
             return
-    # Looked at again in the writing session: another process may have derived it in between.
-    with db.writing(engine) as session:
-        derive_marked(session)
-        info = queries.exam(session, exam_id)
-        row = session.get(t.StandingExam, exam_id)
-        if row is None or row.rules != _version_of(session, info):
-            derive(session, exam_id)
+        total = queue_index.count_marked(session)
+        if state is IndexState.MISSING:
+            total += queue_index.count_asked(session, exam_id)
+    done = 0
+    for number in _derive_in_blocks(engine, exam_id):
+        done += number
+        if number:
+            # More may have come in since they were counted.
+            total = max(total, done)
+            tell(done, total)
+        if number == BLOCK:
+            time.sleep(PAUSE_S)
 
 
-def is_derived(engine: sa.Engine, exam_id: int) -> bool:
-    """Return whether the index holds the exam by its rules, though marks may still wait."""
-    with db.reading(engine) as session:
-        row, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
-        return row is not None and row.rules == _version_of(session, info)
+def catch_up_all(engine: sa.Engine, tell: Tell = lambda *_: None) -> None:
+    """Bring the index of every exam up to date: who wrote many rows does so at the end."""
+    try:
+        with db.reading(engine) as session:
+            exam_ids = [exam.id for exam in queries.exams(session)]
+        for exam_id in exam_ids:
+            # It may have been deleted meanwhile.
+            with suppress(NotFound):
+                catch_up(engine, exam_id, tell)
+    except Busy as busy:
+        # What was written stands: the next who writes or looks at the exam has the rest derived.
+        log.info("the queues know what came in once the database is free: %s", busy.reason)
 
 
-def derive_marked(session: Session) -> None:
-    """Derive again the questions that have a mark, in every exam that the index holds."""
+def _derive_in_blocks(engine: sa.Engine, exam_id: int) -> Iterator[int]:
+    """Yield how many questions each transaction derived."""
+    number, last = BLOCK, 0
+    # The marks come first: where the exam isn't derived yet, they say nothing that isn't read with it anyway.
+    # A short block is the last one: what comes in from now on is for the next time, or a collection kept it here.
+    while number == BLOCK:
+        with db.writing(engine) as session:
+            number = derive_marked(session)
+        yield number
+    while True:
+        with db.writing(engine) as session:
+            block = _derive_missing(session, exam_id, last)
+        if not block:
+            return
+        last = block[-1]
+        yield len(block)
+
+
+def derive_marked(session: Session) -> int:
+    """Derive again the next questions that have a mark, in every exam that the index holds; return how many."""
     _lock(session)
-    marks = session.execute(
-        sa.delete(t.DirtyQuestion).returning(col(t.DirtyQuestion.question_id), col(t.DirtyQuestion.voted))
-    ).all()
-    for row in session.exec(select(t.StandingExam)).all() if marks else ():
+    _count_votes(session)
+    mark = col(t.DirtyQuestion.question_id)
+    block = list(session.exec(select(mark).distinct().order_by(mark).limit(BLOCK)))
+    session.execute(sa.delete(t.DirtyQuestion).where(mark.in_(block)))
+    for row in session.exec(select(t.StandingExam)).all() if block else ():
         assert row.id is not None
-        questions = exam_material.filter_asked(session, row.id, {question for question, _ in marks})
-        exam = _Exam.of(session, row) if questions else None
-        if exam is None:
-            # Other rules derived it: it is derived in whole before it is read.
-            continue
-        votes = sum(voted and question in questions for question, voted in marks)
-        row.votes_since += votes
-        # One more vote moves the reviewers' leniency a little. It is measured again once a fifth of the votes is new,
-        # and at once where the policy decides by it.
-        if row.votes_since > row.votes / 5 or (votes and exam.policy.leniency_adjusted):
-            derive(session, row.id)
-        else:
+        questions = exam_material.filter_asked(session, row.id, set(block))
+        # Where other rules derived the exam, it is derived in whole before it is read.
+        if questions and (exam := _Exam.of(session, row)) is not None:
             exam.follow(sorted(questions))
+    return len(block)
+
+
+def _count_votes(session: Session) -> None:
+    """Count the votes that came in, and measure the reviewers' leniency again where there are many."""
+    is_voted = col(t.DirtyQuestion.voted)
+    if session.exec(select(t.DirtyQuestion.id).where(is_voted).limit(1)).first() is None:
+        return
+    for row in session.exec(select(t.StandingExam)).all():
+        exam = _Exam.of(session, row)
+        if exam is None:
+            continue
+        asked = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == exam.id).distinct()
+        votes = select(func.count()).select_from(t.DirtyQuestion).where(is_voted)
+        number = session.exec(votes.where(col(t.DirtyQuestion.question_id).in_(asked))).one()
+        row.votes_since += number
+        # One more vote moves the reviewers' leniency a little. It is measured again once a fifth of the votes is new,
+        # and at once where the policy decides by it; then every question has to be derived again.
+        if row.votes_since > row.votes / 5 or (number and exam.policy.leniency_adjusted):
+            row.leniency, row.votes = _leniency(session, exam.id)
+            row.votes_since = 0
+            marks = asked.add_columns(sa.false())
+            session.execute(sa.insert(t.DirtyQuestion).from_select(["question_id", "voted"], marks))
+    session.execute(sa.update(t.DirtyQuestion).where(is_voted).values(voted=False))
+    session.flush()
 
 
 def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
@@ -149,14 +226,25 @@ def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
 
 
 def _lock(session: Session) -> None:
+    # Two transactions that derived one question at once would insert its rows, and count them, twice.
     db.lock(session, LOCK)
 
 
 def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     """Derive the whole exam from its rows, as if nothing had been derived before.
 
-    The reviewers' leniency is measured here alone (one vote more would move every place a little). `measure` unset
-    keeps it as it was.
+    `measure` unset keeps the reviewers' leniency as it was measured.
+    """
+    _begin(session, exam_id, measure=measure)
+    last = 0
+    while block := _derive_missing(session, exam_id, last):
+        last = block[-1]
+
+
+def _begin(session: Session, exam_id: int, *, measure: bool = True) -> None:
+    """Delete what is derived of the exam, and measure the reviewers' leniency.
+
+    It is measured here and once many votes came in, not with each: one vote more would move every place a little.
     """
     _lock(session)
     # Rows first, then the bands that they refer to.
@@ -170,12 +258,31 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     if measure or row is None:
         offsets, votes = _leniency(session, exam_id)
         row = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
-    row.rules = _version_of(session, info)
+    row.rules = _version_of(session, info) + IN_PART
     session.flush()
-    exam = _Exam.of(session, row)
-    assert exam is not None
-    questions = session.exec(select(t.Attempt.question_id).where(t.Attempt.exam_id == exam_id).distinct()).all()
-    exam.follow(sorted(questions), empty=True)
+
+
+def _derive_missing(session: Session, exam_id: int, after: int = 0) -> list[int]:
+    """Derive the exam's next questions that have no row yet; return their ids. Without any left the index is whole."""
+    _lock(session)
+    row = session.get(t.StandingExam, exam_id)
+    exam = None if row is None else _Exam.of(session, row)
+    if exam is None:
+        _begin(session, exam_id)
+        return _derive_missing(session, exam_id)
+    assert row is not None
+    if not row.rules.endswith(IN_PART):
+        return []
+    # From the last block on; at the end once more from the beginning, because another process may have begun anew.
+    block = queue_index.list_missing(session, exam_id, after, BLOCK)
+    if after and not block:
+        block = queue_index.list_missing(session, exam_id, 0, BLOCK)
+    if block:
+        exam.follow(block, empty=True)
+    else:
+        row.rules = row.rules.removesuffix(IN_PART)
+        session.flush()
+    return block
 
 
 def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
@@ -212,7 +319,7 @@ class _Exam:
         assert row.id is not None
         info = queries.exam(session, row.id)
         policy = saved_policies.exam_policy(session, info)
-        if row.rules != _version_of(session, info):
+        if row.rules.removesuffix(IN_PART) != _version_of(session, info):
             # The same rules may come back later, and what isn't followed now would be missing then.
             row.rules = ""
             return None

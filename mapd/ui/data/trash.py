@@ -19,6 +19,7 @@ from mapd.people import Person
 from mapd.store import db
 from mapd.trash import Removal, TrashEntry
 from mapd.ui.kit import actions, context, text, times
+from mapd.ui.kit.cache import derive_index
 
 # The fields' keys.
 CHOICE, NAME = "trash_choice", "trash_name"
@@ -197,6 +198,7 @@ def _restore(file: str) -> None:
         return f"{entry.kind} {entry.name} is back{rename_note}"
 
     if (message := _write(act)) is not None:
+        derive_index()
         # After the commit: until then the file is the only copy.
         trash.discard(home, file)
         st.session_state[MESSAGE] = message

@@ -13,6 +13,7 @@ from typing import TypeVar
 import streamlit as st
 from sqlmodel import Session
 
+from mapd.review.queue_index import derivation
 from mapd.store import db
 from mapd.ui.kit import context
 
@@ -33,16 +34,24 @@ def write_all(write: Callable[[Session, Progress], T], noun: str) -> T:
 
 
 def follow_progress(work: Callable[[Progress], T], noun: str) -> T:
-    """Do the work, which reports its progress; return the result."""
+    """Do the work, which reports its progress, and have the queue index follow; return the work's result."""
     written, total = 0, 1
 
     def note(number: int, expected: int) -> None:
         nonlocal written, total
         written, total = number, expected
 
-    bar = st.progress(0.0, "Importing …")
+    bar, engine = st.progress(0.0, "Importing …"), context.engine()
+
+    def work_and_derive() -> T:
+        nonlocal noun
+        result = work(note)
+        noun = "questions, into queues and filters"
+        derivation.catch_up_all(engine, note)
+        return result
+
     with ThreadPoolExecutor(max_workers=1) as pool:
-        future = pool.submit(work, note)
+        future = pool.submit(work_and_derive)
         while not future.done():
             wait([future], timeout=0.1)
             bar.progress(written / total if total else 1.0, f"{written:,} of {total:,} {noun}")

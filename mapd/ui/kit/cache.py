@@ -18,13 +18,16 @@ from mapd.curation.curated import Curated
 from mapd.curation.incremental import CuratedParts, decide
 from mapd.domain import Material
 from mapd.errors import Busy
+from mapd.jobs import ACTIVE, kinds
 from mapd.policies import Policy
 from mapd.review import curated_part
 from mapd.review.queue_index import derivation
+from mapd.review.queue_index.derivation import IndexState
 from mapd.store import audit_log, db, exam_material, judgement_log, queries
 from mapd.store import tables as t
+from mapd.ui import jobs
 from mapd.ui.kit import text
-from mapd.ui.kit.context import engine
+from mapd.ui.kit.context import engine, impatient_engine
 
 
 def load_curated(exam_id: int) -> Curated:
@@ -43,7 +46,7 @@ def load_curated(exam_id: int) -> Curated:
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:
     """Return these questions' part of the curated set, under the exam's own policy or the given one.
 
-    Reviewers' leniency comes from the queue index, so `catch_up` has to run first.
+    Reviewers' leniency comes from the queue index, so `require_index` has to be asked first.
     """
     with db.reading(engine()) as session:
         setting = curated_part.load_setting(session, exam_id)
@@ -52,16 +55,41 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
         return replace(part, teachers=tuple(queries.voices(session, exam_id)))
 
 
-def catch_up(exam_id: int) -> None:
-    """Bring the queue index up to date before a page reads it."""
-    with st.spinner("Reading the exam …"):
-        try:
-            derivation.catch_up(engine(), exam_id)
-        except Busy:
-            # Without any index there is nothing to show; an old one is better than a wait.
-            if not derivation.is_derived(engine(), exam_id):
-                raise
-            text.complain("the database is busy: until it is free, what just came in isn't in queues and filters yet")
+def require_index(exam_id: int) -> bool:
+    """Return whether queues and filters can be shown. Where they can't, draw the job that prepares them.
+
+    No page derives anything itself: where what brought the rows didn't, a job does.
+    """
+    with db.reading(engine()) as session:
+        state = derivation.find_state(session, exam_id)
+    if state is IndexState.CURRENT:
+        return True
+    try:
+        uid = kinds.prepare_index(impatient_engine(), exam_id)
+    except Busy:
+        # Without any index there is nothing to show; an old one is better than a wait.
+        if state is IndexState.MISSING:
+            raise
+        text.complain("the database is busy: until it is free, what just came in isn't in queues and filters yet")
+        return True
+    if state is IndexState.MISSING:
+        st.markdown("**Queues and filters of this exam are being prepared.** The page opens once they are ready.")
+    if uid is None or (state is IndexState.BEHIND and jobs.read_job(uid)[0].status in ACTIVE):
+        st.caption("What just came in is on its way into queues and filters: reload the page in a moment.")
+    else:
+        # Where it failed, or was cancelled, its card says why, and has the button that resumes it.
+        jobs.draw_job(uid)
+    return state is IndexState.BEHIND
+
+
+def derive_index() -> None:
+    """Bring the queue index up to date after the page wrote what it is derived from."""
+    with st.empty():
+        derivation.catch_up_all(engine(), lambda done, total: _draw_share(done / total))
+
+
+def _draw_share(share: float) -> None:
+    st.progress(share, "Preparing queues and filters …")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -22,7 +22,7 @@ from mapd.policies import PRESETS, Check, Policy
 from mapd.review.queue_index import derivation
 from mapd.store import audit_log, db, exam_material, judgement_log, queries, queue_index
 from mapd.ui.kit import actions, context, pagination, tables, text, url_state
-from mapd.ui.kit.cache import load_material
+from mapd.ui.kit.cache import derive_index, load_material
 from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
 
@@ -137,6 +137,7 @@ def _save_as(policy: Policy) -> None:
                     session, replace(policy, name=name or ""), by=context.acting_person()
                 )
                 st.session_state["policy_saved"] = policy.name
+            derive_index()
             st.rerun()
 
 
@@ -153,6 +154,7 @@ def _draw_use(exam_id: int, draft: Policy, saved: Policy, base: Policy) -> None:
     ):
         with db.writing(context.engine()) as session:
             saved_policies.set_policy(session, exam_id, draft.name, draft.threshold, by=context.acting_person())
+        derive_index()
         st.rerun()
 
 
