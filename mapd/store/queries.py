@@ -85,6 +85,11 @@ def exam(session: Session, ref: str | int) -> ExamInfo:
     return _exam_info(*row)
 
 
+def exam_row(session: Session, exam_id: int) -> t.Exam:
+    """Return the row of an exam that is there."""
+    return session.get_one(t.Exam, exam_id)
+
+
 def _is(table: type[t.Travelling], ref: str | int) -> sa.ColumnElement[bool]:
     # `ref` is the uid, or the id where it is a short number
     ref = str(ref)
@@ -153,6 +158,11 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
     if exam_id is not None:
         query = query.where(t.Snapshot.exam_id == exam_id)
     return list(session.exec(query.order_by(col(t.Snapshot.id).desc())).all())
+
+
+def snapshot_lines(session: Session, snapshot_id: int) -> str:
+    """Return the lines of a snapshot that is there, unchecked."""
+    return session.exec(select(t.Snapshot.lines).where(t.Snapshot.id == snapshot_id)).one()
 
 
 def voices(session: Session, exam_id: int) -> dict[str, int]:

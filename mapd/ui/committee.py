@@ -13,7 +13,7 @@ from mapd.jobs.kinds import CollectWork
 from mapd.models.prices import format_dollars
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
-from mapd.store import db, ledger
+from mapd.store import ledger
 from mapd.ui import jobs
 from mapd.ui.kit import context, money, tables, text, theme, times
 from mapd.ui.kit.tables import Cell, Html
@@ -107,13 +107,11 @@ def _teacher_chip(name: str, curated: Curated) -> Html:
 
 def draw_calls(exam: ExamInfo) -> None:
     """Draw the exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
-    with db.reading(context.engine()) as session:
-        tallies, failed_calls = ledger.tally(session, exam.id), ledger.failures(session, exam.id)
-        stops = committee.stops(session, exam.uid)
+    tallies, failed_calls = context.read(ledger.tally, exam.id), context.read(ledger.failures, exam.id)
     if not tallies:
         return
     st.subheader("Calls", anchor=False)
-    for stop in stops:
+    for stop in context.read(committee.stops, exam.uid):
         reason = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
         cure = text.one_line(stop.cure, 300)
         text.complain(f"{reason} — {cure}")

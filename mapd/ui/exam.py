@@ -9,7 +9,7 @@ from mapd.answers.grading import Outcome
 from mapd.domain import Material
 from mapd.jobs import kinds
 from mapd.results import ExamAnswers, Score
-from mapd.store import db
+from mapd.store import queries
 from mapd.store import tables as t
 from mapd.ui import jobs
 from mapd.ui.kit import attempts, context, start_forms, tables, text, theme, url_state
@@ -21,10 +21,8 @@ from mapd.ui.kit.tables import Cell, Html
 
 def load_exam(exam_id: int) -> tuple[ExamAnswers, t.Exam, Material]:
     """Return the exam's first samples, its row, and its questions with every attempt."""
-    with db.reading(context.engine()) as session:
-        row = session.get(t.Exam, exam_id)
-        assert row is not None, "the header's exam is there"
-        return results.load(session, exam_id), row, load_material(session, exam_id)
+    row = context.read(queries.exam_row, exam_id)
+    return context.read(results.load, exam_id), row, context.read(load_material, exam_id)
 
 
 def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
@@ -58,9 +56,8 @@ def draw_cut_off_form(material: Material) -> None:
     count, info = _count_cut_off(material), material.exam
     if not count or jobs.is_active("exam"):
         return
-    with db.reading(context.engine()) as session:
-        row = session.get_one(t.Exam, info.id)
-        is_available = students.is_here(students.get(session, row.student_id), context.settings().home)
+    row = context.read(queries.exam_row, info.id)
+    is_available = students.is_here(context.read(students.get, row.student_id), context.settings().home)
     longest = row.decoding.get("max_tokens")
     limit_words = f" at {longest:,} tokens" if isinstance(longest, int) else ""
     subject = "answers were" if count != 1 else "answer was"

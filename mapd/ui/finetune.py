@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mapd.finetune.hyperparameters import Hyperparameters
-from mapd.store import db, finetunes
+from mapd.store import finetunes
 from mapd.store.finetunes import Training
 from mapd.ui.kit import charts, context, refusals, tables, text
 from mapd.ui.kit.tables import Cell, Html
@@ -78,13 +78,12 @@ def _draw_live_curves(uid: str) -> None:
 
 
 def _draw_curves(run: Training) -> None:
-    with db.reading(context.engine()) as session:
-        steps = finetunes.steps(session, run.id)
-        if not steps:
-            st.caption("No step is done yet.")
-            return
-        figure = charts.loss_figure(steps)
-        first, last = steps[0], steps[-1]
+    steps = context.read(finetunes.steps, run.id)
+    if not steps:
+        st.caption("No step is done yet.")
+        return
+    figure = charts.loss_figure(steps)
+    first, last = steps[0], steps[-1]
     alt = f"Loss on rationales and on feedback over {len(steps)} steps"
     st.plotly_chart(figure, key=f"losses_{run.uid}", config=FIGURE_CONFIG, alt=alt)
     if len(steps) < count_steps(run):

@@ -57,9 +57,7 @@ def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | No
     """
     try:
         new_job = make()
-        with db.reading(context.engine()) as session:
-            size, pace = new_job.size(session), jobs.measure_pace(session, new_job.kind)
-            workers = jobs.workers(session)
+        size, pace = context.read(new_job.size), context.read(jobs.measure_pace, new_job.kind)
     except (ValidationError, MapdError) as error:
         text.complain(error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error))
         return
@@ -69,12 +67,12 @@ def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | No
     with st.container(horizontal=True, vertical_alignment="center"):
         is_pressed = actions.button(label, key=key, type="primary", icon=":material/play_arrow:")
         st.caption(_amount_words(new_job.unit, size, size if missing is None else missing, pace))
-    if not workers:
+    if not context.read(jobs.workers):
         draw_no_worker()
     if is_pressed:
-        with db.writing(context.engine()) as session:
-            job = jobs.start(session, new_job.kind, new_job.model_dump(mode="json"), by=context.acting_person())
-            st.session_state[STARTED_JOB] = job.uid, context.params().get("exam")
+        person, parameters = context.acting_person(), new_job.model_dump(mode="json")
+        uid = context.write(lambda session: jobs.start(session, new_job.kind, parameters, by=person).uid)
+        st.session_state[STARTED_JOB] = uid, context.params().get("exam")
         st.rerun()
 
 
@@ -112,21 +110,17 @@ def draw_no_worker() -> None:
 
 def draw_active(kind: str, **parameters: Any) -> None:
     """Draw each active job of this kind and these parameters; also the latest if it ended badly, or just now."""
-    with db.reading(context.engine()) as session:
-        now = db.clock(session)
-        kind_jobs = [j for j in jobs.list_jobs(session) if j.kind == kind and _has(j, parameters)]
-        uids = [job.uid for job in kind_jobs if job.status in jobs.ACTIVE]
-        uids += [
-            job.uid for job in kind_jobs[:1] if jobs.describe_state(job, now) in ENDED_EARLY or _is_fresh(job, now)
-        ]
+    now = context.read(db.clock)
+    kind_jobs = [j for j in context.read(jobs.list_jobs) if j.kind == kind and _has(j, parameters)]
+    uids = [job.uid for job in kind_jobs if job.status in jobs.ACTIVE]
+    uids += [job.uid for job in kind_jobs[:1] if jobs.describe_state(job, now) in ENDED_EARLY or _is_fresh(job, now)]
     for uid in uids:
         draw_job(uid)
 
 
 def is_active(*kinds: str) -> bool:
     """Return whether a job of one of these kinds waits or runs."""
-    with db.reading(context.engine()) as session:
-        return any(job.kind in kinds and job.status in jobs.ACTIVE for job in jobs.list_jobs(session))
+    return any(job.kind in kinds and job.status in jobs.ACTIVE for job in context.read(jobs.list_jobs))
 
 
 def _is_fresh(job: t.Job, now: datetime) -> bool:
@@ -161,11 +155,7 @@ def _draw_live(uid: str) -> None:
 
 
 def _read(uid: str) -> tuple[t.Job, datetime]:
-    with db.reading(context.engine()) as session:
-        job = jobs.get(session, uid)
-        # The job outlives its session.
-        session.expunge(job)
-        return job, db.clock(session)
+    return context.read(jobs.get, uid), context.read(db.clock)
 
 
 def _draw_card(job: t.Job, now: datetime) -> None:
@@ -231,8 +221,7 @@ def _draw_buttons(job: t.Job, state: str) -> None:
 
 def _act(change: Callable[..., t.Job], uid: str) -> None:
     try:
-        with db.writing(context.engine()) as session:
-            change(session, uid, by=context.acting_person())
+        context.write(change, uid, by=context.acting_person())
     # It ended meanwhile, or the database is busy.
     except MapdError as error:
         text.complain(str(error))
@@ -259,17 +248,14 @@ def _draw_result(job: t.Job) -> None:
 
 def read_counts() -> tuple[int, bool]:
     """Return how many jobs wait or run, and whether the newest one failed: the frame shows both on every page."""
-    with db.reading(context.engine()) as session:
-        all_jobs = jobs.list_jobs(session)
-        return sum(job.status in jobs.ACTIVE for job in all_jobs), bool(all_jobs) and all_jobs[0].status == "failed"
+    all_jobs = context.read(jobs.list_jobs)
+    return sum(job.status in jobs.ACTIVE for job in all_jobs), bool(all_jobs) and all_jobs[0].status == "failed"
 
 
 def draw_list() -> None:
     """Draw every job in a line, the newest first, and the workers."""
-    with db.reading(context.engine()) as session:
-        now = db.clock(session)
-        rows = [_job_row(job, now) for job in jobs.list_jobs(session)]
-        workers = jobs.workers(session)
+    now, workers = context.read(db.clock), context.read(jobs.workers)
+    rows = [_job_row(job, now) for job in context.read(jobs.list_jobs)]
     if not rows:
         with st.container(border=True):
             st.markdown("**Nothing was started yet.** Work starts on the page of what it makes.")

@@ -11,12 +11,14 @@ import zipfile
 from collections.abc import Sequence
 
 import streamlit as st
+from sqlmodel import Session
 
 from mapd import prompts
 from mapd.curation import snapshots as freezing
 from mapd.curation.curated import Curated, summary
 from mapd.curation.snapshots import Pair, SnapshotContents
-from mapd.store import db, queries, snapshots
+from mapd.people import Person
+from mapd.store import queries, snapshots
 from mapd.store import tables as t
 from mapd.ui.kit import actions, context, tables, teacher_filter, text, times
 from mapd.ui.threshold.lab import describe
@@ -71,11 +73,14 @@ def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
 
 
 def _freeze(curated: Curated, seed: int, everything: bool) -> None:
-    with db.writing(context.engine()) as session:
-        old_names = {row.sha256 for row in queries.snapshots(session)}
-        row = freezing.freeze(session, curated, by=context.acting_person(), seed=seed, everything=everything)
+    old_names = {row.sha256 for row in context.read(queries.snapshots)}
+
+    def freeze(session: Session, person: Person) -> tuple[str, int]:
+        row = freezing.freeze(session, curated, by=person, seed=seed, everything=everything)
         freezing.write(row, context.settings().home)
-        sha256, pairs = row.sha256, row.pairs
+        return row.sha256, row.pairs
+
+    sha256, pairs = context.write(freeze, context.acting_person())
     message = (
         "is there already: the same input gives the same snapshot"
         if sha256 in old_names
@@ -109,7 +114,7 @@ def read_pairs(row: t.Snapshot) -> SnapshotContents:
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _own_pairs(sha256: str, _row: t.Snapshot) -> SnapshotContents:  # noqa: ARG001 - the cache's key
-    return freezing.count_contents(_row.lines, _row.manifest)
+    return freezing.count_contents(context.read(queries.snapshot_lines, queries.identity(_row)), _row.manifest)
 
 
 def _snapshot_row(row: t.Snapshot, open_sha256: str | None) -> list[tables.Cell]:

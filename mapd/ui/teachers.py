@@ -22,7 +22,6 @@ from mapd.models.base import Limits, Sampling
 from mapd.models.simulated import PROFILES
 from mapd.models.weights import PACKAGED
 from mapd.people import Person, Right, require
-from mapd.store import db
 from mapd.store import tables as t
 from mapd.teacher_prices import price_in_words
 from mapd.teacher_settings import KEY_VARIABLES, LONGEST_REPLY, read_names, read_pairs
@@ -132,6 +131,7 @@ def _limits(row: t.Teacher) -> str:
 
 def _draw_buttons(row: t.Teacher) -> None:
     if actions.button("Test", key=f"test_{row.uid}", icon=":material/send:", type="tertiary", disabled=row.disabled):
+        context.end_reading()
         with st.spinner("Asking …", width="content"):
             result = run_test(row.name, by=context.acting_person())
         st.session_state[f"tested_{row.uid}"] = result
@@ -143,8 +143,7 @@ def _draw_buttons(row: t.Teacher) -> None:
     word, icon = ("Enable", ":material/play_arrow:") if row.disabled else ("Disable", ":material/block:")
     if actions.button(word, key=f"turn_{row.uid}", icon=icon, type="tertiary"):
         turn = teachers.enable if row.disabled else teachers.disable
-        with db.writing(context.engine()) as session:
-            turn(session, row.name, by=context.acting_person())
+        context.write(turn, row.name, by=context.acting_person())
         st.rerun()
 
 
@@ -166,8 +165,7 @@ def _draw_change(row: t.Teacher) -> None:
 def _save(row: t.Teacher, longest: int, limits: Mapping[str, Any], *, forget: bool) -> None:
     sampling, person = {"max_tokens": longest}, context.current_person()
     try:
-        with db.writing(context.engine()) as session:
-            teachers.change_settings(session, row.name, by=person, sampling=sampling, limits=limits, forget=forget)
+        context.write(teachers.change_settings, row.name, by=person, sampling=sampling, limits=limits, forget=forget)
     except MapdError as error:
         text.complain(str(error))
         return
@@ -190,9 +188,7 @@ def _draw_enable(row: t.Teacher) -> None:
         box = f"yes_{row.uid}_{effect.server}_{effect.key_env}"
         is_confirmed = not effect.needs_yes or st.checkbox("Yes, ask it there: prompts, and the key, go there", key=box)
         if st.button("Enable", key=f"turn_{row.uid}", type="primary", disabled=not is_confirmed):
-            with db.writing(context.engine()) as session:
-                person = context.current_person()
-                teachers.enable(session, row.name, person, key_env=variable, approved=True)
+            context.write(teachers.enable, row.name, context.current_person(), key_env=variable, approved=True)
             st.rerun()
 
 
@@ -423,11 +419,9 @@ def _confirm_server(kind: str, base_url: str | None, variables: Iterable[str | N
     """Ask where a key or a header's value belongs to another server: a box for each; return whether all are ticked."""
     try:
         server = approvals.server_of(kind, base_url)
-        with db.reading(context.engine()) as session:
-            names = [keys.check_name(name) for name in dict.fromkeys(variables) if name is not None]
-            doubts = {
-                name: doubt for name in names if (doubt := approvals.find_doubt(session, name, server)) is not None
-            }
+        names = [keys.check_name(name) for name in dict.fromkeys(variables) if name is not None]
+        all_doubts = {name: context.read(approvals.find_doubt, name, server) for name in names}
+        doubts = {name: doubt for name, doubt in all_doubts.items() if doubt is not None}
     except BadInput:
         # The form's button says what is wrong.
         return False
@@ -456,8 +450,7 @@ def _add(kind: str, form_values: Mapping[str, Any]) -> str | None:
     try:
         fields = read_pairs("a further field", _lines(settings.pop("fields", "")))
         settings["sampling"] = {**settings.get("sampling", {}), **fields}
-        with db.writing(context.engine()) as session:
-            teachers.add(session, kind=kind, by=context.acting_person(), **settings)
+        context.write(teachers.add, kind=kind, by=context.acting_person(), **settings)
     except MapdError as error:
         return str(error)
     st.session_state[FORM_VERSION] = st.session_state.get(FORM_VERSION, 0) + 1

@@ -12,7 +12,7 @@ from mapd.domain import Act, JudgementRow, RowFilter, RowKind
 from mapd.people import Person
 from mapd.review import batches, own_judgements, reasons
 from mapd.review.batches import BatchText
-from mapd.store import browse, db, queries
+from mapd.store import browse, queries
 from mapd.store.browse import KINDS, ListedText
 from mapd.ui.kit import actions, context, text
 
@@ -36,9 +36,9 @@ def draw_judge_all(exam_id: int, query: RowFilter, threshold: int, row_count: in
     popover = st.popover("Judge all", icon=":material/done_all:", key=POPOVER, on_change="rerun")
     # The texts are read once somebody opens the popover.
     if popover.open:
-        with popover, db.reading(context.engine()) as session:
-            texts = browse.list_texts(session, exam_id, query, threshold, batches.MOST + 1)
-            _draw_selection(texts, query.show, row_count, queries.edition(session, queries.DELETED))
+        with popover:
+            texts = context.read(browse.list_texts, exam_id, query, threshold, batches.MOST + 1)
+            _draw_selection(texts, query.show, row_count, context.read(queries.edition, queries.DELETED))
 
 
 def _draw_selection(texts: Sequence[ListedText], show: RowKind, row_count: int, deletions: int) -> None:
@@ -104,9 +104,8 @@ def _judge(selection: Sequence[BatchText], act: Act, deletions: int) -> None:
 def _draw_last_act(exam_id: int) -> None:
     """Draw undo or redo of the person's last act, where it judged many texts."""
     person = context.current_person().name
-    with db.reading(context.engine()) as session:
-        own_acts = own_judgements.load(session, exam_id, person)
-        deletions = queries.edition(session, queries.DELETED)
+    own_acts = context.read(own_judgements.load, exam_id, person)
+    deletions = context.read(queries.edition, queries.DELETED)
     for batch, action, outcome in (
         (batches.find_redoable(own_acts, person), "Redo", "undone"),
         (batches.find_undoable(own_acts, person), "Undo", "saved"),

@@ -18,7 +18,7 @@ from mapd.checks import State
 from mapd.curation import saved_policies
 from mapd.domain import Order, RowFilter, RowKind, Verdict
 from mapd.review import blinding, filters, reasons
-from mapd.store import browse, db, queries
+from mapd.store import browse, queries
 from mapd.store.browse import BrowseRow
 from mapd.ui.browse import question_rows
 from mapd.ui.kit import attempts, context, exposures, pagination, rows, text, url_state
@@ -94,10 +94,9 @@ class BrowseRequest:
 
 def choose_filters(exam_id: int) -> BrowseRequest:
     """Draw the filters; return their values. A value in the address that can't be is named in one line and left out."""
-    with db.reading(context.engine()) as session:
-        authors, judges = queries.voices(session, exam_id), queries.judges(session)
-        has_overlap = queries.exam(session, exam_id).judgements_per_text > 1
-        own_reasons = reasons.list_offered(session)
+    authors, judges = context.read(queries.voices, exam_id), context.read(queries.judges)
+    has_overlap = context.read(queries.exam, exam_id).judgements_per_text > 1
+    own_reasons = context.read(reasons.list_offered)
     voices = {line: authors[name] for line, name in text.distinct_lines(authors).items()}
     choices = _filter_choices(voices, judges, own_reasons)
     _refuse_unfit(choices)
@@ -232,22 +231,19 @@ def read_page(exam_id: int, request: BrowseRequest) -> BrowsePage:
     """Read the page that the address asks for."""
     query, order = request.filter, request.order
     turn = pagination.read_turn(browse.key_length(order))
-    with db.reading(context.engine()) as session:
-        exam = queries.exam(session, exam_id)
-        threshold = round(saved_policies.exam_policy(session, exam).threshold * 100)
-        browse_rows = browse.list_rows(session, exam_id, query, threshold, turn, order=order)
-        row_count = browse.count_rows(session, exam_id, query, threshold)
-        # Without a turn the page is the first: nothing stands before it.
-        judge_first = browse_rows[0].key if turn and browse_rows else None
-        offset = (
-            0
-            if judge_first is None
-            else browse.count_rows(session, exam_id, query, threshold, order=order, before_key=judge_first)
-        )
-        has_shared = exam.shares_rationales and query.show is RowKind.RATIONALES
-        count = browse.count_texts if has_shared else browse.count_rows
-        item_count = count(session, exam_id, query, threshold) if has_shared else row_count
-        total_count = count(session, exam_id, RowFilter(query.show), threshold)
+    exam = context.read(queries.exam, exam_id)
+    threshold = round(context.read(saved_policies.exam_policy, exam).threshold * 100)
+    browse_rows = context.read(browse.list_rows, exam_id, query, threshold, turn, order=order)
+    row_count = context.read(browse.count_rows, exam_id, query, threshold)
+    offset = 0
+    # Without a turn the page is the first: nothing stands before it.
+    if turn and browse_rows:
+        first_key = browse_rows[0].key
+        offset = context.read(browse.count_rows, exam_id, query, threshold, order=order, before_key=first_key)
+    has_shared = exam.shares_rationales and query.show is RowKind.RATIONALES
+    count = browse.count_texts if has_shared else browse.count_rows
+    item_count = context.read(count, exam_id, query, threshold) if has_shared else row_count
+    total_count = context.read(count, exam_id, RowFilter(query.show), threshold)
     return BrowsePage(browse_rows, row_count, offset, threshold, item_count, total_count)
 
 

@@ -17,7 +17,6 @@ from mapd.exchange.attempts import AnswerPreview
 from mapd.questions import sets, tables
 from mapd.questions.imports import BadRow
 from mapd.questions.tables import FileTable, QuestionFile
-from mapd.store import db
 from mapd.ui.data import faults, terminal, writing
 from mapd.ui.kit import actions, context, text, theme, uploads
 from mapd.ui.kit import tables as figures
@@ -116,9 +115,9 @@ def _read(
 ) -> AnswersPreview | AnswersRefusal:
     """Match the answers to the set of this uid, once for the same set, files, split and student."""
     try:
-        with db.reading(context.engine()) as session:
-            parsed = attempts.parse(session, _tables(_files), sets.get(session, uid), split=split, student=student)
-            graded = attempts.preview(parsed, PREVIEW_SIZE)
+        questions = context.read(sets.get, uid)
+        parsed = context.read(attempts.parse, _tables(_files), questions, split=split, student=student)
+        graded = attempts.preview(parsed, PREVIEW_SIZE)
     except Undecided as error:
         return AnswersRefusal(str(error), error.choices)
     except BadInput as error:

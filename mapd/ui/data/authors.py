@@ -19,7 +19,7 @@ from mapd.exchange import authors
 from mapd.exchange.authors import AuthorsContent, AuthorsFile, AuthorsRow, FileKind
 from mapd.questions.options import show_answer
 from mapd.score_forms import VoteStatus, vote
-from mapd.store import db, queries
+from mapd.store import queries
 from mapd.ui.data import faults, terminal, writing
 from mapd.ui.kit import actions, context, tables, text, theme, uploads
 
@@ -329,9 +329,8 @@ def find_imported_exam(parsed: AuthorsContent) -> tuple[str, str] | None:
 
     Raises: BadInput where the exam of that name holds other content.
     """
-    with db.reading(context.engine()) as session:
-        exam = authors.exam_of(session, parsed)
-        return None if exam is None else (exam.uid, exam.name)
+    exam = context.read(authors.exam_of, parsed)
+    return None if exam is None else (exam.uid, exam.name)
 
 
 def import_files(parsed: AuthorsContent) -> authors.AuthorsImport:

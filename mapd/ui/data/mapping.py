@@ -18,7 +18,6 @@ from mapd.questions.mapping import ALONE, PARTS, FieldMapping
 from mapd.questions.options import KEY_WORDS, AnswerKey
 from mapd.questions.rows import Shares, parse_shares
 from mapd.questions.tables import FileTable
-from mapd.store import db
 from mapd.ui.kit import actions, context, refusals, tables, text
 
 # Returns None where the files are refused.
@@ -161,9 +160,7 @@ def _keep(fields: FieldMapping) -> None:
 
 @refusals.in_next_run
 def _save(name: str, fields: FieldMapping) -> None:
-    person = context.acting_person()
-    with db.writing(context.engine()) as session:
-        saved_mappings.save(session, name or "", fields, by=person)
+    context.write(saved_mappings.save, name or "", fields, by=context.acting_person())
 
 
 def decide(

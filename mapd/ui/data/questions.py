@@ -16,7 +16,6 @@ from mapd.questions import formats, imports, sets, sources, tables
 from mapd.questions.imports import Instructions, QuestionImport
 from mapd.questions.rows import SPLITS, split_of_name
 from mapd.questions.tables import FileTable, QuestionFile
-from mapd.store import db
 from mapd.ui.data import faults, mapping, preview, terminal, writing
 from mapd.ui.kit import actions, context, text, uploads
 
@@ -230,13 +229,10 @@ def _choose_name(
     upload: QuestionsUpload, contents: Sequence[FileTable], reading: QuestionImport, sha256: str
 ) -> str | None:
     """Draw the field for the set's name and return it; None where the project holds the same questions already."""
-    with db.reading(context.engine()) as session:
-        namesake = sets.find_content(session, sha256)
-        existing_name = None if namesake is None else namesake.name
-        suggestion = sets.free_name(session, _suggest_name(contents, reading))
-    if existing_name is not None:
-        link_to_set("These questions are in the project already, as", existing_name)
+    if (namesake := context.read(sets.find_content, sha256)) is not None:
+        link_to_set("These questions are in the project already, as", namesake.name)
         return None
+    suggestion = context.read(sets.free_name, _suggest_name(contents, reading))
     return st.text_input("The set's name", suggestion, max_chars=200, key=f"set_name_{upload.key}", width=360).strip()
 
 

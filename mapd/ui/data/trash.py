@@ -16,7 +16,6 @@ from sqlmodel import Session
 from mapd import names, trash
 from mapd.errors import MapdError
 from mapd.people import Person
-from mapd.store import db
 from mapd.trash import Removal, TrashEntry
 from mapd.ui.kit import actions, context, text, times
 
@@ -51,9 +50,8 @@ class Thing:
 def list_things() -> list[Thing]:
     """Return everything that can be renamed: the project, then each kind, the newest first."""
     all_things = [Thing("project", "", context.project())]
-    with db.reading(context.engine()) as session:
-        for kind in names.TABLES:
-            all_things += [Thing(kind, uid, name) for uid, name in names.list_names(session, kind)]
+    for kind in names.TABLES:
+        all_things += [Thing(kind, uid, name) for uid, name in context.read(names.list_names, kind)]
     return all_things
 
 
@@ -205,9 +203,7 @@ def _restore(file: str) -> None:
 def _write(act: Callable[[Session, Person], str]) -> str | None:
     """Return the act's result; None where it was refused, which the next run says."""
     try:
-        person = context.acting_person()
-        with db.writing(context.engine()) as session:
-            return act(session, person)
+        return context.write(act, context.acting_person())
     except MapdError as error:
         st.session_state[REFUSAL] = str(error)
         return None

@@ -40,6 +40,7 @@ def follow_progress(work: Callable[[Progress], T], noun: str) -> T:
         nonlocal written, total
         written, total = number, expected
 
+    context.end_reading()
     bar = st.progress(0.0, "Importing …")
     with ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(work, note)

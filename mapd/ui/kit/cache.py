@@ -21,23 +21,27 @@ from mapd.errors import Busy
 from mapd.policies import Policy
 from mapd.review import curated_part
 from mapd.review.queue_index import derivation
-from mapd.store import db, queries
+from mapd.store import queries
 from mapd.store import tables as t
 from mapd.ui.kit import text
-from mapd.ui.kit.context import engine
+from mapd.ui.kit.context import end_reading, engine, read
 
 
 def load_curated(exam_id: int) -> Curated:
     """Return the exam's current curated set under its own policy."""
-    with st.spinner("Reading the exam …"), db.reading(engine()) as session:
-        material = load_material(session, exam_id)
-        # Read anew: its policy may have been set since the material was read.
-        info = queries.exam(session, exam_id)
-        judgements = queries.judgements(session, exam_id)
-        memory = _decisions(exam_id, str(engine().url), queries.edition(session))
-        decision = decide(material, judgements, saved_policies.exam_policy(session, info), info, memory.get("kept"))
-        memory["kept"] = decision
-        return decision.curated
+    with st.spinner("Reading the exam …"):
+        return read(_load_curated, exam_id)
+
+
+def _load_curated(session: Session, exam_id: int) -> Curated:
+    material = load_material(session, exam_id)
+    # Read anew: its policy may have been set since the material was read.
+    info = queries.exam(session, exam_id)
+    judgements = queries.judgements(session, exam_id)
+    memory = _decisions(exam_id, str(engine().url), queries.edition(session))
+    decision = decide(material, judgements, saved_policies.exam_policy(session, info), info, memory.get("kept"))
+    memory["kept"] = decision
+    return decision.curated
 
 
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:
@@ -45,15 +49,14 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
 
     Reviewers' leniency comes from the queue index, so `catch_up` has to run first.
     """
-    with db.reading(engine()) as session:
-        setting = curated_part.load_setting(session, exam_id)
-        setting = replace(setting, policy=policy or setting.policy)
-        part = curated_part.load(session, setting, questions)
-        return replace(part, teachers=tuple(queries.voices(session, exam_id)))
+    setting = read(curated_part.load_setting, exam_id)
+    part = read(curated_part.load, replace(setting, policy=policy or setting.policy), questions)
+    return replace(part, teachers=tuple(read(queries.voices, exam_id)))
 
 
 def catch_up(exam_id: int) -> None:
     """Bring the queue index up to date before a page reads it."""
+    end_reading()
     with st.spinner("Reading the exam …"):
         try:
             derivation.catch_up(engine(), exam_id)

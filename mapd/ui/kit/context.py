@@ -2,12 +2,16 @@
 
     exam = require_exam()            # in a page: the exam's id, or an empty state is drawn
     link("pages/review/triage.py", "Judge it", mistake=uid)
+    read(queries.voices, exam)       # in the one session of the page's run, which the frame opens and closes
+    write(students.add, "smollm2", by=acting_person())
 
 Session state holds ids and uids, never rows: a row belongs to the database session that read it.
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlencode
@@ -62,18 +66,90 @@ def engine() -> sa.Engine:
 
 @st.cache_resource(show_spinner=False)
 def _open(url: str, _settings: Settings) -> sa.Engine:  # noqa: ARG001 - the url is the cache's key
-    return db.open_store(_settings, PAGE_PATIENCE)
-
-
-def read(query: Callable[Concatenate[Session, P], T], *args: P.args, **options: P.kwargs) -> T:
-    """Return what one query gives, in a session of its own: `read(queries.exam, exam_id)`."""
-    with db.reading(engine()) as session:
-        return query(session, *args, **options)
+    store = db.open_store(_settings, PAGE_PATIENCE)
+    # Whatever this run writes, its next read has to see it.
+    sa.event.listen(store, "commit", lambda _: end_reading())
+    return store
 
 
 def impatient_engine() -> sa.Engine:
     """Return the engine for writes that nobody asked for: they don't wait for a busy database but fail."""
     return engine().execution_options(patience=db.Patience(0))
+
+
+# -- reading and writing ----------------------------------------------------------------------------------------------
+
+
+class RunSession:
+    """The session in which one run of a page reads: opened at its first read, closed at its end."""
+
+    def __init__(self) -> None:
+        self._opened = ExitStack()
+        self._session: Session | None = None
+
+    def read(self, query: Callable[[Session], T]) -> T:
+        """Return what the query gives. An error closes the session; the next read opens another."""
+        session, self._session = self._session or self._opened.enter_context(db.reading(engine())), None
+        # The error passes through `db.reading`, which makes a fault of the database one line.
+        with self._opened.pop_all() as opened:
+            result = query(session)
+            self._opened.enter_context(opened.pop_all())
+            self._session = session
+        return result
+
+    def close(self) -> None:
+        """Close the session, if it is open."""
+        self._session = None
+        self._opened.close()
+
+
+# Each run has a thread, and so a value, of its own: two runs never share a session.
+_RUN: ContextVar[RunSession | None] = ContextVar("run", default=None)
+
+
+@contextmanager
+def one_session() -> Iterator[None]:
+    """Let everything that this run of a page reads share one session. The frame and refreshing fragments use this."""
+    # A fragment that the whole page draws reads in the page's session.
+    if _RUN.get() is not None:
+        yield
+        return
+    run = RunSession()
+    token = _RUN.set(run)
+    try:
+        yield
+    # Streamlit ends a run with an exception, too.
+    finally:
+        _RUN.reset(token)
+        run.close()
+
+
+def end_reading() -> None:
+    """Close the run's session until its next read, which sees what was written meanwhile. Long waits call this."""
+    # PostgreSQL can't clean up behind a transaction that lies open.
+    if (run := _RUN.get()) is not None:
+        run.close()
+
+
+def read(query: Callable[Concatenate[Session, P], T], *args: P.args, **options: P.kwargs) -> T:
+    """Return what one query gives: `read(queries.exam, exam_id)`. Outside a page's run it has a session of its own.
+
+    Raises: what the query raises; Busy; Damaged.
+    """
+    with one_session():
+        run = _RUN.get()
+        assert run is not None, "one_session sets it"
+        return run.read(lambda session: query(session, *args, **options))
+
+
+def write(act: Callable[Concatenate[Session, P], T], *args: P.args, **options: P.kwargs) -> T:
+    """Do the act in one transaction, all of it or nothing; return its result: values, since rows end with it.
+
+    Raises: what the act raises; Busy; Stale.
+    """
+    end_reading()
+    with db.writing(engine()) as session:
+        return act(session, *args, **options)
 
 
 def project() -> str:
@@ -232,7 +308,7 @@ def acting_person(name: str = "") -> Person:
 
     Raises: Forbidden where the app isn't open to them any more.
     """
-    if (refusal := sign_in.session_refusal(settings(), engine)) is not None:
+    if (refusal := sign_in.session_refusal(settings(), read)) is not None:
         raise Forbidden(refusal or "you signed out, and nothing was saved: sign in again")
     if name and not sign_in.is_needed():
         return owner(name)
@@ -241,7 +317,7 @@ def acting_person(name: str = "") -> Person:
 
 def rerun_if_refused() -> None:
     """Run the page again where the app isn't open to this session any more. Fragments that refresh call this."""
-    if sign_in.session_refusal(settings(), engine) is not None:
+    if sign_in.session_refusal(settings(), read) is not None:
         st.rerun()
 
 

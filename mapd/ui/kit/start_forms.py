@@ -12,7 +12,7 @@ from mapd.jobs.kinds import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, 
 from mapd.models import weights
 from mapd.questions import generated
 from mapd.questions import sets as question_sets
-from mapd.store import db, queries
+from mapd.store import queries
 from mapd.store import tables as t
 from mapd.ui import jobs
 from mapd.ui.kit import actions, context, money, text, times
@@ -44,9 +44,8 @@ def draw_exam_form(*, is_open: bool) -> None:
         index = list(sets).index(requested_set) if requested_set in sets else 0
         set_name = set_column.selectbox("Questions", list(sets), index, format_func=text.one_line, key="exam_questions")
         split = split_column.selectbox("Split", sets[set_name], format_func=SPLIT_WORDS.__getitem__, key="exam_split")
-        with db.reading(context.engine()) as session:
-            if (prompting := students.describe_prompting(students.get(session, student))) is not None:
-                st.caption(f"{text.one_line(student, 40)} has {prompting}.")
+        if (prompting := students.describe_prompting(context.read(students.get, student))) is not None:
+            st.caption(f"{text.one_line(student, 40)} has {prompting}.")
         sampling = _choose_sampling()
         opening_purpose = ask_purpose("exam_purpose") if split == "test" else None
         if split == "test" and opening_purpose is None:
@@ -106,8 +105,7 @@ def _draw_missing(names: Sequence[str], sets: dict[str, list[str]]) -> None:
         if weights.find_packaged() is None:
             st.caption(f"Its weights are not installed: {weights.GET_PACKAGE}")
         elif actions.button("Add the packaged student", key="add_student", icon=":material/add:"):
-            with db.writing(context.engine()) as session:
-                students.add(session, "smollm2", by=context.acting_person())
+            context.write(students.add, "smollm2", by=context.acting_person())
             st.rerun()
         st.caption("A student of your own, in a terminal:")
         st.code("mapd students add NAME --path FOLDER", language=None, wrap_lines=True)
@@ -172,10 +170,9 @@ def _choose_cut_off(curated: Curated) -> bool:
 def draw_finetune_form(*, is_open: bool) -> None:
     """Draw the choice of snapshot, student and hyperparameters."""
     with st.expander("Teach a student", expanded=is_open):
-        with db.reading(context.engine()) as session:
-            rows = queries.snapshots(session)
-            frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
-            sitters = {s.sha256: queries.exam(session, s.exam_id).student for s in rows}
+        rows = context.read(queries.snapshots)
+        frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
+        sitters = {s.sha256: context.read(queries.exam, s.exam_id).student for s in rows}
         if not frozen:
             st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
             context.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")
@@ -226,12 +223,9 @@ def draw_finetune_form(*, is_open: bool) -> None:
 
 def draw_exams_again(exams: Sequence[domain.ExamInfo]) -> None:
     """Offer, for each finetuned student without a held-out exam, the exam that its parent sat."""
-    with db.reading(context.engine()) as session:
-        rows = students.list_students(session)
-        names = {row.id: row.name for row in rows}
+    rows = context.read(students.list_students)
+    names = {row.id: row.name for row in rows}
     taken_exams = {(e.student, e.question_set, e.split) for e in exams}
-    with db.reading(context.engine()) as session:
-        exam_rows = {e.id: session.get_one(t.Exam, e.id) for e in exams if e.split == "dev"}
     for row in rows:
         parent = names.get(row.parent_id)
         for former in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
@@ -243,9 +237,8 @@ def draw_exams_again(exams: Sequence[domain.ExamInfo]) -> None:
                     f"<b>{text.line_html(row.name, 60)}</b> has not sat the exam that "
                     f"{text.line_html(former.student, 60)} sat before."
                 )
-                make_exam = partial(
-                    ExamWork.like, exam_rows[former.id], questions=former.question_set, student=row.name
-                )
+                exam_row = context.read(queries.exam_row, former.id)
+                make_exam = partial(ExamWork.like, exam_row, questions=former.question_set, student=row.name)
                 jobs.draw_start(make_exam, "Examine it again", f"again_{row.uid}")
 
 

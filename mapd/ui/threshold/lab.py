@@ -20,7 +20,7 @@ from mapd.curation.threshold_sweep import Figures
 from mapd.domain import JudgementRow, Material
 from mapd.policies import PRESETS, Check, Policy
 from mapd.review.queue_index import derivation
-from mapd.store import db, queries, queue_index
+from mapd.store import queries, queue_index
 from mapd.ui.kit import actions, context, pagination, tables, text, url_state
 from mapd.ui.kit.cache import load_material
 from mapd.ui.kit.tables import Html
@@ -31,9 +31,8 @@ CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations 
 
 def load_policies(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
     """Return the exam's saved policy, and every policy by name (the saved one with the exam's own threshold)."""
-    with db.reading(context.engine()) as session:
-        saved = saved_policies.exam_policy(session, queries.exam(session, exam_id))
-        choices = dict(PRESETS) | {p.name: p for p in saved_policies.saved_policies(session)}
+    saved = context.read(saved_policies.exam_policy, context.read(queries.exam, exam_id))
+    choices = dict(PRESETS) | {p.name: p for p in context.read(saved_policies.saved_policies)}
     return saved, choices | {saved.name: saved}
 
 
@@ -132,11 +131,8 @@ def _save_as(policy: Policy) -> None:
     with st.form("save_policy", border=False):
         name = st.text_input("Save under a name", "" if policy.name in PRESETS else policy.name, max_chars=60)
         if st.form_submit_button("Save policy", icon=":material/save:"):
-            with db.writing(context.engine()) as session:
-                policy = saved_policies.save_policy(
-                    session, replace(policy, name=name or ""), by=context.acting_person()
-                )
-                st.session_state["policy_saved"] = policy.name
+            named_policy, person = replace(policy, name=name or ""), context.acting_person()
+            st.session_state["policy_saved"] = context.write(saved_policies.save_policy, named_policy, by=person).name
             st.rerun()
 
 
@@ -151,8 +147,8 @@ def _draw_use(exam_id: int, draft: Policy, saved: Policy, base: Policy) -> None:
         disabled=draft == saved or not is_named,
         help=reason,
     ):
-        with db.writing(context.engine()) as session:
-            saved_policies.set_policy(session, exam_id, draft.name, draft.threshold, by=context.acting_person())
+        person = context.acting_person()
+        context.write(saved_policies.set_policy, exam_id, draft.name, draft.threshold, by=person)
         st.rerun()
 
 
@@ -224,11 +220,10 @@ def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collecti
 
 def load_curated_under(exam_id: int, policy: Policy) -> Curated:
     """Return the exam's curated set under this policy, with all texts, votes and judgements of now."""
-    with db.reading(context.engine()) as session:
-        material = load_material(session, exam_id)
-        info, judgements = queries.exam(session, exam_id), queries.judgements(session, exam_id)
-        # The cache's key grows with every text, vote and judgement.
-        edition = queries.edition(session)
+    material = context.read(load_material, exam_id)
+    info, judgements = context.read(queries.exam, exam_id), context.read(queries.judgements, exam_id)
+    # The cache's key grows with every text, vote and judgement.
+    edition = context.read(queries.edition)
     counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
     judgement_ids = tuple(j.judged.id for j in judgements)
     rule = (describe(policy), policy.threshold, policy.version)
@@ -273,10 +268,9 @@ def numbers_table(
 
     Without gold answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
     """
-    with db.reading(context.engine()) as session:
-        voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))
-        # Browse hides other people's judgements by default; these counts include them.
-        overlap = {"others": "true"} if queries.exam(session, exam_id).judgements_per_text > 1 else {}
+    voices, colours = context.read(queries.voices, exam_id), teacher_colours(context.read(queries.places))
+    # Browse hides other people's judgements by default; these counts include them.
+    overlap = {"others": "true"} if context.read(queries.exam, exam_id).judgements_per_text > 1 else {}
 
     def count_row(label: str, figure: str, **filters: str) -> tuple[tables.Cell, ...]:
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((draft_figures, draft), (saved_figures, saved)))
