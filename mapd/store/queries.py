@@ -85,6 +85,11 @@ def exam(session: Session, ref: str | int) -> ExamInfo:
     return _exam_info(*row)
 
 
+def count_exams(session: Session) -> int:
+    """Return how many exams the project has."""
+    return session.exec(select(func.count()).select_from(t.Exam)).one()
+
+
 def exam_row(session: Session, exam_id: int) -> t.Exam:
     """Return the row of an exam that is there."""
     return session.get_one(t.Exam, exam_id)

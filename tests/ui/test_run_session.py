@@ -69,10 +69,14 @@ def test_a_run_sees_what_it_wrote_and_nothing_lies_open_meanwhile(engine: sa.Eng
 
 @pytest.mark.parametrize("end", [RerunException(RerunData()), StopException(), KeyboardInterrupt(), ValueError()])
 def test_however_a_run_ends_its_session_is_closed(engine: sa.Engine, end: BaseException) -> None:
-    with pytest.raises(type(end)), context.one_session():
+    @context.one_session()
+    def run() -> None:
         context.read(queries.exams)
         assert open_connections() == 1
         raise end
+
+    with pytest.raises(type(end)):
+        run()
     assert open_connections() == 0
 
 
