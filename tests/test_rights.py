@@ -25,7 +25,7 @@ from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import teachers as teaching
+from mapd.ui.teachers import trial as teaching
 from tests.looped import Scripted
 
 ROOT = Path(__file__).parents[1]

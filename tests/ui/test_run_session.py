@@ -13,7 +13,7 @@ from mapd import students
 from mapd.errors import Busy, NotFound
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui.kit import context
+from mapd.ui.kit import context, run_session
 from tests.pages.running import ROOT
 from tests.pages.test_odd_stores import PAGES
 
@@ -40,9 +40,9 @@ def test_each_page_reads_in_one_transaction(looped_home: object, monkeypatch: py
 
 
 def test_reads_of_a_run_share_a_session_and_others_have_their_own(engine: sa.Engine) -> None:
-    with context.one_session():
+    with run_session.one_session():
         first = context.read(lambda session: session)
-        with context.one_session():
+        with run_session.one_session():
             assert context.read(lambda session: session) is first
         with ThreadPoolExecutor(max_workers=1) as pool:
             assert pool.submit(context.read, lambda session: session).result() is not first
@@ -56,20 +56,20 @@ def test_a_run_sees_what_it_wrote_and_nothing_lies_open_meanwhile(engine: sa.Eng
         session.add(t.Student(name="mine", base="path:/nowhere"))
         return open_connections()
 
-    with context.one_session():
+    with run_session.one_session():
         assert context.read(students.list_students) == []
         assert context.write(add) == 1
         assert [row.name for row in context.read(students.list_students)] == ["mine"]
         with db.writing(context.engine()) as session:  # as the queue index does, with the engine itself
             session.execute(sa.update(t.Student).values(name="yours"))
         assert [row.name for row in context.read(students.list_students)] == ["yours"]
-        context.end_reading()
+        run_session.end_reading()
         assert open_connections() == 0
 
 
 @pytest.mark.parametrize("end", [RerunException(RerunData()), StopException(), KeyboardInterrupt(), ValueError()])
 def test_however_a_run_ends_its_session_is_closed(engine: sa.Engine, end: BaseException) -> None:
-    @context.one_session()
+    @run_session.one_session()
     def run() -> None:
         context.read(queries.exams)
         assert open_connections() == 1
@@ -84,7 +84,7 @@ def test_after_a_query_that_failed_the_run_reads_on(engine: sa.Engine) -> None:
     def lose_the_database(_: Session) -> None:
         raise sa.exc.OperationalError("SELECT 1", {}, LostError("server closed the connection"))
 
-    with context.one_session():
+    with run_session.one_session():
         with pytest.raises(Busy, match="is away"):
             context.read(lose_the_database)
         with pytest.raises(NotFound):

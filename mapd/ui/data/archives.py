@@ -7,7 +7,7 @@ from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.exchange.archive import ArchiveContents, ArchiveImport
 from mapd.ui.data import writing
-from mapd.ui.kit import context, tables, text, uploads
+from mapd.ui.kit import context, run_session, tables, text, uploads
 
 # The largest file.
 MEGABYTES = 200
@@ -50,7 +50,7 @@ def _read_contents(file: UploadedFile) -> ArchiveContents | str:
     """Return what the file would bring, read once; or why it can't be imported."""
     preview: tuple[str, ArchiveContents | str] | None = st.session_state.get(PREVIEW)
     if preview is None or preview[0] != file.file_id:
-        context.end_reading()
+        run_session.end_reading()
         with st.spinner("Reading the archive …"):
             try:
                 with archive.stage(text.one_line(file.name, 120), file) as staging:

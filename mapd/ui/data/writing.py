@@ -14,7 +14,7 @@ import streamlit as st
 from sqlmodel import Session
 
 from mapd.store import db
-from mapd.ui.kit import context
+from mapd.ui.kit import context, run_session
 
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
@@ -40,7 +40,7 @@ def follow_progress(work: Callable[[Progress], T], noun: str) -> T:
         nonlocal written, total
         written, total = number, expected
 
-    context.end_reading()
+    run_session.end_reading()
     bar = st.progress(0.0, "Importing …")
     with ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(work, note)

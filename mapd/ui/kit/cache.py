@@ -23,8 +23,8 @@ from mapd.review import curated_part
 from mapd.review.queue_index import derivation
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.ui.kit import text
-from mapd.ui.kit.context import end_reading, engine, read
+from mapd.ui.kit import run_session, text
+from mapd.ui.kit.context import engine, read
 
 
 def load_curated(exam_id: int) -> Curated:
@@ -56,7 +56,7 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
 
 def catch_up(exam_id: int) -> None:
     """Bring the queue index up to date before a page reads it."""
-    end_reading()
+    run_session.end_reading()
     with st.spinner("Reading the exam …"):
         try:
             derivation.catch_up(engine(), exam_id)

@@ -9,9 +9,7 @@ Session state holds ids and uids, never rows: a row belongs to the database sess
 """
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlencode
@@ -25,7 +23,7 @@ from mapd.people import LONGEST_NAME, Person, owner, person_name
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store.queries import RECORDED_DEMO
-from mapd.ui.kit import cookies, sign_in, text
+from mapd.ui.kit import cookies, run_session, sign_in, text
 from mapd.ui.kit import url_state as addresses
 
 # By page address.
@@ -68,7 +66,7 @@ def engine() -> sa.Engine:
 def _open(url: str, _settings: Settings) -> sa.Engine:  # noqa: ARG001 - the url is the cache's key
     store = db.open_store(_settings, PAGE_PATIENCE)
     # Whatever this run writes, its next read has to see it.
-    sa.event.listen(store, "commit", lambda _: end_reading())
+    sa.event.listen(store, "commit", lambda _: run_session.end_reading())
     return store
 
 
@@ -80,66 +78,12 @@ def impatient_engine() -> sa.Engine:
 # -- reading and writing ----------------------------------------------------------------------------------------------
 
 
-class RunSession:
-    """The session in which one run of a page reads: opened at its first read, closed at its end."""
-
-    def __init__(self) -> None:
-        self._opened = ExitStack()
-        self._session: Session | None = None
-
-    def read(self, query: Callable[[Session], T]) -> T:
-        """Return what the query gives. An error closes the session; the next read opens another."""
-        session, self._session = self._session or self._opened.enter_context(db.reading(engine())), None
-        # The error passes through `db.reading`, which makes a fault of the database one line.
-        with self._opened.pop_all() as opened:
-            result = query(session)
-            self._opened.enter_context(opened.pop_all())
-            self._session = session
-        return result
-
-    def close(self) -> None:
-        """Close the session, if it is open."""
-        self._session = None
-        self._opened.close()
-
-
-# Each run has a thread, and so a value, of its own: two runs never share a session.
-_RUN: ContextVar[RunSession | None] = ContextVar("run", default=None)
-
-
-@contextmanager
-def one_session() -> Iterator[None]:
-    """Let everything that this run of a page reads share one session. The frame and refreshing fragments use this."""
-    # A fragment that the whole page draws reads in the page's session.
-    if _RUN.get() is not None:
-        yield
-        return
-    run = RunSession()
-    token = _RUN.set(run)
-    try:
-        yield
-    # Streamlit ends a run with an exception, too.
-    finally:
-        _RUN.reset(token)
-        run.close()
-
-
-def end_reading() -> None:
-    """Close the run's session until its next read, which sees what was written meanwhile. Long waits call this."""
-    # PostgreSQL can't clean up behind a transaction that lies open.
-    if (run := _RUN.get()) is not None:
-        run.close()
-
-
 def read(query: Callable[Concatenate[Session, P], T], *args: P.args, **options: P.kwargs) -> T:
     """Return what one query gives: `read(queries.exam, exam_id)`. Outside a page's run it has a session of its own.
 
     Raises: what the query raises; Busy; Damaged.
     """
-    with one_session():
-        run = _RUN.get()
-        assert run is not None, "one_session sets it"
-        return run.read(lambda session: query(session, *args, **options))
+    return run_session.read(engine, lambda session: query(session, *args, **options))
 
 
 def write(act: Callable[Concatenate[Session, P], T], *args: P.args, **options: P.kwargs) -> T:
@@ -147,7 +91,7 @@ def write(act: Callable[Concatenate[Session, P], T], *args: P.args, **options: P
 
     Raises: what the act raises; Busy; Stale.
     """
-    end_reading()
+    run_session.end_reading()
     with db.writing(engine()) as session:
         return act(session, *args, **options)
 

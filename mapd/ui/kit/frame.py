@@ -12,7 +12,7 @@ from streamlit.navigation.page import Page
 
 from mapd.errors import MapdError
 from mapd.ui import jobs
-from mapd.ui.kit import browser_history, context, refusals, sign_in, text, url_state
+from mapd.ui.kit import browser_history, context, refusals, run_session, sign_in, text, url_state
 
 STYLE = Path(__file__).parent / "style.css"
 ABOUT_TEXT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
@@ -39,7 +39,7 @@ def draw(sections: Mapping[str, Sequence[Page]]) -> None:
     sidebar: Literal["collapsed"] | int = "collapsed" if page.url_path in FULL_WIDTH_PAGES else SIDEBAR_PIXELS
     st.set_page_config(f"{page.title} · MAPD Studio", initial_sidebar_state=sidebar)
     try:
-        with context.one_session():
+        with run_session.one_session():
             _draw_inside(page, sections)
     except MapdError as error:
         refusals.draw_error(error)

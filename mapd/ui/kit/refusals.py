@@ -15,7 +15,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from mapd.errors import Busy, MapdError
-from mapd.ui.kit import context, text
+from mapd.ui.kit import run_session, text
 
 # Session state: why the last press changed nothing.
 MESSAGE = "told"
@@ -44,7 +44,7 @@ def in_place(fragment: Callable[P, None]) -> Callable[P, None]:
     @wraps(fragment)
     def run_guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
-            with context.one_session():
+            with run_session.one_session():
                 fragment(*args, **options)
         except MapdError as error:
             text.complain(str(error))
