@@ -25,7 +25,7 @@ from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui.teachers import trial as teaching
+from mapd.ui.teachers import trial
 from tests.looped import Scripted
 
 ROOT = Path(__file__).parents[1]
@@ -37,28 +37,28 @@ Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {
     "judging.judge": lambda s, by: judging.judge(s, TEXT, Act.ACCEPT, by=by),
-    "repairing.repair": lambda s, by: repairs.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t"),
-    "views.save": lambda s, by: saved_views.save(s, "mine", {}, by=by),
+    "repairs.repair": lambda s, by: repairs.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t"),
+    "saved_views.save": lambda s, by: saved_views.save(s, "mine", {}, by=by),
 }
 FOR_OWNERS: dict[str, Write] = {
     "judging.judge": lambda s, by: judging.judge(s, TEXT, Act.ACCEPT, by=by, role=ADJUDICATOR),
-    "repairing.repair": lambda s, by: repairs.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t", role=ADJUDICATOR),
-    "bulk.judge_all": lambda s, by: batches.judge_all(s, [batches.BatchText(TEXT, 0, "")], Act.ACCEPT, by=by),
+    "repairs.repair": lambda s, by: repairs.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t", role=ADJUDICATOR),
+    "batches.judge_all": lambda s, by: batches.judge_all(s, [batches.BatchText(TEXT, 0, "")], Act.ACCEPT, by=by),
     "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, base_uid=None),
     "reasons.add": lambda s, by: reasons.add(s, "wrong units", by=by),
     "reasons.remove": lambda s, by: reasons.remove(s, "wrong_units", by=by),
-    "sharing.set_judging": lambda s, by: assignment.set_judging(s, 1, by=by, judgements_wanted=3),
-    "policies.save_policy": lambda s, by: saved_policies.save_policy(s, STRICT, by=by),
-    "policies.set_policy": lambda s, by: saved_policies.set_policy(s, 1, "strict", None, by=by),
+    "assignment.set_judging": lambda s, by: assignment.set_judging(s, 1, by=by, judgements_wanted=3),
+    "saved_policies.save_policy": lambda s, by: saved_policies.save_policy(s, STRICT, by=by),
+    "saved_policies.set_policy": lambda s, by: saved_policies.set_policy(s, 1, "strict", None, by=by),
     "snapshots.freeze": lambda s, by: snapshots.freeze(s, live_set.load_curated(s, 1), by=by),
-    "jobs.start": lambda s, by: jobs.start(s, "exam", {}, by=by),
-    "jobs.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
-    "jobs.resume": lambda s, by: jobs.resume(s, _job(s), by=by),
+    "rows.start": lambda s, by: jobs.start(s, "exam", {}, by=by),
+    "rows.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
+    "rows.resume": lambda s, by: jobs.resume(s, _job(s), by=by),
     "teachers.add": lambda s, by: teachers.add(s, "x", kind="simulated", model="sound", by=by),
-    "teachers.change": lambda s, by: teachers.change_settings(s, "gpt", by=by, limits={"concurrency": 2}),
+    "teachers.change_settings": lambda s, by: teachers.change_settings(s, "gpt", by=by, limits={"concurrency": 2}),
     "teachers.disable": lambda s, by: teachers.disable(s, "gpt", by),
     "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
-    "teaching.run_test": lambda s, by: teaching.run_test("gpt", by=by),
+    "trial.run_test": lambda s, by: trial.run_test("gpt", by=by),
     "students.add": lambda s, by: students.add(s, "x", by=by),
     "sets.add": lambda s, by: sets.add(s, "x", [], source="", simulated=False, by=by),
     "saved_mappings.save": lambda s, by: saved_mappings.save(s, "m", mapping.parse("question=Body"), by=by),
@@ -84,9 +84,9 @@ FOR_OWNERS: dict[str, Write] = {
 }
 ELSEWHERE = {
     "recorded.load",
-    "views.rename",
-    "views.remove",
-    "bulk.take_back",
+    "saved_views.rename",
+    "saved_views.remove",
+    "batches.take_back",
     "judging.undo",
     "decisions.apply",
     "classes.decide",
