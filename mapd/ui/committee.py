@@ -35,7 +35,7 @@ def draw_counts(curated: Curated) -> None:
                 (tables.link_cell(len(feedback), context.address("browse", show="feedback")), "feedback"),
                 (tables.link_cell(len(rationales), context.address("browse")), "rationales"),
                 (len(votes), "reviews"),
-                (sum(v.score is None for v in votes), "of them no vote"),
+                (sum(v.score is None for v in votes), "reviews without a vote"),
             ]
         )
     )
@@ -87,11 +87,12 @@ def draw_reviewer_table(curated: Curated) -> None:
     if not rows:
         st.caption("Nobody has reviewed yet.")
         return
-    header = ("reviewer", "votes", "no vote", "mean", "wrong ones caught", "others passed")
+    header = ("reviewer", "votes", "no vote", "mean", "wrong rationales caught", "other rationales passed")
     st.html(tables.table(header, rows))
     st.caption(
-        "caught: of the rationales that the checks call wrong (another answer than the gold, or a false equation), "
-        "those it gave 3 or less · passed: of all others, those it gave more than 3"
+        "wrong rationales caught: those that the checks call wrong (another answer than the gold answer, or a "
+        "false equation) and the reviewer scored 3 or less · other rationales passed: all others that the "
+        "reviewer scored above 3"
     )
 
 
@@ -136,7 +137,7 @@ def draw_calls(exam: ExamInfo) -> None:
                 "A reply that was cut off or came empty needs more tokens: “Change” on the teachers page, then ask."
             )
         draw_retry(exam.uid)
-        st.caption("The latest tries that gave no text.")
+        st.caption("The latest calls that gave no text.")
         st.html(
             tables.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure_row, failed_calls), words=6)
         )
@@ -146,7 +147,7 @@ def draw_score_reader() -> None:
     """Draw a field for a review and the score that is read in it, to explain a missing vote or an unexpected score."""
     with st.expander("How is a score read?"):
         review = st.text_area("A review", key="review_to_read", max_chars=MAX_REVIEW, height=120)
-        solution = st.text_area("The solution that it reviews, if you like", key="solution_to_read", height=80)
+        solution = st.text_area("The solution that the review is about (optional)", key="solution_to_read", height=80)
         if review.strip():
             parsed = parse_score(review, solution=solution)
             st.text(f"{'no vote' if parsed.score is None else parsed.score}: {parsed.why}")

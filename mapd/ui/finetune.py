@@ -92,7 +92,7 @@ def _draw_curves(run: Training) -> None:
             len(steps) / count_steps(run),
             f"step {len(steps):,} of {count_steps(run):,}, {seconds_left / 60:.1f} minutes of work left",
         )
-        st.caption("Where it isn't running any more: the same finetune, started again, goes on from its checkpoint.")
+        st.caption("If the finetune is no longer running, start it again: it goes on from its checkpoint.")
     st.html(
         tables.row(
             [
@@ -116,7 +116,7 @@ def draw_settings(run: Training) -> None:
     settings |= {WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in run.hyperparameters.items()}
     st.html(tables.table(("", ""), list(settings.items()), words=2))
     if run.adapter and (folder := context.settings().home / run.adapter).is_dir():
-        st.caption("Its adapter, which `peft.AutoPeftModelForCausalLM.from_pretrained` loads too:")
+        st.caption("The adapter of its student; `peft.AutoPeftModelForCausalLM.from_pretrained` loads it, too:")
         st.code(str(folder), language=None, wrap_lines=True)
     if run.student:
         context.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=run.exam)

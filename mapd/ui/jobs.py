@@ -80,10 +80,10 @@ def _amount_words(unit: str, size: int, missing: int, pace: float | None) -> str
     if not missing:
         return f"All {size:,} {unit} are there already: nothing is asked again."
     duration_words = (
-        f"at the latest pace here about {jobs.duration(missing / pace)}" if pace else "the time left shows as it runs"
+        f"about {jobs.duration(missing / pace)} at the latest pace" if pace else "the time left shows as it runs"
     )
     share = f"{missing:,} of {size:,}" if missing < size else f"{size:,}"
-    return f"{share} {unit}; {duration_words}. What is there already isn't done again."
+    return f"{share} {unit}; {duration_words}. Finished parts aren't done again."
 
 
 def show_started_exam() -> None:
@@ -102,7 +102,9 @@ def show_started_exam() -> None:
 
 def draw_no_worker() -> None:
     """Say that no worker takes the jobs."""
-    st.caption("No worker is there, and jobs wait for one: `mapd app` starts it beside itself, `mapd worker` alone.")
+    st.caption(
+        "No worker is running, so jobs wait: `mapd app` starts one beside itself, `mapd worker` starts one alone."
+    )
 
 
 # --- Watching ---------------------------------------------------------------------------------------------------------
@@ -181,7 +183,7 @@ def _draw_progress(job: t.Job, state: str) -> None:
     count_words = f"{job.done:,} of {job.total:,}" if job.total else ""
     if state == "queued":
         workers = context.read(jobs.workers)
-        so_far = f" It came to {count_words}, and goes on from there." if count_words else ""
+        so_far = f" It stopped at {count_words} and goes on from there." if count_words else ""
         st.caption(
             f"Waits for a free place on {', '.join(map(text.label, workers))}.{so_far}"
         ) if workers else draw_no_worker()
@@ -197,8 +199,8 @@ def _draw_progress(job: t.Job, state: str) -> None:
     if state == "silent":
         since = f" since {times.moment(job.beat_at, times.CLOCK)}" if job.beat_at else ""
         st.caption(
-            f"No sign of life{since}: its worker is gone, or waits for the database. It goes on by itself; nothing is "
-            "done twice."
+            f"No sign of life{since}: its worker is gone, or waits for the database. The job goes on by itself; "
+            "nothing is done twice."
         )
 
 
@@ -258,12 +260,12 @@ def draw_list() -> None:
     rows = [_job_row(job, now) for job in context.read(jobs.list_jobs)]
     if not rows:
         with st.container(border=True):
-            st.markdown("**Nothing was started yet.** Work starts on the page of what it makes.")
+            st.markdown("**No jobs yet.** Each starts on the page of its result.")
             with st.container(horizontal=True):
                 for page, label, icon in STARTS:
                     context.link(page, label, icon=icon)
     else:
-        st.html(tables.table(("job", "", "by", "how far", "started", "took"), rows, words=3))
+        st.html(tables.table(("job", "", "by", "progress", "started", "took"), rows, words=3))
     names = ", ".join(text.label(name) for name in workers)
     st.caption(f"Workers: {names}") if workers else draw_no_worker()
 

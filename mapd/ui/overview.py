@@ -43,7 +43,7 @@ def draw_welcome() -> None:
     """Draw what this app is, the loop, and what to do first."""
     st.markdown(
         "A student model makes mistakes; a committee of teachers explains and reviews them; people judge what the "
-        "teachers wrote; the student learns from what stands."
+        "teachers wrote; the student learns from what they accept."
     )
     steps = (f"<li><b>{name}</b><span>{words}</span></li>" for name, words in LOOP_STEPS)
     st.html(f'<ol class="mapd-loop">{"".join(steps)}</ol>')

@@ -144,7 +144,7 @@ def draw_changes(comparison: Results) -> None:
     choice = url_state.choose_group("change", [change.value for change in Change], DEFAULT_CHANGE.value)
     attempt_rows = _changed_rows(comparison, Change(choice))
     if not attempt_rows:
-        st.caption("No question is among these.")
+        st.caption("No question is in this group.")
         return
     page = attempts.draw_pagination(len(attempt_rows))
     attempts.draw_rows(attempts.take_page(attempt_rows, page), ("before", "after"))

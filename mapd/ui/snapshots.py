@@ -35,7 +35,10 @@ def draw_form(curated: Curated) -> None:
     counts, headline = summary(curated), st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_freeze"):
         everything = st.toggle(
-            "All accepted rationales", key="every", bind="query-params", help="Else one a mistake, drawn with the seed."
+            "All accepted rationales",
+            key="every",
+            bind="query-params",
+            help="Otherwise one for each mistake, drawn with the seed.",
         )
         seed = int(st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150))
         if actions.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
@@ -61,8 +64,8 @@ def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
     return tables.row(
         [
             (len(pairs), "training pairs"),
-            (freezing.count_wrong(pairs) if gold else None, "of them wrong"),
-            (counts.pairs, "mistakes in them"),
+            (freezing.count_wrong(pairs) if gold else None, "pairs with a wrong answer"),
+            (counts.pairs, "mistakes in these pairs"),
             (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
             (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
             (counts.accepted, "rationales accepted"),
@@ -82,9 +85,7 @@ def _freeze(curated: Curated, seed: int, everything: bool) -> None:
 
     sha256, pairs = context.write(freeze, context.acting_person())
     message = (
-        "is there already: the same input gives the same snapshot"
-        if sha256 in old_names
-        else f"frozen: {pairs:,} pairs"
+        "exists already: the same input gives the same snapshot" if sha256 in old_names else f"frozen: {pairs:,} pairs"
     )
     st.session_state[MESSAGE] = f"{sha256[:SHORT_NAME]} {message}"
     st.query_params["snapshot"] = sha256
@@ -104,7 +105,7 @@ def draw_list(rows: Sequence[t.Snapshot], open_sha256: str | None) -> None:
     """Draw every snapshot of the exam, the newest first, with what its own pairs hold."""
     header = ("snapshot", "made", "by", "policy", "teachers", "draw", "pairs", "mistakes", "wrong", "judgements")
     st.html(tables.table(header, [_snapshot_row(row, open_sha256) for row in rows], words=6))
-    st.caption("wrong: pairs whose rationale ends in a wrong answer, as this snapshot has gold and answer")
+    st.caption("wrong: pairs whose rationale ends in a wrong answer, by the gold answers in the snapshot")
 
 
 def read_pairs(row: t.Snapshot) -> SnapshotContents:

@@ -54,7 +54,7 @@ def test_the_committee_shows_who_gave_whom_what(full_home: Path) -> None:
     assert errors(app) == []
     page = shown(app)
     assert page.count(">own<") == 3
-    assert "wrong ones caught" in page
+    assert "wrong rationales caught" in page
 
 
 def test_an_import_alone_has_nothing_to_finetune_or_compare(full_home: Path) -> None:

@@ -45,11 +45,12 @@ def _draw_selection(texts: Sequence[ListedText], show: RowKind, row_count: int, 
     """Draw how many texts match, and the decision on them. `row_count`: how many rows the table has of them."""
     if len(texts) > batches.MOST:
         st.markdown(
-            f"More than {batches.MOST:,} fit these filters: one act judges up to {batches.MOST:,}. Narrow them first."
+            f"More than {batches.MOST:,} fit these filters, and one act judges at most {batches.MOST:,}. Narrow "
+            "the filters first."
         )
         return
     judged_count = sum(bool(x.judged_by) for x in texts)
-    shared = f" They stand in {row_count:,} rows: answers to one question share its rationales." * (
+    shared = f" They fill {row_count:,} rows, because answers to the same question share its rationales." * (
         len(texts) != row_count
     )
     st.markdown(
@@ -86,7 +87,7 @@ def _judge(selection: Sequence[BatchText], act: Act, deletions: int) -> None:
     decision, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
     if decision is not act:
         st.session_state[MESSAGE] = (
-            f"the button said {act.value}, the decision was changed just then; nothing was saved"
+            f"the decision was changed while the button still said {act.value}; nothing was saved"
         )
         return
     reason = reason if act is Act.REJECT else None

@@ -75,11 +75,11 @@ DEFAULTS: dict[str, Any] = {
 QUESTION_FILTERS = {"show", "q", "no", "student", "people", "by", "task"}
 TEXT_FILTERS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"student", "question_order"}
 SEARCH_HELP = (
-    "In the question, the text, or the student’s response: one of them has all of these words, in any order. Words in "
-    "“quotes” stand there one behind the other; of the last word its beginning is enough, of a number it isn’t."
+    "Shows a row if its question, its text or the student’s response has all of these words, in any order. Words in "
+    "“quotes” must follow one another. The beginning of the last word is enough, but not of a number."
 )
 
-NUMBER_HELP = "The question’s own number, whole, as its file, triage and the first column have it."
+NUMBER_HELP = "The question’s whole number, as in its file, in triage and in the first column."
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +128,15 @@ def _choose_others() -> bool:
     """Return whether other people's judgements are shown before one's own; curators and owners can choose that."""
     if not context.owns():
         if st.query_params.pop(OTHERS_KEY, None) is not None:
-            text.complain("what others said before your own judgement is for this project's owners; it is hidden")
+            text.complain("only this project's owners see others' judgements before their own; they are hidden")
         return False
     url_state.refuse(OTHERS_KEY, lambda value: value.lower() in {"true", "false"}, "true or false", context.curates())
     return st.toggle(
         "Others’ judgements, too",
         context.curates(),
         key=OTHERS_KEY,
-        help="What you see so is noted: what you say of it later wasn’t judged first.",
+        help="A text that you see with others’ judgements is noted: your later judgement of it doesn’t count as "
+        "judged first.",
         **FILTER,
     )
 
@@ -145,7 +146,7 @@ def describe_hidden(request: BrowseRequest) -> str:
     if request.filter.blind_person is None:
         return ""
     addition = " These are texts that you have judged yourself." if request.filter.about_people else ""
-    return f"Counts as you may see them: others’ judgements are hidden until your own.{addition}"
+    return f"These counts leave out others’ judgements of texts that you haven’t judged yet.{addition}"
 
 
 def _filter_choices(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -> dict[str, Sequence[str]]:
@@ -317,7 +318,7 @@ def _draw_rare(choices: Mapping[str, Sequence[str]], show: RowKind) -> None:
             with st.container(horizontal=True, gap="small"):
                 for key, word in (("low", "Mean from"), ("high", "Up to")):
                     st.number_input(word, 1.0, 5.0, None, 0.25, key=key, width=124, placeholder="any", **FILTER)
-            st.number_input("Scores apart by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **FILTER)
+            st.number_input("Scores differ by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **FILTER)
         key, columns, defaults = COLUMNS[show]
         st.pills(
             "Columns",

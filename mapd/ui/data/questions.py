@@ -57,8 +57,8 @@ def draw() -> None:
         if (name := st.session_state.get(ADDED_SET)) is not None:
             link_to_set("Added", name)
         st.caption(
-            "JSON Lines, JSON, CSV, TSV or Parquet, each also as .gz; several files are one set. Known by their fields "
-            f"are {', '.join(formats.FORMATS)}. Nothing is written before a preview."
+            "JSON Lines, JSON, CSV, TSV or Parquet, each also as .gz; several files are one set. Formats that "
+            f"are recognised by their fields: {', '.join(formats.FORMATS)}. Nothing is written before a preview."
         )
         terminal.show_command("mapd questions add NAME FILE…")
         return
@@ -121,7 +121,7 @@ def _read_file(file_id: str, _file: UploadedFile) -> FileTable | QuestionsRefusa
 def _choose_splits(upload: QuestionsUpload, contents: Sequence[FileTable]) -> list[FileTable]:
     """Draw each table's name, size and split, guessed from its name; return the tables with their splits."""
     if len(contents) > MOST_FILES:
-        st.caption(f"{len(contents):,} files: each has the split that its name tells.")
+        st.caption(f"{len(contents):,} files: the name of each tells its split.")
         return [replace(table, split=table.split or split_of_name(table.name)) for table in contents]
     split_tables = []
     for number, table in enumerate(contents):

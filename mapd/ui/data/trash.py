@@ -110,7 +110,7 @@ def _draw_question(thing: Thing) -> None:
     with st.container(border=True, key="mapd_delete"):
         name = text.line_html(removal.name, 200)
         st.html(
-            f"<p><b>Delete {name}?</b> Into the trash go: {text.escape(removed_words)}."
+            f"<p><b>Delete {name}?</b> This moves to the trash: {text.escape(removed_words)}."
             f"</p>{f'<p>What stays:</p><ul>{stays}</ul>' if stays else ''}"
         )
         with st.container(horizontal=True, gap="small"):
@@ -127,7 +127,10 @@ def draw_trash() -> None:
     if not entries:
         return
     with st.expander(f"Trash · {len(entries):,}", icon=":material/delete:"):
-        st.caption("A file each, in the folder trash of MAPD_HOME. Who deletes the file deletes it for good.")
+        st.caption(
+            "Each deletion is a file in the folder trash of MAPD_HOME. Deleting that file deletes its contents "
+            "for good."
+        )
         for entry in entries:
             with st.container(
                 horizontal=True, vertical_alignment="center", gap="small", key=f"mapd_trash_{entry.file}"

@@ -48,7 +48,7 @@ def _form(key: str, label: str, act: Callable[..., None], args: Sequence[object]
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
     ):
         field = f"{key}_name_field"
-        st.text_input("Your name, kept with what you do here", key=field, max_chars=LONGEST_NAME, width=280)
+        st.text_input("Your name, stored with what you do here", key=field, max_chars=LONGEST_NAME, width=280)
         st.form_submit_button(label, type="primary", on_click=_take_name, args=(key, field, act, tuple(args)))
 
 

@@ -121,10 +121,10 @@ def require_exam() -> int | None:
             if _exams():
                 st.markdown("**Choose an exam above.** This page shows one exam at a time.")
             elif owns():
-                st.markdown("**No exam yet.** What this page shows comes of one. It begins with one of these:")
+                st.markdown("**No exam yet.** This page shows an exam. Start with one of these:")
                 draw_first_steps()
             else:
-                st.markdown("**No exam yet.** What this page shows comes of one; an owner of the project begins it.")
+                st.markdown("**No exam yet.** This page shows an exam; an owner of the project starts the first one.")
     return exam
 
 
@@ -295,7 +295,7 @@ def person_popover() -> None:
 
 def _draw_name_field(current_name: str) -> None:
     name = st.text_input("Your name", value=current_name, max_chars=LONGEST_NAME, key="person_name")
-    st.caption("What you judge and start is kept under it. This browser remembers it.")
+    st.caption("What you judge and start is stored under this name. This browser remembers the name.")
     if name and name.strip() and person_name(name) != current_name:
         take_name(name)
         st.rerun()
@@ -323,7 +323,7 @@ def judges_only() -> bool:
 def _draw_view_toggle() -> None:
     is_judging_only = judges_only()
     explanation = (
-        "The sidebar then leads to triage, browse, people and guidelines alone. A link with view=judging opens it so."
+        "The sidebar then shows only triage, browse, people and guidelines. A link with view=judging does the same."
     )
     if (
         st.toggle("Only what judging needs", is_judging_only, key=f"view_toggle_{is_judging_only}", help=explanation)

@@ -115,7 +115,7 @@ def draw_sign_in(refusal: str, page: str) -> None:
             return
         if st.user.get("is_logged_in"):
             st.markdown(f"You signed out, or signed in more than {sign_ins.LONGEST.days} days ago.")
-        st.markdown("This project’s people sign in: what they judge carries their e-mail.")
+        st.markdown("The people of this project sign in; their judgements carry their e-mail.")
         for provider, label in providers(st.secrets["auth"]):
             st.button(label, key=f"sign_in_{label}", on_click=_sign_in, args=(provider,), type="primary")
     cookies.keep(cookies.RETURN_ADDRESS, f"{page}?{urlencode(address_params(), doseq=True)}")

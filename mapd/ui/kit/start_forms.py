@@ -27,7 +27,7 @@ SPLIT_WORDS = {
 }
 
 LENGTH_HELP = (
-    "A longer explanation loses its end, and a pair whose prompt alone is longer is left out; both are counted."
+    "A longer explanation is cut at the end. A pair whose prompt alone is longer is left out. Both are counted."
 )
 
 
@@ -67,8 +67,8 @@ def _choose_sampling() -> dict[str, Any]:
         None,
         placeholder="as its task needs",
         key="exam_tokens",
-        help="A longer answer is cut off. Empty, it is as long as the task needs, and far longer where the student "
-        "thinks before it answers.",
+        help="A longer answer is cut off. If this is empty, the task decides, and a student that thinks before "
+        "it answers gets far more.",
     )
     temperature = cells[1].number_input("Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy.")
     # Greedy answers are all the same: there is nothing to sample.
@@ -85,7 +85,7 @@ def ask_purpose(key: str) -> str | None:
     """Draw the field for why the sealed test split is opened; return its text, or None."""
     answer = st.text_input("What is the test split opened for?", key=key).strip() or None
     if answer is None:
-        st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
+        st.caption("The test split is sealed: say what it is opened for. The opening is recorded with your name.")
     return answer
 
 
@@ -130,7 +130,7 @@ def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
         at_once = int(calls_column.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
         budget = money.choose_budget(budget_column)
         if not names:
-            st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
+            st.caption("Choose at least one teacher. With only one, nothing is reviewed.")
             return
         exam, chosen_teachers, cut_off = curated.exam.uid, tuple(names), _choose_cut_off(curated)
         estimate = context.read(committee.estimate, exam, chosen_teachers, samples, cut_off=cut_off)
@@ -162,8 +162,8 @@ def _choose_cut_off(curated: Curated) -> bool:
     return st.checkbox(
         f"Send the {count:,} cut-off attempts, too",
         key="collect_cut_off",
-        help="They ran into the exam's longest answer, so they may be no mistakes. The exam page asks them again with "
-        "more tokens.",
+        help="They reached the exam's limit of tokens, so they may not be mistakes. The exam page asks them "
+        "again with more tokens.",
     )
 
 
@@ -246,7 +246,7 @@ def draw_demo_form(*, is_open: bool) -> None:
     """Draw the form that runs the whole loop on this machine."""
     with st.expander("Run the demo live", expanded=is_open):
         st.caption(
-            "ExamWork, committee, curation, finetune and exam again, on this machine: a real small student, generated "
+            "Exam, committee, curation, finetune and exam again, on this machine: a real small student, generated "
             "questions, simulated teachers. No key, no network."
         )
         if weights.find_packaged() is None:

@@ -165,8 +165,9 @@ def _draw_server(kind: str, version: int) -> dict[str, Any]:
         "Key's variable", placeholder=KEY_VARIABLES[kind], key=f"teacher_key_{version}_{key_version}"
     )
     st.caption(
-        "The key itself stays in the environment, or in .streamlit/secrets.toml; this stores the name alone, and to "
-        f"which server it may go. Left empty: {text.label(KEY_VARIABLES[kind])}, or no key where a base URL is given."
+        "The key itself stays in the environment, or in .streamlit/secrets.toml; this project stores only the "
+        f"variable's name, and which server may get the key. Left empty: {text.label(KEY_VARIABLES[kind])}, or "
+        "no key where a base URL is given."
     )
     return {"base_url": address.strip() or None, "key_env": variable.strip() or None}
 

@@ -149,7 +149,9 @@ def _draw_enable(row: t.Teacher) -> None:
             return
         st.html(f"<p>{text.line_html(effect.in_words, 400)}.</p>")
         box = f"yes_{row.uid}_{effect.server}_{effect.key_env}"
-        is_confirmed = not effect.needs_yes or st.checkbox("Yes, ask it there: prompts, and the key, go there", key=box)
+        is_confirmed = not effect.needs_yes or st.checkbox(
+            "Yes, use this server: prompts and the key go there", key=box
+        )
         if st.button("Enable", key=f"turn_{row.uid}", type="primary", disabled=not is_confirmed):
             context.write(teachers.enable, row.name, context.current_person(), key_env=variable, approved=True)
             st.rerun()

@@ -18,8 +18,8 @@ from mapd.ui.kit.rows import TextRow
 from mapd.ui.threshold import lab
 
 PAGE = "pages/curate/threshold.py"
-JUDGEMENTS_STAND = "Judgements stand at every threshold, so what people decided is never among them."
-NO_CHANGE = "Nothing: it decides every rationale as the policy in use does."
+JUDGEMENTS_STAND = "People's judgements hold at every threshold, so texts that people decided never change."
+NO_CHANGE = "Nothing changes: this policy decides every rationale like the policy in use."
 
 
 def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, **params: object) -> None:

@@ -75,7 +75,7 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
         with messages:
             _refuse(base, low)
         threshold = st.slider(
-            "Accepted: a mean greater than",
+            "Accepted if the mean is above",
             low,
             5.0,
             base.threshold,
@@ -103,7 +103,13 @@ def _refuse(base: Policy, low: float) -> None:
 
 def _edit_conditions(policy: Policy) -> Policy:
     votes = st.number_input(
-        "Valid votes needed", 1, 9, policy.min_votes, key="votes", help="With fewer it is undecided.", **url_state.BOUND
+        "Valid votes needed",
+        1,
+        9,
+        policy.min_votes,
+        key="votes",
+        help="With fewer votes a rationale is undecided.",
+        **url_state.BOUND,
     )
     checks = st.pills(
         "Checks that must hold",
@@ -117,7 +123,7 @@ def _edit_conditions(policy: Policy) -> Policy:
         "Correct for leniency",
         policy.leniency_adjusted,
         key="leniency",
-        help="Each score is first corrected by how far its reviewer's mean lies from all reviewers'.",
+        help="Each score is first corrected by the distance of its reviewer's mean from the mean of all reviewers.",
         **url_state.BOUND,
     )
     chosen_checks = frozenset(check for check, label in CHECKS.items() if label in checks)
@@ -198,7 +204,13 @@ def draw_status(draft: Policy, saved: Policy, choices: Mapping[str, Policy]) -> 
             f'<span class="mapd-unsaved">● <b>{word}</b> {text.escape(describe(draft))}'
             f"<i>this exam uses {text.escape(describe(saved))}</i></span>"
         )
-        st.button("Back to it", type="tertiary", icon=":material/undo:", on_click=set_widgets, args=(saved.name, saved))
+        st.button(
+            "Back to the policy in use",
+            type="tertiary",
+            icon=":material/undo:",
+            on_click=set_widgets,
+            args=(saved.name, saved),
+        )
 
 
 # -- what a policy gives ----------------------------------------------------------------------------------------------
