@@ -252,7 +252,7 @@ def test_of_many_files_the_names_tell_the_splits(home: Path) -> None:
 
     app = uploaded(*map(file, range(20)))
     assert errors(app) == []
-    assert any("each has the split that its name tells" in c.value for c in app.caption)
+    assert any("the name of each tells its split" in c.value for c in app.caption)
     add(app)
     assert {(q.family, q.split, q.gold) for q in stored()} == {
         (f"subject_{n}", "test" if n % 2 else "dev", "ABCD"[n % 4]) for n in range(20)

@@ -17,7 +17,7 @@ def draw_holdings() -> None:
     exams, question_sets = context.read(project.holdings), context.read(sets.list_sets)
     if not exams and not question_sets:
         with st.container(border=True):
-            st.markdown("**This project is empty.** It can also begin without files.")
+            st.markdown("**Nothing is in this project yet.** You can also start without files.")
             context.draw_first_steps()
         return
     st.subheader("In this project")
