@@ -10,11 +10,12 @@ A row of `fingerprint` has the sha256 of every file that a loader reads, from th
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from mapd.errors import BadInput
 from mapd.models import sandbox, weights
 from mapd.store import db
+from mapd.store import fingerprints as store
 from mapd.store import tables as t
 
 
@@ -33,7 +34,7 @@ def look(folder: Path) -> str:
 
 def record(session: Session, source: str, sha256: str) -> None:
     """Keep the source's fingerprint. Raises: BadInput where it had another before."""
-    first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
+    first_sha256 = store.find(session, source)
     if first_sha256 is None:
         session.add(t.Fingerprint(source=source, sha256=sha256))
         session.flush()
@@ -56,7 +57,7 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
     # Hashed at each load: half a second for the small student, ten for 14 GB, which is less than reading them takes.
     sha256 = weights.fingerprint(folder)
     with db.reading(engine) as session:
-        first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
+        first_sha256 = store.find(session, source)
     if first_sha256 is None:
         sandbox.check(folder)
         with db.writing(engine) as session:
@@ -74,12 +75,12 @@ def _packaged(engine: sa.Engine, home: Path) -> Path:
     folder = convert(home)
     sha256 = weights.fingerprint(folder)
     with db.writing(engine) as session:
-        row = session.exec(select(t.Fingerprint).where(t.Fingerprint.source == weights.PACKAGED)).first()
-        if row is None:
+        first_sha256 = store.find(session, weights.PACKAGED)
+        if first_sha256 is None:
             session.add(t.Fingerprint(source=weights.PACKAGED, sha256=sha256))
         elif not is_converted:
-            session.execute(sa.update(t.Fingerprint).where(col(t.Fingerprint.id) == row.id).values(sha256=sha256))
-        elif row.sha256 != sha256:
+            store.replace(session, weights.PACKAGED, sha256)
+        elif first_sha256 != sha256:
             raise BadInput(
                 f"the model's files have changed since they were made: {folder}; remove the folder: it is made again"
             )

@@ -220,7 +220,7 @@ def test_the_command_says_what_failed_and_why_and_the_page_too(mapd: Mapd, tmp_p
         add(db.open_store(Settings()), tmp_path, server, "refuses-parameters", "bad-key")
         code, out, _ = mapd("collect", "--exam", "1", "--teachers", "refuses-parameters,bad-key")
         assert code == 1
-        assert "1  bad-key: HTTP 401: Incorrect API key provided. (stopped: it was asked no more)" in out
+        assert "1  bad-key: HTTP 401: Incorrect API key provided. (stopped: this run asked it nothing more)" in out
         assert "cure: set its key anew" in out
         assert "refuses-parameters: temperature isn't taken by this model: left out" in out
         code, out, _ = mapd("collect", "--exam", "1", "--teachers", "refuses-parameters,bad-key", "--json")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from mapd.store.tables import metadata
+
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "mapd").rglob("*.py"))
 PURE = (
@@ -68,6 +70,25 @@ PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 ROOMS = ("review", "api", "cli", "ui")  # above the stages; each knows those before it
 LEVELS = {"jobs/kinds.py": "review"}  # it knows all work: each stage's, and what derives the queue index
 STAGES = ("exam", "committee", "curation", "finetune")
+# By room or module: the tables that it owns. SQL stands in the room that owns a table, and in the store.
+OWNERS = {
+    "questions": ("question_set", "question", "saved_mapping"),
+    "students.py": ("student",),
+    "exam.py": ("exam", "attempt", "prompt", "opening"),
+    "teachers.py": ("teacher",),
+    "approvals.py": ("key_approval",),
+    "committee": ("call", "explanation", "review"),
+    "curation": ("policy", "snapshot"),
+    "review": (
+        *("judgement", "guidelines", "rejection_reason", "saved_view", "lease", "seen", "dealt_card"),
+        *("standing", "standing_exam", "band", "queued", "passed", "stale"),  # the queue index
+    ),
+    "finetune": ("finetune", "finetune_step"),
+    "jobs": ("job", "worker"),
+    "api/access.py": ("access_token",),
+    "exchange": (),  # what comes in and goes out is of every table
+    "store": ("audit", "claim", "committee_member", "ended_sign_in", "fingerprint"),
+}
 
 
 @cache
@@ -168,6 +189,26 @@ def test_pages_and_commands_ask_no_sql_of_their_own(path: Path) -> None:
     assert {alias.name for node in of_sqlmodel for alias in node.names} <= {"Session"}
     attributes = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not attributes & {"sa.text", "sa.select", "sa.insert", "sa.update", "sa.delete"}
+
+
+def builds_sql(path: Path) -> bool:
+    """Whether a module builds a statement: with SQLAlchemy's functions, or as text."""
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    names = {ast.unparse(call) for call in calls}
+    of_sqlalchemy = {f"{prefix}{name}" for prefix in ("", "sa.") for name in ("select", "insert", "update", "delete")}
+    return bool(names & {*of_sqlalchemy, "sa.text"}) or any(name.endswith(".exec_driver_sql") for name in names)
+
+
+def test_sql_stands_in_the_store_and_in_rooms_that_own_tables() -> None:
+    rooms = tuple(f"{room}{'' if room.endswith('.py') else '/'}" for room in OWNERS)
+    asking = {path.relative_to(ROOT).as_posix() for path in [*MODULES, *PAGES] if builds_sql(path)}
+    assert {path for path in asking if not path.removeprefix("mapd/").startswith(rooms)} == set()
+    for room in rooms:
+        assert any(path.startswith(f"mapd/{room}") for path in asking), f"{room} needs no place among the owners"
+
+
+def test_each_table_has_one_owner() -> None:
+    assert sorted(table for tables in OWNERS.values() for table in tables) == sorted(metadata.tables)
 
 
 def canonical(name: str) -> str:

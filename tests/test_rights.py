@@ -25,7 +25,7 @@ from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import teachers as teaching
+from mapd.ui.teachers import trial
 from tests.looped import Scripted
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +58,7 @@ FOR_OWNERS: dict[str, Write] = {
     "teachers.change_settings": lambda s, by: teachers.change_settings(s, "gpt", by=by, limits={"concurrency": 2}),
     "teachers.disable": lambda s, by: teachers.disable(s, "gpt", by),
     "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
-    "teachers.run_test": lambda s, by: teaching.run_test("gpt", by=by),
+    "trial.run_test": lambda s, by: trial.run_test("gpt", by=by),
     "students.add": lambda s, by: students.add(s, "x", by=by),
     "sets.add": lambda s, by: sets.add(s, "x", [], source="", simulated=False, by=by),
     "saved_mappings.save": lambda s, by: saved_mappings.save(s, "m", mapping.parse("question=Body"), by=by),

@@ -23,7 +23,7 @@ def import_attempts(
         str | None, typer.Option(help="train, dev or test; needed where the answers are of several.")
     ] = None,
     student: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Its name; by default as the rows or the file say.")
+        str | None, typer.Option(metavar="NAME", help="Its name; by default as stated in the rows or the file.")
     ] = None,
     open_test: Annotated[str | None, typer.Option(metavar="PURPOSE", help="Open the sealed test split.")] = None,
     skip_bad: SkipBad = None,

@@ -282,7 +282,7 @@ def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
     if reasons:
         shared.line("calls that gave no text; the same command asks them again")
     for reason in reasons:
-        stopped = " (stopped: it was asked no more)" if reason["stopped"] else ""
+        stopped = " (stopped: this run asked it nothing more)" if reason["stopped"] else ""
         shared.line(f"  {reason['calls']:>6,}  {reason['teacher']}: {reason['reason']}{stopped}")
         shared.line(f"          cure: {reason['cure']}")
 

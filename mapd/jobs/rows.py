@@ -121,9 +121,8 @@ def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Per
     person = require(by, Right.RUN_JOBS)
     # Without the lock two people could start the same work at once, each seeing no job of the other.
     db.lock(session, LOCK)
-    active = select(t.Job).where(t.Job.kind == kind, col(t.Job.status).in_(ACTIVE))
-    for rival in session.exec(active).all():
-        if rival.parameters == dict(parameters):
+    for rival in list_active(session):
+        if (rival.kind, rival.parameters) == (kind, dict(parameters)):
             raise BadInput(f"this {kind} is {rival.status} already, as job {rival.uid[:8]}: watch or cancel that one")
     job = t.Job(kind=kind, parameters=dict(parameters), person=person)
     session.add(job)
@@ -143,6 +142,11 @@ def get(session: Session, ref: str | int) -> t.Job:
     if job is not None:
         return job
     raise NotFound(f"unknown job: {text[:40]}; `mapd jobs list` lists them")
+
+
+def list_active(session: Session) -> Sequence[t.Job]:
+    """Return every job that waits or runs."""
+    return session.exec(select(t.Job).where(col(t.Job.status).in_(ACTIVE))).all()
 
 
 def list_jobs(session: Session, limit: int = 50) -> Sequence[t.Job]:

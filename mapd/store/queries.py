@@ -81,6 +81,23 @@ def exam(session: Session, ref: str | int) -> ExamInfo:
     return _exam_info(*row)
 
 
+def count_exams(session: Session) -> int:
+    """Return how many exams the project has."""
+    return session.exec(select(func.count()).select_from(t.Exam)).one()
+
+
+def exam_row(session: Session, exam_id: int) -> t.Exam:
+    """Return the row of an exam that is there."""
+    return session.get_one(t.Exam, exam_id)
+
+
+def _is(table: type[t.Travelling], ref: str | int) -> sa.ColumnElement[bool]:
+    # `ref` is the uid, or the id where it is a short number
+    ref = str(ref)
+    by_uid = col(table.uid) == ref
+    return by_uid | (col(table.id) == int(ref)) if ref.isascii() and ref.isdigit() and len(ref) < 18 else by_uid
+
+
 def explanation(session: Session, kind: str, ref: str | int) -> t.Explanation:
     """Return the rationale or feedback by uid or id. Raises: NotFound."""
     return _get(session, t.Explanation, kind, ref, t.Explanation.kind == kind)
@@ -142,6 +159,11 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
     if exam_id is not None:
         query = query.where(t.Snapshot.exam_id == exam_id)
     return list(session.exec(query.order_by(col(t.Snapshot.id).desc())).all())
+
+
+def snapshot_lines(session: Session, snapshot_id: int) -> str:
+    """Return the lines of a snapshot that is there, unchecked."""
+    return session.exec(select(t.Snapshot.lines).where(t.Snapshot.id == snapshot_id)).one()
 
 
 def voices(session: Session, exam_id: int) -> dict[str, int]:

@@ -13,7 +13,7 @@ from mapd.jobs.kinds import CollectWork
 from mapd.models.prices import format_dollars
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
-from mapd.store import db, ledger
+from mapd.store import ledger
 from mapd.ui import jobs
 from mapd.ui.kit import context, money, tables, text, theme, times
 from mapd.ui.kit.tables import Cell, Html
@@ -35,7 +35,7 @@ def draw_counts(curated: Curated) -> None:
                 (tables.link_cell(len(feedback), context.address("browse", show="feedback")), "feedback"),
                 (tables.link_cell(len(rationales), context.address("browse")), "rationales"),
                 (len(votes), "reviews"),
-                (sum(v.score is None for v in votes), "of them no vote"),
+                (sum(v.score is None for v in votes), "reviews without a vote"),
             ]
         )
     )
@@ -87,11 +87,12 @@ def draw_reviewer_table(curated: Curated) -> None:
     if not rows:
         st.caption("Nobody has reviewed yet.")
         return
-    header = ("reviewer", "votes", "no vote", "mean", "wrong ones caught", "others passed")
+    header = ("reviewer", "votes", "no vote", "mean", "wrong rationales caught", "other rationales passed")
     st.html(tables.table(header, rows))
     st.caption(
-        "caught: of the rationales that the checks call wrong (another answer than the gold, or a false equation), "
-        "those it gave 3 or less · passed: of all others, those it gave more than 3"
+        "wrong rationales caught: those that the checks call wrong (another answer than the gold answer, or a "
+        "false equation) and the reviewer scored 3 or less · other rationales passed: all others that the "
+        "reviewer scored above 3"
     )
 
 
@@ -107,13 +108,11 @@ def _teacher_chip(name: str, curated: Curated) -> Html:
 
 def draw_calls(exam: ExamInfo) -> None:
     """Draw the exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
-    with db.reading(context.engine()) as session:
-        tallies, failed_calls = ledger.tally(session, exam.id), ledger.failures(session, exam.id)
-        stops = committee.stops(session, exam.uid)
+    tallies, failed_calls = context.read(ledger.tally, exam.id), context.read(ledger.failures, exam.id)
     if not tallies:
         return
     st.subheader("Calls", anchor=False)
-    for stop in stops:
+    for stop in context.read(committee.stops, exam.uid):
         reason = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
         cure = text.one_line(stop.cure, 300)
         text.complain(f"{reason} — {cure}")
@@ -138,7 +137,7 @@ def draw_calls(exam: ExamInfo) -> None:
                 "A reply that was cut off or came empty needs more tokens: “Change” on the teachers page, then ask."
             )
         draw_retry(exam.uid)
-        st.caption("The latest tries that gave no text.")
+        st.caption("The latest calls that gave no text.")
         st.html(
             tables.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure_row, failed_calls), words=6)
         )
@@ -148,7 +147,7 @@ def draw_score_reader() -> None:
     """Draw a field for a review and the score that is read in it, to explain a missing vote or an unexpected score."""
     with st.expander("How is a score read?"):
         review = st.text_area("A review", key="review_to_read", max_chars=MAX_REVIEW, height=120)
-        solution = st.text_area("The solution that it reviews, if you like", key="solution_to_read", height=80)
+        solution = st.text_area("The solution that the review is about (optional)", key="solution_to_read", height=80)
         if review.strip():
             parsed = parse_score(review, solution=solution)
             st.text(f"{'no vote' if parsed.score is None else parsed.score}: {parsed.why}")

@@ -9,7 +9,7 @@ from mapd.answers.grading import Outcome
 from mapd.domain import Material
 from mapd.jobs import kinds
 from mapd.results import ExamAnswers, Score
-from mapd.store import db
+from mapd.store import queries
 from mapd.store import tables as t
 from mapd.ui import jobs
 from mapd.ui.kit import attempts, context, start_forms, tables, text, theme, url_state
@@ -21,10 +21,8 @@ from mapd.ui.kit.tables import Cell, Html
 
 def load_exam(exam_id: int) -> tuple[ExamAnswers, t.Exam, Material]:
     """Return the exam's first samples, its row, and its questions with every attempt."""
-    with db.reading(context.engine()) as session:
-        row = session.get(t.Exam, exam_id)
-        assert row is not None, "the header's exam is there"
-        return results.load(session, exam_id), row, load_material(session, exam_id)
+    row = context.read(queries.exam_row, exam_id)
+    return context.read(results.load, exam_id), row, context.read(load_material, exam_id)
 
 
 def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
@@ -34,7 +32,7 @@ def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
         st.progress(
             count / exam_answers.question_count, f"{count:,} of {exam_answers.question_count:,} questions answered"
         )
-        st.caption("Where it isn't running any more: the same exam, started again, goes on where it was.")
+        st.caption("If the exam is no longer running, start it again: it goes on where it stopped.")
     counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
     st.html(
         tables.row(
@@ -58,9 +56,8 @@ def draw_cut_off_form(material: Material) -> None:
     count, info = _count_cut_off(material), material.exam
     if not count or jobs.is_active("exam"):
         return
-    with db.reading(context.engine()) as session:
-        row = session.get_one(t.Exam, info.id)
-        is_available = students.is_here(students.get(session, row.student_id), context.settings().home)
+    row = context.read(queries.exam_row, info.id)
+    is_available = students.is_here(context.read(students.get, row.student_id), context.settings().home)
     longest = row.decoding.get("max_tokens")
     limit_words = f" at {longest:,} tokens" if isinstance(longest, int) else ""
     subject = "answers were" if count != 1 else "answer was"
@@ -76,7 +73,7 @@ def draw_cut_off_form(material: Material) -> None:
         purpose = start_forms.ask_purpose("again_purpose") if info.split == "test" else None
         if info.split == "test" and purpose is None:
             return
-        st.caption("It becomes an exam of its own, which takes over the answers that are whole.")
+        st.caption("This makes a new exam, which takes over the complete answers of this one.")
         jobs.draw_start(lambda: _make_exam(info.uid, int(tokens), purpose), "Ask again", "exam_again", count)
 
 
@@ -93,7 +90,7 @@ def draw_committee_link(material: Material) -> None:
 def draw_families(exam_answers: ExamAnswers) -> None:
     """Draw accuracy by family with Wilson's intervals; not for an import, which holds mistakes alone."""
     if exam_answers.exam.graded_by == "import" or not exam_answers.answers:
-        st.caption("An import holds mistakes alone, so it says nothing of how often the student is right.")
+        st.caption("An import holds only mistakes, so it doesn't say how often the student is right.")
         return
     families = dict.fromkeys(a.family for a in exam_answers.answers.values())
     groups = {"all": list(exam_answers.answers.values())} if len(families) > 1 else {}
@@ -162,7 +159,7 @@ def draw_attempts(material: Material) -> None:
         if (a.is_cut_off if attempt_filter is AttemptFilter.CUT_OFF else outcome in (None, a.outcome))
     ]
     if not matching_attempts:
-        st.caption("No attempt is among these.")
+        st.caption("No attempt fits this filter.")
         return
     page = attempts.draw_pagination(len(matching_attempts))
     pairs = [(material.questions[a.question_id], a) for a in matching_attempts]

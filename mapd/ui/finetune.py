@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mapd.finetune.hyperparameters import Hyperparameters
-from mapd.store import db, finetunes
+from mapd.store import finetunes
 from mapd.store.finetunes import Training
 from mapd.ui.kit import charts, context, refusals, tables, text
 from mapd.ui.kit.tables import Cell, Html
@@ -78,13 +78,12 @@ def _draw_live_curves(uid: str) -> None:
 
 
 def _draw_curves(run: Training) -> None:
-    with db.reading(context.engine()) as session:
-        steps = finetunes.steps(session, run.id)
-        if not steps:
-            st.caption("No step is done yet.")
-            return
-        figure = charts.loss_figure(steps)
-        first, last = steps[0], steps[-1]
+    steps = context.read(finetunes.steps, run.id)
+    if not steps:
+        st.caption("No step is done yet.")
+        return
+    figure = charts.loss_figure(steps)
+    first, last = steps[0], steps[-1]
     alt = f"Loss on rationales and on feedback over {len(steps)} steps"
     st.plotly_chart(figure, key=f"losses_{run.uid}", config=FIGURE_CONFIG, alt=alt)
     if len(steps) < count_steps(run):
@@ -93,7 +92,7 @@ def _draw_curves(run: Training) -> None:
             len(steps) / count_steps(run),
             f"step {len(steps):,} of {count_steps(run):,}, {seconds_left / 60:.1f} minutes of work left",
         )
-        st.caption("Where it isn't running any more: the same finetune, started again, goes on from its checkpoint.")
+        st.caption("If the finetune is no longer running, start it again: it goes on from its checkpoint.")
     st.html(
         tables.row(
             [
@@ -117,7 +116,7 @@ def draw_settings(run: Training) -> None:
     settings |= {WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in run.hyperparameters.items()}
     st.html(tables.table(("", ""), list(settings.items()), words=2))
     if run.adapter and (folder := context.settings().home / run.adapter).is_dir():
-        st.caption("Its adapter, which `peft.AutoPeftModelForCausalLM.from_pretrained` loads too:")
+        st.caption("The adapter of its student; `peft.AutoPeftModelForCausalLM.from_pretrained` loads it, too:")
         st.code(str(folder), language=None, wrap_lines=True)
     if run.student:
         context.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=run.exam)

@@ -57,9 +57,7 @@ def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | No
     """
     try:
         new_job = make()
-        with db.reading(context.engine()) as session:
-            size, pace = new_job.size(session), jobs.measure_pace(session, new_job.kind)
-            workers = jobs.workers(session)
+        size, pace = context.read(new_job.size), context.read(jobs.measure_pace, new_job.kind)
     except (ValidationError, MapdError) as error:
         text.complain(error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error))
         return
@@ -69,12 +67,12 @@ def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | No
     with st.container(horizontal=True, vertical_alignment="center"):
         is_pressed = actions.button(label, key=key, type="primary", icon=":material/play_arrow:")
         st.caption(_amount_words(new_job.unit, size, size if missing is None else missing, pace))
-    if not workers:
+    if not context.read(jobs.workers):
         draw_no_worker()
     if is_pressed:
-        with db.writing(context.engine()) as session:
-            job = jobs.start(session, new_job.kind, new_job.model_dump(mode="json"), by=context.acting_person())
-            st.session_state[STARTED_JOB] = job.uid, context.params().get("exam")
+        person, parameters = context.acting_person(), new_job.model_dump(mode="json")
+        uid = context.write(lambda session: jobs.start(session, new_job.kind, parameters, by=person).uid)
+        st.session_state[STARTED_JOB] = uid, context.params().get("exam")
         st.rerun()
 
 
@@ -82,10 +80,10 @@ def _amount_words(unit: str, size: int, missing: int, pace: float | None) -> str
     if not missing:
         return f"All {size:,} {unit} are there already: nothing is asked again."
     duration_words = (
-        f"at the latest pace here about {jobs.duration(missing / pace)}" if pace else "the time left shows as it runs"
+        f"about {jobs.duration(missing / pace)} at the latest pace" if pace else "the time left shows as it runs"
     )
     share = f"{missing:,} of {size:,}" if missing < size else f"{size:,}"
-    return f"{share} {unit}; {duration_words}. What is there already isn't done again."
+    return f"{share} {unit}; {duration_words}. Finished parts aren't done again."
 
 
 def show_started_exam() -> None:
@@ -104,7 +102,9 @@ def show_started_exam() -> None:
 
 def draw_no_worker() -> None:
     """Say that no worker takes the jobs."""
-    st.caption("No worker is there, and jobs wait for one: `mapd app` starts it beside itself, `mapd worker` alone.")
+    st.caption(
+        "No worker is running, so jobs wait: `mapd app` starts one beside itself, `mapd worker` starts one alone."
+    )
 
 
 # --- Watching ---------------------------------------------------------------------------------------------------------
@@ -112,21 +112,17 @@ def draw_no_worker() -> None:
 
 def draw_active(kind: str, **parameters: Any) -> None:
     """Draw each active job of this kind and these parameters; also the latest if it ended badly, or just now."""
-    with db.reading(context.engine()) as session:
-        now = db.clock(session)
-        kind_jobs = [j for j in jobs.list_jobs(session) if j.kind == kind and _has(j, parameters)]
-        uids = [job.uid for job in kind_jobs if job.status in jobs.ACTIVE]
-        uids += [
-            job.uid for job in kind_jobs[:1] if jobs.describe_state(job, now) in ENDED_EARLY or _is_fresh(job, now)
-        ]
+    now = context.read(db.clock)
+    kind_jobs = [j for j in context.read(jobs.list_jobs) if j.kind == kind and _has(j, parameters)]
+    uids = [job.uid for job in kind_jobs if job.status in jobs.ACTIVE]
+    uids += [job.uid for job in kind_jobs[:1] if jobs.describe_state(job, now) in ENDED_EARLY or _is_fresh(job, now)]
     for uid in uids:
         draw_job(uid)
 
 
 def is_active(*kinds: str) -> bool:
     """Return whether a job of one of these kinds waits or runs."""
-    with db.reading(context.engine()) as session:
-        return any(job.kind in kinds and job.status in jobs.ACTIVE for job in jobs.list_jobs(session))
+    return any(job.kind in kinds and job.status in jobs.ACTIVE for job in context.read(jobs.list_jobs))
 
 
 def _is_fresh(job: t.Job, now: datetime) -> bool:
@@ -162,11 +158,7 @@ def _draw_live(uid: str) -> None:
 
 def read_job(uid: str) -> tuple[t.Job, datetime]:
     """Return a job, and the database's time."""
-    with db.reading(context.engine()) as session:
-        job = jobs.get(session, uid)
-        # The job outlives its session.
-        session.expunge(job)
-        return job, db.clock(session)
+    return context.read(jobs.get, uid), context.read(db.clock)
 
 
 def _draw_card(job: t.Job, now: datetime) -> None:
@@ -192,7 +184,7 @@ def _draw_progress(job: t.Job, state: str) -> None:
     count_words = f"{job.done:,} of {job.total:,}" if job.total else ""
     if state == "queued":
         workers = context.read(jobs.workers)
-        so_far = f" It came to {count_words}, and goes on from there." if count_words else ""
+        so_far = f" It stopped at {count_words} and goes on from there." if count_words else ""
         st.caption(
             f"Waits for a free place on {', '.join(map(text.label, workers))}.{so_far}"
         ) if workers else draw_no_worker()
@@ -208,8 +200,8 @@ def _draw_progress(job: t.Job, state: str) -> None:
     if state == "silent":
         since = f" since {times.moment(job.beat_at, times.CLOCK)}" if job.beat_at else ""
         st.caption(
-            f"No sign of life{since}: its worker is gone, or waits for the database. It goes on by itself; nothing is "
-            "done twice."
+            f"No sign of life{since}: its worker is gone, or waits for the database. The job goes on by itself; "
+            "nothing is done twice."
         )
 
 
@@ -232,8 +224,7 @@ def _draw_buttons(job: t.Job, state: str) -> None:
 
 def _act(change: Callable[..., t.Job], uid: str) -> None:
     try:
-        with db.writing(context.engine()) as session:
-            change(session, uid, by=context.acting_person())
+        context.write(change, uid, by=context.acting_person())
     # It ended meanwhile, or the database is busy.
     except MapdError as error:
         text.complain(str(error))
@@ -262,25 +253,22 @@ def _draw_result(job: t.Job) -> None:
 
 def read_counts() -> tuple[int, bool]:
     """Return how many jobs wait or run, and whether the newest one failed: the frame shows both on every page."""
-    with db.reading(context.engine()) as session:
-        all_jobs = jobs.list_jobs(session)
-        return sum(job.status in jobs.ACTIVE for job in all_jobs), bool(all_jobs) and all_jobs[0].status == "failed"
+    all_jobs = context.read(jobs.list_jobs)
+    return sum(job.status in jobs.ACTIVE for job in all_jobs), bool(all_jobs) and all_jobs[0].status == "failed"
 
 
 def draw_list() -> None:
     """Draw every job in a line, the newest first, and the workers."""
-    with db.reading(context.engine()) as session:
-        now = db.clock(session)
-        rows = [_job_row(job, now) for job in jobs.list_jobs(session)]
-        workers = jobs.workers(session)
+    now, workers = context.read(db.clock), context.read(jobs.workers)
+    rows = [_job_row(job, now) for job in context.read(jobs.list_jobs)]
     if not rows:
         with st.container(border=True):
-            st.markdown("**Nothing was started yet.** Work starts on the page of what it makes.")
+            st.markdown("**No jobs yet.** Each starts on the page of its result.")
             with st.container(horizontal=True):
                 for page, label, icon in STARTS:
                     context.link(page, label, icon=icon)
     else:
-        st.html(tables.table(("job", "", "by", "how far", "started", "took"), rows, words=3))
+        st.html(tables.table(("job", "", "by", "progress", "started", "took"), rows, words=3))
     names = ", ".join(text.label(name) for name in workers)
     st.caption(f"Workers: {names}") if workers else draw_no_worker()
 

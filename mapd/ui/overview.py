@@ -9,7 +9,7 @@ from mapd import students
 from mapd.curation.curated import Curated
 from mapd.curation.overview import SnapshotSummary, funnel, people, teachers
 from mapd.review.next_step import NextStep
-from mapd.store import db, queries, snapshots
+from mapd.store import queries, snapshots
 from mapd.ui import snapshots as frozen
 from mapd.ui.kit import context, start_forms, tables, text, theme
 from mapd.ui.kit.tables import Html
@@ -43,7 +43,7 @@ def draw_welcome() -> None:
     """Draw what this app is, the loop, and what to do first."""
     st.markdown(
         "A student model makes mistakes; a committee of teachers explains and reviews them; people judge what the "
-        "teachers wrote; the student learns from what stands."
+        "teachers wrote; the student learns from what they accept."
     )
     steps = (f"<li><b>{name}</b><span>{words}</span></li>" for name, words in LOOP_STEPS)
     st.html(f'<ol class="mapd-loop">{"".join(steps)}</ol>')
@@ -60,19 +60,16 @@ def draw_welcome() -> None:
 
 def load_newest_snapshot(exam_id: int) -> tuple[SnapshotSummary | None, int]:
     """Return the exam's newest snapshot, and how many there are."""
-    with db.reading(context.engine()) as session:
-        rows = queries.snapshots(session, exam_id)
-        taught_snapshots = {student.snapshot_sha256 for student in students.list_students(session)}
-        # A damaged snapshot counts, but isn't read.
-        row = next(filter(snapshots.is_named, rows), None)
-        if row is None:
-            return None, len(rows)
-        pairs, policy = frozen.read_pairs(row), row.manifest["policy"]
-        teachers = tuple(row.manifest.get("narrowed_to", ()))
-        newest = SnapshotSummary(
-            row.sha256, pairs.pairs, row.created_at, policy, row.sha256 in taught_snapshots, pairs.mistakes, teachers
-        )
-        return newest, len(rows)
+    rows = context.read(queries.snapshots, exam_id)
+    # A damaged snapshot counts, but isn't read.
+    row = next(filter(snapshots.is_named, rows), None)
+    if row is None:
+        return None, len(rows)
+    is_taught = any(student.snapshot_sha256 == row.sha256 for student in context.read(students.list_students))
+    pairs, policy = frozen.read_pairs(row), row.manifest["policy"]
+    teachers = tuple(row.manifest.get("narrowed_to", ()))
+    newest = SnapshotSummary(row.sha256, pairs.pairs, row.created_at, policy, is_taught, pairs.mistakes, teachers)
+    return newest, len(rows)
 
 
 def draw_next_step(step: NextStep) -> None:

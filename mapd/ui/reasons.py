@@ -24,7 +24,7 @@ def draw() -> None:
     codes = context.read(reasons.list_own)
     st.subheader("Reasons for a rejection", anchor=False)
     words = ", ".join(reasons.words(reason) for reason in TextReason)
-    st.caption(f"Every project has these: {words}. In triage `r` and a digit, 1 to {len(TextReason)}, give them.")
+    st.caption(f"Every project has these: {words}. In triage, press `r` and a digit from 1 to {len(TextReason)}.")
     if refusal := st.session_state.pop(REFUSAL, ""):
         text.complain(refusal)
     if not codes:
@@ -49,7 +49,7 @@ def _draw_last_removed(codes: Sequence[str]) -> None:
     if code is None or code in codes:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        message = f"removed {text.escape(reasons.words(code))}; what was rejected for it stays"
+        message = f"removed {text.escape(reasons.words(code))}; texts that were rejected for it stay rejected"
         st.html(f'<span role="status">✓ {message}</span>', width="content")
         actions.button("Undo", key="reason_undo", on_click=_put_back, args=(code,))
 

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from mapd import results
 from mapd.domain import ExamInfo
 from mapd.results import Change, FamilyResult, Results, Score
-from mapd.store import audit_log, db, queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.ui.kit import attempts, context, tables, text, url_state
 from mapd.ui.kit.attempts import AttemptRow
@@ -73,8 +73,7 @@ def load_comparison(before_uid: str, after_uid: str) -> Results:
 
     Raises: BadInput where they can't be compared.
     """
-    with db.reading(context.engine()) as session:
-        newest, edition = queries.newest(session, t.Attempt), audit_log.edition(session)
+    newest, edition = context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
     return _compare(before_uid, after_uid, str(context.engine().url), newest, edition)
 
 
@@ -86,8 +85,7 @@ def _compare(
     newest: int | None,  # noqa: ARG001
     edition: int,  # noqa: ARG001
 ) -> Results:
-    with db.reading(context.engine()) as session:
-        return results.compare(results.load(session, before_uid), results.load(session, after_uid))
+    return results.compare(context.read(results.load, before_uid), context.read(results.load, after_uid))
 
 
 def draw_warning(comparison: Results) -> None:
@@ -146,15 +144,16 @@ def draw_changes(comparison: Results) -> None:
     choice = url_state.choose_group("change", [change.value for change in Change], DEFAULT_CHANGE.value)
     attempt_rows = _changed_rows(comparison, Change(choice))
     if not attempt_rows:
-        st.caption("No question is among these.")
+        st.caption("No question is in this group.")
         return
     page = attempts.draw_pagination(len(attempt_rows))
     attempts.draw_rows(attempts.take_page(attempt_rows, page), ("before", "after"))
 
 
 def _changed_rows(comparison: Results, change: Change) -> list[AttemptRow]:
-    with db.reading(context.engine()) as session:
-        old_material, new_material = (load_material(session, exam.id) for exam in (comparison.before, comparison.after))
+    old_material, new_material = (
+        context.read(load_material, exam.id) for exam in (comparison.before, comparison.after)
+    )
     uids = set(comparison.changes[change])
     old_answers = {a.question_id: a for a in old_material.attempts if a.sample == 0}
     new_answers = {a.question_id: a for a in new_material.attempts if a.sample == 0}

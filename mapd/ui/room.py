@@ -104,8 +104,8 @@ def _draw_hands(rationales: Sequence[TextRow], index: int, uid: str) -> None:
             )
         st.html(
             f'<span class="mapd-note">{index + 1:,} of {len(rationales):,}<i>, the most doubtful first · type the '
-            "hands, Tab between the two, Enter reveals · nothing is stored: a show of hands is nobody’s judgement</i>"
-            "</span>"
+            "number of hands, Tab moves between the two fields, Enter reveals · nothing is stored: a show of hands is "
+            "nobody’s judgement</i></span>"
         )
 
 
@@ -142,7 +142,7 @@ def _draw_answer(mistake: Mistake, x: DecidedText, curated: Curated) -> None:
 
 def _people(x: DecidedText, mistake: Mistake) -> str:
     counts = theme.chip("conflict") if x.people.conflict else theme.chip(x.verdict.value)
-    differ = " otherwise than the committee, and it counts" if x.overridden and not x.people.conflict else ""
+    differ = ", unlike the committee; people’s decision counts" if x.overridden and not x.people.conflict else ""
     return f"{counts}<span>{rows.describe_ruling(x.people, mistake.question)}{differ}</span>"
 
 

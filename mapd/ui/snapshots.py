@@ -11,13 +11,15 @@ import zipfile
 from collections.abc import Sequence
 
 import streamlit as st
+from sqlmodel import Session
 
 from mapd import prompts
 from mapd.curation import snapshots as freezing
 from mapd.curation.curated import Curated
 from mapd.curation.snapshots import Pair, SnapshotContents
 from mapd.curation.summary import summary
-from mapd.store import db, queries, snapshots
+from mapd.people import Person
+from mapd.store import queries, snapshots
 from mapd.store import tables as t
 from mapd.ui.kit import actions, context, tables, teacher_filter, text, times
 from mapd.ui.threshold.lab import describe
@@ -34,7 +36,10 @@ def draw_form(curated: Curated) -> None:
     counts, headline = summary(curated), st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_freeze"):
         everything = st.toggle(
-            "All accepted rationales", key="every", bind="query-params", help="Else one a mistake, drawn with the seed."
+            "All accepted rationales",
+            key="every",
+            bind="query-params",
+            help="Otherwise one for each mistake, drawn with the seed.",
         )
         seed = int(st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150))
         if actions.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
@@ -60,8 +65,8 @@ def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
     return tables.row(
         [
             (len(pairs), "training pairs"),
-            (freezing.count_wrong(pairs) if gold else None, "of them wrong"),
-            (counts.pairs, "mistakes in them"),
+            (freezing.count_wrong(pairs) if gold else None, "pairs with a wrong answer"),
+            (counts.pairs, "mistakes in these pairs"),
             (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
             (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
             (counts.accepted, "rationales accepted"),
@@ -72,15 +77,16 @@ def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
 
 
 def _freeze(curated: Curated, seed: int, everything: bool) -> None:
-    with db.writing(context.engine()) as session:
-        old_names = {row.sha256 for row in queries.snapshots(session)}
-        row = freezing.freeze(session, curated, by=context.acting_person(), seed=seed, everything=everything)
+    old_names = {row.sha256 for row in context.read(queries.snapshots)}
+
+    def freeze(session: Session, person: Person) -> tuple[str, int]:
+        row = freezing.freeze(session, curated, by=person, seed=seed, everything=everything)
         freezing.write(row, context.settings().home)
-        sha256, pairs = row.sha256, row.pairs
+        return row.sha256, row.pairs
+
+    sha256, pairs = context.write(freeze, context.acting_person())
     message = (
-        "is there already: the same input gives the same snapshot"
-        if sha256 in old_names
-        else f"frozen: {pairs:,} pairs"
+        "exists already: the same input gives the same snapshot" if sha256 in old_names else f"frozen: {pairs:,} pairs"
     )
     st.session_state[MESSAGE] = f"{sha256[:SHORT_NAME]} {message}"
     st.query_params["snapshot"] = sha256
@@ -100,7 +106,7 @@ def draw_list(rows: Sequence[t.Snapshot], open_sha256: str | None) -> None:
     """Draw every snapshot of the exam, the newest first, with what its own pairs hold."""
     header = ("snapshot", "made", "by", "policy", "teachers", "draw", "pairs", "mistakes", "wrong", "judgements")
     st.html(tables.table(header, [_snapshot_row(row, open_sha256) for row in rows], words=6))
-    st.caption("wrong: pairs whose rationale ends in a wrong answer, as this snapshot has gold and answer")
+    st.caption("wrong: pairs whose rationale ends in a wrong answer, by the gold answers in the snapshot")
 
 
 def read_pairs(row: t.Snapshot) -> SnapshotContents:
@@ -110,7 +116,7 @@ def read_pairs(row: t.Snapshot) -> SnapshotContents:
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _own_pairs(sha256: str, _row: t.Snapshot) -> SnapshotContents:  # noqa: ARG001 - the cache's key
-    return freezing.count_contents(_row.lines, _row.manifest)
+    return freezing.count_contents(context.read(queries.snapshot_lines, queries.identity(_row)), _row.manifest)
 
 
 def _snapshot_row(row: t.Snapshot, open_sha256: str | None) -> list[tables.Cell]:

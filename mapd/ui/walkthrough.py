@@ -16,7 +16,7 @@ from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
 from mapd.domain import ExamInfo, Verdict
 from mapd.errors import BadInput, MapdError
 from mapd.results import Change, Results
-from mapd.store import db, queries, snapshots
+from mapd.store import queries, snapshots
 from mapd.ui import results as comparison
 from mapd.ui.kit import context, tables, text, theme
 from mapd.ui.kit.cache import load_material
@@ -191,11 +191,10 @@ def _training_html(curated: Curated, m: Mistake) -> str:
 
 
 def _frozen_pair(exam_id: int, mistake: str) -> tuple[str, dict[str, dict[str, str]]] | None:
-    with db.reading(context.engine()) as session:
-        for row in queries.snapshots(session, exam_id)[:1]:
-            snapshot = queries.snapshot(session, row.sha256)
-            line = next((line for line in snapshots.lines_of(snapshot.lines) if mistake in line), None)
-            return None if line is None else (row.sha256, snapshots.read_line(line))
+    for row in context.read(queries.snapshots, exam_id)[:1]:
+        snapshot = context.read(queries.snapshot, row.sha256)
+        line = next((line for line in snapshots.lines_of(snapshot.lines) if mistake in line), None)
+        return None if line is None else (row.sha256, snapshots.read_line(line))
     return None
 
 
@@ -203,8 +202,7 @@ def _sibling_html(exam: ExamInfo, m: Mistake) -> str:
     results = _newest_comparison(exam)
     if results is None:
         return _note("No student was examined before and after yet.")
-    with db.reading(context.engine()) as session:
-        old_material, new_material = (load_material(session, info.id) for info in (results.before, results.after))
+    old_material, new_material = (context.read(load_material, info.id) for info in (results.before, results.after))
     family = m.question.family
     uids = [uid for change in Change for uid in results.changes[change] if _family(old_material, uid) == family]
     if not uids:

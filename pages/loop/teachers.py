@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from mapd.ui import teachers
 from mapd.ui.kit import context, tables
+from mapd.ui.teachers import form
+from mapd.ui.teachers import page as teachers
 
 tables.add_style()
 st.header("Teachers", anchor=False)
 callable_teachers, other_authors = teachers.load_teachers()
-teachers.draw_form(is_open=not callable_teachers)
+form.draw_form(is_open=not callable_teachers)
 teachers.draw_teachers(callable_teachers)
 if callable_teachers:
     context.link("pages/loop/committee.py", "Ask them about an exam's mistakes", icon=":material/groups:")

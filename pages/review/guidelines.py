@@ -11,7 +11,7 @@ def draw_page() -> None:
     """Draw a version, the field for a new one, the reasons for a rejection, and all versions."""
     versions = guidelines.load_versions()
     if not versions:
-        st.markdown("**No guidelines yet.** What stands here, triage shows beside the work.")
+        st.markdown("**No guidelines yet.** Triage shows them beside the work.")
     elif (version := find_version(versions)) is not None:
         period = "the current one" if version.until is None else f"until {times.moment(version.until)}"
         st.caption(text.label(f"Version {version.number}, by {version.person}, {period}"))

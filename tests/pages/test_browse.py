@@ -75,11 +75,11 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
         assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     app = browse(verdict="accepted")
     assert "<b>24</b> of 36" in shown(app)
-    (said,) = [c.value for c in app.caption if "Counts as you may see them" in c.value]
+    (said,) = [c.value for c in app.caption if "These counts leave out others’ judgements" in c.value]
     assert "hidden until your own" in said
     app.toggle(key="others").set_value(True).run()
     assert "<b>23</b> of 36" in shown(app), "as the lab counts them"
-    assert not [c for c in app.caption if "Counts as you may see them" in c.value]
+    assert not [c for c in app.caption if "These counts leave out others’ judgements" in c.value]
     with db.reading(engine) as session:
         noted = session.exec(select(t.Exposure.explanation_id)).all()
     assert len(noted) == 23, "what they say of these later wasn't judged first"
@@ -146,7 +146,7 @@ def test_the_address_turns_the_pages(full_home: Path) -> None:
     assert "1–25 of 36" in shown(back)
     assert turns(back) == turns(first)
     gone = browse(after="99,9,9", people="not judged")
-    assert "No row stands there any more" in " ".join(i.value for i in gone.info)
+    assert "These rows are no longer there" in " ".join(i.value for i in gone.info)
     assert turns(gone)["To the first"]["people"] == "not judged"
     assert "which is no row of this order" in errors(browse(after="x"))[0]
 
@@ -408,7 +408,7 @@ def test_a_decision_that_was_changed_at_the_click_is_not_the_buttons(full_home: 
     app.segmented_control(key="bulk_act").set_value(Act.REJECT).run()
     app.segmented_control(key="bulk_act").set_value(Act.ACCEPT)
     app.button(key="bulk_save").click().run()
-    assert "the button said reject, the decision was changed just then; nothing was saved" in errors(app)[0]
+    assert "the decision was changed while the button still said reject; nothing was saved" in errors(app)[0]
     with db.reading(db.open_store(Settings())) as session:
         assert session.exec(select(t.Judgement)).all() == []
 

@@ -63,7 +63,7 @@ def test_the_form_says_what_it_may_cost_and_the_budget_goes_with_the_job(
     page = shown(app)
     assert "$1.00 in, $10.00 out a million tokens (stated)" in page
     assert "free (on this machine)" in page
-    assert "are reckoned at their longest: mini." in page
+    assert "so the longest is assumed: mini." in page
     assert "72 calls missing (24 rationales, 24 feedback, 24 reviews): about $" in page
     assert app.number_input(key="collect_budget").value == 7.5
     app.number_input(key="collect_budget").set_value(0.25).run()

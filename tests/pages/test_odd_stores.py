@@ -72,7 +72,7 @@ SAYS = {  # store -> page or queue -> what it must say there
     "no reviewer": {"accepted-wrong": "No rationale of this exam has a valid vote yet"},
     "no gold": {
         "accepted-wrong": "No question of this exam has a gold answer to compare with",
-        "pages/curate/snapshots.py": "– of them wrong",
+        "pages/curate/snapshots.py": "– pairs with a wrong answer",
         "pages/curate/threshold.py": "accepted, wrong answer – – – rejected, right answer – – –",
         "pages/loop/overview.py": "no gold",
         "pages/review/browse.py": "13 – none given",

@@ -37,11 +37,11 @@ def test_it_asks_before_says_after_and_brings_back(full_home: Path) -> None:
     app = data()
     assert not [b for b in app.button if b.key == "trash_delete"]
     app.button(key="trash_ask").click().run()
-    asked = next(e.proto.body for e in app.get("html") if "Into the trash go" in e.proto.body)
+    asked = next(e.proto.body for e in app.get("html") if "This moves to the trash" in e.proto.body)
     assert "12 questions" in asked
     assert "36 rationales" in asked
     app.button(key="trash_keep").click().run()
-    assert "Into the trash go" not in shown(app)
+    assert "This moves to the trash" not in shown(app)
     assert exams() == [name]
     app.button(key="trash_ask").click().run()
     app.button(key="trash_delete").click().run()

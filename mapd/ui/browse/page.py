@@ -18,7 +18,7 @@ from mapd.checks import State
 from mapd.curation import saved_policies
 from mapd.domain import Order, RowFilter, RowKind, Verdict
 from mapd.review import blinding, filters, reasons
-from mapd.store import browse, db, judgement_log, queries
+from mapd.store import browse, judgement_log, queries
 from mapd.store.browse import BrowseRow
 from mapd.ui.browse import question_rows
 from mapd.ui.kit import attempts, context, exposures, pagination, rows, text, url_state
@@ -75,11 +75,11 @@ DEFAULTS: dict[str, Any] = {
 QUESTION_FILTERS = {"show", "q", "no", "student", "people", "by", "task"}
 TEXT_FILTERS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"student", "question_order"}
 SEARCH_HELP = (
-    "In the question, the text, or the student’s response: one of them has all of these words, in any order. Words in "
-    "“quotes” stand there one behind the other; of the last word its beginning is enough, of a number it isn’t."
+    "Shows a row if its question, its text or the student’s response has all of these words, in any order. Words in "
+    "“quotes” must follow one another. The beginning of the last word is enough, but not of a number."
 )
 
-NUMBER_HELP = "The question’s own number, whole, as its file, triage and the first column have it."
+NUMBER_HELP = "The question’s whole number, as in its file, in triage and in the first column."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,9 @@ class BrowseRequest:
 
 def choose_filters(exam_id: int) -> BrowseRequest:
     """Draw the filters; return their values. A value in the address that can't be is named in one line and left out."""
-    with db.reading(context.engine()) as session:
-        authors, judges = queries.voices(session, exam_id), judgement_log.judges(session)
-        has_overlap = queries.exam(session, exam_id).judgements_per_text > 1
-        own_reasons = reasons.list_offered(session)
+    authors, judges = context.read(queries.voices, exam_id), context.read(judgement_log.judges)
+    has_overlap = context.read(queries.exam, exam_id).judgements_per_text > 1
+    own_reasons = context.read(reasons.list_offered)
     voices = {line: authors[name] for line, name in text.distinct_lines(authors).items()}
     choices = _filter_choices(voices, judges, own_reasons)
     _refuse_unfit(choices)
@@ -129,14 +128,15 @@ def _choose_others() -> bool:
     """Return whether other people's judgements are shown before one's own; curators and owners can choose that."""
     if not context.owns():
         if st.query_params.pop(OTHERS_KEY, None) is not None:
-            text.complain("what others said before your own judgement is for this project's owners; it is hidden")
+            text.complain("only this project's owners see others' judgements before their own; they are hidden")
         return False
     url_state.refuse(OTHERS_KEY, lambda value: value.lower() in {"true", "false"}, "true or false", context.curates())
     return st.toggle(
         "Others’ judgements, too",
         context.curates(),
         key=OTHERS_KEY,
-        help="What you see so is noted: what you say of it later wasn’t judged first.",
+        help="A text that you see with others’ judgements is noted: your later judgement of it doesn’t count as "
+        "judged first.",
         **FILTER,
     )
 
@@ -146,7 +146,7 @@ def describe_hidden(request: BrowseRequest) -> str:
     if request.filter.blind_person is None:
         return ""
     addition = " These are texts that you have judged yourself." if request.filter.about_people else ""
-    return f"Counts as you may see them: others’ judgements are hidden until your own.{addition}"
+    return f"These counts leave out others’ judgements of texts that you haven’t judged yet.{addition}"
 
 
 def _filter_choices(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -> dict[str, Sequence[str]]:
@@ -224,22 +224,19 @@ def read_page(exam_id: int, request: BrowseRequest) -> BrowsePage:
     """Read the page that the address asks for."""
     query, order = request.filter, request.order
     turn = pagination.read_turn(browse.key_length(order))
-    with db.reading(context.engine()) as session:
-        exam = queries.exam(session, exam_id)
-        threshold = round(saved_policies.exam_policy(session, exam).threshold * 100)
-        browse_rows = browse.list_rows(session, exam_id, query, threshold, turn, order=order)
-        row_count = browse.count_rows(session, exam_id, query, threshold)
-        # Without a turn the page is the first: nothing stands before it.
-        judge_first = browse_rows[0].key if turn and browse_rows else None
-        offset = (
-            0
-            if judge_first is None
-            else browse.count_rows(session, exam_id, query, threshold, order=order, before_key=judge_first)
-        )
-        has_shared = exam.shares_rationales and query.show is RowKind.RATIONALES
-        count = browse.count_texts if has_shared else browse.count_rows
-        item_count = count(session, exam_id, query, threshold) if has_shared else row_count
-        total_count = count(session, exam_id, RowFilter(query.show), threshold)
+    exam = context.read(queries.exam, exam_id)
+    threshold = round(context.read(saved_policies.exam_policy, exam).threshold * 100)
+    browse_rows = context.read(browse.list_rows, exam_id, query, threshold, turn, order=order)
+    row_count = context.read(browse.count_rows, exam_id, query, threshold)
+    offset = 0
+    # Without a turn the page is the first: nothing stands before it.
+    if turn and browse_rows:
+        first_key = browse_rows[0].key
+        offset = context.read(browse.count_rows, exam_id, query, threshold, order=order, before_key=first_key)
+    has_shared = exam.shares_rationales and query.show is RowKind.RATIONALES
+    count = browse.count_texts if has_shared else browse.count_rows
+    item_count = context.read(count, exam_id, query, threshold) if has_shared else row_count
+    total_count = context.read(count, exam_id, RowFilter(query.show), threshold)
     return BrowsePage(browse_rows, row_count, offset, threshold, item_count, total_count)
 
 
@@ -313,7 +310,7 @@ def _draw_rare(choices: Mapping[str, Sequence[str]], show: RowKind) -> None:
             with st.container(horizontal=True, gap="small"):
                 for key, word in (("low", "Mean from"), ("high", "Up to")):
                     st.number_input(word, 1.0, 5.0, None, 0.25, key=key, width=124, placeholder="any", **FILTER)
-            st.number_input("Scores apart by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **FILTER)
+            st.number_input("Scores differ by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **FILTER)
         key, columns, defaults = COLUMNS[show]
         st.pills(
             "Columns",

@@ -7,7 +7,7 @@ from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.exchange.archive import ArchiveContents, ArchiveImport
 from mapd.ui.data import writing
-from mapd.ui.kit import context, tables, text, uploads
+from mapd.ui.kit import context, run_session, tables, text, uploads
 
 # The largest file.
 MEGABYTES = 200
@@ -50,6 +50,7 @@ def _read_contents(file: UploadedFile) -> ArchiveContents | str:
     """Return what the file would bring, read once; or why it can't be imported."""
     preview: tuple[str, ArchiveContents | str] | None = st.session_state.get(PREVIEW)
     if preview is None or preview[0] != file.file_id:
+        run_session.end_reading()
         with st.spinner("Reading the archive …"):
             try:
                 with archive.stage(text.one_line(file.name, 120), file) as staging:
@@ -69,13 +70,16 @@ def _draw_contents(contents: ArchiveContents) -> None:
     st.html(
         tables.facts(
             [
-                ("known here already", f"{known_rows:,} rows"),
+                ("already in this project", f"{known_rows:,} rows"),
                 ("exams", _lines(contents.exams)),
                 ("teachers, disabled and without a key", _lines(contents.teachers)),
-                ("jobs, as ended", _lines(contents.jobs)),
+                ("jobs, all ended", _lines(contents.jobs)),
                 ("judgements", _lines(contents.judgements)),
-                ("of them taking back another's", f"{contents.undoing_others:,}" if contents.undoing_others else None),
-                ("on what is here, and weighed with it", _lines(new_judgements)),
+                (
+                    "judgements that take back another person's",
+                    f"{contents.undoing_others:,}" if contents.undoing_others else None,
+                ),
+                ("new texts and votes on this project's own questions, which count here", _lines(new_judgements)),
                 ("renamed", _lines(contents.renamed)),
             ]
         )
@@ -88,12 +92,13 @@ def _lines(lines: tuple[str, ...]) -> tables.Html | None:
 
 def _import(file: UploadedFile, contents: ArchiveContents) -> None:
     is_counted = bool(contents.judgements) and st.checkbox(
-        "Its people’s judgements count here, too",
+        "Count the judgements of the archive’s people here, too",
         key=f"archive_count_{file.file_id}",
-        help="Else the history alone shows them. The same archive imported again with this lets them count later.",
+        help="Otherwise only the history shows them. To count them later, import the same archive again with "
+        "this box ticked.",
     )
     if not contents.new_rows and not is_counted:
-        st.caption("All of it is here already.")
+        st.caption("This project has all of it already.")
     elif st.button("Import as history", type="primary", icon=":material/archive:", key=f"archive_{file.file_id}"):
         result = _load(file, contents.name, is_counted)
         uploads.give_back([file])

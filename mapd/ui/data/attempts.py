@@ -17,7 +17,6 @@ from mapd.exchange.attempts import AnswerPreview
 from mapd.questions import sets, tables
 from mapd.questions.file_table import FileTable, QuestionFile
 from mapd.questions.imports import BadRow
-from mapd.store import db
 from mapd.ui.data import faults, terminal, writing
 from mapd.ui.kit import actions, context, text, theme, uploads
 from mapd.ui.kit import tables as figures
@@ -62,7 +61,7 @@ def draw() -> None:
     set_column, files_column = st.columns((2, 3))
     name = set_column.selectbox("Question set", names, format_func=text.one_line, key="attempts_set")
     student = set_column.text_input(
-        "Student", key=f"attempts_student_{uploader}", placeholder="as the rows or the file say", max_chars=80
+        "Student", key=f"attempts_student_{uploader}", placeholder="as stated in the rows or the file", max_chars=80
     )
     files = files_column.file_uploader(
         "Files of answers", accept_multiple_files=True, key=f"attempts_{uploader}", max_upload_size=MEGABYTES
@@ -116,9 +115,9 @@ def _read(
 ) -> AnswersPreview | AnswersRefusal:
     """Match the answers to the set of this uid, once for the same set, files, split and student."""
     try:
-        with db.reading(context.engine()) as session:
-            parsed = attempt_files.parse(session, _tables(_files), sets.get(session, uid), split=split, student=student)
-            graded = attempts.preview(parsed, PREVIEW_SIZE)
+        questions = context.read(sets.get, uid)
+        parsed = context.read(attempt_files.parse, _tables(_files), questions, split=split, student=student)
+        graded = attempts.preview(parsed, PREVIEW_SIZE)
     except Undecided as error:
         return AnswersRefusal(str(error), error.choices)
     except BadInput as error:
@@ -182,7 +181,7 @@ def _draw_import(
     if preview.split == "test":
         purpose = (st.text_input("What is the test split opened for?", key="attempts_purpose") or "").strip() or None
         if purpose is None:
-            st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
+            st.caption("The test split is sealed: say what it is opened for. The opening is recorded with your name.")
             return " --open-test PURPOSE"
     without = faults.without_bad_rows(preview.bad_rows)
     label = f"Import {faults.count(preview.count, 'answer')}{without}"

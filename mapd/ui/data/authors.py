@@ -19,7 +19,7 @@ from mapd.exchange import authors
 from mapd.exchange.authors import AuthorsContent, AuthorsFile, AuthorsRow, FileKind
 from mapd.questions.options import show_answer
 from mapd.score_forms import VoteStatus, vote
-from mapd.store import db, exam_material
+from mapd.store import exam_material
 from mapd.ui.data import faults, terminal, writing
 from mapd.ui.kit import actions, context, tables, text, theme, uploads
 
@@ -99,7 +99,7 @@ def _link_to_exam(message: str, uid: str, name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
             context.link("pages/loop/overview.py", "See the overview", icon=":material/sync:", exam=uid)
-        context.link("pages/review/triage.py", "Begin to judge", icon=":material/rate_review:", exam=uid)
+        context.link("pages/review/triage.py", "Start judging", icon=":material/rate_review:", exam=uid)
 
 
 def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
@@ -154,7 +154,7 @@ def _chip(file: UploadedFile, kind: FileKind, role: FileKind) -> str:
         return f"{theme.chip('fails', word='can’t be read')}{name}"
     kinds, number = content
     sign, verdict = (
-        ("fails", f", not {role}") if role not in kinds else ("holds", ", taken as such" * (kind is not role))
+        ("fails", f", not {role}") if role not in kinds else ("holds", ", used as that" * (kind is not role))
     )
     return f"{theme.chip(sign, word=f'{authors.describe_kinds(kinds)}{verdict}', note=f'{number:,} rows')}{name}"
 
@@ -270,7 +270,7 @@ def draw_preview(parsed: AuthorsContent) -> None:
                 (sum(len(scores) for _, scores in rationales), "reviews"),
                 (parsed.no_vote, "scores without a vote"),
                 (len(parsed.skipped), "skipped"),
-                (parsed.paper_differs, "decided otherwise than the file"),
+                (parsed.paper_differs, "verdicts that differ from the file's"),
             ]
         )
     )
@@ -296,7 +296,7 @@ def _draw_particulars(parsed: AuthorsContent) -> None:
         with st.expander(f"{len(no_votes)} scores outside 1-5: kept as they are, counted as no vote"):
             st.dataframe(no_votes, hide_index=True, width="content")
     if parsed.skipped:
-        with st.expander(f"{len(parsed.skipped):,} skipped: what the files lack"):
+        with st.expander(f"{len(parsed.skipped):,} skipped: parts are missing in the files"):
             st.dataframe({"skipped": [text.one_line(line, 200) for line in parsed.skipped]}, hide_index=True)
 
 
@@ -329,9 +329,8 @@ def find_imported_exam(parsed: AuthorsContent) -> tuple[str, str] | None:
 
     Raises: BadInput where the exam of that name holds other content.
     """
-    with db.reading(context.engine()) as session:
-        exam = authors.exam_of(session, parsed)
-        return None if exam is None else (exam.uid, exam.name)
+    exam = context.read(authors.exam_of, parsed)
+    return None if exam is None else (exam.uid, exam.name)
 
 
 def import_files(parsed: AuthorsContent) -> authors.AuthorsImport:

@@ -39,7 +39,7 @@ def draw_reading(reading: QuestionImport) -> None:
     )
     if reading.rows and not sizes[SPLITS.index("dev")]:
         st.caption(
-            "No question is in dev: nothing to compare students on before the test split is opened. "
+            "No question is in dev, so students can't be compared before the test split is opened. "
             "Choose dev for one of the files, or draw the splits."
         )
     if reading.unread:
@@ -48,7 +48,11 @@ def draw_reading(reading: QuestionImport) -> None:
 
 def _unread_row(field: UnreadField) -> tuple[str, str, str]:
     name, example = text.one_line(field.name, 60), text.one_line(field.example, 80)
-    chip = theme.chip("undecided", word="long: say what it is below, or leave it out") if field.is_long else "left out"
+    chip = (
+        theme.chip("undecided", word="a long text: say below what it is, or leave it out")
+        if field.is_long
+        else "left out"
+    )
     return name, example, Html(chip)
 
 
@@ -62,7 +66,7 @@ def draw_questions(rows: Sequence[QuestionRow]) -> None:
     """Draw the questions as they will be stored, a few on each page."""
     if not rows:
         return
-    st.subheader("The questions as they will be", anchor=False)
+    st.subheader("The questions as they will be stored", anchor=False)
     pages = min(-(-len(rows) // CARDS_PER_PAGE), MOST_PAGES)
     page = min(st.pagination(pages, key="questions_page"), pages) if pages > 1 else 1
     part = imports.preview(rows[(page - 1) * CARDS_PER_PAGE : page * CARDS_PER_PAGE])

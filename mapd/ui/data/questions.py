@@ -16,7 +16,6 @@ from mapd.questions import formats, imports, sets, sources, tables
 from mapd.questions.file_table import FileTable, QuestionFile
 from mapd.questions.imports import Instructions, QuestionImport
 from mapd.questions.rows import SPLITS, split_of_name
-from mapd.store import db
 from mapd.ui.data import faults, mapping, preview, terminal, writing
 from mapd.ui.kit import actions, context, text, uploads
 
@@ -58,8 +57,8 @@ def draw() -> None:
         if (name := st.session_state.get(ADDED_SET)) is not None:
             link_to_set("Added", name)
         st.caption(
-            "JSON Lines, JSON, CSV, TSV or Parquet, each also as .gz; several files are one set. Known by their fields "
-            f"are {', '.join(formats.FORMATS)}. Nothing is written before a preview."
+            "JSON Lines, JSON, CSV, TSV or Parquet, each also as .gz; several files are one set. Formats that "
+            f"are recognised by their fields: {', '.join(formats.FORMATS)}. Nothing is written before a preview."
         )
         terminal.show_command("mapd questions add NAME FILE…")
         return
@@ -122,7 +121,7 @@ def _read_file(file_id: str, _file: UploadedFile) -> FileTable | QuestionsRefusa
 def _choose_splits(upload: QuestionsUpload, contents: Sequence[FileTable]) -> list[FileTable]:
     """Draw each table's name, size and split, guessed from its name; return the tables with their splits."""
     if len(contents) > MOST_FILES:
-        st.caption(f"{len(contents):,} files: each has the split that its name tells.")
+        st.caption(f"{len(contents):,} files: the name of each tells its split.")
         return [replace(table, split=table.split or split_of_name(table.name)) for table in contents]
     split_tables = []
     for number, table in enumerate(contents):
@@ -230,13 +229,10 @@ def _choose_name(
     upload: QuestionsUpload, contents: Sequence[FileTable], reading: QuestionImport, sha256: str
 ) -> str | None:
     """Draw the field for the set's name and return it; None where the project holds the same questions already."""
-    with db.reading(context.engine()) as session:
-        namesake = sets.find_content(session, sha256)
-        existing_name = None if namesake is None else namesake.name
-        suggestion = sets.free_name(session, _suggest_name(contents, reading))
-    if existing_name is not None:
-        link_to_set("These questions are in the project already, as", existing_name)
+    if (namesake := context.read(sets.find_content, sha256)) is not None:
+        link_to_set("These questions are in the project already, as", namesake.name)
         return None
+    suggestion = context.read(sets.free_name, _suggest_name(contents, reading))
     return st.text_input("The set's name", suggestion, max_chars=200, key=f"set_name_{upload.key}", width=360).strip()
 
 

@@ -16,7 +16,6 @@ from sqlmodel import Session
 from mapd import names, trash
 from mapd.errors import MapdError
 from mapd.people import Person
-from mapd.store import db
 from mapd.trash import Removal, TrashEntry
 from mapd.ui.kit import actions, context, text, times
 from mapd.ui.kit.cache import derive_index
@@ -52,9 +51,8 @@ class Thing:
 def list_things() -> list[Thing]:
     """Return everything that can be renamed: the project, then each kind, the newest first."""
     all_things = [Thing("project", "", context.project())]
-    with db.reading(context.engine()) as session:
-        for kind in names.TABLES:
-            all_things += [Thing(kind, uid, name) for uid, name in names.list_names(session, kind)]
+    for kind in names.TABLES:
+        all_things += [Thing(kind, uid, name) for uid, name in context.read(names.list_names, kind)]
     return all_things
 
 
@@ -113,7 +111,7 @@ def _draw_question(thing: Thing) -> None:
     with st.container(border=True, key="mapd_delete"):
         name = text.line_html(removal.name, 200)
         st.html(
-            f"<p><b>Delete {name}?</b> Into the trash go: {text.escape(removed_words)}."
+            f"<p><b>Delete {name}?</b> This moves to the trash: {text.escape(removed_words)}."
             f"</p>{f'<p>What stays:</p><ul>{stays}</ul>' if stays else ''}"
         )
         with st.container(horizontal=True, gap="small"):
@@ -130,7 +128,10 @@ def draw_trash() -> None:
     if not entries:
         return
     with st.expander(f"Trash · {len(entries):,}", icon=":material/delete:"):
-        st.caption("A file each, in the folder trash of MAPD_HOME. Who deletes the file deletes it for good.")
+        st.caption(
+            "Each deletion is a file in the folder trash of MAPD_HOME. Deleting that file deletes its contents "
+            "for good."
+        )
         for entry in entries:
             with st.container(
                 horizontal=True, vertical_alignment="center", gap="small", key=f"mapd_trash_{entry.file}"
@@ -207,9 +208,7 @@ def _restore(file: str) -> None:
 def _write(act: Callable[[Session, Person], str]) -> str | None:
     """Return the act's result; None where it was refused, which the next run says."""
     try:
-        person = context.acting_person()
-        with db.writing(context.engine()) as session:
-            return act(session, person)
+        return context.write(act, context.acting_person())
     except MapdError as error:
         st.session_state[REFUSAL] = str(error)
         return None

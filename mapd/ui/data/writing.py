@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from mapd.review.queue_index import derivation
 from mapd.store import db
-from mapd.ui.kit import context
+from mapd.ui.kit import context, run_session
 
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
@@ -41,6 +41,7 @@ def follow_progress(work: Callable[[Progress], T], noun: str) -> T:
         nonlocal written, total
         written, total = number, expected
 
+    run_session.end_reading()
     bar, engine = st.progress(0.0, "Importing …"), context.engine()
 
     def work_and_derive() -> T:

@@ -13,7 +13,6 @@ from sqlmodel import Session
 
 from mapd.errors import BadInput, MapdError
 from mapd.people import LONGEST_NAME, Person
-from mapd.store import db
 from mapd.ui.kit import context, text
 
 # Session state: the key of the button at which a name was entered.
@@ -49,7 +48,7 @@ def _form(key: str, label: str, act: Callable[..., None], args: Sequence[object]
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
     ):
         field = f"{key}_name_field"
-        st.text_input("Your name, kept with what you do here", key=field, max_chars=LONGEST_NAME, width=280)
+        st.text_input("Your name, stored with what you do here", key=field, max_chars=LONGEST_NAME, width=280)
         st.form_submit_button(label, type="primary", on_click=_take_name, args=(key, field, act, tuple(args)))
 
 
@@ -59,9 +58,7 @@ def write(act: Callable[[Session, Person], object], refusal_key: str, name: str 
     Session state gets the refusal at `refusal_key`. `name`: see `current.acting_person`.
     """
     try:
-        person = context.acting_person(name)
-        with db.writing(context.engine()) as session:
-            act(session, person)
+        context.write(act, context.acting_person(name))
     except MapdError as error:
         st.session_state[refusal_key] = str(error)
         return False

@@ -13,7 +13,7 @@ from streamlit.auth_util import get_origin_from_redirect_uri
 
 from mapd.api import access, routes
 from mapd.api.access import Visitor
-from mapd.store import db, sign_ins
+from mapd.store import sign_ins
 from mapd.ui.kit import context, gate, rich_text
 from mapd.ui.kit import sign_in as signing_in
 
@@ -32,11 +32,10 @@ def token(exam_id: int) -> str:
     subject = (person.name, person.role, exam_id, sign_in)
     entry = st.session_state.get(TOKEN)
     if entry is None or entry[0] != subject or time.monotonic() - entry[1] > FRESH_S:
-        with db.writing(context.engine()) as session:
-            if entry is not None and entry[0][0] != person.name:
-                # The person before at this tab: their token must not judge any more.
-                access.revoke_tokens(session, entry[0][0])
-            new_token = access.issue_token(session, person, exam_id, sign_in)
+        if entry is not None and entry[0][0] != person.name:
+            # The person before at this tab: their token must not judge any more.
+            context.write(access.revoke_tokens, entry[0][0])
+        new_token = context.write(access.issue_token, person, exam_id, sign_in)
         entry = st.session_state[TOKEN] = (subject, time.monotonic(), new_token)
     return str(entry[2])
 

@@ -122,7 +122,7 @@ def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, words:
     """Return a row's cells by column. `with_response`: the response stands below its question."""
     question = row.question
     mark = (
-        f' <span class="mapd-state" style="--c:{theme.PURPLE}" title="people said something">✎</span>'
+        f' <span class="mapd-state" style="--c:{theme.PURPLE}" title="people judged this">✎</span>'
         if row.people_html
         else ""
     )

@@ -23,24 +23,28 @@ from mapd.policies import Policy
 from mapd.review import curated_part
 from mapd.review.queue_index import derivation
 from mapd.review.queue_index.derivation import IndexState
-from mapd.store import audit_log, db, exam_material, judgement_log, queries
+from mapd.store import audit_log, exam_material, judgement_log, queries
 from mapd.store import tables as t
 from mapd.ui import jobs
-from mapd.ui.kit import text
-from mapd.ui.kit.context import engine, impatient_engine
+from mapd.ui.kit import run_session, text
+from mapd.ui.kit.context import engine, impatient_engine, read
 
 
 def load_curated(exam_id: int) -> Curated:
     """Return the exam's current curated set under its own policy."""
-    with st.spinner("Reading the exam …"), db.reading(engine()) as session:
-        material = load_material(session, exam_id)
-        # Read anew: its policy may have been set since the material was read.
-        info = queries.exam(session, exam_id)
-        judgements = judgement_log.judgements(session, exam_id)
-        memory = _decisions(exam_id, str(engine().url), audit_log.edition(session))
-        decision = decide(material, judgements, saved_policies.exam_policy(session, info), info, memory.get("kept"))
-        memory["kept"] = decision
-        return decision.curated
+    with st.spinner("Reading the exam …"):
+        return read(_load_curated, exam_id)
+
+
+def _load_curated(session: Session, exam_id: int) -> Curated:
+    material = load_material(session, exam_id)
+    # Read anew: its policy may have been set since the material was read.
+    info = queries.exam(session, exam_id)
+    judgements = judgement_log.judgements(session, exam_id)
+    memory = _decisions(exam_id, str(engine().url), audit_log.edition(session))
+    decision = decide(material, judgements, saved_policies.exam_policy(session, info), info, memory.get("kept"))
+    memory["kept"] = decision
+    return decision.curated
 
 
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:
@@ -48,11 +52,9 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
 
     Reviewers' leniency comes from the queue index, so `require_index` has to be asked first.
     """
-    with db.reading(engine()) as session:
-        setting = curated_part.load_setting(session, exam_id)
-        setting = replace(setting, policy=policy or setting.policy)
-        part = curated_part.load(session, setting, questions)
-        return replace(part, teachers=tuple(queries.voices(session, exam_id)))
+    setting = read(curated_part.load_setting, exam_id)
+    part = read(curated_part.load, replace(setting, policy=policy or setting.policy), questions)
+    return replace(part, teachers=tuple(read(queries.voices, exam_id)))
 
 
 def require_index(exam_id: int) -> bool:
@@ -60,11 +62,11 @@ def require_index(exam_id: int) -> bool:
 
     No page derives anything itself: where what brought the rows didn't, a job does.
     """
-    with db.reading(engine()) as session:
-        state = derivation.find_state(session, exam_id)
+    state = read(derivation.find_state, exam_id)
     if state is IndexState.CURRENT:
         return True
     try:
+        run_session.end_reading()
         uid = kinds.prepare_index(impatient_engine(), exam_id)
     except Busy:
         # Without any index there is nothing to show; an old one is better than a wait.
@@ -84,6 +86,7 @@ def require_index(exam_id: int) -> bool:
 
 def derive_index() -> None:
     """Bring the queue index up to date after the page wrote what it is derived from."""
+    run_session.end_reading()
     with st.empty():
         derivation.catch_up_all(engine(), lambda done, total: _draw_share(done / total))
 

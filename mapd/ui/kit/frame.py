@@ -12,7 +12,7 @@ from streamlit.navigation.page import Page
 
 from mapd.errors import MapdError
 from mapd.ui import jobs
-from mapd.ui.kit import browser_history, context, refusals, sign_in, text, url_state
+from mapd.ui.kit import browser_history, context, refusals, run_session, sign_in, text, url_state
 
 STYLE = Path(__file__).parent / "style.css"
 ABOUT_TEXT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
@@ -39,29 +39,35 @@ def draw(sections: Mapping[str, Sequence[Page]]) -> None:
     sidebar: Literal["collapsed"] | int = "collapsed" if page.url_path in FULL_WIDTH_PAGES else SIDEBAR_PIXELS
     st.set_page_config(f"{page.title} · MAPD Studio", initial_sidebar_state=sidebar)
     try:
-        if (refusal := sign_in.session_refusal(context.settings(), context.engine)) is not None:
-            sign_in.draw_sign_in(refusal, page.url_path)
-            return
-        _redirect(page, sections)
-        # Before anything that shows the exam: header, sidebar links and page all read it.
-        bad_uid = context.settle_exam()
-        active, has_failed = jobs.read_counts()
-        _draw_sidebar(_visible_pages(sections), {"jobs": f"{active:,}" if active else "failed" if has_failed else ""})
-        _draw_header(active)
-        if bad_uid is not None:
-            text.complain(
-                f"this address asks for an exam that the project doesn't hold: {bad_uid}; choose or import another"
-            )
-        _draw_band()
-        refusals.draw_message()
-        # Before the page: its widgets compare their scopes with the page before.
-        url_state.enter_page(page.url_path)
-        if context.owns() or page.url_path in JUDGING_PAGES:
-            page.run()
-        else:
-            text.complain(f"{page.title} is for this project's owners; what you need to judge is in the sidebar")
+        with run_session.one_session():
+            _draw_inside(page, sections)
     except MapdError as error:
         refusals.draw_error(error)
+
+
+def _draw_inside(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:
+    """Draw sidebar, header and page for those whom the app is open to, and the sign-in for others."""
+    if (refusal := sign_in.session_refusal(context.settings(), context.read)) is not None:
+        sign_in.draw_sign_in(refusal, page.url_path)
+        return
+    _redirect(page, sections)
+    # Before anything that shows the exam: header, sidebar links and page all read it.
+    bad_uid = context.settle_exam()
+    active, has_failed = jobs.read_counts()
+    _draw_sidebar(_visible_pages(sections), {"jobs": f"{active:,}" if active else "failed" if has_failed else ""})
+    _draw_header(active)
+    if bad_uid is not None:
+        text.complain(
+            f"this address asks for an exam that the project doesn't hold: {bad_uid}; choose or import another"
+        )
+    _draw_band()
+    refusals.draw_message()
+    # Before the page: its widgets compare their scopes with the page before.
+    url_state.enter_page(page.url_path)
+    if context.owns() or page.url_path in JUDGING_PAGES:
+        page.run()
+    else:
+        text.complain(f"{page.title} is for this project's owners; what you need to judge is in the sidebar")
 
 
 def _redirect(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:

@@ -34,7 +34,7 @@ from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from mapd.errors import MapdError
 from mapd.people import Person, Right, may
-from mapd.store import db, sign_ins
+from mapd.store import sign_ins
 from mapd.ui.kit import context, sign_in
 
 SOCKET_PATH = "_stcore/stream"
@@ -173,7 +173,7 @@ def visitor(scope: Scope) -> Person | None:
     """Return who sends this; None where the app isn't open to them."""
     claims = cookie_claims(scope) if sign_in.is_set_up() else None
     try:
-        if sign_in.find_refusal(claims, context.settings(), context.engine) is not None:
+        if sign_in.find_refusal(claims, context.settings(), context.read) is not None:
             return None
         return sign_in.person_of(claims, context.settings())
     # The project can't be opened or read: the page says why.
@@ -199,8 +199,7 @@ def _sign_out(scope: Scope) -> GateRefusal | None:
     """End the cookie's sign-in, for every tab and every copy of the cookie."""
     try:
         if claims := cookie_claims(scope):
-            with db.writing(context.engine()) as session:
-                sign_ins.end(session, claims)
+            context.write(sign_ins.end, claims)
     except (MapdError, sa.exc.OperationalError):
         return GateRefusal(503, "you are not signed out: the project's database can't be written to; try again")
     return None

@@ -20,7 +20,8 @@ def choose_budget(column: Any) -> float | None:
         1.0,
         placeholder="no limit",
         key="collect_budget",
-        help="What all calls of this exam may cost, those of earlier runs too. A call that may not fit in isn't sent.",
+        help="The most that all calls of this exam may cost, earlier runs included. A call that might cost more "
+        "isn't sent.",
     )
     return budget_usd
 
@@ -32,7 +33,7 @@ def draw_estimate(estimate: Estimate) -> None:
         st.html(tables.table(heads, map(_estimate_row, estimate.teachers), words=2))
         names = [text.one_line(x.teacher, 40) for x in estimate.teachers if not x.measured and x.tokens_out]
         if names:
-            draw_note(f"Replies of a kind that was never given yet are reckoned at their longest: {', '.join(names)}.")
+            draw_note(f"These teachers gave no such reply yet, so the longest is assumed: {', '.join(names)}.")
     draw_note(f"{text.one_line(estimate.in_words, 400)}.")
 
 
@@ -60,7 +61,5 @@ def confirm_unknown_price(estimate: Estimate, key: str) -> bool | None:
     names = ", ".join(text.label(name, 40) for name in estimate.unknown)
     if st.checkbox(f"Price unknown ({names}): start anyway", key=key):
         return True
-    st.caption(
-        "Nobody knows what these calls cost, and no budget holds them. The price can be stated with the teacher."
-    )
+    st.caption("Nobody knows what these calls cost, so no budget can stop them. The teachers page takes a price.")
     return None

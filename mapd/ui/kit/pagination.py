@@ -33,7 +33,9 @@ def read_turn(length: int) -> PageStart | None:
         if len(parts) == length and all(part.lstrip("-").isdecimal() and len(part) < 16 for part in parts):
             return PageStart(tuple(map(int, parts)), back=name == BEFORE)
         del st.query_params[name]
-        text.complain(f"this address goes on {name} {value}, which is no row of this order: it begins at the first")
+        text.complain(
+            f"this address asks for the rows {name} {value}, which is no row of this order; the first rows are shown"
+        )
     st.session_state.pop(LAST_TURN, None)
     return None
 
@@ -60,7 +62,7 @@ def draw_links(page: str, rows: Sequence[BrowseRow], offset: int, row_count: int
 
 def draw_first_link(page: str, **params: object) -> None:
     """Draw the link to the first row where no row is left."""
-    st.info("No row stands there any more.", icon=":material/search_off:")
+    st.info("These rows are no longer there.", icon=":material/search_off:")
     context.link(page, "To the first", icon=":material/first_page:", **params)
 
 

@@ -15,7 +15,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from mapd.errors import Busy, MapdError
-from mapd.ui.kit import text
+from mapd.ui.kit import run_session, text
 
 # Session state: why the last press changed nothing.
 MESSAGE = "told"
@@ -36,12 +36,16 @@ def in_next_run(callback: Callable[P, None]) -> Callable[P, None]:
 
 
 def in_place(fragment: Callable[P, None]) -> Callable[P, None]:
-    """Return the fragment so that it draws its refusal as a line; the next refresh tries again."""
+    """Return the fragment so that it reads in one session, and draws its refusal as a line.
+
+    The next refresh tries again.
+    """
 
     @wraps(fragment)
     def run_guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
-            fragment(*args, **options)
+            with run_session.one_session():
+                fragment(*args, **options)
         except MapdError as error:
             text.complain(str(error))
 

@@ -12,7 +12,7 @@ from mapd.jobs.kinds import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, 
 from mapd.models import weights
 from mapd.questions import generated
 from mapd.questions import sets as question_sets
-from mapd.store import db, queries
+from mapd.store import queries
 from mapd.store import tables as t
 from mapd.ui import jobs
 from mapd.ui.kit import actions, context, money, text, times
@@ -27,7 +27,7 @@ SPLIT_WORDS = {
 }
 
 LENGTH_HELP = (
-    "A longer explanation loses its end, and a pair whose prompt alone is longer is left out; both are counted."
+    "A longer explanation is cut at the end. A pair whose prompt alone is longer is left out. Both are counted."
 )
 
 
@@ -44,9 +44,8 @@ def draw_exam_form(*, is_open: bool) -> None:
         index = list(sets).index(requested_set) if requested_set in sets else 0
         set_name = set_column.selectbox("Questions", list(sets), index, format_func=text.one_line, key="exam_questions")
         split = split_column.selectbox("Split", sets[set_name], format_func=SPLIT_WORDS.__getitem__, key="exam_split")
-        with db.reading(context.engine()) as session:
-            if (prompting := students.describe_prompting(students.get(session, student))) is not None:
-                st.caption(f"{text.one_line(student, 40)} has {prompting}.")
+        if (prompting := students.describe_prompting(context.read(students.get, student))) is not None:
+            st.caption(f"{text.one_line(student, 40)} has {prompting}.")
         sampling = _choose_sampling()
         opening_purpose = ask_purpose("exam_purpose") if split == "test" else None
         if split == "test" and opening_purpose is None:
@@ -68,8 +67,8 @@ def _choose_sampling() -> dict[str, Any]:
         None,
         placeholder="as its task needs",
         key="exam_tokens",
-        help="A longer answer is cut off. Empty, it is as long as the task needs, and far longer where the student "
-        "thinks before it answers.",
+        help="A longer answer is cut off. If this is empty, the task decides, and a student that thinks before "
+        "it answers gets far more.",
     )
     temperature = cells[1].number_input("Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy.")
     # Greedy answers are all the same: there is nothing to sample.
@@ -86,7 +85,7 @@ def ask_purpose(key: str) -> str | None:
     """Draw the field for why the sealed test split is opened; return its text, or None."""
     answer = st.text_input("What is the test split opened for?", key=key).strip() or None
     if answer is None:
-        st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
+        st.caption("The test split is sealed: say what it is opened for. The opening is recorded with your name.")
     return answer
 
 
@@ -106,8 +105,7 @@ def _draw_missing(names: Sequence[str], sets: dict[str, list[str]]) -> None:
         if weights.find_packaged() is None:
             st.caption(f"Its weights are not installed: {weights.GET_PACKAGE}")
         elif actions.button("Add the packaged student", key="add_student", icon=":material/add:"):
-            with db.writing(context.engine()) as session:
-                students.add(session, "smollm2", by=context.acting_person())
+            context.write(students.add, "smollm2", by=context.acting_person())
             st.rerun()
         st.caption("A student of your own, in a terminal:")
         st.code("mapd students add NAME --path FOLDER", language=None, wrap_lines=True)
@@ -132,7 +130,7 @@ def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
         at_once = int(calls_column.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
         budget = money.choose_budget(budget_column)
         if not names:
-            st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
+            st.caption("Choose at least one teacher. With only one, nothing is reviewed.")
             return
         exam, chosen_teachers, cut_off = curated.exam.uid, tuple(names), _choose_cut_off(curated)
         estimate = context.read(committee.estimate, exam, chosen_teachers, samples, cut_off=cut_off)
@@ -164,18 +162,17 @@ def _choose_cut_off(curated: Curated) -> bool:
     return st.checkbox(
         f"Send the {count:,} cut-off attempts, too",
         key="collect_cut_off",
-        help="They ran into the exam's longest answer, so they may be no mistakes. The exam page asks them again with "
-        "more tokens.",
+        help="They reached the exam's limit of tokens, so they may not be mistakes. The exam page asks them "
+        "again with more tokens.",
     )
 
 
 def draw_finetune_form(*, is_open: bool) -> None:
     """Draw the choice of snapshot, student and hyperparameters."""
     with st.expander("Teach a student", expanded=is_open):
-        with db.reading(context.engine()) as session:
-            rows = queries.snapshots(session)
-            frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
-            sitters = {s.sha256: queries.exam(session, s.exam_id).student for s in rows}
+        rows = context.read(queries.snapshots)
+        frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
+        sitters = {s.sha256: context.read(queries.exam, s.exam_id).student for s in rows}
         if not frozen:
             st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
             context.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")
@@ -226,12 +223,9 @@ def draw_finetune_form(*, is_open: bool) -> None:
 
 def draw_exams_again(exams: Sequence[domain.ExamInfo]) -> None:
     """Offer, for each finetuned student without a held-out exam, the exam that its parent sat."""
-    with db.reading(context.engine()) as session:
-        rows = students.list_students(session)
-        names = {row.id: row.name for row in rows}
+    rows = context.read(students.list_students)
+    names = {row.id: row.name for row in rows}
     taken_exams = {(e.student, e.question_set, e.split) for e in exams}
-    with db.reading(context.engine()) as session:
-        exam_rows = {e.id: session.get_one(t.Exam, e.id) for e in exams if e.split == "dev"}
     for row in rows:
         parent = names.get(row.parent_id)
         for former in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
@@ -243,9 +237,8 @@ def draw_exams_again(exams: Sequence[domain.ExamInfo]) -> None:
                     f"<b>{text.line_html(row.name, 60)}</b> has not sat the exam that "
                     f"{text.line_html(former.student, 60)} sat before."
                 )
-                make_exam = partial(
-                    ExamWork.like, exam_rows[former.id], questions=former.question_set, student=row.name
-                )
+                exam_row = context.read(queries.exam_row, former.id)
+                make_exam = partial(ExamWork.like, exam_row, questions=former.question_set, student=row.name)
                 jobs.draw_start(make_exam, "Examine it again", f"again_{row.uid}")
 
 
@@ -253,7 +246,7 @@ def draw_demo_form(*, is_open: bool) -> None:
     """Draw the form that runs the whole loop on this machine."""
     with st.expander("Run the demo live", expanded=is_open):
         st.caption(
-            "ExamWork, committee, curation, finetune and exam again, on this machine: a real small student, generated "
+            "Exam, committee, curation, finetune and exam again, on this machine: a real small student, generated "
             "questions, simulated teachers. No key, no network."
         )
         if weights.find_packaged() is None:

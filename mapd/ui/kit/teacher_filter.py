@@ -5,7 +5,7 @@ choose(exam_id)     -> ("gpt", "gemini"); () where nobody is chosen: the whole s
 
 import streamlit as st
 
-from mapd.store import db, exam_material, queries
+from mapd.store import exam_material, queries
 from mapd.ui.kit import context, text, url_state
 
 KEY = "teachers"
@@ -13,8 +13,7 @@ KEY = "teachers"
 
 def choose(exam_id: int) -> tuple[str, ...]:
     """Draw the choice; return the teachers' names."""
-    with db.reading(context.engine()) as session:
-        voices, places = queries.voices(session, exam_id), exam_material.places(session)
+    voices, places = context.read(queries.voices, exam_id), context.read(exam_material.places)
     names = {line: name for line, name in text.distinct_lines(voices).items() if places[name] is not None}
     url_state.settle(KEY, exam_id, teachers=[])
     url_state.refuse_unknown_choices(KEY, list(names), [])

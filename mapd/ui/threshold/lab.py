@@ -20,7 +20,7 @@ from mapd.curation.threshold_sweep import Figures
 from mapd.domain import JudgementRow, Material
 from mapd.policies import PRESETS, Check, Policy
 from mapd.review.queue_index import derivation
-from mapd.store import audit_log, db, exam_material, judgement_log, queries, queue_index
+from mapd.store import audit_log, exam_material, judgement_log, queries, queue_index
 from mapd.ui.kit import actions, context, pagination, tables, text, url_state
 from mapd.ui.kit.cache import derive_index, load_material
 from mapd.ui.kit.tables import Html
@@ -31,9 +31,8 @@ CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations 
 
 def load_policies(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
     """Return the exam's saved policy, and every policy by name (the saved one with the exam's own threshold)."""
-    with db.reading(context.engine()) as session:
-        saved = saved_policies.exam_policy(session, queries.exam(session, exam_id))
-        choices = dict(PRESETS) | {p.name: p for p in saved_policies.saved_policies(session)}
+    saved = context.read(saved_policies.exam_policy, context.read(queries.exam, exam_id))
+    choices = dict(PRESETS) | {p.name: p for p in context.read(saved_policies.saved_policies)}
     return saved, choices | {saved.name: saved}
 
 
@@ -76,7 +75,7 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
         with messages:
             _refuse(base, low)
         threshold = st.slider(
-            "Accepted: a mean greater than",
+            "Accepted if the mean is above",
             low,
             5.0,
             base.threshold,
@@ -104,7 +103,13 @@ def _refuse(base: Policy, low: float) -> None:
 
 def _edit_conditions(policy: Policy) -> Policy:
     votes = st.number_input(
-        "Valid votes needed", 1, 9, policy.min_votes, key="votes", help="With fewer it is undecided.", **url_state.BOUND
+        "Valid votes needed",
+        1,
+        9,
+        policy.min_votes,
+        key="votes",
+        help="With fewer votes a rationale is undecided.",
+        **url_state.BOUND,
     )
     checks = st.pills(
         "Checks that must hold",
@@ -118,7 +123,7 @@ def _edit_conditions(policy: Policy) -> Policy:
         "Correct for leniency",
         policy.leniency_adjusted,
         key="leniency",
-        help="Each score is first corrected by how far its reviewer's mean lies from all reviewers'.",
+        help="Each score is first corrected by the distance of its reviewer's mean from the mean of all reviewers.",
         **url_state.BOUND,
     )
     chosen_checks = frozenset(check for check, label in CHECKS.items() if label in checks)
@@ -132,11 +137,8 @@ def _save_as(policy: Policy) -> None:
     with st.form("save_policy", border=False):
         name = st.text_input("Save under a name", "" if policy.name in PRESETS else policy.name, max_chars=60)
         if st.form_submit_button("Save policy", icon=":material/save:"):
-            with db.writing(context.engine()) as session:
-                policy = saved_policies.save_policy(
-                    session, replace(policy, name=name or ""), by=context.acting_person()
-                )
-                st.session_state["policy_saved"] = policy.name
+            named_policy, person = replace(policy, name=name or ""), context.acting_person()
+            st.session_state["policy_saved"] = context.write(saved_policies.save_policy, named_policy, by=person).name
             derive_index()
             st.rerun()
 
@@ -152,8 +154,8 @@ def _draw_use(exam_id: int, draft: Policy, saved: Policy, base: Policy) -> None:
         disabled=draft == saved or not is_named,
         help=reason,
     ):
-        with db.writing(context.engine()) as session:
-            saved_policies.set_policy(session, exam_id, draft.name, draft.threshold, by=context.acting_person())
+        person = context.acting_person()
+        context.write(saved_policies.set_policy, exam_id, draft.name, draft.threshold, by=person)
         derive_index()
         st.rerun()
 
@@ -204,7 +206,13 @@ def draw_status(draft: Policy, saved: Policy, choices: Mapping[str, Policy]) -> 
             f'<span class="mapd-unsaved">● <b>{word}</b> {text.escape(describe(draft))}'
             f"<i>this exam uses {text.escape(describe(saved))}</i></span>"
         )
-        st.button("Back to it", type="tertiary", icon=":material/undo:", on_click=set_widgets, args=(saved.name, saved))
+        st.button(
+            "Back to the policy in use",
+            type="tertiary",
+            icon=":material/undo:",
+            on_click=set_widgets,
+            args=(saved.name, saved),
+        )
 
 
 # -- what a policy gives ----------------------------------------------------------------------------------------------
@@ -226,11 +234,10 @@ def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collecti
 
 def load_curated_under(exam_id: int, policy: Policy) -> Curated:
     """Return the exam's curated set under this policy, with all texts, votes and judgements of now."""
-    with db.reading(context.engine()) as session:
-        material = load_material(session, exam_id)
-        info, judgements = queries.exam(session, exam_id), judgement_log.judgements(session, exam_id)
-        # The cache's key grows with every text, vote and judgement.
-        edition = audit_log.edition(session)
+    material = context.read(load_material, exam_id)
+    info, judgements = context.read(queries.exam, exam_id), context.read(judgement_log.judgements, exam_id)
+    # The cache's key grows with every text, vote and judgement.
+    edition = context.read(audit_log.edition)
     counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
     judgement_ids = tuple(j.judged.id for j in judgements)
     rule = (describe(policy), policy.threshold, policy.version)
@@ -275,10 +282,9 @@ def numbers_table(
 
     Without gold answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
     """
-    with db.reading(context.engine()) as session:
-        voices, colours = queries.voices(session, exam_id), teacher_colours(exam_material.places(session))
-        # Browse hides other people's judgements by default; these counts include them.
-        overlap = {"others": "true"} if queries.exam(session, exam_id).judgements_per_text > 1 else {}
+    voices, colours = context.read(queries.voices, exam_id), teacher_colours(context.read(exam_material.places))
+    # Browse hides other people's judgements by default; these counts include them.
+    overlap = {"others": "true"} if context.read(queries.exam, exam_id).judgements_per_text > 1 else {}
 
     def count_row(label: str, figure: str, **filters: str) -> tuple[tables.Cell, ...]:
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((draft_figures, draft), (saved_figures, saved)))
