@@ -200,6 +200,12 @@ def count_asked(session: Session, exam_id: int) -> int:
     return session.exec(select(func.count(question_id.distinct())).where(t.Attempt.exam_id == exam_id)).one()
 
 
+def count_derived(session: Session, exam_id: int) -> int:
+    """Count the exam's questions that the index has rows of."""
+    rows = select(func.count()).select_from(t.Standing)
+    return session.exec(rows.where(t.Standing.exam_id == exam_id, t.Standing.kind == "question")).one()
+
+
 def list_missing(session: Session, exam_id: int, after: int, number: int) -> list[int]:
     """Return the exam's next questions, by id, that the index has no row of."""
     asked, row = t.Attempt, t.Standing

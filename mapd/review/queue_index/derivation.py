@@ -94,10 +94,12 @@ def catch_up(engine: sa.Engine, exam_id: int, tell: Tell = lambda *_: None) -> N
         state = find_state(session, exam_id)
         if state is IndexState.CURRENT:
             return
-        total = queue_index.count_marked(session)
+        done, total = 0, queue_index.count_marked(session)
         if state is IndexState.MISSING:
             total += queue_index.count_asked(session, exam_id)
-    done = 0
+            row = session.get(t.StandingExam, exam_id)
+            if row is not None and row.rules == _version_of(session, queries.exam(session, exam_id)) + IN_PART:
+                done = queue_index.count_derived(session, exam_id)
     for number in _derive_in_blocks(engine, exam_id):
         done += number
         if number:
