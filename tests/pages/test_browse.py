@@ -76,7 +76,7 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
     app = browse(verdict="accepted")
     assert "<b>24</b> of 36" in shown(app)
     (said,) = [c.value for c in app.caption if "These counts leave out others’ judgements" in c.value]
-    assert "hidden until your own" in said
+    assert "that you haven’t judged yet" in said
     app.toggle(key="others").set_value(True).run()
     assert "<b>23</b> of 36" in shown(app), "as the lab counts them"
     assert not [c for c in app.caption if "These counts leave out others’ judgements" in c.value]

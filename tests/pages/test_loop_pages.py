@@ -31,7 +31,7 @@ def test_an_imported_exam_shows_every_attempt(full_home: Path) -> None:
     assert "How many pens" in shown(app)
     assert any("An import holds only mistakes" in c.value for c in app.caption)
     app.segmented_control(key="outcome").set_value("right").run()
-    assert any("No attempt is among these" in c.value for c in app.caption)
+    assert any("No attempt fits this filter" in c.value for c in app.caption)
 
 
 def test_each_attempt_says_how_its_answer_is_read(full_home: Path) -> None:
