@@ -74,7 +74,8 @@ STAGES = ("exam", "committee", "curation", "finetune")
 OWNERS = {
     "questions": ("question_set", "question", "saved_mapping"),
     "students.py": ("student",),
-    "exam.py": ("exam", "attempt", "prompt", "opening"),
+    "exam.py": ("exam", "prompt", "opening"),
+    "attempts.py": ("attempt",),
     "teachers.py": ("teacher",),
     "approvals.py": ("key_approval",),
     "committee": ("call", "explanation", "review"),
@@ -257,6 +258,7 @@ POINTING = frozenset(
 MOST_POINTING = 0.005
 # By what each is: the tables, a format, the simulated teachers.
 LONG = {
+    "jobs/kinds.py",
     "checks.py",
     "store/tables.py",
     "exchange/authors.py",

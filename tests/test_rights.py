@@ -89,6 +89,7 @@ ELSEWHERE = {
     "batches.take_back",
     "judging.undo",
     "decisions.apply",
+    "decision_context.open",
     "classes.decide",
     "leases.take",
     "seats.renew_leases",
