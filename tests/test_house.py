@@ -257,28 +257,13 @@ POINTING = frozenset(
 # The words of the client's JSON, of columns, and of a comparison's two exams, are such names.
 MOST_POINTING = 0.005
 # By what each is: the tables, a format, the simulated teachers.
-LONG = {
-    "jobs/kinds.py",
-    "checks.py",
+LONG = {  # tables, a format, the simulated teachers
     "store/tables.py",
     "exchange/authors.py",
-    "review/messages.py",
-    "committee/collecting.py",
-    "store/queries.py",
     "models/simulated.py",
-    "review/decisions.py",
-    "teachers.py",
-    "ui/teachers.py",
-    "questions/imports.py",
-    "curation/curated.py",
-    "review/cards.py",
-    "exchange/attempts.py",
+    "jobs/kinds.py",
     "review/queue_index/derivation.py",
-    "questions/tables.py",
-    "exam.py",
-    "models/local.py",
-    "exchange/archive/merging.py",
-    "models/served.py",
+    "curation/curated.py",
 }
 QUESTION = re.compile(r"\s*(What|Whether|Where|Who|Whose|How|Whom|Which|That|Why|When)\b")
 
