@@ -17,6 +17,6 @@ def element(token: str, exam: str, person: str) -> str:
     """Return the element as HTML, with the script that starts triage in it."""
     looks = {name: (x.word, x.sign, x.colour) for name, x in look.LOOKS.items()}
     dress = json.dumps({"looks": looks, "teachers": look.TEACHERS, "person": look.PERSON})
-    data = {"token": token, "base": "./api", "exam": exam, "person": person, "look": dress}
+    data = {"token": token, "exam": exam, "person": person, "look": dress}
     attributes = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in data.items())
     return f'<div id="mapd-triage" {attributes}></div>{scripts.tag("triage/entry")}'
