@@ -520,7 +520,7 @@ class HistoryQuery(Message):
 
 
 class PastWord(Message):
-    """A judgement as it was made. `verb`: that it undid or redid one."""
+    """A judgement as it was made. `verb`: that it undid or redid one. `marks`: false steps marked in the text."""
 
     about: str
     person: str
@@ -528,6 +528,7 @@ class PastWord(Message):
     reason: str | None
     value: str | None
     note: str | None
+    marks: int
     at: datetime
     verb: Literal["", "undone", "redone"]
     stands: bool
@@ -546,13 +547,14 @@ class TakenBack(Message):
 
 
 class PastAct(Message):
-    """One act of this person."""
+    """One act of this person. `marks`: false steps marked in the text."""
 
     act: str
     decision: str
     reason: str | None
     value: str | None
     note: str | None
+    marks: int
     about: str
     number: int
     at: datetime

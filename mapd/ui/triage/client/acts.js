@@ -148,7 +148,8 @@ function describe({ card, reasons }, { act, kind, target, texts, reason, value, 
   const number = textOf(card, target)?.number;
   const about = act !== "rest" ? [kind, number].filter(Boolean).join(" ")
     : pluralize(texts.length, kind, kind === "feedback" ? kind : `${kind}s`);
-  return `${nameDecision({ decision: act, reason, value, marks }, kind, reasons)} · ${about}`;
+  const word = { decision: act, reason, value, marks: marks?.length };
+  return `${nameDecision(word, kind, reasons)} · ${about}`;
 }
 
 export function decideClass(triage, value, reason, { version, texts }) {

@@ -121,7 +121,7 @@ function drawFoot(triage, message) {
 function namesOfVerdicts({ card, isRevealed, subject }) {
   if (card?.about === "attempt") return ["a mistake", "not a mistake"];
   if (!isRevealed) return ["accept", "reject"];
-  return subject.said.decision === "accept" ? ["keep accepted", "reject instead"]
+  return subject.target.said.decision === "accept" ? ["keep accepted", "reject instead"]
     : ["accept instead", "another reason"];
 }
 

@@ -24,12 +24,12 @@ const OTHER_VERBS = {
   },
 };
 
-// What was decided, in words: "rejected · false step".
+// What was decided, in words: "rejected · false step · step marked". `marks`: how many.
 export function nameDecision({ decision, reason, value, marks }, about, reasons) {
   const verb = OTHER_VERBS[about]?.[decision] ?? VERBS[decision] ?? decision;
   if (decision === "correct") return `${verb} ${value}`;
-  const parts = [verb, reason && nameReason(reason, about, reasons), marks?.length && "step marked"];
-  return parts.filter(Boolean).join(" · ");
+  return [verb, reason && nameReason(reason, about, reasons), marks && "step marked"]
+    .filter(Boolean).join(" · ");
 }
 
 // Who has how many of the queue's mistakes open, and since when: "bea has 2 open since 09:12".
