@@ -367,7 +367,8 @@ class Server:
 
     def past(self, query: Any) -> dict[str, Any]:
         """What was said, or the last acts."""
-        return {"words": self.words if query.get("mistake") else [], "taken_back": [], "acts": [], "undo": None, "redo": None}
+        words = self.words if query.get("mistake") else []
+        return {"words": words, "taken_back": [], "acts": [], "undo": None, "redo": None}
 
     # -- http ---------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
-// What a press does: a decision goes into the outbox and changes the screen at once; other acts open,
-// turn or move.
+// What a press does: a decision goes into the outbox and changes the screen at once; other acts
+// open, turn or move.
 //
 //   perform(triage, "accept")      // or says why it can't be done now
 
@@ -9,11 +9,12 @@ import { nameDecision, pluralize } from "./words.js";
 
 export function perform(triage, act) {
   const { panel } = triage;
-  const { needs = [], run = openPanel, lacks } = ACTS[act];
-  if (panel && panel.name !== act) triage.close();
+  const { needs = [], run, lacks } = ACTS[act];
+  if (panel && panel.name !== act) triage.panel = null;
   const line = needs.map((need) => NEEDS[need](triage)).find(Boolean) || lacks?.(triage);
-  if (line) triage.say(line);
-  else run(triage, act);
+  if (line) triage.message = line;
+  else if (run) run(triage, act);
+  else triage.toggle(act);
 }
 
 // Why there isn't what an act needs; empty where there is.
@@ -24,9 +25,7 @@ const NEEDS = {
   text: ({ text }) => (text ? "" : "no text is open"),
 };
 
-function openPanel(triage, panel) { triage.toggle(panel); }
-
-// -- decisions ---------------------------------------------------------------------------------------
+// -- decisions --------------------------------------------------------------------------------
 
 function accept(triage) {
   const { card, subject: { kind, target }, isRevealed } = triage;
@@ -53,7 +52,7 @@ function decideRest(triage) {
   else if (!rest.length) {
     const isCovered = textsOf(card, kind).some(({ covered }) => covered);
     const nothing = `no ${triage.text ? kind : "text"} is marked “waiting” here: → goes on`;
-    triage.say(isCovered ? "judge first: each text has its own decision" : nothing);
+    triage.message = isCovered ? "judge first: each text has its own decision" : nothing;
   } else {
     const texts = rest.map((uid) =>
       ({ uid, seen: textOf(card, uid).seen, after: triage.outbox.lastOn(uid) }));
@@ -115,22 +114,22 @@ export function giveBack({ drafts }, { act, target, texts, note, value }) {
 function store(triage, entry) {
   triage.trail.add({ ...entry, token: entry.decision.token });
   triage.outbox.add(entry);
-  triage.say(entry.words);
+  triage.message = entry.words;
 }
 
-// To where one goes behind a decision. `before`: the card as it was.
-function move(triage, before, { act, target, kind, texts }, stays) {
+// To where one goes behind a decision. `former`: the card as it was.
+function move(triage, former, { act, target, kind, texts }, stays) {
   const { card, focus, readTexts } = triage;
   const uid = act === "rest" ? texts.at(-1).uid : target;
-  const text = textOf(before, uid);
-  const isToRead = act !== "skip" && (text?.covered || before.beside === "practice");
+  const text = textOf(former, uid);
+  const isToRead = act !== "skip" && (text?.covered || former.beside === "practice");
   if (stays || isToRead) {
     triage.enter(focus);
     return;
   }
-  const isAside = ["attempt", "question"].includes(kind) && before.about === "texts";
-  const next = isAside ? null : following(before, card, uid);
-  const rationale = readTexts.get(`${before.id} rationale`);
+  const isAside = ["attempt", "question"].includes(kind) && former.about === "texts";
+  const next = isAside ? null : following(former, card, uid);
+  const rationale = readTexts.rationale;
   const isBack = text?.kind === "feedback" && card.open.includes(rationale)
     && textOf(card, next)?.kind === "rationale";
   if (next) triage.enter(isBack ? rationale : next);
@@ -157,7 +156,7 @@ export function decideClass(triage, value, reason, { version, texts }) {
   const decision = { token: newToken(), act: "class", ...fields, reason, value, version };
   const verb = value === "accept" ? "accepted" : "rejected";
   const words = `${verb} the class · ${pluralize(texts, "text")}`;
-  triage.close();
+  triage.panel = null;
   store(triage, { decision, targets: [], words, home: homeOf(triage, triage.card, null) });
 }
 
@@ -166,7 +165,7 @@ function undo(triage, act) {
   const token = newToken();
   const former = isRedo ? triage.trail.redo(token) : triage.trail.undo(token);
   if (!former) {
-    triage.say(`nothing to ${act}`);
+    triage.message = `nothing to ${act}`;
     return;
   }
   const { home, words } = former;
@@ -176,22 +175,22 @@ function undo(triage, act) {
   };
   const effect = isRedo ? { redo: former.decision } : { trace: former.trace };
   triage.outbox.add({ decision, targets: former.targets, words, home, ...effect });
-  triage.say(`${isRedo ? "redone" : "undone"}: ${words}`);
+  triage.message = `${isRedo ? "redone" : "undone"}: ${words}`;
   if (home.mistake) triage.visit(home);
   else triage.outbox.drain().then(() => triage.open(triage.named()));
 }
 
-// -- other acts --------------------------------------------------------------------------------------
+// -- other acts -------------------------------------------------------------------------------
 
 // To feedback, and back to the text that one left.
 function turnToOther(triage) {
   const { card, readTexts } = triage;
   const other = triage.kind === "feedback" && triage.text ? "rationale" : "feedback";
   const texts = textsOf(card, other);
-  const read = textOf(card, readTexts.get(`${card.id} ${other}`));
+  const read = textOf(card, readTexts[other]);
   const next = read ?? texts.find(({ uid }) => card.open.includes(uid)) ?? texts[0];
   if (next) triage.enter(next.uid);
-  else triage.say(`this mistake has no ${other}`);
+  else triage.message = `this mistake has no ${other}`;
 }
 
 export function chooseQueue(triage, queue) {
@@ -225,20 +224,15 @@ function openHistory(triage) {
   triage.toggle("history", () => api.history({ card: id, mistake, text: focus, judge, queue }));
 }
 
-function showFrame(triage, uid) {
-  triage.frames.toggle(uid);
-  triage.draw();
-}
-
 // What an act needs; what else it lacks, in words; what it does, if it is no panel.
 const JUDGING = ["card", "name"];
 const ACTS = {
   accept: { needs: JUDGING, lacks: lackText, run: accept },
   reject: {
     needs: JUDGING, lacks: lackText,
-    run: (triage, act) => (triage.subject.kind === "attempt" ? reject(triage) : openPanel(triage, act)),
+    run: (triage) => (triage.subject.kind === "attempt" ? reject(triage) : triage.toggle("reject")),
   },
-  rest: { lacks: (triage) => lackDeck(triage) || (triage.card && NEEDS.name(triage)), run: decideRest },
+  rest: { lacks: lackName, run: decideRest },
   skip: { needs: JUDGING, run: skip },
   note: { needs: JUDGING },
   repair: {
@@ -265,24 +259,27 @@ const ACTS = {
     lacks: ({ meta }) => !meta?.guidelines && "nobody has written guidelines yet",
     run(triage) {
       triage.isNewGuidelines = false;
-      showFrame(triage, "guidelines");
+      triage.frames.toggle("guidelines");
     },
   },
   render: {
     needs: ["card", "text"],
     lacks: ({ text }) => !text.markup && "this text has no maths and no markdown",
-    run: (triage) => showFrame(triage, triage.focus),
+    run: ({ frames, focus }) => frames.toggle(focus),
   },
   feedback: { needs: ["card"], run: turnToOther },
   judge: { run: switchJudge },
   draw: {
-    lacks: ({ meta }) => !meta?.queue.by_lot && "only a random audit is drawn again", run: drawAgain,
+    lacks: ({ meta }) => !meta?.queue.by_lot && "only a random audit is drawn again",
+    run: drawAgain,
   },
   back: { lacks: lackDeck, run: (triage) => triage.walk(-1) },
   ahead: { lacks: lackDeck, run: (triage) => triage.walk(1) },
 };
 
 function lackDeck({ isOpening }) { return isOpening && "the mistake is still loading"; }
+
+function lackName(triage) { return lackDeck(triage) || (triage.card && NEEDS.name(triage)); }
 
 function lackText({ card, subject }) {
   return subject.kind === "attempt" && card.about !== "attempt"

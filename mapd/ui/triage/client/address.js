@@ -1,5 +1,5 @@
-// Where one is, in the browser's address: queue, way of judging, mistake, text. Each move is an entry
-// in its history.
+// Where one is, in the browser's address: queue, way of judging, mistake, text. Each move is an
+// entry in its history.
 //
 //   read()                            // -> { queue: "smart", mistake: "9d2e…", text: null, … }
 //   const address = new Address(open);
@@ -19,18 +19,17 @@ export class Address {
   #place = null; // the place that the address doesn't show yet
   #search = null; // the query of the last entry
   #moment = 0; // when it was made
-  #timer; #walk;
+  #timer;
+  #end = new AbortController();
 
   // `open` is called with the place that Back or Forward lead to.
   constructor(open) {
-    this.#walk = () => {
-      clearTimeout(this.#timer);
+    addEventListener("popstate", () => {
       this.#place = null;
       if (location.pathname !== this.#page) return; // another page: streamlit takes triage away
       this.#search = location.search;
       open(read());
-    };
-    addEventListener("popstate", this.#walk);
+    }, { signal: this.#end.signal });
   }
 
   show(place) {
@@ -44,8 +43,8 @@ export class Address {
     if (this.#place === null || location.pathname !== this.#page) return;
     const params = new URLSearchParams(location.search); // with what else it has: the exam
     for (const name of NAMES) {
-      if (this.#place[name] ?? "") params.set(name, this.#place[name]);
-      else params.delete(name);
+      params.set(name, this.#place[name] ?? "");
+      if (!params.get(name)) params.delete(name);
     }
     this.#place = null;
     if (`?${params}` === location.search) return;
@@ -57,7 +56,7 @@ export class Address {
   }
 
   close() {
-    removeEventListener("popstate", this.#walk);
-    clearTimeout(this.#timer);
+    this.#place = null;
+    this.#end.abort();
   }
 }

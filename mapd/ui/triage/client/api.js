@@ -1,7 +1,7 @@
 // The five routes that triage asks, with the token of the page. A failure is one line, and says
 // whether to try again.
 //
-//   const api = new Api(token, (line) => …);
+//   const api = connect(token, (line) => …);
 //   await api.window({ queue: "smart", number: 12 });
 
 const PATIENCE = 20_000; // ms: a server that answers nothing for so long is asked again
@@ -15,34 +15,10 @@ class ApiError extends Error {
   }
 }
 
-export class Api {
-  #token; #ondead;
-
-  // `ondead`: told once the token opens nothing any more: who sits here is to read nothing more.
-  constructor(token, ondead) {
-    this.#token = token;
-    this.#ondead = ondead;
-  }
-
-  window(query) { return this.#get("window", query); }
-  history(query) { return this.#get("history", query); }
-  counts(query) { return this.#get("counts", query); }
-  decide(decisions, isLeaving) { return this.#post("decisions", { decisions }, isLeaving); }
-  lease(wish, isLeaving) { return this.#post("lease", wish, isLeaving); }
-
-  #get(route, query) {
-    const values = Object.entries(query).flatMap(([name, value]) =>
-      [value].flat().map((item) => [name, item ?? ""]));
-    return this.#ask(`${route}?${new URLSearchParams(values.filter(([, item]) => item !== ""))}`);
-  }
-
-  // A request that is sent while the page is left outlives it; nobody reads its answer.
-  #post(route, message, keepalive = false) {
-    return this.#ask(route, { method: "POST", body: JSON.stringify(message), keepalive });
-  }
-
-  async #ask(path, options) {
-    const headers = { "content-type": "application/json", "x-mapd-token": this.#token };
+// `ondead` hears that the token opens nothing any more: who sits here is to read nothing more.
+export function connect(token, ondead) {
+  async function ask(path, options) {
+    const headers = { "content-type": "application/json", "x-mapd-token": token };
     const signal = AbortSignal.timeout(PATIENCE);
     let response;
     let reply = null;
@@ -50,14 +26,28 @@ export class Api {
       response = await fetch(`./api/${path}`, { ...options, headers, signal });
       reply = await response.json();
     } catch (error) {
-      if (!(error instanceof TypeError || error instanceof SyntaxError
-        || error instanceof DOMException)) throw error;
+      const kinds = [TypeError, SyntaxError, DOMException]; // nobody there, no JSON, not in time
+      if (!kinds.some((kind) => error instanceof kind)) throw error;
       if (!response) throw new ApiError("offline", "no connection to the server", true);
     }
     if (response.ok && reply !== null) return reply;
     const line = `the server answered with ${response.status}: try again later`;
     const fault = reply?.error ?? { code: "busy", line };
-    if (fault.code === "dead") this.#ondead(fault.line);
+    if (fault.code === "dead") ondead(fault.line);
     throw new ApiError(fault.code, fault.line, response.ok || TEMPORARY.includes(response.status));
   }
+
+  const get = (route) => (query) => {
+    const values = Object.entries(query).flatMap(([name, value]) =>
+      [value].flat().map((item) => [name, item ?? ""]));
+    return ask(`${route}?${new URLSearchParams(values.filter(([, item]) => item !== ""))}`);
+  };
+  // `keepalive`: it is sent while the page is left, and outlives it; nobody reads its answer.
+  const post = (route) => (message, keepalive = false) =>
+    ask(route, { method: "POST", body: JSON.stringify(message), keepalive });
+
+  return {
+    window: get("window"), history: get("history"), counts: get("counts"),
+    decide: post("decisions"), lease: post("lease"),
+  };
 }

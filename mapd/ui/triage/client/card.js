@@ -1,5 +1,5 @@
 // A mistake as it is judged: question, student and a line a text at the left, the text in focus at
-// the right. What a card doesn't hold can't be drawn: a covered text has no author, checks or reviews.
+// the right. What a card doesn't hold can't be drawn: a covered text has no author, no checks.
 
 import { perform } from "./acts.js";
 import { chip, dots, label, note, sign, teacherChip, verdictChips } from "./chips.js";
@@ -51,7 +51,7 @@ function drawThought(thought) {
     `thought, ${pluralize(words, "word")}: not graded, not taught`, "", drawPassage(thought));
 }
 
-// -- the left side -----------------------------------------------------------------------------------
+// -- the left side ----------------------------------------------------------------------------
 
 export function drawMistake(triage) {
   const boxes = [
@@ -91,7 +91,8 @@ function drawAttempt({ id, attempt }, triage) {
       isReread && note(" as people read it"),
       doubt && note(` possibly not a mistake: we read ${doubt}`),
     ]),
-    drawScroller("mapd-response", "the student’s response", id, drawThought(thought), drawPassage(text)),
+    drawScroller("mapd-response", "the student’s response", id,
+      drawThought(thought), drawPassage(text)),
   ];
 }
 
@@ -99,7 +100,8 @@ function drawAttempt({ id, attempt }, triage) {
 function drawTarget(triage, about, target, words, facts) {
   const { adjudicate, people } = target;
   return [
-    drawRow(element("span", facts, drawOwnWord(target, about, triage)), drawOpener(triage, about, words)),
+    drawRow(element("span", facts, drawOwnWord(target, about, triage)),
+      drawOpener(triage, about, words)),
     adjudicate && drawDisagreement(target, about, triage),
     !adjudicate && people.length > 0 && drawLine("people", drawWords(people, about, triage)),
   ];
@@ -142,7 +144,7 @@ function drawCoveredText({ said: word, mark, kind, words }, { reasons }) {
 function drawOpenText(text, triage) {
   const { kind, author, repairs, checks, committee: { mean } } = text;
   const isWaiting = text.mark === "waits";
-  const isOther = isWaiting && kind !== triage.kind; // Enter accepts what is of the kind that is read
+  const isOther = isWaiting && kind !== triage.kind; // Enter accepts the kind that is read
   const [mark, title] = (!isOther && MARKS[text.mark]) || [];
   return [
     teacherChip(author, repairs ? "✎ " : ""),
@@ -175,7 +177,7 @@ function drawFeedbackLine(feedback, isUnfolded, triage) {
   ], { "data-key": key, "aria-expanded": String(isUnfolded) }, "mapd-textline.mapd-folded");
 }
 
-// -- the text in focus -------------------------------------------------------------------------------
+// -- the text in focus ------------------------------------------------------------------------
 
 export function drawFocus(triage) {
   const { card, text } = triage;
@@ -229,9 +231,11 @@ function drawBody(identity, { kind, number, text, thought }, { step }) {
 
 function drawCovered({ said: word, kind }, triage) {
   const words = word
-    ? "Decided. Author, checks, reviews and what others said come as soon as it is saved; Enter goes on."
+    ? "Decided. Author, checks, reviews and what others said come as soon as it is saved; "
+      + "Enter goes on."
     : "Judge first: author, checks, reviews and what others said come after your decision.";
-  return drawRow(note(words), kind === "rationale" && drawOpener(triage, "answer", "answer misread"));
+  return drawRow(note(words),
+    kind === "rationale" && drawOpener(triage, "answer", "answer misread"));
 }
 
 function drawFindings({ checks, limit, reviews, committee, people, kind, uid }, triage) {
@@ -258,7 +262,7 @@ function drawReview({ reviewer, score, status, raw, counts, names_step: namesSte
   return element("span", teacherChip(reviewer), dots(score), notes && note(notes));
 }
 
-// -- what people say ---------------------------------------------------------------------------------
+// -- what people say --------------------------------------------------------------------------
 
 function drawWord({ person, decision, reason, value, role }, about, { reasons }) {
   const isVerdict = (about === "rationale" || about === "feedback") && decision !== "correct";
@@ -285,7 +289,8 @@ function drawQuotes(title, people, about, triage, ...remarks) {
 // Whoever settles what people decided reads all of it, with reasons and notes.
 function drawDisagreement({ people, said: word }, about, triage) {
   const decisions = new Set(people.map(({ decision, value }) => `${decision} ${value}`));
-  return drawQuotes(decisions.size > 1 ? "people disagree" : "people decided", people, about, triage,
+  const title = decisions.size > 1 ? "people disagree" : "people decided";
+  return drawQuotes(title, people, about, triage,
     word && "You are one of them: better that somebody else decides. ",
     "Your decision is the last word: it counts, theirs stay on record.");
 }

@@ -7,7 +7,7 @@ let looks = {};
 let colours = [];
 let colourOfPeople = "";
 
-// { looks: { accepted: ["accepted", "✓", "#0f8060"], … }, teachers: ["#0072B2", …], person: "#6b72…" }
+// { looks: { accepted: ["accepted", "✓", "#0f8060"], … }, teachers: ["#0072B2", …], person: "#…" }
 export function dress({ looks: verdicts, teachers, person }) {
   [looks, colours, colourOfPeople] = [verdicts, teachers, person];
 }

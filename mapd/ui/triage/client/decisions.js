@@ -1,7 +1,7 @@
 // What a decision does to a card, at once, before the server has answered; and where one goes from
 // there. Pure.
 //
-//   const after = decide(card, { decision: { act: "accept", target: "a1b2…", token: "7f9c…", … } });
+//   const after = decide(card, { decision: { act: "accept", target: "a1b2…", … } });
 //   following(card, after, "a1b2…")    // -> the text to go to; null: the next card
 //
 // The server's own card takes its place as soon as it comes.
@@ -36,10 +36,10 @@ export function trace(card, uids) {
 
 // The card after an entry of the outbox: a decision, an undo with the trace of what it takes back,
 // or the decision that it makes again.
-export function decide(card, { decision, trace: before, redo }) {
+export function decide(card, { decision, trace: former, redo }) {
   const { act } = decision;
   if (act === "undo" && redo) return decide(card, { decision: redo });
-  if (act === "undo") return before ? revert(card, before) : card;
+  if (act === "undo") return former ? revert(card, former) : card;
   if (act === "note" || act === "class") return card;
   return targetsOf(decision).reduce((now, uid) => decideTarget(now, uid, decision), card);
 }
@@ -51,19 +51,20 @@ function decideTarget(card, uid, { act, kind, token, reason = null, note = null,
   if (!target) return card;
   const word = { decision: OF_TARGET[act] ?? act, reason, note, value, act: token };
   const said = { skip: target.said, withdraw: null }[act];
-  const marks = { skip: "skipped", withdraw: card.rest[kind] ? "waits" : null, correct: target.mark };
+  const waiting = card.rest[kind] ? "waits" : null;
+  const marks = { skip: "skipped", withdraw: waiting, correct: target.mark };
   const mark = act in marks ? marks[act] : "judged";
   const now = replaceTarget(card, uid, { said: said === undefined ? word : said, mark });
   if (!textOf(card, uid) || act === "withdraw" || act === "correct") return now;
   return keepWaiting(now, (list) => list.filter((other) => other !== uid));
 }
 
-function revert(card, before) {
-  const changes = Object.entries(before.targets);
-  const now = changes.reduce((some, [uid, change]) => replaceTarget(some, uid, change), card);
-  const isWaiting = (list) => (uid) => list.includes(uid) || uid in before.targets;
-  const reverted = keepWaiting(now, (list, former) => former.filter(isWaiting(list)), before);
-  return { ...reverted, waits: card.waits || before.open.length > 0 };
+function revert(card, former) {
+  const changes = Object.entries(former.targets);
+  const now = changes.reduce((after, [uid, change]) => replaceTarget(after, uid, change), card);
+  const isWaiting = (list) => (uid) => list.includes(uid) || uid in former.targets;
+  const reverted = keepWaiting(now, (list, whole) => whole.filter(isWaiting(list)), former);
+  return { ...reverted, waits: card.waits || former.open.length > 0 };
 }
 
 function replaceTarget(card, uid, change) {
@@ -81,18 +82,18 @@ function keepWaiting(card, change, { open, rest } = {}) {
 }
 
 // Where one goes behind a decision on `uid`: the next text that the queue is about; where it isn't
-// about this one, the next of its kind that waits. `before` and `after`: the card as it was and is.
-export function following(before, after, uid) {
-  if (after.about === "attempt" && uid === after.attempt.uid) return null;
-  const at = before.open.indexOf(uid);
+// about this one, the next of its kind that waits. `former`: the card as it was.
+export function following(former, card, uid) {
+  if (card.about === "attempt" && uid === card.attempt.uid) return null;
+  const at = former.open.indexOf(uid);
   if (at >= 0) {
-    const behind = before.open.slice(at + 1).find((other) => after.open.includes(other));
-    return behind ?? after.open[0] ?? null;
+    const behind = former.open.slice(at + 1).find((other) => card.open.includes(other));
+    return behind ?? card.open[0] ?? null;
   }
-  const text = textOf(before, uid);
-  const alike = text ? textsOf(after, text.kind).filter(isUndecided) : [];
-  const next = alike.find(({ number }) => number > text.number) ?? alike[0];
-  return next?.uid ?? after.open[0] ?? null;
+  const text = textOf(former, uid);
+  const siblings = text ? textsOf(card, text.kind).filter(isUndecided) : [];
+  const next = siblings.find(({ number }) => number > text.number) ?? siblings[0];
+  return next?.uid ?? card.open[0] ?? null;
 }
 
 function isUndecided({ said, covered, mark }) {

@@ -12,8 +12,8 @@ const AHEAD = 14; // cards that wait ahead: fewer, and more are asked for
 const NEAR = 2; // cards behind the front that nobody else should begin
 
 export class Deck {
-  end = false; // nothing more waits beyond these
-  #cards = []; #at = -1; #pending;
+  end = null; // whether nothing more waits beyond these; null: none was dealt yet
+  #cards = []; #at = 0; #pending;
 
   // `pending`: the outbox's entries.
   constructor(pending) { this.#pending = pending; }
@@ -23,14 +23,14 @@ export class Deck {
   get last() { return this.#cards.at(-1); }
   get ahead() { return this.#updated(this.#at + 1).filter(waits); }
   get near() { return this.ahead.slice(0, NEAR).map(({ mistake }) => mistake); }
-  get needsMore() { return !this.end && this.ahead.length < AHEAD; }
+  get needsMore() { return this.end === false && this.ahead.length < AHEAD; }
 
   // Cards that needn't be sent again: the one in front and those ahead.
-  get held() { return this.#updated(Math.max(0, this.#at)).filter(waits); }
+  get held() { return this.#updated(this.#at).filter(waits); }
 
   // Cards that come next; one that was passed by and waits still comes again.
   append(cards, end) {
-    const ahead = this.#cards.slice(Math.max(0, this.#at)).map(({ id }) => id);
+    const ahead = this.#cards.slice(this.#at).map(({ id }) => id);
     const more = cards.filter(({ id }) => !ahead.includes(id));
     this.#keepFront((rest) => [...rest, ...more], more, (all) => all.length - more.length);
     this.end = end;

@@ -1,6 +1,5 @@
 // What was typed and not decided yet, kept in the browser by person, kind of field and target.
 //
-//   const drafts = new Drafts("exam 5e0c person ann");
 //   drafts.keep("note", "a1b2…", "hm, but the secon");    // at each letter
 //   drafts.of("note", "a1b2…")                            // -> "hm, …", after a reload, too
 
@@ -15,7 +14,7 @@ export class Drafts {
   keep(field, target, words) {
     try {
       if (words) localStorage.setItem(this.#key(field, target), words);
-      else localStorage.removeItem(this.#key(field, target));
+      else this.take(field, target);
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
       return false;
@@ -26,7 +25,7 @@ export class Drafts {
   // Returns what was typed, and keeps it no longer.
   take(field, target) {
     const words = this.of(field, target).trim();
-    this.keep(field, target, "");
+    localStorage.removeItem(this.#key(field, target));
     return words;
   }
 

@@ -1,4 +1,4 @@
-// Starts triage in the element that the page draws, and ends it when streamlit takes the element away.
+// Starts triage in the element that the page draws, and ends it when streamlit takes it away.
 
 import { dress } from "./chips.js";
 import { Triage } from "./triage.js";

@@ -1,15 +1,14 @@
 // Says to the others which mistake is in front of this person, and the two behind it; what comes
-// later is free for them. Says to the server, too, which mistakes were read uncovered: what one says
-// of them later was not judged first.
+// later is free for them. Says which mistakes were read uncovered, too: what one says of them later
+// was not judged first.
 //
 //   leases.take({ front: "9d2e…", next: ["11aa…", "22bb…"], queue: "smart", judge: "assisted" });
 
-const RENEWAL = 60_000; // ms
 const MOST = 50; // mistakes in a request
 const READ = "mapd read without a name";
 
 export class Leases {
-  #api; #onanswer; #may; #timer;
+  #api; #onanswer; #may;
   #wish = null;
   #request = null; // the one that is on its way
   #until = new Map(); // by mistake
@@ -23,7 +22,6 @@ export class Leases {
     this.#onanswer = onanswer;
     this.#read = new Set(JSON.parse(sessionStorage.getItem(READ) ?? "[]"));
     if (may) sessionStorage.removeItem(READ);
-    this.#timer = setInterval(() => this.#ask(), RENEWAL);
   }
 
   // Whether a mistake is this person's now, as far as the last answer says.
@@ -35,15 +33,20 @@ export class Leases {
     if (wish.front === front && wish.next.join() === next?.join()) return;
     this.#wish = wish;
     if (wish.front && wish.judge !== "first") this.#read.add(wish.front);
-    if (this.#may) this.#ask();
-    else sessionStorage.setItem(READ, JSON.stringify([...this.#read]));
+    this.renew();
+    if (!this.#may) sessionStorage.setItem(READ, JSON.stringify([...this.#read]));
+  }
+
+  renew() {
+    if (!this.#wish || !this.#may) return;
+    this.#request ??= this.#run().finally(() => { this.#request = null; });
   }
 
   // Tells what was read uncovered, before anything is judged first. Raises that nobody answers.
   async report() {
     await this.#request;
     while (this.#may && this.#read.size) {
-      const shown = this.#some();
+      const shown = this.#batch();
       try {
         await this.#api.lease({ front: null, next: [], shown, judge: "assisted" });
       } catch (error) {
@@ -54,24 +57,17 @@ export class Leases {
   }
 
   // On leaving the page.
-  leave() {
+  flush() {
     const leave = [...this.#until.keys()];
     this.#until.clear();
     if (!this.#may || !(leave.length || this.#read.size)) return;
-    const wish = { front: null, next: [], leave, shown: this.#some(), judge: "assisted" };
+    const wish = { front: null, next: [], leave, shown: this.#batch(), judge: "assisted" };
     this.#api.lease(wish, true).catch(() => {});
   }
 
-  close() { clearInterval(this.#timer); }
-
-  #some() { return [...this.#read].slice(0, MOST); }
+  #batch() { return [...this.#read].slice(0, MOST); }
 
   #note(mistakes) { mistakes.forEach((mistake) => this.#read.delete(mistake)); }
-
-  #ask() {
-    if (!this.#wish || !this.#may) return;
-    this.#request ??= this.#run().finally(() => { this.#request = null; });
-  }
 
   async #run() {
     let wish;
@@ -89,7 +85,7 @@ export class Leases {
     const mistakes = [wish.front, ...wish.next];
     const leave = [...this.#until.keys()].filter((mistake) => !mistakes.includes(mistake));
     const isFirst = wish.judge === "first"; // then what was read before isn't meant by it
-    const shown = isFirst ? [] : this.#some();
+    const shown = isFirst ? [] : this.#batch();
     const reply = await this.#api.lease({ ...wish, leave, shown });
     const until = performance.now() + reply.seconds * 1000; // the server's clock may differ
     this.#until = new Map(reply.held.map(({ mistake }) => [mistake, until]));

@@ -1,30 +1,28 @@
 // Decisions that the server has not acknowledged yet. They are in the browser's storage before
-// anything else happens, and stay there until the server answers: a lost network, a killed server or
-// a closed tab loses none.
+// anything else happens, and stay there until the server answers: a lost network, a killed server
+// or a closed tab loses none.
 //
 //   const outbox = new Outbox({ owner: "exam 5e0c person ann", send, onchange, onanswer });
-//   outbox.add({ decision: { token: "7f9c…", act: "accept", … }, targets: ["a1b2…"], words: "accepted" });
+//   outbox.add({ decision: { token: "7f9c…", act: "accept", … }, targets: ["a1b2…"], … });
 //
 // Each decision has a token, and the server takes a token once, so that sending again does no harm.
-// Tabs of one person share the outbox: each decision has an entry of its own in the storage, one tab
-// sends at a time (a lock), and the others read the answer from a channel.
+// Tabs of one person share the outbox: each decision has an entry of its own in the storage, one
+// tab sends at a time (a lock), and the others read the answer from a channel.
 
 const MOST = 50; // decisions in a request
 const FIRST_DELAY = 500; // ms before the second try; each further try waits twice as long
 const LONGEST_DELAY = 8_000;
-const SOON = 300; // ms: what is saved sooner than it can be read needs no number
 
 export class Outbox {
   entries = []; // { key, decision, targets, words, … }, oldest first
   stop = null; // the line that says why nothing is sent any more
   fault = null; // the line that says why the last try failed
-  isLate = false; // whether a decision waits for longer than a moment
   #prefix; #send; #onchange; #onanswer; #lock; #channel;
   #unstored = new Map(); // what the storage had no room for
   #clock = 0;
   #tries = 0;
   #most = MOST;
-  #timer; #lateTimer;
+  #timer;
   #sending = null;
   #again = false;
 
@@ -56,7 +54,7 @@ export class Outbox {
       this.#unstored.set(key, entry);
     }
     this.#channel.postMessage({});
-    this.#change();
+    this.#onchange();
     if (this.fault === null) this.drain(); // else the next try is on its way
   }
 
@@ -67,17 +65,17 @@ export class Outbox {
     return this.#sending;
   }
 
-  // On leaving the page: one more request, whose answer nobody reads. The storage keeps what it has.
+  // On leaving the page: one more request, whose answer nobody reads. The storage keeps it.
   flush() {
     const decisions = this.entries.slice(0, MOST).map(({ decision }) => decision);
-    if (decisions.length && !this.stop) this.#send(decisions, true).catch(() => {});
+    if (decisions.length && !this.stop) this.#send({ decisions }, true).catch(() => {});
   }
 
   // Nothing is sent any more; what is here stays for the next time.
   halt(line) {
     clearTimeout(this.#timer);
     this.stop = line;
-    this.#change();
+    this.#onchange();
   }
 
   close() {
@@ -90,13 +88,12 @@ export class Outbox {
     const { length } = this.entries;
     if (this.stop) return length ? `${length} not saved: ${this.stop}` : this.stop;
     if (!length) return "✓ all saved";
-    if (!this.isLate && !this.fault) return "saving …";
-    const why = this.fault ? ` (${this.fault})` : "";
+    if (!this.fault) return "saving …";
     const cure = this.#unstored.size ? "; keep this page open: the browser’s storage is full" : "";
-    return `${length.toLocaleString("en")} not saved yet, trying${why}${cure}`;
+    return `${length.toLocaleString("en")} not saved yet, trying (${this.fault})${cure}`;
   }
 
-  // -- sending ---------------------------------------------------------------------------------------
+  // -- sending --------------------------------------------------------------------------------
 
   async #run() {
     clearTimeout(this.#timer);
@@ -114,7 +111,7 @@ export class Outbox {
     const sent = this.entries.slice(0, this.#most);
     let reply;
     try {
-      reply = await this.#send(sent.map(({ decision }) => decision));
+      reply = await this.#send({ decisions: sent.map(({ decision }) => decision) });
     } catch (error) {
       return this.#takeError(error, sent);
     }
@@ -130,7 +127,7 @@ export class Outbox {
       this.fault = error.message;
       const delay = Math.min(FIRST_DELAY * 2 ** this.#tries++, LONGEST_DELAY);
       this.#timer = setTimeout(() => this.drain(), delay);
-      this.#change();
+      this.#onchange();
       return false;
     }
     if (!["bad_request", "too_large"].includes(error.code)) {
@@ -149,16 +146,16 @@ export class Outbox {
 
   // Forgets what needs no other request. A class of thousands takes several.
   #settle(reply, sent) {
-    const tokens = reply.answers.filter(({ status, decided, of }) => status !== "saved" || decided >= of)
-      .map(({ token }) => token);
-    const isSettled = ({ decision }) => tokens.includes(decision.token);
+    const settled = reply.answers
+      .filter(({ status, decided, of }) => status !== "saved" || decided >= of);
+    const isSettled = ({ decision }) => settled.some(({ token }) => token === decision.token);
     for (const { key } of this.entries.filter(isSettled)) {
       localStorage.removeItem(key);
       this.#unstored.delete(key);
     }
     this.entries = this.entries.filter((entry) => !isSettled(entry));
     this.#onanswer(reply, new Map(sent.map((entry) => [entry.decision.token, entry])));
-    this.#change();
+    this.#onchange();
   }
 
   // What another tab did. The storage may show it only later.
@@ -175,16 +172,6 @@ export class Outbox {
     const [moment] = this.entries.at(-1)?.key.slice(this.#prefix.length).split(" ") ?? [0];
     this.#clock = Math.max(this.#clock, Number(moment)); // another's clock may go ahead
     if (!this.entries.length) this.fault = null;
-    this.#change();
-  }
-
-  #change() {
-    const isWaiting = this.entries.length > 0;
-    if (!isWaiting) {
-      clearTimeout(this.#lateTimer);
-      [this.#lateTimer, this.isLate] = [null, false];
-    }
-    if (isWaiting) this.#lateTimer ??= setTimeout(() => { this.isLate = true; this.#onchange(); }, SOON);
     this.#onchange();
   }
 }

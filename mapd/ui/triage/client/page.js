@@ -1,4 +1,5 @@
-// The page as it is now: a bar, the card with what opens over it, the actions; or why there is no card.
+// The page as it is now: a bar, the card with what opens over it, the actions; where there is no
+// card, why.
 
 import { chooseQueue } from "./acts.js";
 import { drawAct, drawButton, drawFocus, drawMistake } from "./card.js";
@@ -15,15 +16,17 @@ export function drawPage(triage) {
     element("div.mapd-notices", { role: "alert" },
       triage.notices.map((notice) => drawNotice(notice, triage))),
     element(`div.mapd-work${isBesideOpen ? ".mapd-two" : ""}`,
-      card ? [drawMistake(triage), drawFocus(triage)] : element("div.mapd-empty", drawEmpty(triage)),
+      card ? [drawMistake(triage), drawFocus(triage)]
+        : element("div.mapd-empty", drawEmpty(triage)),
       isBesideOpen && element("aside.mapd-beside", { "aria-label": "guidelines" },
         frames.draw("guidelines", "the guidelines")),
       panel && drawPanel(triage)),
     drawFoot(triage, message),
-    element("span.mapd-hidden", { role: "status" }, card && `${place}, mistake ${card.number ?? ""}`));
+    element("span.mapd-hidden", { role: "status" },
+      card && `${place}, mistake ${card.number ?? ""}`));
 }
 
-// -- the bar -----------------------------------------------------------------------------------------
+// -- the bar ----------------------------------------------------------------------------------
 
 function drawBar(triage) {
   const { meta, card, may, panel } = triage;
@@ -32,7 +35,7 @@ function drawBar(triage) {
   const counts = `${count(decided ?? 0)} decided, ${skipped ? `${count(skipped)} skipped, ` : ""}`
     + `${count(waiting ?? 0)} left`;
   const drawToggle = (act, words, isPressed) =>
-    drawAct(triage, act, words, { "aria-pressed": isPressed === undefined ? null : String(isPressed) });
+    drawAct(triage, act, words, { "aria-pressed": isPressed?.toString() });
   return element("div.mapd-top",
     drawQueues(triage),
     element("div.mapd-progress", place && element("b", place), all > 0 && [
@@ -72,14 +75,16 @@ function drawQueues(triage) {
       element("option", { value: name }, `${title ?? "this queue"} · ${count(waiting)} left`)));
 }
 
-function drawNotice({ line, isCalm, open }, triage) {
+function drawNotice(notice, triage) {
+  const { line, isCalm, open } = notice;
+  const dismiss = () => { triage.notices = triage.notices.filter((other) => other !== notice); };
   return element(`div.mapd-notice${isCalm ? "" : ".mapd-error"}`, { identity: line },
     element("span", line),
     open && drawButton(open, "look at it"),
-    drawButton(() => triage.dismiss(line), "×", { "aria-label": "dismiss" }));
+    drawButton(dismiss, "×", { "aria-label": "dismiss" }));
 }
 
-// -- the actions -------------------------------------------------------------------------------------
+// -- the actions ------------------------------------------------------------------------------
 
 const RARE = "mapd-act.mapd-rare"; // behind “more” where the screen is narrow
 
@@ -114,7 +119,7 @@ function drawFoot(triage, message) {
         outbox.stop && drawButton(() => location.reload(), "reload"))),
     may && drawRare("acts", "last decisions"),
     card && drawRare("history", "history"),
-    card && drawButton(() => triage.openFoot(!isFootOpen), "more",
+    card && drawButton(() => { triage.isFootOpen = !isFootOpen; }, "more",
       { "aria-expanded": String(isFootOpen) }, "mapd-act.mapd-more-acts"));
 }
 
@@ -125,7 +130,7 @@ function namesOfVerdicts({ card, isRevealed, subject }) {
     : ["accept instead", "another reason"];
 }
 
-// -- where there is no card --------------------------------------------------------------------------
+// -- where there is no card -------------------------------------------------------------------
 
 // Nothing waits, others have it, it can't be read now, or the page is closed.
 function drawEmpty(triage) {
@@ -136,18 +141,21 @@ function drawEmpty(triage) {
     const unsaved = length ? ` ${pluralize(length, "decision")} of yours will be saved then.` : "";
     const isJudged = trail.last.length > 0 && !triage.isOpening;
     return [
-      element("h2", isJudged ? "You have judged all that was fetched." : "The mistake can’t be read now."),
+      element("h2",
+        isJudged ? "You have judged all that was fetched." : "The mistake can’t be read now."),
       element("p", `${trouble}: trying again. More comes as soon as the server answers.${unsaved}`),
     ];
   }
   if (triage.isLoading) return element("p.mapd-note", "loading …");
   const { name: current, all, skipped, decided } = meta.queue;
   const others = meta.others.length > 0;
-  const queues = (triage.counts?.queues ?? []).filter(({ name, waiting }) => waiting && name !== current);
+  const queues = (triage.counts?.queues ?? [])
+    .filter(({ name, waiting }) => waiting && name !== current);
+  const part = `${count(decided)} decided, ${count(skipped)} skipped by you`;
   return [
     element("h2", others ? "Nothing is free in this queue." : !all ? "Nothing is in this queue."
-      : skipped ? `Nothing waits for you here: ${count(decided)} decided, ${count(skipped)} skipped by you.`
-        : `All ${count(all)} are decided.`),
+      : !skipped ? `All ${count(all)} are decided.`
+        : `Nothing waits for you here: ${part}.`),
     others && element("p",
       `${nameHolders(meta.others)}. What they leave undecided comes back; Enter looks again.`),
     meta.lacking && element("p", meta.lacking),

@@ -1,6 +1,6 @@
 // What opens over the page: choices by key, a field, a list. Drawn anew from what triage holds.
 //
-//   { title, choices: [{ key, words, press }], field: { name, target, label, save, press }, contents }
+//   { title, choices: [{ key, words, press }], field: { name, target, label, … }, contents }
 
 import { decide, decideClass, reject } from "./acts.js";
 import { drawButton, drawHistory } from "./card.js";
@@ -26,35 +26,21 @@ export const PANELS = {
         : "Select the false step in the text to mark it, or choose it with ← →."),
     };
   },
-  attempt(triage) {
-    const { attempt: { uid: target, said: word }, about } = triage.card;
-    const kind = "attempt";
-    const stays = about !== kind;
-    return {
-      title: "the student’s attempt",
-      choices: [
-        {
-          key: "1", words: "not a mistake: the student is right",
-          press: () => decide(triage, "reject", { kind, target }),
-        },
-        { key: "2", words: "a mistake", press: () => decide(triage, "accept", { kind, target, stays }) },
-        ...chooseWithdrawal(triage, kind, target, word),
-      ],
-      field: correct(triage, kind, target, "or type the answer that the student gave"),
-    };
-  },
-  question(triage) {
-    const { uid: target, said: word } = triage.card.question;
-    const kind = "question";
-    return {
-      title: "the question and its gold answer",
-      choices: [
-        ...chooseReasons(triage, kind, (reason) => decide(triage, "reject", { kind, target, reason })),
-        ...chooseWithdrawal(triage, kind, target, word),
-      ],
-      field: correct(triage, kind, target, "or type the right gold answer"),
-    };
-  },
+  attempt: (triage) => ({
+    title: "the student’s attempt",
+    ...decideTarget(triage, "attempt", "or type the answer that the student gave", (press) => [
+      { key: "1", words: "not a mistake: the student is right", press: press("reject") },
+      {
+        key: "2", words: "a mistake",
+        press: press("accept", { stays: triage.card.about !== "attempt" }),
+      },
+    ]),
+  }),
+  question: (triage) => ({
+    title: "the question and its gold answer",
+    ...decideTarget(triage, "question", "or type the right gold answer", (press) =>
+      chooseReasons(triage, "question", (reason) => press("reject", { reason })())),
+  }),
   answer: (triage) => ({
     title: "this rationale’s own answer was misread",
     field: correct(triage, "rationale", triage.text.uid, "its answer is"),
@@ -100,7 +86,8 @@ export const PANELS = {
   },
   history: (triage) => ({
     title: "history: who decided what",
-    contents: triage.panel.contents ? drawHistory(triage.panel.contents, triage) : note("loading …"),
+    contents: triage.panel.contents ? drawHistory(triage.panel.contents, triage)
+      : note("loading …"),
   }),
   acts(triage) {
     const acts = triage.trail.last;
@@ -130,9 +117,17 @@ export const PANELS = {
 const chooseReasons = (triage, kind, reject) => (triage.reasons[kind] ?? [])
   .map(({ key, words, code }) => ({ key, words, press: () => reject(code) }));
 
-function chooseWithdrawal(triage, kind, target, word) {
-  const press = () => decide(triage, "withdraw", { kind, target, stays: true });
-  return word ? [{ key: "w", words: "withdraw what I said", press }] : [];
+// Decisions on the question or the attempt: some of its own, a withdrawal, a correction.
+function decideTarget(triage, kind, label, choose) {
+  const { uid: target, said: word } = triage.card[kind];
+  const press = (act, fields) => () => decide(triage, act, { kind, target, ...fields });
+  const withdrawal = {
+    key: "w", words: "withdraw what I said", press: press("withdraw", { stays: true }),
+  };
+  return {
+    choices: [...choose(press), ...(word ? [withdrawal] : [])],
+    field: correct(triage, kind, target, label),
+  };
 }
 
 function correct(triage, kind, target, label) {
@@ -149,7 +144,7 @@ export function drawPanel(triage) {
   const drawKey = (key, words) => [element("kbd", key), element("span", words)];
   return element("div.mapd-panel", { ...attributes, identity: triage.panel },
     element("div.mapd-panel-head", element("b", title),
-      drawButton(() => triage.close(), drawKey("Esc", "close"))),
+      drawButton(() => { triage.panel = null; }, drawKey("Esc", "close"))),
     choices.length > 0 && element("div.mapd-choices", choices.map(({ key, words, press }) =>
       drawButton(press, drawKey(key, words), { "data-choice": key }))),
     field && drawField(field, triage, drawKey),
@@ -163,7 +158,11 @@ function drawField({ name, target, label, rows, start = "", save, press }, triag
     const words = input.value.trim();
     if (words && words !== start.trim()) press(words);
   };
-  const keep = ({ value }) => triage.keepDraft(name, target, value === start ? "" : value);
+  const keep = ({ value }) => {
+    if (drafts.keep(name, target, value === start ? "" : value)) return;
+    triage.message = "the browser’s storage is full: keep this page open until you have decided";
+    triage.draw();
+  };
   const sendByKey = (event) => {
     const { key, currentTarget: input, isComposing, shiftKey, ctrlKey, metaKey } = event;
     if (key !== "Enter" || isComposing || shiftKey || (rows && !ctrlKey && !metaKey)) return;

@@ -1,6 +1,6 @@
 // A foreign text with its ranges, drawn as text: hidden characters boxed, false steps marked.
 //
-//   drawPassage({ text: "12 + 4 = 17.", ranges: [{ start: 0, end: 11, kind: "false_equation", … }] })
+//   drawPassage({ text: "12 + 4 = 17.", ranges: [{ start: 0, end: 11, kind: "named_step", … }] })
 
 import { element } from "./dom.js";
 import { count } from "./words.js";

@@ -1,10 +1,10 @@
-// What is pressed in triage, and what it means where it is pressed: keys, keys while a panel is open,
-// a swipe, a selection.
+// What is pressed in triage, and what it means where it is pressed: keys, keys while a panel is
+// open, a swipe, a selection.
 
 import { perform } from "./acts.js";
 import { actOf, keyOf, listen, scroll, scrolls } from "../keys.js";
 import { PANELS } from "./panels.js";
-import { selectedRange } from "./passage.js";
+import { selectedRange, stepBeside } from "./passage.js";
 import { pluralize } from "./words.js";
 
 const SWIPE = 90; // px
@@ -23,14 +23,17 @@ export function hear(triage) {
     start = !second && target.closest(".mapd-right") ? touch : null;
   });
   hearOn(root, "touchend", ({ changedTouches: [touch] }) => start && swipe(triage, start, touch));
-  // A click leaves the focus where it is: the keys go on as before. A text may be selected all the same.
+  // A click leaves the focus where it is: the keys go on as before. A text may be selected, too.
   hearOn(root, "mousedown", (event) => {
     if (event.target.closest(".mapd-act, .mapd-textline")) event.preventDefault();
   });
   hearOn(root, "mouseup", () => {
     if (document.activeElement.matches(".mapd-scroll")) document.activeElement.blur();
   });
-  hearOn(root, "click", ({ target }) => target.closest(".mapd-rare") && triage.openFoot(false));
+  hearOn(root, "click", ({ target }) => {
+    if (target.closest(".mapd-rare")) triage.isFootOpen = false;
+    if (target.closest("button")) triage.draw();
+  });
   const release = listen((key, event) => takeKey(triage, key, event));
   return () => {
     end.abort();
@@ -40,8 +43,12 @@ export function hear(triage) {
 
 // Returns whether the key is the page's.
 export function takeKey(triage, key, event) {
-  const { panel, root } = triage;
-  if (panel) return takePanelKey(triage, key, event);
+  triage.draw();
+  return (triage.panel ? takePanelKey : takePageKey)(triage, key, event);
+}
+
+function takePageKey(triage, key, event) {
+  const { root } = triage;
   if (key === "Escape") {
     if (root.contains(document.activeElement)) document.activeElement.blur();
     return false;
@@ -61,17 +68,19 @@ function takePanelKey(triage, key, event) {
   const choices = PANELS[name](triage).choices ?? [];
   const choice = choices.find((other) => other.key === key);
   const isPressed = !event.repeat && (key.length === 1 || actOf(key));
-  if (key === "Escape") triage.close();
+  if (key === "Escape") triage.panel = null;
   else if (key === "Tab") return focusField(box, event);
   else if (!choice && scrolls(key, event)) scroll(box, key, event);
-  else if (name === "reject" && key.startsWith("Arrow")) triage.moveStep(key === "ArrowLeft" ? -1 : 1);
-  else if (!isPressed) return false;
+  else if (name === "reject" && key.startsWith("Arrow")) {
+    const by = key === "ArrowLeft" ? -1 : 1;
+    triage.step = stepBeside(triage.text.text.text, triage.step, by);
+  } else if (!isPressed) return false;
   else if (choice) choice.press();
-  else if (key === keyOf(name)) triage.close();
+  else if (key === keyOf(name)) triage.panel = null;
   else if (actOf(key)) {
     const keys = choices.map((other) => other.key).join(" ");
     const offer = keys && `${keys} choose, `;
-    triage.say(`“${key}” means nothing while this is open: ${offer}Esc closes it`);
+    triage.message = `“${key}” means nothing while this is open: ${offer}Esc closes it`;
   } else return false;
   return true;
 }
@@ -97,9 +106,11 @@ function scrollText({ root, isOneColumn }, key, event) {
 
 function openText(triage, number) {
   const { texts } = triage.card ?? {};
-  if (!texts) triage.say("no mistake is open");
+  if (!texts) triage.message = "no mistake is open";
   else if (texts[number - 1]) triage.enter(texts[number - 1].uid);
-  else triage.say(`this mistake has ${pluralize(texts.length, "text")}: there is no ${number}`);
+  else {
+    triage.message = `this mistake has ${pluralize(texts.length, "text")}: there is no ${number}`;
+  }
 }
 
 function select(triage) {

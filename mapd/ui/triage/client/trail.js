@@ -16,7 +16,7 @@ export class Trail {
     this.#acts = [...standing, { ...act, live: act.token, undo: null }];
   }
 
-  // The acts from before this page was opened, newest first; what undo and redo would take back now.
+  // The acts from before this page was opened, newest first; what undo and redo would take back.
   begin(acts, undo, redo) {
     if (this.#acts.length) return; // something was done meanwhile
     const standing = acts.filter(({ undone }) => !undone);

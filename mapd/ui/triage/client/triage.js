@@ -1,12 +1,12 @@
 // Triage: one mistake after the other, by keyboard or thumb. Joins what the other modules do.
 //
 // A press changes the screen at once: the decision goes into the outbox, the next text is at hand.
-// What the server says comes later and is drawn where it belongs. No press is refused while anything
-// is on its way.
+// What the server says comes later and is drawn where it belongs. No press is refused while
+// anything is on its way.
 
 import { giveBack } from "./acts.js";
 import { Address, read } from "./address.js";
-import { Api } from "./api.js";
+import { connect } from "./api.js";
 import { textOf, waits } from "./decisions.js";
 import { Deck } from "./deck.js";
 import { element, patch } from "./dom.js";
@@ -17,16 +17,15 @@ import { Leases } from "./leases.js";
 import { Outbox } from "./outbox.js";
 import { drawPage } from "./page.js";
 import { OF_PAGE } from "./panels.js";
-import { stepBeside } from "./passage.js";
 import { hear, takeKey } from "./presses.js";
 import { Trail } from "./trail.js";
 import { count, nameDecision, nameHolders } from "./words.js";
 
 const NUMBER = 12; // cards that are asked for at once
 const RETRY = 3_000; // ms until cards are asked for again
-const COUNTING = 30_000; // ms between two looks at the counts
+const LOOK = 30_000; // ms until the counts are read and the leases renewed
 const UNREAD = 600; // ms: so long a card can't have been read, and may leave again to somebody else
-const MOST_CALM = 4; // notices that may leave by themselves; what wasn't saved stays until dismissed
+const MOST_CALM = 4; // notices that may leave by themselves; what wasn't saved stays
 const IN_SIGHT = 240; // px of a text that are in sight at least
 
 export class Triage {
@@ -34,11 +33,11 @@ export class Triage {
   meta = null; counts = null;
   // Where one is: the place that was asked for, the text in focus, the step that is chosen in it.
   asked = {}; focus = null; step = null;
-  readTexts = new Map(); // by card and kind, the text that was read last
+  readTexts = {}; // by kind, the text that was read last
   appeared = 0; // when the text in focus did
   // What stands around the card. A panel is { name, contents }.
   panel = null; notices = []; message = ""; isFootOpen = false; isNewGuidelines = false;
-  isOpening = false; isFetching = false;
+  isFetching = false;
   trouble = null; // the line that says why no card can be fetched
   trail = new Trail();
   #turn = 0; // of the place that is open: what was asked for another is no answer
@@ -51,53 +50,51 @@ export class Triage {
     this.root = root;
     this.may = person !== "";
     this.page = root.appendChild(element("div.mapd-triage"));
-    this.api = new Api(token, (line) => this.#die(line));
+    // Signed out, or somebody else's by now: the screen is emptied, what isn't saved stays stored.
+    this.api = connect(token, (line) => {
+      this.panel = null;
+      this.outbox.halt(line);
+    });
     this.drafts = new Drafts(owner);
     this.outbox = new Outbox({
-      owner, send: (...decisions) => this.api.decide(...decisions),
+      owner, send: (...message) => this.api.decide(...message),
       onchange: () => this.draw(), onanswer: (reply, sent) => this.#take(reply, sent),
     });
     this.leases = new Leases(this.api, this.may, (reply) => this.#takeLeases(reply));
     this.address = new Address((place) => this.#follow(place));
     this.frames = new Frames(this, (key, event) => takeKey(this, key, event));
     this.#release = hear(this);
-    this.#timer = setInterval(() => this.#count(), COUNTING);
+    this.#timer = setInterval(() => this.#lookAround(), LOOK);
     this.outbox.drain();
     this.open(read());
-    this.#count();
+    this.#lookAround();
     this.#remember();
   }
 
   // The page is left, perhaps for good: what isn't sent goes on its way.
   flush() {
-    this.address.flush();
-    this.outbox.flush();
-    this.leases.leave();
+    for (const part of [this.address, this.outbox, this.leases]) part.flush();
   }
 
   leave() {
+    this.#turn++;
     this.#release();
     clearInterval(this.#timer);
-    this.leases.leave();
-    this.outbox.flush();
-    for (const part of [this.address, this.leases, this.outbox]) part.close();
+    this.flush();
+    this.address.close();
+    this.outbox.close();
   }
 
-  // Signed out, or somebody else's by now: the screen is emptied, what isn't saved stays stored.
-  #die(line) {
-    this.outbox.halt(line);
-    this.close();
-  }
+  // -- what there is --------------------------------------------------------------------------
 
-  // -- what there is ---------------------------------------------------------------------------------
-
-  get card() { return this.isOpening || this.outbox.stop ? null : this.deck.front; }
+  get card() { return this.outbox.stop ? null : this.deck.front; }
+  get isOpening() { return this.deck.end === null; }
   get text() { return this.card && textOf(this.card, this.focus); }
   get kind() { return this.text?.kind ?? "rationale"; }
   get reasons() { return this.meta?.reasons ?? {}; }
   get longest() { return this.meta.longest; }
   get rest() { return this.card?.rest[this.kind] ?? []; }
-  get isLoading() { return this.isOpening || this.isFetching || !this.meta || this.deck.needsMore; }
+  get isLoading() { return this.isOpening || this.isFetching || this.deck.needsMore; }
   get isBesideOpen() { return this.frames.isOpen("guidelines"); }
 
   get isOneColumn() {
@@ -120,12 +117,13 @@ export class Triage {
   // Judged first, a text stays after its decision until one goes on: what is revealed is read.
   get isRevealed() {
     const { card, text } = this;
-    return card?.about === "texts" && (card.judge === "first" || card.beside) && Boolean(text?.said);
+    const isBlind = card?.judge === "first" || card?.beside;
+    return Boolean(isBlind && card.about === "texts" && text?.said);
   }
 
-  // -- what is shown ---------------------------------------------------------------------------------
+  // -- what is shown --------------------------------------------------------------------------
 
-  // Once for all that changes in one press.
+  // Once for all that changes at once. Each press draws (presses.js), and what the server says.
   draw() {
     this.#painting ??= Promise.resolve().then(() => {
       this.#painting = null;
@@ -135,97 +133,62 @@ export class Triage {
 
   #paint() {
     const { page, panel, card, focus, isBesideOpen } = this;
-    const before = this.#painted;
+    const former = this.#painted;
     const isReading = document.activeElement?.closest(".mapd-left, .mapd-right");
     patch(page, drawPage(this));
     const select = (selector) => page.querySelector(selector);
     if (isReading && document.activeElement === document.body) {
       select(".mapd-right h2")?.focus({ preventScroll: true });
     }
-    if (panel && panel !== before.panel) {
+    if (panel && panel !== former.panel) {
       const field = !select("[data-choice]") && select(".mapd-field");
       (field || select(".mapd-panel")).focus({ preventScroll: true });
     }
-    if (card?.id !== before.id || focus !== before.focus) this.#scrollToText();
-    if (isBesideOpen && !before.isBesideOpen && this.isOneColumn) select(".mapd-beside").scrollIntoView();
+    if (card?.id !== former.id || focus !== former.focus) this.#scrollToText();
+    if (isBesideOpen && !former.isBesideOpen && this.isOneColumn) {
+      select(".mapd-beside").scrollIntoView();
+    }
     this.#painted = { panel, id: card?.id, focus, isBesideOpen };
   }
 
   // Where all is in one column, a text that begins too low is moved up.
   #scrollToText() {
-    const [work, right] = [".mapd-work", ".mapd-right"].map((name) => this.page.querySelector(name));
-    const low = this.text && this.isOneColumn && right.offsetTop - work.clientHeight + IN_SIGHT;
-    work.scrollTop = low > 0 ? Math.min(low, right.offsetTop) : 0;
-  }
-
-  // Says what happened, or why nothing did; heard by a screen reader, too.
-  say(message) {
-    this.message = message;
-    this.draw();
+    const work = this.page.querySelector(".mapd-work");
+    const right = work.querySelector(".mapd-right");
+    const offset = this.text && this.isOneColumn && right.offsetTop - work.clientHeight + IN_SIGHT;
+    work.scrollTop = offset > 0 ? Math.min(offset, right.offsetTop) : 0;
   }
 
   notify(line, more = {}) {
     const all = [...this.notices.filter((notice) => notice.line !== line), { line, ...more }];
     const calm = all.filter(({ isCalm }) => isCalm).slice(-MOST_CALM);
     this.notices = all.filter((notice) => !notice.isCalm || calm.includes(notice));
-    this.draw();
-  }
-
-  dismiss(line) {
-    this.notices = this.notices.filter((notice) => notice.line !== line);
-    this.draw();
-  }
-
-  openFoot(isFootOpen) {
-    this.isFootOpen = isFootOpen;
-    this.draw();
   }
 
   // Opens a panel, or closes it where it is open. Its contents come with the answer to a request.
-  async toggle(name, request) {
+  async toggle(name, request = () => null) {
     const panel = { name, contents: null };
     this.panel = this.panel?.name === name ? null : panel;
-    this.draw();
-    if (this.panel !== panel || !request) return;
-    panel.contents = await this.ask(request);
+    if (this.panel) panel.contents = await this.ask(request);
     this.draw();
   }
 
-  close() {
-    this.panel = null;
-    this.draw();
-  }
+  // -- cards ----------------------------------------------------------------------------------
 
-  // The step before or behind the chosen one.
-  moveStep(by) {
-    this.step = stepBeside(this.text.text.text, this.step, by);
-    this.draw();
-  }
-
-  keepDraft(field, target, words) {
-    const isKept = this.drafts.keep(field, target, words);
-    const line = "the browser’s storage is full: keep this page open until you have decided";
-    if (!isKept) this.say(line);
-  }
-
-  // -- cards -----------------------------------------------------------------------------------------
-
-  // Opens a place anew: a queue, a mistake, a text. What is at hand was dealt for another place, and
-  // may tell what isn't to be known there: it is thrown away.
+  // Opens a place anew: a queue, a mistake, a text. What is at hand was dealt for another place,
+  // and may tell what isn't to be known there: it is thrown away.
   async open(asked) {
     const turn = ++this.#turn;
-    Object.assign(this, { asked, focus: null, isOpening: true, trouble: null });
-    this.deck = new Deck(() => this.outbox.entries);
-    if (this.panel?.name !== "help") this.close();
+    const deck = new Deck(() => this.outbox.entries);
+    Object.assign(this, { asked, deck, focus: null, trouble: null });
+    if (this.panel?.name !== "help") this.panel = null;
     this.draw();
     const { queue, judge, draw, filter, mistake, text, question } = asked;
     const query = { queue, judge, draw, filter, mistake, text, question };
     const reply = await this.#fetch(query, turn, () => this.leases.report());
     if (!reply) return;
-    this.isOpening = false;
     [reply.missing?.line, ...reply.problems].forEach((line) => line && this.notify(line));
     this.deck.append(reply.cards, reply.end);
-    this.deck.go(0);
     if (!mistake && this.card && !waits(this.card)) this.deck.goOn();
     this.arrive(text);
   }
@@ -249,15 +212,15 @@ export class Triage {
     if (isExhausted) this.arrive();
   }
 
-  // A window; without a connection it is asked for until it comes. Null where one has gone elsewhere.
+  // A window; without a connection it is asked for until it comes. Null where one is elsewhere.
   async #fetch(query, turn = this.#turn, prepare = () => {}) {
     const { queue, judge, draw, filter } = this.place;
     const guidelines = this.meta?.guidelines?.uid;
-    const whole = { queue, judge, draw, filter, ...query, number: NUMBER, guidelines };
+    const params = { queue, judge, draw, filter, ...query, number: NUMBER, guidelines };
     for (;;) {
       try {
         await prepare();
-        const reply = await this.api.window(whole);
+        const reply = await this.api.window(params);
         if (turn !== this.#turn) return null;
         this.trouble = null;
         this.#takeMeta(reply);
@@ -268,7 +231,7 @@ export class Triage {
         this.trouble = error.message;
         this.draw();
         if (!error.isTemporary) {
-          this.isOpening = this.isFetching = false;
+          this.deck.end = true;
           this.notify(error.message);
           return null;
         }
@@ -294,8 +257,10 @@ export class Triage {
     const { card } = this;
     if (this.#front.id !== card?.id) this.#front = { id: card?.id, moment: performance.now() };
     this.#sit();
-    const open = card?.open.includes(card.enter) ? card.enter : card?.open[0];
-    this.enter(card && (textOf(card, uid)?.uid ?? open ?? card.enter ?? card.texts[0]?.uid ?? null));
+    const { open = [], enter = null, texts = [] } = card ?? {};
+    const waiting = open.includes(enter) ? enter : open[0];
+    const uids = [card && textOf(card, uid)?.uid, waiting, enter, texts[0]?.uid];
+    this.enter(uids.find(Boolean) ?? null);
     this.#more();
   }
 
@@ -314,8 +279,8 @@ export class Triage {
   enter(uid) {
     const { card } = this;
     Object.assign(this, { focus: uid, step: null, appeared: performance.now() });
-    if (!OF_PAGE.includes(this.panel?.name)) this.close();
-    if (uid) this.readTexts.set(`${card.id} ${this.kind}`, uid);
+    if (!OF_PAGE.includes(this.panel?.name)) this.panel = null;
+    this.readTexts[this.kind] = uid;
     this.address.show({ ...this.named(), mistake: card?.mistake, text: uid });
     this.draw();
   }
@@ -340,7 +305,7 @@ export class Triage {
 
   // Goes to a mistake that is at hand, else asks for it.
   async #go(place, isSame) {
-    this.close();
+    this.panel = null;
     if (isSame && this.deck.go(this.deck.find(place.mistake, place.card))) this.arrive(place.text);
     else {
       await this.outbox.drain(); // else the server would show it as it was
@@ -350,25 +315,23 @@ export class Triage {
 
   // To the mistake before or behind, also where it is decided.
   async walk(by) {
-    const end = by < 0 ? this.deck.first : this.deck.last;
-    if (this.deck.step(by)) this.arrive();
+    const { deck, card } = this;
+    const end = by < 0 ? deck.first : deck.last;
+    if (deck.step(by)) this.arrive();
     else if (end) {
-      this.say(by < 0 ? "looking for the mistake before …" : "looking for the next mistake …");
-      const { card, deck } = this;
-      const settled = by > 0 || null;
-      const place = by < 0 ? { before: end.mistake } : { after: end.mistake, settled };
-      const reply = await this.#fetch(place);
+      this.message = `looking for the ${by < 0 ? "mistake before" : "next mistake"} …`;
+      const reply = await this.#fetch(
+        by < 0 ? { before: end.mistake } : { after: end.mistake, settled: true });
       if (!reply) return;
       if (by < 0) deck.prepend(reply.cards);
       else deck.append(reply.cards, deck.end);
       if (this.card?.id !== card?.id) return; // one has gone on meanwhile
-      const nothing = by < 0 ? "this is the first" : "this is the last";
-      this.say(deck.step(by) ? "" : nothing);
+      this.message = deck.step(by) ? "" : `this is the ${by < 0 ? "first" : "last"}`;
       this.arrive();
     }
   }
 
-  // -- what the server says --------------------------------------------------------------------------
+  // -- what the server says -------------------------------------------------------------------
 
   #take(reply, sent) {
     for (const answer of reply.answers) {
@@ -392,7 +355,7 @@ export class Triage {
   #takeAnswer({ token, status, line, since, decided, of }, entry) {
     const { decision, words, home, targets } = entry;
     if (status === "saved" && decided < of) {
-      this.say(`${words}: ${count(decided)} of ${count(of)} …`);
+      this.message = `${words}: ${count(decided)} of ${count(of)} …`;
       return;
     }
     const open = home.mistake ? () => this.visit(home) : null;
@@ -408,15 +371,15 @@ export class Triage {
     giveBack(this, decision);
     const act = `${decision.act === "undo" ? "undo: " : ""}${words}`;
     const question = home.number ? `, question ${home.number}` : "";
-    this.say(`not saved: ${act}`);
+    this.message = `not saved: ${act}`;
     this.notify(`${act}${question}: not saved. ${line}`, { open });
   }
 
   // A class was decided: what was fetched is decided by now. Who has gone on meanwhile stays there.
   #takeClass({ words, home, decision: { act, token } }) {
     const { card, focus } = this;
-    this.say(`${act === "undo" ? "undone" : "saved"}: ${words}`);
-    this.#count();
+    this.message = `${act === "undo" ? "undone" : "saved"}: ${words}`;
+    this.#lookAround();
     const isUndone = this.outbox.entries.some(({ decision }) => decision.undoes === token);
     if (act !== "class" || isUndone) return;
     const isElsewhere = card && card.mistake !== home.mistake;
@@ -437,7 +400,7 @@ export class Triage {
     const isUnread = performance.now() - this.#front.moment < UNREAD
       && this.asked.mistake !== card.mistake && this.deck.ahead.length > 0;
     if (isUnread) {
-      this.say(`${nameHolders(people)}: the next one`);
+      this.message = `${nameHolders(people)}: the next one`;
       this.goOn();
     } else {
       const offer = "You may decide, too: both are kept, and both of you see it.";
@@ -446,12 +409,13 @@ export class Triage {
   }
 
   // What a request answers; null where it fails, which is said.
-  async ask(request, fail = ({ message }) => this.say(message)) {
+  async ask(request, isQuiet = false) {
     try {
       return await request(this.api);
     } catch (error) {
       if (error.code === undefined) throw error;
-      fail(error);
+      if (!isQuiet) this.message = error.message;
+      this.draw();
       return null;
     }
   }
@@ -465,16 +429,17 @@ export class Triage {
   }
 
   // What fails here comes with the next look.
-  async #count() {
+  async #lookAround() {
     const { queue, judge } = this.place;
-    this.counts = await this.ask((api) => api.counts({ queue, judge }), () => {}) ?? this.counts;
+    this.leases.renew();
+    this.counts = await this.ask((api) => api.counts({ queue, judge }), true) ?? this.counts;
     this.#compareGuidelines(this.counts?.guidelines);
     this.draw();
   }
 
   // The acts of before, so that undo reaches them.
   async #remember() {
-    const past = this.may && await this.ask((api) => api.history({ acts: 10 }), () => {});
+    const past = this.may && await this.ask((api) => api.history({ acts: 10 }), true);
     if (!past) return;
     const acts = past.acts.map((act) => {
       const { number, about, mistake, text, queue, judge } = act;
