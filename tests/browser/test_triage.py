@@ -347,6 +347,16 @@ def test_what_was_read_uncovered_was_not_judged_first_whatever_the_network_did(
     assert [(j.decision, j.revealed) for j in judged()] == [("accept", True)]
 
 
+def test_a_look_at_what_is_hidden_ends_judging_first_for_its_texts(page: Page, app: App, judged: Judged) -> None:
+    open_triage(page, app, "?judge=first")
+    for words in ("committee", "Judge first"):
+        press(page, "j")
+        expect(page.locator(".mapd-right")).to_contain_text(words)
+    press(page, "a")
+    settle(page)
+    assert [(j.decision, j.revealed) for j in judged()] == [("accept", True)]
+
+
 def test_two_people_at_once_have_two_mistakes(page: Page, app: App, browser: Browser, judged: Judged) -> None:
     context = browser.new_context()
     context.add_cookies([{"name": "mapd_person", "value": "bob", "url": app.url}])

@@ -8,21 +8,29 @@ import { newToken } from "./outbox.js";
 import { nameDecision, pluralize } from "./words.js";
 
 export function perform(triage, act) {
-  const { panel } = triage;
-  const { needs = [], run, lacks } = ACTS[act];
-  if (panel && panel.name !== act) triage.panel = null;
-  const line = needs.map((need) => NEEDS[need](triage)).find(Boolean) || lacks?.(triage);
+  const [needs, run] = ACTS[act];
+  if (triage.panel?.name !== act) triage.panel = null;
+  const line = needs.split(" ").reduce((lack, need) => lack || NEEDS[need]?.(triage), null);
   if (line) triage.message = line;
   else if (run) run(triage, act);
   else triage.toggle(act);
 }
 
-// Why there isn't what an act needs; empty where there is.
+// Why there isn't what an act needs; nothing where there is.
 const NEEDS = {
-  card: ({ isOpening, card }) =>
-    (isOpening ? "the mistake is still loading" : card ? "" : "no mistake is open"),
-  name: ({ may }) => (may ? "" : "give your name above to judge"),
-  text: ({ text }) => (text ? "" : "no text is open"),
+  name: ({ may }) => !may && "give your name above to judge",
+  deck: ({ isOpening }) => isOpening && "the mistake is still loading",
+  card: ({ isOpening, card }) => NEEDS.deck({ isOpening }) || (!card && "no mistake is open"),
+  judge: ({ card, may }) => card && NEEDS.name({ may }),
+  author: ({ subject, card }) => subject.kind === "attempt" && card.about !== "attempt"
+    && "nobody has written on this mistake: x decides the attempt",
+  text: ({ text }) => !text && "no text is open",
+  reveal: ({ text }) => text.covered && "judge it first: then it can be repaired",
+  rationale: ({ kind }) => kind !== "rationale" && "only a rationale has an answer of its own",
+  markup: ({ text }) => !text.markup && "this text has no maths and no markdown",
+  class: ({ meta }) => !meta?.queue.class && "this queue has no class to decide at once",
+  lot: ({ meta }) => !meta?.queue.by_lot && "only a random audit is drawn again",
+  guidelines: ({ meta }) => !meta?.guidelines && "nobody has written guidelines yet",
 };
 
 // -- decisions --------------------------------------------------------------------------------
@@ -37,6 +45,11 @@ export function reject(triage, reason = null) {
   const { subject: { kind, target }, step, isRevealed } = triage;
   const marks = step && kind !== "attempt" ? [step] : [];
   decide(triage, "reject", { kind, target: target.uid, reason, marks, stays: isRevealed });
+}
+
+function askReason(triage) {
+  if (triage.subject.kind === "attempt") reject(triage);
+  else triage.toggle("reject");
 }
 
 function skip(triage) {
@@ -170,7 +183,7 @@ function undo(triage, act) {
   }
   const { home, words } = former;
   const decision = {
-    token, act: "undo", undoes: isRedo ? former.undo : former.live,
+    token, act: "undo", undoes: former.latest,
     ...pick(home, "judge", "draw", "mistake", "card"), queue: home.queue ?? triage.place.queue,
   };
   const effect = isRedo ? { redo: former.decision } : { trace: former.trace };
@@ -224,64 +237,33 @@ function openHistory(triage) {
   triage.toggle("history", () => api.history({ card: id, mistake, text: focus, judge, queue }));
 }
 
-// What an act needs; what else it lacks, in words; what it does, if it is no panel.
-const JUDGING = ["card", "name"];
-const ACTS = {
-  accept: { needs: JUDGING, lacks: lackText, run: accept },
-  reject: {
-    needs: JUDGING, lacks: lackText,
-    run: (triage) => (triage.subject.kind === "attempt" ? reject(triage) : triage.toggle("reject")),
-  },
-  rest: { lacks: lackName, run: decideRest },
-  skip: { needs: JUDGING, run: skip },
-  note: { needs: JUDGING },
-  repair: {
-    needs: [...JUDGING, "text"],
-    lacks: ({ text }) => text.covered && "judge it first: then it can be repaired",
-  },
-  answer: {
-    needs: [...JUDGING, "text"],
-    lacks: ({ kind }) => kind !== "rationale" && "only a rationale has an answer of its own",
-  },
-  attempt: { needs: JUDGING },
-  question: { needs: JUDGING },
-  class: {
-    needs: ["name"],
-    lacks: ({ meta }) => !meta?.queue.class && "this queue has no class to decide at once",
-    run: openClass,
-  },
-  undo: { needs: ["name"], run: undo },
-  redo: { needs: ["name"], run: undo },
-  acts: { needs: ["name"] },
-  history: { needs: ["card"], run: openHistory },
-  help: {},
-  guidelines: {
-    lacks: ({ meta }) => !meta?.guidelines && "nobody has written guidelines yet",
-    run(triage) {
-      triage.isNewGuidelines = false;
-      triage.frames.toggle("guidelines");
-    },
-  },
-  render: {
-    needs: ["card", "text"],
-    lacks: ({ text }) => !text.markup && "this text has no maths and no markdown",
-    run: ({ frames, focus }) => frames.toggle(focus),
-  },
-  feedback: { needs: ["card"], run: turnToOther },
-  judge: { run: switchJudge },
-  draw: {
-    lacks: ({ meta }) => !meta?.queue.by_lot && "only a random audit is drawn again",
-    run: drawAgain,
-  },
-  back: { lacks: lackDeck, run: (triage) => triage.walk(-1) },
-  ahead: { lacks: lackDeck, run: (triage) => triage.walk(1) },
-};
-
-function lackDeck({ isOpening }) { return isOpening && "the mistake is still loading"; }
-
-function lackName(triage) { return lackDeck(triage) || (triage.card && NEEDS.name(triage)); }
-
-function lackText({ card, subject }) {
-  return subject.kind === "attempt" && card.about !== "attempt"
-    && "nobody has written on this mistake: x decides the attempt";
+function openGuidelines(triage) {
+  triage.isNewGuidelines = false;
+  triage.frames.toggle("guidelines");
 }
+
+// What an act needs, and what it does; without that it opens a panel.
+const ACTS = {
+  accept: ["card name author", accept],
+  reject: ["card name author", askReason],
+  rest: ["deck judge", decideRest],
+  skip: ["card name", skip],
+  note: ["card name"],
+  repair: ["card name text reveal"],
+  answer: ["card name text rationale"],
+  attempt: ["card name"],
+  question: ["card name"],
+  class: ["name class", openClass],
+  undo: ["name", undo],
+  redo: ["name", undo],
+  acts: ["name"],
+  history: ["card", openHistory],
+  help: [""],
+  guidelines: ["guidelines", openGuidelines],
+  render: ["card text markup", ({ frames, focus }) => frames.toggle(focus)],
+  feedback: ["card", turnToOther],
+  judge: ["", switchJudge],
+  draw: ["lot", drawAgain],
+  back: ["deck", (triage) => triage.walk(-1)],
+  ahead: ["deck", (triage) => triage.walk(1)],
+};

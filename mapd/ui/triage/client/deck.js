@@ -13,7 +13,9 @@ const NEAR = 2; // cards behind the front that nobody else should begin
 
 export class Deck {
   end = null; // whether nothing more waits beyond these; null: none was dealt yet
-  #cards = []; #at = 0; #pending;
+  #cards = [];
+  #front = null; // the id of the card in front; null: behind the last
+  #pending;
 
   // `pending`: the outbox's entries.
   constructor(pending) { this.#pending = pending; }
@@ -30,49 +32,38 @@ export class Deck {
 
   // Cards that come next; one that was passed by and waits still comes again.
   append(cards, end) {
-    const ahead = this.#cards.slice(this.#at).map(({ id }) => id);
-    const more = cards.filter(({ id }) => !ahead.includes(id));
-    this.#keepFront((rest) => [...rest, ...more], more, (all) => all.length - more.length);
+    const more = without(cards, this.#cards.slice(this.#at));
+    this.#cards = [...without(this.#cards, more), ...more];
+    this.#front ??= more[0]?.id ?? null;
+    this.#cards.splice(0, Math.max(0, this.#at - KEPT));
     this.end = end;
-    const much = Math.max(0, this.#at - KEPT);
-    this.#cards.splice(0, much);
-    this.#at -= much;
   }
 
   // Cards that stand before the one in front, the nearest first.
   prepend(cards) {
-    const behind = this.#cards.slice(0, this.#at + 1).map(({ id }) => id);
-    const more = cards.filter(({ id }) => !behind.includes(id)).reverse();
-    this.#keepFront((rest) => [...more, ...rest], more);
+    const more = without(cards, this.#cards.slice(0, this.#at + 1)).reverse();
+    this.#cards = [...more, ...without(this.#cards, more)];
   }
 
   // Others have these, or they are none any more; the one in front stays.
   drop(mistakes) {
-    const front = this.#cards[this.#at];
-    const gone = this.#cards.filter((card) => card !== front && mistakes.includes(card.mistake));
-    this.#keepFront((rest) => rest, gone);
+    this.#cards = this.#cards.filter(({ id, mistake }) =>
+      id === this.#front || !mistakes.includes(mistake));
   }
 
-  // Where a card is, else another of the same mistake; -1: nowhere.
-  find(mistake, id = null) {
-    const at = this.#cards.findIndex((card) => card.id === id);
-    return at >= 0 ? at : this.#cards.findLastIndex((card) => card.mistake === mistake);
+  // To a card, else to another of the same mistake. Returns whether there is one.
+  go(mistake, id) {
+    const card = this.#cards.find((other) => other.id === id)
+      ?? this.#cards.findLast((other) => other.mistake === mistake);
+    this.#front = card?.id ?? this.#front;
+    return Boolean(card);
   }
 
-  // Returns whether there is a card.
-  go(at) {
-    if (!this.#cards[at]) return false;
-    this.#at = at;
-    return true;
-  }
+  // To the card before or behind. Returns whether there is one.
+  step(by) { return this.go(null, this.#cards[this.#at + by]?.id); }
 
-  step(by) { return this.go(this.#at + by); }
-
-  // To the next card that waits; past the last, where none does.
-  goOn() {
-    const next = this.#updated(this.#at + 1).findIndex(waits);
-    this.#at = next < 0 ? this.#cards.length : this.#at + 1 + next;
-  }
+  // To the next card that waits; behind the last, where none does.
+  goOn() { this.#front = this.ahead[0]?.id ?? null; }
 
   // The card as the server has it now. Its place in the queue isn't read anew.
   renew(card) {
@@ -87,12 +78,9 @@ export class Deck {
     this.#cards = this.#cards.map((card) => (concerns(entry, card) ? decide(card, entry) : card));
   }
 
-  // Other cards, of those that are there without some: the one in front stays in front.
-  #keepFront(arrange, without, elsewhere = (all) => all.length) {
-    const front = this.#cards[this.#at];
-    const ids = new Set(without.map(({ id }) => id));
-    this.#cards = arrange(this.#cards.filter(({ id }) => !ids.has(id)));
-    this.#at = front ? this.#cards.indexOf(front) : elsewhere(this.#cards);
+  get #at() {
+    const at = this.#cards.findIndex(({ id }) => id === this.#front);
+    return at < 0 ? this.#cards.length : at;
   }
 
   // Some of the cards, with what was decided and isn't acknowledged yet.
@@ -101,6 +89,10 @@ export class Deck {
     return this.#cards.slice(from, to).map((card) =>
       pending.filter((entry) => concerns(entry, card)).reduce(decide, card));
   }
+}
+
+function without(cards, others) {
+  return cards.filter(({ id }) => !others.some((other) => other.id === id));
 }
 
 function concerns({ decision }, card) {

@@ -8,7 +8,7 @@ import { listen } from "../keys.js";
 export class Frames {
   #triage; #take;
   #open = new Set(); // uids, or "guidelines"
-  #documents = new Map(); // by uid and theme; "" while it is on its way
+  #documents = new Map(); // by uid, version and theme; "" while it is on its way
 
   // `take` hears the keys that are pressed within a frame: they are the page's keys, too.
   constructor(triage, take) {
@@ -22,21 +22,17 @@ export class Frames {
     if (!this.#open.delete(uid)) this.#open.add(uid);
   }
 
-  // The frame of a document, which is asked for where it isn't at hand yet.
-  draw(uid, title) {
+  // The frame of a document, which is asked for where it isn't at hand yet, in this version.
+  draw(uid, title, version = "") {
     const isDark = getComputedStyle(this.#triage.root).colorScheme.includes("dark");
     const theme = isDark ? "dark" : "light";
-    const key = `${uid} ${theme}`;
+    const key = `${uid} ${version} ${theme}`;
     if (!this.#documents.has(key)) this.#load(uid, theme, key);
     const srcdoc = this.#documents.get(key);
     if (!srcdoc) return note("loading …");
     const onload = ({ target }) => listen(this.#take, target.contentWindow);
     const attributes = { sandbox: "allow-same-origin", srcdoc, title, identity: key, onload };
     return element("iframe.mapd-frame", attributes);
-  }
-
-  forget(uid) {
-    for (const theme of ["light", "dark"]) this.#documents.delete(`${uid} ${theme}`);
   }
 
   async #load(uid, theme, key) {

@@ -29,8 +29,7 @@ export class Leases {
 
   // Waits for nothing: while one request is on its way, the newest wish waits for its answer.
   take(wish) {
-    const { front, next } = this.#wish ?? {};
-    if (wish.front === front && wish.next.join() === next?.join()) return;
+    if (JSON.stringify(wish) === JSON.stringify(this.#wish)) return;
     this.#wish = wish;
     if (wish.front && wish.judge !== "first") this.#read.add(wish.front);
     this.renew();

@@ -9,7 +9,7 @@ import { drawPanel } from "./panels.js";
 import { count, nameHolders, pluralize } from "./words.js";
 
 export function drawPage(triage) {
-  const { card, text, panel, isBesideOpen, frames, message } = triage;
+  const { card, text, meta, panel, isBesideOpen, frames, message } = triage;
   const place = text ? `${text.kind} ${text.number} of ${text.of}` : "no explanation";
   return element("div.mapd-triage",
     drawBar(triage),
@@ -19,7 +19,7 @@ export function drawPage(triage) {
       card ? [drawMistake(triage), drawFocus(triage)]
         : element("div.mapd-empty", drawEmpty(triage)),
       isBesideOpen && element("aside.mapd-beside", { "aria-label": "guidelines" },
-        frames.draw("guidelines", "the guidelines")),
+        frames.draw("guidelines", "the guidelines", meta?.guidelines?.uid)),
       panel && drawPanel(triage)),
     drawFoot(triage, message),
     element("span.mapd-hidden", { role: "status" },

@@ -7,42 +7,46 @@
 const LONGEST = 500; // acts
 
 export class Trail {
-  // Oldest first. `live`: the decision that an undo names; `undo`: the one that a redo names.
+  // The newest last. `latest`: the decision that made, undid or redid the act, to be taken back.
   #acts = [];
+  #undone = [];
 
   // After a new act there is nothing to redo.
   add(act) {
-    const standing = this.#acts.filter(({ live }) => live !== null).slice(-LONGEST);
-    this.#acts = [...standing, { ...act, live: act.token, undo: null }];
+    this.#acts = [...this.#acts.slice(1 - LONGEST), { ...act, latest: act.token }];
+    this.#undone = [];
   }
 
   // The acts from before this page was opened, newest first; what undo and redo would take back.
   begin(acts, undo, redo) {
     if (this.#acts.length) return; // something was done meanwhile
-    const standing = acts.filter(({ undone }) => !undone);
-    standing.toReversed().forEach((act) => this.add(act));
-    if (standing.length && undo) this.#acts.at(-1).live = undo;
-    const undone = redo && acts.find((act) => act.undone);
-    if (undone) this.#acts.push({ ...undone, live: null, undo: redo });
+    acts.filter(({ undone }) => !undone).reverse().forEach((act) => this.add(act));
+    if (this.undoable && undo) this.undoable.latest = undo;
+    const undone = acts.find((act) => act.undone);
+    if (undone && redo) this.#undone = [{ ...undone, latest: redo }];
   }
 
-  get undoable() { return this.#acts.findLast(({ live }) => live !== null) ?? null; }
-  get redoable() { return this.#acts.find(({ live }) => live === null) ?? null; }
-  get last() { return this.#acts.filter(({ live }) => live !== null).slice(-10).reverse(); }
+  get undoable() { return this.#acts.at(-1) ?? null; }
+  get redoable() { return this.#undone.at(-1) ?? null; }
+  get last() { return this.#acts.slice(-10).reverse(); }
 
-  undo(token) { return this.#replace(this.undoable, { live: null, undo: token }); }
-  redo(token) { return this.#replace(this.redoable, { live: token, undo: null }); }
+  undo(token) { return this.#turn(this.#acts, this.#undone, token); }
+  redo(token) { return this.#turn(this.#undone, this.#acts, token); }
 
   // It wasn't saved: it is no act. An undo or redo that wasn't saved leaves the act as it was.
   forget(token, undoes = null) {
-    this.#acts = this.#acts.filter((act) => act.token !== token);
-    this.#replace(this.#acts.find(({ undo }) => undo === token), { live: undoes, undo: null });
-    this.#replace(this.#acts.find(({ live }) => live === token), { live: null, undo: undoes });
+    for (const [from, to] of [[this.#acts, this.#undone], [this.#undone, this.#acts]]) {
+      const at = from.findIndex((act) => act.token === token || act.latest === token);
+      const [act] = at < 0 ? [] : from.splice(at, 1);
+      if (act && act.token !== token) to.push({ ...act, latest: undoes });
+      if (act) return;
+    }
   }
 
   // Returns the act as it was.
-  #replace(act, change) {
-    this.#acts = this.#acts.map((other) => (other === act ? { ...act, ...change } : other));
+  #turn(from, to, token) {
+    const act = from.pop();
+    if (act) to.push({ ...act, latest: token });
     return act ?? null;
   }
 }

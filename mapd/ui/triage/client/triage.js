@@ -247,7 +247,6 @@ export class Triage {
     this.meta = { ...meta, guidelines };
     if (!former || guidelines.uid === former.uid) return;
     this.isNewGuidelines = true;
-    this.frames.forget("guidelines");
     const line = `${guidelines.person} changed the guidelines: ${keyOf("guidelines")} opens them`;
     this.notify(line, { isCalm: true });
   }
@@ -306,7 +305,7 @@ export class Triage {
   // Goes to a mistake that is at hand, else asks for it.
   async #go(place, isSame) {
     this.panel = null;
-    if (isSame && this.deck.go(this.deck.find(place.mistake, place.card))) this.arrive(place.text);
+    if (isSame && this.deck.go(place.mistake, place.card)) this.arrive(place.text);
     else {
       await this.outbox.drain(); // else the server would show it as it was
       this.open(place);
