@@ -163,6 +163,7 @@ export class Triage {
     const all = [...this.notices.filter((notice) => notice.line !== line), { line, ...more }];
     const calm = all.filter(({ isCalm }) => isCalm).slice(-MOST_CALM);
     this.notices = all.filter((notice) => !notice.isCalm || calm.includes(notice));
+    this.draw();
   }
 
   // Opens a panel, or closes it where it is open. Its contents come with the answer to a request.
