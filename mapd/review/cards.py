@@ -246,6 +246,7 @@ class _Card:
 
     def _open(self, x: DecidedText, place: dict[str, int], mark: str | None) -> OpenText:
         smart = self.seat.queue.name == "smart" and x.text.kind == "rationale"
+        overridden = x.overridden and not x.people.conflict  # a conflict puts nothing in the verdict's place
         return OpenText(
             uid=x.text.uid,
             **self._target(x.text.kind, x.text.id),
@@ -255,7 +256,7 @@ class _Card:
             thought=_thought(x.text.thought),
             words=len(x.text.text.split()),
             markup=has_markup(x.text.text),
-            mark="overridden" if x.overridden else "judged" if x.judged else mark,
+            mark="overridden" if overridden else "judged" if x.judged else mark,
             author=card_messages.CardTeacher(
                 name=line(x.text.teacher, 60),
                 place=self.part.places.get(x.text.teacher),
@@ -274,7 +275,7 @@ class _Card:
             ),
             people=self._people(x.text.kind, x.text.id),
             verdict=x.verdict,
-            overridden=x.overridden,
+            overridden=overridden,
             conflict=x.people.conflict,
             why_here=suspicion(self.mistake, x).words if smart else None,
         )

@@ -314,7 +314,7 @@ class HistoryQuery(ApiMessage):
 
 
 class PastWord(ApiMessage):
-    """A judgement as it was made. `verb`: that it undid or redid one."""
+    """A judgement as it was made. `verb`: that it undid or redid one. `marks`: false steps marked in the text."""
 
     about: str
     person: str
@@ -322,6 +322,7 @@ class PastWord(ApiMessage):
     reason: str | None
     value: str | None
     note: str | None
+    marks: int
     at: datetime
     verb: Literal["", "undone", "redone"]
     stands: bool
@@ -340,13 +341,14 @@ class UndoneRepair(ApiMessage):
 
 
 class PastAct(ApiMessage):
-    """One act of this person."""
+    """One act of this person. `marks`: false steps marked in the text."""
 
     act: str
     decision: str
     reason: str | None
     value: str | None
     note: str | None
+    marks: int
     about: str
     number: int
     at: datetime

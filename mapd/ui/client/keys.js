@@ -1,6 +1,7 @@
-// The keys of a page: one table says what each key does in triage, one listener hears them there and in the room vote.
+// The keys of a page: one table says what each key does in triage, one listener hears them there
+// and in the room vote.
 //
-//   const release = listen((key, event) => act(key));    // "a", "ArrowLeft", "?", …: true where the key was taken
+//   const release = listen((key, event) => act(key));    // "a", "ArrowLeft", …: true if it is ours
 //
 // It listens before streamlit does (capture, on window), which reruns the script on a bare "r".
 
@@ -9,7 +10,8 @@ export const TRIAGE = [ // key, act, what the help says
   ["f", "feedback", "feedback, and back to the text that you left"],
   ["a", "accept", "accept, and go on"],
   ["r", "reject", "reject: then a digit for the reason"],
-  ["Enter", "rest", "accept all texts that are marked “waiting”, and go on; after “judge first”: go on"],
+  ["Enter", "rest",
+    "accept all texts that are marked “waiting”, and go on; after “judge first”: go on"],
   ["s", "skip", "skip: not now, not by me"],
   ["w", "class", "decide a whole class of texts at once, where a queue offers it"],
   ["n", "note", "note: saved with your next decision on the text; Ctrl+Enter saves it alone"],
@@ -47,18 +49,22 @@ export const keyOf = (act) => TRIAGE.find(([, name]) => name === act)[0];
 // A closed selectbox of streamlit keeps the focus after a choice, but nobody types there.
 function isTyping(node) {
   const field = node.closest?.("input, textarea, select, [contenteditable=true]");
-  if (!field || (field.getAttribute("role") === "combobox" && field.getAttribute("aria-expanded") !== "true")) return false;
+  const isClosed = field?.matches("[role=combobox]:not([aria-expanded=true])");
+  if (!field || isClosed) return false;
   return !["button", "checkbox", "radio", "submit"].includes(field.type);
 }
 
 const PRESSED = "button, a, summary, [role=button], [role=option], [role=menuitem]";
 
-// Listens on the window, or in a frame's; returns what ends it. `isOurs`: keys that are the page's in a field, too.
+// Listens on the window, or in a frame's; returns what ends it. `isOurs`: keys that are the page's
+// in a field, too.
 export function listen(take, on = window, isOurs = () => false) {
   const hear = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.key !== "Escape" && isTyping(event.target) && !isOurs(event.key, event.target)) return;
-    if (["Enter", " "].includes(event.key) && event.target.closest?.(PRESSED)) return; // it presses what has the focus
+    const { target } = event;
+    if (event.key !== "Escape" && isTyping(target) && !isOurs(event.key, target)) return;
+    // Enter and the space bar press what has the focus.
+    if (["Enter", " "].includes(event.key) && target.closest?.(PRESSED)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (!take(key, event)) return;
     event.preventDefault();
@@ -69,12 +75,14 @@ export function listen(take, on = window, isOurs = () => false) {
 }
 
 // With shift they select, but for the space bar, which goes back.
-export const scrolls = (key, event) => SCROLLS.includes(key) && (key === " " || !event.shiftKey);
+export const scrolls = (key, { shiftKey }) => SCROLLS.includes(key) && (key === " " || !shiftKey);
 
 // Scrolls a box as the browser would if the box had the focus.
 export function scroll(box, key, event) {
   const page = 0.9 * box.clientHeight;
   const all = box.scrollHeight;
-  const by = { PageUp: -page, PageDown: page, ArrowUp: -LINE, ArrowDown: LINE, Home: -all, End: all };
-  box.scrollBy(0, by[key] ?? (event.shiftKey ? -page : page));
+  const heights = {
+    PageUp: -page, PageDown: page, ArrowUp: -LINE, ArrowDown: LINE, Home: -all, End: all,
+  };
+  box.scrollBy(0, heights[key] ?? (event.shiftKey ? -page : page));
 }

@@ -1,26 +1,20 @@
 // What was typed and not decided yet, kept in the browser by person, kind of field and target.
 //
-//   const drafts = new Drafts(localStorage, "exam 5e0c person ann");
 //   drafts.keep("note", "a1b2…", "hm, but the secon");    // at each letter
-//   drafts.of("note", "a1b2…")                            // -> "hm, but the secon", after a reload, too
+//   drafts.of("note", "a1b2…")                            // -> "hm, …", after a reload, too
 
 export class Drafts {
-  #storage; #prefix;
+  #owner;
 
-  constructor(storage, owner) {
-    this.#storage = storage;
-    this.#prefix = `mapd draft ${owner}`;
-  }
+  constructor(owner) { this.#owner = owner; }
 
-  of(field, target) { return this.#storage.getItem(this.#key(field, target)) ?? ""; }
+  of(field, target) { return localStorage.getItem(this.#key(field, target)) ?? ""; }
 
-  has(field, target) { return this.of(field, target).trim() !== ""; }
-
-  // Returns whether the browser kept it.
+  // Returns whether the browser's storage has room for it.
   keep(field, target, words) {
-    if (!words) return this.forget(field, target);
     try {
-      this.#storage.setItem(this.#key(field, target), words);
+      if (words) localStorage.setItem(this.#key(field, target), words);
+      else this.take(field, target);
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
       return false;
@@ -28,10 +22,12 @@ export class Drafts {
     return true;
   }
 
-  forget(field, target) {
-    this.#storage.removeItem(this.#key(field, target));
-    return true;
+  // Returns what was typed, and keeps it no longer.
+  take(field, target) {
+    const words = this.of(field, target).trim();
+    localStorage.removeItem(this.#key(field, target));
+    return words;
   }
 
-  #key(field, target) { return `${this.#prefix} ${field} ${target}`; }
+  #key(field, target) { return `mapd draft ${this.#owner} ${field} ${target}`; }
 }

@@ -1,21 +1,20 @@
-// Starts triage in the element that the page draws, and ends it when streamlit takes the element away.
+// Starts triage in the element that the page draws, and ends it when streamlit takes it away.
 
 import { dress } from "./chips.js";
 import { Triage } from "./triage.js";
 
-const NAME = "mapd-triage";
-let shown = null; // { root, triage }
+let root = null;
+let triage = null;
 
-function look() {
-  const root = document.getElementById(NAME);
-  if (root === (shown?.root ?? null)) return;
-  shown?.triage.leave();
-  shown = null;
+function follow() {
+  const element = document.getElementById("mapd-triage");
+  if (element === root) return;
+  triage?.leave();
+  [root, triage] = [element, null];
   if (!root) return;
-  const { token, base, exam, person, look: colours } = root.dataset;
-  dress(JSON.parse(colours));
-  shown = { root, triage: new Triage(root, { token, base, exam, person }) };
+  dress(JSON.parse(root.dataset.look));
+  triage = new Triage(root);
 }
 
-new MutationObserver(look).observe(document.body, { subtree: true, childList: true });
-look();
+new MutationObserver(follow).observe(document.body, { subtree: true, childList: true });
+follow();
