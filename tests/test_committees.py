@@ -148,6 +148,7 @@ def test_pages_command_and_rows_agree(home: Path, mapd: Mapd) -> None:
     engine = db.open_store(Settings())
     pair = sit_two(engine)
     collect(engine, pair[1], NARROW)
+    derivation.catch_up_all(engine)
     totals = []
     for uid in pair:
         told = mapd("curate", "show", "--exam", uid, "--items", "--json").json

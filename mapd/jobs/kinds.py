@@ -71,13 +71,13 @@ def followed_by_index(run: WorkContext) -> Iterator[WorkContext]:
     finally:
         ended.set()
         thread.join()
-    # Its own numbers stay: a job's pace is measured by them.
-    derivation.catch_up_all(
-        run.engine,
-        lambda done, total: run.tell(
-            replace(progress, message=f"into the queues: {done:,} of {total:,} questions", seconds_left=None)
-        ),
-    )
+
+    def tell_of_index(done: int, total: int) -> None:
+        # The work's own numbers stay: a job's pace is measured by them.
+        words = ", ".join(filter(None, (progress.message, f"{done:,} of {total:,} questions into the queues")))
+        run.tell(replace(progress, message=words, seconds_left=None))
+
+    derivation.catch_up_all(run.engine, tell_of_index)
 
 
 class Work(BaseModel):
