@@ -57,7 +57,9 @@ class DecisionContext:
     chances: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "DecisionContext":
+    def open(
+        cls, session: Session, person: Person, setting: Setting, decisions: Sequence[Decision]
+    ) -> "DecisionContext":
         """Lock what the decisions are about, then read it: nobody decides on it until this transaction has ended."""
         aims = resolve(session, setting.exam.id, decisions)
         questions = sorted({aim.question_id for aim in aims.values()})
@@ -67,14 +69,14 @@ class DecisionContext:
         texts = {aim.id for aim in aims.values() if aim.kind in TEXTS}
         return cls(
             session=session,
-            by=by,
+            by=person,
             setting=setting,
             aims=aims,
             material=material,
             part=part,
-            dealt=quality_control.find_dealt_cards(session, setting.exam.id, by.name, cards),
+            dealt=quality_control.find_dealt_cards(session, setting.exam.id, person.name, cards),
             owners=_owners(session, decisions),
-            exposed=exposures.find_exposed(session, by.name, texts),
+            exposed=exposures.find_exposed(session, person.name, texts),
         )
 
     def aim(self, kind: str | None, uid: str | None) -> DecisionTarget:
