@@ -56,6 +56,14 @@ def test_every_module_says_what_it_is_in_one_line_of_its_own() -> None:
     assert len(set(sentences)) == len(sentences)
 
 
+def test_a_section_of_readme_that_the_code_names_is_there() -> None:
+    headings = set(re.findall(r"^## (.+)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "mapd").rglob("*.py")]
+    named = {name for text in texts for name in re.findall(r'\(README, "?([\w ]+)"?\)', text)}
+    assert named
+    assert named <= headings
+
+
 # What a reader looks for: the words of README's list that lead there, and what the last file holds.
 JOURNEYS = {
     "the acceptance rule": ("The committee's rules", "average > Fraction(str(policy.threshold))"),
