@@ -40,7 +40,7 @@ def test_time_grows_with_the_length_and_no_faster(name: str) -> None:
     """Ten times the length takes at most 25 times as long, or less than the floor. By processor time, not the clock."""
     reader, slow = READERS[name], {}
     readers.warm_up()
-    for kind, text in (dict(KINDS) | mixtures(10)).items():
+    for kind, text in (dict(KINDS) | mixtures(4)).items():
         taken = readers.seconds(reader, text(LONG))
         if taken > FLOOR:  # once more: the first may have been the collector's
             taken = min(taken, readers.seconds(reader, text(LONG)))
