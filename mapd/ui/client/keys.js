@@ -1,5 +1,4 @@
-// The keys of a page: one table says what each key does in triage, one listener hears them there
-// and in the room vote.
+// The keys of a page: one table says what each key does in triage, one listener hears them there and in the room vote.
 //
 //   const release = listen((key, event) => act(key));    // "a", "ArrowLeft", …: true if it is ours
 //
@@ -10,8 +9,7 @@ export const TRIAGE = [ // key, act, what the help says
   ["f", "feedback", "feedback, and back to the text that you left"],
   ["a", "accept", "accept, and go on"],
   ["r", "reject", "reject: then a digit for the reason"],
-  ["Enter", "rest",
-    "accept all texts that are marked “waiting”, and go on; after “judge first”: go on"],
+  ["Enter", "rest", "accept all texts that are marked “waiting”, and go on; after “judge first”: go on"],
   ["s", "skip", "skip: not now, not by me"],
   ["w", "class", "decide a whole class of texts at once, where a queue offers it"],
   ["n", "note", "note: saved with your next decision on the text; Ctrl+Enter saves it alone"],
@@ -56,8 +54,7 @@ function isTyping(node) {
 
 const PRESSED = "button, a, summary, [role=button], [role=option], [role=menuitem]";
 
-// Listens on the window, or in a frame's; returns what ends it. `isOurs`: keys that are the page's
-// in a field, too.
+// Listens on the window, or in a frame's; returns what ends it. `isOurs`: keys that are the page's in a field, too.
 export function listen(take, on = window, isOurs = () => false) {
   const hear = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
@@ -81,8 +78,6 @@ export const scrolls = (key, { shiftKey }) => SCROLLS.includes(key) && (key === 
 export function scroll(box, key, event) {
   const page = 0.9 * box.clientHeight;
   const all = box.scrollHeight;
-  const heights = {
-    PageUp: -page, PageDown: page, ArrowUp: -LINE, ArrowDown: LINE, Home: -all, End: all,
-  };
+  const heights = { PageUp: -page, PageDown: page, ArrowUp: -LINE, ArrowDown: LINE, Home: -all, End: all };
   box.scrollBy(0, heights[key] ?? (event.shiftKey ? -page : page));
 }

@@ -1,5 +1,4 @@
-// What a press does: a decision goes into the outbox and changes the screen at once; other acts
-// open, turn or move.
+// What a press does: a decision goes into the outbox and changes the screen at once; other acts open, turn or move.
 //
 //   perform(triage, "accept")      // or says why it can't be done now
 
@@ -33,7 +32,7 @@ const NEEDS = {
   guidelines: ({ meta }) => !meta?.guidelines && "nobody has written guidelines yet",
 };
 
-// -- decisions --------------------------------------------------------------------------------
+// -- decisions --------------------------------------------------------------------------------------------------------
 
 function accept(triage) {
   const { card, subject: { kind, target }, isRevealed } = triage;
@@ -67,8 +66,7 @@ function decideRest(triage) {
     const nothing = `no ${triage.text ? kind : "text"} is marked “waiting” here: → goes on`;
     triage.message = isCovered ? "judge first: each text has its own decision" : nothing;
   } else {
-    const texts = rest.map((uid) =>
-      ({ uid, seen: textOf(card, uid).seen, after: triage.outbox.lastOn(uid) }));
+    const texts = rest.map((uid) => ({ uid, seen: textOf(card, uid).seen, after: triage.outbox.lastOn(uid) }));
     const isNoted = rest.includes(focus) && triage.drafts.of("note", focus).trim();
     decide(triage, "rest", { kind, texts, target: isNoted ? focus : null });
   }
@@ -143,8 +141,7 @@ function move(triage, former, { act, target, kind, texts }, stays) {
   const isAside = ["attempt", "question"].includes(kind) && former.about === "texts";
   const next = isAside ? null : following(former, card, uid);
   const rationale = readTexts.rationale;
-  const isBack = text?.kind === "feedback" && card.open.includes(rationale)
-    && textOf(card, next)?.kind === "rationale";
+  const isBack = text?.kind === "feedback" && card.open.includes(rationale) && textOf(card, next)?.kind === "rationale";
   if (next) triage.enter(isBack ? rationale : next);
   else triage.goOn();
 }
@@ -193,7 +190,7 @@ function undo(triage, act) {
   else triage.outbox.drain().then(() => triage.open(triage.named()));
 }
 
-// -- other acts -------------------------------------------------------------------------------
+// -- other acts -------------------------------------------------------------------------------------------------------
 
 // To feedback, and back to the text that one left.
 function turnToOther(triage) {

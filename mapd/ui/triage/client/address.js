@@ -1,5 +1,4 @@
-// Where one is, in the browser's address: queue, way of judging, mistake, text. Each move is an
-// entry in its history.
+// Where one is, in the browser's address: queue, way of judging, mistake, text. Each move is an entry in its history.
 //
 //   read()                            // -> { queue: "smart", mistake: "9d2e…", text: null, … }
 //   const address = new Address(open);

@@ -1,5 +1,4 @@
-// The five routes that triage asks, with the token of the page. A failure is one line, and says
-// whether to try again.
+// The five routes that triage asks, with the token of the page. A failure is one line, and says whether to try again.
 //
 //   const api = connect(token, (line) => …);
 //   await api.window({ queue: "smart", number: 12 });
@@ -38,8 +37,7 @@ export function connect(token, ondead) {
   }
 
   const get = (route) => (query) => {
-    const values = Object.entries(query).flatMap(([name, value]) =>
-      [value].flat().map((item) => [name, item ?? ""]));
+    const values = Object.entries(query).flatMap(([name, value]) => [value].flat().map((item) => [name, item ?? ""]));
     return ask(`${route}?${new URLSearchParams(values.filter(([, item]) => item !== ""))}`);
   };
   // `keepalive`: it is sent while the page is left, and outlives it; nobody reads its answer.

@@ -1,5 +1,5 @@
-// A mistake as it is judged: question, student and a line a text at the left, the text in focus at
-// the right. What a card doesn't hold can't be drawn: a covered text has no author, no checks.
+// A mistake as it is judged: question, student and a line a text at the left, the text in focus at the right. What a
+// card doesn't hold can't be drawn: a covered text has no author, no checks.
 
 import { perform } from "./acts.js";
 import { chip, dots, label, note, sign, teacherChip, verdictChips } from "./chips.js";
@@ -51,7 +51,7 @@ function drawThought(thought) {
     `thought, ${pluralize(words, "word")}: not graded, not taught`, "", drawPassage(thought));
 }
 
-// -- the left side ----------------------------------------------------------------------------
+// -- the left side ----------------------------------------------------------------------------------------------------
 
 export function drawMistake(triage) {
   const boxes = [
@@ -69,8 +69,7 @@ function drawQuestion({ id, question }, triage) {
     drawScroller("mapd-question", "the question", id,
       drawPassage(text),
       context && [label("context"), drawPassage(context)],
-      options.length > 0 && element("ol.mapd-options", { type: "A" },
-        options.map((option) => element("li", option))),
+      options.length > 0 && element("ol.mapd-options", { type: "A" }, options.map((option) => element("li", option))),
       solution && drawFold("mapd-fold", "worked solution", "", drawPassage(solution))),
     drawTarget(triage, "question", question, "wrong question or gold", [
       label("gold answer"), " ",
@@ -91,8 +90,7 @@ function drawAttempt({ id, attempt }, triage) {
       isReread && note(" as people read it"),
       doubt && note(` possibly not a mistake: we read ${doubt}`),
     ]),
-    drawScroller("mapd-response", "the student’s response", id,
-      drawThought(thought), drawPassage(text)),
+    drawScroller("mapd-response", "the student’s response", id, drawThought(thought), drawPassage(text)),
   ];
 }
 
@@ -100,8 +98,7 @@ function drawAttempt({ id, attempt }, triage) {
 function drawTarget(triage, about, target, words, facts) {
   const { adjudicate, people } = target;
   return [
-    drawRow(element("span", facts, drawOwnWord(target, about, triage)),
-      drawOpener(triage, about, words)),
+    drawRow(element("span", facts, drawOwnWord(target, about, triage)), drawOpener(triage, about, words)),
     adjudicate && drawDisagreement(target, about, triage),
     !adjudicate && people.length > 0 && drawLine("people", drawWords(people, about, triage)),
   ];
@@ -114,8 +111,7 @@ function drawOwnWord({ said: word }, about, { reasons }) {
 function drawTexts(card, triage) {
   const [rationales, feedback] = [textsOf(card, "rationale"), textsOf(card, "feedback")];
   const isUnfolded = triage.kind === "feedback" || rationales.length === 0;
-  const drawLines = (texts, offset) =>
-    texts.map((text, at) => drawTextLine(text, offset + at + 1, triage));
+  const drawLines = (texts, offset) => texts.map((text, at) => drawTextLine(text, offset + at + 1, triage));
   return [
     drawLines(rationales, 0),
     feedback.length > 0 && drawFeedbackLine(feedback, isUnfolded, triage),
@@ -149,8 +145,7 @@ function drawOpenText(text, triage) {
   return [
     teacherChip(author, repairs ? "✎ " : ""),
     element("span.mapd-answered", drawAnswer(text),
-      checks.some(({ name, state }) => name === "equations_true" && state === "fails")
-        && note("false step")),
+      checks.some(({ name, state }) => name === "equations_true" && state === "fails") && note("false step")),
     element("span.mapd-mean", mean === null ? "–" : mean.toFixed(1)),
     element("span.mapd-counts", chip(text.conflict ? "conflict" : text.verdict),
       mark && element(`span.mapd-note${isWaiting ? ".mapd-waits" : ""}`, { title }, mark)),
@@ -177,7 +172,7 @@ function drawFeedbackLine(feedback, isUnfolded, triage) {
   ], { "data-key": key, "aria-expanded": String(isUnfolded) }, "mapd-textline.mapd-folded");
 }
 
-// -- the text in focus ------------------------------------------------------------------------
+// -- the text in focus ------------------------------------------------------------------------------------------------
 
 export function drawFocus(triage) {
   const { card, text } = triage;
@@ -220,11 +215,9 @@ function drawBody(identity, { kind, number, text, thought }, { step }) {
     .map((range) => range.label));
   const [equations, steps] = [labelsOf("false_equation"), labelsOf("named_step", "marked_step")];
   return [
-    drawScroller("mapd-focus", `${kind} ${number}`, identity,
-      drawThought(thought), drawPassage(text, chosen)),
+    drawScroller("mapd-focus", `${kind} ${number}`, identity, drawThought(thought), drawPassage(text, chosen)),
     equations.size + steps.size > 0 && element("div.mapd-legend",
-      equations.size > 0 && element("span", element("mark.mapd-mark", "false equation"),
-        " by the checks"),
+      equations.size > 0 && element("span", element("mark.mapd-mark", "false equation"), " by the checks"),
       [...steps].map((words) => element("span", element("mark.mapd-named", "step"), ` ${words}`))),
   ];
 }
@@ -234,8 +227,7 @@ function drawCovered({ said: word, kind }, triage) {
     ? "Decided. Author, checks, reviews and what others said come as soon as it is saved; "
       + "Enter goes on."
     : "Judge first: author, checks, reviews and what others said come after your decision.";
-  return drawRow(note(words),
-    kind === "rationale" && drawOpener(triage, "answer", "answer misread"));
+  return drawRow(note(words), kind === "rationale" && drawOpener(triage, "answer", "answer misread"));
 }
 
 function drawFindings({ checks, limit, reviews, committee, people, kind, uid }, triage) {
@@ -247,8 +239,7 @@ function drawFindings({ checks, limit, reviews, committee, people, kind, uid }, 
     kind === "rationale" && drawOpener(triage, "answer", "answer misread")),
     drawLine("reviews", reviews.length ? reviews.map(drawReview) : note("none")),
     opinions.map(({ reviewer: { name }, text, thought }) =>
-      drawFold("mapd-fold", `${name}’s review`, `${uid} ${name}`,
-        drawThought(thought), text && drawPassage(text))),
+      drawFold("mapd-fold", `${name}’s review`, `${uid} ${name}`, drawThought(thought), text && drawPassage(text))),
     drawLine("committee", element("span", chip(committee.verdict), committee.why)),
     drawLine("people", people.length ? drawWords(people, kind, triage) : note("nobody yet")),
   ];
@@ -262,7 +253,7 @@ function drawReview({ reviewer, score, status, raw, counts, names_step: namesSte
   return element("span", teacherChip(reviewer), dots(score), notes && note(notes));
 }
 
-// -- what people say --------------------------------------------------------------------------
+// -- what people say --------------------------------------------------------------------------------------------------
 
 function drawWord({ person, decision, reason, value, role }, about, { reasons }) {
   const isVerdict = (about === "rationale" || about === "feedback") && decision !== "correct";
@@ -321,6 +312,5 @@ function drawPastWord(word, reasons) {
     word.archive && `came with an archive, ${word.archive}`,
   ].filter(Boolean).map((part) => ` · ${part}`);
   return element("li", note(`${formatDay(word.at)} `), element("b", word.person), " ",
-    word.verb ? `${word.verb}: ${decision}`
-      : [word.stands ? decision : element("s", decision), circumstances]);
+    word.verb ? `${word.verb}: ${decision}` : [word.stands ? decision : element("s", decision), circumstances]);
 }

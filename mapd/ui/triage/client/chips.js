@@ -1,5 +1,5 @@
-// The small signs of a card: verdicts, checks, teachers, votes. Colours, signs and words are those
-// of mapd/ui/kit/theme.py, which the page hands over; a colour is never the only sign.
+// The small signs of a card: verdicts, checks, teachers, votes. Colours, signs and words are those of
+// mapd/ui/kit/theme.py, which the page hands over; a colour is never the only sign.
 
 import { element } from "./dom.js";
 
@@ -23,8 +23,7 @@ export function chip(kind, more = "") {
 
 export function sign(state) {
   const [word, mark, colour] = looks[state];
-  return element("span.mapd-sign",
-    { "--c": colour, role: "img", "aria-label": word, title: word }, mark);
+  return element("span.mapd-sign", { "--c": colour, role: "img", "aria-label": word, title: word }, mark);
 }
 
 // A teacher in its colour; a person, who has no place among the teachers, has none of their own.

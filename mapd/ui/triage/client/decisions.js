@@ -1,5 +1,4 @@
-// What a decision does to a card, at once, before the server has answered; and where one goes from
-// there. Pure.
+// What a decision does to a card, at once, before the server has answered; and where one goes from there. Pure.
 //
 //   const after = decide(card, { decision: { act: "accept", target: "a1b2…", … } });
 //   following(card, after, "a1b2…")    // -> the text to go to; null: the next card
@@ -34,8 +33,8 @@ export function trace(card, uids) {
   return { targets: Object.fromEntries(targets), open: card.open, rest: card.rest };
 }
 
-// The card after an entry of the outbox: a decision, an undo with the trace of what it takes back,
-// or the decision that it makes again.
+// The card after an entry of the outbox: a decision, an undo with the trace of what it takes back, or the decision that
+// it makes again.
 export function decide(card, { decision, trace: former, redo }) {
   const { act } = decision;
   if (act === "undo" && redo) return decide(card, { decision: redo });
@@ -70,9 +69,7 @@ function revert(card, former) {
 function replaceTarget(card, uid, change) {
   const replace = (target) => (target.uid === uid ? { ...target, ...change } : target);
   const { attempt, question, texts } = card;
-  return {
-    ...card, attempt: replace(attempt), question: replace(question), texts: texts.map(replace),
-  };
+  return { ...card, attempt: replace(attempt), question: replace(question), texts: texts.map(replace) };
 }
 
 // The card with other lists of what waits, each made of the list that it has and the former one.
@@ -81,8 +78,8 @@ function keepWaiting(card, change, { open, rest } = {}) {
   return { ...card, open: change(card.open, open), rest: Object.fromEntries(lists) };
 }
 
-// Where one goes behind a decision on `uid`: the next text that the queue is about; where it isn't
-// about this one, the next of its kind that waits. `former`: the card as it was.
+// Where one goes behind a decision on `uid`: the next text that the queue is about; where it isn't about this one, the
+// next of its kind that waits. `former`: the card as it was.
 export function following(former, card, uid) {
   if (card.about === "attempt" && uid === card.attempt.uid) return null;
   const at = former.open.indexOf(uid);

@@ -47,8 +47,7 @@ export class Deck {
 
   // Others have these, or they are none any more; the one in front stays.
   drop(mistakes) {
-    this.#cards = this.#cards.filter(({ id, mistake }) =>
-      id === this.#front || !mistakes.includes(mistake));
+    this.#cards = this.#cards.filter(({ id, mistake }) => id === this.#front || !mistakes.includes(mistake));
   }
 
   // To a card, else to another of the same mistake. Returns whether there is one.
@@ -96,6 +95,5 @@ function without(cards, others) {
 }
 
 function concerns({ decision }, card) {
-  return decision.mistake === card.mistake
-    && (decision.card === card.id || decision.queue === card.queue);
+  return decision.mistake === card.mistake && (decision.card === card.id || decision.queue === card.queue);
 }

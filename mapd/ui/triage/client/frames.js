@@ -1,5 +1,4 @@
-// Rendered documents (the guidelines, a text's maths) in frames that run nothing: the server makes
-// and cleans them.
+// Rendered documents (the guidelines, a text's maths) in frames that run nothing: the server makes and cleans them.
 
 import { note } from "./chips.js";
 import { element } from "./dom.js";

@@ -1,6 +1,5 @@
-// Says to the others which mistake is in front of this person, and the two behind it; what comes
-// later is free for them. Says which mistakes were read uncovered, too: what one says of them later
-// was not judged first.
+// Says to the others which mistake is in front of this person, and the two behind it; what comes later is free for
+// them. Says which mistakes were read uncovered, too: what one says of them later was not judged first.
 //
 //   leases.take({ front: "9d2e…", next: ["11aa…", "22bb…"], queue: "smart", judge: "assisted" });
 
@@ -14,8 +13,8 @@ export class Leases {
   #until = new Map(); // by mistake
   #read; // mistakes that were read uncovered, as far as the server doesn't know
 
-  // `may`: whether there is somebody to have a lease. What nobody in particular has read is kept in
-  // this tab for whoever gives a name here.
+  // `may`: whether there is somebody to have a lease. What nobody in particular has read is kept in this tab for
+  // whoever gives a name here.
   constructor(api, may, onanswer) {
     this.#api = api;
     this.#may = may;

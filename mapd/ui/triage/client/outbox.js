@@ -1,13 +1,12 @@
-// Decisions that the server has not acknowledged yet. They are in the browser's storage before
-// anything else happens, and stay there until the server answers: a lost network, a killed server
-// or a closed tab loses none.
+// Decisions that the server has not acknowledged yet. They are in the browser's storage before anything else happens,
+// and stay there until the server answers: a lost network, a killed server or a closed tab loses none.
 //
 //   const outbox = new Outbox({ owner: "exam 5e0c person ann", send, onchange, onanswer });
 //   outbox.add({ decision: { token: "7f9c…", act: "accept", … }, targets: ["a1b2…"], … });
 //
-// Each decision has a token, and the server takes a token once, so that sending again does no harm.
-// Tabs of one person share the outbox: each decision has an entry of its own in the storage, one
-// tab sends at a time (a lock), and the others read the answer from a channel.
+// Each decision has a token, and the server takes a token once, so that sending again does no harm. Tabs of one person
+// share the outbox: each decision has an entry of its own in the storage, one tab sends at a time (a lock), and the
+// others read the answer from a channel.
 
 const MOST = 50; // decisions in a request
 const FIRST_DELAY = 500; // ms before the second try; each further try waits twice as long
@@ -93,7 +92,7 @@ export class Outbox {
     return `${length.toLocaleString("en")} not saved yet, trying (${this.fault})${cure}`;
   }
 
-  // -- sending --------------------------------------------------------------------------------
+  // -- sending --------------------------------------------------------------------------------------------------------
 
   async #run() {
     clearTimeout(this.#timer);
@@ -146,8 +145,7 @@ export class Outbox {
 
   // Forgets what needs no other request. A class of thousands takes several.
   #settle(reply, sent) {
-    const settled = reply.answers
-      .filter(({ status, decided, of }) => status !== "saved" || decided >= of);
+    const settled = reply.answers.filter(({ status, decided, of }) => status !== "saved" || decided >= of);
     const isSettled = ({ decision }) => settled.some(({ token }) => token === decision.token);
     for (const { key } of this.entries.filter(isSettled)) {
       localStorage.removeItem(key);

@@ -1,5 +1,4 @@
-// The page as it is now: a bar, the card with what opens over it, the actions; where there is no
-// card, why.
+// The page as it is now: a bar, the card with what opens over it, the actions; where there is no card, why.
 
 import { chooseQueue } from "./acts.js";
 import { drawAct, drawButton, drawFocus, drawMistake } from "./card.js";
@@ -13,20 +12,17 @@ export function drawPage(triage) {
   const place = text ? `${text.kind} ${text.number} of ${text.of}` : "no explanation";
   return element("div.mapd-triage",
     drawBar(triage),
-    element("div.mapd-notices", { role: "alert" },
-      triage.notices.map((notice) => drawNotice(notice, triage))),
+    element("div.mapd-notices", { role: "alert" }, triage.notices.map((notice) => drawNotice(notice, triage))),
     element(`div.mapd-work${isBesideOpen ? ".mapd-two" : ""}`,
-      card ? [drawMistake(triage), drawFocus(triage)]
-        : element("div.mapd-empty", drawEmpty(triage)),
+      card ? [drawMistake(triage), drawFocus(triage)] : element("div.mapd-empty", drawEmpty(triage)),
       isBesideOpen && element("aside.mapd-beside", { "aria-label": "guidelines" },
         frames.draw("guidelines", "the guidelines", meta?.guidelines?.uid)),
       panel && drawPanel(triage)),
     drawFoot(triage, message),
-    element("span.mapd-hidden", { role: "status" },
-      card && `${place}, mistake ${card.number ?? ""}`));
+    element("span.mapd-hidden", { role: "status" }, card && `${place}, mistake ${card.number ?? ""}`));
 }
 
-// -- the bar ----------------------------------------------------------------------------------
+// -- the bar ----------------------------------------------------------------------------------------------------------
 
 function drawBar(triage) {
   const { meta, card, may, panel } = triage;
@@ -34,13 +30,11 @@ function drawBar(triage) {
   const place = card ? PLACES[card.where](card) : "";
   const counts = `${count(decided ?? 0)} decided, ${skipped ? `${count(skipped)} skipped, ` : ""}`
     + `${count(waiting ?? 0)} left`;
-  const drawToggle = (act, words, isPressed) =>
-    drawAct(triage, act, words, { "aria-pressed": isPressed?.toString() });
+  const drawToggle = (act, words, isPressed) => drawAct(triage, act, words, { "aria-pressed": isPressed?.toString() });
   return element("div.mapd-top",
     drawQueues(triage),
     element("div.mapd-progress", place && element("b", place), all > 0 && [
-      element("span.mapd-bar", { "aria-hidden": "true" },
-        element("i", { style: `width: ${(100 * decided) / all}%` })),
+      element("span.mapd-bar", { "aria-hidden": "true" }, element("i", { style: `width: ${(100 * decided) / all}%` })),
       note(counts),
     ]),
     element("div.mapd-tools",
@@ -84,7 +78,7 @@ function drawNotice(notice, triage) {
     drawButton(dismiss, "×", { "aria-label": "dismiss" }));
 }
 
-// -- the actions ------------------------------------------------------------------------------
+// -- the actions ------------------------------------------------------------------------------------------------------
 
 const RARE = "mapd-act.mapd-rare"; // behind “more” where the screen is narrow
 
@@ -130,7 +124,7 @@ function namesOfVerdicts({ card, isRevealed, subject }) {
     : ["accept instead", "another reason"];
 }
 
-// -- where there is no card -------------------------------------------------------------------
+// -- where there is no card -------------------------------------------------------------------------------------------
 
 // Nothing waits, others have it, it can't be read now, or the page is closed.
 function drawEmpty(triage) {
@@ -141,29 +135,24 @@ function drawEmpty(triage) {
     const unsaved = length ? ` ${pluralize(length, "decision")} of yours will be saved then.` : "";
     const isJudged = trail.last.length > 0 && !triage.isOpening;
     return [
-      element("h2",
-        isJudged ? "You have judged all that was fetched." : "The mistake can’t be read now."),
+      element("h2", isJudged ? "You have judged all that was fetched." : "The mistake can’t be read now."),
       element("p", `${trouble}: trying again. More comes as soon as the server answers.${unsaved}`),
     ];
   }
   if (triage.isLoading) return element("p.mapd-note", "loading …");
   const { name: current, all, skipped, decided } = meta.queue;
   const others = meta.others.length > 0;
-  const queues = (triage.counts?.queues ?? [])
-    .filter(({ name, waiting }) => waiting && name !== current);
+  const queues = (triage.counts?.queues ?? []).filter(({ name, waiting }) => waiting && name !== current);
   const part = `${count(decided)} decided, ${count(skipped)} skipped by you`;
   return [
     element("h2", others ? "Nothing is free in this queue." : !all ? "Nothing is in this queue."
-      : !skipped ? `All ${count(all)} are decided.`
-        : `Nothing waits for you here: ${part}.`),
-    others && element("p",
-      `${nameHolders(meta.others)}. What they leave undecided comes back; Enter looks again.`),
+      : !skipped ? `All ${count(all)} are decided.` : `Nothing waits for you here: ${part}.`),
+    others && element("p", `${nameHolders(meta.others)}. What they leave undecided comes back; Enter looks again.`),
     meta.lacking && element("p", meta.lacking),
     queues.length > 0 && [
       element("p", "These queues wait:"),
       element("div.mapd-choices", queues.map(({ name, title, waiting }) =>
-        drawButton(() => chooseQueue(triage, name),
-          element("span", `${title ?? name} · ${count(waiting)}`)))),
+        drawButton(() => chooseQueue(triage, name), element("span", `${title ?? name} · ${count(waiting)}`)))),
     ],
   ];
 }

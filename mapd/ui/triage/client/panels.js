@@ -86,8 +86,7 @@ export const PANELS = {
   },
   history: (triage) => ({
     title: "history: who decided what",
-    contents: triage.panel.contents ? drawHistory(triage.panel.contents, triage)
-      : note("loading …"),
+    contents: triage.panel.contents ? drawHistory(triage.panel.contents, triage) : note("loading …"),
   }),
   acts(triage) {
     const acts = triage.trail.last;
@@ -121,13 +120,8 @@ const chooseReasons = (triage, kind, reject) => (triage.reasons[kind] ?? [])
 function decideTarget(triage, kind, label, choose) {
   const { uid: target, said: word } = triage.card[kind];
   const press = (act, fields) => () => decide(triage, act, { kind, target, ...fields });
-  const withdrawal = {
-    key: "w", words: "withdraw what I said", press: press("withdraw", { stays: true }),
-  };
-  return {
-    choices: [...choose(press), ...(word ? [withdrawal] : [])],
-    field: correct(triage, kind, target, label),
-  };
+  const withdrawal = { key: "w", words: "withdraw what I said", press: press("withdraw", { stays: true }) };
+  return { choices: [...choose(press), ...(word ? [withdrawal] : [])], field: correct(triage, kind, target, label) };
 }
 
 function correct(triage, kind, target, label) {

@@ -20,8 +20,8 @@ export function drawPassage({ text, cut, ranges }, more = []) {
     cut > 0 && element("span.mapd-more", `… ${count(cut)} more characters`));
 }
 
-// The text cut wherever a range begins or ends, each piece with the ranges around it. A text may
-// have as many hidden characters as characters, so each range is looked at once.
+// The text cut wherever a range begins or ends, each piece with the ranges around it. A text may have as many hidden
+// characters as characters, so each range is looked at once.
 function piecesOf(text, ranges) {
   const sorted = ranges.filter(({ start, end }) => start < end).sort((a, b) => a.start - b.start);
   const edges = new Set([0, text.length, ...sorted.flatMap(({ start, end }) => [start, end])]);
@@ -36,8 +36,7 @@ function piecesOf(text, ranges) {
 }
 
 const labelOf = ({ ranges }) => ranges.find(({ kind }) => kind === "hidden")?.label;
-const wordsOf = (text, piece) => labelOf(piece)
-  ?? text.slice(piece.start, piece.end).replaceAll("\r\n", "\n");
+const wordsOf = (text, piece) => labelOf(piece) ?? text.slice(piece.start, piece.end).replaceAll("\r\n", "\n");
 
 function drawPiece(text, piece) {
   const words = wordsOf(text, piece);
@@ -49,8 +48,7 @@ function drawPiece(text, piece) {
   return element(`mark.${[...classes].join(".")}`, { title }, drawing);
 }
 
-// Where a selection within a drawn passage begins and ends in the text as stored; null where it is
-// elsewhere or empty.
+// Where a selection within a drawn passage begins and ends in the text as stored; null where it is elsewhere or empty.
 export function selectedRange(block, passage, selection) {
   if (!block || selection.isCollapsed || !selection.rangeCount) return null;
   const range = selection.getRangeAt(0);

@@ -1,5 +1,5 @@
-// What is pressed in triage, and what it means where it is pressed: keys, keys while a panel is
-// open, a swipe, a selection.
+// What is pressed in triage, and what it means where it is pressed: keys, keys while a panel is open, a swipe, a
+// selection.
 
 import { perform } from "./acts.js";
 import { actOf, keyOf, listen, scroll, scrolls } from "../keys.js";
@@ -120,8 +120,8 @@ function select(triage) {
   if (range) triage.step = range;
 }
 
-// To the right accepts, to the left asks for the reason of a rejection. Two fingers zoom, and in a
-// zoomed page one moves.
+// To the right accepts, to the left asks for the reason of a rejection. Two fingers zoom, and in a zoomed page one
+// moves.
 function swipe(triage, start, end) {
   const [x, y] = [end.clientX - start.clientX, end.clientY - start.clientY];
   if (visualViewport.scale > 1.01 || triage.panel || !document.getSelection().isCollapsed) return;

@@ -1,5 +1,4 @@
-// What this person did, so that it can be taken back and done again at once: also what isn't sent
-// yet. Pure.
+// What this person did, so that it can be taken back and done again at once: also what isn't sent yet. Pure.
 //
 //   trail.add({ token: "7f9c…", words: "accepted · rationale 1", home: { mistake: "9d2e…", … } });
 //   trail.undo("81aa…")     // -> the act that the decision 81aa takes back; null: nothing to undo

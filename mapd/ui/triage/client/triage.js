@@ -1,8 +1,7 @@
 // Triage: one mistake after the other, by keyboard or thumb. Joins what the other modules do.
 //
-// A press changes the screen at once: the decision goes into the outbox, the next text is at hand.
-// What the server says comes later and is drawn where it belongs. No press is refused while
-// anything is on its way.
+// A press changes the screen at once: the decision goes into the outbox, the next text is at hand. What the server says
+// comes later and is drawn where it belongs. No press is refused while anything is on its way.
 
 import { giveBack } from "./acts.js";
 import { Address, read } from "./address.js";
@@ -85,7 +84,7 @@ export class Triage {
     this.outbox.close();
   }
 
-  // -- what there is --------------------------------------------------------------------------
+  // -- what there is --------------------------------------------------------------------------------------------------
 
   get card() { return this.outbox.stop ? null : this.deck.front; }
   get isOpening() { return this.deck.end === null; }
@@ -106,8 +105,7 @@ export class Triage {
     return { queue, judge, draw, filter: this.asked.filter ?? null, isOwn: judge === own };
   }
 
-  // What a decision is about: the attempt where the queue is about attempts or nobody has written;
-  // else the text.
+  // What a decision is about: the attempt where the queue is about attempts or nobody has written; else the text.
   get subject() {
     const { card, text } = this;
     if (card?.about === "texts" && text) return { kind: text.kind, target: text };
@@ -121,7 +119,7 @@ export class Triage {
     return Boolean(isBlind && card.about === "texts" && text?.said);
   }
 
-  // -- what is shown --------------------------------------------------------------------------
+  // -- what is shown --------------------------------------------------------------------------------------------------
 
   // Once for all that changes at once. Each press draws (presses.js), and what the server says.
   draw() {
@@ -174,10 +172,10 @@ export class Triage {
     this.draw();
   }
 
-  // -- cards ----------------------------------------------------------------------------------
+  // -- cards ----------------------------------------------------------------------------------------------------------
 
-  // Opens a place anew: a queue, a mistake, a text. What is at hand was dealt for another place,
-  // and may tell what isn't to be known there: it is thrown away.
+  // Opens a place anew: a queue, a mistake, a text. What is at hand was dealt for another place, and may tell what
+  // isn't to be known there: it is thrown away.
   async open(asked) {
     const turn = ++this.#turn;
     const deck = new Deck(() => this.outbox.entries);
@@ -320,8 +318,7 @@ export class Triage {
     if (deck.step(by)) this.arrive();
     else if (end) {
       this.message = `looking for the ${by < 0 ? "mistake before" : "next mistake"} …`;
-      const reply = await this.#fetch(
-        by < 0 ? { before: end.mistake } : { after: end.mistake, settled: true });
+      const reply = await this.#fetch(by < 0 ? { before: end.mistake } : { after: end.mistake, settled: true });
       if (!reply) return;
       if (by < 0) deck.prepend(reply.cards);
       else deck.append(reply.cards, deck.end);
@@ -331,7 +328,7 @@ export class Triage {
     }
   }
 
-  // -- what the server says -------------------------------------------------------------------
+  // -- what the server says -------------------------------------------------------------------------------------------
 
   #take(reply, sent) {
     for (const answer of reply.answers) {
