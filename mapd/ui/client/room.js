@@ -37,7 +37,7 @@ function giveFocus() {
   field.select();
 }
 
-listen(take, window, (key, node) => ["ArrowLeft", "ArrowRight"].includes(key) && isUntouched(node));
+listen(take, { isOurs: (key, node) => ["ArrowLeft", "ArrowRight"].includes(key) && isUntouched(node) });
 document.addEventListener("input", ({ target }) => {
   if (target.closest?.(WAITS)) isTyped = true;
 }, true);
@@ -47,5 +47,5 @@ giveFocus();
 // A rendered text is a frame: with the focus in it, its keys are pressed in there.
 window.addEventListener("blur", () => {
   const frame = document.activeElement;
-  if (frame?.closest(FRAME)) listen(take, frame.contentWindow);
+  if (frame?.closest(FRAME)) listen(take, { on: frame.contentWindow });
 });

@@ -46,10 +46,7 @@ export function reject(triage, reason = null) {
   decide(triage, "reject", { kind, target: target.uid, reason, marks, stays: isRevealed });
 }
 
-function askReason(triage) {
-  if (triage.subject.kind === "attempt") reject(triage);
-  else triage.toggle("reject");
-}
+const askReason = (triage) => (triage.subject.kind === "attempt" ? reject(triage) : triage.toggle("reject"));
 
 function skip(triage) {
   const { kind, target } = triage.subject;
@@ -83,14 +80,14 @@ function goOn(triage) {
 // A decision on the card in front: stored, applied, and one goes on unless one `stays`.
 export function decide(triage, act, { kind, target = null, stays = false, ...fields }) {
   const { card, outbox } = triage;
+  const { id, mistake, queue, judge, draw } = card;
   const { seen = null, said: word } = target ? targetOf(card, target) : {};
   const decision = {
-    token: newToken(), act, kind, target, seen,
+    token: newToken(), act, kind, target, seen, mistake, queue, judge, draw, card: id,
     after: target && (outbox.lastOn(target) ?? word?.act ?? null),
-    ...pick(card, "mistake", "queue", "judge", "draw"), card: card.id,
     // since the text in focus appeared, to hundredths
     seconds: Math.min(86_400, Math.round((performance.now() - triage.appeared) / 10) / 100),
-    offline: !triage.leases.holds(card.mistake), ...fields,
+    offline: !triage.leases.holds(mistake), ...fields,
   };
   const targets = targetsOf(decision);
   takeDraft(triage, decision, targets);
@@ -100,10 +97,8 @@ export function decide(triage, act, { kind, target = null, stays = false, ...fie
   move(triage, card, decision, stays);
 }
 
-const pick = (source, ...names) => Object.fromEntries(names.map((name) => [name, source[name]]));
-
 // What was typed goes with the decision that it belongs to; what is typed for it is one already.
-const FIELDS = { note: "note", repair: "repair", correct: "value" };
+export const FIELDS = { note: "note", repair: "repair", correct: "value" };
 
 function takeDraft({ drafts, focus }, decision, targets) {
   const { act, target, kind } = decision;
@@ -130,7 +125,7 @@ function store(triage, entry) {
 
 // To where one goes behind a decision. `former`: the card as it was.
 function move(triage, former, { act, target, kind, texts }, stays) {
-  const { card, focus, readTexts } = triage;
+  const { card, focus, readTexts: { rationale } } = triage;
   const uid = act === "rest" ? texts.at(-1).uid : target;
   const text = textOf(former, uid);
   const isToRead = act !== "skip" && (text?.covered || former.beside === "practice");
@@ -140,7 +135,6 @@ function move(triage, former, { act, target, kind, texts }, stays) {
   }
   const isAside = ["attempt", "question"].includes(kind) && former.about === "texts";
   const next = isAside ? null : following(former, card, uid);
-  const rationale = readTexts.rationale;
   const isBack = text?.kind === "feedback" && card.open.includes(rationale) && textOf(card, next)?.kind === "rationale";
   if (next) triage.enter(isBack ? rationale : next);
   else triage.goOn();
@@ -162,10 +156,9 @@ function describe({ card, reasons }, { act, kind, target, texts, reason, value, 
 }
 
 export function decideClass(triage, value, reason, { version, texts }) {
-  const fields = pick(triage.place, "queue", "judge", "draw");
-  const decision = { token: newToken(), act: "class", ...fields, reason, value, version };
-  const verb = value === "accept" ? "accepted" : "rejected";
-  const words = `${verb} the class · ${pluralize(texts, "text")}`;
+  const { queue, judge, draw } = triage.place;
+  const decision = { token: newToken(), act: "class", queue, judge, draw, reason, value, version };
+  const words = `${value === "accept" ? "accepted" : "rejected"} the class · ${pluralize(texts, "text")}`;
   triage.panel = null;
   store(triage, { decision, targets: [], words, home: homeOf(triage, triage.card, null) });
 }
@@ -174,19 +167,14 @@ function undo(triage, act) {
   const isRedo = act === "redo";
   const token = newToken();
   const former = isRedo ? triage.trail.redo(token) : triage.trail.undo(token);
-  if (!former) {
-    triage.message = `nothing to ${act}`;
-    return;
-  }
-  const { home, words } = former;
-  const decision = {
-    token, act: "undo", undoes: former.latest,
-    ...pick(home, "judge", "draw", "mistake", "card"), queue: home.queue ?? triage.place.queue,
-  };
+  triage.message = former ? `${isRedo ? "redone" : "undone"}: ${former.words}` : `nothing to ${act}`;
+  if (!former) return;
+  const { home, words, targets, latest: undoes } = former;
+  const { judge, draw, mistake, card, queue } = home;
+  const decision = { token, act: "undo", undoes, judge, draw, mistake, card, queue: queue ?? triage.place.queue };
   const effect = isRedo ? { redo: former.decision } : { trace: former.trace };
-  triage.outbox.add({ decision, targets: former.targets, words, home, ...effect });
-  triage.message = `${isRedo ? "redone" : "undone"}: ${words}`;
-  if (home.mistake) triage.visit(home);
+  triage.outbox.add({ decision, targets, words, home, ...effect });
+  if (mistake) triage.visit(home);
   else triage.outbox.drain().then(() => triage.open(triage.named()));
 }
 
@@ -197,8 +185,7 @@ function turnToOther(triage) {
   const { card, readTexts } = triage;
   const other = triage.kind === "feedback" && triage.text ? "rationale" : "feedback";
   const texts = textsOf(card, other);
-  const read = textOf(card, readTexts[other]);
-  const next = read ?? texts.find(({ uid }) => card.open.includes(uid)) ?? texts[0];
+  const next = textOf(card, readTexts[other]) ?? texts.find(({ uid }) => card.open.includes(uid)) ?? texts[0];
   if (next) triage.enter(next.uid);
   else triage.message = `this mistake has no ${other}`;
 }
@@ -229,8 +216,7 @@ function openClass(triage) {
 }
 
 function openHistory(triage) {
-  const { card, focus, place: { queue, judge }, api } = triage;
-  const { mistake, id } = card;
+  const { card: { mistake, id }, focus, place: { queue, judge }, api } = triage;
   triage.toggle("history", () => api.history({ card: id, mistake, text: focus, judge, queue }));
 }
 
@@ -245,17 +231,13 @@ const ACTS = {
   reject: ["card name author", askReason],
   rest: ["deck judge", decideRest],
   skip: ["card name", skip],
-  note: ["card name"],
+  note: ["card name"], attempt: ["card name"], question: ["card name"], acts: ["name"], help: [""],
   repair: ["card name text reveal"],
   answer: ["card name text rationale"],
-  attempt: ["card name"],
-  question: ["card name"],
   class: ["name class", openClass],
   undo: ["name", undo],
   redo: ["name", undo],
-  acts: ["name"],
   history: ["card", openHistory],
-  help: [""],
   guidelines: ["guidelines", openGuidelines],
   render: ["card text markup", ({ frames, focus }) => frames.toggle(focus)],
   feedback: ["card", turnToOther],

@@ -1,7 +1,7 @@
 // Where one is, in the browser's address: queue, way of judging, mistake, text. Each move is an entry in its history.
 //
 //   read()                            // -> { queue: "smart", mistake: "9d2e…", text: null, … }
-//   const address = new Address(open);
+//   const address = new Address(open, signal);
 //   address.show({ queue: "smart", mistake: "9d2e…", text: "a1b2…" });
 
 const NAMES = ["queue", "judge", "draw", "filter", "mistake", "text", "question"];
@@ -19,16 +19,15 @@ export class Address {
   #search = null; // the query of the last entry
   #moment = 0; // when it was made
   #timer;
-  #end = new AbortController();
 
   // `open` is called with the place that Back or Forward lead to.
-  constructor(open) {
+  constructor(open, signal) {
     addEventListener("popstate", () => {
       this.#place = null;
       if (location.pathname !== this.#page) return; // another page: streamlit takes triage away
       this.#search = location.search;
       open(read());
-    }, { signal: this.#end.signal });
+    }, { signal });
   }
 
   show(place) {
@@ -52,10 +51,5 @@ export class Address {
     this.#search = `?${params}`;
     this.#moment = performance.now();
     history[name](history.state, "", this.#search);
-  }
-
-  close() {
-    this.#place = null;
-    this.#end.abort();
   }
 }

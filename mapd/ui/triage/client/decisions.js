@@ -9,14 +9,11 @@ export const textOf = (card, uid) => card.texts.find((text) => text.uid === uid)
 export const textsOf = (card, kind) => card.texts.filter((text) => text.kind === kind);
 
 // What a decision can be about: a text, the attempt or the question.
-export function targetOf(card, uid) {
-  return [card.attempt, card.question, ...card.texts].find((target) => target.uid === uid) ?? null;
-}
+export const targetOf = (card, uid) =>
+  [card.attempt, card.question, ...card.texts].find((target) => target.uid === uid) ?? null;
 
 // The targets of a decision.
-export function targetsOf({ act, texts, target }) {
-  return act === "rest" ? texts.map(({ uid }) => uid) : [target];
-}
+export const targetsOf = ({ act, texts, target }) => (act === "rest" ? texts.map(({ uid }) => uid) : [target]);
 
 // Whether the card waits for this person's word.
 export function waits(card) {
@@ -28,9 +25,9 @@ export function waits(card) {
 
 // What a decision changes of a card, kept with it so that an undo can bring it back.
 export function trace(card, uids) {
-  const targets = uids.map((uid) => targetOf(card, uid)).filter(Boolean)
-    .map(({ uid, said, mark = null }) => [uid, { said, mark }]);
-  return { targets: Object.fromEntries(targets), open: card.open, rest: card.rest };
+  const targets = uids.map((uid) => targetOf(card, uid)).filter(Boolean);
+  const former = targets.map(({ uid, said, mark = null }) => [uid, { said, mark }]);
+  return { targets: Object.fromEntries(former), open: card.open, rest: card.rest };
 }
 
 // The card after an entry of the outbox: a decision, an undo with the trace of what it takes back, or the decision that
@@ -93,6 +90,4 @@ export function following(former, card, uid) {
   return next?.uid ?? card.open[0] ?? null;
 }
 
-function isUndecided({ said, covered, mark }) {
-  return said === null && (covered ? mark !== "skipped" : mark === "waits");
-}
+const isUndecided = ({ said, covered, mark }) => said === null && (covered ? mark !== "skipped" : mark === "waits");

@@ -2,23 +2,22 @@
 
 import { chooseQueue } from "./acts.js";
 import { drawAct, drawButton, drawFocus, drawMistake } from "./card.js";
-import { note } from "./chips.js";
 import { element } from "./dom.js";
 import { drawPanel } from "./panels.js";
-import { count, nameHolders, pluralize } from "./words.js";
+import { count, nameHolders, note, pluralize } from "./words.js";
 
 export function drawPage(triage) {
-  const { card, text, meta, panel, isBesideOpen, frames, message } = triage;
+  const { card, text, meta, notices, panel, isBesideOpen, frames } = triage;
   const place = text ? `${text.kind} ${text.number} of ${text.of}` : "no explanation";
   return element("div.mapd-triage",
     drawBar(triage),
-    element("div.mapd-notices", { role: "alert" }, triage.notices.map((notice) => drawNotice(notice, triage))),
+    element("div.mapd-notices", { role: "alert" }, notices.map((notice) => drawNotice(notice, triage))),
     element(`div.mapd-work${isBesideOpen ? ".mapd-two" : ""}`,
       card ? [drawMistake(triage), drawFocus(triage)] : element("div.mapd-empty", drawEmpty(triage)),
       isBesideOpen && element("aside.mapd-beside", { "aria-label": "guidelines" },
         frames.draw("guidelines", "the guidelines", meta?.guidelines?.uid)),
       panel && drawPanel(triage)),
-    drawFoot(triage, message),
+    drawFoot(triage),
     element("span.mapd-hidden", { role: "status" }, card && `${place}, mistake ${card.number ?? ""}`));
 }
 
@@ -28,14 +27,12 @@ function drawBar(triage) {
   const { meta, card, may, panel } = triage;
   const { waiting, decided, skipped, all, by_lot: isByLot, draw, judge } = meta?.queue ?? {};
   const place = card ? PLACES[card.where](card) : "";
-  const counts = `${count(decided ?? 0)} decided, ${skipped ? `${count(skipped)} skipped, ` : ""}`
-    + `${count(waiting ?? 0)} left`;
+  const skips = skipped ? ` ${count(skipped)} skipped,` : "";
   const drawToggle = (act, words, isPressed) => drawAct(triage, act, words, { "aria-pressed": isPressed?.toString() });
-  return element("div.mapd-top",
-    drawQueues(triage),
+  return element("div.mapd-top", drawQueues(triage),
     element("div.mapd-progress", place && element("b", place), all > 0 && [
       element("span.mapd-bar", { "aria-hidden": "true" }, element("i", { style: `width: ${(100 * decided) / all}%` })),
-      note(counts),
+      note(`${count(decided)} decided,${skips} ${count(waiting)} left`),
     ]),
     element("div.mapd-tools",
       isByLot && drawToggle("draw", `another draw (this is ${draw})`),
@@ -58,23 +55,21 @@ function drawQueues(triage) {
   const others = counts?.queues ?? [];
   const isListed = !current || others.some(({ name }) => name === current.name);
   const queues = isListed ? others : [current, ...others];
-  return element("select.mapd-queue", {
-    "aria-label": "queue", value: current?.name ?? place.queue ?? "",
-    onchange: ({ target }) => {
-      target.blur();
-      chooseQueue(triage, target.value);
-    },
-  }, queues.map((queue) => (queue.name === current?.name ? current : queue))
-    .map(({ name, title, waiting }) =>
-      element("option", { value: name }, `${title ?? "this queue"} · ${count(waiting)} left`)));
+  const drawQueue = ({ name, title, waiting }) =>
+    element("option", { value: name }, `${title ?? "this queue"} · ${count(waiting)} left`);
+  const onchange = ({ target }) => {
+    target.blur();
+    chooseQueue(triage, target.value);
+  };
+  return element("select.mapd-queue", { "aria-label": "queue", value: current?.name ?? place.queue ?? "", onchange },
+    queues.map((queue) => drawQueue(queue.name === current?.name ? current : queue)));
 }
 
 function drawNotice(notice, triage) {
   const { line, isCalm, open } = notice;
   const dismiss = () => { triage.notices = triage.notices.filter((other) => other !== notice); };
   return element(`div.mapd-notice${isCalm ? "" : ".mapd-error"}`, { identity: line },
-    element("span", line),
-    open && drawButton(open, "look at it"),
+    element("span", line), open && drawButton(open, "look at it"),
     drawButton(dismiss, "×", { "aria-label": "dismiss" }));
 }
 
@@ -82,34 +77,32 @@ function drawNotice(notice, triage) {
 
 const RARE = "mapd-act.mapd-rare"; // behind “more” where the screen is narrow
 
-function drawFoot(triage, message) {
-  const { card, text, may, subject, isRevealed, trail, drafts, outbox, isFootOpen } = triage;
+function drawFoot(triage) {
+  const { card, text, may, subject, isRevealed, trail, drafts, outbox, isFootOpen, message } = triage;
   const isJudging = Boolean(card) && may;
   const waiting = triage.rest.length;
   const draftOf = (field, target) => (drafts.of(field, target.uid).trim() ? " · not saved" : "");
   const [accept, reject] = namesOfVerdicts(triage);
-  const isTrouble = outbox.stop || outbox.fault;
   const undoes = trail.undoable && `takes back: ${trail.undoable.words}`;
   const drawRare = (act, words) => drawAct(triage, act, words, {}, RARE);
   const drawVerdict = (act, words, isPrimary) =>
     drawAct(triage, act, words, {}, `mapd-act${isPrimary ? ".mapd-primary" : ""}`);
-  return element(`div.mapd-foot${isFootOpen ? ".mapd-open" : ""}`,
-    { role: "toolbar", "aria-label": "decide" },
+  return element(`div.mapd-foot${isFootOpen ? ".mapd-open" : ""}`, { role: "toolbar", "aria-label": "decide" },
     card && drawAct(triage, "back", "", { "aria-label": "the mistake before" }),
     card && drawAct(triage, "ahead", "", { "aria-label": "the next mistake" }),
-    isJudging && drawVerdict("accept", accept, !isRevealed),
-    isJudging && drawVerdict("reject", reject),
-    isJudging && (isRevealed || waiting > 0)
-      && drawVerdict("rest", isRevealed ? "go on" : `accept ${count(waiting)} waiting`, isRevealed),
-    isJudging && !isRevealed && drawAct(triage, "skip", "skip"),
-    isJudging && text && !text.covered && drawRare("repair", `repair${draftOf("repair", text)}`),
-    isJudging && drawRare("note", `note${draftOf("note", subject.target)}`),
+    isJudging && [
+      drawVerdict("accept", accept, !isRevealed), drawVerdict("reject", reject),
+      isRevealed ? drawVerdict("rest", "go on", true)
+        : [waiting > 0 && drawVerdict("rest", `accept ${count(waiting)} waiting`), drawAct(triage, "skip", "skip")],
+      text && !text.covered && drawRare("repair", `repair${draftOf("repair", text)}`),
+      drawRare("note", `note${draftOf("note", subject.target)}`),
+    ],
     may && drawAct(triage, "undo", "undo", { title: undoes }),
     may && trail.redoable && drawRare("redo", "redo"),
     element("span.mapd-words",
       element("span.mapd-told", { role: "status" }, message),
       element("span.mapd-saved", { "aria-live": "polite" },
-        element(isTrouble ? "span.mapd-trouble" : "span.mapd-note", outbox.line),
+        element(outbox.stop || outbox.fault ? "span.mapd-trouble" : "span.mapd-note", outbox.line),
         outbox.stop && drawButton(() => location.reload(), "reload"))),
     may && drawRare("acts", "last decisions"),
     card && drawRare("history", "history"),

@@ -1,13 +1,12 @@
 // What opens over the page: choices by key, a field, a list. Drawn anew from what triage holds.
 //
-//   { title, choices: [{ key, words, press }], field: { name, target, label, … }, contents }
+//   { title, choices: [{ key, words, press }], field: { act, kind, target, label, … }, contents }
 
-import { decide, decideClass, reject } from "./acts.js";
+import { FIELDS, decide, decideClass, reject } from "./acts.js";
 import { drawButton, drawHistory } from "./card.js";
-import { note } from "./chips.js";
 import { element } from "./dom.js";
 import { TRIAGE, nameOf } from "../keys.js";
-import { count, formatDay, pluralize } from "./words.js";
+import { count, formatDay, note, pluralize } from "./words.js";
 
 // What a panel shows of the page as a whole, not of the card: it stays when a card arrives.
 export const OF_PAGE = ["help", "acts", "class"];
@@ -30,10 +29,7 @@ export const PANELS = {
     title: "the student’s attempt",
     ...decideTarget(triage, "attempt", "or type the answer that the student gave", (press) => [
       { key: "1", words: "not a mistake: the student is right", press: press("reject") },
-      {
-        key: "2", words: "a mistake",
-        press: press("accept", { stays: triage.card.about !== "attempt" }),
-      },
+      { key: "2", words: "a mistake", press: press("accept", { stays: triage.card.about !== "attempt" }) },
     ]),
   }),
   question: (triage) => ({
@@ -43,29 +39,25 @@ export const PANELS = {
   }),
   answer: (triage) => ({
     title: "this rationale’s own answer was misread",
-    field: correct(triage, "rationale", triage.text.uid, "its answer is"),
+    field: correct("rationale", triage.text.uid, "its answer is"),
   }),
   note(triage) {
     const { target: { uid: target }, kind } = triage.subject;
     return {
       title: `note on this ${kind}`,
       field: {
-        name: "note", target, label: "saved with your next decision on it", rows: 4,
-        save: "save the note alone",
-        press: (words) => decide(triage, "note", { kind, target, note: words, stays: true }),
+        act: "note", kind, target, rows: 4, label: "saved with your next decision on it", save: "save the note alone",
       },
     };
   },
   repair(triage) {
     const { text: { text, cut }, uid: target, kind } = triage.text;
-    const contents = note("This text is too long to repair here.");
-    if (cut) return { title: "repair", contents };
+    if (cut) return { title: "repair", contents: note("This text is too long to repair here.") };
     return {
       title: "your corrected copy",
       field: {
-        name: "repair", target, start: text, rows: 14, save: "save the copy",
+        act: "repair", kind, target, rows: 14, start: text, save: "save the copy",
         label: "it replaces the text, under your name; the old one is rejected",
-        press: (value) => decide(triage, "repair", { kind, target, value, stays: true }),
       },
     };
   },
@@ -92,14 +84,13 @@ export const PANELS = {
     const acts = triage.trail.last;
     return {
       title: "your last ten decisions",
-      choices: acts.map(({ words, home, at: moment }, at) => ({
-        key: String((at + 1) % 10),
-        words: [words, home.number && `question ${home.number}`, moment && formatDay(moment)]
-          .filter(Boolean).join(" · "),
-        press: () => triage.visit(home),
-      })),
-      contents: note(acts.length
-        ? "A digit opens the text, where you can decide anew; u undoes the newest."
+      choices: acts.map(({ words, home, at: moment }, at) => {
+        const parts = [words, home.number && `question ${home.number}`, moment && formatDay(moment)];
+        return {
+          key: String((at + 1) % 10), words: parts.filter(Boolean).join(" · "), press: () => triage.visit(home),
+        };
+      }),
+      contents: note(acts.length ? "A digit opens the text, where you can decide anew; u undoes the newest."
         : "You have decided nothing yet."),
     };
   },
@@ -121,38 +112,36 @@ function decideTarget(triage, kind, label, choose) {
   const { uid: target, said: word } = triage.card[kind];
   const press = (act, fields) => () => decide(triage, act, { kind, target, ...fields });
   const withdrawal = { key: "w", words: "withdraw what I said", press: press("withdraw", { stays: true }) };
-  return { choices: [...choose(press), ...(word ? [withdrawal] : [])], field: correct(triage, kind, target, label) };
+  return { choices: [...choose(press), ...(word ? [withdrawal] : [])], field: correct(kind, target, label) };
 }
 
-function correct(triage, kind, target, label) {
-  return {
-    name: "value", target, label, save: "save",
-    press: (value) => decide(triage, "correct", { kind, target, value, stays: true }),
-  };
-}
+const correct = (kind, target, label) => ({ act: "correct", kind, target, label, save: "save" });
+
+const drawKey = (key, words) => [element("kbd", key), element("span", words)];
 
 export function drawPanel(triage) {
   const { name } = triage.panel;
   const { title, choices = [], field, contents } = PANELS[name](triage);
   const attributes = { role: "dialog", tabindex: "-1", "data-panel": name, "aria-label": title };
-  const drawKey = (key, words) => [element("kbd", key), element("span", words)];
+  const drawChoice = ({ key, words, press }) => drawButton(press, drawKey(key, words), { "data-choice": key });
   return element("div.mapd-panel", { ...attributes, identity: triage.panel },
     element("div.mapd-panel-head", element("b", title),
       drawButton(() => { triage.panel = null; }, drawKey("Esc", "close"))),
-    choices.length > 0 && element("div.mapd-choices", choices.map(({ key, words, press }) =>
-      drawButton(press, drawKey(key, words), { "data-choice": key }))),
-    field && drawField(field, triage, drawKey),
+    choices.length > 0 && element("div.mapd-choices", choices.map(drawChoice)),
+    field && drawField(field, triage),
     contents && element("div.mapd-panel-body", contents));
 }
 
 // Enter sends what stands in a line, Ctrl+Enter what stands in more.
-function drawField({ name, target, label, rows, start = "", save, press }, triage, drawKey) {
+function drawField({ act, kind, target, label, rows, start = "", save }, triage) {
   const { drafts, longest } = triage;
+  const name = FIELDS[act];
   const send = (input) => {
     const words = input.value.trim();
-    if (words && words !== start.trim()) press(words);
+    const fields = { kind, target, [act === "note" ? "note" : "value"]: words, stays: true };
+    if (words && words !== start.trim()) decide(triage, act, fields);
   };
-  const keep = ({ value }) => {
+  const keep = ({ currentTarget: { value } }) => {
     if (drafts.keep(name, target, value === start ? "" : value)) return;
     triage.message = "the browser’s storage is full: keep this page open until you have decided";
     triage.draw();
@@ -166,9 +155,7 @@ function drawField({ name, target, label, rows, start = "", save, press }, triag
   return element("label.mapd-labelled", element("span", label),
     element(rows ? "textarea.mapd-field" : "input.mapd-field", {
       maxlength: longest[name], rows, autocomplete: "off", "data-field": name,
-      value: drafts.of(name, target) || start,
-      oninput: ({ currentTarget }) => keep(currentTarget), onkeydown: sendByKey,
+      value: drafts.of(name, target) || start, onkeydown: sendByKey, oninput: keep,
     }),
-    drawButton(({ currentTarget }) => send(currentTarget.previousSibling),
-      drawKey(rows ? "Ctrl+Enter" : "Enter", save)));
+    drawButton((event) => send(event.currentTarget.previousSibling), drawKey(rows ? "Ctrl+Enter" : "Enter", save)));
 }
