@@ -1,4 +1,4 @@
-// One press, one entry in the browser's history; what completes an address adds none. See history.py.
+// One press, one entry in the browser's history; what completes an address adds none. See browser_history.py.
 const STILL = ["PageUp", "PageDown", "Tab", "Shift", "Control", "Alt", "Meta"]; // they lead nowhere
 let isPressed = false; // since the last entry
 const push = history.pushState.bind(history);

@@ -40,14 +40,9 @@ export const nameOf = (key) => NAMES[key] ?? key;
 export const actOf = (key) => (/^[1-9]$/.test(key) ? "text" : TRIAGE.find(([name]) => name === key)?.[1] ?? null);
 export const keyOf = (act) => TRIAGE.find(([, name]) => name === act)[0];
 
-// A closed selectbox of streamlit keeps the focus after a choice, but nobody types there.
-function isTyping(node) {
-  const field = node.closest?.("input, textarea, select, [contenteditable=true]");
-  const isClosed = field?.matches("[role=combobox]:not([aria-expanded=true])");
-  if (!field || isClosed) return false;
-  return !["button", "checkbox", "radio", "submit"].includes(field.type);
-}
-
+// Where somebody types. A closed selectbox of streamlit keeps the focus after a choice, but nobody types there.
+const TYPED = "textarea, select, [contenteditable=true], "
+  + "input:not([type=button], [type=checkbox], [type=radio], [type=submit], [role=combobox]:not([aria-expanded=true]))";
 const PRESSED = "button, a, summary, [role=button], [role=option], [role=menuitem]";
 
 // Listens on the window, or in a frame's. `isOurs`: keys that are the page's in a field, too.
@@ -55,7 +50,7 @@ export function listen(take, { on = window, signal, isOurs = () => false }) {
   on.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const { target } = event;
-    if (event.key !== "Escape" && isTyping(target) && !isOurs(event.key, target)) return;
+    if (event.key !== "Escape" && target.closest?.(TYPED) && !isOurs(event.key, target)) return;
     // Enter and the space bar press what has the focus.
     if (["Enter", " "].includes(event.key) && target.closest?.(PRESSED)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;

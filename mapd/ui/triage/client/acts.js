@@ -6,12 +6,12 @@ import { following, targetOf, targetsOf, textOf, textsOf, trace } from "./decisi
 import { newToken } from "./outbox.js";
 import { nameDecision, pluralize } from "./words.js";
 
-export function perform(triage, act) {
+export function perform(triage, act, key) {
   const [needs, run] = ACTS[act];
   if (triage.panel?.name !== act) triage.panel = null;
   const line = needs.split(" ").reduce((lack, need) => lack || NEEDS[need]?.(triage), null);
   if (line) triage.message = line;
-  else if (run) run(triage, act);
+  else if (run) run(triage, act, key);
   else triage.toggle(act);
 }
 
@@ -32,26 +32,19 @@ const NEEDS = {
   guidelines: ({ meta }) => !meta?.guidelines && "nobody has written guidelines yet",
 };
 
-// -- decisions --------------------------------------------------------------------------------------------------------
-
 function accept(triage) {
-  const { card, subject: { kind, target }, isRevealed } = triage;
-  if (isRevealed && target.said.decision === "accept") goOn(triage);
-  else decide(triage, "accept", { kind, target: target.uid, stays: isRevealed });
+  const { subject, isRevealed } = triage;
+  if (isRevealed && subject.target.said.decision === "accept") goOn(triage);
+  else decide(triage, "accept", { stays: isRevealed });
 }
 
 export function reject(triage, reason = null) {
-  const { subject: { kind, target }, step, isRevealed } = triage;
-  const marks = step && kind !== "attempt" ? [step] : [];
-  decide(triage, "reject", { kind, target: target.uid, reason, marks, stays: isRevealed });
+  const { subject, step, isRevealed } = triage;
+  const marks = step && subject.kind !== "attempt" ? [step] : [];
+  decide(triage, "reject", { reason, marks, stays: isRevealed });
 }
 
 const askReason = (triage) => (triage.subject.kind === "attempt" ? reject(triage) : triage.toggle("reject"));
-
-function skip(triage) {
-  const { kind, target } = triage.subject;
-  decide(triage, "skip", { kind, target: target.uid });
-}
 
 // Enter: accept what is marked as waiting; where there is nothing to accept, go on.
 function decideRest(triage) {
@@ -77,9 +70,10 @@ function goOn(triage) {
   else triage.goOn();
 }
 
-// A decision on the card in front: stored, applied, and one goes on unless one `stays`.
-export function decide(triage, act, { kind, target = null, stays = false, ...fields }) {
-  const { card, outbox } = triage;
+// Stores a decision on the card in front, on what is judged there or on another target; goes on unless one `stays`.
+export function decide(triage, act, more = {}) {
+  const { card, outbox, subject } = triage;
+  const { kind, target, stays = false, ...fields } = { kind: subject.kind, target: subject.target.uid, ...more };
   const { id, mistake, queue, judge, draw } = card;
   const { seen = null, said: word } = target ? targetOf(card, target) : {};
   const decision = {
@@ -129,14 +123,11 @@ function move(triage, former, { act, target, kind, texts }, stays) {
   const uid = act === "rest" ? texts.at(-1).uid : target;
   const text = textOf(former, uid);
   const isToRead = act !== "skip" && (text?.covered || former.beside === "practice");
-  if (stays || isToRead) {
-    triage.enter(focus);
-    return;
-  }
   const isAside = ["attempt", "question"].includes(kind) && former.about === "texts";
   const next = isAside ? null : following(former, card, uid);
   const isBack = text?.kind === "feedback" && card.open.includes(rationale) && textOf(card, next)?.kind === "rationale";
-  if (next) triage.enter(isBack ? rationale : next);
+  if (stays || isToRead) triage.enter(focus);
+  else if (next) triage.enter(isBack ? rationale : next);
   else triage.goOn();
 }
 
@@ -166,7 +157,7 @@ export function decideClass(triage, value, reason, { version, texts }) {
 function undo(triage, act) {
   const isRedo = act === "redo";
   const token = newToken();
-  const former = isRedo ? triage.trail.redo(token) : triage.trail.undo(token);
+  const former = triage.trail.turn(act, token);
   triage.message = former ? `${isRedo ? "redone" : "undone"}: ${former.words}` : `nothing to ${act}`;
   if (!former) return;
   const { home, words, targets, latest: undoes } = former;
@@ -178,7 +169,12 @@ function undo(triage, act) {
   else triage.outbox.drain().then(() => triage.open(triage.named()));
 }
 
-// -- other acts -------------------------------------------------------------------------------------------------------
+function openText(triage, act, number) {
+  const { texts } = triage.card;
+  const text = texts[number - 1];
+  if (text) triage.enter(text.uid);
+  else triage.message = `this mistake has ${pluralize(texts.length, "text")}: there is no ${number}`;
+}
 
 // To feedback, and back to the text that one left.
 function turnToOther(triage) {
@@ -230,7 +226,7 @@ const ACTS = {
   accept: ["card name author", accept],
   reject: ["card name author", askReason],
   rest: ["deck judge", decideRest],
-  skip: ["card name", skip],
+  skip: ["card name", (triage) => decide(triage, "skip")],
   note: ["card name"], attempt: ["card name"], question: ["card name"], acts: ["name"], help: [""],
   repair: ["card name text reveal"],
   answer: ["card name text rationale"],
@@ -240,6 +236,7 @@ const ACTS = {
   history: ["card", openHistory],
   guidelines: ["guidelines", openGuidelines],
   render: ["card text markup", ({ frames, focus }) => frames.toggle(focus)],
+  text: ["card", openText],
   feedback: ["card", turnToOther],
   judge: ["", switchJudge],
   draw: ["lot", drawAgain],

@@ -38,13 +38,14 @@ export class Address {
   }
 
   flush() {
-    if (this.#place === null || location.pathname !== this.#page) return;
+    const place = this.#place;
+    this.#place = null;
+    if (place === null || location.pathname !== this.#page) return;
     const params = new URLSearchParams(location.search); // with what else it has: the exam
     for (const name of NAMES) {
-      params.set(name, this.#place[name] ?? "");
+      params.set(name, place[name] ?? "");
       if (!params.get(name)) params.delete(name);
     }
-    this.#place = null;
     if (`?${params}` === location.search) return;
     // What completes the first address is no move.
     const name = this.#search === null ? "replaceState" : "pushState";

@@ -7,7 +7,7 @@ import { element } from "./dom.js";
 import { keyOf, nameOf } from "../keys.js";
 import { drawPassage } from "./passage.js";
 import {
-  chip, dots, formatDay, label, nameDecision, nameReason, note, pluralize, sign, teacherChip, verdictChips,
+  chip, dots, formatDay, join, label, nameDecision, nameReason, note, pluralize, sign, teacherChip, verdictChips,
 } from "./words.js";
 
 const MARKS = {
@@ -17,7 +17,7 @@ const MARKS = {
   overridden: ["overridden", "people have decided otherwise than the committee"],
 };
 
-// A button takes the focus from nothing that is read: see page.js.
+// A button takes the focus from nothing that is read: see presses.js.
 export function drawButton(press, parts, attributes = {}, selector = "mapd-act") {
   return element(`button.${selector}`, { type: "button", onclick: press, ...attributes }, parts);
 }
@@ -50,8 +50,6 @@ function drawThought(thought) {
   const size = thought && pluralize(thought.text.trim().split(/\s+/).length, "word");
   return thought && drawFold("mapd-thought", `thought, ${size}: not graded, not taught`, "", drawPassage(thought));
 }
-
-// -- the left side ----------------------------------------------------------------------------------------------------
 
 export function drawMistake(triage) {
   return element("div.mapd-left",
@@ -164,8 +162,6 @@ function drawFeedbackLine(feedback, isUnfolded, triage) {
   ], { "data-key": key, "aria-expanded": String(isUnfolded) }, "mapd-textline");
 }
 
-// -- the text in focus ------------------------------------------------------------------------------------------------
-
 export function drawFocus(triage) {
   const { card, text } = triage;
   const nothing = "No teacher has written on this mistake: x decides the attempt, g the question.";
@@ -234,12 +230,9 @@ function drawFindings({ checks, limit, reviews, committee, people, kind, uid }, 
 
 function drawReview({ reviewer, score, status, raw, counts, names_step: namesStep }) {
   const reason = score === null && `(${status}${raw ? `: ${raw}` : ""})`;
-  const notes = [reason, !counts && "without the gold, not counted", namesStep && "names a wrong step"];
-  const words = notes.filter(Boolean).join(" ");
+  const words = join([reason, !counts && "without the gold, not counted", namesStep && "names a wrong step"], " ");
   return element("span", teacherChip(reviewer), dots(score), words && note(words));
 }
-
-// -- what people say --------------------------------------------------------------------------------------------------
 
 const isOfText = (about) => about === "rationale" || about === "feedback";
 
@@ -285,13 +278,13 @@ export function drawHistory({ words, taken_back: repairs }, { reasons }) {
 }
 
 function drawPastWord(word, reasons) {
-  const { about, at, person, verb, stands, note: remark, role, queue, blind, committee, archive } = word;
+  const { about, at, person, verb, stands, note: remark, role, queue, blind, archive, committee: verdict } = word;
   const decision = `${isOfText(about) ? "" : `${about}: `}${nameDecision(word, about, reasons)}`;
-  const circumstances = [
+  const circumstances = join([
     remark && `“${remark}”`, role === "adjudicator" && "as the adjudicator", queue && `queue ${queue}`,
-    blind && "judged first", committee && `the committee said ${committee}`,
-    archive && `came with an archive, ${archive}`,
-  ].filter(Boolean).map((part) => ` · ${part}`);
+    blind && "judged first", verdict && `the committee said ${verdict}`, archive && `came with an archive, ${archive}`,
+  ]);
   return element("li", note(`${formatDay(at)} `), element("b", person), " ",
-    verb ? `${verb}: ${decision}` : [stands ? decision : element("s", decision), circumstances]);
+    verb ? `${verb}: ${decision}`
+      : [stands ? decision : element("s", decision), circumstances && ` · ${circumstances}`]);
 }

@@ -71,9 +71,7 @@ export class Deck {
   }
 
   // What was acknowledged and came without its card stays as it was decided.
-  settle(entry) {
-    this.#cards = this.#cards.map((card) => (concerns(entry, card) ? decide(card, entry) : card));
-  }
+  settle(entry) { this.#cards = this.#cards.map((card) => (concerns(entry, card) ? decide(card, entry) : card)); }
 
   get #at() {
     const at = this.#cards.findIndex(({ id }) => id === this.#front);

@@ -18,8 +18,11 @@ export class Outbox {
   fault = null; // the line that says why the last try failed
   #page; #prefix; #lock; #channel; #timer;
   #unstored = new Map(); // what the storage had no room for
-  #clock = 0; #tries = 0; #most = MOST;
-  #sending = null; #again = false;
+  #clock = 0;
+  #tries = 0;
+  #most = MOST;
+  #sending = null;
+  #again = false;
 
   // `page`: { send, onchange, onanswer }.
   constructor(owner, page) {
@@ -33,9 +36,7 @@ export class Outbox {
   }
 
   // The newest act on a target that isn't acknowledged: what the next decision on it rests on.
-  lastOn(uid) {
-    return this.entries.findLast(({ targets }) => targets.includes(uid))?.decision.token ?? null;
-  }
+  lastOn(uid) { return this.entries.findLast(({ targets }) => targets.includes(uid))?.decision.token ?? null; }
 
   add(entry) {
     this.#clock = Math.max(this.#clock + 1, Date.now());
@@ -82,8 +83,6 @@ export class Outbox {
     return `${length.toLocaleString("en")} not saved yet, trying (${this.fault})${cure}`;
   }
 
-  // -- sending --------------------------------------------------------------------------------------------------------
-
   async #run() {
     clearTimeout(this.#timer);
     while (this.#again && !this.stop) {
@@ -111,26 +110,21 @@ export class Outbox {
   }
 
   #takeError(error, sent) {
-    if (error.code === undefined) throw error;
-    if (error.isTemporary) {
-      this.fault = error.message;
+    const { code, isTemporary, message: line } = error;
+    if (code === undefined) throw error;
+    if (isTemporary) {
+      this.fault = line;
       const delay = Math.min(FIRST_DELAY * 2 ** this.#tries++, LONGEST_DELAY);
       this.#timer = setTimeout(() => this.drain(), delay);
       this.#page.onchange();
-      return false;
+    } else if (!["bad_request", "too_large"].includes(code)) this.halt(line);
+    else if (sent.length > 1) this.#most = 1; // one of them is at fault: ask for each by itself
+    else {
+      const { token } = sent[0].decision;
+      const answer = { token, status: "refused", line, since: [], decided: 0, of: 1 };
+      this.#settle({ answers: [answer], cards: {}, gone: {} }, sent);
     }
-    if (!["bad_request", "too_large"].includes(error.code)) {
-      this.halt(error.message);
-      return false;
-    }
-    if (sent.length > 1) { // one of them is at fault: ask for each by itself
-      this.#most = 1;
-      return true;
-    }
-    const { token } = sent[0].decision;
-    const answer = { token, status: "refused", line: error.message, since: [], decided: 0, of: 1 };
-    this.#settle({ answers: [answer], cards: {}, gone: {} }, sent);
-    return true;
+    return !isTemporary;
   }
 
   // Forgets what needs no other request. A class of thousands takes several.

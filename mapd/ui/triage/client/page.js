@@ -21,8 +21,6 @@ export function drawPage(triage) {
     element("span.mapd-hidden", { role: "status" }, card && `${place}, mistake ${card.number ?? ""}`));
 }
 
-// -- the bar ----------------------------------------------------------------------------------------------------------
-
 function drawBar(triage) {
   const { meta, card, may, panel } = triage;
   const { waiting, decided, skipped, all, by_lot: isByLot, draw, judge } = meta?.queue ?? {};
@@ -73,8 +71,6 @@ function drawNotice(notice, triage) {
     drawButton(dismiss, "×", { "aria-label": "dismiss" }));
 }
 
-// -- the actions ------------------------------------------------------------------------------------------------------
-
 const RARE = "mapd-act.mapd-rare"; // behind “more” where the screen is narrow
 
 function drawFoot(triage) {
@@ -110,16 +106,13 @@ function drawFoot(triage) {
       { "aria-expanded": String(isFootOpen) }, "mapd-act.mapd-more-acts"));
 }
 
-function namesOfVerdicts({ card, isRevealed, subject }) {
+function namesOfVerdicts({ card, isRevealed, subject: { target } }) {
   if (card?.about === "attempt") return ["a mistake", "not a mistake"];
   if (!isRevealed) return ["accept", "reject"];
-  return subject.target.said.decision === "accept" ? ["keep accepted", "reject instead"]
-    : ["accept instead", "another reason"];
+  return target.said.decision === "accept" ? ["keep accepted", "reject instead"] : ["accept instead", "another reason"];
 }
 
-// -- where there is no card -------------------------------------------------------------------------------------------
-
-// Nothing waits, others have it, it can't be read now, or the page is closed.
+// Where there is no card: nothing waits, others have it, it can't be read now, or the page is closed.
 function drawEmpty(triage) {
   const { meta, trouble, outbox, trail } = triage;
   if (outbox.stop) return [element("h2", "This page is closed."), element("p", outbox.stop)];

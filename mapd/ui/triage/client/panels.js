@@ -6,7 +6,7 @@ import { FIELDS, decide, decideClass, reject } from "./acts.js";
 import { drawButton, drawHistory } from "./card.js";
 import { element } from "./dom.js";
 import { TRIAGE, nameOf } from "../keys.js";
-import { count, formatDay, note, pluralize } from "./words.js";
+import { count, formatDay, join, note, pluralize } from "./words.js";
 
 // What a panel shows of the page as a whole, not of the card: it stays when a card arrives.
 export const OF_PAGE = ["help", "acts", "class"];
@@ -15,12 +15,10 @@ export const PANELS = {
   reject(triage) {
     const { kind, text: { text } } = triage.text;
     const { start, end } = triage.step ?? {};
+    const press = (reason) => () => reject(triage, reason);
     return {
       title: `reject this ${kind}: why?`,
-      choices: [
-        ...chooseReasons(triage, kind, (reason) => reject(triage, reason)),
-        { key: "0", words: "no reason", press: () => reject(triage, null) },
-      ],
+      choices: [...chooseReasons(triage, kind, press), { key: "0", words: "no reason", press: press(null) }],
       contents: note(triage.step ? `False step: “${text.slice(start, end).slice(0, 120)}”`
         : "Select the false step in the text to mark it, or choose it with ← →."),
     };
@@ -35,21 +33,18 @@ export const PANELS = {
   question: (triage) => ({
     title: "the question and its gold answer",
     ...decideTarget(triage, "question", "or type the right gold answer", (press) =>
-      chooseReasons(triage, "question", (reason) => press("reject", { reason })())),
+      chooseReasons(triage, "question", (reason) => press("reject", { reason }))),
   }),
   answer: (triage) => ({
     title: "this rationale’s own answer was misread",
     field: correct("rationale", triage.text.uid, "its answer is"),
   }),
-  note(triage) {
-    const { target: { uid: target }, kind } = triage.subject;
-    return {
-      title: `note on this ${kind}`,
-      field: {
-        act: "note", kind, target, rows: 4, label: "saved with your next decision on it", save: "save the note alone",
-      },
-    };
-  },
+  note: ({ subject: { target: { uid: target }, kind } }) => ({
+    title: `note on this ${kind}`,
+    field: {
+      act: "note", kind, target, rows: 4, label: "saved with your next decision on it", save: "save the note alone",
+    },
+  }),
   repair(triage) {
     const { text: { text, cut }, uid: target, kind } = triage.text;
     if (cut) return { title: "repair", contents: note("This text is too long to repair here.") };
@@ -84,12 +79,10 @@ export const PANELS = {
     const acts = triage.trail.last;
     return {
       title: "your last ten decisions",
-      choices: acts.map(({ words, home, at: moment }, at) => {
-        const parts = [words, home.number && `question ${home.number}`, moment && formatDay(moment)];
-        return {
-          key: String((at + 1) % 10), words: parts.filter(Boolean).join(" · "), press: () => triage.visit(home),
-        };
-      }),
+      choices: acts.map(({ words, home, at: moment }, at) => ({
+        key: String((at + 1) % 10), press: () => triage.visit(home),
+        words: join([words, home.number && `question ${home.number}`, moment && formatDay(moment)]),
+      })),
       contents: note(acts.length ? "A digit opens the text, where you can decide anew; u undoes the newest."
         : "You have decided nothing yet."),
     };
@@ -104,8 +97,8 @@ export const PANELS = {
   }),
 };
 
-const chooseReasons = (triage, kind, reject) => (triage.reasons[kind] ?? [])
-  .map(({ key, words, code }) => ({ key, words, press: () => reject(code) }));
+const chooseReasons = (triage, kind, press) =>
+  (triage.reasons[kind] ?? []).map(({ key, words, code }) => ({ key, words, press: press(code) }));
 
 // Decisions on the question or the attempt: some of its own, a withdrawal, a correction.
 function decideTarget(triage, kind, label, choose) {
@@ -134,7 +127,7 @@ export function drawPanel(triage) {
 
 // Enter sends what stands in a line, Ctrl+Enter what stands in more.
 function drawField({ act, kind, target, label, rows, start = "", save }, triage) {
-  const { drafts, longest } = triage;
+  const { drafts, meta: { longest } } = triage;
   const name = FIELDS[act];
   const send = (input) => {
     const words = input.value.trim();

@@ -85,12 +85,11 @@ export function stepBeside(text, chosen, by) {
 
 // Rendered documents (the guidelines, a text's maths) in frames that run nothing: the server makes and cleans them.
 export class Frames {
-  #triage; #take;
+  #triage;
   #open = new Set(); // uids, or "guidelines"
   #documents = new Map(); // by uid, version and theme; "" while it is on its way
 
-  // `take` hears the keys that are pressed within a frame: they are the page's keys, too.
-  constructor(triage, take) { [this.#triage, this.#take] = [triage, take]; }
+  constructor(triage) { this.#triage = triage; }
 
   isOpen(uid) { return this.#open.has(uid); }
   toggle(uid) { if (!this.#open.delete(uid)) this.#open.add(uid); }
@@ -102,7 +101,7 @@ export class Frames {
     if (!this.#documents.has(key)) this.#load(uid, theme, key);
     const srcdoc = this.#documents.get(key);
     if (!srcdoc) return note("loading …");
-    const onload = ({ target }) => listen(this.#take, { on: target.contentWindow });
+    const onload = ({ target }) => listen(this.#triage.take, { on: target.contentWindow }); // the page's keys
     return element("iframe.mapd-frame", { sandbox: "allow-same-origin", srcdoc, title, identity: key, onload });
   }
 

@@ -4,7 +4,6 @@ import { perform } from "./acts.js";
 import { actOf, keyOf, listen, scroll, scrolls } from "../keys.js";
 import { PANELS } from "./panels.js";
 import { selectedRange, stepBeside } from "./passage.js";
-import { pluralize } from "./words.js";
 
 const SWIPE = 90; // px
 
@@ -21,17 +20,13 @@ export function hear(triage, signal) {
   });
   hearOn(root, "touchend", ({ changedTouches: [touch] }) => start && swipe(triage, start, touch));
   // A click leaves the focus where it is: the keys go on as before. A text may be selected, too.
-  hearOn(root, "mousedown", (event) => {
-    if (event.target.closest(".mapd-act, .mapd-textline")) event.preventDefault();
-  });
-  hearOn(root, "mouseup", () => {
-    if (document.activeElement.matches(".mapd-scroll")) document.activeElement.blur();
-  });
+  hearOn(root, "mousedown", (event) => event.target.closest(".mapd-act, .mapd-textline") && event.preventDefault());
+  hearOn(root, "mouseup", () => document.querySelector(".mapd-scroll:focus")?.blur());
   hearOn(root, "click", ({ target }) => {
     if (target.closest(".mapd-rare")) triage.isFootOpen = false;
     if (target.closest("button")) triage.draw();
   });
-  listen((key, event) => takeKey(triage, key, event), { signal });
+  listen(triage.take, { signal });
 }
 
 // Returns whether the key is the page's.
@@ -41,17 +36,15 @@ export function takeKey(triage, key, event) {
 }
 
 function takePageKey(triage, key, event) {
-  const { root } = triage;
   if (key === "Escape") {
-    if (root.contains(document.activeElement)) document.activeElement.blur();
+    triage.root.querySelector(":focus")?.blur();
     return false;
   }
   if (scrolls(key, event)) return scrollText(triage, key, event);
   const act = actOf(key);
   if (!act || (event.shiftKey && key.length > 1)) return false;
   if (event.repeat) return true; // a key that is held down is one press
-  if (act === "text") openText(triage, Number(key));
-  else perform(triage, act);
+  perform(triage, act, key);
   return true;
 }
 
@@ -93,13 +86,6 @@ function scrollText({ root, isOneColumn }, key, event) {
   const work = root.querySelector(".mapd-work");
   scroll(isOneColumn ? work : root.querySelector(".mapd-focus") ?? work, key, event);
   return true;
-}
-
-function openText(triage, number) {
-  const { texts } = triage.card ?? {};
-  if (!texts) triage.message = "no mistake is open";
-  else if (texts[number - 1]) triage.enter(texts[number - 1].uid);
-  else triage.message = `this mistake has ${pluralize(texts.length, "text")}: there is no ${number}`;
 }
 
 function select(triage) {

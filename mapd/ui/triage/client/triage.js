@@ -61,7 +61,8 @@ class Triage {
     });
     this.leases = new Leases(this.api, this.may, (reply) => this.#takeLeases(reply));
     this.address = new Address((place) => this.#follow(place), this.#end.signal);
-    this.frames = new Frames(this, (key, event) => takeKey(this, key, event));
+    this.take = (key, event) => takeKey(this, key, event);
+    this.frames = new Frames(this);
     hear(this, this.#end.signal);
     this.#timer = setInterval(() => this.#lookAround(), LOOK);
     this.outbox.drain();
@@ -71,9 +72,7 @@ class Triage {
   }
 
   // The page is left, perhaps for good: what isn't sent goes on its way.
-  flush() {
-    for (const part of [this.address, this.outbox, this.leases]) part.flush();
-  }
+  flush() { [this.address, this.outbox, this.leases].forEach((part) => part.flush()); }
 
   leave() {
     this.#turn++;
@@ -90,7 +89,6 @@ class Triage {
   get text() { return this.card && textOf(this.card, this.focus); }
   get kind() { return this.text?.kind ?? "rationale"; }
   get reasons() { return this.meta?.reasons ?? {}; }
-  get longest() { return this.meta.longest; }
   get rest() { return this.card?.rest[this.kind] ?? []; }
   get isLoading() { return this.isOpening || this.isFetching || this.deck.needsMore; }
   get isBesideOpen() { return this.frames.isOpen("guidelines"); }
@@ -278,17 +276,11 @@ class Triage {
   // A place that Back or Forward lead to.
   #follow(place) {
     const isSame = ([name, value]) => String(place[name] ?? "") === String(value ?? "");
-    this.#go(place, Object.entries(this.named()).every(isSame));
+    this.visit(place, Object.entries(this.named()).every(isSame));
   }
 
-  // A place from the list of acts, or of an undo.
-  visit(home) {
-    const { queue, judge, draw } = this.place;
-    this.#go(home, home.queue === queue && home.judge === judge && home.draw === draw);
-  }
-
-  // Goes to a mistake that is at hand, else asks for it.
-  async #go(place, isSame) {
+  // Goes to a mistake, of the list of acts or of an undo: one that is at hand, else it is asked for.
+  async visit(place, isSame = ["queue", "judge", "draw"].every((name) => place[name] === this.place[name])) {
     this.panel = null;
     if (isSame && this.deck.go(place.mistake, place.card)) this.arrive(place.text);
     else {
@@ -317,9 +309,7 @@ class Triage {
   // -- what the server says -------------------------------------------------------------------------------------------
 
   #take(reply, sent) {
-    for (const answer of reply.answers) {
-      if (sent.has(answer.token)) this.#takeAnswer(answer, sent.get(answer.token));
-    }
+    for (const answer of reply.answers) this.#takeAnswer(answer, sent.get(answer.token));
     for (const card of Object.values(reply.cards)) this.deck.renew(card);
     const { queue } = this.meta ?? {};
     if (queue && reply.queue?.name === queue.name) Object.assign(queue, reply.queue, { title: queue.title });
@@ -334,6 +324,7 @@ class Triage {
   }
 
   #takeAnswer({ token, status, line, since, decided, of }, entry) {
+    if (!entry) return;
     const { decision, words, home, targets } = entry;
     if (status === "saved" && decided < of) {
       this.message = `${words}: ${count(decided)} of ${count(of)} …`;
@@ -369,8 +360,7 @@ class Triage {
   #takeLeases({ refused, others }) {
     if (this.meta) this.meta.others = others;
     const ahead = this.deck.ahead.map(({ mistake }) => mistake); // what I decided meanwhile stays
-    const mistakes = refused.map(({ mistake }) => mistake);
-    this.deck.drop(mistakes.filter((mistake) => ahead.includes(mistake)));
+    this.deck.drop(refused.map(({ mistake }) => mistake).filter((mistake) => ahead.includes(mistake)));
     const { card } = this;
     if (!refused.length || !card) return;
     this.#sit(); // those behind may have been decided meanwhile, too

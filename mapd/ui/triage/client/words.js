@@ -6,6 +6,8 @@ import { element } from "./dom.js";
 export const count = (number) => number.toLocaleString("en");
 export const pluralize = (number, word, words = `${word}s`) => `${count(number)} ${number === 1 ? word : words}`;
 
+export const join = (parts, by = " · ") => parts.filter(Boolean).join(by);
+
 const formatTime = (at) => new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 export const formatDay = (at) => `${new Date(at).toLocaleDateString("sv")} ${formatTime(at)}`;
 
@@ -26,7 +28,7 @@ const OTHER_VERBS = {
 export function nameDecision({ decision, reason, value, marks }, about, reasons) {
   const verb = OTHER_VERBS[about]?.[decision] ?? VERBS[decision] ?? decision;
   if (decision === "correct") return `${verb} ${value}`;
-  return [verb, reason && nameReason(reason, about, reasons), marks && "step marked"].filter(Boolean).join(" · ");
+  return join([verb, reason && nameReason(reason, about, reasons), marks && "step marked"]);
 }
 
 // Who has how many of the queue's mistakes open, and since when: "bea has 2 open since 09:12".
@@ -58,10 +60,8 @@ export function teacherChip({ name, place }, mark = "") {
 }
 
 // A vote of 1-5; no vote is said in words, never drawn as 0.
-export function dots(score) {
-  if (score === null) return note("no vote ");
-  return element("span.mapd-dots", { title: `${score} of 5` }, `${"●".repeat(score)}${"○".repeat(5 - score)} ${score}`);
-}
+export const dots = (score) => (score === null ? note("no vote ")
+  : element("span.mapd-dots", { title: `${score} of 5` }, `${"●".repeat(score)}${"○".repeat(5 - score)} ${score}`));
 
 // What counts of a text. A mean is the committee's: it stands beside its own verdict alone.
 export function verdictChips({ conflict, overridden, verdict, committee: { mean } }) {
