@@ -280,11 +280,10 @@ export function drawHistory({ words, taken_back: repairs }, { reasons }) {
 function drawPastWord(word, reasons) {
   const { about, at, person, verb, stands, note: remark, role, queue, blind, archive, committee: verdict } = word;
   const decision = `${isOfText(about) ? "" : `${about}: `}${nameDecision(word, about, reasons)}`;
-  const circumstances = join([
+  const circumstances = [
     remark && `“${remark}”`, role === "adjudicator" && "as the adjudicator", queue && `queue ${queue}`,
     blind && "judged first", verdict && `the committee said ${verdict}`, archive && `came with an archive, ${archive}`,
-  ]);
+  ].filter(Boolean).map((part) => ` · ${part}`);
   return element("li", note(`${formatDay(at)} `), element("b", person), " ",
-    verb ? `${verb}: ${decision}`
-      : [stands ? decision : element("s", decision), circumstances && ` · ${circumstances}`]);
+    verb ? `${verb}: ${decision}` : [stands ? decision : element("s", decision), circumstances]);
 }
