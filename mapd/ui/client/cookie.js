@@ -1,5 +1,4 @@
-// Keeps what a page says in this browser, so that a reload makes nobody else of a person. See
-// cookie.py.
+// Keeps what a page says in this browser, so that a reload makes nobody else of a person. See cookie.py.
 
 function keep() {
   for (const { dataset } of document.querySelectorAll("[data-mapd-keep]")) {

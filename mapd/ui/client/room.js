@@ -1,5 +1,5 @@
-// The room vote's keys press streamlit's own buttons, and the field that waits for the room's hands
-// has the focus. See keys.py.
+// The room vote's keys press streamlit's own buttons, and the field that waits for the room's hands has the focus. See
+// keys.py.
 
 import { listen, scroll, scrolls } from "./keys.js";
 
@@ -31,24 +31,21 @@ function giveFocus() {
   if (name === latest || (place && !field)) return;
   [latest, isTyped] = [name, false];
   const at = document.activeElement;
-  const isFree = at === document.body
-    || at?.closest('[class*="st-key-hot_"], [data-testid="stForm"]');
+  const isFree = at === document.body || at?.closest('[class*="st-key-hot_"], [data-testid="stForm"]');
   if (!field || !isFree) return;
   field.focus();
   field.select();
 }
 
-listen(take, window, (key, node) =>
-  ["ArrowLeft", "ArrowRight"].includes(key) && isUntouched(node));
+listen(take, { isOurs: (key, node) => ["ArrowLeft", "ArrowRight"].includes(key) && isUntouched(node) });
 document.addEventListener("input", ({ target }) => {
   if (target.closest?.(WAITS)) isTyped = true;
 }, true);
-new MutationObserver(giveFocus).observe(document.body,
-  { subtree: true, childList: true, attributeFilter: ["class"] });
+new MutationObserver(giveFocus).observe(document.body, { subtree: true, childList: true, attributeFilter: ["class"] });
 giveFocus();
 
 // A rendered text is a frame: with the focus in it, its keys are pressed in there.
 window.addEventListener("blur", () => {
   const frame = document.activeElement;
-  if (frame?.closest(FRAME)) listen(take, frame.contentWindow);
+  if (frame?.closest(FRAME)) listen(take, { on: frame.contentWindow });
 });

@@ -38,7 +38,7 @@ def mounts() -> list[Mount]:
 
 
 def tag(name: str) -> str:
-    """Return the HTML that runs a module: "triage/entry"."""
+    """Return the HTML that runs a module: "triage/triage"."""
     return f'<script type="module" src="./client/{name}.js"></script>'
 
 

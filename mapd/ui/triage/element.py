@@ -20,4 +20,4 @@ def element(token: str, exam: str, person: str) -> str:
     # The client has colours and words from here, so theme.py stays their only source.
     data = {"token": token, "exam": exam, "person": person, "look": appearance}
     attributes = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in data.items())
-    return f'<div id="mapd-triage" {attributes}></div>{scripts.tag("triage/entry")}'
+    return f'<div id="mapd-triage" {attributes}></div>{scripts.tag("triage/triage")}'

@@ -1,5 +1,4 @@
-// What a press does: a decision goes into the outbox and changes the screen at once; other acts
-// open, turn or move.
+// What a press does: a decision goes into the outbox and changes the screen at once; other acts open, turn or move.
 //
 //   perform(triage, "accept")      // or says why it can't be done now
 
@@ -7,12 +6,12 @@ import { following, targetOf, targetsOf, textOf, textsOf, trace } from "./decisi
 import { newToken } from "./outbox.js";
 import { nameDecision, pluralize } from "./words.js";
 
-export function perform(triage, act) {
+export function perform(triage, act, key) {
   const [needs, run] = ACTS[act];
   if (triage.panel?.name !== act) triage.panel = null;
   const line = needs.split(" ").reduce((lack, need) => lack || NEEDS[need]?.(triage), null);
   if (line) triage.message = line;
-  else if (run) run(triage, act);
+  else if (run) run(triage, act, key);
   else triage.toggle(act);
 }
 
@@ -33,29 +32,19 @@ const NEEDS = {
   guidelines: ({ meta }) => !meta?.guidelines && "nobody has written guidelines yet",
 };
 
-// -- decisions --------------------------------------------------------------------------------
-
 function accept(triage) {
-  const { card, subject: { kind, target }, isRevealed } = triage;
-  if (isRevealed && target.said.decision === "accept") goOn(triage);
-  else decide(triage, "accept", { kind, target: target.uid, stays: isRevealed });
+  const { subject, isRevealed } = triage;
+  if (isRevealed && subject.target.said.decision === "accept") goOn(triage);
+  else decide(triage, "accept", { stays: isRevealed });
 }
 
 export function reject(triage, reason = null) {
-  const { subject: { kind, target }, step, isRevealed } = triage;
-  const marks = step && kind !== "attempt" ? [step] : [];
-  decide(triage, "reject", { kind, target: target.uid, reason, marks, stays: isRevealed });
+  const { subject, step, isRevealed } = triage;
+  const marks = step && subject.kind !== "attempt" ? [step] : [];
+  decide(triage, "reject", { reason, marks, stays: isRevealed });
 }
 
-function askReason(triage) {
-  if (triage.subject.kind === "attempt") reject(triage);
-  else triage.toggle("reject");
-}
-
-function skip(triage) {
-  const { kind, target } = triage.subject;
-  decide(triage, "skip", { kind, target: target.uid });
-}
+const askReason = (triage) => (triage.subject.kind === "attempt" ? reject(triage) : triage.toggle("reject"));
 
 // Enter: accept what is marked as waiting; where there is nothing to accept, go on.
 function decideRest(triage) {
@@ -67,8 +56,7 @@ function decideRest(triage) {
     const nothing = `no ${triage.text ? kind : "text"} is marked “waiting” here: → goes on`;
     triage.message = isCovered ? "judge first: each text has its own decision" : nothing;
   } else {
-    const texts = rest.map((uid) =>
-      ({ uid, seen: textOf(card, uid).seen, after: triage.outbox.lastOn(uid) }));
+    const texts = rest.map((uid) => ({ uid, seen: textOf(card, uid).seen, after: triage.outbox.lastOn(uid) }));
     const isNoted = rest.includes(focus) && triage.drafts.of("note", focus).trim();
     decide(triage, "rest", { kind, texts, target: isNoted ? focus : null });
   }
@@ -82,17 +70,18 @@ function goOn(triage) {
   else triage.goOn();
 }
 
-// A decision on the card in front: stored, applied, and one goes on unless one `stays`.
-export function decide(triage, act, { kind, target = null, stays = false, ...fields }) {
-  const { card, outbox } = triage;
+// Stores a decision on the card in front, on what is judged there or on another target; goes on unless one `stays`.
+export function decide(triage, act, more = {}) {
+  const { card, outbox, subject } = triage;
+  const { kind, target, stays = false, ...fields } = { kind: subject.kind, target: subject.target.uid, ...more };
+  const { id, mistake, queue, judge, draw } = card;
   const { seen = null, said: word } = target ? targetOf(card, target) : {};
   const decision = {
-    token: newToken(), act, kind, target, seen,
+    token: newToken(), act, kind, target, seen, mistake, queue, judge, draw, card: id,
     after: target && (outbox.lastOn(target) ?? word?.act ?? null),
-    ...pick(card, "mistake", "queue", "judge", "draw"), card: card.id,
     // since the text in focus appeared, to hundredths
     seconds: Math.min(86_400, Math.round((performance.now() - triage.appeared) / 10) / 100),
-    offline: !triage.leases.holds(card.mistake), ...fields,
+    offline: !triage.leases.holds(mistake), ...fields,
   };
   const targets = targetsOf(decision);
   takeDraft(triage, decision, targets);
@@ -102,10 +91,8 @@ export function decide(triage, act, { kind, target = null, stays = false, ...fie
   move(triage, card, decision, stays);
 }
 
-const pick = (source, ...names) => Object.fromEntries(names.map((name) => [name, source[name]]));
-
 // What was typed goes with the decision that it belongs to; what is typed for it is one already.
-const FIELDS = { note: "note", repair: "repair", correct: "value" };
+export const FIELDS = { note: "note", repair: "repair", correct: "value" };
 
 function takeDraft({ drafts, focus }, decision, targets) {
   const { act, target, kind } = decision;
@@ -132,20 +119,15 @@ function store(triage, entry) {
 
 // To where one goes behind a decision. `former`: the card as it was.
 function move(triage, former, { act, target, kind, texts }, stays) {
-  const { card, focus, readTexts } = triage;
+  const { card, focus, readTexts: { rationale } } = triage;
   const uid = act === "rest" ? texts.at(-1).uid : target;
   const text = textOf(former, uid);
   const isToRead = act !== "skip" && (text?.covered || former.beside === "practice");
-  if (stays || isToRead) {
-    triage.enter(focus);
-    return;
-  }
   const isAside = ["attempt", "question"].includes(kind) && former.about === "texts";
   const next = isAside ? null : following(former, card, uid);
-  const rationale = readTexts.rationale;
-  const isBack = text?.kind === "feedback" && card.open.includes(rationale)
-    && textOf(card, next)?.kind === "rationale";
-  if (next) triage.enter(isBack ? rationale : next);
+  const isBack = text?.kind === "feedback" && card.open.includes(rationale) && textOf(card, next)?.kind === "rationale";
+  if (stays || isToRead) triage.enter(focus);
+  else if (next) triage.enter(isBack ? rationale : next);
   else triage.goOn();
 }
 
@@ -165,10 +147,9 @@ function describe({ card, reasons }, { act, kind, target, texts, reason, value, 
 }
 
 export function decideClass(triage, value, reason, { version, texts }) {
-  const fields = pick(triage.place, "queue", "judge", "draw");
-  const decision = { token: newToken(), act: "class", ...fields, reason, value, version };
-  const verb = value === "accept" ? "accepted" : "rejected";
-  const words = `${verb} the class · ${pluralize(texts, "text")}`;
+  const { queue, judge, draw } = triage.place;
+  const decision = { token: newToken(), act: "class", queue, judge, draw, reason, value, version };
+  const words = `${value === "accept" ? "accepted" : "rejected"} the class · ${pluralize(texts, "text")}`;
   triage.panel = null;
   store(triage, { decision, targets: [], words, home: homeOf(triage, triage.card, null) });
 }
@@ -176,32 +157,31 @@ export function decideClass(triage, value, reason, { version, texts }) {
 function undo(triage, act) {
   const isRedo = act === "redo";
   const token = newToken();
-  const former = isRedo ? triage.trail.redo(token) : triage.trail.undo(token);
-  if (!former) {
-    triage.message = `nothing to ${act}`;
-    return;
-  }
-  const { home, words } = former;
-  const decision = {
-    token, act: "undo", undoes: former.latest,
-    ...pick(home, "judge", "draw", "mistake", "card"), queue: home.queue ?? triage.place.queue,
-  };
+  const former = triage.trail.turn(act, token);
+  triage.message = former ? `${isRedo ? "redone" : "undone"}: ${former.words}` : `nothing to ${act}`;
+  if (!former) return;
+  const { home, words, targets, latest: undoes } = former;
+  const { judge, draw, mistake, card, queue } = home;
+  const decision = { token, act: "undo", undoes, judge, draw, mistake, card, queue: queue ?? triage.place.queue };
   const effect = isRedo ? { redo: former.decision } : { trace: former.trace };
-  triage.outbox.add({ decision, targets: former.targets, words, home, ...effect });
-  triage.message = `${isRedo ? "redone" : "undone"}: ${words}`;
-  if (home.mistake) triage.visit(home);
+  triage.outbox.add({ decision, targets, words, home, ...effect });
+  if (mistake) triage.visit(home);
   else triage.outbox.drain().then(() => triage.open(triage.named()));
 }
 
-// -- other acts -------------------------------------------------------------------------------
+function openText(triage, act, number) {
+  const { texts } = triage.card;
+  const text = texts[number - 1];
+  if (text) triage.enter(text.uid);
+  else triage.message = `this mistake has ${pluralize(texts.length, "text")}: there is no ${number}`;
+}
 
 // To feedback, and back to the text that one left.
 function turnToOther(triage) {
   const { card, readTexts } = triage;
   const other = triage.kind === "feedback" && triage.text ? "rationale" : "feedback";
   const texts = textsOf(card, other);
-  const read = textOf(card, readTexts[other]);
-  const next = read ?? texts.find(({ uid }) => card.open.includes(uid)) ?? texts[0];
+  const next = textOf(card, readTexts[other]) ?? texts.find(({ uid }) => card.open.includes(uid)) ?? texts[0];
   if (next) triage.enter(next.uid);
   else triage.message = `this mistake has no ${other}`;
 }
@@ -232,8 +212,7 @@ function openClass(triage) {
 }
 
 function openHistory(triage) {
-  const { card, focus, place: { queue, judge }, api } = triage;
-  const { mistake, id } = card;
+  const { card: { mistake, id }, focus, place: { queue, judge }, api } = triage;
   triage.toggle("history", () => api.history({ card: id, mistake, text: focus, judge, queue }));
 }
 
@@ -247,20 +226,17 @@ const ACTS = {
   accept: ["card name author", accept],
   reject: ["card name author", askReason],
   rest: ["deck judge", decideRest],
-  skip: ["card name", skip],
-  note: ["card name"],
+  skip: ["card name", (triage) => decide(triage, "skip")],
+  note: ["card name"], attempt: ["card name"], question: ["card name"], acts: ["name"], help: [""],
   repair: ["card name text reveal"],
   answer: ["card name text rationale"],
-  attempt: ["card name"],
-  question: ["card name"],
   class: ["name class", openClass],
   undo: ["name", undo],
   redo: ["name", undo],
-  acts: ["name"],
   history: ["card", openHistory],
-  help: [""],
   guidelines: ["guidelines", openGuidelines],
   render: ["card text markup", ({ frames, focus }) => frames.toggle(focus)],
+  text: ["card", openText],
   feedback: ["card", turnToOther],
   judge: ["", switchJudge],
   draw: ["lot", drawAgain],

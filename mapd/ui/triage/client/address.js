@@ -1,8 +1,7 @@
-// Where one is, in the browser's address: queue, way of judging, mistake, text. Each move is an
-// entry in its history.
+// Where one is, in the browser's address: queue, way of judging, mistake, text. Each move is an entry in its history.
 //
 //   read()                            // -> { queue: "smart", mistake: "9d2e…", text: null, … }
-//   const address = new Address(open);
+//   const address = new Address(open, signal);
 //   address.show({ queue: "smart", mistake: "9d2e…", text: "a1b2…" });
 
 const NAMES = ["queue", "judge", "draw", "filter", "mistake", "text", "question"];
@@ -20,16 +19,15 @@ export class Address {
   #search = null; // the query of the last entry
   #moment = 0; // when it was made
   #timer;
-  #end = new AbortController();
 
   // `open` is called with the place that Back or Forward lead to.
-  constructor(open) {
+  constructor(open, signal) {
     addEventListener("popstate", () => {
       this.#place = null;
       if (location.pathname !== this.#page) return; // another page: streamlit takes triage away
       this.#search = location.search;
       open(read());
-    }, { signal: this.#end.signal });
+    }, { signal });
   }
 
   show(place) {
@@ -40,23 +38,19 @@ export class Address {
   }
 
   flush() {
-    if (this.#place === null || location.pathname !== this.#page) return;
+    const place = this.#place;
+    this.#place = null;
+    if (place === null || location.pathname !== this.#page) return;
     const params = new URLSearchParams(location.search); // with what else it has: the exam
     for (const name of NAMES) {
-      params.set(name, this.#place[name] ?? "");
+      params.set(name, place[name] ?? "");
       if (!params.get(name)) params.delete(name);
     }
-    this.#place = null;
     if (`?${params}` === location.search) return;
     // What completes the first address is no move.
     const name = this.#search === null ? "replaceState" : "pushState";
     this.#search = `?${params}`;
     this.#moment = performance.now();
     history[name](history.state, "", this.#search);
-  }
-
-  close() {
-    this.#place = null;
-    this.#end.abort();
   }
 }

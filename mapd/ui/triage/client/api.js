@@ -1,5 +1,4 @@
-// The five routes that triage asks, with the token of the page. A failure is one line, and says
-// whether to try again.
+// The five routes that triage asks, with the token of the page. A failure is one line, and says whether to try again.
 //
 //   const api = connect(token, (line) => …);
 //   await api.window({ queue: "smart", number: 12 });
@@ -7,39 +6,33 @@
 const PATIENCE = 20_000; // ms: a server that answers nothing for so long is asked again
 const TEMPORARY = [429, 502, 503, 504];
 
-class ApiError extends Error {
-  constructor(code, line, isTemporary) {
-    super(line);
-    this.code = code; // as messages.py names it; "offline" where nobody answers
-    this.isTemporary = isTemporary;
-  }
-}
+// `code`: as messages.py names it; "offline" where nobody answers.
+const fail = (code, line, isTemporary) => Object.assign(new Error(line), { code, isTemporary });
 
 // `ondead` hears that the token opens nothing any more: who sits here is to read nothing more.
 export function connect(token, ondead) {
   async function ask(path, options) {
     const headers = { "content-type": "application/json", "x-mapd-token": token };
     const signal = AbortSignal.timeout(PATIENCE);
-    let response;
-    let reply = null;
+    let [response, reply] = [null, null];
     try {
       response = await fetch(`./api/${path}`, { ...options, headers, signal });
       reply = await response.json();
     } catch (error) {
       const kinds = [TypeError, SyntaxError, DOMException]; // nobody there, no JSON, not in time
       if (!kinds.some((kind) => error instanceof kind)) throw error;
-      if (!response) throw new ApiError("offline", "no connection to the server", true);
+      if (!response) throw fail("offline", "no connection to the server", true);
     }
     if (response.ok && reply !== null) return reply;
-    const line = `the server answered with ${response.status}: try again later`;
-    const fault = reply?.error ?? { code: "busy", line };
-    if (fault.code === "dead") ondead(fault.line);
-    throw new ApiError(fault.code, fault.line, response.ok || TEMPORARY.includes(response.status));
+    const { ok, status } = response;
+    const { code, line } = reply?.error
+      ?? { code: "busy", line: `the server answered with ${status}: try again later` };
+    if (code === "dead") ondead(line);
+    throw fail(code, line, ok || TEMPORARY.includes(status));
   }
 
   const get = (route) => (query) => {
-    const values = Object.entries(query).flatMap(([name, value]) =>
-      [value].flat().map((item) => [name, item ?? ""]));
+    const values = Object.entries(query).flatMap(([name, value]) => [value].flat().map((item) => [name, item ?? ""]));
     return ask(`${route}?${new URLSearchParams(values.filter(([, item]) => item !== ""))}`);
   };
   // `keepalive`: it is sent while the page is left, and outlives it; nobody reads its answer.

@@ -1,13 +1,14 @@
-// A mistake as it is judged: question, student and a line a text at the left, the text in focus at
-// the right. What a card doesn't hold can't be drawn: a covered text has no author, no checks.
+// A mistake as it is judged: question, student and a line a text at the left, the text in focus at the right. What a
+// card doesn't hold can't be drawn: a covered text has no author, no checks.
 
 import { perform } from "./acts.js";
-import { chip, dots, label, note, sign, teacherChip, verdictChips } from "./chips.js";
 import { textsOf } from "./decisions.js";
 import { element } from "./dom.js";
 import { keyOf, nameOf } from "../keys.js";
 import { drawPassage } from "./passage.js";
-import { formatDay, nameDecision, nameReason, pluralize } from "./words.js";
+import {
+  chip, dots, formatDay, join, label, nameDecision, nameReason, note, pluralize, sign, teacherChip, verdictChips,
+} from "./words.js";
 
 const MARKS = {
   waits: ["waiting", "nobody has decided on it yet: Enter accepts it"],
@@ -16,7 +17,7 @@ const MARKS = {
   overridden: ["overridden", "people have decided otherwise than the committee"],
 };
 
-// A button takes the focus from nothing that is read: see page.js.
+// A button takes the focus from nothing that is read: see presses.js.
 export function drawButton(press, parts, attributes = {}, selector = "mapd-act") {
   return element(`button.${selector}`, { type: "button", onclick: press, ...attributes }, parts);
 }
@@ -30,36 +31,31 @@ export function drawAct(triage, act, words, attributes = {}, selector = "mapd-ac
 }
 
 function drawOpener(triage, panel, words) {
-  const isOpen = triage.panel?.name === panel;
-  const more = { "aria-haspopup": "dialog", "aria-expanded": String(isOpen) };
+  const more = { "aria-haspopup": "dialog", "aria-expanded": String(triage.panel?.name === panel) };
   return triage.may && drawAct(triage, panel, words, more);
 }
 
+const drawBox = (selector, title, parts) => element(`section.mapd-box.${selector}`, { "aria-label": title }, parts);
 const drawRow = (...parts) => element("div.mapd-row", ...parts);
 const drawLine = (title, ...parts) => element("div.mapd-checks", label(title), ...parts);
 
 // What it is of is its identity: another text begins at its top, unfolded as little as ever.
-const drawScroller = (selector, title, identity, ...parts) => element(`div.mapd-scroll.${selector}`,
-  { tabindex: "0", role: "region", "aria-label": title, identity }, ...parts);
-const drawFold = (selector, summary, identity, ...parts) => element(`details.${selector}`,
-  { identity }, element("summary", summary), ...parts);
+const drawScroller = (selector, title, identity, ...parts) =>
+  element(`div.mapd-scroll.${selector}`, { tabindex: "0", role: "region", "aria-label": title, identity }, ...parts);
+const drawFold = (selector, summary, identity, ...parts) =>
+  element(`details.${selector}`, { identity }, element("summary", summary), ...parts);
 
 // What a model thought before it wrote: folded, and marked as what it is.
 function drawThought(thought) {
-  const words = thought?.text.trim().split(/\s+/).length;
-  return thought && drawFold("mapd-thought",
-    `thought, ${pluralize(words, "word")}: not graded, not taught`, "", drawPassage(thought));
+  const size = thought && pluralize(thought.text.trim().split(/\s+/).length, "word");
+  return thought && drawFold("mapd-thought", `thought, ${size}: not graded, not taught`, "", drawPassage(thought));
 }
 
-// -- the left side ----------------------------------------------------------------------------
-
 export function drawMistake(triage) {
-  const boxes = [
-    ["mapd-q", "question", drawQuestion], ["mapd-s", "student", drawAttempt],
-    ["mapd-texts", "explanations", drawTexts],
-  ];
-  return element("div.mapd-left", boxes.map(([selector, title, draw]) =>
-    element(`section.mapd-box.${selector}`, { "aria-label": title }, draw(triage.card, triage))));
+  return element("div.mapd-left",
+    drawBox("mapd-q", "question", drawQuestion(triage.card, triage)),
+    drawBox("mapd-s", "student", drawAttempt(triage.card, triage)),
+    drawBox("mapd-texts", "explanations", drawTexts(triage.card, triage)));
 }
 
 function drawQuestion({ id, question }, triage) {
@@ -67,10 +63,8 @@ function drawQuestion({ id, question }, triage) {
   return [
     label(`question ${number}`),
     drawScroller("mapd-question", "the question", id,
-      drawPassage(text),
-      context && [label("context"), drawPassage(context)],
-      options.length > 0 && element("ol.mapd-options", { type: "A" },
-        options.map((option) => element("li", option))),
+      drawPassage(text), context && [label("context"), drawPassage(context)],
+      options.length > 0 && element("ol.mapd-options", { type: "A" }, options.map((option) => element("li", option))),
       solution && drawFold("mapd-fold", "worked solution", "", drawPassage(solution))),
     drawTarget(triage, "question", question, "wrong question or gold", [
       label("gold answer"), " ",
@@ -87,12 +81,10 @@ function drawAttempt({ id, attempt }, triage) {
       label("student’s answer"), " ",
       answer === null ? [chip("no_answer"), limit && note(limit)]
         : [element("b.mapd-answer", answer), " ", sign("incorrect")],
-      isCutOff && chip("cut_off"),
-      isReread && note(" as people read it"),
+      isCutOff && chip("cut_off"), isReread && note(" as people read it"),
       doubt && note(` possibly not a mistake: we read ${doubt}`),
     ]),
-    drawScroller("mapd-response", "the student’s response", id,
-      drawThought(thought), drawPassage(text)),
+    drawScroller("mapd-response", "the student’s response", id, drawThought(thought), drawPassage(text)),
   ];
 }
 
@@ -100,22 +92,19 @@ function drawAttempt({ id, attempt }, triage) {
 function drawTarget(triage, about, target, words, facts) {
   const { adjudicate, people } = target;
   return [
-    drawRow(element("span", facts, drawOwnWord(target, about, triage)),
-      drawOpener(triage, about, words)),
-    adjudicate && drawDisagreement(target, about, triage),
-    !adjudicate && people.length > 0 && drawLine("people", drawWords(people, about, triage)),
+    drawRow(element("span", facts, drawOwnWord(target, about, triage)), drawOpener(triage, about, words)),
+    adjudicate ? drawDisagreement(target, about, triage)
+      : people.length > 0 && drawLine("people", drawWords(people, about, triage)),
   ];
 }
 
-function drawOwnWord({ said: word }, about, { reasons }) {
-  return word && note(` · you: ${nameDecision(word, about, reasons)}`);
-}
+const drawOwnWord = ({ said: word }, about, { reasons }) =>
+  word && note(` · you: ${nameDecision(word, about, reasons)}`);
 
 function drawTexts(card, triage) {
   const [rationales, feedback] = [textsOf(card, "rationale"), textsOf(card, "feedback")];
   const isUnfolded = triage.kind === "feedback" || rationales.length === 0;
-  const drawLines = (texts, offset) =>
-    texts.map((text, at) => drawTextLine(text, offset + at + 1, triage));
+  const drawLines = (texts, offset) => texts.map((text, at) => drawTextLine(text, offset + at + 1, triage));
   return [
     drawLines(rationales, 0),
     feedback.length > 0 && drawFeedbackLine(feedback, isUnfolded, triage),
@@ -128,17 +117,15 @@ function drawTextLine(text, number, triage) {
   const { uid, kind, covered: isCovered } = text;
   const parts = isCovered ? drawCoveredText(text, triage) : drawOpenText(text, triage);
   const title = `${kind} ${text.number} of ${text.of}, not judged by you yet`;
-  return drawButton(() => triage.enter(uid),
-    [element("kbd", number < 10 ? String(number) : "·"), parts], {
-      "data-key": number, "data-text": uid, "aria-current": uid === triage.focus && "true",
-      "aria-label": isCovered && title,
-    }, "mapd-textline");
+  return drawButton(() => triage.enter(uid), [element("kbd", number < 10 ? String(number) : "·"), parts], {
+    "data-key": number, "data-text": uid, "aria-current": uid === triage.focus && "true",
+    "aria-label": isCovered && title,
+  }, "mapd-textline");
 }
 
 function drawCoveredText({ said: word, mark, kind, words }, { reasons }) {
-  const state = mark === "skipped" ? "skipped" : "not judged by you yet";
-  const decision = word ? nameDecision(word, kind, reasons) : state;
-  return element("span.mapd-note.mapd-span", `${decision} · ${pluralize(words, "word")}`);
+  const state = word ? nameDecision(word, kind, reasons) : mark === "skipped" ? mark : "not judged by you yet";
+  return element("span.mapd-note.mapd-span", `${state} · ${pluralize(words, "word")}`);
 }
 
 function drawOpenText(text, triage) {
@@ -149,8 +136,7 @@ function drawOpenText(text, triage) {
   return [
     teacherChip(author, repairs ? "✎ " : ""),
     element("span.mapd-answered", drawAnswer(text),
-      checks.some(({ name, state }) => name === "equations_true" && state === "fails")
-        && note("false step")),
+      checks.some(({ name, state }) => name === "equations_true" && state === "fails") && note("false step")),
     element("span.mapd-mean", mean === null ? "–" : mean.toFixed(1)),
     element("span.mapd-counts", chip(text.conflict ? "conflict" : text.verdict),
       mark && element(`span.mapd-note${isWaiting ? ".mapd-waits" : ""}`, { title }, mark)),
@@ -168,35 +154,31 @@ function drawFeedbackLine(feedback, isUnfolded, triage) {
   const isCovered = feedback.some((text) => text.covered);
   const verdicts = isCovered ? [] : feedback.map(({ verdict }) => verdict);
   const kinds = [...new Set(verdicts)];
-  const countOf = (kind) => String(verdicts.filter((verdict) => verdict === kind).length);
+  const countOf = (kind) => kinds.length > 1 && String(verdicts.filter((verdict) => verdict === kind).length);
   const key = keyOf("feedback");
-  return drawButton(() => perform(triage, "feedback"), [
-    element("kbd", key),
+  return drawButton(() => perform(triage, "feedback"), [element("kbd", key),
     element("span.mapd-span", label(`feedback · ${feedback.length}`), " ",
-      kinds.map((kind) => [kinds.length > 1 && countOf(kind), chip(kind)])),
-  ], { "data-key": key, "aria-expanded": String(isUnfolded) }, "mapd-textline.mapd-folded");
+      kinds.map((kind) => [countOf(kind), chip(kind)])),
+  ], { "data-key": key, "aria-expanded": String(isUnfolded) }, "mapd-textline");
 }
-
-// -- the text in focus ------------------------------------------------------------------------
 
 export function drawFocus(triage) {
   const { card, text } = triage;
   const nothing = "No teacher has written on this mistake: x decides the attempt, g the question.";
-  return element("section.mapd-box.mapd-right", { "aria-label": "text to judge" },
+  return drawBox("mapd-right", "text to judge",
     text ? drawText(card, text, triage) : element("p.mapd-note", nothing));
 }
 
-function drawText(card, text, triage) {
-  const { explained } = card;
-  const isPractice = card.beside === "practice" && !explained;
+function drawText({ id, beside, explained }, text, triage) {
+  const { uid, kind, covered, adjudicate } = text;
+  const isPractice = beside === "practice" && !explained;
   return [
     drawHead(text, triage),
     isPractice && note("Practice: decide first, then see what an adjudicator said and why."),
-    text.adjudicate && !text.covered && drawDisagreement(text, text.kind, triage),
-    explained && !text.covered && drawExplained(explained, text, triage),
-    triage.frames.isOpen(text.uid) ? triage.frames.draw(text.uid, "the text, rendered")
-      : drawBody(`${card.id} ${text.uid}`, text, triage),
-    text.covered ? drawCovered(text, triage) : drawFindings(text, triage),
+    adjudicate && !covered && drawDisagreement(text, kind, triage),
+    explained && !covered && drawExplained(explained, text, triage),
+    triage.frames.isOpen(uid) ? triage.frames.draw(uid, "the text, rendered") : drawBody(`${id} ${uid}`, text, triage),
+    covered ? drawCovered(text, triage) : drawFindings(text, triage),
   ];
 }
 
@@ -204,11 +186,9 @@ function drawHead(text, triage) {
   const { uid, number, of, kind, author, repairs, markup, covered, why_here: reason } = text;
   return element("div.mapd-head",
     element("h2.mapd-label", { tabindex: "-1" }, `${kind} ${number} of ${of}`),
-    author && teacherChip(author),
-    author?.simulated && note("simulated"),
+    author && teacherChip(author), author?.simulated && note("simulated"),
     repairs && note(`repairs ${repairs.author}’s`),
-    drawOwnWord(text, kind, triage),
-    element("span.mapd-grow"),
+    drawOwnWord(text, kind, triage), element("span.mapd-grow"),
     reason && drawFold("mapd-fold.mapd-why", "why here?", uid, element("span", reason)),
     !covered && verdictChips(text),
     markup && drawAct(triage, "render", triage.frames.isOpen(uid) ? "as written" : "render"));
@@ -216,39 +196,33 @@ function drawHead(text, triage) {
 
 function drawBody(identity, { kind, number, text, thought }, { step }) {
   const chosen = step ? [{ ...step, kind: "chosen_step", label: "the false step" }] : [];
-  const labelsOf = (...kinds) => new Set(text.ranges.filter((range) => kinds.includes(range.kind))
-    .map((range) => range.label));
-  const [equations, steps] = [labelsOf("false_equation"), labelsOf("named_step", "marked_step")];
+  const hasEquation = text.ranges.some((range) => range.kind === "false_equation");
+  const steps = text.ranges.filter((range) => ["named_step", "marked_step"].includes(range.kind));
+  const labels = [...new Set(steps.map((range) => range.label))];
   return [
-    drawScroller("mapd-focus", `${kind} ${number}`, identity,
-      drawThought(thought), drawPassage(text, chosen)),
-    equations.size + steps.size > 0 && element("div.mapd-legend",
-      equations.size > 0 && element("span", element("mark.mapd-mark", "false equation"),
-        " by the checks"),
-      [...steps].map((words) => element("span", element("mark.mapd-named", "step"), ` ${words}`))),
+    drawScroller("mapd-focus", `${kind} ${number}`, identity, drawThought(thought), drawPassage(text, chosen)),
+    (hasEquation || steps.length > 0) && element("div.mapd-legend",
+      hasEquation && element("span", element("mark.mapd-mark", "false equation"), " by the checks"),
+      labels.map((words) => element("span", element("mark.mapd-named", "step"), ` ${words}`))),
   ];
 }
 
 function drawCovered({ said: word, kind }, triage) {
   const words = word
-    ? "Decided. Author, checks, reviews and what others said come as soon as it is saved; "
-      + "Enter goes on."
+    ? "Decided. Author, checks, reviews and what others said come as soon as it is saved; Enter goes on."
     : "Judge first: author, checks, reviews and what others said come after your decision.";
-  return drawRow(note(words),
-    kind === "rationale" && drawOpener(triage, "answer", "answer misread"));
+  return drawRow(note(words), kind === "rationale" && drawOpener(triage, "answer", "answer misread"));
 }
 
 function drawFindings({ checks, limit, reviews, committee, people, kind, uid }, triage) {
   const opinions = reviews.filter(({ text, thought }) => text || thought);
+  const drawCheck = ({ state, words }) => element("span", sign(state), ` ${words}`);
   return [
-    drawRow(drawLine("checks",
-      checks.map(({ state, words }) => element("span", sign(state), ` ${words}`)),
-      limit && note(limit)),
-    kind === "rationale" && drawOpener(triage, "answer", "answer misread")),
+    drawRow(drawLine("checks", checks.map(drawCheck), limit && note(limit)),
+      kind === "rationale" && drawOpener(triage, "answer", "answer misread")),
     drawLine("reviews", reviews.length ? reviews.map(drawReview) : note("none")),
     opinions.map(({ reviewer: { name }, text, thought }) =>
-      drawFold("mapd-fold", `${name}’s review`, `${uid} ${name}`,
-        drawThought(thought), text && drawPassage(text))),
+      drawFold("mapd-fold", `${name}’s review`, `${uid} ${name}`, drawThought(thought), text && drawPassage(text))),
     drawLine("committee", element("span", chip(committee.verdict), committee.why)),
     drawLine("people", people.length ? drawWords(people, kind, triage) : note("nobody yet")),
   ];
@@ -256,27 +230,22 @@ function drawFindings({ checks, limit, reviews, committee, people, kind, uid }, 
 
 function drawReview({ reviewer, score, status, raw, counts, names_step: namesStep }) {
   const reason = score === null && `(${status}${raw ? `: ${raw}` : ""})`;
-  const notes = [
-    reason, !counts && "without the gold, not counted", namesStep && "names a wrong step",
-  ].filter(Boolean).join(" ");
-  return element("span", teacherChip(reviewer), dots(score), notes && note(notes));
+  const words = join([reason, !counts && "without the gold, not counted", namesStep && "names a wrong step"], " ");
+  return element("span", teacherChip(reviewer), dots(score), words && note(words));
 }
 
-// -- what people say --------------------------------------------------------------------------
+const isOfText = (about) => about === "rationale" || about === "feedback";
 
 function drawWord({ person, decision, reason, value, role }, about, { reasons }) {
-  const isVerdict = (about === "rationale" || about === "feedback") && decision !== "correct";
   return [
-    isVerdict ? chip(decision === "accept" ? "accepted" : "rejected")
+    isOfText(about) && decision !== "correct" ? chip(decision === "accept" ? "accepted" : "rejected")
       : `${nameDecision({ decision, value }, about, reasons)} `,
     element("b", person), role === "adjudicator" && note(" adjudicator"),
     reason && ` · ${nameReason(reason, about, reasons)}`,
   ];
 }
 
-function drawWords(people, about, triage) {
-  return people.map((word) => element("span", drawWord(word, about, triage)));
-}
+const drawWords = (people, about, triage) => people.map((word) => element("span", drawWord(word, about, triage)));
 
 // Words with their notes, for whoever has to weigh them.
 function drawQuotes(title, people, about, triage, ...remarks) {
@@ -304,23 +273,17 @@ function drawExplained(explained, { said: word, kind }, triage) {
 // All that was said of a target, oldest first; what no longer stands is struck out.
 export function drawHistory({ words, taken_back: repairs }, { reasons }) {
   if (!words.length && !repairs.length) return note("Nobody has judged this yet.");
-  return element("ul.mapd-history",
-    words.map((word) => drawPastWord(word, reasons)),
+  return element("ul.mapd-history", words.map((word) => drawPastWord(word, reasons)),
     repairs.map(({ by, text }) => element("li", `${by}, taken back: `, drawPassage(text))));
 }
 
 function drawPastWord(word, reasons) {
-  const isText = word.about === "rationale" || word.about === "feedback";
-  const decision = `${isText ? "" : `${word.about}: `}${nameDecision(word, word.about, reasons)}`;
+  const { about, at, person, verb, stands, note: remark, role, queue, blind, archive, committee: verdict } = word;
+  const decision = `${isOfText(about) ? "" : `${about}: `}${nameDecision(word, about, reasons)}`;
   const circumstances = [
-    word.note && `“${word.note}”`,
-    word.role === "adjudicator" && "as the adjudicator",
-    word.queue && `queue ${word.queue}`,
-    word.blind && "judged first",
-    word.committee && `the committee said ${word.committee}`,
-    word.archive && `came with an archive, ${word.archive}`,
+    remark && `“${remark}”`, role === "adjudicator" && "as the adjudicator", queue && `queue ${queue}`,
+    blind && "judged first", verdict && `the committee said ${verdict}`, archive && `came with an archive, ${archive}`,
   ].filter(Boolean).map((part) => ` · ${part}`);
-  return element("li", note(`${formatDay(word.at)} `), element("b", word.person), " ",
-    word.verb ? `${word.verb}: ${decision}`
-      : [word.stands ? decision : element("s", decision), circumstances]);
+  return element("li", note(`${formatDay(at)} `), element("b", person), " ",
+    verb ? `${verb}: ${decision}` : [stands ? decision : element("s", decision), circumstances]);
 }

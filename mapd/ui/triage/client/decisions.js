@@ -1,5 +1,4 @@
-// What a decision does to a card, at once, before the server has answered; and where one goes from
-// there. Pure.
+// What a decision does to a card, at once, before the server has answered; and where one goes from there. Pure.
 //
 //   const after = decide(card, { decision: { act: "accept", target: "a1b2…", … } });
 //   following(card, after, "a1b2…")    // -> the text to go to; null: the next card
@@ -10,14 +9,11 @@ export const textOf = (card, uid) => card.texts.find((text) => text.uid === uid)
 export const textsOf = (card, kind) => card.texts.filter((text) => text.kind === kind);
 
 // What a decision can be about: a text, the attempt or the question.
-export function targetOf(card, uid) {
-  return [card.attempt, card.question, ...card.texts].find((target) => target.uid === uid) ?? null;
-}
+export const targetOf = (card, uid) =>
+  [card.attempt, card.question, ...card.texts].find((target) => target.uid === uid) ?? null;
 
 // The targets of a decision.
-export function targetsOf({ act, texts, target }) {
-  return act === "rest" ? texts.map(({ uid }) => uid) : [target];
-}
+export const targetsOf = ({ act, texts, target }) => (act === "rest" ? texts.map(({ uid }) => uid) : [target]);
 
 // Whether the card waits for this person's word.
 export function waits(card) {
@@ -29,13 +25,13 @@ export function waits(card) {
 
 // What a decision changes of a card, kept with it so that an undo can bring it back.
 export function trace(card, uids) {
-  const targets = uids.map((uid) => targetOf(card, uid)).filter(Boolean)
-    .map(({ uid, said, mark = null }) => [uid, { said, mark }]);
-  return { targets: Object.fromEntries(targets), open: card.open, rest: card.rest };
+  const targets = uids.map((uid) => targetOf(card, uid)).filter(Boolean);
+  const former = targets.map(({ uid, said, mark = null }) => [uid, { said, mark }]);
+  return { targets: Object.fromEntries(former), open: card.open, rest: card.rest };
 }
 
-// The card after an entry of the outbox: a decision, an undo with the trace of what it takes back,
-// or the decision that it makes again.
+// The card after an entry of the outbox: a decision, an undo with the trace of what it takes back, or the decision that
+// it makes again.
 export function decide(card, { decision, trace: former, redo }) {
   const { act } = decision;
   if (act === "undo" && redo) return decide(card, { decision: redo });
@@ -70,9 +66,7 @@ function revert(card, former) {
 function replaceTarget(card, uid, change) {
   const replace = (target) => (target.uid === uid ? { ...target, ...change } : target);
   const { attempt, question, texts } = card;
-  return {
-    ...card, attempt: replace(attempt), question: replace(question), texts: texts.map(replace),
-  };
+  return { ...card, attempt: replace(attempt), question: replace(question), texts: texts.map(replace) };
 }
 
 // The card with other lists of what waits, each made of the list that it has and the former one.
@@ -81,8 +75,8 @@ function keepWaiting(card, change, { open, rest } = {}) {
   return { ...card, open: change(card.open, open), rest: Object.fromEntries(lists) };
 }
 
-// Where one goes behind a decision on `uid`: the next text that the queue is about; where it isn't
-// about this one, the next of its kind that waits. `former`: the card as it was.
+// Where one goes behind a decision on `uid`: the next text that the queue is about; where it isn't about this one, the
+// next of its kind that waits. `former`: the card as it was.
 export function following(former, card, uid) {
   if (card.about === "attempt" && uid === card.attempt.uid) return null;
   const at = former.open.indexOf(uid);
@@ -96,6 +90,4 @@ export function following(former, card, uid) {
   return next?.uid ?? card.open[0] ?? null;
 }
 
-function isUndecided({ said, covered, mark }) {
-  return said === null && (covered ? mark !== "skipped" : mark === "waits");
-}
+const isUndecided = ({ said, covered, mark }) => said === null && (covered ? mark !== "skipped" : mark === "waits");

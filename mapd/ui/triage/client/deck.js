@@ -47,8 +47,7 @@ export class Deck {
 
   // Others have these, or they are none any more; the one in front stays.
   drop(mistakes) {
-    this.#cards = this.#cards.filter(({ id, mistake }) =>
-      id === this.#front || !mistakes.includes(mistake));
+    this.#cards = this.#cards.filter(({ id, mistake }) => id === this.#front || !mistakes.includes(mistake));
   }
 
   // To a card, else to another of the same mistake. Returns whether there is one.
@@ -67,16 +66,12 @@ export class Deck {
 
   // The card as the server has it now. Its place in the queue isn't read anew.
   renew(card) {
-    this.#cards = this.#cards.map((old) => {
-      const { number, all, where, people_here, free } = old;
-      return old.id === card.id ? { ...card, number, all, where, people_here, free } : old;
-    });
+    const place = ({ number, all, where, people_here, free }) => ({ number, all, where, people_here, free });
+    this.#cards = this.#cards.map((old) => (old.id === card.id ? { ...card, ...place(old) } : old));
   }
 
   // What was acknowledged and came without its card stays as it was decided.
-  settle(entry) {
-    this.#cards = this.#cards.map((card) => (concerns(entry, card) ? decide(card, entry) : card));
-  }
+  settle(entry) { this.#cards = this.#cards.map((card) => (concerns(entry, card) ? decide(card, entry) : card)); }
 
   get #at() {
     const at = this.#cards.findIndex(({ id }) => id === this.#front);
@@ -86,16 +81,12 @@ export class Deck {
   // Some of the cards, with what was decided and isn't acknowledged yet.
   #updated(from, to) {
     const pending = this.#pending();
-    return this.#cards.slice(from, to).map((card) =>
-      pending.filter((entry) => concerns(entry, card)).reduce(decide, card));
+    const update = (card) => pending.filter((entry) => concerns(entry, card)).reduce(decide, card);
+    return this.#cards.slice(from, to).map(update);
   }
 }
 
-function without(cards, others) {
-  return cards.filter(({ id }) => !others.some((other) => other.id === id));
-}
+const without = (cards, others) => cards.filter(({ id }) => !others.some((other) => other.id === id));
 
-function concerns({ decision }, card) {
-  return decision.mistake === card.mistake
-    && (decision.card === card.id || decision.queue === card.queue);
-}
+const concerns = ({ decision }, card) =>
+  decision.mistake === card.mistake && (decision.card === card.id || decision.queue === card.queue);

@@ -6,8 +6,8 @@
 const PROPERTIES = ["value", "identity", "onclick", "onchange", "oninput", "onkeydown", "onload"];
 const HANDLERS = PROPERTIES.filter((name) => name.startsWith("on"));
 
-// A tag with its classes, attributes if there are any, children. What is null or false is left out.
-// `identity` tells a thing from another of its kind; `--c` is a variable of the style.
+// A tag with its classes, attributes if there are any, children. What is null or false is left out. `identity` tells a
+// thing from another of its kind; `--c` is a variable of the style.
 export function element(selector, ...parts) {
   const [tag, ...classes] = selector.split(".");
   const node = document.createElement(tag);
@@ -24,8 +24,8 @@ export function element(selector, ...parts) {
 
 const isPresent = (part) => part !== null && part !== undefined && part !== false;
 
-// Makes a node like a fresh one. What is alike stays the node that it is, so that focus, selection,
-// scrolling, what was typed and what was unfolded stay, and a screen reader says nothing twice.
+// Makes a node like a fresh one. What is alike stays the node that it is, so that focus, selection, scrolling, what was
+// typed and what was unfolded stay, and a screen reader says nothing twice.
 export function patch(node, fresh) {
   if (node.matches("select:focus")) return; // somebody chooses
   for (const { name } of [...node.attributes]) {

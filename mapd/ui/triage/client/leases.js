@@ -1,6 +1,5 @@
-// Says to the others which mistake is in front of this person, and the two behind it; what comes
-// later is free for them. Says which mistakes were read uncovered, too: what one says of them later
-// was not judged first.
+// Says to the others which mistake is in front of this person, and the two behind it; what comes later is free for
+// them. Says which mistakes were read uncovered, too: what one says of them later was not judged first.
 //
 //   leases.take({ front: "9d2e…", next: ["11aa…", "22bb…"], queue: "smart", judge: "assisted" });
 
@@ -14,12 +13,10 @@ export class Leases {
   #until = new Map(); // by mistake
   #read; // mistakes that were read uncovered, as far as the server doesn't know
 
-  // `may`: whether there is somebody to have a lease. What nobody in particular has read is kept in
-  // this tab for whoever gives a name here.
+  // `may`: whether there is somebody to have a lease. What nobody in particular has read is kept in this tab for
+  // whoever gives a name here.
   constructor(api, may, onanswer) {
-    this.#api = api;
-    this.#may = may;
-    this.#onanswer = onanswer;
+    [this.#api, this.#may, this.#onanswer] = [api, may, onanswer];
     this.#read = new Set(JSON.parse(sessionStorage.getItem(READ) ?? "[]"));
     if (may) sessionStorage.removeItem(READ);
   }
@@ -65,30 +62,24 @@ export class Leases {
   }
 
   #batch() { return [...this.#read].slice(0, MOST); }
-
   #note(mistakes) { mistakes.forEach((mistake) => this.#read.delete(mistake)); }
 
   async #run() {
     let wish;
     while (wish !== this.#wish) {
       wish = this.#wish;
+      const { front, next, judge } = wish;
+      const leave = [...this.#until.keys()].filter((mistake) => mistake !== front && !next.includes(mistake));
+      const shown = judge === "first" ? [] : this.#batch(); // judged first: what was read before isn't meant by it
       try {
-        await this.#send(wish);
+        const reply = await this.#api.lease({ ...wish, leave, shown });
+        const until = performance.now() + reply.seconds * 1000; // the server's clock may differ
+        this.#until = new Map(reply.held.map(({ mistake }) => [mistake, until]));
+        this.#note(shown);
+        this.#onanswer(reply);
       } catch (error) {
         if (error.code === undefined) throw error; // what isn't leased is decided all the same
       }
     }
-  }
-
-  async #send(wish) {
-    const mistakes = [wish.front, ...wish.next];
-    const leave = [...this.#until.keys()].filter((mistake) => !mistakes.includes(mistake));
-    const isFirst = wish.judge === "first"; // then what was read before isn't meant by it
-    const shown = isFirst ? [] : this.#batch();
-    const reply = await this.#api.lease({ ...wish, leave, shown });
-    const until = performance.now() + reply.seconds * 1000; // the server's clock may differ
-    this.#until = new Map(reply.held.map(({ mistake }) => [mistake, until]));
-    this.#note(shown);
-    this.#onanswer(reply);
   }
 }

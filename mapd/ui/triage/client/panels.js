@@ -1,13 +1,12 @@
 // What opens over the page: choices by key, a field, a list. Drawn anew from what triage holds.
 //
-//   { title, choices: [{ key, words, press }], field: { name, target, label, … }, contents }
+//   { title, choices: [{ key, words, press }], field: { act, kind, target, label, … }, contents }
 
-import { decide, decideClass, reject } from "./acts.js";
+import { FIELDS, decide, decideClass, reject } from "./acts.js";
 import { drawButton, drawHistory } from "./card.js";
-import { note } from "./chips.js";
 import { element } from "./dom.js";
 import { TRIAGE, nameOf } from "../keys.js";
-import { count, formatDay, pluralize } from "./words.js";
+import { count, formatDay, join, note, pluralize } from "./words.js";
 
 // What a panel shows of the page as a whole, not of the card: it stays when a card arrives.
 export const OF_PAGE = ["help", "acts", "class"];
@@ -16,12 +15,10 @@ export const PANELS = {
   reject(triage) {
     const { kind, text: { text } } = triage.text;
     const { start, end } = triage.step ?? {};
+    const press = (reason) => () => reject(triage, reason);
     return {
       title: `reject this ${kind}: why?`,
-      choices: [
-        ...chooseReasons(triage, kind, (reason) => reject(triage, reason)),
-        { key: "0", words: "no reason", press: () => reject(triage, null) },
-      ],
+      choices: [...chooseReasons(triage, kind, press), { key: "0", words: "no reason", press: press(null) }],
       contents: note(triage.step ? `False step: “${text.slice(start, end).slice(0, 120)}”`
         : "Select the false step in the text to mark it, or choose it with ← →."),
     };
@@ -30,42 +27,32 @@ export const PANELS = {
     title: "the student’s attempt",
     ...decideTarget(triage, "attempt", "or type the answer that the student gave", (press) => [
       { key: "1", words: "not a mistake: the student is right", press: press("reject") },
-      {
-        key: "2", words: "a mistake",
-        press: press("accept", { stays: triage.card.about !== "attempt" }),
-      },
+      { key: "2", words: "a mistake", press: press("accept", { stays: triage.card.about !== "attempt" }) },
     ]),
   }),
   question: (triage) => ({
     title: "the question and its gold answer",
     ...decideTarget(triage, "question", "or type the right gold answer", (press) =>
-      chooseReasons(triage, "question", (reason) => press("reject", { reason })())),
+      chooseReasons(triage, "question", (reason) => press("reject", { reason }))),
   }),
   answer: (triage) => ({
     title: "this rationale’s own answer was misread",
-    field: correct(triage, "rationale", triage.text.uid, "its answer is"),
+    field: correct("rationale", triage.text.uid, "its answer is"),
   }),
-  note(triage) {
-    const { target: { uid: target }, kind } = triage.subject;
-    return {
-      title: `note on this ${kind}`,
-      field: {
-        name: "note", target, label: "saved with your next decision on it", rows: 4,
-        save: "save the note alone",
-        press: (words) => decide(triage, "note", { kind, target, note: words, stays: true }),
-      },
-    };
-  },
+  note: ({ subject: { target: { uid: target }, kind } }) => ({
+    title: `note on this ${kind}`,
+    field: {
+      act: "note", kind, target, rows: 4, label: "saved with your next decision on it", save: "save the note alone",
+    },
+  }),
   repair(triage) {
     const { text: { text, cut }, uid: target, kind } = triage.text;
-    const contents = note("This text is too long to repair here.");
-    if (cut) return { title: "repair", contents };
+    if (cut) return { title: "repair", contents: note("This text is too long to repair here.") };
     return {
       title: "your corrected copy",
       field: {
-        name: "repair", target, start: text, rows: 14, save: "save the copy",
+        act: "repair", kind, target, rows: 14, start: text, save: "save the copy",
         label: "it replaces the text, under your name; the old one is rejected",
-        press: (value) => decide(triage, "repair", { kind, target, value, stays: true }),
       },
     };
   },
@@ -86,21 +73,17 @@ export const PANELS = {
   },
   history: (triage) => ({
     title: "history: who decided what",
-    contents: triage.panel.contents ? drawHistory(triage.panel.contents, triage)
-      : note("loading …"),
+    contents: triage.panel.contents ? drawHistory(triage.panel.contents, triage) : note("loading …"),
   }),
   acts(triage) {
     const acts = triage.trail.last;
     return {
       title: "your last ten decisions",
       choices: acts.map(({ words, home, at: moment }, at) => ({
-        key: String((at + 1) % 10),
-        words: [words, home.number && `question ${home.number}`, moment && formatDay(moment)]
-          .filter(Boolean).join(" · "),
-        press: () => triage.visit(home),
+        key: String((at + 1) % 10), press: () => triage.visit(home),
+        words: join([words, home.number && `question ${home.number}`, moment && formatDay(moment)]),
       })),
-      contents: note(acts.length
-        ? "A digit opens the text, where you can decide anew; u undoes the newest."
+      contents: note(acts.length ? "A digit opens the text, where you can decide anew; u undoes the newest."
         : "You have decided nothing yet."),
     };
   },
@@ -114,51 +97,44 @@ export const PANELS = {
   }),
 };
 
-const chooseReasons = (triage, kind, reject) => (triage.reasons[kind] ?? [])
-  .map(({ key, words, code }) => ({ key, words, press: () => reject(code) }));
+const chooseReasons = (triage, kind, press) =>
+  (triage.reasons[kind] ?? []).map(({ key, words, code }) => ({ key, words, press: press(code) }));
 
 // Decisions on the question or the attempt: some of its own, a withdrawal, a correction.
 function decideTarget(triage, kind, label, choose) {
   const { uid: target, said: word } = triage.card[kind];
   const press = (act, fields) => () => decide(triage, act, { kind, target, ...fields });
-  const withdrawal = {
-    key: "w", words: "withdraw what I said", press: press("withdraw", { stays: true }),
-  };
-  return {
-    choices: [...choose(press), ...(word ? [withdrawal] : [])],
-    field: correct(triage, kind, target, label),
-  };
+  const withdrawal = { key: "w", words: "withdraw what I said", press: press("withdraw", { stays: true }) };
+  return { choices: [...choose(press), ...(word ? [withdrawal] : [])], field: correct(kind, target, label) };
 }
 
-function correct(triage, kind, target, label) {
-  return {
-    name: "value", target, label, save: "save",
-    press: (value) => decide(triage, "correct", { kind, target, value, stays: true }),
-  };
-}
+const correct = (kind, target, label) => ({ act: "correct", kind, target, label, save: "save" });
+
+const drawKey = (key, words) => [element("kbd", key), element("span", words)];
 
 export function drawPanel(triage) {
   const { name } = triage.panel;
   const { title, choices = [], field, contents } = PANELS[name](triage);
   const attributes = { role: "dialog", tabindex: "-1", "data-panel": name, "aria-label": title };
-  const drawKey = (key, words) => [element("kbd", key), element("span", words)];
+  const drawChoice = ({ key, words, press }) => drawButton(press, drawKey(key, words), { "data-choice": key });
   return element("div.mapd-panel", { ...attributes, identity: triage.panel },
     element("div.mapd-panel-head", element("b", title),
       drawButton(() => { triage.panel = null; }, drawKey("Esc", "close"))),
-    choices.length > 0 && element("div.mapd-choices", choices.map(({ key, words, press }) =>
-      drawButton(press, drawKey(key, words), { "data-choice": key }))),
-    field && drawField(field, triage, drawKey),
+    choices.length > 0 && element("div.mapd-choices", choices.map(drawChoice)),
+    field && drawField(field, triage),
     contents && element("div.mapd-panel-body", contents));
 }
 
 // Enter sends what stands in a line, Ctrl+Enter what stands in more.
-function drawField({ name, target, label, rows, start = "", save, press }, triage, drawKey) {
-  const { drafts, longest } = triage;
+function drawField({ act, kind, target, label, rows, start = "", save }, triage) {
+  const { drafts, meta: { longest } } = triage;
+  const name = FIELDS[act];
   const send = (input) => {
     const words = input.value.trim();
-    if (words && words !== start.trim()) press(words);
+    const fields = { kind, target, [act === "note" ? "note" : "value"]: words, stays: true };
+    if (words && words !== start.trim()) decide(triage, act, fields);
   };
-  const keep = ({ value }) => {
+  const keep = ({ currentTarget: { value } }) => {
     if (drafts.keep(name, target, value === start ? "" : value)) return;
     triage.message = "the browser’s storage is full: keep this page open until you have decided";
     triage.draw();
@@ -172,9 +148,7 @@ function drawField({ name, target, label, rows, start = "", save, press }, triag
   return element("label.mapd-labelled", element("span", label),
     element(rows ? "textarea.mapd-field" : "input.mapd-field", {
       maxlength: longest[name], rows, autocomplete: "off", "data-field": name,
-      value: drafts.of(name, target) || start,
-      oninput: ({ currentTarget }) => keep(currentTarget), onkeydown: sendByKey,
+      value: drafts.of(name, target) || start, onkeydown: sendByKey, oninput: keep,
     }),
-    drawButton(({ currentTarget }) => send(currentTarget.previousSibling),
-      drawKey(rows ? "Ctrl+Enter" : "Enter", save)));
+    drawButton((event) => send(event.currentTarget.previousSibling), drawKey(rows ? "Ctrl+Enter" : "Enter", save)));
 }

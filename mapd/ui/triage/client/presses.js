@@ -1,20 +1,16 @@
-// What is pressed in triage, and what it means where it is pressed: keys, keys while a panel is
-// open, a swipe, a selection.
+// What is pressed in triage, and what it means there: keys, keys while a panel is open, a swipe, a selection.
 
 import { perform } from "./acts.js";
 import { actOf, keyOf, listen, scroll, scrolls } from "../keys.js";
 import { PANELS } from "./panels.js";
 import { selectedRange, stepBeside } from "./passage.js";
-import { pluralize } from "./words.js";
 
 const SWIPE = 90; // px
 
-// Hears a thumb, a selection, and that the page is left; returns what ends it.
-export function hear(triage) {
+// Hears keys, a thumb, a selection, and that the page is left.
+export function hear(triage, signal) {
   const { root, outbox } = triage;
-  const end = new AbortController();
-  const hearOn = (target, name, act) =>
-    target.addEventListener(name, act, { signal: end.signal, passive: name === "touchstart" });
+  const hearOn = (target, name, act) => target.addEventListener(name, act, { signal, passive: name === "touchstart" });
   let start = null; // where a finger touched the text
   hearOn(window, "pagehide", () => triage.flush());
   hearOn(window, "online", () => outbox.drain());
@@ -24,21 +20,13 @@ export function hear(triage) {
   });
   hearOn(root, "touchend", ({ changedTouches: [touch] }) => start && swipe(triage, start, touch));
   // A click leaves the focus where it is: the keys go on as before. A text may be selected, too.
-  hearOn(root, "mousedown", (event) => {
-    if (event.target.closest(".mapd-act, .mapd-textline")) event.preventDefault();
-  });
-  hearOn(root, "mouseup", () => {
-    if (document.activeElement.matches(".mapd-scroll")) document.activeElement.blur();
-  });
+  hearOn(root, "mousedown", (event) => event.target.closest(".mapd-act, .mapd-textline") && event.preventDefault());
+  hearOn(root, "mouseup", () => document.querySelector(".mapd-scroll:focus")?.blur());
   hearOn(root, "click", ({ target }) => {
     if (target.closest(".mapd-rare")) triage.isFootOpen = false;
     if (target.closest("button")) triage.draw();
   });
-  const release = listen((key, event) => takeKey(triage, key, event));
-  return () => {
-    end.abort();
-    release();
-  };
+  listen(triage.take, { signal });
 }
 
 // Returns whether the key is the page's.
@@ -48,17 +36,15 @@ export function takeKey(triage, key, event) {
 }
 
 function takePageKey(triage, key, event) {
-  const { root } = triage;
   if (key === "Escape") {
-    if (root.contains(document.activeElement)) document.activeElement.blur();
+    triage.root.querySelector(":focus")?.blur();
     return false;
   }
   if (scrolls(key, event)) return scrollText(triage, key, event);
   const act = actOf(key);
   if (!act || (event.shiftKey && key.length > 1)) return false;
   if (event.repeat) return true; // a key that is held down is one press
-  if (act === "text") openText(triage, Number(key));
-  else perform(triage, act);
+  perform(triage, act, key);
   return true;
 }
 
@@ -72,14 +58,12 @@ function takePanelKey(triage, key, event) {
   else if (key === "Tab") return focusField(box, event);
   else if (!choice && scrolls(key, event)) scroll(box, key, event);
   else if (name === "reject" && key.startsWith("Arrow")) {
-    const by = key === "ArrowLeft" ? -1 : 1;
-    triage.step = stepBeside(triage.text.text.text, triage.step, by);
+    triage.step = stepBeside(triage.text.text.text, triage.step, key === "ArrowLeft" ? -1 : 1);
   } else if (!isPressed) return false;
   else if (choice) choice.press();
   else if (key === keyOf(name)) triage.panel = null;
   else if (actOf(key)) {
-    const keys = choices.map((other) => other.key).join(" ");
-    const offer = keys && `${keys} choose, `;
+    const offer = choices.length ? `${choices.map((other) => other.key).join(" ")} choose, ` : "";
     triage.message = `“${key}” means nothing while this is open: ${offer}Esc closes it`;
   } else return false;
   return true;
@@ -104,15 +88,6 @@ function scrollText({ root, isOneColumn }, key, event) {
   return true;
 }
 
-function openText(triage, number) {
-  const { texts } = triage.card ?? {};
-  if (!texts) triage.message = "no mistake is open";
-  else if (texts[number - 1]) triage.enter(texts[number - 1].uid);
-  else {
-    triage.message = `this mistake has ${pluralize(texts.length, "text")}: there is no ${number}`;
-  }
-}
-
 function select(triage) {
   const { root, text } = triage;
   const block = root.querySelector(".mapd-focus > .mapd-text");
@@ -120,8 +95,7 @@ function select(triage) {
   if (range) triage.step = range;
 }
 
-// To the right accepts, to the left asks for the reason of a rejection. Two fingers zoom, and in a
-// zoomed page one moves.
+// To the right accepts, to the left asks why. Two fingers zoom, and in a zoomed page one moves.
 function swipe(triage, start, end) {
   const [x, y] = [end.clientX - start.clientX, end.clientY - start.clientY];
   if (visualViewport.scale > 1.01 || triage.panel || !document.getSelection().isCollapsed) return;

@@ -1,8 +1,7 @@
-// What this person did, so that it can be taken back and done again at once: also what isn't sent
-// yet. Pure.
+// What this person did, so that it can be taken back and done again at once: also what isn't sent yet. Pure.
 //
 //   trail.add({ token: "7f9c…", words: "accepted · rationale 1", home: { mistake: "9d2e…", … } });
-//   trail.undo("81aa…")     // -> the act that the decision 81aa takes back; null: nothing to undo
+//   trail.turn("undo", "81aa…")    // -> the act that the decision 81aa takes back; null: nothing to undo
 
 const LONGEST = 500; // acts
 
@@ -30,9 +29,6 @@ export class Trail {
   get redoable() { return this.#undone.at(-1) ?? null; }
   get last() { return this.#acts.slice(-10).reverse(); }
 
-  undo(token) { return this.#turn(this.#acts, this.#undone, token); }
-  redo(token) { return this.#turn(this.#undone, this.#acts, token); }
-
   // It wasn't saved: it is no act. An undo or redo that wasn't saved leaves the act as it was.
   forget(token, undoes = null) {
     for (const [from, to] of [[this.#acts, this.#undone], [this.#undone, this.#acts]]) {
@@ -43,8 +39,9 @@ export class Trail {
     }
   }
 
-  // Returns the act as it was.
-  #turn(from, to, token) {
+  // Undoes or redoes the newest act; returns it as it was.
+  turn(name, token) {
+    const [from, to] = name === "undo" ? [this.#acts, this.#undone] : [this.#undone, this.#acts];
     const act = from.pop();
     if (act) to.push({ ...act, latest: token });
     return act ?? null;

@@ -1,8 +1,8 @@
-// Triage: one mistake after the other, by keyboard or thumb. Joins what the other modules do.
+// Triage: one mistake after the other, by keyboard or thumb. Joins what the other modules do, in the element that the
+// page draws, and ends when streamlit takes that away.
 //
-// A press changes the screen at once: the decision goes into the outbox, the next text is at hand.
-// What the server says comes later and is drawn where it belongs. No press is refused while
-// anything is on its way.
+// A press changes the screen at once: the decision goes into the outbox, the next text is at hand. What the server says
+// comes later and is drawn where it belongs. No press is refused while anything is on its way.
 
 import { giveBack } from "./acts.js";
 import { Address, read } from "./address.js";
@@ -10,16 +10,15 @@ import { connect } from "./api.js";
 import { textOf, waits } from "./decisions.js";
 import { Deck } from "./deck.js";
 import { element, patch } from "./dom.js";
-import { Drafts } from "./drafts.js";
-import { Frames } from "./frames.js";
 import { keyOf } from "../keys.js";
 import { Leases } from "./leases.js";
-import { Outbox } from "./outbox.js";
+import { Drafts, Outbox } from "./outbox.js";
 import { drawPage } from "./page.js";
 import { OF_PAGE } from "./panels.js";
+import { Frames } from "./passage.js";
 import { hear, takeKey } from "./presses.js";
 import { Trail } from "./trail.js";
-import { count, nameDecision, nameHolders } from "./words.js";
+import { count, dress, nameDecision, nameHolders } from "./words.js";
 
 const NUMBER = 12; // cards that are asked for at once
 const RETRY = 3_000; // ms until cards are asked for again
@@ -28,7 +27,7 @@ const UNREAD = 600; // ms: so long a card can't have been read, and may leave ag
 const MOST_CALM = 4; // notices that may leave by themselves; what wasn't saved stays
 const IN_SIGHT = 240; // px of a text that are in sight at least
 
-export class Triage {
+class Triage {
   // What the server says: all of a window but its cards; the counts of all queues.
   meta = null; counts = null;
   // Where one is: the place that was asked for, the text in focus, the step that is chosen in it.
@@ -42,10 +41,11 @@ export class Triage {
   trail = new Trail();
   #turn = 0; // of the place that is open: what was asked for another is no answer
   #front = {}; // the id of the card in front, and since when it is
-  #painting = null; #painted = {}; #release; #timer;
+  #painting = null; #painted = {}; #end = new AbortController(); #timer;
 
   constructor(root) {
-    const { token, exam, person } = root.dataset;
+    const { token, exam, person, look } = root.dataset;
+    dress(JSON.parse(look));
     const owner = `exam ${exam} person ${person}`;
     this.root = root;
     this.may = person !== "";
@@ -56,14 +56,14 @@ export class Triage {
       this.outbox.halt(line);
     });
     this.drafts = new Drafts(owner);
-    this.outbox = new Outbox({
-      owner, send: (...message) => this.api.decide(...message),
-      onchange: () => this.draw(), onanswer: (reply, sent) => this.#take(reply, sent),
+    this.outbox = new Outbox(owner, {
+      send: this.api.decide, onchange: () => this.draw(), onanswer: (reply, sent) => this.#take(reply, sent),
     });
     this.leases = new Leases(this.api, this.may, (reply) => this.#takeLeases(reply));
-    this.address = new Address((place) => this.#follow(place));
-    this.frames = new Frames(this, (key, event) => takeKey(this, key, event));
-    this.#release = hear(this);
+    this.address = new Address((place) => this.#follow(place), this.#end.signal);
+    this.take = (key, event) => takeKey(this, key, event);
+    this.frames = new Frames(this);
+    hear(this, this.#end.signal);
     this.#timer = setInterval(() => this.#lookAround(), LOOK);
     this.outbox.drain();
     this.open(read());
@@ -72,42 +72,34 @@ export class Triage {
   }
 
   // The page is left, perhaps for good: what isn't sent goes on its way.
-  flush() {
-    for (const part of [this.address, this.outbox, this.leases]) part.flush();
-  }
+  flush() { [this.address, this.outbox, this.leases].forEach((part) => part.flush()); }
 
   leave() {
     this.#turn++;
-    this.#release();
+    this.#end.abort();
     clearInterval(this.#timer);
     this.flush();
-    this.address.close();
     this.outbox.close();
   }
 
-  // -- what there is --------------------------------------------------------------------------
+  // -- what there is --------------------------------------------------------------------------------------------------
 
   get card() { return this.outbox.stop ? null : this.deck.front; }
   get isOpening() { return this.deck.end === null; }
   get text() { return this.card && textOf(this.card, this.focus); }
   get kind() { return this.text?.kind ?? "rationale"; }
   get reasons() { return this.meta?.reasons ?? {}; }
-  get longest() { return this.meta.longest; }
   get rest() { return this.card?.rest[this.kind] ?? []; }
   get isLoading() { return this.isOpening || this.isFetching || this.deck.needsMore; }
   get isBesideOpen() { return this.frames.isOpen("guidelines"); }
-
-  get isOneColumn() {
-    return getComputedStyle(this.root.querySelector(".mapd-work")).display === "flex";
-  }
+  get isOneColumn() { return getComputedStyle(this.root.querySelector(".mapd-work")).display === "flex"; }
 
   get place() {
     const { name: queue, judge, own_judge: own, draw } = this.meta?.queue ?? {};
     return { queue, judge, draw, filter: this.asked.filter ?? null, isOwn: judge === own };
   }
 
-  // What a decision is about: the attempt where the queue is about attempts or nobody has written;
-  // else the text.
+  // What a decision is about: the attempt where the queue is about attempts or nobody has written; else the text.
   get subject() {
     const { card, text } = this;
     if (card?.about === "texts" && text) return { kind: text.kind, target: text };
@@ -121,33 +113,25 @@ export class Triage {
     return Boolean(isBlind && card.about === "texts" && text?.said);
   }
 
-  // -- what is shown --------------------------------------------------------------------------
+  // -- what is shown --------------------------------------------------------------------------------------------------
 
   // Once for all that changes at once. Each press draws (presses.js), and what the server says.
-  draw() {
-    this.#painting ??= Promise.resolve().then(() => {
-      this.#painting = null;
-      this.#paint();
-    });
-  }
+  draw() { this.#painting ??= Promise.resolve().then(() => this.#paint()); }
 
   #paint() {
+    this.#painting = null;
     const { page, panel, card, focus, isBesideOpen } = this;
     const former = this.#painted;
     const isReading = document.activeElement?.closest(".mapd-left, .mapd-right");
     patch(page, drawPage(this));
     const select = (selector) => page.querySelector(selector);
-    if (isReading && document.activeElement === document.body) {
-      select(".mapd-right h2")?.focus({ preventScroll: true });
-    }
+    const focusOn = (node) => node?.focus({ preventScroll: true });
+    if (isReading && document.activeElement === document.body) focusOn(select(".mapd-right h2"));
     if (panel && panel !== former.panel) {
-      const field = !select("[data-choice]") && select(".mapd-field");
-      (field || select(".mapd-panel")).focus({ preventScroll: true });
+      focusOn((!select("[data-choice]") && select(".mapd-field")) || select(".mapd-panel"));
     }
     if (card?.id !== former.id || focus !== former.focus) this.#scrollToText();
-    if (isBesideOpen && !former.isBesideOpen && this.isOneColumn) {
-      select(".mapd-beside").scrollIntoView();
-    }
+    if (isBesideOpen && !former.isBesideOpen && this.isOneColumn) select(".mapd-beside").scrollIntoView();
     this.#painted = { panel, id: card?.id, focus, isBesideOpen };
   }
 
@@ -174,10 +158,10 @@ export class Triage {
     this.draw();
   }
 
-  // -- cards ----------------------------------------------------------------------------------
+  // -- cards ----------------------------------------------------------------------------------------------------------
 
-  // Opens a place anew: a queue, a mistake, a text. What is at hand was dealt for another place,
-  // and may tell what isn't to be known there: it is thrown away.
+  // Opens a place anew: a queue, a mistake, a text. What is at hand was dealt for another place, and may tell what
+  // isn't to be known there: it is thrown away.
   async open(asked) {
     const turn = ++this.#turn;
     const deck = new Deck(() => this.outbox.entries);
@@ -217,11 +201,10 @@ export class Triage {
   async #fetch(query, turn = this.#turn, prepare = () => {}) {
     const { queue, judge, draw, filter } = this.place;
     const guidelines = this.meta?.guidelines?.uid;
-    const params = { queue, judge, draw, filter, ...query, number: NUMBER, guidelines };
-    for (;;) {
+    while (turn === this.#turn) {
       try {
         await prepare();
-        const reply = await this.api.window(params);
+        const reply = await this.api.window({ queue, judge, draw, filter, ...query, number: NUMBER, guidelines });
         if (turn !== this.#turn) return null;
         this.trouble = null;
         this.#takeMeta(reply);
@@ -238,8 +221,8 @@ export class Triage {
         }
         await new Promise((resolve) => { setTimeout(resolve, RETRY); });
       }
-      if (turn !== this.#turn) return null;
     }
+    return null;
   }
 
   #takeMeta({ cards, rendered, ...meta }) {
@@ -248,8 +231,8 @@ export class Triage {
     this.meta = { ...meta, guidelines };
     if (!former || guidelines.uid === former.uid) return;
     this.isNewGuidelines = true;
-    const line = `${guidelines.person} changed the guidelines: ${keyOf("guidelines")} opens them`;
-    this.notify(line, { isCalm: true });
+    const { person } = guidelines;
+    this.notify(`${person} changed the guidelines: ${keyOf("guidelines")} opens them`, { isCalm: true });
   }
 
   // A card is in front, or none is: its text, its address, its lease.
@@ -292,19 +275,12 @@ export class Triage {
 
   // A place that Back or Forward lead to.
   #follow(place) {
-    const isSame = Object.entries(this.named())
-      .every(([name, value]) => String(place[name] ?? "") === String(value ?? ""));
-    this.#go(place, isSame);
+    const isSame = ([name, value]) => String(place[name] ?? "") === String(value ?? "");
+    this.visit(place, Object.entries(this.named()).every(isSame));
   }
 
-  // A place from the list of acts, or of an undo.
-  visit(home) {
-    const { queue, judge, draw } = this.place;
-    this.#go(home, home.queue === queue && home.judge === judge && home.draw === draw);
-  }
-
-  // Goes to a mistake that is at hand, else asks for it.
-  async #go(place, isSame) {
+  // Goes to a mistake, of the list of acts or of an undo: one that is at hand, else it is asked for.
+  async visit(place, isSame = ["queue", "judge", "draw"].every((name) => place[name] === this.place[name])) {
     this.panel = null;
     if (isSame && this.deck.go(place.mistake, place.card)) this.arrive(place.text);
     else {
@@ -317,31 +293,26 @@ export class Triage {
   async walk(by) {
     const { deck, card } = this;
     const end = by < 0 ? deck.first : deck.last;
-    if (deck.step(by)) this.arrive();
-    else if (end) {
+    if (!deck.step(by)) {
+      if (!end) return;
       this.message = `looking for the ${by < 0 ? "mistake before" : "next mistake"} …`;
-      const reply = await this.#fetch(
-        by < 0 ? { before: end.mistake } : { after: end.mistake, settled: true });
+      const reply = await this.#fetch(by < 0 ? { before: end.mistake } : { after: end.mistake, settled: true });
       if (!reply) return;
       if (by < 0) deck.prepend(reply.cards);
       else deck.append(reply.cards, deck.end);
       if (this.card?.id !== card?.id) return; // one has gone on meanwhile
       this.message = deck.step(by) ? "" : `this is the ${by < 0 ? "first" : "last"}`;
-      this.arrive();
     }
+    this.arrive();
   }
 
-  // -- what the server says -------------------------------------------------------------------
+  // -- what the server says -------------------------------------------------------------------------------------------
 
   #take(reply, sent) {
-    for (const answer of reply.answers) {
-      if (sent.has(answer.token)) this.#takeAnswer(answer, sent.get(answer.token));
-    }
+    for (const answer of reply.answers) this.#takeAnswer(answer, sent.get(answer.token));
     for (const card of Object.values(reply.cards)) this.deck.renew(card);
     const { queue } = this.meta ?? {};
-    if (queue && reply.queue?.name === queue.name) {
-      Object.assign(queue, { ...reply.queue, title: queue.title });
-    }
+    if (queue && reply.queue?.name === queue.name) Object.assign(queue, reply.queue, { title: queue.title });
     this.#compareGuidelines(reply.guidelines);
     this.deck.drop(Object.keys(reply.gone));
     const missing = reply.gone[this.card?.mistake];
@@ -353,6 +324,7 @@ export class Triage {
   }
 
   #takeAnswer({ token, status, line, since, decided, of }, entry) {
+    if (!entry) return;
     const { decision, words, home, targets } = entry;
     if (status === "saved" && decided < of) {
       this.message = `${words}: ${count(decided)} of ${count(of)} …`;
@@ -370,9 +342,8 @@ export class Triage {
     this.trail.forget(token, decision.undoes);
     giveBack(this, decision);
     const act = `${decision.act === "undo" ? "undo: " : ""}${words}`;
-    const question = home.number ? `, question ${home.number}` : "";
     this.message = `not saved: ${act}`;
-    this.notify(`${act}${question}: not saved. ${line}`, { open });
+    this.notify(`${act}${home.number ? `, question ${home.number}` : ""}: not saved. ${line}`, { open });
   }
 
   // A class was decided: what was fetched is decided by now. Who has gone on meanwhile stays there.
@@ -389,22 +360,20 @@ export class Triage {
   #takeLeases({ refused, others }) {
     if (this.meta) this.meta.others = others;
     const ahead = this.deck.ahead.map(({ mistake }) => mistake); // what I decided meanwhile stays
-    const mistakes = refused.map(({ mistake }) => mistake);
-    this.deck.drop(mistakes.filter((mistake) => ahead.includes(mistake)));
+    this.deck.drop(refused.map(({ mistake }) => mistake).filter((mistake) => ahead.includes(mistake)));
     const { card } = this;
     if (!refused.length || !card) return;
     this.#sit(); // those behind may have been decided meanwhile, too
     this.#more();
     const { people } = refused.find(({ mistake }) => mistake === card.mistake) ?? {};
     if (!people || !waits(card)) return;
-    const isUnread = performance.now() - this.#front.moment < UNREAD
-      && this.asked.mistake !== card.mistake && this.deck.ahead.length > 0;
-    if (isUnread) {
-      this.message = `${nameHolders(people)}: the next one`;
+    const isUnread = performance.now() - this.#front.moment < UNREAD && this.asked.mistake !== card.mistake;
+    const holders = nameHolders(people);
+    if (isUnread && this.deck.ahead.length > 0) {
+      this.message = `${holders}: the next one`;
       this.goOn();
     } else {
-      const offer = "You may decide, too: both are kept, and both of you see it.";
-      this.notify(`${nameHolders(people)}. ${offer}`, { isCalm: true });
+      this.notify(`${holders}. You may decide, too: both are kept, and both of you see it.`, { isCalm: true });
     }
   }
 
@@ -452,3 +421,17 @@ export class Triage {
     this.draw();
   }
 }
+
+let root = null;
+let triage = null;
+
+function follow() {
+  const current = document.getElementById("mapd-triage");
+  if (current === root) return;
+  triage?.leave();
+  [root, triage] = [current, null];
+  if (root) triage = new Triage(root);
+}
+
+new MutationObserver(follow).observe(document.body, { subtree: true, childList: true });
+follow();
