@@ -28,16 +28,12 @@ def draw_counts(curated: Curated) -> None:
     rationales = list(curated.rationales)
     feedback = [x for m in curated.mistakes for x in m.feedback]
     votes = [v for x in rationales for v in x.text.votes]
-    st.html(
-        tables.row(
-            [
-                (len(curated.mistakes), "mistakes"),
-                (tables.link_cell(len(feedback), context.address("browse", show="feedback")), "feedback"),
-                (tables.link_cell(len(rationales), context.address("browse")), "rationales"),
-                (len(votes), "reviews"),
-                (sum(v.score is None for v in votes), "reviews without a vote"),
-            ]
-        )
+    tables.draw_row(
+        (len(curated.mistakes), "mistakes"),
+        (tables.link_cell(len(feedback), context.address("browse", show="feedback")), "feedback"),
+        (tables.link_cell(len(rationales), context.address("browse")), "rationales"),
+        (len(votes), "reviews"),
+        (sum(v.score is None for v in votes), "reviews without a vote"),
     )
 
 
@@ -58,7 +54,7 @@ def draw_review_matrix(curated: Curated) -> None:
     authors = [n for n in curated.teachers if any(n == author for author, _ in scores)]
     rows = [[_teacher_chip(a, curated), *(_score_cell(scores.get((a, r)), a == r) for r in names)] for a in authors]
     header = ["", *(text.one_line(name, 30) for name in names)]
-    st.html(tables.table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(names))]))
+    tables.draw_table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(names))])
 
 
 def _score_cell(scores: PairScores | None, is_own: bool) -> Cell:
@@ -88,7 +84,7 @@ def draw_reviewer_table(curated: Curated) -> None:
         st.caption("Nobody has reviewed yet.")
         return
     header = ("reviewer", "votes", "no vote", "mean", "wrong rationales caught", "other rationales passed")
-    st.html(tables.table(header, rows))
+    tables.draw_table(header, rows)
     st.caption(
         "wrong rationales caught: those that the checks call wrong (another answer than the gold answer, or a "
         "false equation) and the reviewer scored 3 or less · other rationales passed: all others that the "
@@ -130,7 +126,7 @@ def draw_calls(exam: ExamInfo) -> None:
     ]
     cost_columns = ("tokens in", "tokens out", "cost") if costs else ()
     header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *cost_columns)
-    st.html(tables.table(header, rows, words=2))
+    tables.draw_table(header, rows, words=2)
     if failed_calls:
         if any(f.outcome in SHORT_OF_TOKENS and not f.mended for f in failed_calls):
             st.caption(
@@ -138,8 +134,8 @@ def draw_calls(exam: ExamInfo) -> None:
             )
         draw_retry(exam.uid)
         st.caption("The latest calls that gave no text.")
-        st.html(
-            tables.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure_row, failed_calls), words=6)
+        tables.draw_table(
+            ("when", "teacher", "kind", "outcome", "reason", ""), map(_failure_row, failed_calls), words=6
         )
 
 

@@ -34,16 +34,12 @@ def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
         )
         st.caption("If the exam is no longer running, start it again: it goes on where it stopped.")
     counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
-    st.html(
-        tables.row(
-            [
-                (count, "questions answered"),
-                *([(len(outcomes), "answers")] if len(outcomes) > count else []),
-                *((counts[outcome], theme.LOOKS[outcome.value].word) for outcome in Outcome),
-                (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
-                *([(cut_off, theme.LOOKS["cut_off"].word)] if (cut_off := _count_cut_off(material)) else []),
-            ]
-        )
+    tables.draw_row(
+        (count, "questions answered"),
+        *([(len(outcomes), "answers")] if len(outcomes) > count else []),
+        *((counts[outcome], theme.LOOKS[outcome.value].word) for outcome in Outcome),
+        (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
+        *([(cut_off, theme.LOOKS["cut_off"].word)] if (cut_off := _count_cut_off(material)) else []),
     )
 
 
@@ -97,7 +93,7 @@ def draw_families(exam_answers: ExamAnswers) -> None:
     groups |= {name: [a for a in exam_answers.answers.values() if a.family == name] for name in families}
     rows = [_family_row(name, results.score(group)) for name, group in groups.items()]
     header = ("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off")
-    st.html(tables.table(header, rows))
+    tables.draw_table(header, rows)
 
 
 def _family_row(name: str, score: Score) -> tuple[Cell, ...]:
@@ -126,7 +122,7 @@ def draw_setup(row: t.Exam, exam_answers: ExamAnswers) -> None:
         if isinstance(value, int | float)
     ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
-    st.html(tables.table(("asked", ""), settings, words=2))
+    tables.draw_table(("asked", ""), settings, words=2)
     # Missing where the student was asked elsewhere.
     if "prompt" in row.decoding:
         with st.expander("The prompt"):

@@ -40,7 +40,7 @@ def count_steps(run: Training) -> int:
 
 def draw_list(trainings: Sequence[Training], open_run: Training) -> None:
     """Draw every finetune, a line each."""
-    st.html(tables.table(HEADER, [_training_row(run, run is open_run) for run in trainings], words=5))
+    tables.draw_table(HEADER, [_training_row(run, run is open_run) for run in trainings], words=5)
 
 
 def _training_row(run: Training, is_open: bool) -> tuple[Cell, ...]:
@@ -93,15 +93,11 @@ def _draw_curves(run: Training) -> None:
             f"step {len(steps):,} of {count_steps(run):,}, {seconds_left / 60:.1f} minutes of work left",
         )
         st.caption("If the finetune is no longer running, start it again: it goes on from its checkpoint.")
-    st.html(
-        tables.row(
-            [
-                (_loss_change(first.loss_rationale, last.loss_rationale), "loss on rationales"),
-                (_loss_change(first.loss_feedback, last.loss_feedback), "loss on feedback"),
-                (f"{sum(s.tokens_per_s for s in steps) / len(steps):,.0f}", "tokens a second"),
-                (f"{run.seconds / 60:.1f}", "minutes"),
-            ]
-        )
+    tables.draw_row(
+        (_loss_change(first.loss_rationale, last.loss_rationale), "loss on rationales"),
+        (_loss_change(first.loss_feedback, last.loss_feedback), "loss on feedback"),
+        (f"{sum(s.tokens_per_s for s in steps) / len(steps):,.0f}", "tokens a second"),
+        (f"{run.seconds / 60:.1f}", "minutes"),
     )
 
 
@@ -114,7 +110,7 @@ def draw_settings(run: Training) -> None:
     st.subheader("Made with", anchor=False)
     settings = {"loss": f"{run.alpha:g} · on feedback + {1 - run.alpha:g} · on rationales"}
     settings |= {WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in run.hyperparameters.items()}
-    st.html(tables.table(("", ""), list(settings.items()), words=2))
+    tables.draw_table(("", ""), list(settings.items()), words=2)
     if run.adapter and (folder := context.settings().home / run.adapter).is_dir():
         st.caption("The adapter of its student; `peft.AutoPeftModelForCausalLM.from_pretrained` loads it, too:")
         st.code(str(folder), language=None, wrap_lines=True)

@@ -58,7 +58,7 @@ def draw_versions(versions: Sequence[Version]) -> None:
     """Draw all versions, each a link."""
     st.subheader("Versions", anchor=False)
     header = ("version", "by", "since", "verdicts given while it was current")
-    st.html(tables.table(header, map(_version_row, versions), words=3))
+    tables.draw_table(header, map(_version_row, versions), words=3)
 
 
 def _version_row(version: Version) -> tuple[Cell, ...]:

@@ -268,7 +268,7 @@ def draw_list() -> None:
                 for page, label, icon in STARTS:
                     context.link(page, label, icon=icon)
     else:
-        st.html(tables.table(("job", "", "by", "progress", "started", "took"), rows, words=3))
+        tables.draw_table(("job", "", "by", "progress", "started", "took"), rows, words=3)
     names = ", ".join(text.label(name) for name in workers)
     st.caption(f"Workers: {names}") if workers else draw_no_worker()
 

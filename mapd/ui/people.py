@@ -73,9 +73,9 @@ def draw_progress(curated: Curated, all_records: Sequence[AnnotatorRecord], leas
     progress, conflicts = annotators.measure_progress(curated), sum(x.people.conflict for x in curated.texts)
     cell = tables.link_cell(conflicts, context.address("triage", queue="conflicts")) if context.owns() else conflicts
     figure = [(progress.count, f"of {progress.of:,} rationales have all the judgements they need")]
-    st.html(tables.row([*figure, (len(all_records), "people"), (cell, "texts that people disagree on")]))
+    tables.draw_row(*figure, (len(all_records), "people"), (cell, "texts that people disagree on"))
     if all_records:
-        st.html(tables.table(HEADER, [_person_row(record, leases) for record in all_records]))
+        tables.draw_table(HEADER, [_person_row(record, leases) for record in all_records])
         st.caption(
             "texts: those with a judgement of this person; the first one counts · with the adjudicator: texts "
             "that the adjudicator decided the same way, of those that somebody else adjudicated · adjudicated: "
@@ -115,7 +115,7 @@ def draw_agreement(pairs: Sequence[Agreement]) -> None:
     if not pairs:
         st.caption("No text was judged first by two people, so their judgements can't be compared yet.")
         return
-    st.html(tables.table(("two people", "texts", "agree", "kappa", ""), [_pair_row(pair) for pair in pairs]))
+    tables.draw_table(("two people", "texts", "agree", "kappa", ""), [_pair_row(pair) for pair in pairs])
     st.caption(
         "Texts that both judged before anything was revealed to them. Kappa: 1 is full agreement, 0 what chance gives."
     )
@@ -144,7 +144,7 @@ def draw_record(record: AnnotatorRecord, curated: Curated, is_own: bool) -> None
     # Halves of a single text say nothing.
     lines = parts if len(record.words) > 1 else parts[:1]
     header = ("texts, in the order judged", "texts", "accepted", "median", "with the adjudicator", "")
-    st.html(tables.table(header, [_period_row(name, part) for name, part in lines]))
+    tables.draw_table(header, [_period_row(name, part) for name, part in lines])
     notes = [f"{_share_words(share)} {words}" for share, words in _practice_shares(record) if share.of]
     if notes:
         st.caption(" · ".join(notes))

@@ -98,7 +98,7 @@ def draw_table(comparison: Results) -> None:
     """Draw before and after, overall and by family."""
     rows = [_result_row("all", comparison.overall)] if len(comparison.by_family) > 1 else []
     rows += [_result_row(name.replace("_", " "), result) for name, result in comparison.by_family.items()]
-    st.html(tables.table(HEADER, rows))
+    tables.draw_table(HEADER, rows)
     st.caption(
         "95 %: Wilson's interval · p: McNemar's exact, of the questions that changed · "
         "no answer, cut off: before → after · majority: always giving the family's most common gold answer"
@@ -140,7 +140,7 @@ def draw_changes(comparison: Results) -> None:
     """Draw the questions by what changed, each with both responses side by side."""
     url_state.settle("changes_of", (comparison.before.uid, comparison.after.uid), change=DEFAULT_CHANGE.value, page=1)
     st.subheader("Question by question", anchor=False)
-    st.html(tables.row((len(uids), change.value) for change, uids in comparison.changes.items()))
+    tables.draw_row(*((len(uids), change.value) for change, uids in comparison.changes.items()))
     choice = url_state.choose_group("change", [change.value for change in Change], DEFAULT_CHANGE.value)
     attempt_rows = _changed_rows(comparison, Change(choice))
     if not attempt_rows:

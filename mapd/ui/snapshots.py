@@ -48,7 +48,8 @@ def draw_form(curated: Curated) -> None:
         # The link to the lab keeps the narrowing.
         teachers = {teacher_filter.KEY: st.query_params.get_all(teacher_filter.KEY)}
         context.link("pages/curate/threshold.py", "Change it", icon=":material/tune:", **teachers)
-    headline.html(_headline(curated, freezing.draw(curated, seed=seed, everything=everything)))
+    with headline:
+        _draw_headline(curated, freezing.draw(curated, seed=seed, everything=everything))
     if not counts.pairs:
         cure = "lower the threshold, or judge" if curated.has_votes else "ask reviewers for votes, or judge"
         text.complain(
@@ -59,20 +60,18 @@ def draw_form(curated: Curated) -> None:
     _draw_command(curated, seed, everything)
 
 
-def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
-    """Return as HTML the pairs that freezing would write, and the set that they are drawn from."""
+def _draw_headline(curated: Curated, pairs: Sequence[Pair]) -> None:
+    """Draw the pairs that freezing would write, and the set that they are drawn from."""
     counts, gold = summary(curated), curated.has_gold
-    return tables.row(
-        [
-            (len(pairs), "training pairs"),
-            (freezing.count_wrong(pairs) if gold else None, "pairs with a wrong answer"),
-            (counts.pairs, "mistakes in these pairs"),
-            (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
-            (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
-            (counts.accepted, "rationales accepted"),
-            (counts.accepted_wrong_answer if gold else None, "accepted, wrong answer"),
-            (counts.overridden, "overridden by people"),
-        ]
+    tables.draw_row(
+        (len(pairs), "training pairs"),
+        (freezing.count_wrong(pairs) if gold else None, "pairs with a wrong answer"),
+        (counts.pairs, "mistakes in these pairs"),
+        (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
+        (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
+        (counts.accepted, "rationales accepted"),
+        (counts.accepted_wrong_answer if gold else None, "accepted, wrong answer"),
+        (counts.overridden, "overridden by people"),
     )
 
 
@@ -105,7 +104,7 @@ def _draw_command(curated: Curated, seed: int, everything: bool) -> None:
 def draw_list(rows: Sequence[t.Snapshot], open_sha256: str | None) -> None:
     """Draw every snapshot of the exam, the newest first, with what its own pairs hold."""
     header = ("snapshot", "made", "by", "policy", "teachers", "draw", "pairs", "mistakes", "wrong", "judgements")
-    st.html(tables.table(header, [_snapshot_row(row, open_sha256) for row in rows], words=6))
+    tables.draw_table(header, [_snapshot_row(row, open_sha256) for row in rows], words=6)
     st.caption("wrong: pairs whose rationale ends in a wrong answer, by the gold answers in the snapshot")
 
 

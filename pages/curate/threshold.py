@@ -29,11 +29,7 @@ def draw_page(exam_id: int) -> None:
     with chart_column:
         draw_chart(draft_figures, draft, saved, has_gold=has_gold)
     with numbers_column:
-        st.html(
-            lab.numbers_table(
-                exam_id, saved_figures, saved, draft_figures, draft, with_gold=has_gold, teachers=teachers
-            )
-        )
+        lab.draw_numbers(exam_id, saved_figures, saved, draft_figures, draft, with_gold=has_gold, teachers=teachers)
     st.subheader("What the change would do", anchor=False)
     if lab.have_same_conditions(draft, saved) and not teachers:
         changes.draw_threshold_changes(exam_id, draft, saved, **lab.list_params(draft, choices))

@@ -64,25 +64,21 @@ def _read_contents(file: UploadedFile) -> ArchiveContents | str:
 
 
 def _draw_contents(contents: ArchiveContents) -> None:
-    st.html(tables.row([(contents.new_rows.get(table, 0), word) for table, word in TABLES.items()]))
+    tables.draw_row(*((contents.new_rows.get(table, 0), word) for table, word in TABLES.items()))
     known_rows = sum(contents.rows.values()) - sum(contents.new_rows.values())
     new_judgements = tuple(f"{number:,} {TABLES[table]}" for table, number in contents.on_own.items())
-    st.html(
-        tables.facts(
-            [
-                ("already in this project", f"{known_rows:,} rows"),
-                ("exams", _lines(contents.exams)),
-                ("teachers, disabled and without a key", _lines(contents.teachers)),
-                ("jobs, all ended", _lines(contents.jobs)),
-                ("judgements", _lines(contents.judgements)),
-                (
-                    "judgements that take back another person's",
-                    f"{contents.undoing_others:,}" if contents.undoing_others else None,
-                ),
-                ("new texts and votes on this project's own questions, which count here", _lines(new_judgements)),
-                ("renamed", _lines(contents.renamed)),
-            ]
-        )
+    tables.draw_facts(
+        ("already in this project", f"{known_rows:,} rows"),
+        ("exams", _lines(contents.exams)),
+        ("teachers, disabled and without a key", _lines(contents.teachers)),
+        ("jobs, all ended", _lines(contents.jobs)),
+        ("judgements", _lines(contents.judgements)),
+        (
+            "judgements that take back another person's",
+            f"{contents.undoing_others:,}" if contents.undoing_others else None,
+        ),
+        ("new texts and votes on this project's own questions, which count here", _lines(new_judgements)),
+        ("renamed", _lines(contents.renamed)),
     )
 
 

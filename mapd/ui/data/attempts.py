@@ -140,15 +140,11 @@ def _table(file_id: str, _file: UploadedFile) -> FileTable:  # noqa: ARG001 - th
 
 
 def _show(preview: AnswersPreview) -> None:
-    st.html(
-        figures.row(
-            [
-                (preview.count, "answers"),
-                (text.one_line(preview.student, 40), "student"),
-                (preview.split or None, "split"),
-                (len(preview.bad_rows), "rows that match no question or can't be read"),
-            ]
-        )
+    figures.draw_row(
+        (preview.count, "answers"),
+        (text.one_line(preview.student, 40), "student"),
+        (preview.split or None, "split"),
+        (len(preview.bad_rows), "rows that match no question or can't be read"),
     )
     if preview.refusal is not None:
         text.complain(preview.refusal)
@@ -158,7 +154,7 @@ def _show(preview: AnswersPreview) -> None:
         faults.draw_download(preview.bad_rows, key="bad_attempts_file")
     if preview.graded:
         header = ("graded", "read as", "gold", "response", "to", "")
-        st.html(figures.table(header, map(_row, preview.graded), words=6))
+        figures.draw_table(header, map(_row, preview.graded), words=6)
         st.caption(f"The first {len(preview.graded):,} of {preview.count:,}, as they will be graded.")
 
 

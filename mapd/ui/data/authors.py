@@ -259,20 +259,16 @@ def draw_preview(parsed: AuthorsContent) -> None:
     """Draw what the import would write."""
     rationales = [r for row in parsed.rows for r in row.rationales.values()]
     feedback = sum(len(row.feedback) for row in parsed.rows)
-    st.html(
-        tables.row(
-            [
-                (parsed.task.value, "task"),
-                (len(parsed.rows), "mistakes"),
-                (len(parsed.teachers), "teachers"),
-                (feedback, "feedback"),
-                (len(rationales), "rationales"),
-                (sum(len(scores) for _, scores in rationales), "reviews"),
-                (parsed.no_vote, "scores without a vote"),
-                (len(parsed.skipped), "skipped"),
-                (parsed.paper_differs, "verdicts that differ from the file's"),
-            ]
-        )
+    tables.draw_row(
+        (parsed.task.value, "task"),
+        (len(parsed.rows), "mistakes"),
+        (len(parsed.teachers), "teachers"),
+        (feedback, "feedback"),
+        (len(rationales), "rationales"),
+        (sum(len(scores) for _, scores in rationales), "reviews"),
+        (parsed.no_vote, "scores without a vote"),
+        (len(parsed.skipped), "skipped"),
+        (parsed.paper_differs, "verdicts that differ from the file's"),
     )
     st.html(_teacher_chips(parsed))
     _draw_particulars(parsed)

@@ -183,7 +183,7 @@ def decide(
             for row in rows
         ]
         header = ("answer", *(KEY_WORDS[kind] for kind in kinds), "question", "row")
-        st.html(tables.table(header, cells, words=len(header)))
+        tables.draw_table(header, cells, words=len(header))
     with st.container(horizontal=True, key="decisions"):
         for choice in choices:
             word = KEY_WORDS[AnswerKey(choice)] if option == "answers" else choice

@@ -25,17 +25,13 @@ MOST_PAGES = 200
 def draw_reading(reading: QuestionImport) -> None:
     """Draw format, task, keys, the splits' sizes, and the fields that aren't read."""
     sizes = [sum(row.split == split for row in reading.rows) for split in SPLITS]
-    st.html(
-        tables.row(
-            [
-                (reading.format, "format"),
-                (", ".join(reading.tasks[:2]) or None, "task"),
-                *([(KEY_WORDS[reading.answers], "an answer names")] if reading.answers else []),
-                (len(reading.rows), "questions"),
-                *zip(sizes, SPLITS, strict=True),
-                (len(reading.bad), "bad rows"),
-            ]
-        )
+    tables.draw_row(
+        (reading.format, "format"),
+        (", ".join(reading.tasks[:2]) or None, "task"),
+        *([(KEY_WORDS[reading.answers], "an answer names")] if reading.answers else []),
+        (len(reading.rows), "questions"),
+        *zip(sizes, SPLITS, strict=True),
+        (len(reading.bad), "bad rows"),
     )
     if reading.rows and not sizes[SPLITS.index("dev")]:
         st.caption(
@@ -43,7 +39,7 @@ def draw_reading(reading: QuestionImport) -> None:
             "Choose dev for one of the files, or draw the splits."
         )
     if reading.unread:
-        st.html(tables.table(("not read", "for example", ""), map(_unread_row, reading.unread), words=3))
+        tables.draw_table(("not read", "for example", ""), map(_unread_row, reading.unread), words=3)
 
 
 def _unread_row(field: UnreadField) -> tuple[str, str, str]:

@@ -30,7 +30,7 @@ def draw_estimate(estimate: Estimate) -> None:
     """Draw what the missing calls may cost: by teacher where it isn't free, and in total."""
     if not estimate.is_free:
         heads = ("teacher", "price", "rationales", "feedback", "reviews", "tokens in", "tokens out", "about", "at most")
-        st.html(tables.table(heads, map(_estimate_row, estimate.teachers), words=2))
+        tables.draw_table(heads, map(_estimate_row, estimate.teachers), words=2)
         names = [text.one_line(x.teacher, 40) for x in estimate.teachers if not x.measured and x.tokens_out]
         if names:
             draw_note(f"These teachers gave no such reply yet, so the longest is assumed: {', '.join(names)}.")

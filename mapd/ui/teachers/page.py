@@ -36,7 +36,7 @@ def draw_teachers(rows: Sequence[t.Teacher]) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.html(_heading(row), width="stretch")
                 _draw_buttons(row)
-            st.html(_facts(row))
+            _draw_facts(row)
             if (result := st.session_state.get(f"tested_{row.uid}")) is not None:
                 trial.draw_result(result)
 
@@ -51,19 +51,17 @@ def _heading(row: t.Teacher) -> str:
     return f'<div class="mapd-who">{name}<span class="mapd-note">{text.escape(row.kind)}</span>{state}</div>'
 
 
-def _facts(row: t.Teacher) -> str:
-    """Return a teacher's settings as HTML, the same fields in the same places for each."""
-    return tables.facts(
-        [
-            ("model", _path(row.model)),
-            ("server", _path(row.base_url) if row.base_url else form.DEFAULT_SERVERS.get(row.kind, "this machine")),
-            ("key", _key(row)),
-            ("sampling", text.one_line(_settings_words(row.sampling), 200) or None),
-            ("limits", _limits(row) if row.kind in KEY_VARIABLES else None),
-            ("price", price_in_words(row)),
-            *([("headers", text.one_line(_settings_words(row.headers), 200))] if row.headers else []),
-            *([("its server", text.one_line("; ".join(teacher_models.list_notes(row)), 300))] if row.learned else []),
-        ]
+def _draw_facts(row: t.Teacher) -> None:
+    """Draw a teacher's settings, the same fields in the same places for each."""
+    tables.draw_facts(
+        ("model", _path(row.model)),
+        ("server", _path(row.base_url) if row.base_url else form.DEFAULT_SERVERS.get(row.kind, "this machine")),
+        ("key", _key(row)),
+        ("sampling", text.one_line(_settings_words(row.sampling), 200) or None),
+        ("limits", _limits(row) if row.kind in KEY_VARIABLES else None),
+        ("price", price_in_words(row)),
+        *([("headers", text.one_line(_settings_words(row.headers), 200))] if row.headers else []),
+        *([("its server", text.one_line("; ".join(teacher_models.list_notes(row)), 300))] if row.learned else []),
     )
 
 

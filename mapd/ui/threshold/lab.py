@@ -268,7 +268,7 @@ def has_gold(exam_id: int) -> bool:
     return context.read(queue_index.has_gold, exam_id)
 
 
-def numbers_table(
+def draw_numbers(
     exam_id: int,
     saved_figures: Figures,
     saved: Policy,
@@ -277,8 +277,8 @@ def numbers_table(
     *,
     with_gold: bool,
     teachers: Collection[str] = (),
-) -> str:
-    """Return as HTML the counts under draft and saved policy. The saved ones link to their rows.
+) -> None:
+    """Draw the counts under draft and saved policy. The saved ones link to their rows.
 
     Without gold answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
     """
@@ -307,7 +307,7 @@ def numbers_table(
     for words, figure, filters in COUNT_ROWS:
         is_known = with_gold or "gold" not in filters
         counts.append(count_row(words, figure, **filters) if is_known else (words, None, None, None))
-    return tables.table(("", "chosen", "in use", "change"), counts)
+    tables.draw_table(("", "chosen", "in use", "change"), counts)
 
 
 COUNT_ROWS: Sequence[tuple[str, str, dict[str, str]]] = (
