@@ -6,11 +6,10 @@ from typing import Any
 import streamlit as st
 
 from mapd.questions import imports
-from mapd.questions.imports import BadRow, QuestionImport
+from mapd.questions.imports import QuestionImport
 from mapd.questions.options import KEY_WORDS
 from mapd.questions.rows import SPLITS, QuestionRow
 from mapd.questions.unread_fields import UnreadField
-from mapd.ui.data import faults
 from mapd.ui.kit import tables, text, theme
 from mapd.ui.kit.tables import Html
 
@@ -50,12 +49,6 @@ def _unread_row(field: UnreadField) -> tuple[str, str, str]:
         else "left out"
     )
     return name, example, Html(chip)
-
-
-def draw_bad_rows(bad_rows: Sequence[BadRow]) -> None:
-    """Draw each bad row with its reasons, and a file with all of them, as the command writes it."""
-    faults.draw_faults([(row.file, row.number, name, reason) for row in bad_rows for name, reason in row.faults])
-    faults.draw_download(bad_rows, key="bad_rows_file")
 
 
 def draw_questions(rows: Sequence[QuestionRow]) -> None:
