@@ -15,7 +15,7 @@ from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
 from mapd.store import ledger
 from mapd.ui import jobs
-from mapd.ui.kit import context, money, tables, text, theme, times
+from mapd.ui.kit import context, start_forms, tables, text, theme, times
 from mapd.ui.kit.tables import Cell, Html
 
 OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
@@ -156,8 +156,8 @@ def draw_retry(exam: str) -> None:
         return
     budget_words = "" if retry.budget is None else f", of a budget of {format_dollars(retry.budget)}"
     calls_words = "calls of this exam" if retry.failed != 1 else "call of this exam"
-    money.draw_note(f"{retry.failed:,} {calls_words} gave no text. {retry.estimate.in_words}{budget_words}.")
-    if (unknown_price := money.confirm_unknown_price(retry.estimate, "again_unknown")) is not None:
+    start_forms.draw_note(f"{retry.failed:,} {calls_words} gave no text. {retry.estimate.in_words}{budget_words}.")
+    if (unknown_price := start_forms.confirm_unknown_price(retry.estimate, "again_unknown")) is not None:
         new_job = CollectWork(
             exam=exam,
             teachers=retry.teachers,

@@ -6,7 +6,7 @@ from mapd.curation.curated import narrow
 from mapd.errors import BadInput, NotFound
 from mapd.store import queries
 from mapd.ui import snapshots as frozen
-from mapd.ui.kit import context, rows, tables, teacher_filter, text
+from mapd.ui.kit import context, frame, rows, teacher_filter, text
 from mapd.ui.kit.cache import load_curated
 
 
@@ -31,8 +31,4 @@ def draw_page(exam_id: int) -> None:
         frozen.draw_contents(open_snapshot)
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Snapshots", anchor=False)
-if (exam := context.require_exam()) is not None:
-    draw_page(exam)
+frame.draw_exam_page("Snapshots", draw_page, rows.STYLE)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from mapd.curation.threshold_sweep import Figures, sweep
 from mapd.policies import Policy
-from mapd.ui.kit import charts, context, rows, tables, teacher_filter
+from mapd.ui.kit import charts, context, frame, rows, teacher_filter
 from mapd.ui.kit.cache import require_index
 from mapd.ui.kit.theme import FIGURE_CONFIG
 from mapd.ui.threshold import changes, lab
@@ -53,8 +53,4 @@ def draw_chart(draft_figures: Figures, draft: Policy, saved: Policy, *, has_gold
     st.plotly_chart(figure, key="sweep", config=FIGURE_CONFIG, alt=alt)
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Threshold lab", anchor=False)
-if (exam := context.require_exam()) is not None:
-    draw_page(exam)
+frame.draw_exam_page("Threshold lab", draw_page, rows.STYLE)

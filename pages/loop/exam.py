@@ -4,7 +4,7 @@ import streamlit as st
 
 from mapd.ui import exam as sitting
 from mapd.ui import jobs
-from mapd.ui.kit import context, rows, start_forms, tables
+from mapd.ui.kit import context, frame, rows, start_forms
 
 
 def draw_page(exam_id: int) -> None:
@@ -21,9 +21,7 @@ def draw_page(exam_id: int) -> None:
     sitting.draw_attempts(material)
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Exam", anchor=False)
+frame.head("Exam", rows.STYLE)
 jobs.show_started_exam()
 jobs.draw_active("exam")
 start_forms.draw_exam_form(is_open=context.current_exam() is None)

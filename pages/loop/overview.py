@@ -7,7 +7,7 @@ from mapd.ui import jobs, overview, walkthrough
 from mapd.ui.kit import context, start_forms, tables
 from mapd.ui.kit.cache import load_curated
 
-tables.add_style()
+st.html(tables.STYLE)
 is_empty = overview.is_empty()
 st.header("Welcome" if is_empty else "Overview")
 jobs.draw_active("demo")

@@ -46,6 +46,6 @@ def draw_heading() -> None:
     st.header("Room vote", anchor=False)
 
 
-tables.add_style()
+st.html(tables.STYLE)
 st.html(room.STYLE)
 main()

@@ -3,10 +3,9 @@
 import streamlit as st
 
 from mapd.ui import finetune, jobs
-from mapd.ui.kit import start_forms, tables
+from mapd.ui.kit import frame, start_forms
 
-tables.add_style()
-st.header("Finetune", anchor=False)
+frame.head("Finetune")
 jobs.draw_active("finetune")
 trainings = finetune.load_trainings()
 start_forms.draw_finetune_form(is_open=not trainings)

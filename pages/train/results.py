@@ -1,10 +1,8 @@
 """Results: two exams on the same questions, compared: what got better, what got worse, and whether it may be luck."""
 
-import streamlit as st
-
 from mapd.errors import MapdError
 from mapd.ui import jobs, results
-from mapd.ui.kit import rows, start_forms, tables, text
+from mapd.ui.kit import frame, rows, start_forms, text
 
 
 def draw_page() -> None:
@@ -27,7 +25,5 @@ def draw_page() -> None:
     results.draw_changes(pair_results)
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Results", anchor=False)
+frame.head("Results", rows.STYLE)
 draw_page()

@@ -61,13 +61,7 @@ def origins(scope: Scope) -> set[str]:
     return gate.app_origins(host, public.lower() if public else None, scheme)
 
 
-def document(text: str, theme: str) -> str:
-    """Return the document of a sandboxed frame, in the colours of the theme."""
-    ink, page = (str(st.get_option(f"theme.{theme}.{name}Color")) for name in ("text", "background"))
-    return rich_text.document(text, theme, ink, page)
-
-
-HOUSE = routes.AppHooks(context.engine, visitor, origins, document)
+HOUSE = routes.AppHooks(context.engine, visitor, origins, rich_text.themed_document)
 
 
 def mount() -> Mount:

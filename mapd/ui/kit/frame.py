@@ -1,9 +1,9 @@
 """The frame around every page: settings and style, the sidebar, the header line, and the one error handler.
 
-app.py calls `configure()` and `draw(sections)`; a page draws only its own content.
+app.py calls `configure()` and `draw(sections)`; a page begins with `head`, and draws only its own content.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from streamlit.navigation.page import Page
 
 from mapd.errors import MapdError
 from mapd.ui import jobs
-from mapd.ui.kit import browser_history, context, refusals, run_session, sign_in, text, url_state
+from mapd.ui.kit import context, refusals, run_session, scripts, sign_in, tables, text, url_state
 
 STYLE = Path(__file__).parent / "style.css"
 ABOUT_TEXT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
@@ -29,7 +29,7 @@ def configure() -> None:
     """Set icon, width, style and history. Without an About entry streamlit hides the menu with its theme choice."""
     st.set_page_config("MAPD Studio", page_icon="📖", layout="wide", menu_items={"About": ABOUT_TEXT})
     st.html(STYLE)
-    browser_history.keep()
+    scripts.keep_history()
 
 
 def draw(sections: Mapping[str, Sequence[Page]]) -> None:
@@ -43,6 +43,20 @@ def draw(sections: Mapping[str, Sequence[Page]]) -> None:
             _draw_inside(page, sections)
     except MapdError as error:
         refusals.draw_error(error)
+
+
+def head(title: str, *styles: Path) -> None:
+    """Add the stylesheets of a page's parts, and draw its heading."""
+    for style in (tables.STYLE, *styles):
+        st.html(style)
+    st.header(title, anchor=False)
+
+
+def draw_exam_page(title: str, draw_exam: Callable[[int], None], *styles: Path) -> None:
+    """Draw a page that shows one exam; without an exam, what to do first."""
+    head(title, *styles)
+    if (exam := context.require_exam()) is not None:
+        draw_exam(exam)
 
 
 def _draw_inside(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:

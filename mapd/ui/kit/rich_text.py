@@ -33,7 +33,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from mapd.characters import visible
 from mapd.review.passages import has_markup
-from mapd.ui.kit import keys
+from mapd.ui.kit import scripts
 
 # Session state: the uid of the text that is shown rendered.
 RENDERED_TEXT = "rendered"
@@ -106,8 +106,8 @@ def draw_toggle(text: str, uid: str) -> bool:
     is_rendered: bool = st.session_state.get(RENDERED_TEXT) == uid
     if has_markup(text):
         words = "as written" if is_rendered else "render"
-        args = (None if is_rendered else uid,)
-        st.button(keys.label("m", words), key=keys.name("m", uid), type="tertiary", on_click=_set_rendered, args=args)
+        name, args = scripts.key_name("m", uid), (None if is_rendered else uid,)
+        st.button(scripts.key_label("m", words), key=name, type="tertiary", on_click=_set_rendered, args=args)
     return is_rendered
 
 
@@ -117,10 +117,15 @@ def _set_rendered(uid: str | None) -> None:
 
 def draw(text: str, key: str, *, rem: float = 1) -> None:
     """Draw the text rendered, in the colours of the person's theme; `rem`: the size of its letters."""
-    theme = st.context.theme.type or "light"
-    ink, page = (str(st.get_option(f"theme.{theme}.{name}Color")) for name in ("text", "background"))
     with st.container(key=f"mapd_rendered_{key}"):
-        st.iframe(document(text, theme, ink, page, rem), height=340, alt="the text, rendered")
+        document_html = themed_document(text, st.context.theme.type or "light", rem)
+        st.iframe(document_html, height=340, alt="the text, rendered")
+
+
+def themed_document(text: str, theme: str, rem: float = 1) -> str:
+    """Return the frame's document in the colours of the theme, "light" or "dark"."""
+    ink, page = (str(st.get_option(f"theme.{theme}.{name}Color")) for name in ("text", "background"))
+    return document(text, theme, ink, page, rem)
 
 
 def document(text: str, theme: str, ink: str, page: str, rem: float = 1) -> str:

@@ -25,11 +25,6 @@ class Html(str):
 Cell = str | int | None
 
 
-def add_style() -> None:
-    """Add the stylesheet of these parts to the page."""
-    st.html(STYLE)
-
-
 def cell_html(cell: Cell) -> str:
     """Return a cell as HTML: numbers with thousands separators, None as a dash."""
     if cell is None:
