@@ -19,11 +19,6 @@ WORDS = {"batch": "pairs a step", "max_length": "tokens a dialogue", "rank": "ra
 HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
 
 
-def load_trainings() -> list[Training]:
-    """Return every finetune of the project, the newest first."""
-    return context.read(finetunes.finetunes)
-
-
 def choose_training(trainings: Sequence[Training]) -> Training:
     """Return the finetune in the address, or else the newest."""
     uid = st.query_params.get("finetune")
@@ -71,7 +66,7 @@ def draw_curves(run: Training, *, is_live: bool) -> None:
 @refusals.in_place
 def _draw_live_curves(uid: str) -> None:
     context.rerun_if_refused()
-    run = next(run for run in load_trainings() if run.uid == uid)
+    run = next(run for run in context.read(finetunes.finetunes) if run.uid == uid)
     if run.student is not None:
         st.rerun()
     _draw_curves(run)

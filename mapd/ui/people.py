@@ -145,8 +145,11 @@ def draw_record(record: AnnotatorRecord, curated: Curated, is_own: bool) -> None
     lines = parts if len(record.words) > 1 else parts[:1]
     header = ("texts, in the order judged", "texts", "accepted", "median", "with the adjudicator", "")
     tables.draw_table(header, [_period_row(name, part) for name, part in lines])
-    notes = [f"{_share_words(share)} {words}" for share, words in _practice_shares(record) if share.of]
-    if notes:
+    shares = (
+        (record.practised, "practice texts judged like the adjudicator"),
+        (record.repeated, "repeated texts judged as before"),
+    )
+    if notes := [f"{_share_words(share)} {words}" for share, words in shares if share.of]:
         st.caption(" · ".join(notes))
     if record.reasons:
         st.caption("rejected for: " + ", ".join(f"{reasons.words(code)} {n:,}" for code, n in record.reasons))
@@ -156,13 +159,6 @@ def draw_record(record: AnnotatorRecord, curated: Curated, is_own: bool) -> None
         rows.draw_rows([places[key] for key in record.overruled[: rows.PAGE_SIZE] if key in places], curated, "record")
         if len(record.overruled) > rows.PAGE_SIZE:
             st.caption(f"and on {len(record.overruled) - rows.PAGE_SIZE:,} more")
-
-
-def _practice_shares(record: AnnotatorRecord) -> tuple[tuple[Share, str], ...]:
-    return (
-        (record.practised, "practice texts judged like the adjudicator"),
-        (record.repeated, "repeated texts judged as before"),
-    )
 
 
 def _period_row(name: str, part: Period) -> tuple[Cell, ...]:

@@ -13,6 +13,7 @@ from mapd.store import tables as t
 from mapd.ui.kit import attempts, context, tables, text, url_state
 from mapd.ui.kit.attempts import AttemptRow
 from mapd.ui.kit.cache import load_material
+from mapd.ui.kit.pagination import take_page
 from mapd.ui.kit.tables import Cell, Html
 
 HEADER = ("", "before", "95 %", "after", "95 %", "change", "p", "no answer", "cut off", "majority")
@@ -73,18 +74,12 @@ def load_comparison(before_uid: str, after_uid: str) -> Results:
 
     Raises: BadInput where they can't be compared.
     """
-    newest, edition = context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
-    return _compare(before_uid, after_uid, str(context.engine().url), newest, edition)
+    edition = context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
+    return _compare(before_uid, after_uid, (str(context.engine().url), *edition))
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing …")
-def _compare(
-    before_uid: str,
-    after_uid: str,
-    url: str,  # noqa: ARG001 - these three belong to the cache's key
-    newest: int | None,  # noqa: ARG001
-    edition: int,  # noqa: ARG001
-) -> Results:
+def _compare(before_uid: str, after_uid: str, edition: tuple[object, ...]) -> Results:  # noqa: ARG001 - the cache's key
     return results.compare(context.read(results.load, before_uid), context.read(results.load, after_uid))
 
 
@@ -143,11 +138,10 @@ def draw_changes(comparison: Results) -> None:
     tables.draw_row(*((len(uids), change.value) for change, uids in comparison.changes.items()))
     choice = url_state.choose_group("change", [change.value for change in Change], DEFAULT_CHANGE.value)
     attempt_rows = _changed_rows(comparison, Change(choice))
-    if not attempt_rows:
+    if attempt_rows:
+        attempts.draw_rows(take_page(attempt_rows), ("before", "after"))
+    else:
         st.caption("No question is in this group.")
-        return
-    page = attempts.draw_pagination(len(attempt_rows))
-    attempts.draw_rows(attempts.take_page(attempt_rows, page), ("before", "after"))
 
 
 def _changed_rows(comparison: Results, change: Change) -> list[AttemptRow]:
@@ -168,8 +162,3 @@ def _changed_rows(comparison: Results, change: Change) -> list[AttemptRow]:
         )
         for q in questions
     ]
-
-
-def load_exams() -> list[ExamInfo]:
-    """Return every exam, the newest first."""
-    return context.read(queries.exams)

@@ -61,7 +61,7 @@ def draw_question(mistake: Mistake, x: DecidedText) -> None:
         if is_rendered:
             rich_text.draw(x.text.text, "room", rem=1.45)
         else:
-            text.foreign(x.text.text, max_chars=LONGEST)
+            st.html(foreign_html(x.text.text, max_chars=LONGEST))
 
 
 def draw_foot(rationales: Sequence[TextRow], index: int, curated: Curated) -> None:

@@ -22,6 +22,7 @@ from mapd.people import Person
 from mapd.store import queries, snapshots
 from mapd.store import tables as t
 from mapd.ui.kit import actions, context, tables, teacher_filter, text, times
+from mapd.ui.kit.pagination import take_page
 from mapd.ui.threshold.lab import describe
 
 # Letters of a sha256 that are shown; the address has all of them.
@@ -159,11 +160,8 @@ def draw_contents(row: t.Snapshot) -> None:
         st.html(f'<span class="mapd-note">sha256 of manifest.json: <code class="mapd-file">{row.sha256}</code></span>')
     with st.expander("Manifest"):
         st.code(json.dumps(row.manifest, indent=2, ensure_ascii=False), language=None, wrap_lines=True)
-    lines = snapshots.lines_of(row.lines)
-    pages = max(1, -(-len(lines) // PAGE_SIZE))
-    number = min(st.pagination(pages, key="pairs_page", bind="query-params"), pages)
-    for count, line in enumerate(lines[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], (number - 1) * PAGE_SIZE + 1):
-        _draw_pair(count, line)
+    for number, line in take_page(list(enumerate(snapshots.lines_of(row.lines), 1)), PAGE_SIZE, "pairs_page"):
+        _draw_pair(number, line)
 
 
 def _draw_pair(number: int, line: str) -> None:

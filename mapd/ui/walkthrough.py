@@ -226,7 +226,7 @@ def _family(material: domain.Material, uid: str) -> str | None:
 
 def _newest_comparison(exam: ExamInfo) -> Results | None:
     """Compare the newest two finished exams on held-out questions of this exam's set."""
-    exams = [e for e in comparison.load_exams() if e.question_set == exam.question_set and e.split != exam.split]
+    exams = [e for e in context.read(queries.exams) if e.question_set == exam.question_set and e.split != exam.split]
     pair = comparison.find_latest_pair(exams)
     if pair is None:
         return None

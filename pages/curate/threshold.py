@@ -4,6 +4,7 @@ import streamlit as st
 
 from mapd.curation.threshold_sweep import Figures, sweep
 from mapd.policies import Policy
+from mapd.store import queue_index
 from mapd.ui.kit import charts, context, frame, rows, teacher_filter
 from mapd.ui.kit.cache import require_index
 from mapd.ui.kit.theme import FIGURE_CONFIG
@@ -25,7 +26,7 @@ def draw_page(exam_id: int) -> None:
         return
     with st.container(key="mapd_lab_view"):
         chart_column, numbers_column = st.columns([62, 38], gap="medium")
-    has_gold = lab.has_gold(exam_id)
+    has_gold = context.read(queue_index.has_gold, exam_id)
     with chart_column:
         draw_chart(draft_figures, draft, saved, has_gold=has_gold)
     with numbers_column:

@@ -14,7 +14,7 @@ from mapd.ui.kit.rows import TextRow
 def main() -> None:
     """Draw one rationale of the exam, without a heading: the room reads nothing but the mistake."""
     if (exam_id := context.current_exam()) is None:
-        draw_heading()
+        st.header("Room vote", anchor=False)
         context.require_exam()
         return
     curated = load_curated(exam_id)
@@ -30,7 +30,7 @@ def main() -> None:
             texts.setdefault(rationale.text.id, (mistake, rationale))
     rationales = [TextRow(*row) for row in sorted(texts.values(), key=lambda row: -doubt(row[1]))]
     if not rationales:
-        draw_heading()
+        st.header("Room vote", anchor=False)
         st.info("This exam has no rationales to vote on.", icon=":material/search_off:")
         return
     index = room.settle_place(rationales)
@@ -39,11 +39,6 @@ def main() -> None:
     room.draw_question(mistake, x)
     room.draw_foot(rationales, index, curated)
     scripts.run("room")
-
-
-def draw_heading() -> None:
-    """Draw the heading where there is nothing to vote on."""
-    st.header("Room vote", anchor=False)
 
 
 st.html(tables.STYLE)

@@ -179,15 +179,11 @@ def _delete(thing: Thing) -> None:
         return trash.delete(session, home, _removal(session, thing), by=person).name
 
     if (file := _write(act)) is not None:
-        if st.query_params.get("exam") not in [uid for uid, _ in _exams()]:
+        if st.query_params.get("exam") not in [uid for uid, _ in context.read(names.list_names, "exam")]:
             # The header then shows another exam.
             st.query_params.pop("exam", None)
         st.session_state[TO_DELETE] = None
         st.session_state[MESSAGE], st.session_state[LATEST_FILE] = f"deleted {thing.name}", file
-
-
-def _exams() -> list[tuple[str, str]]:
-    return context.read(names.list_names, "exam")
 
 
 def _restore(file: str) -> None:

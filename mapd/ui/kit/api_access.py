@@ -7,14 +7,14 @@ token = house.token(exam_id)      # on the page: the same for every run, until p
 import time
 
 import streamlit as st
+from starlette.datastructures import Headers
 from starlette.routing import Mount
 from starlette.types import Scope
-from streamlit.auth_util import get_origin_from_redirect_uri
 
 from mapd.api import access, routes
 from mapd.api.access import Visitor
 from mapd.store import sign_ins
-from mapd.ui.kit import context, gate, rich_text
+from mapd.ui.kit import context, gate, rich_text, scripts
 from mapd.ui.kit import sign_in as signing_in
 
 # Session state: the person, role, exam and sign-in of the token, its time, and the token.
@@ -55,10 +55,7 @@ def visitor(scope: Scope) -> Visitor | None:
 
 def origins(scope: Scope) -> set[str]:
     """Return the origins of this app's own pages, for a request."""
-    host = next((value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"), "")
-    public = get_origin_from_redirect_uri()
-    scheme = "https" if st.get_option("server.sslCertFile") else "http"
-    return gate.app_origins(host, public.lower() if public else None, scheme)
+    return gate.app_origins(Headers(scope=scope).get("host", "").lower(), *gate.own_address())
 
 
 HOUSE = routes.AppHooks(context.engine, visitor, origins, rich_text.themed_document)
@@ -66,5 +63,4 @@ HOUSE = routes.AppHooks(context.engine, visitor, origins, rich_text.themed_docum
 
 def mount() -> Mount:
     """Return the routes at their path below the app's root."""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return Mount(f"/{base}/api" if base else "/api", routes.make(HOUSE))
+    return Mount(f"{scripts.base_path()}/api", routes.make(HOUSE))

@@ -6,7 +6,7 @@
 Foreign text is escaped here. A fold is the browser's own <details>: it opens without a rerun.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -21,7 +21,6 @@ from mapd.ui.kit.rows import Column
 from mapd.ui.kit.text import escape, foreign_html, foreign_line_html, gold_html, line_html, one_line, thought_html
 from mapd.ui.kit.text import find_hits as hits
 
-PAGE_SIZE = rows.PAGE_SIZE
 LONGEST_TEXT = rows.LONGEST_TEXT
 
 
@@ -186,14 +185,3 @@ def _ours(question: Item, response: Response) -> str:
     our_word = theme.LOOKS[response.our_outcome].word
     answer = f" {line_html(question.show(response.our_answer), 40)}" if response.our_answer else ""
     return f'<span class="mapd-note">the file calls it {file_word}; as we read the answer{answer}: {our_word}</span>'
-
-
-def draw_pagination(count: int, key: str = "page") -> int:
-    """Draw the page numbers for so many rows; return the chosen page, counted from 1."""
-    total = max(1, -(-count // PAGE_SIZE))
-    return min(st.pagination(total, key=key, bind="query-params"), total)
-
-
-def take_page(attempt_rows: Iterable[AttemptRow], page: int) -> list[AttemptRow]:
-    """Return the rows of one page."""
-    return list(attempt_rows)[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]

@@ -88,11 +88,11 @@ def derive_index() -> None:
     """Bring the queue index up to date after the page wrote what it is derived from."""
     run_session.end_reading()
     with st.empty():
-        derivation.catch_up_all(engine(), lambda done, total: _draw_share(done / total))
+        derivation.catch_up_all(engine(), _draw_share)
 
 
-def _draw_share(share: float) -> None:
-    st.progress(share, "Preparing queues and filters …")
+def _draw_share(done: int, total: int) -> None:
+    st.progress(done / total, "Preparing queues and filters …")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

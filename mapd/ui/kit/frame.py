@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from mapd.errors import MapdError
+from mapd.store import audit_log, queries
 from mapd.ui import jobs
 from mapd.ui.kit import context, refusals, run_session, scripts, sign_in, tables, text, url_state
 
@@ -131,9 +132,11 @@ def _draw_header(active: int) -> None:
 
 def _draw_band() -> None:
     """Say above every page with simulated texts that they are simulated."""
-    if not context.is_simulated():
+    exam = context.current_exam()
+    if exam is None or not context.read(queries.exam, exam).simulated:
         return
-    words = "Recorded demo, simulated teachers" if context.is_recorded() else "Simulated teachers"
+    is_recorded = context.read(audit_log.edition, audit_log.RECORDED_DEMO) > 0
+    words = "Recorded demo, simulated teachers" if is_recorded else "Simulated teachers"
     with st.container(key="mapd_band", horizontal=True, wrap=False, vertical_alignment="center"):
         st.html(
             f'<span><b>{words}</b> <span class="mapd-note">generated questions, a real small student; no person and no '

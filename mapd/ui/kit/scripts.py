@@ -32,10 +32,15 @@ class Modules(StaticFiles):
         return response
 
 
+def base_path() -> str:
+    """Return the path of the app's root, "/studio"; "" at the server's own root."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}" if base else ""
+
+
 def mounts() -> list[Mount]:
     """Return the folders at their paths below the app's root."""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    root = f"/{base}/client" if base else "/client"
+    root = f"{base_path()}/client"
     return [Mount(f"{root}/triage", Modules(directory=TRIAGE)), Mount(root, Modules(directory=FOLDER))]
 
 

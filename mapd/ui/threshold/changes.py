@@ -73,15 +73,7 @@ def draw_condition_changes(exam_id: int, draft: Policy, saved: Policy, teachers:
         )
         counts = ", ".join(f"{len(group_changes):,} {name}" for name, group_changes in groups.items())
         st.caption(f"{counts}. {JUDGEMENTS_STAND}")
-    shown_changes = changes if group is None else groups[group]
-    pages = max(1, -(-len(shown_changes) // rows.PAGE_SIZE))
-    number = st.pagination(pages, key="page", bind="query-params")
-    part = shown_changes[(number - 1) * rows.PAGE_SIZE : number * rows.PAGE_SIZE]
+    part = pagination.take_page(changes if group is None else groups[group])
     old_verdicts = {new.text.id: old.verdict for _, old, new in part}
-    rows.draw_rows(
-        [TextRow(mistake, new) for mistake, _, new in part],
-        after_set,
-        "changes",
-        rows.CHANGE_DEFAULTS,
-        old_verdicts=old_verdicts,
-    )
+    text_rows = [TextRow(mistake, new) for mistake, _, new in part]
+    rows.draw_rows(text_rows, after_set, "changes", rows.CHANGE_DEFAULTS, old_verdicts=old_verdicts)

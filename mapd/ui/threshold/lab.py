@@ -241,18 +241,15 @@ def load_curated_under(exam_id: int, policy: Policy) -> Curated:
     counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
     judgement_ids = tuple(j.judged.id for j in judgements)
     rule = (describe(policy), policy.threshold, policy.version)
-    curated = _curated(exam_id, str(context.engine().url), counts, judgement_ids, rule, material, judgements, policy)
+    key = (exam_id, str(context.engine().url), counts, judgement_ids, rule)
+    curated = _curated(key, material, judgements, policy)
     # The cached set may hold the exam's row from before a change.
     return replace(curated, exam=info)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _curated(
-    exam_id: int,  # noqa: ARG001 - these five are the cache's key
-    url: str,  # noqa: ARG001
-    counts: tuple[int, ...],  # noqa: ARG001
-    judgement_ids: tuple[int, ...],  # noqa: ARG001
-    rule: tuple[Any, ...],  # noqa: ARG001
+    key: tuple[object, ...],  # noqa: ARG001 - the cache's key
     _material: Material,
     _judgements: Sequence[JudgementRow],
     _policy: Policy,
@@ -261,11 +258,6 @@ def _curated(
 
 
 # -- the numbers ------------------------------------------------------------------------------------------------------
-
-
-def has_gold(exam_id: int) -> bool:
-    """Return whether any rationale of the exam can be compared with a gold answer."""
-    return context.read(queue_index.has_gold, exam_id)
 
 
 def draw_numbers(
