@@ -1,7 +1,4 @@
-"""The parts of the committee page: authors and reviewers, the ledger, and the calls that gave no text.
-
-`curation.reviewing` and `store.ledger` count; this module only draws.
-"""
+"""The parts of the committee page: authors and reviewers, the ledger, and the calls that gave no text."""
 
 import streamlit as st
 

@@ -1,8 +1,4 @@
-"""Jobs on a page: one as it runs, all in a table, and what a start would do.
-
-working.draw_start(lambda: Exam(student="smollm2", questions="demo", split="dev"), "Start the exam", "start_exam")
-working.draw_active("exam")                   # each exam that waits or runs, live, with its cancel button
-"""
+"""Jobs on a page: one as it runs, all in a table, and what a start would do."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,7 +1,4 @@
-"""The parts of the overview: an empty project's welcome, the next step, funnel, teachers, people.
-
-`curation.overview` and `curation.next_step` count; this module only draws.
-"""
+"""The parts of the overview: an empty project's welcome, the next step, funnel, teachers, people."""
 
 import streamlit as st
 

@@ -1,8 +1,4 @@
-"""The parts of the people page: the exam's progress, each person's judgements, and one person's record.
-
-people.draw_progress(curated, all_records, leases)              # a table; each name links to that person's record
-people.draw_record(all_records[0], curated, is_own=False)       # ?record=ann
-"""
+"""The parts of the people page: the exam's progress, each person's judgements, and one person's record."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,9 +1,5 @@
 """The parts of the room vote: one rationale in large type, the room's hands, and then the answer.
 
-    index = room.settle_place(rationales)             # which rationale, by the address
-    room.draw_question(mistake, x)                    # sends nothing of committee, checks or gold
-    room.draw_foot(rationales, index, curated)        # the hands and, once they are counted, the answer
-
 The foot stays in sight however long the texts are. Nothing is stored: a show of hands is nobody's judgement, and must
 not outrank the committee as a person's judgement does.
 """

@@ -1,8 +1,4 @@
-"""The parts of the snapshots page: the form, the list, and the contents of one snapshot.
-
-draw_form(curated)         # the form, and above it what freezing would give
-read_pairs(row)            # what a snapshot's own pairs hold
-"""
+"""The parts of the snapshots page: the form, the list, and the contents of one snapshot."""
 
 import io
 import json

@@ -1,7 +1,5 @@
 """Follow one mistake: the question, the student's answer, the committee's texts, and their effect.
 
-    story.draw(curated)        # /?mistake=UID follows that one; otherwise one with a confident wrong rationale
-
 Five steps: the mistake · the explanations · what stops a wrong one · what the student was trained on · a held-out
 question of the same family, before and after.
 """

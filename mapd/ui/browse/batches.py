@@ -1,7 +1,4 @@
-"""Judging all texts that match a filter, and taking that back: a popover with the exact number, and a line with undo.
-
-bulk.draw_judge_all(exam_id, query, threshold=300, row_count=76)
-"""
+"""Judging all texts that match a filter, and taking that back: a popover with the exact number, a line with undo."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,4 @@
-"""The saved views of the browse page: a popover to open, rename and delete them, and to save the filters as one.
-
-views.draw_popover(request.params, browsing.DEFAULTS)
-"""
+"""The saved views of the browse page: a popover to open, rename and delete them, and to save the filters as one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

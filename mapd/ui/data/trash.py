@@ -1,8 +1,5 @@
 """Renaming, deleting and restoring, on the data page.
 
-    trash.draw_manager()     # rename or delete; before a deletion, what goes along and what stays
-    trash.draw_trash()       # what was deleted, each with the button that restores it
-
 A press writes first, with the field's text of that moment; the next run says what it did (`MESSAGE`).
 """
 

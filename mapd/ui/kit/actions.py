@@ -1,9 +1,4 @@
-"""Buttons of acts that are stored under a person's name. A button asks for the name where this browser has none yet.
-
-if acting.button("Freeze", key="freeze"): snapshots.freeze(session, curated, by=current.acting_person())
-acting.button("Save view", key="view_save", on_click=_save, args=(name,))
-acting.ask("triage")           # the name's field alone, in place of a whole row of buttons
-"""
+"""Buttons of acts that are stored under a person's name. A button asks for the name where this browser has none yet."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

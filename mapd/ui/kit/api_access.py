@@ -1,8 +1,4 @@
-"""What the routes in api/ need from the running app, and the token that the triage page gives to its client.
-
-app = st.App("app.py", routes=[house.mount()])
-token = house.token(exam_id)      # on the page: the same for every run, until person, role or exam change
-"""
+"""What the routes in api/ need from the running app, and the token that the triage page gives to its client."""
 
 import time
 

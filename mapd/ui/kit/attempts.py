@@ -1,8 +1,5 @@
 """Attempts as rows: a question, its gold answer, and one response or two side by side. A fold holds the whole texts.
 
-    cells = (make_cell("before", question, response), make_cell("after", question, newer_response))
-    attempts.draw_rows([AttemptRow(question, cells)], ("before", "after"))
-
 Foreign text is escaped here. A fold is the browser's own <details>: it opens without a rerun.
 """
 

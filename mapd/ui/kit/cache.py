@@ -3,8 +3,6 @@
 Texts and votes only grow, so they stay in memory between runs, until something is deleted, restored or renamed (an id
 may then belong to another row). Judgements are read each time, and the texts that they are about are decided again.
 
-    curated = load_curated(exam_id)                    # under the exam's own policy
-    curated = load_part(exam_id, {12, 17})             # these questions alone, for a page of 25 rows
 """
 
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """The response headers that keep the browser at this server: it loads from, and sends to, no other machine.
 
-    app = st.App("app.py", middleware=[headers.SECURITY_HEADERS])
-
 Even text that slips through as markup can then fetch no image and run no script.
 """
 

@@ -1,7 +1,5 @@
 """Redirects from addresses below a page to the page: from `/triage/foo` to `/triage`.
 
-    app = st.App("app.py", middleware=[headers.SECURITY_HEADERS, stray.PAGE_REDIRECT])
-
 Streamlit answers every unknown address with its index.html, which loads its scripts from paths beside it: below a page
 there are none, and the page stays blank. Here a page's address has one part; streamlit says where that is no page.
 """

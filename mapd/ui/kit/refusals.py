@@ -1,10 +1,5 @@
 """Refusals as one line: of a press, or of a part of a page that refreshes itself. The page stays alive.
 
-    st.number_input(…, on_change=telling.in_next_run(_save))      # a callback: the next run draws the line
-    @st.fragment(run_every=1)
-    @telling.in_place                                              # a fragment: the line takes its place
-    def _live(uid: str) -> None: ...
-
 The frame draws what a page raises: `draw_error(error)`.
 """
 

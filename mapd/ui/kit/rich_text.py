@@ -1,8 +1,5 @@
 """One foreign text with its markdown and LaTeX rendered, in a frame that runs nothing and fetches only the font.
 
-    if draw_toggle(text, uid):    # a button, key m; True where the person asks for it
-        draw("Half of it is $x = \\frac{1}{2}$, **so** it costs $5", key="focus")
-
 Everywhere else foreign text stays text (text.py). A person may ask to render one text at a time, behind four walls:
 markdown-it creates no HTML, link or image; nh3 passes formatting and MathML, no address and no style; the frame's own
 policy forbids every script, and every fetch except the app's own font; the app's policy (headers.py) also holds in the

@@ -1,7 +1,5 @@
 """The rows of a curated set as HTML: one line or two each, with the whole text and its scores in a fold.
 
-    rows.draw_rows([TextRow(mistake, x)], curated, "browse")     # a head and a row each, with a link to triage
-
 Columns line up because every row of a kind has the same widths. Where space is short, the least needed column goes
 first, so that the text always has some. A fold is the browser's own <details>: it opens without a rerun. All foreign
 text is escaped here, by ui/kit/text.py.

@@ -1,8 +1,4 @@
-"""Numbers in rows, bars and tables: aligned, every text escaped.
-
-tables.draw_row((387, "mistakes"), (1161, "rationales"))
-tables.draw_table(["teacher", "accepted"], [["gpt", 286], [Html(chip), link_cell(221, "/browse?…")]])
-"""
+"""Numbers in rows, bars and tables: aligned, every text escaped."""
 
 import html
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,4 @@
-"""The choice of teachers that a curated set is narrowed to, in the address: `teachers=gpt&teachers=gemini`.
-
-choose(exam_id)     -> ("gpt", "gemini"); () where nobody is chosen: the whole set
-"""
+"""The choice of teachers that a curated set is narrowed to, in the address: `teachers=gpt&teachers=gemini`."""
 
 import streamlit as st
 

@@ -1,8 +1,5 @@
 """The look of each thing: its colour, icon and word; a teacher's colour; the layout that all charts share.
 
-    st.html(chip("accepted", "5.0") + teacher_chip("mistral", 1))
-    st.plotly_chart(figure.update_layout(**figure_layout(height=320)), config=FIGURE_CONFIG)
-
 Text keeps the theme's text colour and a colour stands beside it: it is never the only sign. Each colour meets AA on
 the light and on the dark page (3:1), and white text on it does too (4.5:1), so one set serves both themes.
 """

@@ -1,7 +1,5 @@
 """Widgets whose values live in the address: what `bind="query-params"` leaves to do.
 
-    settle("browse", exam_id, teacher=None, page=1)     # in a page, before its bound widgets
-
 Streamlit keeps a bound widget's last value for the whole session. It restores that value when the page comes again,
 even where a link asks for another one. Here the address alone decides: a widget that it doesn't name has its default.
 """

@@ -1,7 +1,4 @@
-"""The form that adds a teacher. A key itself is never typed here: only the name of its variable.
-
-form.draw_form(is_open=True)
-"""
+"""The form that adds a teacher. A key itself is never typed here: only the name of its variable."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

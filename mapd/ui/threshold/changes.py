@@ -1,8 +1,4 @@
-"""What a change of policy would add and drop: rows, each with its old verdict, its new one, and a link.
-
-moves.draw_threshold_changes(exam_id, PAPER.at(3.5), PAPER, …)   # from the queue index: 43 dropped
-moves.draw_condition_changes(exam_id, STRICT, PAPER)             # decides every text twice
-"""
+"""What a change of policy would add and drop: rows, each with its old verdict, its new one, and a link."""
 
 from collections.abc import Collection
 

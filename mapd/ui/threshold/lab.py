@@ -1,9 +1,5 @@
 """The parts of the threshold lab: the draft policy, the exam's saved policy, and the numbers of both.
 
-    saved, choices = load_policies(exam_id)
-    draft = choose_policy(exam_id, saved, choices)
-    saved_figures, draft_figures = load_figures(exam_id, saved, saved), load_figures(exam_id, draft, saved)
-
 The queue index has the numbers of every threshold under the saved policy's conditions; under other conditions every
 text is decided again. A widget that the address doesn't name has the saved policy's value.
 """
