@@ -7,7 +7,7 @@ import streamlit as st
 from mapd.domain import TextReason
 from mapd.review import guidelines, reasons
 from mapd.review.guidelines import Version
-from mapd.ui.kit import actions, context, tables, text, times
+from mapd.ui.kit import actions, context, refusals, tables, text, times
 from mapd.ui.kit.tables import Cell
 
 # Session state: why the last version wasn't saved.
@@ -28,8 +28,7 @@ EXAMPLE = """# Accept a rationale if
 
 def draw_editor(versions: Sequence[Version]) -> None:
     """Draw the field for a new version."""
-    if message := st.session_state.pop(MESSAGE, ""):
-        text.complain(message)
+    refusals.draw_message(MESSAGE)
     base_uid = versions[0].uid if versions else None
     # A new version gets a new field, which starts with that version's text.
     key = f"guidelines_{base_uid}"
@@ -72,8 +71,7 @@ def draw_reasons() -> None:
     st.subheader("Reasons for a rejection", anchor=False)
     words = ", ".join(reasons.words(reason) for reason in TextReason)
     st.caption(f"Every project has these: {words}. In triage, press `r` and a digit from 1 to {len(TextReason)}.")
-    if refusal := st.session_state.pop(REASON_REFUSAL, ""):
-        text.complain(refusal)
+    refusals.draw_message(REASON_REFUSAL)
     if not codes:
         st.markdown("**This project has no reasons of its own yet.**")
     for key, code in enumerate(codes, len(TextReason) + 1):

@@ -109,7 +109,9 @@ def draw_no_worker() -> None:
 def draw_active(kind: str, **parameters: Any) -> None:
     """Draw each active job of this kind and these parameters; also the latest if it ended badly, or just now."""
     now = context.read(db.clock)
-    kind_jobs = [j for j in context.read(jobs.list_jobs) if j.kind == kind and _has(j, parameters)]
+    kind_jobs = [
+        j for j in context.read(jobs.list_jobs) if j.kind == kind and parameters.items() <= j.parameters.items()
+    ]
     uids = [job.uid for job in kind_jobs if job.status in jobs.ACTIVE]
     uids += [job.uid for job in kind_jobs[:1] if jobs.describe_state(job, now) in ENDED_EARLY or _is_fresh(job, now)]
     for uid in uids:
@@ -123,10 +125,6 @@ def is_active(*kinds: str) -> bool:
 
 def _is_fresh(job: t.Job, now: datetime) -> bool:
     return job.status == "done" and job.ended_at is not None and now - job.ended_at < FRESH
-
-
-def _has(job: t.Job, parameters: dict[str, Any]) -> bool:
-    return all(job.parameters.get(key) == value for key, value in parameters.items())
 
 
 def draw_job(uid: str) -> None:

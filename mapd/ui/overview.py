@@ -31,11 +31,6 @@ STEP_PAGES = {
 }
 
 
-def is_empty() -> bool:
-    """Return whether the project has no exam yet."""
-    return not context.read(queries.exams)
-
-
 def draw_welcome() -> None:
     """Draw what this app is, the loop, and what to do first."""
     st.markdown(

@@ -11,7 +11,7 @@ from mapd.review import annotators, assignment, reasons
 from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
 from mapd.review.leases import MistakeLease
 from mapd.statistics import wilson
-from mapd.ui.kit import actions, context, rows, tables, text
+from mapd.ui.kit import actions, context, refusals, rows, tables, text
 from mapd.ui.kit.cache import derive_index
 from mapd.ui.kit.rows import TextRow
 from mapd.ui.kit.tables import Cell, Html
@@ -41,8 +41,7 @@ HELP = {
 
 def draw_settings(curated: Curated) -> None:
     """Draw how many judgements each text gets, and the quality controls, for change."""
-    if refusal := st.session_state.pop(REFUSAL, None):
-        text.complain(refusal)
+    refusals.draw_message(REFUSAL)
     exam = curated.exam
     if is_nameless := not context.current_person().name:
         actions.ask("people")

@@ -145,20 +145,10 @@ def draw_changes(comparison: Results) -> None:
 
 
 def _changed_rows(comparison: Results, change: Change) -> list[AttemptRow]:
-    old_material, new_material = (
-        context.read(load_material, exam.id) for exam in (comparison.before, comparison.after)
-    )
-    uids = set(comparison.changes[change])
-    old_answers = {a.question_id: a for a in old_material.attempts if a.sample == 0}
-    new_answers = {a.question_id: a for a in new_material.attempts if a.sample == 0}
-    questions = (q for q in old_material.questions.values() if q.uid in uids)
+    materials = [context.read(load_material, exam.id) for exam in (comparison.before, comparison.after)]
+    old_answers, new_answers = ({a.question_id: a for a in m.attempts if a.sample == 0} for m in materials)
+    uids, cell = set(comparison.changes[change]), attempts.make_answer_cell
+    questions = (q for q in materials[0].questions.values() if q.uid in uids)
     return [
-        AttemptRow(
-            q,
-            (
-                attempts.make_answer_cell("before", q, old_answers[q.id]),
-                attempts.make_answer_cell("after", q, new_answers[q.id]),
-            ),
-        )
-        for q in questions
+        AttemptRow(q, (cell("before", q, old_answers[q.id]), cell("after", q, new_answers[q.id]))) for q in questions
     ]

@@ -105,14 +105,10 @@ def draw_list(rows: Sequence[t.Snapshot], open_sha256: str | None) -> None:
     st.caption("wrong: pairs whose rationale ends in a wrong answer, by the gold answers in the snapshot")
 
 
+@st.cache_data(max_entries=500, show_spinner=False, hash_funcs={t.Snapshot: lambda row: row.sha256})
 def read_pairs(row: t.Snapshot) -> SnapshotContents:
     """Return what a snapshot's own lines hold. They never change, so they are read once."""
-    return _own_pairs(row.sha256, row)
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _own_pairs(sha256: str, _row: t.Snapshot) -> SnapshotContents:  # noqa: ARG001 - the cache's key
-    return freezing.count_contents(context.read(queries.snapshot_lines, queries.identity(_row)), _row.manifest)
+    return freezing.count_contents(context.read(queries.snapshot_lines, queries.identity(row)), row.manifest)
 
 
 def _snapshot_row(row: t.Snapshot, open_sha256: str | None) -> list[tables.Cell]:

@@ -310,7 +310,8 @@ def _draw_filters(choices: Mapping[str, Sequence[str]]) -> RowKind:
     order = ORDERS[show][0]
     st.selectbox("Order", choices[order], key=order, width=150, **FILTER)
     _draw_rare(choices, show)
-    st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not _has_filter())
+    has_filter = any(_filter_value(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
+    st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not has_filter)
     return show
 
 
@@ -345,10 +346,6 @@ def _values(kind: type[StrEnum]) -> list[str]:
 def _draw_choice(name: str, options: Sequence[str], label: str = "", width: int = 124) -> None:
     label = label or name.capitalize()
     st.selectbox(label, options, index=None, key=name, placeholder="any", width=width, **FILTER)
-
-
-def _has_filter() -> bool:
-    return any(_filter_value(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
 
 
 def _filter_value(key: str) -> Any:

@@ -11,7 +11,6 @@ import streamlit as st
 from sqlmodel import Session
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from mapd.errors import BadInput
 from mapd.exchange import attempt_files, attempts
 from mapd.exchange.attempts import AnswerPreview
 from mapd.questions import sets, tables
@@ -113,11 +112,7 @@ def _grade(uid: str, split: str | None, student: str | None, files: Sequence[Upl
     questions = context.read(sets.get, uid)
     parsed = context.read(attempt_files.parse, _tables(files), questions, split=split, student=student)
     graded = attempts.preview(parsed, PREVIEW_SIZE)
-    try:
-        parsed.refuse_bad()
-        refusal = None
-    except BadInput as error:
-        refusal = str(error)
+    refusal = forms.find_refusal(parsed.refuse_bad)
     return AnswersPreview(len(parsed.answers), parsed.student, parsed.split, graded, parsed.bad, refusal)
 
 

@@ -47,18 +47,14 @@ class AuthorsUpload:
     files: dict[FileKind, UploadedFile]
     sha256: str
 
-    @property
-    def is_complete(self) -> bool:
-        """Return whether both files are there that an import needs."""
-        return OTHER_KIND.keys() <= self.files.keys()
-
 
 def draw() -> None:
     """Draw the uploaders, and what their files would bring or why they can't be imported."""
     upload = choose_files()
     if upload.files:
         st.session_state.pop(IMPORTED_EXAM, None)
-    if not upload.is_complete:
+    # An import needs both of these files.
+    if not OTHER_KIND.keys() <= upload.files.keys():
         if (imported_exam := st.session_state.get(IMPORTED_EXAM)) is not None:
             _link_to_exam("Imported", *imported_exam)
         missing = [f"the {kind} file ({example})" for kind, _, example in KINDS[:2] if kind not in upload.files]

@@ -54,6 +54,14 @@ def read_or_refuse(read: Callable[[], T]) -> T | UploadRefusal:
         return UploadRefusal(str(error))
 
 
+def find_refusal(*checks: Callable[[], object]) -> str | None:
+    """Return why one of the checks refuses the import; None where none does."""
+    for check in checks:
+        if isinstance(refusal := read_or_refuse(check), UploadRefusal):
+            return refusal.message
+    return None
+
+
 def button_label(verb: str, number: int, noun: str, bad_rows: Sequence[object]) -> str:
     """Return the label of a button that imports all rows but the bad ones: "Add 12 questions, without 1 bad row"."""
     without = f", without {_count(len(bad_rows), 'bad row')}" if bad_rows else ""

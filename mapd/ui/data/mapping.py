@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -93,29 +94,11 @@ def _choose_fields(key: str, recognised: RecognisedTable) -> FieldMapping:
 
 
 def _choose_part(part: str, widget_key: str, names: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
-    label, hint = part.capitalize(), HELP.get(part)
+    options: dict[str, Any] = {"format_func": text.one_line, "key": widget_key, "help": HELP.get(part)}
     if part not in ALONE:
-        paths_now = st.multiselect(
-            label,
-            names,
-            paths,
-            format_func=text.one_line,
-            key=widget_key,
-            help=hint,
-            placeholder="none",
-            select_all=False,
-        )
-        return tuple(paths_now)
-    field = st.selectbox(
-        label,
-        names,
-        names.index(paths[0]) if paths else None,
-        format_func=text.one_line,
-        key=widget_key,
-        help=hint,
-        placeholder="none",
-        accept_new_options=True,
-    )
+        return tuple(st.multiselect(part.capitalize(), names, paths, placeholder="none", select_all=False, **options))
+    options |= {"placeholder": "none", "accept_new_options": True}
+    field = st.selectbox(part.capitalize(), names, names.index(paths[0]) if paths else None, **options)
     return (field,) if field else ()
 
 

@@ -178,7 +178,7 @@ def _draw_add(
 ) -> None:
     """Draw the name and the button, or why there is none; each bad row with its reason."""
     command_line = command(upload, contents, instructions, is_skipping=bool(reading.bad and reading.rows))
-    refusal = _find_refusal(reading)
+    refusal = forms.find_refusal(reading.refuse_unread, reading.refuse_bad)
     if refusal is not None:
         text.complain(refusal)
     if reading.bad:
@@ -189,15 +189,6 @@ def _draw_add(
             _draw_add_button(name, upload, contents, reading)
             command_line = command_line.replace("NAME", shlex.quote(name), 1)
     forms.show_command(command_line)
-
-
-def _find_refusal(reading: QuestionImport) -> str | None:
-    try:
-        reading.refuse_unread()
-        reading.refuse_bad()
-    except BadInput as error:
-        return str(error)
-    return None
 
 
 @st.cache_data(max_entries=16, ttl=forms.CACHE_TTL, show_spinner=False)

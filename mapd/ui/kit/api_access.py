@@ -24,7 +24,7 @@ def token(exam_id: int) -> str:
 
     Raises: Forbidden where the app isn't open to this session any more.
     """
-    person, sign_in = context.acting_person(), sign_in_key()
+    person, sign_in = context.acting_person(), sign_ins.key_of(st.user.to_dict()) if signing_in.is_needed() else ""
     subject = (person.name, person.role, exam_id, sign_in)
     entry = st.session_state.get(TOKEN)
     if entry is None or entry[0] != subject or time.monotonic() - entry[1] > FRESH_S:
@@ -34,11 +34,6 @@ def token(exam_id: int) -> str:
         new_token = context.write(access.issue_token, person, exam_id, sign_in)
         entry = st.session_state[TOKEN] = (subject, time.monotonic(), new_token)
     return str(entry[2])
-
-
-def sign_in_key() -> str:
-    """Return the hash of this session's sign-in; "" where nobody signs in."""
-    return sign_ins.key_of(st.user.to_dict()) if signing_in.is_needed() else ""
 
 
 def visitor(scope: Scope) -> Visitor | None:

@@ -152,16 +152,11 @@ def _fold(row: AttemptRow, words: str, thoughts: Mapping[int, str]) -> str:
         limit = name_limit(response.text)
         note = f'<span class="mapd-note">{limit}</span>' if limit else _how_read(question, response)
         thought = thought_html(thoughts.get(response.id), LONGEST_TEXT)
-        parts.append(
-            tables.titled_block(
-                answer.heading, f"{answer.chip}{_length(response)}{thought}{text}{_ours(question, response)}{note}"
-            )
-        )
+        tokens = response.tokens_out
+        length = "" if tokens is None else f'<span class="mapd-note">{tokens:,} tokens</span>'
+        body = f"{answer.chip}{length}{thought}{text}{_ours(question, response)}{note}"
+        parts.append(tables.titled_block(answer.heading, body))
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
-
-
-def _length(response: Response) -> str:
-    return "" if response.tokens_out is None else f'<span class="mapd-note">{response.tokens_out:,} tokens</span>'
 
 
 def _how_read(question: Item, response: Response) -> str:

@@ -2,7 +2,6 @@
 
 Texts and votes only grow, so they stay in memory between runs, until something is deleted, restored or renamed (an id
 may then belong to another row). Judgements are read each time, and the texts that they are about are decided again.
-
 """
 
 from collections.abc import Collection

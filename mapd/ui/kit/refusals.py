@@ -47,10 +47,10 @@ def in_place(fragment: Callable[P, None]) -> Callable[P, None]:
     return run_guarded
 
 
-def draw_message() -> None:
-    """Draw why the last press changed nothing."""
-    if (words := st.session_state.pop(MESSAGE, "")) != "":
-        text.complain(words)
+def draw_message(key: str = MESSAGE) -> None:
+    """Draw why the last press changed nothing. `key`: where session state has it."""
+    if message := st.session_state.pop(key, None):
+        text.complain(message)
 
 
 def draw_error(error: MapdError) -> None:
