@@ -14,7 +14,6 @@ from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
 from mapd.domain import Verdict, Vote
 from mapd.review.disputed_steps import find_first_wrong_step
 from mapd.ui.kit import rich_text, rows, scripts, tables, text, theme
-from mapd.ui.kit.rows import TextRow
 from mapd.ui.kit.text import escape, foreign_html, line_html, one_line, thought_html
 
 STYLE = Path(__file__).parent / "room.css"
@@ -27,22 +26,19 @@ HANDS = "room_hands"
 MOST_HANDS = 9_999
 # Characters of one text that the browser gets; the rest is only counted.
 LONGEST = 20_000
+Rationale = tuple[Mistake, DecidedText]
 
 
-def settle_place(rationales: Sequence[TextRow]) -> int:
+def settle_place(rationales: Sequence[Rationale]) -> int:
     """Return the index of the rationale in the address, or else of the first, and write it into the address."""
     requested_uid = st.query_params.get("text")
-    places = {uid: n for n, row in enumerate(rationales) if (uid := _uid(row))}
+    places = {x.text.uid: n for n, (_, x) in enumerate(rationales)}
     # The address may still hold a rationale of the exam shown before.
     if requested_uid not in (*places, None, st.session_state.get(LAST_SHOWN)):
         text.complain(f"this address asks for a rationale that this exam doesn't have: {requested_uid}")
     index = places.get(requested_uid or "", 0)
-    st.session_state[LAST_SHOWN] = st.query_params["text"] = _uid(rationales[index])
+    st.session_state[LAST_SHOWN] = st.query_params["text"] = rationales[index][1].text.uid
     return index
-
-
-def _uid(row: TextRow) -> str:
-    return row.text.text.uid if row.text is not None else ""
 
 
 def draw_question(mistake: Mistake, x: DecidedText) -> None:
@@ -60,17 +56,16 @@ def draw_question(mistake: Mistake, x: DecidedText) -> None:
             st.html(foreign_html(x.text.text, max_chars=LONGEST))
 
 
-def draw_foot(rationales: Sequence[TextRow], index: int, curated: Curated) -> None:
+def draw_foot(rationales: Sequence[Rationale], index: int, curated: Curated) -> None:
     """Draw at the bottom of the screen the answer, once it is revealed, and one line with hands and navigation."""
-    mistake, x = rationales[index].mistake, rationales[index].text
-    assert x is not None, "a row of rationales has its text"
+    mistake, x = rationales[index]
     with st.bottom:
         if x.text.uid in st.session_state.get(REVEALED_UIDS, ()):
             _draw_answer(mistake, x, curated)
         _draw_hands(rationales, index, x.text.uid)
 
 
-def _draw_hands(rationales: Sequence[TextRow], index: int, uid: str) -> None:
+def _draw_hands(rationales: Sequence[Rationale], index: int, uid: str) -> None:
     """Draw the hands as a form. Enter within a field presses its first button; each button submits what was typed."""
     hands = st.session_state.get(HANDS, {}).get(uid, (0, 0))
     is_revealed = uid in st.session_state.get(REVEALED_UIDS, ())
@@ -96,7 +91,7 @@ def _draw_hands(rationales: Sequence[TextRow], index: int, uid: str) -> None:
         words, name = scripts.key_label("enter", "reveal"), scripts.key_name("enter", uid)
         st.form_submit_button(words, key=name, type="primary", on_click=_count, args=(uid, uid, True))
         for key, neighbour in (("left", index - 1), ("right", index + 1)):
-            target = _uid(rationales[neighbour]) if 0 <= neighbour < len(rationales) else ""
+            target = rationales[neighbour][1].text.uid if 0 <= neighbour < len(rationales) else ""
             name = scripts.key_name(key, uid)
             st.form_submit_button(
                 scripts.key_label(key), key=name, on_click=_count, args=(uid, target, False), disabled=not target
@@ -187,7 +182,6 @@ def _committee_chip(x: DecidedText) -> str:
 
 
 def _question(mistake: Mistake) -> str:
-    """Return the question with context and options as HTML."""
     q = mistake.question
     parts = [foreign_html(q.text, max_chars=LONGEST)]
     if q.context:

@@ -124,9 +124,8 @@ def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, words:
     )
     answers = row.answers[: len(headings)]
     lines = (question.text, answers[-1].response.text or "no text") if with_response else (question.text,)
-    no, title = rows.number_cell(question)
-    cells = {
-        "no": no,
+    return {
+        "no": rows.number_cell(question),
         "family": line_html((question.family or "–").replace("_", " "), 24),
         "question": "".join(foreign_line_html(line, 240, words) for line in lines),
         "gold": f"{gold_html(question.show(question.gold), 24)}{mark}",
@@ -136,7 +135,6 @@ def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, words:
         "task": question.task.value,
         "length": f"{len(answers[-1].response.text.split()):,}",
     }
-    return {name: (inside, title if name == "no" else "") for name, inside in cells.items()}
 
 
 def _fold(row: AttemptRow, words: str, thoughts: Mapping[int, str]) -> str:
