@@ -17,9 +17,9 @@ from mapd.curation.summary import summary
 from mapd.people import Person
 from mapd.store import queries, snapshots
 from mapd.store import tables as t
-from mapd.ui.kit import actions, context, tables, teacher_filter, text, times
+from mapd.ui.kit import actions, context, tables, text, times
 from mapd.ui.kit.pagination import take_page
-from mapd.ui.threshold.lab import describe
+from mapd.ui.threshold import lab
 
 # Letters of a sha256 that are shown; the address has all of them.
 SHORT_NAME = 12
@@ -41,9 +41,9 @@ def draw_form(curated: Curated) -> None:
         seed = int(st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150))
         if actions.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
             _freeze(curated, seed, everything)
-        st.caption(f"Policy {text.label(describe(curated.policy), 200)}")
+        st.caption(f"Policy {text.label(lab.describe(curated.policy), 200)}")
         # The link to the lab keeps the narrowing.
-        teachers = {teacher_filter.KEY: st.query_params.get_all(teacher_filter.KEY)}
+        teachers = {lab.TEACHERS_KEY: st.query_params.get_all(lab.TEACHERS_KEY)}
         context.link("pages/curate/threshold.py", "Change it", icon=":material/tune:", **teachers)
     with headline:
         _draw_headline(curated, freezing.draw(curated, seed=seed, everything=everything))

@@ -6,13 +6,14 @@ from mapd.curation.curated import narrow
 from mapd.errors import BadInput, NotFound
 from mapd.store import queries
 from mapd.ui import snapshots as frozen
-from mapd.ui.kit import context, frame, rows, teacher_filter, text
+from mapd.ui.kit import context, frame, rows, text
 from mapd.ui.kit.cache import load_curated
+from mapd.ui.threshold import lab
 
 
 def draw_page(exam_id: int) -> None:
     """Draw the snapshots of one exam."""
-    frozen.draw_form(narrow(load_curated(exam_id), teacher_filter.choose(exam_id)))
+    frozen.draw_form(narrow(load_curated(exam_id), lab.choose_teachers(exam_id)))
     requested_sha = st.query_params.get("snapshot")
     snapshots = context.read(queries.snapshots, exam_id)
     st.subheader("Frozen", anchor=False)

@@ -5,7 +5,7 @@ import streamlit as st
 from mapd.curation.threshold_sweep import Figures, sweep
 from mapd.policies import Policy
 from mapd.store import queue_index
-from mapd.ui.kit import charts, context, frame, rows, teacher_filter
+from mapd.ui.kit import charts, context, frame, rows
 from mapd.ui.kit.cache import require_index
 from mapd.ui.kit.theme import FIGURE_CONFIG
 from mapd.ui.threshold import changes, lab
@@ -15,7 +15,7 @@ def draw_page(exam_id: int) -> None:
     """Draw the lab of one exam."""
     saved, choices = lab.load_policies(exam_id)
     draft = lab.choose_policy(exam_id, saved, choices)
-    teachers = teacher_filter.choose(exam_id)
+    teachers = lab.choose_teachers(exam_id)
     lab.draw_status(draft, saved, choices)
     if not require_index(exam_id):
         return

@@ -58,15 +58,7 @@ def draw_condition_changes(exam_id: int, draft: Policy, saved: Policy, teachers:
         st.caption(NO_CHANGE)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        group = st.segmented_control(
-            "Show",
-            list(groups),
-            key="change",
-            bind="query-params",
-            label_visibility="collapsed",
-            on_change=url_state.go_to_first_page,
-            args=("page",),
-        )
+        group = url_state.choose_group("change", list(groups), None)
         counts = ", ".join(f"{len(group_changes):,} {name}" for name, group_changes in groups.items())
         st.caption(f"{counts}. {JUDGEMENTS_STAND}")
     part = pagination.take_page(changes if group is None else groups[group])

@@ -23,6 +23,8 @@ from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
 
 CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations true", Check.SHOWS_WORK: "shows work"}
+# In the address: teachers=gpt&teachers=gemini.
+TEACHERS_KEY = "teachers"
 
 
 def load_policies(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
@@ -41,6 +43,26 @@ def describe(policy: Policy) -> str:
 
 
 # -- the controls -----------------------------------------------------------------------------------------------------
+
+
+def choose_teachers(exam_id: int) -> tuple[str, ...]:
+    """Draw the choice of teachers that the set is narrowed to; return their names, () for the whole set."""
+    voices, places = context.read(queries.voices, exam_id), context.read(exam_material.places)
+    names = {line: name for line, name in text.distinct_lines(voices).items() if places[name] is not None}
+    url_state.settle(TEACHERS_KEY, exam_id, teachers=[])
+    url_state.refuse_unknown_choices(TEACHERS_KEY, list(names), [])
+    if len(names) < 2:
+        return ()
+    lines = st.multiselect(
+        "Teachers",
+        list(names),
+        key=TEACHERS_KEY,
+        bind="query-params",
+        placeholder="All",
+        help="The set with the texts of these teachers alone, and people’s repairs of them. Reviews by all count.",
+        width=320,
+    )
+    return tuple(names[line] for line in lines)
 
 
 def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) -> Policy:
