@@ -205,25 +205,15 @@ def _draw_buttons(job: t.Job, state: str) -> None:
     if state in ("queued", "running", "silent") and actions.button(
         "Cancel", key=f"cancel_{job.uid}", icon=":material/stop:", type="tertiary"
     ):
-        _act(jobs.cancel, job.uid)
+        actions.write_and_rerun(lambda session, person: jobs.cancel(session, job.uid, by=person))
     if job.origin is not None:
         st.html('<span class="mapd-note">came with an archive</span>')
     elif state in ("silent", "failed", "cancelled") and actions.button(
         "Resume", key=f"resume_{job.uid}", icon=":material/play_arrow:", type="tertiary"
     ):
-        _act(jobs.resume, job.uid)
+        actions.write_and_rerun(lambda session, person: jobs.resume(session, job.uid, by=person))
     if state in ("done", "stopped"):
         _draw_result(job)
-
-
-def _act(change: Callable[..., t.Job], uid: str) -> None:
-    try:
-        context.write(change, uid, by=context.acting_person())
-    # It ended meanwhile, or the database is busy.
-    except MapdError as error:
-        text.complain(str(error))
-        return
-    st.rerun()
 
 
 def _draw_result(job: t.Job) -> None:

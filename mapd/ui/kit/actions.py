@@ -60,6 +60,17 @@ def write(act: Callable[[Session, Person], object], refusal_key: str, name: str 
     return True
 
 
+def write_and_rerun(act: Callable[[Session, Person], object]) -> None:
+    """Run the act in one transaction for the acting person, and draw the page again; draw a refusal as a line."""
+    try:
+        context.write(act, context.acting_person())
+    # What the button is about ended meanwhile, or the database is busy.
+    except MapdError as error:
+        text.complain(str(error))
+        return
+    st.rerun()
+
+
 # -- callbacks --------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """The gate before streamlit: it refuses requests by host, origin, path and sign-in.
 
-    app = st.App("app.py", middleware=[headers.SECURITY_HEADERS, gate.GATE])
+    app = st.App("app.py", middleware=[responses.SECURITY_HEADERS, gate.GATE])
 
     GET /                     Host: evil.org                      400: a name that somebody rebound to this address
     WS  /_stcore/stream       Origin: http://localhost:3000       403: streamlit would accept any port of localhost

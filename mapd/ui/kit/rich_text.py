@@ -2,9 +2,9 @@
 
 Everywhere else foreign text stays text (text.py). A person may ask to render one text at a time, behind four walls:
 markdown-it creates no HTML, link or image; nh3 passes formatting and MathML, no address and no style; the frame's own
-policy forbids every script, and every fetch except the app's own font; the app's policy (headers.py) also holds in the
-frame. The frame's `sandbox` attribute is no wall: `st.iframe` gives every frame the same permissive one (scripts, same
-origin), and client/room.js listens for keys inside the frame. It is an iframe because `st.html` drops MathML.
+policy forbids every script, and every fetch except the app's own font; the app's policy (responses.py) also holds in
+the frame. The frame's `sandbox` attribute is no wall: `st.iframe` gives every frame the same permissive one (scripts,
+same origin), and client/room.js listens for keys inside the frame. It is an iframe because `st.html` drops MathML.
 
 `$` is money where the text between two of them begins with an amount, unless it is only a number, a term or a
 calculation: "$5 and $3" is money, "$5$" and "$8 + 5 = 13$" are maths. An unreadable formula stays as it was written.

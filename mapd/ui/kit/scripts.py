@@ -4,7 +4,7 @@
     scripts.run("room")                            # on a page: client/room.js, which presses the buttons of keys
     st.button(scripts.key_label("enter", "reveal"), key=scripts.key_name("enter", uid))
 
-They come from the app's own address, so the Content-Security-Policy needs no exception for them (headers.py). A
+They come from the app's own address, so the Content-Security-Policy needs no exception for them (responses.py). A
 module's body runs once for each load of the page, however often the page is drawn.
 """
 

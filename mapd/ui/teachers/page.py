@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from mapd import teacher_models, teachers
-from mapd.errors import BadInput, MapdError
+from mapd.errors import BadInput
 from mapd.models.base import Limits
 from mapd.store import tables as t
 from mapd.teacher_prices import price_in_words
@@ -120,17 +120,11 @@ def _draw_change(row: t.Teacher) -> None:
         )
         forget = bool(row.learned) and st.checkbox("Forget what its server refused", key=f"forget_{row.uid}")
         if st.button("Save", key=f"save_{row.uid}", type="primary"):
-            _save(row, int(longest), form.drop_unset(concurrency=int(at_once), per_minute=minute), forget=forget)
-
-
-def _save(row: t.Teacher, longest: int, limits: Mapping[str, Any], *, forget: bool) -> None:
-    sampling, person = {"max_tokens": longest}, context.current_person()
-    try:
-        context.write(teachers.change_settings, row.name, by=person, sampling=sampling, limits=limits, forget=forget)
-    except MapdError as error:
-        text.complain(str(error))
-        return
-    st.rerun()
+            changes: dict[str, Any] = {"sampling": {"max_tokens": int(longest)}, "forget": forget}
+            changes["limits"] = form.drop_unset(concurrency=int(at_once), per_minute=minute)
+            actions.write_and_rerun(
+                lambda session, person: teachers.change_settings(session, row.name, by=person, **changes)
+            )
 
 
 def _draw_enable(row: t.Teacher) -> None:
