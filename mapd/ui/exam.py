@@ -1,12 +1,12 @@
 """The parts of the exam page: the student's results, how it was asked, and every attempt."""
 
-from enum import StrEnum
+from collections.abc import Callable
 
 import streamlit as st
 
 from mapd import prompts, results, students
 from mapd.answers.grading import Outcome
-from mapd.domain import Material
+from mapd.domain import Material, Response
 from mapd.jobs import kinds
 from mapd.results import ExamAnswers, Score
 from mapd.store import queries
@@ -14,15 +14,9 @@ from mapd.store import tables as t
 from mapd.ui import jobs
 from mapd.ui.kit import attempts, context, start_forms, tables, text, theme, url_state
 from mapd.ui.kit.attempts import AttemptRow
-from mapd.ui.kit.cache import load_material
+from mapd.ui.kit.pagination import take_page
 from mapd.ui.kit.start_forms import MOST_TOKENS
 from mapd.ui.kit.tables import Cell, Html
-
-
-def load_exam(exam_id: int) -> tuple[ExamAnswers, t.Exam, Material]:
-    """Return the exam's first samples, its row, and its questions with every attempt."""
-    row = context.read(queries.exam_row, exam_id)
-    return context.read(results.load, exam_id), row, context.read(load_material, exam_id)
 
 
 def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
@@ -34,16 +28,12 @@ def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
         )
         st.caption("If the exam is no longer running, start it again: it goes on where it stopped.")
     counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
-    st.html(
-        tables.row(
-            [
-                (count, "questions answered"),
-                *([(len(outcomes), "answers")] if len(outcomes) > count else []),
-                *((counts[outcome], theme.LOOKS[outcome.value].word) for outcome in Outcome),
-                (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
-                *([(cut_off, theme.LOOKS["cut_off"].word)] if (cut_off := _count_cut_off(material)) else []),
-            ]
-        )
+    tables.draw_row(
+        (count, "questions answered"),
+        *([(len(outcomes), "answers")] if len(outcomes) > count else []),
+        *((counts[outcome], theme.LOOKS[outcome.value].word) for outcome in Outcome),
+        (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
+        *([(cut_off, theme.LOOKS["cut_off"].word)] if (cut_off := _count_cut_off(material)) else []),
     )
 
 
@@ -97,7 +87,7 @@ def draw_families(exam_answers: ExamAnswers) -> None:
     groups |= {name: [a for a in exam_answers.answers.values() if a.family == name] for name in families}
     rows = [_family_row(name, results.score(group)) for name, group in groups.items()]
     header = ("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off")
-    st.html(tables.table(header, rows))
+    tables.draw_table(header, rows)
 
 
 def _family_row(name: str, score: Score) -> tuple[Cell, ...]:
@@ -126,42 +116,32 @@ def draw_setup(row: t.Exam, exam_answers: ExamAnswers) -> None:
         if isinstance(value, int | float)
     ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
-    st.html(tables.table(("asked", ""), settings, words=2))
+    tables.draw_table(("asked", ""), settings, words=2)
     # Missing where the student was asked elsewhere.
     if "prompt" in row.decoding:
         with st.expander("The prompt"):
             st.code(prompts.EXAM.text, language=None, wrap_lines=True)
 
 
-class AttemptFilter(StrEnum):
-    """Which attempts are listed."""
-
-    ALL = "all"
-    RIGHT = "right"
-    WRONG = "wrong"
-    NO_ANSWER = "no answer"
-    CUT_OFF = "cut off"
-
-
-OUTCOMES = {AttemptFilter.RIGHT: "correct", AttemptFilter.WRONG: "incorrect", AttemptFilter.NO_ANSWER: "no_answer"}
+# By the word in the address: which attempts are listed.
+FILTERS: dict[str, Callable[[Response], bool]] = {
+    "all": lambda _: True,
+    "right": lambda attempt: attempt.outcome == Outcome.CORRECT,
+    "wrong": lambda attempt: attempt.outcome == Outcome.INCORRECT,
+    "no answer": lambda attempt: attempt.outcome == Outcome.NO_ANSWER,
+    "cut off": lambda attempt: attempt.is_cut_off,
+}
 
 
 def draw_attempts(material: Material) -> None:
     """Draw every attempt, by outcome, with question and response."""
-    url_state.settle("attempts", material.exam.id, outcome=AttemptFilter.ALL.value, page=1)
+    url_state.settle("attempts", material.exam.id, outcome="all", page=1)
     st.subheader("Attempts", anchor=False)
-    words = [attempt_filter.value for attempt_filter in AttemptFilter]
-    attempt_filter = AttemptFilter(url_state.choose_group("outcome", words, AttemptFilter.ALL.value))
-    outcome = OUTCOMES.get(attempt_filter)
-    matching_attempts = [
-        a
-        for a in material.attempts
-        if (a.is_cut_off if attempt_filter is AttemptFilter.CUT_OFF else outcome in (None, a.outcome))
-    ]
+    fits = FILTERS[url_state.choose_group("outcome", list(FILTERS), "all")]
+    matching_attempts = list(filter(fits, material.attempts))
     if not matching_attempts:
         st.caption("No attempt fits this filter.")
         return
-    page = attempts.draw_pagination(len(matching_attempts))
-    pairs = [(material.questions[a.question_id], a) for a in matching_attempts]
+    pairs = [(material.questions[a.question_id], a) for a in take_page(matching_attempts)]
     attempt_rows = [AttemptRow(q, (attempts.make_answer_cell("the student's response", q, a),)) for q, a in pairs]
-    attempts.draw_rows(attempts.take_page(attempt_rows, page), ("answer",), with_links=material.exam.split == "train")
+    attempts.draw_rows(attempt_rows, ("answer",), with_links=material.exam.split == "train")

@@ -1,8 +1,4 @@
-"""Jobs on a page: one as it runs, all in a table, and what a start would do.
-
-working.draw_start(lambda: Exam(student="smollm2", questions="demo", split="dev"), "Start the exam", "start_exam")
-working.draw_active("exam")                   # each exam that waits or runs, live, with its cancel button
-"""
+"""Jobs on a page: one as it runs, all in a table, and what a start would do."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -113,7 +109,9 @@ def draw_no_worker() -> None:
 def draw_active(kind: str, **parameters: Any) -> None:
     """Draw each active job of this kind and these parameters; also the latest if it ended badly, or just now."""
     now = context.read(db.clock)
-    kind_jobs = [j for j in context.read(jobs.list_jobs) if j.kind == kind and _has(j, parameters)]
+    kind_jobs = [
+        j for j in context.read(jobs.list_jobs) if j.kind == kind and parameters.items() <= j.parameters.items()
+    ]
     uids = [job.uid for job in kind_jobs if job.status in jobs.ACTIVE]
     uids += [job.uid for job in kind_jobs[:1] if jobs.describe_state(job, now) in ENDED_EARLY or _is_fresh(job, now)]
     for uid in uids:
@@ -127,10 +125,6 @@ def is_active(*kinds: str) -> bool:
 
 def _is_fresh(job: t.Job, now: datetime) -> bool:
     return job.status == "done" and job.ended_at is not None and now - job.ended_at < FRESH
-
-
-def _has(job: t.Job, parameters: dict[str, Any]) -> bool:
-    return all(job.parameters.get(key) == value for key, value in parameters.items())
 
 
 def draw_job(uid: str) -> None:
@@ -211,25 +205,15 @@ def _draw_buttons(job: t.Job, state: str) -> None:
     if state in ("queued", "running", "silent") and actions.button(
         "Cancel", key=f"cancel_{job.uid}", icon=":material/stop:", type="tertiary"
     ):
-        _act(jobs.cancel, job.uid)
+        actions.write_and_rerun(lambda session, person: jobs.cancel(session, job.uid, by=person))
     if job.origin is not None:
         st.html('<span class="mapd-note">came with an archive</span>')
     elif state in ("silent", "failed", "cancelled") and actions.button(
         "Resume", key=f"resume_{job.uid}", icon=":material/play_arrow:", type="tertiary"
     ):
-        _act(jobs.resume, job.uid)
+        actions.write_and_rerun(lambda session, person: jobs.resume(session, job.uid, by=person))
     if state in ("done", "stopped"):
         _draw_result(job)
-
-
-def _act(change: Callable[..., t.Job], uid: str) -> None:
-    try:
-        context.write(change, uid, by=context.acting_person())
-    # It ended meanwhile, or the database is busy.
-    except MapdError as error:
-        text.complain(str(error))
-        return
-    st.rerun()
 
 
 def _draw_result(job: t.Job) -> None:
@@ -268,7 +252,7 @@ def draw_list() -> None:
                 for page, label, icon in STARTS:
                     context.link(page, label, icon=icon)
     else:
-        st.html(tables.table(("job", "", "by", "progress", "started", "took"), rows, words=3))
+        tables.draw_table(("job", "", "by", "progress", "started", "took"), rows, words=3)
     names = ", ".join(text.label(name) for name in workers)
     st.caption(f"Workers: {names}") if workers else draw_no_worker()
 

@@ -1,7 +1,4 @@
-"""The parts of the overview: an empty project's welcome, the next step, funnel, teachers, people.
-
-`curation.overview` and `curation.next_step` count; this module only draws.
-"""
+"""The parts of the overview: an empty project's welcome, the next step, funnel, teachers, people."""
 
 import streamlit as st
 
@@ -32,11 +29,6 @@ STEP_PAGES = {
     "finetune": "pages/train/finetune.py",
     "results": "pages/train/results.py",
 }
-
-
-def is_empty() -> bool:
-    """Return whether the project has no exam yet."""
-    return not context.read(queries.exams)
 
 
 def draw_welcome() -> None:
@@ -84,7 +76,7 @@ def draw_next_step(step: NextStep) -> None:
 def draw_funnel(curated: Curated, newest: SnapshotSummary | None, snapshots: int) -> None:
     """Draw the way from mistakes to frozen pairs: a number and a bar for each stage."""
     st.subheader("From mistakes to training pairs")
-    st.html(tables.bars((s.name, s.count, s.count, s.of, s.note) for s in funnel(curated, newest, snapshots)))
+    tables.draw_bars((s.name, s.count, s.of, s.note) for s in funnel(curated, newest, snapshots))
 
 
 def draw_teachers(curated: Curated) -> None:
@@ -107,7 +99,7 @@ def draw_teachers(curated: Curated) -> None:
         st.caption("No teacher has explained its mistakes yet.")
         return
     header = ("", "rationales", "accepted", "wrong", "mean", "mean", "leniency", "no vote")
-    st.html(tables.table(header, rows, groups=[("", 1), ("as author", 4), ("as reviewer", 3)]))
+    tables.draw_table(header, rows, groups=[("", 1), ("as author", 4), ("as reviewer", 3)])
     st.caption("wrong: accepted, and ending in a wrong answer · leniency: above or below the mean of all votes")
 
 
@@ -115,17 +107,13 @@ def draw_people(curated: Curated) -> None:
     """Draw what people did."""
     st.subheader("People")
     p = people(curated)
-    st.html(
-        tables.row(
-            [
-                (p.judged, f"of {p.texts:,} texts judged"),
-                (p.overridden, "texts overridden"),
-                (p.answers_corrected + p.golds_corrected, "corrected"),
-                (p.not_mistakes, "not a mistake"),
-                (p.excluded, "excluded"),
-                (p.conflicts, "conflicts"),
-            ]
-        )
+    tables.draw_row(
+        (p.judged, f"of {p.texts:,} texts judged"),
+        (p.overridden, "texts overridden"),
+        (p.answers_corrected + p.golds_corrected, "corrected"),
+        (p.not_mistakes, "not a mistake"),
+        (p.excluded, "excluded"),
+        (p.conflicts, "conflicts"),
     )
     st.caption(text.label("by " + ", ".join(p.people) if p.people else "nobody has judged yet", 200))
 

@@ -1,8 +1,4 @@
-"""The parts of the people page: the exam's progress, each person's judgements, and one person's record.
-
-people.draw_progress(curated, all_records, leases)              # a table; each name links to that person's record
-people.draw_record(all_records[0], curated, is_own=False)       # ?record=ann
-"""
+"""The parts of the people page: the exam's progress, each person's judgements, and one person's record."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +11,7 @@ from mapd.review import annotators, assignment, reasons
 from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
 from mapd.review.leases import MistakeLease
 from mapd.statistics import wilson
-from mapd.ui.kit import actions, context, rows, tables, text
+from mapd.ui.kit import actions, context, refusals, rows, tables, text
 from mapd.ui.kit.cache import derive_index
 from mapd.ui.kit.rows import TextRow
 from mapd.ui.kit.tables import Cell, Html
@@ -45,8 +41,7 @@ HELP = {
 
 def draw_settings(curated: Curated) -> None:
     """Draw how many judgements each text gets, and the quality controls, for change."""
-    if refusal := st.session_state.pop(REFUSAL, None):
-        text.complain(refusal)
+    refusals.draw_message(REFUSAL)
     exam = curated.exam
     if is_nameless := not context.current_person().name:
         actions.ask("people")
@@ -73,9 +68,9 @@ def draw_progress(curated: Curated, all_records: Sequence[AnnotatorRecord], leas
     progress, conflicts = annotators.measure_progress(curated), sum(x.people.conflict for x in curated.texts)
     cell = tables.link_cell(conflicts, context.address("triage", queue="conflicts")) if context.owns() else conflicts
     figure = [(progress.count, f"of {progress.of:,} rationales have all the judgements they need")]
-    st.html(tables.row([*figure, (len(all_records), "people"), (cell, "texts that people disagree on")]))
+    tables.draw_row(*figure, (len(all_records), "people"), (cell, "texts that people disagree on"))
     if all_records:
-        st.html(tables.table(HEADER, [_person_row(record, leases) for record in all_records]))
+        tables.draw_table(HEADER, [_person_row(record, leases) for record in all_records])
         st.caption(
             "texts: those with a judgement of this person; the first one counts · with the adjudicator: texts "
             "that the adjudicator decided the same way, of those that somebody else adjudicated · adjudicated: "
@@ -115,7 +110,7 @@ def draw_agreement(pairs: Sequence[Agreement]) -> None:
     if not pairs:
         st.caption("No text was judged first by two people, so their judgements can't be compared yet.")
         return
-    st.html(tables.table(("two people", "texts", "agree", "kappa", ""), [_pair_row(pair) for pair in pairs]))
+    tables.draw_table(("two people", "texts", "agree", "kappa", ""), [_pair_row(pair) for pair in pairs])
     st.caption(
         "Texts that both judged before anything was revealed to them. Kappa: 1 is full agreement, 0 what chance gives."
     )
@@ -144,9 +139,12 @@ def draw_record(record: AnnotatorRecord, curated: Curated, is_own: bool) -> None
     # Halves of a single text say nothing.
     lines = parts if len(record.words) > 1 else parts[:1]
     header = ("texts, in the order judged", "texts", "accepted", "median", "with the adjudicator", "")
-    st.html(tables.table(header, [_period_row(name, part) for name, part in lines]))
-    notes = [f"{_share_words(share)} {words}" for share, words in _practice_shares(record) if share.of]
-    if notes:
+    tables.draw_table(header, [_period_row(name, part) for name, part in lines])
+    shares = (
+        (record.practised, "practice texts judged like the adjudicator"),
+        (record.repeated, "repeated texts judged as before"),
+    )
+    if notes := [f"{_share_words(share)} {words}" for share, words in shares if share.of]:
         st.caption(" · ".join(notes))
     if record.reasons:
         st.caption("rejected for: " + ", ".join(f"{reasons.words(code)} {n:,}" for code, n in record.reasons))
@@ -156,13 +154,6 @@ def draw_record(record: AnnotatorRecord, curated: Curated, is_own: bool) -> None
         rows.draw_rows([places[key] for key in record.overruled[: rows.PAGE_SIZE] if key in places], curated, "record")
         if len(record.overruled) > rows.PAGE_SIZE:
             st.caption(f"and on {len(record.overruled) - rows.PAGE_SIZE:,} more")
-
-
-def _practice_shares(record: AnnotatorRecord) -> tuple[tuple[Share, str], ...]:
-    return (
-        (record.practised, "practice texts judged like the adjudicator"),
-        (record.repeated, "repeated texts judged as before"),
-    )
 
 
 def _period_row(name: str, part: Period) -> tuple[Cell, ...]:

@@ -1,7 +1,5 @@
 """Follow one mistake: the question, the student's answer, the committee's texts, and their effect.
 
-    story.draw(curated)        # /?mistake=UID follows that one; otherwise one with a confident wrong rationale
-
 Five steps: the mistake · the explanations · what stops a wrong one · what the student was trained on · a held-out
 question of the same family, before and after.
 """
@@ -226,7 +224,7 @@ def _family(material: domain.Material, uid: str) -> str | None:
 
 def _newest_comparison(exam: ExamInfo) -> Results | None:
     """Compare the newest two finished exams on held-out questions of this exam's set."""
-    exams = [e for e in comparison.load_exams() if e.question_set == exam.question_set and e.split != exam.split]
+    exams = [e for e in context.read(queries.exams) if e.question_set == exam.question_set and e.split != exam.split]
     pair = comparison.find_latest_pair(exams)
     if pair is None:
         return None

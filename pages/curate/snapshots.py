@@ -6,13 +6,14 @@ from mapd.curation.curated import narrow
 from mapd.errors import BadInput, NotFound
 from mapd.store import queries
 from mapd.ui import snapshots as frozen
-from mapd.ui.kit import context, rows, tables, teacher_filter, text
+from mapd.ui.kit import context, frame, rows, text
 from mapd.ui.kit.cache import load_curated
+from mapd.ui.threshold import lab
 
 
 def draw_page(exam_id: int) -> None:
     """Draw the snapshots of one exam."""
-    frozen.draw_form(narrow(load_curated(exam_id), teacher_filter.choose(exam_id)))
+    frozen.draw_form(narrow(load_curated(exam_id), lab.choose_teachers(exam_id)))
     requested_sha = st.query_params.get("snapshot")
     snapshots = context.read(queries.snapshots, exam_id)
     st.subheader("Frozen", anchor=False)
@@ -31,8 +32,4 @@ def draw_page(exam_id: int) -> None:
         frozen.draw_contents(open_snapshot)
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Snapshots", anchor=False)
-if (exam := context.require_exam()) is not None:
-    draw_page(exam)
+frame.draw_exam_page("Snapshots", draw_page, rows.STYLE)

@@ -5,7 +5,7 @@ import streamlit as st
 from mapd.domain import RowKind
 from mapd.ui.browse import batches, saved_views
 from mapd.ui.browse import page as browsing
-from mapd.ui.kit import context, pagination, rows, tables
+from mapd.ui.kit import context, frame, pagination, rows
 from mapd.ui.kit.cache import require_index
 
 PAGE = "pages/review/browse.py"
@@ -41,8 +41,4 @@ def draw_page(exam_id: int) -> None:
         st.info(message, icon=":material/search_off:")
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Browse", anchor=False)
-if (exam := context.require_exam()) is not None:
-    draw_page(exam)
+frame.draw_exam_page("Browse", draw_page, rows.STYLE)

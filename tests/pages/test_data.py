@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
-from mapd.exchange import attempts
+from mapd.exchange import attempt_files
 from mapd.questions import saved_mappings, sets, sources
 from mapd.questions.file_table import FileRecord, FileTable
 from mapd.settings import Settings
@@ -301,7 +301,7 @@ def test_answers_are_shown_as_they_will_be_graded_and_become_an_exam(
     for word in ("C. trout", "B. granite", "right", "wrong", "no answer"):
         assert word in shown(app)
     with monkeypatch.context() as without:
-        without.delattr(attempts, "parse")  # another run of the page doesn't read them again
+        without.delattr(attempt_files, "parse")  # another run of the page doesn't read them again
         assert not app.run().exception
     with db.reading(db.open_store(Settings())) as session:
         assert queries.exams(session) == []

@@ -1,7 +1,4 @@
-"""Judging all texts that match a filter, and taking that back: a popover with the exact number, and a line with undo.
-
-bulk.draw_judge_all(exam_id, query, threshold=300, row_count=76)
-"""
+"""Judging all texts that match a filter, and taking that back: a popover with the exact number, a line with undo."""
 
 from collections.abc import Sequence
 
@@ -14,7 +11,7 @@ from mapd.review import batches, own_judgements, reasons
 from mapd.review.batches import BatchText
 from mapd.store import audit_log, browse
 from mapd.store.browse import KINDS, ListedText
-from mapd.ui.kit import actions, context, text
+from mapd.ui.kit import actions, context, refusals
 
 # Session state: why the last press saved nothing.
 MESSAGE = "bulk_told"
@@ -28,8 +25,7 @@ POPOVER = "bulk"
 
 def draw_judge_all(exam_id: int, query: RowFilter, threshold: int, row_count: int) -> None:
     """Draw the popover that judges all of these texts, and the undo of the last such act."""
-    if message := st.session_state.pop(MESSAGE, None):
-        text.complain(message)
+    refusals.draw_message(MESSAGE)
     _draw_last_act(exam_id)
     if not row_count:
         return

@@ -6,6 +6,7 @@ request.params                        # the same as an address, for links and sa
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -17,11 +18,12 @@ from mapd.answers.grading import Task
 from mapd.checks import State
 from mapd.curation import saved_policies
 from mapd.domain import Order, RowFilter, RowKind, Verdict
-from mapd.review import blinding, filters, reasons
-from mapd.store import browse, judgement_log, queries
+from mapd.errors import Busy
+from mapd.review import blinding, exposures, filters, reasons
+from mapd.store import browse, db, judgement_log, queries
 from mapd.store.browse import BrowseRow
 from mapd.ui.browse import question_rows
-from mapd.ui.kit import attempts, context, exposures, pagination, rows, text, url_state
+from mapd.ui.kit import attempts, context, pagination, rows, text, url_state
 from mapd.ui.kit.cache import load_part
 from mapd.ui.kit.theme import LOOKS
 
@@ -61,6 +63,8 @@ def removable_columns(names: Iterable[str]) -> list[str]:
 
 # The address's key for: show other people's judgements before one's own, where an exam wants several.
 OTHERS_KEY = "others"
+# Session state: the pairs of person and text that this tab noted as seen; without a name until the person enters one.
+NOTES = "reveals_noted"
 # The filters in the popover "More".
 RARE_FILTERS = ("by", "reason", "task", "low", "high", "apart")
 DEFAULTS: dict[str, Any] = {
@@ -269,9 +273,20 @@ def draw_rows(exam_id: int, request: BrowseRequest, browse_rows: Sequence[Browse
 
 
 def _note_revealed(person: str, shown_rows: Sequence[rows.TextRow], *, all_texts: bool) -> None:
-    """Note which texts the person sees with other people's judgements. `all_texts`: all texts of each row's mistake."""
+    """Note which texts the person sees with others' judgements: a later judgement on them wasn't made first.
+
+    `all_texts`: all texts of each row's mistake. Where the database is busy, the page's next run notes them.
+    """
     texts = {x.text.id for row in shown_rows for x in (row.mistake.texts if all_texts else [row.text]) if x is not None}
-    exposures.note(person, texts)
+    notes: set[tuple[str, int]] = st.session_state.setdefault(NOTES, set())
+    texts |= {text_id for name, text_id in notes if not name}
+    fresh = {text_id for text_id in texts if (person, text_id) not in notes}
+    # Noting must not hold up the page: nobody pressed anything.
+    with suppress(Busy):
+        if person and fresh and (unknown := fresh - context.read(exposures.find_exposed, person, fresh)):
+            with db.writing(context.impatient_engine()) as session:
+                exposures.record(session, person, unknown)
+        notes |= {(person, text_id) for text_id in fresh}
 
 
 # -- the widgets ------------------------------------------------------------------------------------------------------
@@ -295,7 +310,8 @@ def _draw_filters(choices: Mapping[str, Sequence[str]]) -> RowKind:
     order = ORDERS[show][0]
     st.selectbox("Order", choices[order], key=order, width=150, **FILTER)
     _draw_rare(choices, show)
-    st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not _has_filter())
+    has_filter = any(_filter_value(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
+    st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not has_filter)
     return show
 
 
@@ -330,10 +346,6 @@ def _values(kind: type[StrEnum]) -> list[str]:
 def _draw_choice(name: str, options: Sequence[str], label: str = "", width: int = 124) -> None:
     label = label or name.capitalize()
     st.selectbox(label, options, index=None, key=name, placeholder="any", width=width, **FILTER)
-
-
-def _has_filter() -> bool:
-    return any(_filter_value(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
 
 
 def _filter_value(key: str) -> Any:

@@ -1,7 +1,5 @@
 """Questions as rows of the browse page: the student's answer, and people's judgements of question and answer.
 
-    question_rows.draw(exam_id, browse_rows, question_rows.DEFAULT_COLUMNS, "pens")
-
 Where the student answered several times, the row has the first mistake, or else the first answer; the fold has all.
 """
 

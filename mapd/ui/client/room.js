@@ -1,5 +1,5 @@
-// The room vote's keys press streamlit's own buttons, and the field that waits for the room's hands has the focus. See
-// keys.py.
+// The room vote's keys press streamlit's own buttons, and the field that waits for the room's hands has the focus.
+// See scripts.py.
 
 import { listen, scroll, scrolls } from "./keys.js";
 

@@ -3,25 +3,25 @@
 The database knows the content's sha256, so a reload, a second click or a second tab imports nothing twice.
 """
 
-import csv
 import hashlib
-import io
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.answers.grading import Task
-from mapd.errors import BadInput, BadRows
+from mapd.errors import BadInput
 from mapd.exchange import authors
 from mapd.exchange.authors import AuthorsContent, AuthorsFile, AuthorsRow, FileKind
 from mapd.questions.options import show_answer
 from mapd.score_forms import VoteStatus, vote
 from mapd.store import exam_material
-from mapd.ui.data import faults, terminal, writing
-from mapd.ui.kit import actions, context, tables, text, theme, uploads
+from mapd.ui.data import forms
+from mapd.ui.data.forms import UploadRefusal
+from mapd.ui.kit import actions, context, tables, text, theme
 
 KINDS = (
     (FileKind.FEEDBACK, "Feedback", "…_feedback_round0.json"),
@@ -36,16 +36,8 @@ IMPORTED_EXAM = "imported_now"
 PREVIEW_SIZE = 3
 # The largest file: that of the authors has 2.
 MEGABYTES = 50
-# So long parsed files stay in memory for somebody who only looks.
-CACHE_TTL = "15m"
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorsRefusal:
-    """Why the files can't be imported: cached without the exception, whose frames hold the files' bytes."""
-
-    message: str
-    faults: tuple[tuple[str, int, str, str], ...] = ()
+# Session state: a number in the uploaders' keys; another one empties them.
+UPLOADER = "upload_turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +47,25 @@ class AuthorsUpload:
     files: dict[FileKind, UploadedFile]
     sha256: str
 
-    @property
-    def is_complete(self) -> bool:
-        """Return whether both files are there that an import needs."""
-        return OTHER_KIND.keys() <= self.files.keys()
-
 
 def draw() -> None:
     """Draw the uploaders, and what their files would bring or why they can't be imported."""
     upload = choose_files()
     if upload.files:
         st.session_state.pop(IMPORTED_EXAM, None)
-    if not upload.is_complete:
+    # An import needs both of these files.
+    if not OTHER_KIND.keys() <= upload.files.keys():
         if (imported_exam := st.session_state.get(IMPORTED_EXAM)) is not None:
             _link_to_exam("Imported", *imported_exam)
-        st.caption(describe_missing(upload))
+        missing = [f"the {kind} file ({example})" for kind, _, example in KINDS[:2] if kind not in upload.files]
+        st.caption(
+            f"Choose {' and '.join(missing)}: JSON, one list of rows a file. Nothing is written before a preview."
+        )
         show_command(upload)
         return
-    parsed = read_files(upload)
-    if isinstance(parsed, AuthorsRefusal):
+    # Once for the same content.
+    parsed = _read(upload.sha256, upload)
+    if isinstance(parsed, UploadRefusal):
         draw_refusal(parsed, upload)
     elif (exam := find_imported_exam(parsed)) is not None:
         _lead_to_exam(upload, *exam)
@@ -84,7 +76,10 @@ def draw() -> None:
 def _offer(parsed: AuthorsContent, upload: AuthorsUpload) -> None:
     parsed, is_pressed = choose_names(parsed, upload)
     if is_pressed:
-        result = import_files(parsed)
+        person = context.acting_person()
+        result = forms.write_all(
+            lambda session, progress: authors.store(session, parsed, by=person, progress=progress), "mistakes"
+        )
         exam = find_imported_exam(parsed)
         reset_files(upload)
         st.session_state[IMPORTED_EXAM] = exam
@@ -115,7 +110,7 @@ def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
 
 def choose_files() -> AuthorsUpload:
     """Draw the three uploaders, each with what its file holds. Another number in their keys empties them."""
-    uploader = st.session_state.get("upload_turn", 0)
+    uploader = st.session_state.get(UPLOADER, 0)
     files, columns = {}, st.columns(3)
     for column, (kind, label, example) in zip(columns, KINDS, strict=True):
         file = column.file_uploader(
@@ -164,40 +159,24 @@ def _look_at(file_id: str, _file: UploadedFile) -> tuple[frozenset[FileKind], in
     try:
         return authors.inspect_file(AuthorsFile(_file.name, _file.getvalue()))
     except BadInput:
-        # `read_files` says why.
+        # `_read` says why.
         return None
 
 
 def reset_files(upload: AuthorsUpload) -> None:
     """Empty the uploaders from the next run on, and free their memory."""
-    uploads.give_back(upload.files.values())
+    forms.empty_uploader(UPLOADER, upload.files.values())
     _read.clear(upload.sha256, upload)
-    st.session_state["upload_turn"] = st.session_state.get("upload_turn", 0) + 1
 
 
-def describe_missing(upload: AuthorsUpload) -> str:
-    """Return which files are still to be chosen."""
-    missing = [f"the {kind} file ({example})" for kind, _, example in KINDS[:2] if kind not in upload.files]
-    return f"Choose {' and '.join(missing)}: JSON, one list of rows a file. Nothing is written before a preview."
-
-
-def read_files(upload: AuthorsUpload) -> AuthorsContent | AuthorsRefusal:
-    """Read and check the files, once for the same content."""
-    return _read(upload.sha256, upload)
-
-
-@st.cache_resource(max_entries=2, ttl=CACHE_TTL, show_spinner="Reading the files …")
-def _read(sha256: str, _upload: AuthorsUpload) -> AuthorsContent | AuthorsRefusal:  # noqa: ARG001 - the key; a name with _ would be none
+@st.cache_resource(max_entries=2, ttl=forms.CACHE_TTL, show_spinner="Reading the files …")
+def _read(sha256: str, _upload: AuthorsUpload) -> AuthorsContent | UploadRefusal:  # noqa: ARG001 - the key; a name with _ would be none
     files = {kind: AuthorsFile(file.name, file.getvalue()) for kind, file in _upload.files.items()}
-    try:
-        return authors.parse(files[FileKind.FEEDBACK], files[FileKind.RATIONALES], files.get(FileKind.MISTAKES))
-    except BadRows as error:
-        return AuthorsRefusal(str(error), tuple(error.faults))
-    except BadInput as error:
-        return AuthorsRefusal(str(error))
+    feedback, rationales, mistakes = files[FileKind.FEEDBACK], files[FileKind.RATIONALES], files.get(FileKind.MISTAKES)
+    return forms.read_or_refuse(lambda: authors.parse(feedback, rationales, mistakes))
 
 
-def draw_refusal(refusal: AuthorsRefusal, upload: AuthorsUpload) -> None:
+def draw_refusal(refusal: UploadRefusal, upload: AuthorsUpload) -> None:
     """Say why: one line, or a table of every bad row with a CSV to download. Swapped files can change roles."""
     if not refusal.faults:
         text.complain(refusal.message)
@@ -208,10 +187,10 @@ def draw_refusal(refusal: AuthorsRefusal, upload: AuthorsUpload) -> None:
     text.complain(
         f"{rows:,} bad {'row' if rows == 1 else 'rows'}: nothing was imported; mend what is listed and choose again"
     )
-    lines = faults.draw_faults(refusal.faults)
+    lines = forms.draw_faults(refusal.faults)
     st.download_button(
         "Download as CSV",
-        bad_rows_csv(faults.HEADER, lines),
+        bad_rows_csv(lines),
         "bad-rows.csv",
         "text/csv",
         icon=":material/download:",
@@ -227,17 +206,15 @@ def _kinds(upload: AuthorsUpload, kind: FileKind) -> frozenset[FileKind]:
 
 
 def _swap() -> None:
-    uploader = st.session_state.get("upload_turn", 0)
+    uploader = st.session_state.get(UPLOADER, 0)
     st.session_state[SWAPPED_UPLOADER] = None if st.session_state.get(SWAPPED_UPLOADER) == uploader else uploader
 
 
-def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+def bad_rows_csv(rows: Sequence[Sequence[str]]) -> bytes:
     """Return the table as CSV. A cell that a spreadsheet would run as a formula gets a leading apostrophe."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    writer.writerows([f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in row] for row in rows)
-    return out.getvalue().encode("utf-8-sig")
+    cells = [[f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in row] for row in rows]
+    table = pd.DataFrame(cells, columns=forms.HEADER)
+    return table.to_csv(index=False, lineterminator="\r\n").encode("utf-8-sig")
 
 
 def choose_names(parsed: AuthorsContent, upload: AuthorsUpload) -> tuple[AuthorsContent, bool]:
@@ -259,20 +236,16 @@ def draw_preview(parsed: AuthorsContent) -> None:
     """Draw what the import would write."""
     rationales = [r for row in parsed.rows for r in row.rationales.values()]
     feedback = sum(len(row.feedback) for row in parsed.rows)
-    st.html(
-        tables.row(
-            [
-                (parsed.task.value, "task"),
-                (len(parsed.rows), "mistakes"),
-                (len(parsed.teachers), "teachers"),
-                (feedback, "feedback"),
-                (len(rationales), "rationales"),
-                (sum(len(scores) for _, scores in rationales), "reviews"),
-                (parsed.no_vote, "scores without a vote"),
-                (len(parsed.skipped), "skipped"),
-                (parsed.paper_differs, "verdicts that differ from the file's"),
-            ]
-        )
+    tables.draw_row(
+        (parsed.task.value, "task"),
+        (len(parsed.rows), "mistakes"),
+        (len(parsed.teachers), "teachers"),
+        (feedback, "feedback"),
+        (len(rationales), "rationales"),
+        (sum(len(scores) for _, scores in rationales), "reviews"),
+        (parsed.no_vote, "scores without a vote"),
+        (len(parsed.skipped), "skipped"),
+        (parsed.paper_differs, "verdicts that differ from the file's"),
     )
     st.html(_teacher_chips(parsed))
     _draw_particulars(parsed)
@@ -333,24 +306,11 @@ def find_imported_exam(parsed: AuthorsContent) -> tuple[str, str] | None:
     return None if exam is None else (exam.uid, exam.name)
 
 
-def import_files(parsed: AuthorsContent) -> authors.AuthorsImport:
-    """Import with a progress bar: everything or nothing."""
-    person = context.acting_person()
-    return writing.write_all(
-        lambda session, progress: authors.store(session, parsed, by=person, progress=progress), "mistakes"
-    )
-
-
 def show_command(upload: AuthorsUpload, parsed: AuthorsContent | None = None) -> None:
-    """Show the same import as a command."""
-    names = {kind.value: file.name for kind, file in upload.files.items()}
-    terminal.show_command(command(names, parsed))
-
-
-def command(names: dict[str, str], parsed: AuthorsContent | None = None) -> str:
-    """Return `mapd import authors …` for these files, with placeholders for missing ones."""
-    options = {"feedback": "FEEDBACK.json", "rationales": "RATIONALES.json"} | names
+    """Show the same import as a command, with placeholders for missing files."""
+    options = {"feedback": "FEEDBACK.json", "rationales": "RATIONALES.json"}
+    options |= {kind.value: file.name for kind, file in upload.files.items()}
     if parsed is not None:
         options |= {"dataset": parsed.dataset, "student": parsed.student}
     words = (f"--{name} {shlex.quote(text.one_line(value, 200))}" for name, value in options.items())
-    return " ".join(("mapd import authors", *words))
+    forms.show_command(" ".join(("mapd import authors", *words)))

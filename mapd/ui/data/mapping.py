@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -93,29 +94,11 @@ def _choose_fields(key: str, recognised: RecognisedTable) -> FieldMapping:
 
 
 def _choose_part(part: str, widget_key: str, names: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
-    label, hint = part.capitalize(), HELP.get(part)
+    options: dict[str, Any] = {"format_func": text.one_line, "key": widget_key, "help": HELP.get(part)}
     if part not in ALONE:
-        paths_now = st.multiselect(
-            label,
-            names,
-            paths,
-            format_func=text.one_line,
-            key=widget_key,
-            help=hint,
-            placeholder="none",
-            select_all=False,
-        )
-        return tuple(paths_now)
-    field = st.selectbox(
-        label,
-        names,
-        names.index(paths[0]) if paths else None,
-        format_func=text.one_line,
-        key=widget_key,
-        help=hint,
-        placeholder="none",
-        accept_new_options=True,
-    )
+        return tuple(st.multiselect(part.capitalize(), names, paths, placeholder="none", select_all=False, **options))
+    options |= {"placeholder": "none", "accept_new_options": True}
+    field = st.selectbox(part.capitalize(), names, names.index(paths[0]) if paths else None, **options)
     return (field,) if field else ()
 
 
@@ -183,7 +166,7 @@ def decide(
             for row in rows
         ]
         header = ("answer", *(KEY_WORDS[kind] for kind in kinds), "question", "row")
-        st.html(tables.table(header, cells, words=len(header)))
+        tables.draw_table(header, cells, words=len(header))
     with st.container(horizontal=True, key="decisions"):
         for choice in choices:
             word = KEY_WORDS[AnswerKey(choice)] if option == "answers" else choice

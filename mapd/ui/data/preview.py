@@ -6,11 +6,10 @@ from typing import Any
 import streamlit as st
 
 from mapd.questions import imports
-from mapd.questions.imports import BadRow, QuestionImport
+from mapd.questions.imports import QuestionImport
 from mapd.questions.options import KEY_WORDS
 from mapd.questions.rows import SPLITS, QuestionRow
 from mapd.questions.unread_fields import UnreadField
-from mapd.ui.data import faults
 from mapd.ui.kit import tables, text, theme
 from mapd.ui.kit.tables import Html
 
@@ -25,17 +24,13 @@ MOST_PAGES = 200
 def draw_reading(reading: QuestionImport) -> None:
     """Draw format, task, keys, the splits' sizes, and the fields that aren't read."""
     sizes = [sum(row.split == split for row in reading.rows) for split in SPLITS]
-    st.html(
-        tables.row(
-            [
-                (reading.format, "format"),
-                (", ".join(reading.tasks[:2]) or None, "task"),
-                *([(KEY_WORDS[reading.answers], "an answer names")] if reading.answers else []),
-                (len(reading.rows), "questions"),
-                *zip(sizes, SPLITS, strict=True),
-                (len(reading.bad), "bad rows"),
-            ]
-        )
+    tables.draw_row(
+        (reading.format, "format"),
+        (", ".join(reading.tasks[:2]) or None, "task"),
+        *([(KEY_WORDS[reading.answers], "an answer names")] if reading.answers else []),
+        (len(reading.rows), "questions"),
+        *zip(sizes, SPLITS, strict=True),
+        (len(reading.bad), "bad rows"),
     )
     if reading.rows and not sizes[SPLITS.index("dev")]:
         st.caption(
@@ -43,7 +38,7 @@ def draw_reading(reading: QuestionImport) -> None:
             "Choose dev for one of the files, or draw the splits."
         )
     if reading.unread:
-        st.html(tables.table(("not read", "for example", ""), map(_unread_row, reading.unread), words=3))
+        tables.draw_table(("not read", "for example", ""), map(_unread_row, reading.unread), words=3)
 
 
 def _unread_row(field: UnreadField) -> tuple[str, str, str]:
@@ -54,12 +49,6 @@ def _unread_row(field: UnreadField) -> tuple[str, str, str]:
         else "left out"
     )
     return name, example, Html(chip)
-
-
-def draw_bad_rows(bad_rows: Sequence[BadRow]) -> None:
-    """Draw each bad row with its reasons, and a file with all of them, as the command writes it."""
-    faults.draw_faults([(row.file, row.number, name, reason) for row in bad_rows for name, reason in row.faults])
-    faults.draw_download(bad_rows, key="bad_rows_file")
 
 
 def draw_questions(rows: Sequence[QuestionRow]) -> None:

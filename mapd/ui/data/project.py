@@ -21,12 +21,12 @@ def draw_holdings() -> None:
             context.draw_first_steps()
         return
     st.subheader("In this project")
-    st.html(tables.table(SETS, map(_set_row, question_sets), words=2))
+    tables.draw_table(SETS, map(_set_row, question_sets), words=2)
     if not exams:
         st.caption("No exam yet: a student is examined on a set's questions.")
         return
     imports = {entry.exam: entry for entry in context.read(project.imports)}
-    st.html(tables.table(EXAMS, [_exam_row(e, imports.get(e.uid)) for e in exams], words=6))
+    tables.draw_table(EXAMS, [_exam_row(e, imports.get(e.uid)) for e in exams], words=6)
     st.subheader("Out of it")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("A frozen curated set leaves as a snapshot: training pairs as JSONL with their manifest.")

@@ -1,8 +1,5 @@
 """Renaming, deleting and restoring, on the data page.
 
-    trash.draw_manager()     # rename or delete; before a deletion, what goes along and what stays
-    trash.draw_trash()       # what was deleted, each with the button that restores it
-
 A press writes first, with the field's text of that moment; the next run says what it did (`MESSAGE`).
 """
 
@@ -17,7 +14,7 @@ from mapd import names, trash
 from mapd.errors import MapdError
 from mapd.people import Person
 from mapd.trash import Removal, TrashEntry
-from mapd.ui.kit import actions, context, text, times
+from mapd.ui.kit import actions, context, refusals, text, times
 from mapd.ui.kit.cache import derive_index
 
 # The fields' keys.
@@ -42,11 +39,6 @@ class Thing:
     uid: str
     name: str
 
-    @property
-    def label(self) -> str:
-        """Return the kind and the name, in a line."""
-        return text.one_line(f"{self.kind} · {self.name}", 200)
-
 
 def list_things() -> list[Thing]:
     """Return everything that can be renamed: the project, then each kind, the newest first."""
@@ -64,6 +56,7 @@ def draw_manager() -> None:
     st.subheader("Rename or delete")
     _draw_last()
     things_by_uid = {thing.uid: thing for thing in list_things()}
+    labels = {uid: text.one_line(f"{thing.kind} · {thing.name}", 200) for uid, thing in things_by_uid.items()}
     chosen_uid = st.session_state.get(CHOICE)
     if chosen_uid not in things_by_uid:
         st.session_state[CHOICE] = chosen_uid = str(context.params().get("exam", ""))
@@ -71,7 +64,7 @@ def draw_manager() -> None:
         uid = st.selectbox(
             "What",
             list(things_by_uid),
-            format_func=lambda uid: things_by_uid[uid].label if uid in things_by_uid else "…",
+            format_func=lambda uid: labels.get(uid, "…"),
             key=CHOICE,
             width=380,
         )
@@ -87,8 +80,7 @@ def draw_manager() -> None:
 
 
 def _draw_last() -> None:
-    if refusal := st.session_state.pop(REFUSAL, None):
-        text.complain(refusal)
+    refusals.draw_message(REFUSAL)
     if message := st.session_state.pop(MESSAGE, None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.html(f'<span role="status"><b>✓</b> {text.line_html(message, 300)}</span>', width="content")
@@ -179,15 +171,11 @@ def _delete(thing: Thing) -> None:
         return trash.delete(session, home, _removal(session, thing), by=person).name
 
     if (file := _write(act)) is not None:
-        if st.query_params.get("exam") not in [uid for uid, _ in _exams()]:
+        if st.query_params.get("exam") not in [uid for uid, _ in context.read(names.list_names, "exam")]:
             # The header then shows another exam.
             st.query_params.pop("exam", None)
         st.session_state[TO_DELETE] = None
         st.session_state[MESSAGE], st.session_state[LATEST_FILE] = f"deleted {thing.name}", file
-
-
-def _exams() -> list[tuple[str, str]]:
-    return context.read(names.list_names, "exam")
 
 
 def _restore(file: str) -> None:

@@ -1,9 +1,4 @@
-"""Buttons of acts that are stored under a person's name. A button asks for the name where this browser has none yet.
-
-if acting.button("Freeze", key="freeze"): snapshots.freeze(session, curated, by=current.acting_person())
-acting.button("Save view", key="view_save", on_click=_save, args=(name,))
-acting.ask("triage")           # the name's field alone, in place of a whole row of buttons
-"""
+"""Buttons of acts that are stored under a person's name. A button asks for the name where this browser has none yet."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -63,6 +58,17 @@ def write(act: Callable[[Session, Person], object], refusal_key: str, name: str 
         st.session_state[refusal_key] = str(error)
         return False
     return True
+
+
+def write_and_rerun(act: Callable[[Session, Person], object]) -> None:
+    """Run the act in one transaction for the acting person, and draw the page again; draw a refusal as a line."""
+    try:
+        context.write(act, context.acting_person())
+    # What the button is about ended meanwhile, or the database is busy.
+    except MapdError as error:
+        text.complain(str(error))
+        return
+    st.rerun()
 
 
 # -- callbacks --------------------------------------------------------------------------------------------------------

@@ -2,9 +2,6 @@
 
 Texts and votes only grow, so they stay in memory between runs, until something is deleted, restored or renamed (an id
 may then belong to another row). Judgements are read each time, and the texts that they are about are decided again.
-
-    curated = load_curated(exam_id)                    # under the exam's own policy
-    curated = load_part(exam_id, {12, 17})             # these questions alone, for a page of 25 rows
 """
 
 from collections.abc import Collection
@@ -88,11 +85,11 @@ def derive_index() -> None:
     """Bring the queue index up to date after the page wrote what it is derived from."""
     run_session.end_reading()
     with st.empty():
-        derivation.catch_up_all(engine(), lambda done, total: _draw_share(done / total))
+        derivation.catch_up_all(engine(), _draw_share)
 
 
-def _draw_share(share: float) -> None:
-    st.progress(share, "Preparing queues and filters …")
+def _draw_share(done: int, total: int) -> None:
+    st.progress(done / total, "Preparing queues and filters …")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -22,7 +22,6 @@ from mapd.errors import BadInput, Forbidden
 from mapd.people import LONGEST_NAME, Person, owner, person_name
 from mapd.settings import Settings
 from mapd.store import audit_log, db, queries
-from mapd.store.audit_log import RECORDED_DEMO
 from mapd.ui.kit import cookies, run_session, sign_in, text
 from mapd.ui.kit import url_state as addresses
 
@@ -197,19 +196,6 @@ def exam_selector() -> None:
         )
     else:
         st.html('<span class="mapd-note">no exam yet</span>', width="content")
-
-
-def is_simulated() -> bool:
-    """Return whether simulated teachers explain the current exam's questions, which are generated."""
-    exam = current_exam()
-    if exam is None:
-        return False
-    return read(queries.exam, exam).simulated
-
-
-def is_recorded() -> bool:
-    """Return whether the recorded demo was loaded into this project."""
-    return read(audit_log.edition, RECORDED_DEMO) > 0
 
 
 def _exams() -> Mapping[str, tuple[int, str]]:

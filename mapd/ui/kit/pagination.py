@@ -1,22 +1,32 @@
-"""Pages by key: the rows that an address asks for, and the links to the rows before and after.
+"""Pages: of a list by number, and of a query's rows by key.
 
-    turn = turning.read_turn(4)                           # /browse?…&after=350,12,17,40
-    turning.draw_links("pages/review/browse.py", rows, 25, 826, verdict="accepted", …)
+    turn = pagination.read_turn(4)                        # /browse?…&after=350,12,17,40
+    pagination.draw_links("pages/review/browse.py", rows, 25, 826, verdict="accepted", …)
 
-A page begins after the last row of the page before, not at a number: it costs the same at any depth, and judgements
-made meanwhile move no row from one page to the next.
+A page by key begins after the last row of the page before, not at a number: it costs the same at any depth, and
+judgements made meanwhile move no row from one page to the next.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import streamlit as st
 
+from mapd.store import browse
 from mapd.store.browse import BrowseRow, PageStart
 from mapd.ui.kit import context, text
 
+T = TypeVar("T")
 AFTER, BEFORE = "after", "before"
 # Session state: the turn in the browser's address.
 LAST_TURN = "turned"
+
+
+def take_page(items: Sequence[T], size: int = browse.PAGE, key: str = "page") -> Sequence[T]:
+    """Draw the numbers of a list's pages; return the items of the chosen page."""
+    pages = max(1, -(-len(items) // size))
+    page = min(st.pagination(pages, key=key, bind="query-params"), pages)
+    return items[(page - 1) * size : page * size]
 
 
 def read_turn(length: int) -> PageStart | None:

@@ -1,10 +1,5 @@
 """Refusals as one line: of a press, or of a part of a page that refreshes itself. The page stays alive.
 
-    st.number_input(…, on_change=telling.in_next_run(_save))      # a callback: the next run draws the line
-    @st.fragment(run_every=1)
-    @telling.in_place                                              # a fragment: the line takes its place
-    def _live(uid: str) -> None: ...
-
 The frame draws what a page raises: `draw_error(error)`.
 """
 
@@ -52,10 +47,10 @@ def in_place(fragment: Callable[P, None]) -> Callable[P, None]:
     return run_guarded
 
 
-def draw_message() -> None:
-    """Draw why the last press changed nothing."""
-    if (words := st.session_state.pop(MESSAGE, "")) != "":
-        text.complain(words)
+def draw_message(key: str = MESSAGE) -> None:
+    """Draw why the last press changed nothing. `key`: where session state has it."""
+    if message := st.session_state.pop(key, None):
+        text.complain(message)
 
 
 def draw_error(error: MapdError) -> None:

@@ -1,8 +1,5 @@
 """Who may see the app: everybody at this machine or, with `[auth]` in .streamlit/secrets.toml, people who sign in.
 
-    if (refusal := signing_in.session_refusal(settings, read)) is None: ...  # signing_in.session_person(settings)
-    else: signing_in.draw_sign_in(refusal, page)                               # the sign-in, or why there is none
-
 Streamlit does the sign-in (OpenID Connect), stores it in a signed cookie, and reads that when a session begins. The
 database is asked as well (store/sign_ins.py): a session may outlive its sign-in.
 """

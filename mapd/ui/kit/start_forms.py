@@ -1,21 +1,25 @@
-"""The forms that start jobs: each says what it will do and how long it may take, before its button is pressed."""
+"""The forms that start jobs: each says before its press what it will do, and how long it may take and cost."""
 
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mapd import committee, domain, students, teachers
+from mapd.committee import Estimate, TeacherEstimate
 from mapd.curation.curated import Curated
 from mapd.jobs.kinds import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
 from mapd.models import weights
+from mapd.models.prices import format_dollars
 from mapd.questions import generated
 from mapd.questions import sets as question_sets
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.ui import jobs
-from mapd.ui.kit import actions, context, money, text, times
+from mapd.ui.kit import actions, context, tables, text, times
+from mapd.ui.kit.tables import Cell
 
 # Of an answer.
 MOST_TOKENS = 100_000
@@ -128,16 +132,16 @@ def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
         samples_column, calls_column, budget_column = st.columns(3)
         samples = int(samples_column.number_input("Samples", 1, 20, 1, key="collect_samples"))
         at_once = int(calls_column.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
-        budget = money.choose_budget(budget_column)
+        budget = _choose_budget(budget_column)
         if not names:
             st.caption("Choose at least one teacher. With only one, nothing is reviewed.")
             return
         exam, chosen_teachers, cut_off = curated.exam.uid, tuple(names), _choose_cut_off(curated)
         estimate = context.read(committee.estimate, exam, chosen_teachers, samples, cut_off=cut_off)
-        money.draw_estimate(estimate)
+        _draw_estimate(estimate)
         if estimate.not_sent:
             context.link("pages/loop/exam.py", "Ask again with more tokens", icon=":material/quiz:")
-        if (unknown_price := money.confirm_unknown_price(estimate, "collect_unknown")) is not None:
+        if (unknown_price := confirm_unknown_price(estimate, "collect_unknown")) is not None:
             jobs.draw_start(
                 lambda: CollectWork(
                     exam=exam,
@@ -165,6 +169,61 @@ def _choose_cut_off(curated: Curated) -> bool:
         help="They reached the exam's limit of tokens, so they may not be mistakes. The exam page asks them "
         "again with more tokens.",
     )
+
+
+def _choose_budget(column: DeltaGenerator) -> float | None:
+    """Draw the field for the most that all of an exam's calls may cost; None is no limit."""
+    budget_usd: float | None = column.number_input(
+        "Budget, US dollars",
+        0.0,
+        None,
+        context.settings().budget_usd,
+        1.0,
+        placeholder="no limit",
+        key="collect_budget",
+        help="The most that all calls of this exam may cost, earlier runs included. A call that might cost more "
+        "isn't sent.",
+    )
+    return budget_usd
+
+
+def _draw_estimate(estimate: Estimate) -> None:
+    """Draw what the missing calls may cost: by teacher where it isn't free, and in total."""
+    if not estimate.is_free:
+        heads = ("teacher", "price", "rationales", "feedback", "reviews", "tokens in", "tokens out", "about", "at most")
+        tables.draw_table(heads, map(_estimate_row, estimate.teachers), words=2)
+        names = [text.one_line(x.teacher, 40) for x in estimate.teachers if not x.measured and x.tokens_out]
+        if names:
+            draw_note(f"These teachers gave no such reply yet, so the longest is assumed: {', '.join(names)}.")
+    draw_note(f"{text.one_line(estimate.in_words, 400)}.")
+
+
+def draw_note(words: str) -> None:
+    """Draw a small line of text; dollar signs stay dollar signs."""
+    st.html(f'<div class="mapd-note">{text.escape(words)}</div>')
+
+
+def _estimate_row(x: TeacherEstimate) -> tuple[Cell, ...]:
+    return (
+        text.one_line(x.teacher, 40),
+        x.price_in_words,
+        *(x.calls.get(kind) for kind in ("rationale", "feedback", "review")),
+        x.tokens_in,
+        x.tokens_out,
+        None if x.usd is None else format_dollars(x.usd),
+        None if x.usd_at_most is None else format_dollars(x.usd_at_most),
+    )
+
+
+def confirm_unknown_price(estimate: Estimate, key: str) -> bool | None:
+    """Return whether somebody agreed to an unknown price; None where they still have to decide."""
+    if not estimate.unknown:
+        return False
+    names = ", ".join(text.label(name, 40) for name in estimate.unknown)
+    if st.checkbox(f"Price unknown ({names}): start anyway", key=key):
+        return True
+    st.caption("Nobody knows what these calls cost, so no budget can stop them. The teachers page takes a price.")
+    return None
 
 
 def draw_finetune_form(*, is_open: bool) -> None:

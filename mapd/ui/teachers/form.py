@@ -1,7 +1,4 @@
-"""The form that adds a teacher. A key itself is never typed here: only the name of its variable.
-
-form.draw_form(is_open=True)
-"""
+"""The form that adds a teacher. A key itself is never typed here: only the name of its variable."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,7 +12,7 @@ from mapd.models.simulated import PROFILES
 from mapd.models.weights import PACKAGED
 from mapd.teacher_settings import KEY_VARIABLES, LONGEST_REPLY, read_names, read_pairs
 from mapd.teachers import LONGEST_NAME
-from mapd.ui.kit import actions, context, text
+from mapd.ui.kit import actions, context, refusals, text
 
 # What each kind is.
 KIND_WORDS = {
@@ -56,18 +53,12 @@ def draw_form(*, is_open: bool) -> None:
         if actions.button("Add", key="add_teacher", icon=":material/add:", type="primary"):
             st.session_state[REFUSAL] = _add(kind, settings)
             st.rerun()
-        if (refusal := st.session_state.pop(REFUSAL, None)) is not None:
-            text.complain(refusal)
-
-
-def _draw_name(column: Any, version: int) -> str:
-    name: str = column.text_input("Name", max_chars=LONGEST_NAME, key=f"teacher_name_{version}")
-    return name
+        refusals.draw_message(REFUSAL)
 
 
 def _draw_simulated_fields(version: int) -> dict[str, Any]:
     name_column, profile_column, seed_column = st.columns((2, 3, 1))
-    name = _draw_name(name_column, version)
+    name = name_column.text_input("Name", max_chars=LONGEST_NAME, key=f"teacher_name_{version}")
     model = profile_column.selectbox(
         "Profile", list(PROFILES), format_func=lambda p: PROFILE_WORDS.get(p, p), key=f"teacher_profile_{version}"
     )
@@ -78,7 +69,8 @@ def _draw_simulated_fields(version: int) -> dict[str, Any]:
 def _draw_model_fields(kind: str, version: int) -> dict[str, Any]:
     is_served = kind in KEY_VARIABLES
     name_column, model_column = st.columns(2)
-    settings: dict[str, Any] = {"name": _draw_name(name_column, version)}
+    settings: dict[str, Any] = {}
+    settings["name"] = name_column.text_input("Name", max_chars=LONGEST_NAME, key=f"teacher_name_{version}")
     hint = "as its provider calls it" if is_served else "a folder, or ORG/NAME of the hub"
     settings["model"] = model_column.text_input("Model", placeholder=hint, key=f"teacher_model_{version}")
     if is_served:
@@ -143,16 +135,12 @@ def _lines(typed: str) -> list[str]:
 
 
 def _draw_price(version: int) -> dict[str, float]:
-    in_column, out_column = st.columns(2)
     field: dict[str, Any] = {"min_value": 0.0, "value": None, "step": 0.1, "format": "%g", "placeholder": "as listed"}
-    return drop_unset(
-        usd_in=in_column.number_input(
-            "Price in, US dollars a million tokens", key=f"teacher_price_in_{version}", **field
-        ),
-        usd_out=out_column.number_input(
-            "Price out, US dollars a million tokens", key=f"teacher_price_out_{version}", **field
-        ),
-    )
+    prices = {}
+    for column, way in zip(st.columns(2), ("in", "out"), strict=True):
+        label, key = f"Price {way}, US dollars a million tokens", f"teacher_price_{way}_{version}"
+        prices[f"usd_{way}"] = column.number_input(label, key=key, **field)
+    return drop_unset(**prices)
 
 
 def _draw_server(kind: str, version: int) -> dict[str, Any]:

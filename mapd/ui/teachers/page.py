@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from mapd import teacher_models, teachers
-from mapd.errors import BadInput, MapdError
+from mapd.errors import BadInput
 from mapd.models.base import Limits
 from mapd.store import tables as t
 from mapd.teacher_prices import price_in_words
@@ -36,7 +36,7 @@ def draw_teachers(rows: Sequence[t.Teacher]) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.html(_heading(row), width="stretch")
                 _draw_buttons(row)
-            st.html(_facts(row))
+            _draw_facts(row)
             if (result := st.session_state.get(f"tested_{row.uid}")) is not None:
                 trial.draw_result(result)
 
@@ -51,19 +51,17 @@ def _heading(row: t.Teacher) -> str:
     return f'<div class="mapd-who">{name}<span class="mapd-note">{text.escape(row.kind)}</span>{state}</div>'
 
 
-def _facts(row: t.Teacher) -> str:
-    """Return a teacher's settings as HTML, the same fields in the same places for each."""
-    return tables.facts(
-        [
-            ("model", _path(row.model)),
-            ("server", _path(row.base_url) if row.base_url else form.DEFAULT_SERVERS.get(row.kind, "this machine")),
-            ("key", _key(row)),
-            ("sampling", text.one_line(_settings_words(row.sampling), 200) or None),
-            ("limits", _limits(row) if row.kind in KEY_VARIABLES else None),
-            ("price", price_in_words(row)),
-            *([("headers", text.one_line(_settings_words(row.headers), 200))] if row.headers else []),
-            *([("its server", text.one_line("; ".join(teacher_models.list_notes(row)), 300))] if row.learned else []),
-        ]
+def _draw_facts(row: t.Teacher) -> None:
+    """Draw a teacher's settings, the same fields in the same places for each."""
+    tables.draw_facts(
+        ("model", _path(row.model)),
+        ("server", _path(row.base_url) if row.base_url else form.DEFAULT_SERVERS.get(row.kind, "this machine")),
+        ("key", _key(row)),
+        ("sampling", text.one_line(_settings_words(row.sampling), 200) or None),
+        ("limits", _limits(row) if row.kind in KEY_VARIABLES else None),
+        ("price", price_in_words(row)),
+        *([("headers", text.one_line(_settings_words(row.headers), 200))] if row.headers else []),
+        *([("its server", text.one_line("; ".join(teacher_models.list_notes(row)), 300))] if row.learned else []),
     )
 
 
@@ -122,17 +120,11 @@ def _draw_change(row: t.Teacher) -> None:
         )
         forget = bool(row.learned) and st.checkbox("Forget what its server refused", key=f"forget_{row.uid}")
         if st.button("Save", key=f"save_{row.uid}", type="primary"):
-            _save(row, int(longest), form.drop_unset(concurrency=int(at_once), per_minute=minute), forget=forget)
-
-
-def _save(row: t.Teacher, longest: int, limits: Mapping[str, Any], *, forget: bool) -> None:
-    sampling, person = {"max_tokens": longest}, context.current_person()
-    try:
-        context.write(teachers.change_settings, row.name, by=person, sampling=sampling, limits=limits, forget=forget)
-    except MapdError as error:
-        text.complain(str(error))
-        return
-    st.rerun()
+            changes: dict[str, Any] = {"sampling": {"max_tokens": int(longest)}, "forget": forget}
+            changes["limits"] = form.drop_unset(concurrency=int(at_once), per_minute=minute)
+            actions.write_and_rerun(
+                lambda session, person: teachers.change_settings(session, row.name, by=person, **changes)
+            )
 
 
 def _draw_enable(row: t.Teacher) -> None:

@@ -1,8 +1,4 @@
-"""What a change of policy would add and drop: rows, each with its old verdict, its new one, and a link.
-
-moves.draw_threshold_changes(exam_id, PAPER.at(3.5), PAPER, …)   # from the queue index: 43 dropped
-moves.draw_condition_changes(exam_id, STRICT, PAPER)             # decides every text twice
-"""
+"""What a change of policy would add and drop: rows, each with its old verdict, its new one, and a link."""
 
 from collections.abc import Collection
 
@@ -62,26 +58,10 @@ def draw_condition_changes(exam_id: int, draft: Policy, saved: Policy, teachers:
         st.caption(NO_CHANGE)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        group = st.segmented_control(
-            "Show",
-            list(groups),
-            key="change",
-            bind="query-params",
-            label_visibility="collapsed",
-            on_change=url_state.go_to_first_page,
-            args=("page",),
-        )
+        group = url_state.choose_group("change", list(groups), None)
         counts = ", ".join(f"{len(group_changes):,} {name}" for name, group_changes in groups.items())
         st.caption(f"{counts}. {JUDGEMENTS_STAND}")
-    shown_changes = changes if group is None else groups[group]
-    pages = max(1, -(-len(shown_changes) // rows.PAGE_SIZE))
-    number = st.pagination(pages, key="page", bind="query-params")
-    part = shown_changes[(number - 1) * rows.PAGE_SIZE : number * rows.PAGE_SIZE]
+    part = pagination.take_page(changes if group is None else groups[group])
     old_verdicts = {new.text.id: old.verdict for _, old, new in part}
-    rows.draw_rows(
-        [TextRow(mistake, new) for mistake, _, new in part],
-        after_set,
-        "changes",
-        rows.CHANGE_DEFAULTS,
-        old_verdicts=old_verdicts,
-    )
+    text_rows = [TextRow(mistake, new) for mistake, _, new in part]
+    rows.draw_rows(text_rows, after_set, "changes", rows.CHANGE_DEFAULTS, old_verdicts=old_verdicts)

@@ -1,9 +1,5 @@
 """The parts of the threshold lab: the draft policy, the exam's saved policy, and the numbers of both.
 
-    saved, choices = load_policies(exam_id)
-    draft = choose_policy(exam_id, saved, choices)
-    saved_figures, draft_figures = load_figures(exam_id, saved, saved), load_figures(exam_id, draft, saved)
-
 The queue index has the numbers of every threshold under the saved policy's conditions; under other conditions every
 text is decided again. A widget that the address doesn't name has the saved policy's value.
 """
@@ -27,6 +23,8 @@ from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
 
 CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations true", Check.SHOWS_WORK: "shows work"}
+# In the address: teachers=gpt&teachers=gemini.
+TEACHERS_KEY = "teachers"
 
 
 def load_policies(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
@@ -45,6 +43,26 @@ def describe(policy: Policy) -> str:
 
 
 # -- the controls -----------------------------------------------------------------------------------------------------
+
+
+def choose_teachers(exam_id: int) -> tuple[str, ...]:
+    """Draw the choice of teachers that the set is narrowed to; return their names, () for the whole set."""
+    voices, places = context.read(queries.voices, exam_id), context.read(exam_material.places)
+    names = {line: name for line, name in text.distinct_lines(voices).items() if places[name] is not None}
+    url_state.settle(TEACHERS_KEY, exam_id, teachers=[])
+    url_state.refuse_unknown_choices(TEACHERS_KEY, list(names), [])
+    if len(names) < 2:
+        return ()
+    lines = st.multiselect(
+        "Teachers",
+        list(names),
+        key=TEACHERS_KEY,
+        bind="query-params",
+        placeholder="All",
+        help="The set with the texts of these teachers alone, and people’s repairs of them. Reviews by all count.",
+        width=320,
+    )
+    return tuple(names[line] for line in lines)
 
 
 def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) -> Policy:
@@ -241,18 +259,15 @@ def load_curated_under(exam_id: int, policy: Policy) -> Curated:
     counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
     judgement_ids = tuple(j.judged.id for j in judgements)
     rule = (describe(policy), policy.threshold, policy.version)
-    curated = _curated(exam_id, str(context.engine().url), counts, judgement_ids, rule, material, judgements, policy)
+    key = (exam_id, str(context.engine().url), counts, judgement_ids, rule)
+    curated = _curated(key, material, judgements, policy)
     # The cached set may hold the exam's row from before a change.
     return replace(curated, exam=info)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _curated(
-    exam_id: int,  # noqa: ARG001 - these five are the cache's key
-    url: str,  # noqa: ARG001
-    counts: tuple[int, ...],  # noqa: ARG001
-    judgement_ids: tuple[int, ...],  # noqa: ARG001
-    rule: tuple[Any, ...],  # noqa: ARG001
+    key: tuple[object, ...],  # noqa: ARG001 - the cache's key
     _material: Material,
     _judgements: Sequence[JudgementRow],
     _policy: Policy,
@@ -263,12 +278,7 @@ def _curated(
 # -- the numbers ------------------------------------------------------------------------------------------------------
 
 
-def has_gold(exam_id: int) -> bool:
-    """Return whether any rationale of the exam can be compared with a gold answer."""
-    return context.read(queue_index.has_gold, exam_id)
-
-
-def numbers_table(
+def draw_numbers(
     exam_id: int,
     saved_figures: Figures,
     saved: Policy,
@@ -277,8 +287,8 @@ def numbers_table(
     *,
     with_gold: bool,
     teachers: Collection[str] = (),
-) -> str:
-    """Return as HTML the counts under draft and saved policy. The saved ones link to their rows.
+) -> None:
+    """Draw the counts under draft and saved policy. The saved ones link to their rows.
 
     Without gold answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
     """
@@ -307,7 +317,7 @@ def numbers_table(
     for words, figure, filters in COUNT_ROWS:
         is_known = with_gold or "gold" not in filters
         counts.append(count_row(words, figure, **filters) if is_known else (words, None, None, None))
-    return tables.table(("", "chosen", "in use", "change"), counts)
+    tables.draw_table(("", "chosen", "in use", "change"), counts)
 
 
 COUNT_ROWS: Sequence[tuple[str, str, dict[str, str]]] = (
