@@ -125,8 +125,8 @@ def _group_readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, lis
 def _ends_wrong(pair: Mapping[str, Any], reading: Ruling) -> bool:
     question, task, options = pair["question"], Task(pair["question"]["task"]), tuple(pair["question"]["options"])
     gold = read_shown(question["gold"], task, options)
-    answer = read_own_answer(pair["rationale"]["text"], gold, task, options, reading)
-    return answer.matches_gold is State.FAILS
+    _, matches_gold = read_own_answer(pair["rationale"]["text"], gold, task, options, reading)
+    return matches_gold is State.FAILS
 
 
 def count_wrong(pairs: Sequence[Pair]) -> int:

@@ -16,10 +16,9 @@ from mapd.judgements import ANYTHING, VERDICT, pick_latest
 from mapd.review import blinding, card_messages
 from mapd.review.annotators import PRACTICE, REPEAT, find_adjudications
 from mapd.review.blinding import VisibleMistake
-from mapd.review.card_messages import Card, CardWord, CoveredText, OpenText, OwnWord
+from mapd.review.card_messages import Card, CardWord, CoveredText, OpenText, OwnWord, TextKind
 from mapd.review.deals import HIDDEN_KINDS, Deal, Seat, decides_last, filter_rows, is_answered_by, list_waiting, word
 from mapd.review.disputed_steps import find_first_wrong_step
-from mapd.review.message_fields import TextKind
 from mapd.review.passages import TextSpan, has_markup, line, passage
 from mapd.review.priority import suspicion
 from mapd.review.queues import QueuedMistake, find_closed_targets, find_most_doubtful

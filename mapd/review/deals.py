@@ -13,8 +13,7 @@ from mapd.people import Person
 from mapd.review import blinding, queues
 from mapd.review.annotators import CHECK, REPEAT
 from mapd.review.blinding import VisibleMistake
-from mapd.review.card_messages import CardWord, Holder
-from mapd.review.message_fields import JudgeMode
+from mapd.review.card_messages import CardWord, Holder, JudgeMode
 from mapd.review.passages import line
 from mapd.review.queues import Queue, QueuedMistake, find_closed_targets, find_undecided
 

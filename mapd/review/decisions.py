@@ -22,13 +22,11 @@ from mapd.errors import BadInput, Busy, MapdError, NotFound, Stale
 from mapd.judgements import VERDICT, pick_latest
 from mapd.people import Person, Right, require
 from mapd.review import blinding, classes, curated_part, exposures, guidelines, judging, repairs, window
-from mapd.review.aims import DecisionTarget, row_of
 from mapd.review.blinding import TEXTS
-from mapd.review.card_messages import Card, CardWord
+from mapd.review.card_messages import LONGEST_VALUE, Card, CardWord
 from mapd.review.cards import card
 from mapd.review.deals import Deal, filter_rows
-from mapd.review.decision_context import DecisionContext, Overtaken
-from mapd.review.message_fields import LONGEST_VALUE
+from mapd.review.decision_context import DecisionContext, DecisionTarget, Overtaken, row_of
 from mapd.review.messages import Answers, Decision, DecisionAct, DecisionAnswer, Missing
 from mapd.review.passages import characters
 from mapd.review.queue_index import derivation

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlmodel import Session, col, func, select
 
 from mapd.curation.curated import Mistake
-from mapd.domain import Act, JudgementRow
+from mapd.domain import DECISIVE, JudgementRow
 from mapd.errors import NotFound
 from mapd.judgements import drop_undone
 from mapd.people import Person
@@ -20,8 +20,6 @@ from mapd.review.messages import History, HistoryQuery, PastAct, PastWord, Undon
 from mapd.review.passages import line, passage
 from mapd.store import judgement_log
 from mapd.store import tables as t
-
-WORDS = (Act.ACCEPT, Act.REJECT, Act.CORRECT)  # what others may see that it differs
 
 
 def load_card_history(session: Session, person: Person, exam_id: int, query: HistoryQuery) -> History:
@@ -145,7 +143,7 @@ def _past_act(
         queue=row.queue,
         judge="assisted" if row.revealed else "first",
         undone=not stands,
-        since=_list_later(row, later) if stands and row.judged.decision in WORDS else [],
+        since=_list_later(row, later) if stands and row.judged.decision in DECISIVE else [],
     )
 
 
@@ -163,7 +161,7 @@ def _load_others(session: Session, person: str, rows: Sequence[JudgementRow]) ->
     return [
         row
         for row in judgements
-        if row.judged.person != person and row.judged.id in ids_in_force and row.judged.decision in WORDS
+        if row.judged.person != person and row.judged.id in ids_in_force and row.judged.decision in DECISIVE
     ]
 
 

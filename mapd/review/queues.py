@@ -1,6 +1,6 @@
 """The queues of triage: which mistakes to look at, in which order, and at which text each is entered. Pure.
 
-    fill(curated, QUEUES["accepted-wrong"], "ann").entries[0]    -> the most doubtful mistake, its texts in question
+    find_entry(QUEUES["accepted-wrong"], mistake, 3.0, closed, "ann", 1)    -> its texts in question, those that wait
 
 A text waits for each person who hasn't judged it, until as many have as the exam wants.
 
@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.curated import DecidedText, Mistake, filter_votes
 from mapd.domain import Act, JudgementRow, RowFilter, Ruling, TextReason, Verdict
 from mapd.judgements import drop_undone
 from mapd.review.priority import find_against_gold, suspicion
@@ -258,30 +258,9 @@ class QueuedMistake:
         return next(iter(self.waiting or self.texts or self.mistake.texts), None)
 
 
-@dataclass(frozen=True, slots=True)
-class FilledQueue:
-    """A queue filled: its entries in order. review/queue_index/cursor.py walks along it."""
-
-    queue: Queue
-    entries: tuple[QueuedMistake, ...]
-
-    @property
-    def settled_count(self) -> int:
-        """Count the entries that need no decision any more."""
-        return sum(entry.is_settled for entry in self.entries)
-
-
 def find_most_doubtful(mistake: Mistake) -> DecidedText | None:
     """Return the text to begin with of a mistake that is in no queue."""
     return max(mistake.rationales or mistake.feedback, key=doubt, default=None)
-
-
-def fill(curated: Curated, queue: Queue, person: str) -> FilledQueue:
-    """Return the queue as this person finds it, the most doubtful first."""
-    threshold, per_text = curated.policy.threshold, curated.exam.judgements_per_text
-    closed = find_closed_targets(curated.judgements, person)
-    entries = (find_entry(queue, m, threshold, closed, person, per_text) for m in curated.mistakes)
-    return FilledQueue(queue, tuple(sorted(filter(None, entries), key=lambda e: sort_key(queue, e.mistake, threshold))))
 
 
 def waits_for(x: DecidedText, person: str, per_text: int) -> bool:

@@ -16,29 +16,41 @@ from dataclasses import dataclass, field, replace
 from sqlmodel import Session, select
 
 from mapd.curation.curated import Curated, Mistake
-from mapd.domain import LONGEST_REPAIR, MOST_MARKS, ExamInfo
+from mapd.domain import DECISIVE, LONGEST_REPAIR, MOST_MARKS, ExamInfo
 from mapd.errors import BadInput, NotFound
+from mapd.judgements import drop_undone
 from mapd.people import Person
 from mapd.review import (
     blinding,
+    classes,
     curated_part,
     filters,
     guidelines,
     leases,
-    message_fields,
     messages,
+    own_judgements,
     practice,
     quality_control,
     queues,
     reasons,
 )
 from mapd.review.annotators import PRACTICE
-from mapd.review.card_messages import Card
+from mapd.review.card_messages import LONGEST_NOTE, LONGEST_VALUE, Card
 from mapd.review.cards import card
 from mapd.review.curated_part import Setting
 from mapd.review.deals import Deal, Seat
 from mapd.review.judging import REASONS
-from mapd.review.messages import ClassReject, GuidelinesVersion, Missing, OfferedReason, QueueState, Window, WindowQuery
+from mapd.review.messages import (
+    ClassReject,
+    Counts,
+    CountsQuery,
+    GuidelinesVersion,
+    Missing,
+    OfferedReason,
+    QueueState,
+    Window,
+    WindowQuery,
+)
 from mapd.review.passages import line
 from mapd.review.queues import DEFAULT, QUEUES, Queue
 from mapd.review.stops import CardStop, QueueStops, SelectionStops, linked_attempt, questions_of
@@ -308,8 +320,8 @@ class _Dealer:
             guidelines=_guidelines(session, self.query.guidelines),
             reasons=rejection_reasons(session),
             longest={
-                "note": message_fields.LONGEST_NOTE,
-                "value": message_fields.LONGEST_VALUE,
+                "note": LONGEST_NOTE,
+                "value": LONGEST_VALUE,
                 "repair": LONGEST_REPAIR,
                 "marks": MOST_MARKS,
             },
@@ -375,3 +387,23 @@ def _guidelines(session: Session, uid: str | None) -> GuidelinesVersion | None:
     if row is None or row.uid == uid:
         return None
     return GuidelinesVersion(uid=row.uid, text=row.text, person=line(row.person, 60), since=row.created_at)
+
+
+def load_counts(session: Session, person: Person, exam_id: int, query: CountsQuery) -> Counts:
+    """Return the counts of every queue that the person may open. Raises: NotFound; BadInput (a panel of no queue)."""
+    setting = curated_part.load_setting(session, exam_id)
+    queue_counts = queue_index.count_queues(session, exam_id, setting.threshold, person.name)
+    queue = queue_of(person, query.queue) if query.panel else None
+    panel = classes.panel(session, setting, queue, person) if queue and query.judge == "assisted" else None
+    own_rows = own_judgements.load(session, exam_id, person.name)
+    in_force = [j for j in drop_undone(row.judged for row in own_rows) if j.decision in DECISIVE]
+    current = guidelines.current(session)
+    return Counts(
+        queues=[
+            counts_of(queue, queue_counts.get(name, QueueCount(0, 0))) for name, queue in open_queues(person).items()
+        ],
+        others=leases.list_others(leases.list_leases(session, exam_id), person.name),
+        class_=panel,
+        mine=len(in_force),
+        guidelines=current.uid if current else None,
+    )

@@ -12,6 +12,7 @@ from mapd.people import owner
 from mapd.policies import PAPER, STRICT, Policy
 from mapd.review.judging import Target, judge
 from mapd.review.queue_index import derivation
+from mapd.review.queue_index.rows import compute_figures
 from mapd.store import exam_material, judgement_log
 
 THRESHOLDS = [0, 1, 2, 2.95, 3, 3.33, 3.5, 4, 4.5, 5]
@@ -39,7 +40,7 @@ def test_they_are_the_summary_at_every_threshold(session: Session, exam: ExamInf
         judge(session, Target("rationale", texts[n].text.id), act, by=owner(who))
     material, judged = exam_material.material(session, exam.id), judgement_log.judgements(session, exam.id)
     names = derivation.authors_of(session)
-    figures = derivation.compute_figures(curate(material, judged, policy), names)
+    figures = compute_figures(curate(material, judged, policy), names)
     for threshold, at in zip(THRESHOLDS, sweep(figures, THRESHOLDS), strict=True):
         curated = curate(material, judged, policy.at(threshold))
         told(figures, curated, names)

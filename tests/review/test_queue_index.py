@@ -21,7 +21,7 @@ from mapd.review import assignment, batches, judging, repairs
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
 from mapd.review.queue_index.cursor import QueueCursor
-from mapd.review.queues import QUEUES, FilledQueue, fill, sort_key, waits_for
+from mapd.review.queues import QUEUES, sort_key, waits_for
 from mapd.store import committees, db, exam_material, judgement_log, queries, queue_index
 from mapd.store import tables as t
 from mapd.store.queue_index import QueueKey
@@ -29,6 +29,7 @@ from tests import samples
 from tests.conftest import import_files
 from tests.curation.test_threshold_sweep import told
 from tests.review import index_rows
+from tests.review.filled import FilledQueue, fill
 
 TEACHERS = ("ash", "brook", "rowan")
 PEOPLE = ("ann", "bob")

@@ -18,6 +18,7 @@ from mapd.review.queues import QUEUES, Queue, find_entry, rank
 
 ClosedTargets = frozenset[tuple[str, int]]
 ClosedByPerson = Mapping[str, ClosedTargets]
+BandKey = tuple[str, int, int, bool]  # queue or figure, low, high, waits
 LOWEST, END = 0, ALWAYS_CUT
 
 
@@ -34,6 +35,11 @@ class BandPosition:
     passed_by: frozenset[str]  # people who skipped what waits there, or judged it while it waits for others
     skipped_by: frozenset[str]  # those of them for whom it would wait if they had not skipped
     texts: tuple[int, ...]
+
+    @property
+    def band(self) -> BandKey:
+        """Return the band that it lies in."""
+        return self.queue, self.low, self.high, self.waits
 
     @property
     def content(self) -> tuple[object, ...]:
