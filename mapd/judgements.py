@@ -64,6 +64,13 @@ def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) 
     return list(latest.values())
 
 
+def pick_latest_of(kind: str, judged: Sequence[Judged]) -> list[Judged]:
+    """Return each person's latest judgement of a target of this kind; of a text the verdict and the reading."""
+    if kind in ("rationale", "feedback"):
+        return pick_latest(judged, VERDICT) + pick_latest(judged, READING)
+    return pick_latest(judged)
+
+
 def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ruling:
     """Return what people decided `about` it: the adjudicator's latest, else what all agree on, else a conflict."""
     everyone = pick_latest(judgements, about)

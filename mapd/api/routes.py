@@ -20,7 +20,7 @@ from mapd.api.access import HEADER, Caller, InvalidToken, Visitor, authenticate
 from mapd.errors import BadInput, Busy, Damaged, Forbidden, MapdError, NotFound, Stale
 from mapd.jobs import kinds
 from mapd.people import Right, may
-from mapd.review import decisions, history, seats, window
+from mapd.review import decisions, history, practice, seats, window
 from mapd.review.messages import (
     Answers,
     ApiError,
@@ -103,7 +103,7 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
                 page = window.load_window(session, caller.person, caller.exam_id, query)
                 rendered = Rendered(uid=query.render, document=document)
                 return _json(page.model_copy(update={"rendered": rendered}))
-            if not window.needs_writing(exam):
+            if not practice.is_enabled(exam):
                 return _json(window.load_window(session, caller.person, caller.exam_id, query))
         with db.writing(engine) as session:
             return _json(window.load_window(session, caller.person, caller.exam_id, query))

@@ -15,7 +15,7 @@ from typing import Any
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
 from mapd.domain import Act, Judged, Verdict
-from mapd.judgements import READING, VERDICT, pick_latest
+from mapd.judgements import pick_latest_of
 from mapd.policies import leniency, mean
 
 
@@ -213,10 +213,5 @@ def group_by_target(curated: Curated) -> dict[tuple[str, int], list[Judged]]:
     judged_of: dict[tuple[str, int], list[Judged]] = {}
     for row in curated.judgements:
         judged_of.setdefault((row.target, row.target_id), []).append(row.judged)
-    return {target: latest for target, judged in judged_of.items() if (latest := _keep_latest(target[0], judged))}
-
-
-def _keep_latest(kind: str, judged: list[Judged]) -> list[Judged]:
-    if kind in ("rationale", "feedback"):  # a verdict and a reading stand side by side
-        return pick_latest(judged, VERDICT) + pick_latest(judged, READING)
-    return pick_latest(judged)
+    latest_of = {target: pick_latest_of(target[0], judged) for target, judged in judged_of.items()}
+    return {target: latest for target, latest in latest_of.items() if latest}

@@ -8,16 +8,18 @@ Each text gets a judgement of its own; what belongs to one act shares what stand
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
+from typing import Any
 
 from sqlmodel import Session
 
-from mapd.domain import Act, ExamInfo, JudgementRow
+from mapd.domain import Act, JudgementRow
 from mapd.people import Person, Right, require
 from mapd.review.annotators import find_adjudications
+from mapd.review.curated_part import Setting
 from mapd.review.judging import Circumstances, Target, judge, undo
 from mapd.review.queue_index import derivation
 from mapd.review.queues import BatchRule
@@ -44,24 +46,16 @@ def select_texts(rows: Iterable[ListedText], kind: str) -> list[BatchText]:
     return [BatchText(Target(kind, x.explanation_id), x.latest, x.committee) for x in rows]
 
 
-def load_waiting(session: Session, exam: ExamInfo, rule: BatchRule, threshold: int, person: str) -> list[BatchText]:
-    """Return the batch's texts that wait for this person, at a threshold in hundredths (rule: `queues.waits_for`).
+def load_waiting(session: Session, setting: Setting, rule: BatchRule, person: str) -> list[BatchText]:
+    """Return the batch's texts that wait for this person (rule: `queues.waits_for`).
 
     The exam's queue index has to be up to date (derivation.catch_up).
     """
-    number = browse.count_rows(session, exam.id, rule.filter, threshold)
-    rows = browse.list_texts(session, exam.id, rule.filter, threshold, number)
+    exam, rows_of = setting.exam, (session, setting.exam.id, rule.filter, setting.threshold)
+    rows = browse.list_texts(*rows_of, browse.count_rows(*rows_of))
     last_word_of = find_adjudications(judgement_log.adjudicated_judgements(session, exam.id))
-    return select_texts(
-        (
-            x
-            for x in rows
-            if person not in x.judged_by
-            and len(x.judged_by) < exam.judgements_per_text
-            and ("rationale", x.explanation_id) not in last_word_of
-        ),
-        "rationale",
-    )
+    few = (x for x in rows if person not in x.judged_by and len(x.judged_by) < exam.judgements_per_text)
+    return select_texts((x for x in few if ("rationale", x.explanation_id) not in last_word_of), "rationale")
 
 
 def make_token(texts: Sequence[BatchText], decision: Act, person: str) -> str:
@@ -85,14 +79,29 @@ def judge_all(
     Raises: Forbidden, BadInput (a reason that doesn't fit), NotFound, Stale (somebody decided on one of them since).
     """
     require(by, Right.JUDGE_MANY)
-    token, at = make_token(texts, decision, by.name), queries.moment(session)
+    token = make_token(texts, decision, by.name)
+    by_token = {f"{token}/{text.target.id}": text for text in texts}
+    return judge_each(session, by_token, decision, by=by, reason=reason, note=note, as_seen=True)
+
+
+def judge_each(
+    session: Session,
+    texts: Mapping[str, BatchText],
+    decision: Act,
+    *,
+    by: Person,
+    as_seen: bool = False,
+    **parts: Any,
+) -> list[t.Judgement]:
+    """Record the decision on each text, under its token. `as_seen`: none may have been decided on since it was read."""
+    at, rows = queries.moment(session), []
     # Without autoflush the rows are written in one go, not one by one with each query.
     with session.no_autoflush:
-        rows = []
-        for text in texts:
-            name, circumstances = f"{token}/{text.target.id}", Circumstances(queue=QUEUE, committee=text.committee)
-            write = partial(judge, session, text.target, decision, by=by, reason=reason, note=note, token=name)
-            rows.append(write(latest_seen=text.latest_seen, circumstances=circumstances, follow=False, at=at))
+        for token, text in texts.items():
+            how = Circumstances(queue=QUEUE, committee=text.committee)
+            latest = text.latest_seen if as_seen else None
+            write = partial(judge, session, text.target, decision, by=by, token=token, latest_seen=latest)
+            rows.append(write(circumstances=how, follow=False, at=at, **parts))
     derivation.follow_judgements(session, rows)
     return rows
 

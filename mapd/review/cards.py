@@ -28,6 +28,7 @@ STATES_GOLD = {
     State.FAILS: "doesn’t state the gold",
     State.NOTHING: "gold: nothing to check",
 }
+KINDS: tuple[TextKind, TextKind] = ("rationale", "feedback")
 
 
 def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
@@ -53,7 +54,7 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
         blind=sight.blind,
         enter=enter.text.uid if enter else None,
         open=[x.text.uid for x in waiting],
-        rest={kind: [x.text.uid for x in parts.waiting(kind)] for kind in _text_kinds()},
+        rest={kind: [x.text.uid for x in parts.waiting(kind)] for kind in KINDS},
         question=parts.question(),
         attempt=parts.attempt(),
         texts=parts.texts(),
@@ -67,10 +68,6 @@ def _is_unanswered(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> b
     kind = next((x.text.kind for x in mistake.texts if x.text.id == deal.text), "")
     rows = filter_rows(part.judgements, kind, deal.text or 0)
     return not is_answered_by((row for row in rows if row.judged.person == seat.person.name), deal.kind)
-
-
-def _text_kinds() -> tuple[TextKind, TextKind]:
-    return ("rationale", "feedback")
 
 
 def _list_open(part: Curated, sight: VisibleMistake, entry: QueuedMistake | None, deal: Deal) -> list[DecidedText]:
@@ -217,7 +214,7 @@ class _Card:
 
     def texts(self) -> list[CoveredText | OpenText]:
         """Return the texts in the order in which they are shown."""
-        waiting = {x.text.id for kind in _text_kinds() for x in self.waiting(kind)}
+        waiting = {x.text.id for kind in KINDS for x in self.waiting(kind)}
         skipped = find_closed_targets(self.part.judgements, self.sight.person)
         cards: list[CoveredText | OpenText] = []
         for texts in (self.mistake.rationales, self.mistake.feedback):

@@ -1,8 +1,8 @@
 """A queue's class of texts decided at once, some of them a request, so that a person sees how far it is.
 
     panel(session, setting, QUEUES["no-work"], ann)          -> ClassPanel(texts=728, takes=728, version="d41d…")
-    decide(session, setting, queue, Act.REJECT, by=ann, token="7f9c…", version="d41d…")   -> ClassProgress(200, 728)
-    decide(… the same again …)                               -> ClassProgress(400, 728)
+    decide(session, setting, queue, Act.REJECT, by=ann, token="7f9c…", version="d41d…")   -> (200, 728)
+    decide(… the same again …)                               -> (400, 728)
 
 All of it has one token, so one undo takes all of it back. Which texts it is about is settled with the first request:
 the audit's row holds them.
@@ -10,40 +10,29 @@ the audit's row holds them.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlmodel import Session, col, func, select
 
 from mapd.domain import Act
 from mapd.errors import BadInput, Stale
 from mapd.people import Person, Right, require
-from mapd.review import batches, judging, reasons
+from mapd.review import batches, reasons
 from mapd.review.batches import BatchText
 from mapd.review.curated_part import Setting
-from mapd.review.judging import Circumstances
 from mapd.review.messages import ClassPanel, ClassReject
-from mapd.review.queue_index import derivation
-from mapd.review.queues import BatchRule, Queue
-from mapd.store import audit_log, queries
+from mapd.review.queues import Queue
+from mapd.store import audit_log
 from mapd.store import tables as t
 
 AT_ONCE = 100  # texts that one request decides
 ACTION = "judge class"  # the audit's word for it
 
 
-@dataclass(frozen=True, slots=True)
-class ClassProgress:
-    """So many texts of the class are decided, of all."""
-
-    decided: int
-    all: int
-
-
 def panel(session: Session, setting: Setting, queue: Queue, person: Person) -> ClassPanel | None:
     """Return how many texts of the queue's class wait for this person; none where it has no class."""
     if queue.batch_rule is None or not person.name:
         return None
-    waiting = _waiting(session, setting, queue.batch_rule, person.name)
+    waiting = batches.load_waiting(session, setting, queue.batch_rule, person.name)
     first = waiting[: batches.MOST]
     reject = ClassReject(reason=queue.batch_rule.reason, words=reasons.words(queue.batch_rule.reason))
     return ClassPanel(texts=len(waiting), takes=len(first), version=_version(first), reject=reject)
@@ -51,8 +40,8 @@ def panel(session: Session, setting: Setting, queue: Queue, person: Person) -> C
 
 def decide(
     session: Session, setting: Setting, queue: Queue, decision: Act, *, by: Person, token: str, version: str
-) -> ClassProgress:
-    """Decide the next texts of the class. `version`: the panel's, which the person saw.
+) -> tuple[int, int]:
+    """Decide the next texts of the class; return how many are decided, of all. `version`: of the panel that was seen.
 
     Raises: Forbidden; BadInput where the queue has no class; Stale where other texts wait by now.
     """
@@ -60,7 +49,7 @@ def decide(
     if queue.batch_rule is None:
         raise BadInput(f"the texts of this queue can't be decided at once: {queue.name}")
     texts = _find_texts(session, token)
-    waiting = _waiting(session, setting, queue.batch_rule, person)
+    waiting = batches.load_waiting(session, setting, queue.batch_rule, person)
     if texts is None:
         first = waiting[: batches.MOST]
         if _version(first) != version:
@@ -71,35 +60,9 @@ def decide(
     number = _count_judgements(session, token)
     remaining = [text for text in waiting if text.target.id in texts]
     reason = queue.batch_rule.reason if decision is Act.REJECT else None
-    rows = _judge(session, remaining[:AT_ONCE], decision, reason, by, token, number)
-    derivation.follow_judgements(session, rows)
-    return ClassProgress(number + len(rows), number + len(remaining))
-
-
-def _judge(
-    session: Session, texts: Sequence[BatchText], decision: Act, reason: str | None, by: Person, token: str, number: int
-) -> list[t.Judgement]:
-    at = queries.moment(session)
-    # Without autoflush the rows are written in one go, not one by one with each query.
-    with session.no_autoflush:
-        return [
-            judging.judge(
-                session,
-                text.target,
-                decision,
-                by=by,
-                reason=reason,
-                token=f"{token}/{place}",
-                circumstances=Circumstances(queue=batches.QUEUE, committee=text.committee),
-                follow=False,
-                at=at,
-            )
-            for place, text in enumerate(texts, number)
-        ]
-
-
-def _waiting(session: Session, setting: Setting, rule: BatchRule, person: str) -> list[BatchText]:
-    return batches.load_waiting(session, setting.exam, rule, setting.threshold, person)
+    by_token = {f"{token}/{place}": text for place, text in enumerate(remaining[:AT_ONCE], number)}
+    rows = batches.judge_each(session, by_token, decision, by=by, reason=reason)
+    return number + len(rows), number + len(remaining)
 
 
 def _version(texts: Sequence[BatchText]) -> str:

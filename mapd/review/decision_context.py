@@ -6,7 +6,7 @@ context.check_unchanged(decision, aim, "all:5a0c…", None)    -> Overtaken wher
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -75,9 +75,8 @@ class DecisionContext:
     def open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "DecisionContext":
         """Lock what the decisions are about, then read it: nobody decides on it until this transaction has ended."""
         aims = resolve(session, setting.exam.id, decisions)
-        questions = sorted({aim.question_id for aim in aims.values()})
-        material = curated_part.read_material(session, setting, questions)
-        part = curated_part.decide(setting, material, judgement_log.judgements(session, setting.exam.id, questions))
+        questions = {aim.question_id for aim in aims.values()}
+        material, part = curated_part.load_with_material(session, setting, questions)
         cards = [decision.card for decision in decisions if decision.card]
         texts = {aim.id for aim in aims.values() if aim.kind in TEXTS}
         return cls(
@@ -216,10 +215,8 @@ class DecisionContext:
 
     def read_again(self) -> None:
         """Read all of it again, after something was written that is no judgement."""
-        questions = sorted(self.material.questions)
-        self.material = curated_part.read_material(self.session, self.setting, questions)
-        rows = judgement_log.judgements(self.session, self.setting.exam.id, questions)
-        self.part = curated_part.decide(self.setting, self.material, rows)
+        questions = self.material.questions
+        self.material, self.part = curated_part.load_with_material(self.session, self.setting, questions)
 
 
 def _owners(session: Session, decisions: Sequence[Decision]) -> dict[str, str]:
@@ -242,29 +239,23 @@ def resolve(session: Session, exam_id: int, decisions: Sequence[Decision]) -> di
         uids = {text.uid for text in decision.texts} | ({decision.target} if decision.target else set())
         uids_of["text" if decision.kind in TEXTS else decision.kind or "text"] |= uids
         uids_of["attempt"] |= {decision.mistake} if decision.mistake else set()
-    # Everybody locks in the order of the ids, so that no two transactions wait for each other.
+    x, attempt, question = (t.metadata.tables[table].c for table in ("explanation", "attempt", "question"))
+    is_of_exam = x.attempt_id.is_(None) | x.attempt_id.in_(sa.select(attempt.id).where(attempt.exam_id == exam_id))
+    of_attempt = (attempt.id, attempt.uid, sa.literal("attempt"), attempt.question_id)
+    queries_of = {
+        "text": sa.select(x.id, x.uid, x.kind, x.question_id).where(x.uid.in_(uids_of["text"]), is_of_exam),
+        "attempt": sa.select(*of_attempt).where(attempt.uid.in_(uids_of["attempt"]), attempt.exam_id == exam_id),
+        "question": sa.select(question.id, question.uid, sa.literal("question"), question.id).where(
+            question.uid.in_(uids_of["question"])
+        ),
+    }
     aims: dict[tuple[str, str], DecisionTarget] = {}
-    x, attempt, question = t.Explanation, t.Attempt, t.Question
-    if uids_of["text"]:
-        of_exam = sa.select(col(attempt.id)).where(col(attempt.exam_id) == exam_id)
-        is_of_exam = col(x.attempt_id).is_(None) | col(x.attempt_id).in_(of_exam)
-        texts = select(x.id, x.uid, x.kind, x.question_id).where(col(x.uid).in_(uids_of["text"]), is_of_exam)
-        for id_, uid, kind, of in _read_locked(session, texts.order_by(col(x.id))):
-            aims[kind, uid] = DecisionTarget(kind, id_, uid, of)
-    if uids_of["attempt"]:
-        where = (col(attempt.uid).in_(uids_of["attempt"]), attempt.exam_id == exam_id)
-        attempts = select(attempt.id, attempt.uid, attempt.question_id).where(*where).order_by(col(attempt.id))
-        for id_, uid, of in _read_locked(session, attempts):
-            aims["attempt", uid] = DecisionTarget("attempt", id_, uid, of)
-    if uids_of["question"]:
-        rows = select(question.id, question.uid).where(col(question.uid).in_(uids_of["question"]))
-        for id_, uid in _read_locked(session, rows.order_by(col(question.id))):
-            aims["question", uid] = DecisionTarget("question", id_, uid, id_)
+    # Everybody locks in the order of the ids, so that no two transactions wait for each other.
+    for kind, query in queries_of.items():
+        ordered = query.order_by(query.selected_columns[0]).with_for_update(key_share=True)
+        for id_, uid, target_kind, question_id in session.execute(ordered) if uids_of[kind] else ():
+            aims[target_kind, uid] = DecisionTarget(target_kind, id_, uid, question_id)
     return aims
-
-
-def _read_locked(session: Session, query: Any) -> Sequence[Any]:
-    return session.execute(query.with_for_update(key_share=True)).all()
 
 
 def row_of(row: t.Judgement, aim: DecisionTarget) -> JudgementRow:

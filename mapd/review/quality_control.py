@@ -18,6 +18,7 @@ from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.domain import JudgementRow
 from mapd.review import curated_part, own_judgements, practice
 from mapd.review.annotators import CHECK, PRACTICE, REPEAT, TextKey
+from mapd.review.blinding import TEXTS
 from mapd.review.curated_part import Setting
 from mapd.review.deals import Seat, is_answered_by
 from mapd.store import judgement_log
@@ -67,11 +68,6 @@ class Hand:
         hand.dealt.update(row.kind for row in unanswered)
         hand.dealt.update({kind: practice.count_dealt(own_rows, kind) for kind in (CHECK, REPEAT)})
         return hand
-
-    @property
-    def judged_count(self) -> int:
-        """Count the texts that the person has judged."""
-        return practice.count_judged(self.own_rows)
 
     def list_due(self, judged_then: int, *, judge_first: bool) -> list[str]:
         """Return as what texts are due once so many texts are judged."""
@@ -134,13 +130,13 @@ def list_open(session: Session, hand: Hand, *, judge_first: bool) -> list[Inject
         return []
     part = curated_part.load(session, hand.setting, _find_questions(session, [row.explanation_id for row in rows]))
     by_attempt = {mistake.attempt.id: mistake for mistake in part.mistakes}
-    dealings = []
-    for row in rows:
-        mistake = by_attempt.get(row.attempt_id)
-        text = next((x for x in mistake.texts if x.text.id == row.explanation_id), None) if mistake else None
-        if mistake is not None and text is not None:
-            dealings.append(InjectedCard(row.card, row.kind, mistake, text, part))
-    return dealings
+    return [
+        InjectedCard(row.card, row.kind, mistake, text, part)
+        for row in rows
+        if (mistake := by_attempt.get(row.attempt_id)) is not None
+        for text in mistake.texts
+        if text.text.id == row.explanation_id
+    ]
 
 
 def find_dealt_cards(session: Session, exam_id: int, person: str, cards: Iterable[str]) -> dict[str, t.DealtCard]:
@@ -161,6 +157,5 @@ def _find_questions(session: Session, texts: Sequence[int]) -> set[int]:
 
 
 def _is_answered(own_rows: Sequence[JudgementRow], row: t.DealtCard) -> bool:
-    texts = ("rationale", "feedback")
-    of_text = (judged for judged in own_rows if judged.target in texts and judged.target_id == row.explanation_id)
+    of_text = (judged for judged in own_rows if judged.target in TEXTS and judged.target_id == row.explanation_id)
     return is_answered_by(of_text, row.kind)

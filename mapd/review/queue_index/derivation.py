@@ -33,7 +33,7 @@ from mapd.errors import Busy, NotFound
 from mapd.policies import Policy, leniency
 from mapd.review import queues
 from mapd.review.queue_index.bands import BandKey, BandPosition, find_positions
-from mapd.review.queue_index.rows import Values, count_figures, find_skips, list_question_rows, list_rows
+from mapd.review.queue_index.rows import Values, authors_of, count_figures, find_skips, list_question_rows, list_rows
 from mapd.store import committees, db, exam_material, judgement_log, queries, queue_index
 from mapd.store import tables as t
 
@@ -398,8 +398,3 @@ class _Exam:
                 people = ({"person": who, "skipped": who in position.skipped_by} for who in sorted(position.passed_by))
                 skips += [place | person for person in people]
         self._insert(t.QueueSkip, skips)
-
-
-def authors_of(session: Session) -> dict[str, int]:
-    """Return the id of each teacher by its name."""
-    return dict(session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())

@@ -7,6 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
 from mapd.checks import State
 from mapd.curation import curated, threshold_sweep
 from mapd.curation.curated import Curated, DecidedText, Mistake
@@ -18,6 +21,11 @@ from mapd.review.queue_index.bands import BandKey, ClosedTargets
 from mapd.store import tables as t
 
 Values = dict[str, Any]
+
+
+def authors_of(session: Session) -> dict[str, int]:
+    """Return the id of each teacher by its name."""
+    return dict(session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
 
 
 def find_skips(judgements: Sequence[JudgementRow]) -> dict[str, ClosedTargets]:
