@@ -260,8 +260,6 @@ LONG = {  # tables, a format, the simulated teachers
     "exchange/authors.py",
     "models/simulated.py",
     "jobs/kinds.py",
-    "review/queue_index/derivation.py",
-    "curation/curated.py",
 }
 QUESTION = re.compile(r"\s*(What|Whether|Where|Who|Whose|How|Whom|Which|That|Why|When)\b")
 

@@ -146,33 +146,26 @@ def teachers(curated: Curated) -> list[TeacherFigures]:
     texts = list(curated.rationales)
     votes = [(v.reviewer, v.score) for x in texts for v in filter_votes(x.text.votes)]
     offsets = leniency(votes)
-    return [
-        _figures_of(
-            name,
-            [x for x in texts if x.text.teacher == name],
-            [s for who, s in votes if who == name],
-            offsets.get(name),
+    figures = []
+    for name in curated.teachers:
+        written = [x for x in texts if x.text.teacher == name]
+        accepted = [x for x in written if x.verdict is Verdict.ACCEPTED]
+        scores = [score for reviewer, score in votes if reviewer == name]
+        figures.append(
+            TeacherFigures(
+                name=name,
+                simulated=any(x.text.simulated for x in written),
+                rationales=len(written),
+                accepted=len(accepted),
+                wrong=sum(x.states.matches_gold is State.FAILS for x in accepted),
+                received_mean=mean(v.score for x in written for v in filter_votes(x.text.votes)),
+                votes=sum(score is not None for score in scores),
+                no_votes=sum(score is None for score in scores),
+                given_mean=mean(scores),
+                leniency=offsets.get(name),
+            )
         )
-        for name in curated.teachers
-    ]
-
-
-def _figures_of(
-    name: str, written: list[DecidedText], scores: list[int | None], offset: Fraction | None
-) -> TeacherFigures:
-    accepted = [x for x in written if x.verdict is Verdict.ACCEPTED]
-    return TeacherFigures(
-        name=name,
-        simulated=any(x.text.simulated for x in written),
-        rationales=len(written),
-        accepted=len(accepted),
-        wrong=sum(x.states.matches_gold is State.FAILS for x in accepted),
-        received_mean=mean(v.score for x in written for v in filter_votes(x.text.votes)),
-        votes=sum(score is not None for score in scores),
-        no_votes=sum(score is None for score in scores),
-        given_mean=mean(scores),
-        leniency=offset,
-    )
+    return figures
 
 
 @dataclass(frozen=True, slots=True)

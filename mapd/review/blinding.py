@@ -74,13 +74,6 @@ def list_order(sight: VisibleMistake) -> tuple[str, ...]:
     return tuple(x.text.uid for x in sight.mistake.texts) if sight.judge_first else ()
 
 
-def find_latest(rows: Sequence[JudgementRow], person: str | None) -> JudgementRow | None:
-    """Return the latest judgement, of one person where that is asked for: the one that came in last, not in time."""
-    among = [row for row in rows if person in (None, row.judged.person)]
-    # Ids and not times: an archive brings judgements with old times.
-    return max(among, key=lambda row: row.judged.id, default=None)
-
-
 def is_default(queue: Queue, per_text: int) -> bool:
     """Return whether people judge first in a queue unless they say otherwise: where agreement counts."""
     return queue.by_lot or (per_text > 1 and not queue.second_look)

@@ -17,7 +17,7 @@ from mapd.review import blinding, card_messages
 from mapd.review.annotators import PRACTICE, REPEAT, find_adjudications
 from mapd.review.blinding import VisibleMistake
 from mapd.review.card_messages import Card, CardWord, CoveredText, OpenText, OwnWord, TextKind
-from mapd.review.deals import HIDDEN_KINDS, Deal, Seat, decides_last, filter_rows, is_answered_by, list_waiting, word
+from mapd.review.deals import HIDDEN_KINDS, Deal, Seat, decides_last, filter_rows, is_answered, list_waiting, word
 from mapd.review.disputed_steps import find_first_wrong_step
 from mapd.review.passages import TextSpan, has_markup, line, passage
 from mapd.review.priority import suspicion
@@ -33,7 +33,8 @@ KINDS: tuple[TextKind, TextKind] = ("rationale", "feedback")
 
 def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
     """Return the mistake as this person gets it."""
-    repeated = deal.text if deal.kind == REPEAT and _is_unanswered(part, mistake, seat, deal) else None
+    is_asked = deal.kind == REPEAT and not is_answered(part.judgements, seat.person.name, deal.text, deal.kind)
+    repeated = deal.text if is_asked else None
     sight = blinding.blind(part, mistake, seat.person.name, seat.queue, judge_first=seat.judge_first, repeated=repeated)
     entry = seat.entry(part, mistake)
     waiting = _list_open(part, sight, entry, deal)
@@ -62,12 +63,6 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
         free=seat.queue.settles is not None or len(deal.holders) < (entry.capacity if entry else 1),
         explained=parts.explained(deal),
     )
-
-
-def _is_unanswered(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> bool:
-    kind = next((x.text.kind for x in mistake.texts if x.text.id == deal.text), "")
-    rows = filter_rows(part.judgements, kind, deal.text or 0)
-    return not is_answered_by((row for row in rows if row.judged.person == seat.person.name), deal.kind)
 
 
 def _list_open(part: Curated, sight: VisibleMistake, entry: QueuedMistake | None, deal: Deal) -> list[DecidedText]:
@@ -319,7 +314,9 @@ class _Card:
 
 def version_of(sight: VisibleMistake, rows: Sequence[JudgementRow]) -> str:
     """Return the latest judgement that the person sees, as it goes to the browser: "own:" or "all:", and its uid."""
-    row = blinding.find_latest(rows, sight.person if sight.own_alone else None)
+    among = [row for row in rows if not sight.own_alone or row.judged.person == sight.person]
+    # By id and not by time: an archive brings judgements with old times.
+    row = max(among, key=lambda row: row.judged.id, default=None)
     return f"{'own' if sight.own_alone else 'all'}:{row.uid if row else ''}"
 
 

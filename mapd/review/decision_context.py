@@ -21,7 +21,7 @@ from mapd.review.annotators import REPEAT
 from mapd.review.blinding import TEXTS, VisibleMistake
 from mapd.review.card_messages import CardWord
 from mapd.review.curated_part import Setting
-from mapd.review.deals import Seat, decides_last, filter_rows, is_answered_by, word
+from mapd.review.deals import Seat, decides_last, filter_rows, is_answered, word
 from mapd.review.judging import Circumstances, Target
 from mapd.review.messages import Decision, DecisionAct
 from mapd.review.queues import QUEUES
@@ -140,12 +140,8 @@ class DecisionContext:
         return blinding.blind(self.part, mistake, name, seat.queue, judge_first=first_look, repeated=again)
 
     def _asks_again(self, dealt: t.DealtCard) -> bool:
-        rows = [
-            row
-            for row in self.part.judgements
-            if row.judged.person == self.by.name and row.target in TEXTS and row.target_id == dealt.explanation_id
-        ]
-        return dealt.kind == REPEAT and not is_answered_by(rows, REPEAT)
+        text, rows = dealt.explanation_id, self.part.judgements
+        return dealt.kind == REPEAT and not is_answered(rows, self.by.name, text, REPEAT)
 
     def role(self, decision: Decision, aim: DecisionTarget) -> str:
         """Return whether the person decides as an annotator or as the adjudicator."""

@@ -22,7 +22,7 @@ from mapd.domain import NOTE, Act
 from mapd.errors import BadInput, Busy, MapdError, NotFound, Stale
 from mapd.judgements import VERDICT, pick_latest
 from mapd.people import Person, Right, require
-from mapd.review import blinding, classes, curated_part, exposures, guidelines, judging, repairs, window
+from mapd.review import batches, blinding, curated_part, exposures, guidelines, judging, repairs, window
 from mapd.review.blinding import TEXTS
 from mapd.review.card_messages import LONGEST_VALUE, Card, CardWord
 from mapd.review.cards import card
@@ -201,7 +201,7 @@ class _DecisionWriter:
         derivation.follow_judgements(self.context.session, self.written)
         session, setting, version = self.context.session, self.context.setting, decision.version or ""
         by, token = self.context.by, decision.token
-        decided, of = classes.decide(session, setting, queue, act, by=by, token=token, version=version)
+        decided, of = batches.decide_class(session, setting, queue, act, by=by, token=token, version=version)
         return _saved(decision, decided=decided, of=of)
 
     def _undo(self, decision: Decision) -> DecisionAnswer:

@@ -18,9 +18,8 @@ from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.domain import JudgementRow
 from mapd.review import curated_part, own_judgements, practice
 from mapd.review.annotators import CHECK, PRACTICE, REPEAT, TextKey
-from mapd.review.blinding import TEXTS
 from mapd.review.curated_part import Setting
-from mapd.review.deals import Seat, is_answered_by
+from mapd.review.deals import Seat, is_answered
 from mapd.store import judgement_log
 from mapd.store import tables as t
 
@@ -59,7 +58,7 @@ class Hand:
         adjudications = judgement_log.adjudicated_judgements(session, setting.exam.id)
         card = t.DealtCard
         rows = session.exec(select(card).where(card.exam_id == setting.exam.id, card.person == person)).all()
-        unanswered = [row for row in rows if not _is_answered(own_rows, row)]
+        unanswered = [row for row in rows if not is_answered(own_rows, person, row.explanation_id, row.kind)]
         # An open practice card is dropped once the exam asks for no more practice.
         if practice.count_missing_practice(setting.exam, own_rows) == 0:
             unanswered = [row for row in unanswered if row.kind != PRACTICE]
@@ -154,8 +153,3 @@ def find_dealt_attempts(session: Session, exam_id: int, person: str) -> set[int]
 
 def _find_questions(session: Session, texts: Sequence[int]) -> set[int]:
     return set(session.exec(select(t.Explanation.question_id).where(col(t.Explanation.id).in_(texts))).all())
-
-
-def _is_answered(own_rows: Sequence[JudgementRow], row: t.DealtCard) -> bool:
-    of_text = (judged for judged in own_rows if judged.target in TEXTS and judged.target_id == row.explanation_id)
-    return is_answered_by(of_text, row.kind)

@@ -21,8 +21,8 @@ from mapd.errors import BadInput, NotFound
 from mapd.judgements import drop_undone
 from mapd.people import Person
 from mapd.review import (
+    batches,
     blinding,
-    classes,
     curated_part,
     filters,
     guidelines,
@@ -381,7 +381,7 @@ def load_counts(session: Session, person: Person, exam_id: int, query: CountsQue
     setting = curated_part.load_setting(session, exam_id)
     queue_counts = queue_index.count_queues(session, exam_id, setting.threshold, person.name)
     queue = queue_of(person, query.queue) if query.panel else None
-    panel = classes.panel(session, setting, queue, person) if queue and query.judge == "assisted" else None
+    panel = batches.load_class_panel(session, setting, queue, person) if queue and query.judge == "assisted" else None
     own_rows = own_judgements.load(session, exam_id, person.name)
     in_force = [j for j in drop_undone(row.judged for row in own_rows) if j.decision in DECISIVE]
     current = guidelines.current(session)
