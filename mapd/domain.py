@@ -40,6 +40,10 @@ class Act(StrEnum):
     CORRECT = "correct"
 
 
+# What decides something: a skip and a withdrawal don't.
+DECISIVE = (Act.ACCEPT, Act.REJECT, Act.CORRECT)
+
+
 class TextReason(StrEnum):
     """Why a person rejects an explanation; one key each, in this order."""
 

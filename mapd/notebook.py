@@ -77,7 +77,7 @@ class Project:
             tables = sources.split_by_names(tables)
         instructions = imports.Instructions(
             mapping=mapping.parse(fields) if fields else mapping.FieldMapping(),
-            answers=None if answers is None else _choice("answers", AnswerKey, answers),
+            answers=None if answers is None else _read_answer_key(answers),
             split=split,
             shares=None if shares is None else parse_shares(shares),
             seed=seed,
@@ -261,10 +261,10 @@ def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows))
 
 
-def _choice(name: str, kind: type[AnswerKey], value: str) -> AnswerKey:
-    if value not in list(kind):
-        raise BadInput(f"{name} is one of {', '.join(kind)}, not {value}")
-    return kind(value)
+def _read_answer_key(value: str) -> AnswerKey:
+    if value not in list(AnswerKey):
+        raise BadInput(f"answers is one of {', '.join(AnswerKey)}, not {value}")
+    return AnswerKey(value)
 
 
 def _rationale(mistake: Mistake, x: DecidedText) -> dict[str, Any]:

@@ -57,15 +57,9 @@ class Policy:
 
 
 PAPER = Policy("paper")
-
-
 # Its checks are named one by one: a further check changes no preset.
 STRICT = Policy("strict", min_votes=2, checks=frozenset({Check.MATCHES_GOLD, Check.EQUATIONS_TRUE, Check.SHOWS_WORK}))
-
-
 PRESETS: Mapping[str, Policy] = {p.name: p for p in (PAPER, STRICT)}
-
-
 NEVER, ALWAYS = -math.inf, math.inf
 
 
@@ -103,8 +97,6 @@ _RATIONALE_FAILS = {
     (Check.SHOWS_WORK, State.FAILS): "it shows no work",
     (Check.SHOWS_WORK, State.NOTHING): "it shows no work",
 }
-
-
 # Feedback need not state an answer: only a wrong one speaks against it.
 _FEEDBACK_FAILS = {
     (Check.MATCHES_GOLD, State.FAILS): "it states another answer than the gold",

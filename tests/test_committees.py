@@ -17,6 +17,7 @@ from mapd.people import owner
 from mapd.review import judging, repairs
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
+from mapd.review.queue_index.rows import authors_of, compute_figures
 from mapd.settings import Settings
 from mapd.store import browse, committees, db, judgement_log, project, queries, queue_index
 from mapd.store import tables as t
@@ -71,7 +72,7 @@ def check_agreement(engine: sa.Engine, uid: str) -> int:
         assert names == voices(session, uid)
         assert set(next(h.teachers for h in project.holdings(session) if h.uid == uid)) == names
         indexed = Figures.of(queue_index.figures(session, info.id))
-        afresh = derivation.compute_figures(curated, derivation.authors_of(session))
+        afresh = compute_figures(curated, authors_of(session))
         whole = range(0, 501, 25)
         assert [indexed.at("accepted", at) for at in whole] == [afresh.at("accepted", at) for at in whole]
         rows = browse.count_texts(session, info.id, RowFilter(verdict="accepted"), 300)

@@ -45,7 +45,6 @@ PURE = (
     "questions/imports.py",
     "questions/formats/__init__.py",
     "questions/formats/format.py",
-    "mistakes.py",
     "review/queues.py",
     "review/priority.py",
     "review/queue_index/bands.py",
@@ -55,7 +54,6 @@ PURE = (
     "curation/curated.py",
     "curation/summary.py",
     "review/messages.py",
-    "review/message_fields.py",
     "review/card_messages.py",
     "review/deals.py",
     "review/passages.py",
@@ -262,8 +260,6 @@ LONG = {  # tables, a format, the simulated teachers
     "exchange/authors.py",
     "models/simulated.py",
     "jobs/kinds.py",
-    "review/queue_index/derivation.py",
-    "curation/curated.py",
 }
 QUESTION = re.compile(r"\s*(What|Whether|Where|Who|Whose|How|Whom|Which|That|Why|When)\b")
 

@@ -90,7 +90,7 @@ ELSEWHERE = {
     "judging.undo",
     "decisions.apply",
     "decision_context.open",
-    "classes.decide",
+    "batches.decide_class",
     "leases.take",
     "seats.renew_leases",
 }  # below, by the above, or in tests/api

@@ -20,7 +20,7 @@ from mapd.api.access import HEADER, Caller, InvalidToken, Visitor, authenticate
 from mapd.errors import BadInput, Busy, Damaged, Forbidden, MapdError, NotFound, Stale
 from mapd.jobs import kinds
 from mapd.people import Right, may
-from mapd.review import counts, decisions, history, seats, window
+from mapd.review import decisions, history, practice, seats, window
 from mapd.review.messages import (
     Answers,
     ApiError,
@@ -103,7 +103,7 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
                 page = window.load_window(session, caller.person, caller.exam_id, query)
                 rendered = Rendered(uid=query.render, document=document)
                 return _json(page.model_copy(update={"rendered": rendered}))
-            if not window.needs_writing(exam):
+            if not practice.is_enabled(exam):
                 return _json(window.load_window(session, caller.person, caller.exam_id, query))
         with db.writing(engine) as session:
             return _json(window.load_window(session, caller.person, caller.exam_id, query))
@@ -138,7 +138,7 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
         """Return every queue's counts, and a class's panel if that is asked for."""
         engine = _require_index(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
-            return _json(counts.load_counts(session, caller.person, caller.exam_id, query))
+            return _json(window.load_counts(session, caller.person, caller.exam_id, query))
 
 
 def describe() -> dict[str, Any]:

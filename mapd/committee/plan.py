@@ -23,8 +23,7 @@ from mapd import teachers as named
 from mapd.answers.grading import Task
 from mapd.domain import Act, Judged
 from mapd.errors import BadInput
-from mapd.judgements import ruling
-from mapd.mistakes import apply_correction, is_mistake
+from mapd.judgements import apply_correction, is_mistake, ruling
 from mapd.models.base import Message, Request
 from mapd.store import exam_material, judgement_log, queries
 from mapd.store import tables as t

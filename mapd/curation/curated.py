@@ -15,8 +15,17 @@ from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
 from mapd.errors import BadInput
-from mapd.judgements import READING, VERDICT, final_verdict, find_founding, is_repair_undone, pick_latest, ruling
-from mapd.mistakes import apply_correction, is_mistake
+from mapd.judgements import (
+    READING,
+    VERDICT,
+    apply_correction,
+    final_verdict,
+    find_founding,
+    is_mistake,
+    is_repair_undone,
+    pick_latest,
+    ruling,
+)
 from mapd.policies import (
     ALWAYS,
     NEVER,
@@ -136,6 +145,10 @@ class Mistake:
         """Return the rationales, then the feedback."""
         return self.rationales + self.feedback
 
+    def change_texts(self, change: "Callable[[tuple[DecidedText, ...]], Iterable[DecidedText]]") -> "Mistake":
+        """Return the mistake with what `change` makes of its rationales, and of its feedback."""
+        return replace(self, rationales=tuple(change(self.rationales)), feedback=tuple(change(self.feedback)))
+
     def original(self, text: Text) -> Text | None:
         """Return the text that this one repairs; it may have been taken back since."""
         written = (*(x.text for x in self.texts), *self.undone_repairs)
@@ -243,16 +256,8 @@ def curate(
                 undone_repairs=(*undone_rationales[question.id], *undone_feedback[attempt.id]),
             )
         )
-    return Curated(
-        exam or material.exam,
-        policy,
-        material.teachers,
-        tuple(mistakes),
-        tuple(corrected),
-        tuple(excluded),
-        tuple(judgements),
-        material.places,
-    )
+    lists = (tuple(mistakes), tuple(corrected), tuple(excluded), tuple(judgements))
+    return Curated(exam or material.exam, policy, material.teachers, *lists, material.places)
 
 
 def _group_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:
@@ -300,8 +305,9 @@ class _Explainer:
         has_gold = bool(self.gold.strip())
         if text.kind == "rationale":
             checks = check_rationale(text.text, self.gold, question.task, question.options)
-            reading = read_own_answer(text.text, self.gold, question.task, question.options, ruling(judged, READING))
-            answer, states = reading.answer, CheckStates(reading.matches_gold, checks.equations_true, checks.shows_work)
+            reading, options = ruling(judged, READING), question.options
+            answer, matches_gold = read_own_answer(text.text, self.gold, question.task, options, reading)
+            states = CheckStates(matches_gold, checks.equations_true, checks.shows_work)
             decide = decide_rationale
         else:
             checks = check_feedback(text.text, self.gold, question.task, question.options)
@@ -335,37 +341,24 @@ class _Explainer:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OwnAnswer:
-    """A rationale's own final answer, as corrected by people, and whether it is the gold one."""
-
-    answer: str | None
-    matches_gold: State
-
-
-def read_own_answer(text: str, gold: str, task: Task, options: Sequence[str], reading: Ruling) -> OwnAnswer:
-    """Return a rationale's own answer. `reading`: what people decided of how it reads."""
+def read_own_answer(
+    text: str, gold: str, task: Task, options: Sequence[str], reading: Ruling
+) -> tuple[str | None, State]:
+    """Return a rationale's own answer as corrected by people (`reading`), and whether it is the gold one."""
     checks = check_rationale(text, gold, task, options)
     answer = apply_correction(checks.answer, reading)
     if not gold.strip():
-        return OwnAnswer(answer, State.NOTHING)
+        return answer, State.NOTHING
     if answer == checks.answer:
-        return OwnAnswer(answer, checks.matches_gold)
+        return answer, checks.matches_gold
     same = answer is not None and answers_equal(answer, gold, task, options)
-    return OwnAnswer(answer, State.HOLDS if same else State.FAILS)
+    return answer, State.HOLDS if same else State.FAILS
 
 
 def drop_repairs(curated: Curated) -> Curated:
     """Return the set without people's texts: what is compared as peer-reviewed holds the teachers' texts alone."""
-    mistakes = tuple(
-        replace(
-            m,
-            rationales=tuple(x for x in m.rationales if x.text.repairs_id is None),
-            feedback=tuple(x for x in m.feedback if x.text.repairs_id is None),
-        )
-        for m in curated.mistakes
-    )
-    return replace(curated, mistakes=mistakes)
+    mistakes = (m.change_texts(lambda texts: (x for x in texts if x.text.repairs_id is None)) for m in curated.mistakes)
+    return replace(curated, mistakes=tuple(mistakes))
 
 
 def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
@@ -380,14 +373,11 @@ def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
     if unknown := sorted(set(teachers) - set(curated.teachers)):
         names = ", ".join(curated.teachers) or "nobody"
         raise BadInput(f"{unknown[0]} wrote and reviewed nothing that counts in {curated.exam.name}; {names} did")
-    mistakes = tuple(
-        replace(
-            m,
-            rationales=tuple(x for x in m.rationales if m.first_author(x.text) in teachers),
-            feedback=tuple(x for x in m.feedback if m.first_author(x.text) in teachers),
-        )
-        for m in curated.mistakes
-    )
+
+    def narrow_mistake(m: Mistake) -> Mistake:
+        return m.change_texts(lambda texts: (x for x in texts if m.first_author(x.text) in teachers))
+
+    mistakes = tuple(map(narrow_mistake, curated.mistakes))
     narrowed = replace(curated, mistakes=mistakes, narrowed_to=tuple(sorted(teachers)))
     dropped = {x.text.uid for x in curated.texts} - {x.text.uid for x in narrowed.texts}
     return replace(narrowed, judgements=tuple(row for row in curated.judgements if row.target_uid not in dropped))
@@ -395,12 +385,8 @@ def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
 
 def decide_at(mistake: Mistake, threshold: int) -> Mistake:
     """Return the mistake as the same policy decides it at another threshold, in hundredths."""
-    return replace(
-        mistake,
-        rationales=tuple(_decide_text_at(x, threshold) for x in mistake.rationales),
-        feedback=tuple(_decide_text_at(x, threshold) for x in mistake.feedback),
-    )
 
+    def decide_text(x: DecidedText) -> DecidedText:
+        return x.committee_at(Verdict.ACCEPTED if x.committee_cut > threshold else Verdict.REJECTED)
 
-def _decide_text_at(x: DecidedText, threshold: int) -> DecidedText:
-    return x.committee_at(Verdict.ACCEPTED if x.committee_cut > threshold else Verdict.REJECTED)
+    return mistake.change_texts(lambda texts: map(decide_text, texts))

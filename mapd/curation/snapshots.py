@@ -21,7 +21,7 @@ import random
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,15 @@ from mapd.curation.curated import Curated, DecidedText, Mistake, read_own_answer
 from mapd.curation.summary import summary
 from mapd.domain import Act, Judged, JudgementRow, Ruling, Verdict
 from mapd.errors import BadInput
-from mapd.judgements import READING, VERDICT, pick_latest, ruling
+from mapd.judgements import READING, pick_latest_of, ruling
 from mapd.people import Person, Right, require
 from mapd.questions.options import read_shown
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.store.snapshots import FORMAT, check, fault, lines_of, manifest_text, read_line, sha256
 
+# What a manifest has of the summary, under the same names.
+COUNTED = ("mistakes", "rationales", *Verdict, "overridden", "accepted_wrong_answer")
 # A mistake, the rationale and the feedback drawn for it.
 Pair = tuple[Mistake, DecidedText, DecidedText]
 
@@ -125,8 +127,8 @@ def _group_readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, lis
 def _ends_wrong(pair: Mapping[str, Any], reading: Ruling) -> bool:
     question, task, options = pair["question"], Task(pair["question"]["task"]), tuple(pair["question"]["options"])
     gold = read_shown(question["gold"], task, options)
-    answer = read_own_answer(pair["rationale"]["text"], gold, task, options, reading)
-    return answer.matches_gold is State.FAILS
+    _, matches_gold = read_own_answer(pair["rationale"]["text"], gold, task, options, reading)
+    return matches_gold is State.FAILS
 
 
 def count_wrong(pairs: Sequence[Pair]) -> int:
@@ -232,28 +234,15 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, draw_settings: di
             "split": exam.split,
             "round": exam.round,
         },
-        "policy": {
-            "name": policy.name,
-            "version": policy.version,
-            "threshold": policy.threshold,
-            "min_votes": policy.min_votes,
-            "checks": sorted(policy.checks),
-            "leniency_adjusted": policy.leniency_adjusted,
-        },
+        "policy": asdict(policy) | {"checks": sorted(policy.checks)},
         "draw": draw_settings,
         "teachers": teachers,
         "prompts": sorted({x.text.prompt_sha256 for x in texts}),
         "judgements": _judgements(curated),
         "counts": {
-            "mistakes": counts.mistakes,
+            **{name: getattr(counts, name) for name in COUNTED},
             "not_mistakes": len(curated.corrected),
             "questions_excluded": len(curated.excluded),
-            "rationales": counts.rationales,
-            "accepted": counts.accepted,
-            "rejected": counts.rejected,
-            "undecided": counts.undecided,
-            "overridden": counts.overridden,
-            "accepted_wrong_answer": counts.accepted_wrong_answer,
             "covered": counts.mistakes_covered,
             "not_covered": counts.mistakes - counts.mistakes_covered,
             "covered_but_no_feedback_stands": counts.mistakes_covered - counts.pairs,
@@ -281,9 +270,7 @@ def _judgements(curated: Curated) -> list[dict[str, Any]]:
         by_target.pop(undone.uid, None)
     effective = []
     for uid, rows in by_target.items():
-        judged = [row.judged for row in rows]
-        of_text = rows[0].target in ("rationale", "feedback")
-        for j in pick_latest(judged, VERDICT) + pick_latest(judged, READING) if of_text else pick_latest(judged):
+        for j in pick_latest_of(rows[0].target, [row.judged for row in rows]):
             who: dict[str, Any] = {"target": rows[0].target, "uid": uid, "person": j.person, "role": j.role}
             effective.append(who | {"decision": j.decision.value, "reason": j.reason, "value": j.value})
     return sorted(effective, key=_canonical)

@@ -16,10 +16,9 @@ from mapd.judgements import ANYTHING, VERDICT, pick_latest
 from mapd.review import blinding, card_messages
 from mapd.review.annotators import PRACTICE, REPEAT, find_adjudications
 from mapd.review.blinding import VisibleMistake
-from mapd.review.card_messages import Card, CardWord, CoveredText, OpenText, OwnWord
-from mapd.review.deals import HIDDEN_KINDS, Deal, Seat, decides_last, filter_rows, is_answered_by, list_waiting, word
+from mapd.review.card_messages import Card, CardWord, CoveredText, OpenText, OwnWord, TextKind
+from mapd.review.deals import HIDDEN_KINDS, Deal, Seat, decides_last, filter_rows, is_answered, list_waiting, word
 from mapd.review.disputed_steps import find_first_wrong_step
-from mapd.review.message_fields import TextKind
 from mapd.review.passages import TextSpan, has_markup, line, passage
 from mapd.review.priority import suspicion
 from mapd.review.queues import QueuedMistake, find_closed_targets, find_most_doubtful
@@ -29,11 +28,13 @@ STATES_GOLD = {
     State.FAILS: "doesn’t state the gold",
     State.NOTHING: "gold: nothing to check",
 }
+KINDS: tuple[TextKind, TextKind] = ("rationale", "feedback")
 
 
 def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
     """Return the mistake as this person gets it."""
-    repeated = deal.text if deal.kind == REPEAT and _is_unanswered(part, mistake, seat, deal) else None
+    is_asked = deal.kind == REPEAT and not is_answered(part.judgements, seat.person.name, deal.text, deal.kind)
+    repeated = deal.text if is_asked else None
     sight = blinding.blind(part, mistake, seat.person.name, seat.queue, judge_first=seat.judge_first, repeated=repeated)
     entry = seat.entry(part, mistake)
     waiting = _list_open(part, sight, entry, deal)
@@ -54,7 +55,7 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
         blind=sight.blind,
         enter=enter.text.uid if enter else None,
         open=[x.text.uid for x in waiting],
-        rest={kind: [x.text.uid for x in parts.waiting(kind)] for kind in _text_kinds()},
+        rest={kind: [x.text.uid for x in parts.waiting(kind)] for kind in KINDS},
         question=parts.question(),
         attempt=parts.attempt(),
         texts=parts.texts(),
@@ -62,16 +63,6 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
         free=seat.queue.settles is not None or len(deal.holders) < (entry.capacity if entry else 1),
         explained=parts.explained(deal),
     )
-
-
-def _is_unanswered(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> bool:
-    kind = next((x.text.kind for x in mistake.texts if x.text.id == deal.text), "")
-    rows = filter_rows(part.judgements, kind, deal.text or 0)
-    return not is_answered_by((row for row in rows if row.judged.person == seat.person.name), deal.kind)
-
-
-def _text_kinds() -> tuple[TextKind, TextKind]:
-    return ("rationale", "feedback")
 
 
 def _list_open(part: Curated, sight: VisibleMistake, entry: QueuedMistake | None, deal: Deal) -> list[DecidedText]:
@@ -218,7 +209,7 @@ class _Card:
 
     def texts(self) -> list[CoveredText | OpenText]:
         """Return the texts in the order in which they are shown."""
-        waiting = {x.text.id for kind in _text_kinds() for x in self.waiting(kind)}
+        waiting = {x.text.id for kind in KINDS for x in self.waiting(kind)}
         skipped = find_closed_targets(self.part.judgements, self.sight.person)
         cards: list[CoveredText | OpenText] = []
         for texts in (self.mistake.rationales, self.mistake.feedback):
@@ -324,7 +315,9 @@ class _Card:
 
 def version_of(sight: VisibleMistake, rows: Sequence[JudgementRow]) -> str:
     """Return the latest judgement that the person sees, as it goes to the browser: "own:" or "all:", and its uid."""
-    row = blinding.find_latest(rows, sight.person if sight.own_alone else None)
+    among = [row for row in rows if not sight.own_alone or row.judged.person == sight.person]
+    # By id and not by time: an archive brings judgements with old times.
+    row = max(among, key=lambda row: row.judged.id, default=None)
     return f"{'own' if sight.own_alone else 'all'}:{row.uid if row else ''}"
 
 

@@ -13,8 +13,7 @@ from mapd.people import Person
 from mapd.review import blinding, queues
 from mapd.review.annotators import CHECK, REPEAT
 from mapd.review.blinding import VisibleMistake
-from mapd.review.card_messages import CardWord, Holder
-from mapd.review.message_fields import JudgeMode
+from mapd.review.card_messages import CardWord, Holder, JudgeMode
 from mapd.review.passages import line
 from mapd.review.queues import Queue, QueuedMistake, find_closed_targets, find_undecided
 
@@ -96,12 +95,13 @@ def word(row: JudgementRow) -> CardWord:
     )
 
 
-def is_answered_by(rows: Iterable[JudgementRow], kind: str) -> bool:
-    """Return whether one person's judgements on a text answer an injected card, and nobody undid that.
+def is_answered(rows: Iterable[JudgementRow], person: str, text: int | None, kind: str) -> bool:
+    """Return whether the person's judgements on a text answer an injected card, and nobody undid that.
 
     A verdict or a skip does; on a repeat only one that was given as its answer.
     """
-    judgements = list(rows)
+    of_person = (row for row in rows if row.judged.person == person)
+    judgements = [row for row in of_person if row.target in blinding.TEXTS and row.target_id == text]
     ids_in_force = {j.id for j in drop_undone(row.judged for row in judgements)}
     return any(
         row.judged.id in ids_in_force

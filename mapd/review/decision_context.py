@@ -6,29 +6,44 @@ context.check_unchanged(decision, aim, "all:5a0c…", None)    -> Overtaken wher
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.curation.curated import Curated, DecidedText, Mistake
-from mapd.domain import Act, JudgementRow, Material
+from mapd.domain import Act, Judged, JudgementRow, Material
 from mapd.errors import BadInput, NotFound, Stale
 from mapd.judgements import ADJUDICATOR, ANNOTATOR
 from mapd.people import Person
 from mapd.review import blinding, curated_part, exposures, quality_control, repairs, window
-from mapd.review.aims import DecisionTarget, resolve
 from mapd.review.annotators import REPEAT
 from mapd.review.blinding import TEXTS, VisibleMistake
 from mapd.review.card_messages import CardWord
 from mapd.review.curated_part import Setting
-from mapd.review.deals import Seat, decides_last, filter_rows, is_answered_by, word
-from mapd.review.judging import Circumstances
+from mapd.review.deals import Seat, decides_last, filter_rows, is_answered, word
+from mapd.review.judging import Circumstances, Target
 from mapd.review.messages import Decision, DecisionAct
 from mapd.review.queues import QUEUES
-from mapd.store import judgement_log, queue_index
+from mapd.store import judgement_log, queries, queue_index
 from mapd.store import tables as t
 from mapd.store.queue_index import QueueCount
 
 NEEDS_SEEN = (DecisionAct.ACCEPT, DecisionAct.REJECT, DecisionAct.SKIP, DecisionAct.CORRECT, DecisionAct.REPAIR)
+
+
+class DecisionTarget(NamedTuple):
+    """What a decision is about."""
+
+    kind: str
+    id: int
+    uid: str
+    question_id: int
+
+    @property
+    def target(self) -> Target:
+        """Return the target as judging.py takes it."""
+        return Target(self.kind, self.id)
 
 
 class Overtaken(Stale):
@@ -62,9 +77,8 @@ class DecisionContext:
     ) -> "DecisionContext":
         """Lock what the decisions are about, then read it: nobody decides on it until this transaction has ended."""
         aims = resolve(session, setting.exam.id, decisions)
-        questions = sorted({aim.question_id for aim in aims.values()})
-        material = curated_part.read_material(session, setting, questions)
-        part = curated_part.decide(setting, material, judgement_log.judgements(session, setting.exam.id, questions))
+        questions = {aim.question_id for aim in aims.values()}
+        material, part = curated_part.load_with_material(session, setting, questions)
         cards = [decision.card for decision in decisions if decision.card]
         texts = {aim.id for aim in aims.values() if aim.kind in TEXTS}
         return cls(
@@ -128,12 +142,8 @@ class DecisionContext:
         return blinding.blind(self.part, mistake, name, seat.queue, judge_first=first_look, repeated=again)
 
     def _asks_again(self, dealt: t.DealtCard) -> bool:
-        rows = [
-            row
-            for row in self.part.judgements
-            if row.judged.person == self.by.name and row.target in TEXTS and row.target_id == dealt.explanation_id
-        ]
-        return dealt.kind == REPEAT and not is_answered_by(rows, REPEAT)
+        text, rows = dealt.explanation_id, self.part.judgements
+        return dealt.kind == REPEAT and not is_answered(rows, self.by.name, text, REPEAT)
 
     def role(self, decision: Decision, aim: DecisionTarget) -> str:
         """Return whether the person decides as an annotator or as the adjudicator."""
@@ -203,10 +213,8 @@ class DecisionContext:
 
     def read_again(self) -> None:
         """Read all of it again, after something was written that is no judgement."""
-        questions = sorted(self.material.questions)
-        self.material = curated_part.read_material(self.session, self.setting, questions)
-        rows = judgement_log.judgements(self.session, self.setting.exam.id, questions)
-        self.part = curated_part.decide(self.setting, self.material, rows)
+        questions = self.material.questions
+        self.material, self.part = curated_part.load_with_material(self.session, self.setting, questions)
 
 
 def _owners(session: Session, decisions: Sequence[Decision]) -> dict[str, str]:
@@ -220,3 +228,51 @@ def _owners(session: Session, decisions: Sequence[Decision]) -> dict[str, str]:
 
 def _is_of(row: JudgementRow, act: str) -> bool:
     return row.batch in (act, f"{act}{repairs.ACT}")
+
+
+def resolve(session: Session, exam_id: int, decisions: Sequence[Decision]) -> dict[tuple[str, str], DecisionTarget]:
+    """Return what the decisions are about, by kind and uid, locked in the same order by everybody."""
+    uids_of: dict[str, set[str]] = {"text": set(), "attempt": set(), "question": set()}
+    for decision in decisions:
+        uids = {text.uid for text in decision.texts} | ({decision.target} if decision.target else set())
+        uids_of["text" if decision.kind in TEXTS else decision.kind or "text"] |= uids
+        uids_of["attempt"] |= {decision.mistake} if decision.mistake else set()
+    x, attempt, question = (t.metadata.tables[table].c for table in ("explanation", "attempt", "question"))
+    is_of_exam = x.attempt_id.is_(None) | x.attempt_id.in_(sa.select(attempt.id).where(attempt.exam_id == exam_id))
+    of_attempt = (attempt.id, attempt.uid, sa.literal("attempt"), attempt.question_id)
+    queries_of = {
+        "text": sa.select(x.id, x.uid, x.kind, x.question_id).where(x.uid.in_(uids_of["text"]), is_of_exam),
+        "attempt": sa.select(*of_attempt).where(attempt.uid.in_(uids_of["attempt"]), attempt.exam_id == exam_id),
+        "question": sa.select(question.id, question.uid, sa.literal("question"), question.id).where(
+            question.uid.in_(uids_of["question"])
+        ),
+    }
+    aims: dict[tuple[str, str], DecisionTarget] = {}
+    # Everybody locks in the order of the ids, so that no two transactions wait for each other.
+    for kind, query in queries_of.items():
+        ordered = query.order_by(query.selected_columns[0]).with_for_update(key_share=True)
+        for id_, uid, target_kind, question_id in session.execute(ordered) if uids_of[kind] else ():
+            aims[target_kind, uid] = DecisionTarget(target_kind, id_, uid, question_id)
+    return aims
+
+
+def row_of(row: t.Judgement, aim: DecisionTarget) -> JudgementRow:
+    """Return a judgement that was written just now as it would be read."""
+    return JudgementRow(
+        judged=Judged(
+            queries.identity(row), row.person, Act(row.decision), row.reason, row.value, row.role, row.undoes_id
+        ),
+        uid=row.uid,
+        target=row.target,
+        target_id=aim.id,
+        target_uid=aim.uid,
+        note=row.note,
+        committee=row.committee,
+        created_at=row.created_at,
+        queue=row.queue,
+        revealed=row.revealed,
+        batch=judgement_log.batch_of(row.token),
+        seconds=row.seconds,
+        counts=row.counts,
+        marks=tuple((start, end) for start, end in row.marks),
+    )

@@ -12,6 +12,7 @@ judgements are only added, so nothing is overwritten.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -21,14 +22,12 @@ from mapd.domain import NOTE, Act
 from mapd.errors import BadInput, Busy, MapdError, NotFound, Stale
 from mapd.judgements import VERDICT, pick_latest
 from mapd.people import Person, Right, require
-from mapd.review import blinding, classes, curated_part, exposures, guidelines, judging, repairs, window
-from mapd.review.aims import DecisionTarget, row_of
+from mapd.review import batches, blinding, curated_part, exposures, guidelines, judging, repairs, window
 from mapd.review.blinding import TEXTS
-from mapd.review.card_messages import Card, CardWord
+from mapd.review.card_messages import LONGEST_VALUE, Card, CardWord
 from mapd.review.cards import card
 from mapd.review.deals import Deal, filter_rows
-from mapd.review.decision_context import DecisionContext, Overtaken
-from mapd.review.message_fields import LONGEST_VALUE
+from mapd.review.decision_context import DecisionContext, DecisionTarget, Overtaken, row_of
 from mapd.review.messages import Answers, Decision, DecisionAct, DecisionAnswer, Missing
 from mapd.review.passages import characters
 from mapd.review.queue_index import derivation
@@ -81,12 +80,14 @@ class _DecisionWriter:
                 reply = self._write(decision)
         except Busy:
             raise
-        except Overtaken as error:
-            reply = DecisionAnswer(token=decision.token, status="stale", line=str(error), since=error.words, decided=0)
-        except Stale as error:
-            reply = DecisionAnswer(token=decision.token, status="stale", line=str(error), decided=0)
         except MapdError as error:
-            reply = DecisionAnswer(token=decision.token, status="refused", line=str(error), decided=0)
+            reply = DecisionAnswer(
+                token=decision.token,
+                status="stale" if isinstance(error, Stale) else "refused",
+                line=str(error),
+                since=error.words if isinstance(error, Overtaken) else [],
+                decided=0,
+            )
         # The savepoint is rolled back, so what it added here goes, too.
         if reply.status != "saved":
             del self.written[written:]
@@ -101,7 +102,7 @@ class _DecisionWriter:
         goes_on = decision.act in (DecisionAct.CLASS, DecisionAct.UNDO)
         # The token is there: the decision was saved before, and only its answer was lost on the way.
         if owner is not None and not goes_on:
-            return DecisionAnswer(token=decision.token, status="saved", act=decision.token)
+            return _saved(decision)
         match decision.act:
             case DecisionAct.REST:
                 since = self._accept_rest(decision)
@@ -113,7 +114,7 @@ class _DecisionWriter:
                 return self._undo(decision)
             case _:
                 since = self._judge(decision)
-        return DecisionAnswer(token=decision.token, status="saved", act=decision.token, since=since)
+        return _saved(decision, since=since)
 
     def _judge(self, decision: Decision) -> list[CardWord]:
         """Accept, reject, skip, note, correct or withdraw; return what others said since, if it was kept."""
@@ -123,23 +124,24 @@ class _DecisionWriter:
         if decision.act is DecisionAct.CORRECT and len(decision.value or "") > LONGEST_VALUE:
             raise BadInput(f"an answer has at most {LONGEST_VALUE} characters, not {len(decision.value or '')}")
         # A note is written as a skip that skips nothing, because every judgement has a decision.
-        row = judging.judge(
-            self.context.session,
-            aim.target,
+        self._record(
+            decision,
+            aim,
             Act.SKIP if notes else Act(decision.act),
-            by=self.context.by,
             reason=NOTE if notes else decision.reason,
             note=decision.note,
             value=decision.value if decision.act is DecisionAct.CORRECT else None,
             marks=self._marks(decision, aim),
             token=decision.token,
             role=self.context.role(decision, aim),
-            circumstances=self.context.circumstances(decision, aim),
-            follow=False,
-            at=self._next_moment(),
         )
-        self._keep(row, aim)
         return since
+
+    def _record(self, decision: Decision, aim: DecisionTarget, act: Act, **parts: Any) -> None:
+        """Write one judgement of the decision, with these of its parts."""
+        moment, circumstances = self._next_moment(), self.context.circumstances(decision, aim)
+        parts |= {"by": self.context.by, "circumstances": circumstances, "follow": False, "at": moment}
+        self._keep(judging.judge(self.context.session, aim.target, act, **parts), aim)
 
     def _marks(self, decision: Decision, aim: DecisionTarget) -> list[tuple[int, int]]:
         marks = [(mark.start, mark.end) for mark in decision.marks]
@@ -158,18 +160,8 @@ class _DecisionWriter:
             since += self.context.check_unchanged(decision, aim, card_text.seen, card_text.after)
             if not decision.offline:
                 self._check_waits(aim)
-            row = judging.judge(
-                self.context.session,
-                aim.target,
-                Act.ACCEPT,
-                by=self.context.by,
-                note=decision.note if decision.target == aim.uid else None,
-                token=f"{decision.token}/{number}",
-                circumstances=self.context.circumstances(decision, aim),
-                follow=False,
-                at=self._next_moment(),
-            )
-            self._keep(row, aim)
+            note = decision.note if decision.target == aim.uid else None
+            self._record(decision, aim, Act.ACCEPT, note=note, token=f"{decision.token}/{number}")
         return since
 
     def _check_waits(self, aim: DecisionTarget) -> None:
@@ -207,18 +199,10 @@ class _DecisionWriter:
         queue = window.queue_of(self.context.by, decision.queue)
         act = Act.REJECT if decision.value == Act.REJECT else Act.ACCEPT
         derivation.follow_judgements(self.context.session, self.written)
-        progress = classes.decide(
-            self.context.session,
-            self.context.setting,
-            queue,
-            act,
-            by=self.context.by,
-            token=decision.token,
-            version=decision.version or "",
-        )
-        return DecisionAnswer(
-            token=decision.token, status="saved", act=decision.token, decided=progress.decided, of=progress.all
-        )
+        session, setting, version = self.context.session, self.context.setting, decision.version or ""
+        by, token = self.context.by, decision.token
+        decided, of = batches.decide_class(session, setting, queue, act, by=by, token=token, version=version)
+        return _saved(decision, decided=decided, of=of)
 
     def _undo(self, decision: Decision) -> DecisionAnswer:
         """Take an act back, or an undo: then it is redone. Of a large act the same decision takes the next ones."""
@@ -232,18 +216,14 @@ class _DecisionWriter:
         remaining = [row for row in rows if row.id not in taken_back]
         for number, row in enumerate(remaining[:UNDOS_AT_ONCE], len(undos)):
             token = decision.token if len(rows) == 1 else f"{decision.token}/{number}"
+            undone, moment = queries.identity(row), self._next_moment()
             withdrawal = judging.undo(
-                self.context.session,
-                queries.identity(row),
-                by=self.context.by,
-                token=token,
-                follow=False,
-                at=self._next_moment(),
+                self.context.session, undone, by=self.context.by, token=token, follow=False, at=moment
             )
             self.context.session.flush()
             self._keep(withdrawal, self.context.aim_of(withdrawal))
         decided = len(undos) + min(len(remaining), UNDOS_AT_ONCE)
-        return DecisionAnswer(token=decision.token, status="saved", act=decision.token, decided=decided, of=len(rows))
+        return _saved(decision, decided=decided, of=len(rows))
 
     def _act(self, act: str) -> list[t.Judgement]:
         row, of_person = t.Judgement, t.Judgement.person == self.context.by.name
@@ -311,3 +291,7 @@ class _DecisionWriter:
             if uid in {attempt.uid for attempt in attempts}:
                 return Missing.model_validate({"code": code, "line": window.LINES[code]})
         return None
+
+
+def _saved(decision: Decision, **progress: Any) -> DecisionAnswer:
+    return DecisionAnswer(token=decision.token, status="saved", act=decision.token, **progress)

@@ -118,7 +118,7 @@ def judge(
         seconds=circumstances.seconds,
         committee=circumstances.committee,
     )
-    _set_target(row, target)
+    setattr(row, f"{TABLES[target.kind].__tablename__}_id", target.id)
     session.add(row)
     detail = {"reason": reason, "value": row.value} | ({"order": circumstances.order} if circumstances.order else {})
     audit_log.audit(session, person, f"judge {decision}", f"{target.kind} {judged.uid}", **detail)
@@ -168,7 +168,7 @@ def undo(
         queue=row.queue,
         token=token or t.new_uid(),
     )
-    _set_target(withdrawal, target)
+    setattr(withdrawal, f"{TABLES[target.kind].__tablename__}_id", target.id)
     session.add(withdrawal)
     about = f"{row.target} {_lock_target(session, target).uid}"
     audit_log.audit(session, person, "undo", about, judgement=row.uid)
@@ -258,12 +258,3 @@ def _check_unchanged(session: Session, target: Target, latest_seen: int | None) 
         raise Stale(
             f"{latest.person} decided on this {target.kind} in the meantime; it was reloaded, nothing was saved"
         )
-
-
-def _set_target(row: t.Judgement, target: Target) -> None:
-    if target.kind == "attempt":
-        row.attempt_id = target.id
-    elif target.kind == "question":
-        row.question_id = target.id
-    else:
-        row.explanation_id = target.id

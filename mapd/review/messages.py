@@ -14,16 +14,19 @@ from typing import Literal
 from pydantic import Field
 
 from mapd.domain import LONGEST_REPAIR, MOST_MARKS
-from mapd.review.card_messages import Card, CardWord, Holder, Passage
-from mapd.review.message_fields import (
+from mapd.review.card_messages import (
     LONGEST_TEXT,
     MOST_ACTS,
     MOST_CARDS,
     MOST_DECISIONS,
     ActName,
     ApiMessage,
+    Card,
+    CardWord,
+    Holder,
     JudgeMode,
     Note,
+    Passage,
     Seen,
     TargetKind,
     Token,

@@ -9,8 +9,7 @@ from enum import StrEnum
 
 from mapd.checks import State
 from mapd.curation.curated import Curated
-from mapd.curation.overview import SnapshotSummary, group_by_target
-from mapd.curation.summary import count_conflicts, summary
+from mapd.curation.summary import SnapshotSummary, count_conflicts, group_by_target, summary
 from mapd.domain import Act, Verdict
 from mapd.review.queues import DEFAULT, QUEUES
 

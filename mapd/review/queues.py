@@ -1,6 +1,6 @@
 """The queues of triage: which mistakes to look at, in which order, and at which text each is entered. Pure.
 
-    fill(curated, QUEUES["accepted-wrong"], "ann").entries[0]    -> the most doubtful mistake, its texts in question
+    find_entry(QUEUES["accepted-wrong"], mistake, 3.0, closed, "ann", 1)    -> its texts in question, those that wait
 
 A text waits for each person who hasn't judged it, until as many have as the exam wants.
 
@@ -16,9 +16,10 @@ from fractions import Fraction
 from functools import lru_cache
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.curated import DecidedText, Mistake, filter_votes
 from mapd.domain import Act, JudgementRow, RowFilter, Ruling, TextReason, Verdict
 from mapd.judgements import drop_undone
+from mapd.policies import Check
 from mapd.review.priority import find_against_gold, suspicion
 
 DISAGREE_SPREAD = 2  # scores this far apart
@@ -27,6 +28,7 @@ NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold
 LEAST_SUSPICION = 1.5
 
 Texts = tuple[DecidedText, ...]
+About = Callable[[Mistake, float], Texts | None]
 # A text's rank; more is earlier. It sees the threshold through the verdict alone: it is constant between two cuts.
 Doubt = Callable[[Mistake, DecidedText], float]
 
@@ -94,7 +96,7 @@ class Queue:
 
     name: str
     title: str
-    about: Callable[[Mistake, float], Texts | None]
+    about: About
     order: Doubt = _doubt
     drains: bool = False
     of_attempt: bool = False  # a word on the attempt settles it
@@ -110,15 +112,15 @@ class Queue:
     edges: Callable[[Mistake], Iterable[int]] = lambda _: ()
 
 
-def _rationales(of: Callable[[DecidedText, float], bool]) -> Callable[[Mistake, float], Texts | None]:
+def _rationales(of: Callable[[DecidedText, float], bool]) -> About:
     return lambda m, threshold: tuple(x for x in m.rationales if of(x, threshold)) or None
 
 
-def _feedback(of: Callable[[DecidedText], bool]) -> Callable[[Mistake, float], Texts | None]:
+def _feedback(of: Callable[[DecidedText], bool]) -> About:
     return lambda m, _: tuple(x for x in m.feedback if of(x)) or None
 
 
-def _mistakes(of: Callable[[Mistake], bool]) -> Callable[[Mistake, float], Texts | None]:
+def _mistakes(of: Callable[[Mistake], bool]) -> About:
     """Take the whole mistake: its rationales, its feedback where it has none, nothing where it has neither."""
     return lambda m, _: (m.rationales or m.feedback) if of(m) else None
 
@@ -127,12 +129,15 @@ def _conflicts(m: Mistake, _: float) -> Texts | None:
     return tuple(x for x in m.texts if x.people.conflict) or (m.texts if m.disputed else None)
 
 
-def _committee(x: DecidedText, verdict: Verdict) -> bool:
-    return x.committee.verdict is verdict
+def _decided(verdict: Verdict, check: str | None = None, state: State = State.FAILS) -> About:
+    """Take the rationales on which the committee has this verdict, and on which a check says this."""
+    return _rationales(
+        lambda x, _: x.committee.verdict is verdict and (check is None or getattr(x.states, check) is state)
+    )
 
 
 def _no_vote(x: DecidedText) -> bool:
-    return _committee(x, Verdict.UNDECIDED) or any(v.score is None for v in filter_votes(x.text.votes))
+    return x.committee.verdict is Verdict.UNDECIDED or any(v.score is None for v in filter_votes(x.text.votes))
 
 
 def _suspects(m: Mistake, _: float) -> Texts | None:
@@ -166,15 +171,11 @@ QUEUES: Mapping[str, Queue] = {
             drains=True,
             title_reveals=False,
         ),
-        Queue(
-            "accepted-wrong",
-            "accepted, but wrong answer",
-            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.matches_gold is State.FAILS),
-        ),
+        Queue("accepted-wrong", "accepted, but wrong answer", _decided(Verdict.ACCEPTED, Check.MATCHES_GOLD)),
         Queue(
             "rejected-right",
             "rejected, but right answer",
-            _rationales(lambda x, _: _committee(x, Verdict.REJECTED) and x.states.matches_gold is State.HOLDS),
+            _decided(Verdict.REJECTED, Check.MATCHES_GOLD, State.HOLDS),
         ),
         Queue(
             "disagree",
@@ -184,15 +185,11 @@ QUEUES: Mapping[str, Queue] = {
         ),
         Queue("near-threshold", "near the threshold", _rationales(is_near), edges=_near_edges),
         Queue("unreadable", "answer can't be read", _rationales(lambda x, _: x.answer is None)),
-        Queue(
-            "false-step",
-            "accepted with a false step",
-            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.equations_true is State.FAILS),
-        ),
+        Queue("false-step", "accepted with a false step", _decided(Verdict.ACCEPTED, Check.EQUATIONS_TRUE)),
         Queue(
             "no-work",
             "accepted, but shows no work",
-            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.shows_work is State.FAILS),
+            _decided(Verdict.ACCEPTED, Check.SHOWS_WORK),
             batch_rule=BatchRule(RowFilter(committee="accepted", checks={"shows_work": "fails"}), TextReason.NO_WORK),
         ),
         Queue("feedback-check", "feedback that fails a check", _feedback(lambda x: x.states.refuted)),
@@ -224,18 +221,8 @@ QUEUES: Mapping[str, Queue] = {
             settles=lambda people: people.decision is Act.ACCEPT,
         ),
         Queue("audit", "random audit", _mistakes(lambda _: True), by_lot=True, title_reveals=False),
-        Queue(
-            "audit-accepted",
-            "random audit of what is accepted",
-            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED)),
-            by_lot=True,
-        ),
-        Queue(
-            "audit-rejected",
-            "random audit of what is rejected",
-            _rationales(lambda x, _: _committee(x, Verdict.REJECTED)),
-            by_lot=True,
-        ),
+        Queue("audit-accepted", "random audit of what is accepted", _decided(Verdict.ACCEPTED), by_lot=True),
+        Queue("audit-rejected", "random audit of what is rejected", _decided(Verdict.REJECTED), by_lot=True),
     )
 }
 DEFAULT = "everything"
@@ -258,30 +245,9 @@ class QueuedMistake:
         return next(iter(self.waiting or self.texts or self.mistake.texts), None)
 
 
-@dataclass(frozen=True, slots=True)
-class FilledQueue:
-    """A queue filled: its entries in order. review/queue_index/cursor.py walks along it."""
-
-    queue: Queue
-    entries: tuple[QueuedMistake, ...]
-
-    @property
-    def settled_count(self) -> int:
-        """Count the entries that need no decision any more."""
-        return sum(entry.is_settled for entry in self.entries)
-
-
 def find_most_doubtful(mistake: Mistake) -> DecidedText | None:
     """Return the text to begin with of a mistake that is in no queue."""
     return max(mistake.rationales or mistake.feedback, key=doubt, default=None)
-
-
-def fill(curated: Curated, queue: Queue, person: str) -> FilledQueue:
-    """Return the queue as this person finds it, the most doubtful first."""
-    threshold, per_text = curated.policy.threshold, curated.exam.judgements_per_text
-    closed = find_closed_targets(curated.judgements, person)
-    entries = (find_entry(queue, m, threshold, closed, person, per_text) for m in curated.mistakes)
-    return FilledQueue(queue, tuple(sorted(filter(None, entries), key=lambda e: sort_key(queue, e.mistake, threshold))))
 
 
 def waits_for(x: DecidedText, person: str, per_text: int) -> bool:
@@ -306,11 +272,8 @@ def find_entry(
         return None
     texts = about if len(about) < 2 else tuple(sorted(about, key=lambda x: -_first(queue, mistake, x)))
     # In a queue for a second look everything waits, also what this person judged.
-    waiting = tuple(
-        x
-        for x in texts
-        if (queue.second_look or waits_for(x, person, per_text)) and (x.text.kind, x.text.id) not in closed
-    )
+    asked = (x for x in texts if queue.second_look or waits_for(x, person, per_text))
+    waiting = tuple(x for x in asked if (x.text.kind, x.text.id) not in closed)
     if ("attempt", mistake.attempt.id) in closed and (queue.of_attempt or not texts):
         return QueuedMistake(mistake, texts, (), is_settled=True)
     places = max((per_text - len(x.people.by) for x in waiting), default=1)

@@ -43,14 +43,10 @@ def renew_leases(session: Session, by: Person, exam_id: int, wish: LeaseWish) ->
     leased, refused = leases.take(session, by, places, [ids[uid] for uid in wish.leave if uid in ids])
     rows = leases.list_leases(session, exam_id)
     uids = {id_: uid for uid, id_ in ids.items()}
+    holders = {id_: [row.holder for row in rows if row.attempt_id == id_ and row.person != person] for id_ in uids}
     return Leases(
         held=[HeldLease(mistake=uids[row.attempt_id], until=row.until) for row in leased],
-        refused=[
-            RefusedLease(
-                mistake=uids[id_], people=[row.holder for row in rows if row.attempt_id == id_ and row.person != person]
-            )
-            for id_ in [*refused, *sorted(over)]
-        ],
+        refused=[RefusedLease(mistake=uids[id_], people=holders[id_]) for id_ in [*refused, *sorted(over)]],
         others=leases.list_others(rows, person),
         seconds=leases.SECONDS,
     )

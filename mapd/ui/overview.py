@@ -1,10 +1,13 @@
-"""The parts of the overview: an empty project's welcome, the next step, funnel, teachers, people."""
+"""The parts of the overview: an empty project's welcome, the next step, funnel, teachers, people.
+
+`curation/summary.py` and `review/next_step.py` count; this module only draws.
+"""
 
 import streamlit as st
 
 from mapd import students
 from mapd.curation.curated import Curated
-from mapd.curation.overview import SnapshotSummary, funnel, people, teachers
+from mapd.curation.summary import SnapshotSummary, funnel, people, teachers
 from mapd.review.next_step import NextStep
 from mapd.store import queries, snapshots
 from mapd.ui import snapshots as frozen

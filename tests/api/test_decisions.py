@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from mapd.domain import Act
 from mapd.people import owner
-from mapd.review import assignment, judging
+from mapd.review import assignment, batches, judging
 from mapd.review.judging import Target
 from mapd.store import db
 from mapd.store import tables as t
@@ -292,9 +292,7 @@ def test_the_queue_of_attempts_decides_attempts(server: Server, ann: Client) -> 
 def test_a_class_is_decided_piece_by_piece_and_undone_in_one(
     server: Server, ann: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mapd.review import classes
-
-    monkeypatch.setattr(classes, "AT_ONCE", 1)
+    monkeypatch.setattr(batches, "AT_ONCE", 1)
     panel = ann.get("counts", queue="no-work", panel=True)["class"]
     assert panel["texts"] > 1
     act = {"token": uuid4().hex, "act": "class", "queue": "no-work", "value": "reject", "version": panel["version"]}

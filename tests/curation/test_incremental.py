@@ -4,7 +4,7 @@ from sqlmodel import Session
 
 from mapd.curation import live_set
 from mapd.curation.curated import curate
-from mapd.curation.incremental import decide
+from mapd.curation.live_set import decide
 from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.policies import PAPER, STRICT

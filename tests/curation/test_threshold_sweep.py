@@ -11,7 +11,7 @@ from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.policies import PAPER, STRICT, Policy
 from mapd.review.judging import Target, judge
-from mapd.review.queue_index import derivation
+from mapd.review.queue_index.rows import authors_of, compute_figures
 from mapd.store import exam_material, judgement_log
 
 THRESHOLDS = [0, 1, 2, 2.95, 3, 3.33, 3.5, 4, 4.5, 5]
@@ -38,8 +38,8 @@ def test_they_are_the_summary_at_every_threshold(session: Session, exam: ExamInf
     for n, act, who in ((0, Act.REJECT, "ann"), (1, Act.ACCEPT, "ann"), (2, Act.ACCEPT, "ann"), (2, Act.REJECT, "b")):
         judge(session, Target("rationale", texts[n].text.id), act, by=owner(who))
     material, judged = exam_material.material(session, exam.id), judgement_log.judgements(session, exam.id)
-    names = derivation.authors_of(session)
-    figures = derivation.compute_figures(curate(material, judged, policy), names)
+    names = authors_of(session)
+    figures = compute_figures(curate(material, judged, policy), names)
     for threshold, at in zip(THRESHOLDS, sweep(figures, THRESHOLDS), strict=True):
         curated = curate(material, judged, policy.at(threshold))
         told(figures, curated, names)

@@ -9,7 +9,8 @@ from mapd.errors import BadInput, NotFound
 from mapd.people import owner
 from mapd.review import assignment, blinding, judging
 from mapd.review.judging import Target
-from mapd.review.queues import QUEUES, FilledQueue, QueuedMistake, fill
+from mapd.review.queues import QUEUES, QueuedMistake
+from tests.review.filled import FilledQueue, fill
 
 
 def line(session: Session, exam: ExamInfo, person: str, queue: str = "everything") -> FilledQueue:

@@ -16,10 +16,11 @@ from mapd.review import assignment, batches
 from mapd.review.batches import BatchText
 from mapd.review.judging import Target, judge
 from mapd.review.queue_index import derivation
-from mapd.review.queues import QUEUES, fill
+from mapd.review.queues import QUEUES
 from mapd.store import judgement_log, queries
 from mapd.store.browse import ListedText
 from mapd.store.judgement_log import batch_of
+from tests.review.filled import fill
 
 
 def chosen(session: Session, exam: ExamInfo) -> list[BatchText]:

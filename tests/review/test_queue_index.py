@@ -21,7 +21,8 @@ from mapd.review import assignment, batches, judging, repairs
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
 from mapd.review.queue_index.cursor import QueueCursor
-from mapd.review.queues import QUEUES, FilledQueue, fill, sort_key, waits_for
+from mapd.review.queue_index.rows import authors_of
+from mapd.review.queues import QUEUES, sort_key, waits_for
 from mapd.store import committees, db, exam_material, judgement_log, queries, queue_index
 from mapd.store import tables as t
 from mapd.store.queue_index import QueueKey
@@ -29,6 +30,7 @@ from tests import samples
 from tests.conftest import import_files
 from tests.curation.test_threshold_sweep import told
 from tests.review import index_rows
+from tests.review.filled import FilledQueue, fill
 
 TEACHERS = ("ash", "brook", "rowan")
 PEOPLE = ("ann", "bob")
@@ -233,7 +235,7 @@ def agree(session: Session, exam_id: int, threshold: int) -> None:
                 drawn(session, curated, line, person)
             if queue.batch_rule is not None:
                 classed(session, curated, line, person)
-    told(Figures.of(queue_index.figures(session, exam_id)), curated, derivation.authors_of(session))
+    told(Figures.of(queue_index.figures(session, exam_id)), curated, authors_of(session))
 
 
 def classed(session: Session, curated: Curated, line: FilledQueue, person: str) -> None:

@@ -20,6 +20,7 @@ from mapd.policies import PAPER
 from mapd.review import judging
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
+from mapd.review.queue_index.rows import authors_of
 from mapd.review.queues import doubt
 from mapd.store import browse, db, judgement_log, queries
 from mapd.store import tables as t
@@ -198,7 +199,7 @@ def test_pages_hold_what_the_rules_find(
 ) -> None:
     at = 350
     with db.reading(engine) as session:
-        authors = derivation.authors_of(session)
+        authors = authors_of(session)
         curated = live_set.load_curated(session, exam_of.id, PAPER.at(at / 100))
         for wanted in ASKED:
             ruled = find(curated, wanted, order, authors)

@@ -15,29 +15,25 @@ them works the marks off at the end. No page and no route derives anything. A ro
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from functools import partial
 from itertools import groupby
-from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import domain
-from mapd.checks import State
-from mapd.curation import curated, saved_policies, threshold_sweep
-from mapd.curation.curated import Curated, DecidedText, Mistake, curate, filter_votes
-from mapd.curation.threshold_sweep import Figures
-from mapd.domain import Act, ExamInfo, JudgementRow, Material, Verdict, Vote
+from mapd.curation import saved_policies, threshold_sweep
+from mapd.curation.curated import Mistake, curate, filter_votes
+from mapd.domain import ExamInfo, Vote
 from mapd.errors import Busy, NotFound
-from mapd.judgements import VERDICT, pick_latest, ruling
 from mapd.policies import Policy, leniency
 from mapd.review import queues
-from mapd.review.queue_index.bands import BandPosition, ClosedTargets, find_positions
+from mapd.review.queue_index.bands import BandKey, BandPosition, find_positions
+from mapd.review.queue_index.rows import Values, authors_of, count_figures, find_skips, list_question_rows, list_rows
 from mapd.store import committees, db, exam_material, judgement_log, queries, queue_index
 from mapd.store import tables as t
 
@@ -49,10 +45,9 @@ BLOCK = 250  # questions that are derived at once: in one transaction, so that o
 PAUSE_S = 0.25
 IN_PART = ", in part"  # behind the version of an index that is being derived: judgements follow, nobody reads it
 log = logging.getLogger("mapd.queue_index")
-# Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index".
+# Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index". Two transactions that derived
+# one question at once would insert its rows, and count them, twice.
 LOCK = 0x7374616E
-BandKey = tuple[str, int, int, bool]  # name, low, high, waits
-Values = dict[str, Any]
 Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 
 
@@ -144,7 +139,7 @@ def _derive_in_blocks(engine: sa.Engine, exam_id: int) -> Iterator[int]:
 
 def derive_marked(session: Session) -> int:
     """Derive again the next questions that have a mark, in every exam that the index holds; return how many."""
-    _lock(session)
+    db.lock(session, LOCK)
     _count_votes(session)
     mark = col(t.DirtyQuestion.question_id)
     block = list(session.exec(select(mark).distinct().order_by(mark).limit(BLOCK)))
@@ -154,7 +149,7 @@ def derive_marked(session: Session) -> int:
         questions = exam_material.filter_asked(session, row.id, set(block))
         # Where other rules derived the exam, it is derived in whole before it is read.
         if questions and (exam := _Exam.of(session, row)) is not None:
-            exam.follow(sorted(questions))
+            exam.follow(questions)
     return len(block)
 
 
@@ -182,7 +177,7 @@ def _count_votes(session: Session) -> None:
     session.flush()
 
 
-def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
+def follow_judgements(session: Session, rows: Sequence[t.Judgement]) -> None:
     """Derive again the questions that judgements are about. Where no exam is held yet their marks simply stay."""
     session.flush()
     rows_of_exams = session.exec(select(t.StandingExam)).all()
@@ -193,29 +188,21 @@ def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
             questions_of[exam_id].add(question)
     if not questions_of:
         return
-    _lock(session)
+    db.lock(session, LOCK)
     # These judgements' marks are worked off here; a mark for a vote stays, because it counts towards the leniency.
     for block in _blocks(set().union(*questions_of.values())):
         session.execute(
             sa.delete(t.DirtyQuestion).where(col(t.DirtyQuestion.question_id).in_(block), ~col(t.DirtyQuestion.voted))
         )
-    for row_of_exam in rows_of_exams:
-        if (questions := questions_of.get(row_of_exam.id or 0)) and (
-            exam := _Exam.of(session, row_of_exam)
-        ) is not None:
-            exam.follow(sorted(questions))
+    for row in rows_of_exams:
+        if (questions := questions_of.get(row.id or 0)) and (exam := _Exam.of(session, row)) is not None:
+            exam.follow(questions)
 
 
-def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
-    questions: set[int] = set()
-    texts, attempts = set(), set()
-    for row in rows:
-        if row.explanation_id is not None:
-            texts.add(row.explanation_id)
-        elif row.attempt_id is not None:
-            attempts.add(row.attempt_id)
-        elif row.question_id is not None:
-            questions.add(row.question_id)
+def _questions_of(session: Session, rows: Sequence[t.Judgement]) -> set[int]:
+    questions = {row.question_id for row in rows if row.question_id is not None}
+    texts = {row.explanation_id for row in rows if row.explanation_id is not None}
+    attempts = {row.attempt_id for row in rows if row.attempt_id is not None}
     for table, ids in ((t.Explanation, texts), (t.Attempt, attempts)):
         for block in _blocks(ids):
             questions.update(session.exec(select(table.question_id).where(col(table.id).in_(block))).all())
@@ -225,11 +212,6 @@ def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
 def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
     ordered = sorted(ids)
     return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
-
-
-def _lock(session: Session) -> None:
-    # Two transactions that derived one question at once would insert its rows, and count them, twice.
-    db.lock(session, LOCK)
 
 
 def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
@@ -248,7 +230,7 @@ def _begin(session: Session, exam_id: int, *, measure: bool = True) -> None:
 
     It is measured here and once many votes came in, not with each: one vote more would move every place a little.
     """
-    _lock(session)
+    db.lock(session, LOCK)
     # Rows first, then the bands that they refer to.
     bands = sa.select(col(t.QueueBand.id)).where(col(t.QueueBand.exam_id) == exam_id)
     session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.band_id).in_(bands)))
@@ -266,19 +248,16 @@ def _begin(session: Session, exam_id: int, *, measure: bool = True) -> None:
 
 def _derive_missing(session: Session, exam_id: int, after: int = 0) -> list[int]:
     """Derive the exam's next questions that have no row yet; return their ids. Without any left the index is whole."""
-    _lock(session)
+    db.lock(session, LOCK)
     row = session.get(t.StandingExam, exam_id)
-    exam = None if row is None else _Exam.of(session, row)
-    if exam is None:
+    if row is None or (exam := _Exam.of(session, row)) is None:
         _begin(session, exam_id)
         return _derive_missing(session, exam_id)
-    assert row is not None
     if not row.rules.endswith(IN_PART):
         return []
     # From the last block on; at the end once more from the beginning, because another process may have begun anew.
     block = queue_index.list_missing(session, exam_id, after, BLOCK)
-    if after and not block:
-        block = queue_index.list_missing(session, exam_id, 0, BLOCK)
+    block = block or queue_index.list_missing(session, exam_id, 0, BLOCK)
     if block:
         exam.follow(block, empty=True)
     else:
@@ -340,21 +319,34 @@ class _Exam:
     def _replace(self, questions: Sequence[int], empty: bool) -> None:
         material = exam_material.material(self.session, self.id, questions)
         judgements = judgement_log.judgements(self.session, self.id, questions)
-        closed, skipped = queues.find_closed_targets(judgements, ""), _find_skips(judgements)
+        closed, skipped = queues.find_closed_targets(judgements, ""), find_skips(judgements)
         part = curate(material, judgements, self.policy, offsets=self.offsets)
-        rows = [*_list_rows(part.mistakes, judgements, authors_of(self.session))]
-        rows += _list_question_rows(material, part, judgements)
+        rows = (
+            *list_rows(part.mistakes, judgements, authors_of(self.session)),
+            *list_question_rows(material, part, judgements),
+        )
         index_rows = [{"exam_id": self.id} | row for row in rows]
         find = partial(find_positions, closed=closed, skipped=skipped, per_text=self.per_text)
         positions = [(mistake, position) for mistake in part.mistakes for position in find(mistake)]
         # How much each band's number grows or shrinks; bands are counted, so that a queue's length is one sum.
-        change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in positions)
-        change.update(_count_figures(index_rows))
+        change: Counter[BandKey] = Counter(position.band for _, position in positions)
+        change.update(count_figures(index_rows))
         if not empty:
             change.subtract(self._take_out(questions))
         self._change_counts(change)
         self._insert(t.Standing, index_rows)
-        self._insert(t.QueueEntry, [self._position_row(m, position) for m, position in positions])
+        entries = [
+            {
+                "band_id": self.bands[position.band],
+                "place": position.place,
+                "position": mistake.question.position,
+                "attempt_id": mistake.attempt.id,
+                "question_id": mistake.question.id,
+                "explanation_id": position.enter,
+            }
+            for mistake, position in positions
+        ]
+        self._insert(t.QueueEntry, entries)
         self._insert_skips(positions)
 
     def _take_out(self, questions: Sequence[int]) -> Counter[BandKey]:
@@ -362,15 +354,14 @@ class _Exam:
         names = {band: key for key, band in self.bands.items()}
         # For several questions SQLite would choose the index of the bands, or of the exam's order, and read all of it:
         # so the bands are compared in Python, and `+ 0` keeps the exam's index out of the choice.
-        positions = sa.select(col(t.QueueEntry.id), col(t.QueueEntry.band_id)).where(
-            col(t.QueueEntry.question_id).in_(questions)
-        )
+        entry = t.QueueEntry
+        positions = sa.select(col(entry.id), col(entry.band_id)).where(col(entry.question_id).in_(questions))
         rows = [row for row in self.session.execute(positions).all() if row.band_id in names]
         counts = Counter(names[row.band_id] for row in rows)
         of_questions = (col(t.Standing.question_id).in_(questions), col(t.Standing.exam_id) + 0 == self.id)
         columns = [t.metadata.tables["standing"].c[name] for name in threshold_sweep.COLUMNS]
         old = self.session.execute(sa.select(*columns).where(*of_questions)).mappings()
-        counts.update(_count_figures([dict(row) for row in old]))
+        counts.update(count_figures(map(dict, old)))
         ids = [row.id for row in rows]
         self.session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.queued_id).in_(ids)))
         self.session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.id).in_(ids)))
@@ -397,149 +388,13 @@ class _Exam:
         if rows:
             self.session.connection().execute(sa.insert(t.metadata.tables[str(table.__tablename__)]), rows)
 
-    def _position_row(self, mistake: Mistake, position: BandPosition) -> Values:
-        return {
-            "band_id": self.bands[position.queue, position.low, position.high, position.waits],
-            "place": position.place,
-            "position": mistake.question.position,
-            "attempt_id": mistake.attempt.id,
-            "question_id": mistake.question.id,
-            "explanation_id": position.enter,
-        }
-
     def _insert_skips(self, positions: Iterable[tuple[Mistake, BandPosition]]) -> None:
+        entry, skips = t.QueueEntry, []
         for mistake, position in positions:
             if position.passed_by:
-                band = self.bands[position.queue, position.low, position.high, position.waits]
-                query = select(t.QueueEntry.id).where(
-                    t.QueueEntry.band_id == band, t.QueueEntry.attempt_id == mistake.attempt.id
-                )
-                position_id = self.session.exec(query).one()
-                rows = [
-                    {"person": who, "queued_id": position_id, "band_id": band, "skipped": who in position.skipped_by}
-                    for who in sorted(position.passed_by)
-                ]
-                self._insert(t.QueueSkip, rows)
-
-
-def _find_skips(judgements: Sequence[JudgementRow]) -> dict[str, ClosedTargets]:
-    people = {row.judged.person for row in judgements if row.judged.decision is domain.Act.SKIP}
-    return {who: skips for who in people if (skips := queues.find_closed_targets(judgements, who))}
-
-
-def authors_of(session: Session) -> dict[str, int]:
-    """Return the id of each teacher by its name."""
-    return dict(session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
-
-
-def _list_rows(
-    mistakes_of_exam: Iterable[Mistake], judgements: Sequence[JudgementRow], authors: Mapping[str, int]
-) -> Iterator[Values]:
-    """Yield a row for each text, and one for each mistake that has no rationale."""
-    judges_of = _name_judges(judgements)
-    for mistake in mistakes_of_exam:
-        question = mistake.question
-        place = {"question_id": question.id, "attempt_id": mistake.attempt.id, "position": question.position}
-        for x in mistake.texts:
-            people = {"author_id": authors[x.text.teacher], "judged_by": judges_of[x.text.kind, x.text.id]}
-            yield place | _describe_text(x) | people
-        if not mistake.rationales:
-            yield place | _EMPTY_ROW | {"kind": "mistake"}
-
-
-def _list_question_rows(material: Material, part: Curated, judgements: Sequence[JudgementRow]) -> Iterator[Values]:
-    """Yield a row for each question: how the student did, and people's judgements of it and of its answers."""
-    judged_of, attempts_of, mistakes_of = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in judgements:
-        judged_of[row.target, row.target_id].append(row.judged)
-    for attempt in material.attempts:
-        attempts_of[attempt.question_id].append(attempt.id)
-    for mistake in part.mistakes:
-        mistakes_of[mistake.question.id].append(mistake)
-    for question in material.questions.values():
-        attempts, mistakes = attempts_of[question.id], mistakes_of[question.id]
-        targets = [("question", question.id), *(("attempt", attempt) for attempt in attempts)]
-        rulings = [ruling(judged_of[target]) for target in targets]
-        ruling_names = {_name_ruling(people) for people in rulings}
-        is_excluded = rulings[0].decision is Act.REJECT
-        right = 0 if is_excluded else len(attempts) - len(mistakes)
-        is_unreadable = is_excluded or (bool(mistakes) and mistakes[0].answer is None)
-        yield _EMPTY_ROW | {
-            "kind": "question",
-            "question_id": question.id,
-            "attempt_id": mistakes[0].attempt.id if mistakes else attempts[0],
-            "position": question.position,
-            "place_accepted": -round(1000 * len(mistakes) / len(attempts)),
-            "place_rejected": -round(1000 * right / len(attempts)),
-            "people": next((name for name in _STRONGEST_FIRST if name in ruling_names), ""),
-            "reason": rulings[0].reason or "",
-            "judged_by": _join_names(j for target in targets for j in pick_latest(judged_of[target])),
-            "matches_gold": (State.NOTHING if is_unreadable else State.FAILS if mistakes else State.HOLDS).value,
-        }
-
-
-_STRONGEST_FIRST = ("conflict", Act.REJECT.value, Act.CORRECT.value, Act.ACCEPT.value)
-
-
-def _name_judges(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
-    targets = defaultdict(list)
-    for row in judgements:
-        targets[row.target, row.target_id].append(row.judged)
-    names_of: defaultdict[tuple[str, int], str] = defaultdict(str)
-    for target, judged in targets.items():
-        names_of[target] = _join_names(pick_latest(judged, VERDICT))
-    return names_of
-
-
-def _join_names(judged: Iterable[domain.Judged]) -> str:
-    """Return who judged, each name between line breaks, so that SQL can look for a whole name."""
-    names = sorted({j.person for j in judged})
-    return "".join(f"\n{name}" for name in names) + "\n" * bool(names)
-
-
-def _name_ruling(people: domain.Ruling) -> str:
-    return "conflict" if people.conflict else "" if people.decision is None else people.decision.value
-
-
-# The row of what has no text: no score, no cut, nothing to check, and a place behind every text.
-_EMPTY_ROW: Values = {
-    **{"explanation_id": None, "author_id": None, "mean": t.NO_MEAN, "place_accepted": 1, "place_rejected": 1},
-    **dict.fromkeys(("spread", "votes", "cut", "committee_cut"), 0),
-    **dict.fromkeys(("undecided", "committee_undecided"), False),
-    **dict.fromkeys(("people", "reason", "judged_by"), ""),
-    **dict.fromkeys(("matches_gold", "equations_true", "shows_work"), State.NOTHING.value),
-}
-
-
-def _describe_text(x: DecidedText) -> Values:
-    mean = x.committee.mean
-    sides = {side: x.committee_at(side) for side in (Verdict.ACCEPTED, Verdict.REJECTED)}
-    return {
-        "explanation_id": x.text.id,
-        "kind": x.text.kind,
-        "mean": t.NO_MEAN if mean is None else curated.hundredths(mean),
-        "spread": x.spread,
-        "votes": x.committee.valid_votes,
-        "cut": x.final_cut,
-        "committee_cut": x.committee_cut,
-        "undecided": x.verdict is Verdict.UNDECIDED,
-        "committee_undecided": x.committee.verdict is Verdict.UNDECIDED,
-        "people": _name_ruling(x.people),
-        "reason": x.people.reason or "",
-        "matches_gold": x.states.matches_gold.value,
-        "equations_true": x.states.equations_true.value,
-        "shows_work": x.states.shows_work.value,
-        "place_accepted": -round(1000 * queues.doubt(sides[Verdict.ACCEPTED])),
-        "place_rejected": -round(1000 * queues.doubt(sides[Verdict.REJECTED])),
-    }
-
-
-def _count_figures(rows: Iterable[Mapping[str, Any]]) -> Counter[BandKey]:
-    """Return the threshold lab's figures as bands "figure:accepted", …"""
-    counts = threshold_sweep.count_bands(rows).items()
-    return Counter({(f"figure:{name}", low, high, False): number for (name, low, high), number in counts})
-
-
-def compute_figures(curated_set: Curated, authors: Mapping[str, int]) -> Figures:
-    """Return the threshold lab's figures under a policy that the index doesn't hold."""
-    return Figures.of(threshold_sweep.count_bands(_list_rows(curated_set.mistakes, (), authors)))
+                band = self.bands[position.band]
+                entry_ids = select(entry.id).where(entry.band_id == band, entry.attempt_id == mistake.attempt.id)
+                place = {"queued_id": self.session.exec(entry_ids).one(), "band_id": band}
+                people = ({"person": who, "skipped": who in position.skipped_by} for who in sorted(position.passed_by))
+                skips += [place | person for person in people]
+        self._insert(t.QueueSkip, skips)

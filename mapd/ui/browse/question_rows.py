@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from mapd.answers.grading import Outcome
 from mapd.domain import Act, Item, Judged, Response, Ruling
-from mapd.judgements import ruling
-from mapd.mistakes import apply_correction, is_mistake
+from mapd.judgements import apply_correction, is_mistake, ruling
 from mapd.store import exam_material, judgement_log
 from mapd.store.browse import BrowseRow
 from mapd.ui.kit import attempts, context, rows

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated
-from mapd.curation.incremental import CuratedParts, decide
+from mapd.curation.live_set import CuratedParts, decide
 from mapd.domain import Material
 from mapd.errors import Busy
 from mapd.jobs import ACTIVE, kinds

@@ -15,7 +15,7 @@ from mapd.curation.curated import Curated, curate, narrow
 from mapd.curation.threshold_sweep import Figures
 from mapd.domain import JudgementRow, Material
 from mapd.policies import PRESETS, Check, Policy
-from mapd.review.queue_index import derivation
+from mapd.review.queue_index.rows import authors_of, compute_figures
 from mapd.store import audit_log, exam_material, judgement_log, queries, queue_index
 from mapd.ui.kit import actions, context, pagination, tables, text, url_state
 from mapd.ui.kit.cache import derive_index, load_material
@@ -246,7 +246,7 @@ def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collecti
     # The queue index knows only the saved conditions and all teachers.
     if teachers or not have_same_conditions(policy, saved):
         curated = narrow(load_curated_under(exam_id, policy), teachers)
-        return derivation.compute_figures(curated, context.read(derivation.authors_of))
+        return compute_figures(curated, context.read(authors_of))
     return Figures.of(context.read(queue_index.figures, exam_id))
 
 
