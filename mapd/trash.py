@@ -20,13 +20,13 @@ from sqlmodel import Session
 
 from mapd import jobs
 from mapd.errors import BadInput, NotFound
-from mapd.models.prices import format_dollars
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.store import audit_log, queries, removal
 from mapd.store import tables as t
 from mapd.store import trash as store
 from mapd.store.removal import Ids, PutBack
+from mapd.teacher_prices import format_dollars
 
 FOLDER = "trash"
 # A project's trash takes the rows of these tables, with all that hangs on them.

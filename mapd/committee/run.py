@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd.committee import claiming, faults, ledger
-from mapd.committee.budget import Purse, RunLimits, check_token_counts
-from mapd.committee.claiming import ClaimResult
+from mapd.committee.claiming import ClaimResult, Purse, RunLimits, check_token_counts
 from mapd.committee.plan import PAGE, Plan, PlannedCall, ReviewPage
 from mapd.committee.streams import CommitteeProgress, Flights, RunCounts, TeacherStream
 from mapd.errors import Busy, MapdError, Stopped

@@ -24,11 +24,11 @@ from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import JobProgress
 from mapd.models.base import Sampling
-from mapd.models.prices import format_dollars
 from mapd.people import Person, owner
 from mapd.review.queue_index import derivation
 from mapd.store import claims, db, queries, queue_index
 from mapd.store import tables as t
+from mapd.teacher_prices import format_dollars
 
 # Who starts what nobody asked for.
 APP = owner("the app")

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from mapd.committee import Estimate, TeacherEstimate
-from mapd.models.prices import format_dollars
+from mapd.teacher_prices import format_dollars
 from mapd.ui.kit import context, tables, text
 from mapd.ui.kit.tables import Cell
 
