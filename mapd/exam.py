@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
@@ -161,10 +161,9 @@ def _ensure_exam(
     learner, questions = students.get(session, student), sets.get(session, question_set)
     # Two starts of one exam must not both make it. The lock is PostgreSQL's; on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
-    decoding_row = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
-    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256} | (
-        {"shots": learner.shots} if learner.shots else {}
-    )
+    decoding_row = {key: value for key, value in asdict(decoding).items() if key != "seed"}
+    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256}
+    decoding_row |= {"shots": learner.shots} if learner.shots else {}
     # The uid is a hash of all that decides the answers: the same exam has the same uid in every project.
     words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, decoding_row], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex

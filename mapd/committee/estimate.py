@@ -125,12 +125,10 @@ def estimate_calls(
     info = queries.exam(session, exam)
     committee_plan = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
     sent, averages = _prompt_bytes(session, committee_plan), _averages(session, committee_plan)
-    rows = [
-        estimate_teacher(
-            x, committee_plan.missing(session, x), [y for y in committee_plan.teachers if y is not x], sent, averages
-        )
-        for x in committee_plan.teachers
-    ]
+    rows = []
+    for x in committee_plan.teachers:
+        peers = [y for y in committee_plan.teachers if y is not x]
+        rows.append(estimate_teacher(x, committee_plan.missing(session, x), peers, sent, averages))
     return Estimate(tuple(rows), ledger.spent(session, info.id), committee_plan.not_sent)
 
 

@@ -289,10 +289,8 @@ class Plan:
 
     def _plan_review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> PlannedCall:
         question_text, gold = show_question(question), self.golds[x.question_id]
-        messages, material = (
-            prompts.review_messages(question_text, x.text, gold),
-            {"question": question_text, "solution": x.text},
-        )
+        messages = prompts.review_messages(question_text, x.text, gold)
+        material = {"question": question_text, "solution": x.text}
         return plan_call("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, **material)
 
 

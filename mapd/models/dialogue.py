@@ -23,9 +23,8 @@ from mapd.models.sandbox import in_a_line
 # First characters of blocks in a private plane of Unicode: one of a block without other text stands for a token.
 PRIVATE = range(0xF0000, 0xFFF00, 0x100)
 Marks = Mapping[str, str]
-_FORMS: WeakKeyDictionary[Any, tuple[object, templates.TemplateForm]] = (
-    WeakKeyDictionary()
-)  # of each tokenizer's template
+# Of each tokenizer's template.
+_FORMS: WeakKeyDictionary[Any, tuple[object, templates.TemplateForm]] = WeakKeyDictionary()
 
 
 def template_form(tokenizer: Any) -> templates.TemplateForm:

@@ -165,13 +165,8 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
         raise BadInput(f"the adapter can't be loaded: {adapter} ({in_a_line(error)}); finetune again") from error
 
 
-FREE_FIELDS = (
-    "r",
-    "lora_alpha",
-    "target_modules",
-    "inference_mode",
-    "peft_version",
-)  # what differs from finetune to finetune
+# What differs from finetune to finetune.
+FREE_FIELDS = ("r", "lora_alpha", "target_modules", "inference_mode", "peft_version")
 # Written for other programs; here the student's row names its base.
 BASE_FIELDS = ("base_model_name_or_path", "revision")
 
@@ -186,8 +181,7 @@ def _read_lora_config(path: Path) -> LoraConfig:
         defaults = json.loads(json.dumps(config.to_dict(), default=sorted))  # type: ignore[no-untyped-call]
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadInput(f"the adapter can't be loaded: {path} ({in_a_line(error)}); finetune again") from error
-    base_fields = {name for name in BASE_FIELDS if isinstance(content.get(name), str)}
-    free_fields = {*FREE_FIELDS, *base_fields}
+    free_fields = {*FREE_FIELDS, *(name for name in BASE_FIELDS if isinstance(content.get(name), str))}
     deviations = [
         name for name, value in content.items() if name not in free_fields and value != defaults.get(name) and value
     ]

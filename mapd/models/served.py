@@ -10,7 +10,6 @@ The official SDKs send; the retries are ours, so that each try passes the limits
 
 import asyncio
 import logging
-import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
@@ -44,6 +43,8 @@ SHORTEST_SECRET = 8
 # The headers that a server gets which isn't the provider's own.
 SENT = CONNECTION_HEADERS | {"anthropic-version"}
 
+# Read once: it takes a tenth of a second.
+_certificates = cache(httpx2.create_ssl_context)
 # What these libraries log may hold headers, and so the key.
 for _name in ("openai", "anthropic", "httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
@@ -386,12 +387,6 @@ class ServedModel(ABC):
             if secret and len(secret) >= shortest:
                 text = text.replace(secret, "[key]")
         return text
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    # Read once: it takes a tenth of a second.
-    return httpx2.create_ssl_context()
 
 
 def _wait(state: RetryCallState) -> float:
