@@ -68,7 +68,8 @@ DISTRIBUTIONS = packages_distributions()  # by module
 OURS = ("mapd", "tests", "benchmarks", "examples", "reviewers")  # the last is a benchmark, beside the one that runs it
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 ROOMS = ("review", "api", "cli", "ui")  # above the stages; each knows those before it
-LEVELS = {"jobs/kinds.py": "review"}  # it knows all work: each stage's, and what derives the queue index
+# They know all work: each stage's, and what derives the queue index.
+LEVELS = {"jobs/kinds.py": "review", "jobs/work.py": "review"}
 STAGES = ("exam", "committee", "curation", "finetune")
 # By room or module: the tables that it owns. SQL stands in the room that owns a table, and in the store.
 OWNERS = {
@@ -261,7 +262,6 @@ LONG = {  # tables, a format, the simulated teachers
     "store/tables.py",
     "exchange/authors.py",
     "models/simulated.py",
-    "jobs/kinds.py",
     "review/queue_index/derivation.py",
     "curation/curated.py",
 }

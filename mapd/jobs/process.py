@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from mapd import jobs
 from mapd.errors import Busy, MapdError, Stopped
 from mapd.jobs import AttemptRef, JobProgress, MonotonicProgress, kinds
+from mapd.jobs.work import WorkContext
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
@@ -104,7 +105,7 @@ def run_attempt(ref: AttemptRef, worker: str) -> int:
             # Their right was asked when they started the job: it isn't asked again here.
             starter = owner(job.person)
             outcome = task.run(
-                kinds.WorkContext(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
+                WorkContext(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
             )
             if report.progress is not None and "stopped" not in outcome:
                 report.progress = _complete(report.progress)
