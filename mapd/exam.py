@@ -245,7 +245,6 @@ def require_cut_off(session: Session, exam: str | int) -> t.Exam:
 
 
 def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[Inquiry]:
-    """Return every request of the exam, sorted by the question's length."""
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
     shots = session.get_one(t.Student, exam.student_id).shots

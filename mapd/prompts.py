@@ -212,7 +212,6 @@ def exam_messages(question: str, task: Task, shots: int = 0) -> tuple[Message, .
 
 
 def _shot(shot: tuple[str, str], task: Task) -> tuple[Message, Message]:
-    """Return a worked example as the turns of a dialogue."""
     question, solution = shot
     return EXAM.fill(question=question, form=ANSWER_FORM[task])[1], Message("assistant", solution)
 

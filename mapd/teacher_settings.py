@@ -93,7 +93,6 @@ def _check_fields(who: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names_in(value: Any) -> Iterator[str]:
-    """Yield the names of all fields within a value."""
     for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
         yield from _names_in(part)
     if isinstance(value, Mapping):

@@ -135,7 +135,6 @@ def _student_of_import(session: Session, exam: t.Exam) -> Ids:
 
 
 def _counts(session: Session, rows: Ids) -> dict[str, int]:
-    """Return how many rows of each kind there are, by their words; zeros are left out."""
     counts = {word: len(rows.get(table, ())) for table, word in WORDS.items()}
     texts = store.count_texts(session, rows.get("explanation", ()))
     counts |= {"rationales" if kind == "rationale" else kind: number for kind, number in texts.items()}

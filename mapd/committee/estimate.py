@@ -147,7 +147,6 @@ def _prompt_bytes(session: Session, committee_plan: Plan) -> dict[str, float]:
 
 
 def _averages(session: Session, committee_plan: Plan) -> dict[tuple[int | None, str], Tokens]:
-    """Return the ledger's average tokens of a call, by teacher and kind."""
     query = (
         sa.select(col(t.Call.teacher_id), col(t.Call.kind), func.avg(t.Call.tokens_in), func.avg(t.Call.tokens_out))
         .where(col(t.Call.teacher_id).in_([x.id for x in committee_plan.teachers]))

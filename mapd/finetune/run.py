@@ -170,7 +170,6 @@ def _load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> t
 
 
 def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:
-    """Return the finetune's row, named by its content."""
     settings = hyperparameters.as_dict()
     content = json.dumps([parent.uid, snapshot.sha256, arm, settings], sort_keys=True)
     return t.Finetune(
@@ -208,7 +207,6 @@ def _begin(session: Session, row: t.Finetune) -> int:
 
 
 def _record_step(session: Session, finetune_id: int, step: TrainingStep) -> None:
-    """Put the step's row in, unless it is there."""
     # Steps after the last checkpoint are done again on resume, with the same losses: the first row stays.
     if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
         session.add(t.FinetuneStep.model_validate(asdict(step), update={"finetune_id": finetune_id}))

@@ -269,7 +269,6 @@ def take(session: Session, worker: str, *, calls: bool, own_uids: Collection[str
 
 
 def _select_next_job(at: datetime, worker: str, calls: bool, own_uids: Collection[str]) -> Any:
-    """Select the oldest job that is there to be taken."""
     job = t.Job
     is_of_kind = col(job.kind).in_(CALLS) if calls else col(job.kind).not_in(CALLS)
     is_silent_job = _is_silent_for(at, SILENT_S) | (_is_silent_for(at, OWN_SILENT_S) & (col(job.worker) == worker))
@@ -284,8 +283,7 @@ def _is_silent_for(at: datetime, seconds: float) -> sa.ColumnElement[bool]:
 
 def give_back(session: Session, ref: AttemptRef, why: str) -> None:
     """Let a job whose process has ended before its end go on, or fail where it came no further so often."""
-    job = _load_attempt(session, ref)
-    if job is not None and job.status in AT_WORK:
+    if (job := _load_attempt(session, ref)) is not None:
         _continue_or_fail(job, db.clock(session), why)
 
 
@@ -315,14 +313,12 @@ def _continue_or_fail(job: t.Job, at: datetime, why: str) -> None:
 
 def begin(session: Session, ref: AttemptRef) -> t.Job | None:
     """Return the job, where this attempt is to run; None where it was cancelled, or a later attempt has it."""
-    job = _load_attempt(session, ref)
-    return job if job is not None and job.status in AT_WORK else None
+    return _load_attempt(session, ref)
 
 
 def beat(session: Session, ref: AttemptRef, progress: JobProgress | None, log: Sequence[str]) -> bool:
     """Write how far it is and the new lines of its log; return whether the job is to go on."""
-    job = _load_attempt(session, ref)
-    if job is None or job.status not in AT_WORK:
+    if (job := _load_attempt(session, ref)) is None:
         return False
     # The database's clock: workers whose own clocks differ agree on who is silent.
     job.beat_at = db.clock(session)
@@ -345,11 +341,9 @@ def end(
     session: Session, ref: AttemptRef, status: str, *, outcome: Mapping[str, Any] | None = None, error: str = ""
 ) -> None:
     """Write how the attempt ended, unless a later attempt has taken over."""
-    job = _load_attempt(session, ref)
-    if job is None or job.status not in AT_WORK:
-        return
-    job.status, job.outcome, job.error = status, dict(outcome or {}), error or None
-    job.ended_at, job.seconds_left = db.clock(session), None
+    if (job := _load_attempt(session, ref)) is not None:
+        job.status, job.outcome, job.error = status, dict(outcome or {}), error or None
+        job.ended_at, job.seconds_left = db.clock(session), None
 
 
 def status_of(session: Session, ref: AttemptRef) -> str | None:
@@ -359,7 +353,8 @@ def status_of(session: Session, ref: AttemptRef) -> str | None:
 
 
 def _load_attempt(session: Session, ref: AttemptRef) -> t.Job | None:
-    query = select(t.Job).where(t.Job.uid == ref.uid, t.Job.attempt == ref.attempt)
+    """Return the job while this attempt of it is at work."""
+    query = select(t.Job).where(t.Job.uid == ref.uid, t.Job.attempt == ref.attempt, col(t.Job.status).in_(AT_WORK))
     return session.exec(query.with_for_update()).first()
 
 

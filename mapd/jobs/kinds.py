@@ -319,7 +319,6 @@ def prepare_index(engine: sa.Engine, exam_id: int) -> str | None:
 
 
 def _find_index_job(session: Session, exam_id: int) -> t.Job | None:
-    """Return the exam's latest job of its index, if it isn't done."""
     of_index = select(t.Job).where(t.Job.kind == IndexWork.kind, col(t.Job.origin).is_(None))
     uid, rows = queries.exam(session, exam_id).uid, session.exec(of_index.order_by(col(t.Job.id).desc()))
     latest = next((job for job in rows if job.parameters.get("exam") == uid), None)

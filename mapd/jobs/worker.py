@@ -133,7 +133,6 @@ class WorkerProcess:
         return Child(process, calls, path)
 
     def _reap(self) -> None:
-        """See after the processes that have ended."""
         for ref, child in list(self.children.items()):
             if child.process.poll() is not None:
                 with db.writing(self.engine) as session:
@@ -152,7 +151,6 @@ class WorkerProcess:
             jobs.give_back(session, ref, child.why_it_ended())
 
     def _kill_what_does_not_stop(self) -> None:
-        """Kill the process of a cancelled job whose grace is over."""
         if not self.children:
             return
         with db.reading(self.engine) as session:

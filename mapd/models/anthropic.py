@@ -74,6 +74,5 @@ def _sent(usage: Any) -> int | None:
 
 
 def _thinks(blocks: Any) -> bool:
-    """Return whether there is a block of thoughts, redacted ones too."""
     kinds = (block.get("type") for block in blocks if isinstance(block, Mapping))
     return any(kind in ("thinking", "redacted_thinking") for kind in kinds)

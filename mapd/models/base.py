@@ -133,7 +133,6 @@ def split_thought(completion: Completion) -> Completion:
 
 
 def _without_answer(completion: Completion, thought: str, finish: Finish) -> str:
-    """Say why there is a thought and no text."""
     tokens = "" if completion.tokens_out is None else f", {completion.tokens_out:,} tokens"
     length = f"its thought ({len(thought.split()):,} words{tokens})"
     if finish is Finish.CUT_OFF:

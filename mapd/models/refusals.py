@@ -215,7 +215,6 @@ def _code(error: Any) -> str:
 
 
 def _without_echoes(content: Any, depth: int = 0) -> Any:
-    """Return an error without what it sends back of the request."""
     if depth > 20:
         return None
     if isinstance(content, list):
@@ -272,7 +271,6 @@ def _page(text: str) -> str:
 
 
 def _param(content: Any) -> str | None:
-    """Return the field that an error names as wrong."""
     if isinstance(content, list):
         return next((name for part in content if (name := _param(part))), None)
     if not isinstance(content, Mapping):

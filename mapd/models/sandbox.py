@@ -161,7 +161,6 @@ def _render_on() -> None:
 
 
 def _check(folder: Path) -> dict[str, Any]:
-    """Return the folder's template, or what is wrong with it."""
     resource.setrlimit(resource.RLIMIT_CPU, (CHECK_S, CHECK_S))
     resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
     try:

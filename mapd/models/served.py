@@ -275,7 +275,6 @@ class ServedModel(ABC):
         return forms.adapt(self.fields | {name: value for name, value in body.items() if value is not None}, form)
 
     async def _keep_what_was_learned(self) -> None:
-        """Hand on a form that the server has taken."""
         if self._took_one and self.form != self._kept_form:
             self._kept_form = dict(self.form)
             await asyncio.to_thread(self._keep_form, self._kept_form)
@@ -390,7 +389,6 @@ class ServedModel(ABC):
 
 
 def _wait(state: RetryCallState) -> float:
-    """Return what the server asked for, or longer with each try."""
     fault = state.outcome.exception() if state.outcome else None
     wait_s = fault.wait_s if isinstance(fault, CallFault) else None
     return BACKOFF(state) if wait_s is None else wait_s

@@ -211,7 +211,6 @@ _Step = tuple[str, int]  # "3 * 4", 12
 
 
 def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list[_Step]:
-    """Return the steps with the flaw in them."""
     right = _steps(facts, {})
     last = len(right) - 1
     if flaw is None:

@@ -9,9 +9,9 @@ Nothing of it is stored: exam, training and exam again find the same form, becau
 is kept), and no template learns what day it is. A model without a template, a base model, has the plain one below.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from jinja2 import TemplateError
 
@@ -27,20 +27,14 @@ PLAIN = (  # for a base model: what follows a question in its own training data
 )
 # A template that can be told not to think is told so: a student is asked as it is taught, and no thought is taught.
 NO_THOUGHT: dict[str, Any] = {"enable_thinking": False}
+# A template's own rendering, or the tokenizer's: of a dialogue, with `add_generation_prompt` and the variables.
+Render = Callable[..., str]
 SAMPLE = (
     Message("system", "You add numbers."),
     Message("user", "How much is 2 + 2?"),
     Message("assistant", "It is 4."),
     Message("user", "Are you sure?"),
 )
-
-
-class Render(Protocol):
-    """A template's own rendering, or the tokenizer's."""
-
-    def __call__(self, conversation: Any, *, add_generation_prompt: bool, **variables: Any) -> str:
-        """Return the dialogue as the model reads it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
