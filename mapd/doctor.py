@@ -66,9 +66,6 @@ def _weights() -> Finding:
     return Finding("the demo's student", file is not None, summary, weights.GET_PACKAGE)
 
 
-# --- The database -----------------------------------------------------------------------------------------------------
-
-
 def _database(engine: sa.Engine) -> Finding:
     with Session(engine) as session:
         connection = session.connection()
@@ -79,9 +76,6 @@ def _database(engine: sa.Engine) -> Finding:
     summary = "ok" if not faults else "; ".join(faults[:MOST_NAMED])
     report = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {summary}"
     return Finding("database", not faults, report, f"{damage.COPY}: what is read of it may be wrong ({summary})")
-
-
-# --- What lies in it, and beside it -----------------------------------------------------------------------------------
 
 
 def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:

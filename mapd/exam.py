@@ -144,9 +144,6 @@ def count_outcomes(session: Session, exam: str | int) -> ExamResult:
     return ExamResult(info.uid, n, correct, n - correct, no_answer, session.exec(cut_off).one())
 
 
-# --- The exam's row ---------------------------------------------------------------------------------------------------
-
-
 def _ensure_exam(
     session: Session,
     student: str | int,
@@ -225,9 +222,6 @@ def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -
     audit_log.audit(session, person, "open test", f"exam {exam.uid}", purpose=purpose.strip())
 
 
-# --- Asking again with more tokens ------------------------------------------------------------------------------------
-
-
 def require_cut_off(session: Session, exam: str | int) -> t.Exam:
     """Return the exam's row, some responses of which were cut off, to be asked again with more tokens.
 
@@ -239,9 +233,6 @@ def require_cut_off(session: Session, exam: str | int) -> t.Exam:
     if not count_outcomes(session, row.uid).cut_off:
         raise BadInput(f"no response of exam {row.name} was cut off: there is nothing to ask again")
     return row
-
-
-# --- Questions and answers --------------------------------------------------------------------------------------------
 
 
 def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[Inquiry]:

@@ -84,9 +84,6 @@ def count_in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {singular[word] if number == 1 else word}" for word, number in counts.items())
 
 
-# -- what hangs on it -------------------------------------------------------------------------------------------------
-
-
 def plan_exam_removal(session: Session, ref: str | int) -> Removal:
     """Return what goes with an exam. An import's questions go along, unless another exam asks them; and so does a
     student that came in with its answers.
@@ -156,9 +153,6 @@ def _list_kept(session: Session, rows: Ids, *, of_project: bool = False) -> Iter
         yield "the files of snapshots, checkpoints and adapters"
     if of_project:
         yield "the record of who did what"
-
-
-# -- delete, and back -------------------------------------------------------------------------------------------------
 
 
 def delete(session: Session, home: Path, removed: Removal, *, by: Person) -> Path:

@@ -23,9 +23,9 @@ from peft import LoraConfig, PeftModel
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from mapd.errors import BadInput
-from mapd.models import templates, weights
-from mapd.models.sandbox import Template, in_a_line
+from mapd.errors import BadInput, in_a_line
+from mapd.models import dialogue, weights
+from mapd.models.sandbox import Template
 
 # 538 MB of fp32 weights, the tokenizer, and some room.
 CONVERTED_BYTES = 700 << 20
@@ -120,7 +120,7 @@ def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> 
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
-        template = Template(*templates.read_template(tokenizer, thinks=thinks))
+        template = Template(*dialogue.read_template(tokenizer, thinks=thinks))
         options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
         result: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
         model, report = result
