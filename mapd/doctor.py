@@ -40,7 +40,9 @@ def examine(settings: Settings) -> list[Finding]:
     """Return everything worth knowing before work starts; nothing raises."""
     version = platform.python_version()
     findings = [Finding("python", sys.version_info >= OLDEST_PYTHON, version, "install Python 3.11 or newer")]
-    findings.append(_weights())
+    file = weights.find_packaged()
+    summary = f"no package {weights.PACKAGE}" if file is None else file.name
+    findings.append(Finding("the demo's student", file is not None, summary, weights.GET_PACKAGE))
     try:
         home = settings.make_home()
     except MapdError as error:
@@ -60,15 +62,6 @@ def examine(settings: Settings) -> list[Finding]:
     return findings
 
 
-def _weights() -> Finding:
-    file = weights.find_packaged()
-    summary = f"no package {weights.PACKAGE}" if file is None else file.name
-    return Finding("the demo's student", file is not None, summary, weights.GET_PACKAGE)
-
-
-# --- The database -----------------------------------------------------------------------------------------------------
-
-
 def _database(engine: sa.Engine) -> Finding:
     with Session(engine) as session:
         connection = session.connection()
@@ -81,27 +74,17 @@ def _database(engine: sa.Engine) -> Finding:
     return Finding("database", not faults, report, f"{damage.COPY}: what is read of it may be wrong ({summary})")
 
 
-# --- What lies in it, and beside it -----------------------------------------------------------------------------------
-
-
 def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
     """Yield findings on snapshots, students, local teachers and archives that can't be used as they are."""
     with db.reading(engine) as session:
         frozen = [row.sha256 for row in queries.snapshots(session)]
         learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.list_students(session)]
-        local_teachers = [
-            (f"teacher {row.name}", fingerprints.source_of(row.model), None, None)
-            for row in teachers.list_teachers(session)
-            if row.kind == "local"
-        ]
+        local = [row for row in teachers.list_teachers(session) if row.kind == "local"]
+        local_teachers = [(f"teacher {row.name}", fingerprints.source_of(row.model), None, None) for row in local]
         sha256_of_source = known_fingerprints.by_source(session)
         unfinished = archive.list_unfinished(session)
-    yield _all_well(
-        "snapshots",
-        len(frozen),
-        list(_snapshot_faults(engine, frozen)),
-        "freeze the same set again, or restore the database from a copy",
-    )
+    cure = "freeze the same set again, or restore the database from a copy"
+    yield _all_well("snapshots", len(frozen), list(_snapshot_faults(engine, frozen)), cure)
     for subject, models in (("students", learners), ("local teachers", local_teachers)):
         faults = [fault for model in models if (fault := _model_fault(home, sha256_of_source, *model)) is not None]
         if models or subject == "students":

@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
@@ -144,9 +144,6 @@ def count_outcomes(session: Session, exam: str | int) -> ExamResult:
     return ExamResult(info.uid, n, correct, n - correct, no_answer, session.exec(cut_off).one())
 
 
-# --- The exam's row ---------------------------------------------------------------------------------------------------
-
-
 def _ensure_exam(
     session: Session,
     student: str | int,
@@ -161,10 +158,9 @@ def _ensure_exam(
     learner, questions = students.get(session, student), sets.get(session, question_set)
     # Two starts of one exam must not both make it. The lock is PostgreSQL's; on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
-    decoding_row = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
-    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256} | (
-        {"shots": learner.shots} if learner.shots else {}
-    )
+    decoding_row = {key: value for key, value in asdict(decoding).items() if key != "seed"}
+    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256}
+    decoding_row |= {"shots": learner.shots} if learner.shots else {}
     # The uid is a hash of all that decides the answers: the same exam has the same uid in every project.
     words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, decoding_row], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
@@ -226,9 +222,6 @@ def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -
     audit_log.audit(session, person, "open test", f"exam {exam.uid}", purpose=purpose.strip())
 
 
-# --- Asking again with more tokens ------------------------------------------------------------------------------------
-
-
 def require_cut_off(session: Session, exam: str | int) -> t.Exam:
     """Return the exam's row, some responses of which were cut off, to be asked again with more tokens.
 
@@ -242,11 +235,7 @@ def require_cut_off(session: Session, exam: str | int) -> t.Exam:
     return row
 
 
-# --- Questions and answers --------------------------------------------------------------------------------------------
-
-
 def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[Inquiry]:
-    """Return every request of the exam, sorted by the question's length."""
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
     shots = session.get_one(t.Student, exam.student_id).shots

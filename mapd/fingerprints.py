@@ -39,7 +39,10 @@ def record(session: Session, source: str, sha256: str) -> None:
         session.add(t.Fingerprint(source=source, sha256=sha256))
         session.flush()
     elif first_sha256 != sha256:
-        raise _changed(source)
+        raise BadInput(
+            f"the model's files are others than when it was first named here: {source}; its answers would be another "
+            "model's: put the old files back, or add the new ones from a folder of their own under another name"
+        )
 
 
 def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
@@ -60,10 +63,9 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
         first_sha256 = store.find(session, source)
     if first_sha256 is None:
         sandbox.check(folder)
+    if first_sha256 != sha256:
         with db.writing(engine) as session:
             record(session, source, sha256)
-    elif first_sha256 != sha256:
-        raise _changed(source)
     return folder
 
 
@@ -85,10 +87,3 @@ def _packaged(engine: sa.Engine, home: Path) -> Path:
                 f"the model's files have changed since they were made: {folder}; remove the folder: it is made again"
             )
     return folder
-
-
-def _changed(source: str) -> BadInput:
-    return BadInput(
-        f"the model's files are others than when it was first named here: {source}; its answers would be another "
-        "model's: put the old files back, or add the new ones from a folder of their own under another name"
-    )

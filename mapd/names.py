@@ -93,7 +93,6 @@ def _row(session: Session, kind: str, ref: str | int) -> NamedRow:
 
 
 def _tell_jobs(session: Session, kind: str, old_name: str, new_name: str) -> None:
-    """Have the jobs ask by the new name."""
     for job in store.list_jobs(session, JOB_PARAMETERS[kind]):
         key = JOB_PARAMETERS[kind][job.kind]
         value = job.parameters.get(key)

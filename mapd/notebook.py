@@ -25,6 +25,7 @@ from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.errors import BadInput, NotFound
 from mapd.jobs import kinds
+from mapd.jobs.work import Work, WorkContext
 from mapd.people import machine_user, owner
 from mapd.questions import formats, generated, imports, mapping, sets, sources
 from mapd.questions.options import AnswerKey
@@ -246,7 +247,7 @@ class Project:
         frame.attrs["caveats"] = results.list_caveats(comparison)
         return frame
 
-    def _run(self, kind: type[kinds.Work], **parameters: Any) -> dict[str, Any]:
+    def _run(self, kind: type[Work], **parameters: Any) -> dict[str, Any]:
         try:
             work = kind(**parameters)
         except ValidationError as error:
@@ -254,7 +255,7 @@ class Project:
             raise BadInput(f"{kind.kind}: {'.'.join(map(str, first['loc']))} can't be used: {first['msg']}") from error
         with db.reading(self.engine) as session:
             work.size(session)  # says what it refuses, before the work begins
-        return work.run(kinds.WorkContext(self.engine, self.home, self.person))
+        return work.run(WorkContext(self.engine, self.home, self.person))
 
 
 def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

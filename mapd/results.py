@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from sqlmodel import Session
 
@@ -125,13 +124,10 @@ def _describe_asking(session: Session, exam_id: int) -> dict[str, str]:
     """Return how an exam's student was asked, in words. Its base model counts: the chat template writes the prompt."""
     exam = queries.exam_row(session, exam_id)
     student = session.get_one(t.Student, exam.student_id)
-    how = {name.replace("_", " "): _value_in_words(value) for name, value in exam.decoding.items() if name != "samples"}
+    values = {n.replace("_", " "): value for n, value in exam.decoding.items() if n != "samples"}
+    how = {name: f"{v:g}" if isinstance(v, float) else str(v)[:64] for name, v in values.items()}
     base = {"base model, hence template": f"{student.base}{f' at {student.revision}' if student.revision else ''}"}
     return how | base | ({"seed": str(exam.seed)} if exam.decoding.get("temperature") else {})
-
-
-def _value_in_words(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)[:64]
 
 
 def _find_differences(first: ExamAnswers, second: ExamAnswers) -> dict[str, tuple[str, str]]:

@@ -141,7 +141,6 @@ def approve_key(session: Session, variable: str, server: str, *, by: Person, app
 
 
 def _approve_keys(session: Session, row: t.Teacher, *, by: Person, approved: bool) -> None:
-    """Approve a row's key and headers for its server. Raises: BadInput, as `approve_key`."""
     for variable in secrets_of(row):
         approve_key(session, variable, approvals.server_of(row.kind, row.base_url), by=by, approved=approved)
 

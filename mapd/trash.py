@@ -20,13 +20,13 @@ from sqlmodel import Session
 
 from mapd import jobs
 from mapd.errors import BadInput, NotFound
-from mapd.models.prices import format_dollars
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.store import audit_log, queries, removal
 from mapd.store import tables as t
 from mapd.store import trash as store
 from mapd.store.removal import Ids, PutBack
+from mapd.teacher_prices import format_dollars
 
 FOLDER = "trash"
 # A project's trash takes the rows of these tables, with all that hangs on them.
@@ -84,9 +84,6 @@ def count_in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {singular[word] if number == 1 else word}" for word, number in counts.items())
 
 
-# -- what hangs on it -------------------------------------------------------------------------------------------------
-
-
 def plan_exam_removal(session: Session, ref: str | int) -> Removal:
     """Return what goes with an exam. An import's questions go along, unless another exam asks them; and so does a
     student that came in with its answers.
@@ -100,7 +97,7 @@ def plan_exam_removal(session: Session, ref: str | int) -> Removal:
         seeds |= {"question_set": {row.set_id}}
     seeds |= _student_of_import(session, row)
     rows = removal.closure(session, seeds)
-    stays = [*_kept_calls(session, rows), *_kept_students(session, rows), *_kept_files(rows)]
+    stays = list(_list_kept(session, rows))
     # Rationales answer questions, not attempts: they stay with the set, and other exams share them.
     if "question_set" not in seeds:
         number = store.count_rationales(session, row.set_id)
@@ -113,7 +110,7 @@ def plan_questions_removal(session: Session, ref: str | int) -> Removal:
     """Return what goes with a question set: its exams, and all texts on its questions. Raises: NotFound."""
     row = sets.get(session, ref)
     rows = removal.closure(session, {"question_set": {queries.identity(row)}})
-    stays = (*_kept_calls(session, rows), *_kept_students(session, rows), *_kept_files(rows))
+    stays = tuple(_list_kept(session, rows))
     return Removal("question set", row.name, row.uid, rows, _counts(session, rows), stays)
 
 
@@ -122,12 +119,7 @@ def plan_project_removal(session: Session, name: str) -> Removal:
     seeds = {table: store.list_ids(session, table) for table in PROJECT}
     seeds["teacher"] = store.list_mere_authors(session)
     rows = removal.closure(session, seeds)
-    stays = (
-        *_kept_calls(session, rows),
-        *_kept_teachers(session, rows),
-        *_kept_files(rows),
-        "the record of who did what",
-    )
+    stays = tuple(_list_kept(session, rows, of_project=True))
     return Removal("project", name, "", rows, _counts(session, rows), stays)
 
 
@@ -140,39 +132,27 @@ def _student_of_import(session: Session, exam: t.Exam) -> Ids:
 
 
 def _counts(session: Session, rows: Ids) -> dict[str, int]:
-    """Return how many rows of each kind there are, by their words; zeros are left out."""
     counts = {word: len(rows.get(table, ())) for table, word in WORDS.items()}
     texts = store.count_texts(session, rows.get("explanation", ()))
     counts |= {"rationales" if kind == "rationale" else kind: number for kind, number in texts.items()}
     return {word: number for word, number in counts.items() if number}
 
 
-def _kept_calls(session: Session, rows: Ids) -> Iterator[str]:
-    """Yield the calls that were made for these exams, and what they cost."""
+def _list_kept(session: Session, rows: Ids, *, of_project: bool = False) -> Iterator[str]:
+    """Yield what stays: calls, with what they cost, and who was asked or was made from these snapshots, and files."""
     calls, cost = store.count_calls(session, rows.get("exam", ()))
     if calls:
         paid = f" ({format_dollars(cost)})" if cost else ""
         yield f"{calls:,} calls in the ledger{paid}: what was paid is never asked for again"
-
-
-def _kept_students(session: Session, rows: Ids) -> Iterator[str]:
-    """Yield the students that were made from these snapshots."""
-    if names := store.list_tuned_students(session, rows.get("finetune", ())):
+    if of_project:
+        if number := len(store.list_ids(session, "teacher") - rows.get("teacher", set())):
+            yield f"{number:,} teachers, who can be asked again"
+    elif names := store.list_tuned_students(session, rows.get("finetune", ())):
         yield f"the students that its snapshots made, with their exams: {', '.join(names)}"
-
-
-def _kept_teachers(session: Session, rows: Ids) -> Iterator[str]:
-    number = len(store.list_ids(session, "teacher") - rows.get("teacher", set()))
-    if number:
-        yield f"{number:,} teachers, who can be asked again"
-
-
-def _kept_files(rows: Ids) -> Iterator[str]:
     if rows.get("snapshot"):
         yield "the files of snapshots, checkpoints and adapters"
-
-
-# -- delete, and back -------------------------------------------------------------------------------------------------
+    if of_project:
+        yield "the record of who did what"
 
 
 def delete(session: Session, home: Path, removed: Removal, *, by: Person) -> Path:

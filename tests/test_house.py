@@ -66,7 +66,8 @@ DISTRIBUTIONS = packages_distributions()  # by module
 OURS = ("mapd", "tests", "benchmarks", "examples", "reviewers")  # the last is a benchmark, beside the one that runs it
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 ROOMS = ("review", "api", "cli", "ui")  # above the stages; each knows those before it
-LEVELS = {"jobs/kinds.py": "review"}  # it knows all work: each stage's, and what derives the queue index
+# They know all work: each stage's, and what derives the queue index.
+LEVELS = {"jobs/kinds.py": "review", "jobs/work.py": "review"}
 STAGES = ("exam", "committee", "curation", "finetune")
 # By room or module: the tables that it owns. SQL stands in the room that owns a table, and in the store.
 OWNERS = {
@@ -259,7 +260,6 @@ LONG = {  # tables, a format, the simulated teachers
     "store/tables.py",
     "exchange/authors.py",
     "models/simulated.py",
-    "jobs/kinds.py",
 }
 QUESTION = re.compile(r"\s*(What|Whether|Where|Who|Whose|How|Whom|Which|That|Why|When)\b")
 

@@ -15,17 +15,16 @@ from hypothesis import strategies as st
 from sqlmodel import col, func, select
 
 from mapd import committee, jobs, teacher_models, teacher_prices, teachers
-from mapd.committee.budget import Purse, worst_case_usd
+from mapd.committee.claiming import Purse, worst_case_usd
 from mapd.committee.estimate import Tokens, estimate_teacher
 from mapd.errors import BadInput, MapdError
 from mapd.jobs import AttemptRef, kinds, process
 from mapd.models.base import Completion, Finish, Message, Request, Sampling
-from mapd.models.prices import format_dollars
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.teacher_prices import Price
+from mapd.teacher_prices import Price, format_dollars
 from tests import samples
 from tests.commands import Mapd
 from tests.conftest import import_files

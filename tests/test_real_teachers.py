@@ -88,7 +88,7 @@ def test_three_served_teachers_make_a_committee(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("home")
 def test_what_a_priced_provider_was_paid_is_in_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mapd.models.prices.cost_usd", lambda kind, url, model, ins, outs: (ins + outs) / 1000)
+    monkeypatch.setattr("mapd.teacher_prices.listed_usd", lambda kind, url, model, ins, outs: (ins + outs) / 1000)
     with Provider() as server:
         engine = make_project(tmp_path, server)
         collect(engine)

@@ -51,9 +51,9 @@ FOR_OWNERS: dict[str, Write] = {
     "saved_policies.save_policy": lambda s, by: saved_policies.save_policy(s, STRICT, by=by),
     "saved_policies.set_policy": lambda s, by: saved_policies.set_policy(s, 1, "strict", None, by=by),
     "snapshots.freeze": lambda s, by: snapshots.freeze(s, live_set.load_curated(s, 1), by=by),
-    "rows.start": lambda s, by: jobs.start(s, "exam", {}, by=by),
-    "rows.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
-    "rows.resume": lambda s, by: jobs.resume(s, _job(s), by=by),
+    "__init__.start": lambda s, by: jobs.start(s, "exam", {}, by=by),
+    "__init__.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
+    "__init__.resume": lambda s, by: jobs.resume(s, _job(s), by=by),
     "teachers.add": lambda s, by: teachers.add(s, "x", kind="simulated", model="sound", by=by),
     "teachers.change_settings": lambda s, by: teachers.change_settings(s, "gpt", by=by, limits={"concurrency": 2}),
     "teachers.disable": lambda s, by: teachers.disable(s, "gpt", by),
@@ -64,7 +64,7 @@ FOR_OWNERS: dict[str, Write] = {
     "saved_mappings.save": lambda s, by: saved_mappings.save(s, "m", mapping.parse("question=Body"), by=by),
     "exam.unseal": lambda s, by: exam.unseal(s, s.get_one(t.Exam, 1), "to see it", by=by),
     "exam.run": lambda s, by: exam.run(_engine(s), Scripted(1), student="x", question_set="x", split="dev", by=by),
-    "collecting.collect": lambda s, by: committee.collect(_engine(s), exam=1, teachers=["gpt"], models={}, by=by),
+    "__init__.collect": lambda s, by: committee.collect(_engine(s), exam=1, teachers=["gpt"], models={}, by=by),
     "run.run": lambda s, by: finetuning.run(
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),

@@ -16,12 +16,11 @@ from mapd import approvals, committee, teacher_models, teachers
 from mapd.cli import jobs, shared
 from mapd.errors import MapdError
 from mapd.jobs import kinds
-from mapd.models.prices import format_dollars
 from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.teacher_prices import price_in_words
+from mapd.teacher_prices import format_dollars, price_in_words
 from mapd.teacher_settings import KEY_VARIABLES, read_names, read_pairs
 
 teaching = typer.Typer(no_args_is_help=True, help="The models that teach: add, list, test, change, disable them.")

@@ -25,6 +25,7 @@ from mapd.cli.shared import (
     writing,
 )
 from mapd.jobs import kinds, worker
+from mapd.jobs.work import Work, WorkContext
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -36,7 +37,7 @@ WORK_WAITS_S = 600.0
 handling = typer.Typer(no_args_is_help=True, help="Work in the background: watch, cancel and resume it.")
 
 
-def do(work_: kinds.Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
+def do(work_: Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
     """Do the work here with a bar; with `detach` queue it, and return None. Raises: Stopped, by Ctrl+C."""
     person = person_of(by)
     if detach:
@@ -51,7 +52,7 @@ def do(work_: kinds.Work, *, by: str | None, detach: bool, as_json: bool) -> dic
         return None
     with Bar(quiet=as_json) as bar, bar.stopping(work_.awaits) as stop:
         engine, home = open_project(WORK_WAITS_S, bar.say), Settings().make_home()
-        return work_.run(kinds.WorkContext(engine, home, person, bar.tell, stopping=stop.is_set))
+        return work_.run(WorkContext(engine, home, person, bar.tell, stopping=stop.is_set))
 
 
 class Bar:

@@ -95,17 +95,11 @@ def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> 
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
-class Mistakes(NamedTuple):
-    """An exam's mistakes that are taught, and how many responses aren't sent because they were cut off."""
-
-    taught: tuple[TaughtMistake, ...]
-    not_sent: int
-
-
-def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> Mistakes:
+def _load_mistakes(session: Session, exam_id: int, *, cut_off: bool) -> tuple[tuple[TaughtMistake, ...], int]:
     """Return the exam's mistakes after people's corrections, without those on questions that people took out.
 
-    A response that was cut off may be no mistake: it is left out, unless a person called it one, or with `cut_off`.
+    A response that was cut off may be no mistake: it is left out and counted, unless a person called it one, or with
+    `cut_off`.
     """
     # People's judgements on questions and attempts, by target.
     judged: dict[tuple[str, int], list[Judged]] = defaultdict(list)
@@ -124,7 +118,7 @@ def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> M
         else:
             taught.append(TaughtMistake(attempt.id, question.id, question.show(gold), question.id not in question_ids))
             question_ids.add(question.id)
-    return Mistakes(tuple(taught), not_sent)
+    return tuple(taught), not_sent
 
 
 def make_plan(
@@ -143,7 +137,7 @@ def make_plan(
     if samples < 1:
         raise BadInput(f"at least 1 sample is needed, not {samples}")
     rows = tuple(named.get(session, name) for name in names)
-    taught, not_sent = load_mistakes(session, exam.id, cut_off=cut_off)
+    taught, not_sent = _load_mistakes(session, exam.id, cut_off=cut_off)
     return Plan(exam.id, taught, rows, samples, not_sent)
 
 
@@ -268,7 +262,6 @@ class Plan:
         return ReviewPage(missing, len(ours) - len(missing), last, len(rows) == PAGE)
 
     def _is_vote_of(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
-        """Return the SQL condition of the reviewer's review of a rationale."""
         return (
             (col(t.Review.explanation_id) == t.Explanation.id)
             & (col(t.Review.reviewer_id) == reviewer.id)
@@ -276,7 +269,6 @@ class Plan:
         )
 
     def _is_of_peers(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
-        """Return the SQL condition of the other teachers' rationales of the exam's questions."""
         question_ids = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == self.exam_id)
         return (
             (col(t.Explanation.kind) == "rationale")
@@ -288,10 +280,8 @@ class Plan:
 
     def _plan_review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> PlannedCall:
         question_text, gold = show_question(question), self.golds[x.question_id]
-        messages, material = (
-            prompts.review_messages(question_text, x.text, gold),
-            {"question": question_text, "solution": x.text},
-        )
+        messages = prompts.review_messages(question_text, x.text, gold)
+        material = {"question": question_text, "solution": x.text}
         return plan_call("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, **material)
 
 

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd.committee import claiming, faults, ledger
-from mapd.committee.budget import Purse, RunLimits, check_token_counts
-from mapd.committee.claiming import ClaimResult
+from mapd.committee.claiming import ClaimResult, Purse, RunLimits, check_token_counts
 from mapd.committee.plan import PAGE, Plan, PlannedCall, ReviewPage
 from mapd.committee.streams import CommitteeProgress, Flights, RunCounts, TeacherStream
 from mapd.errors import Busy, MapdError, Stopped
@@ -105,7 +104,6 @@ class CommitteeRun:
         self._stop()
 
     def _stop(self, fault: Exception | None = None) -> None:
-        """Send nothing new."""
         # The first fault is the cause; those that follow come of it.
         self.stopped, self.fault = True, self.fault or fault
         self._wake()
@@ -203,7 +201,6 @@ class CommitteeRun:
                 return
 
     def _may_come(self, stream: TeacherStream) -> bool:
-        """Return whether there may be a further call for a stream that has none."""
         is_busy = stream.claims or stream.elsewhere or stream.unwritten
         unread = (s for s in self.streams if s.mistakes_read < len(self.plan.mistakes) and not s.stopped)
         return bool(is_busy or self.flights.rationales) or any(unread)

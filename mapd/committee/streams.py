@@ -9,8 +9,8 @@ from mapd.committee.claiming import ForeignCall
 from mapd.committee.faults import FailureReason
 from mapd.committee.plan import PlannedCall
 from mapd.models.base import Model
-from mapd.models.prices import format_dollars
 from mapd.store import tables as t
+from mapd.teacher_prices import format_dollars
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ goes on from its last checkpoint; a complete one is only returned. Its files lie
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -170,7 +170,6 @@ def _load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> t
 
 
 def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:
-    """Return the finetune's row, named by its content."""
     settings = hyperparameters.as_dict()
     content = json.dumps([parent.uid, snapshot.sha256, arm, settings], sort_keys=True)
     return t.Finetune(
@@ -208,20 +207,9 @@ def _begin(session: Session, row: t.Finetune) -> int:
 
 
 def _record_step(session: Session, finetune_id: int, step: TrainingStep) -> None:
-    """Put the step's row in, unless it is there."""
     # Steps after the last checkpoint are done again on resume, with the same losses: the first row stays.
     if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
-        session.add(
-            t.FinetuneStep(
-                finetune_id=finetune_id,
-                step=step.step,
-                loss_feedback=step.loss_feedback,
-                loss_rationale=step.loss_rationale,
-                learning_rate=step.learning_rate,
-                tokens_per_s=step.tokens_per_s,
-                seconds=step.seconds,
-            )
-        )
+        session.add(t.FinetuneStep.model_validate(asdict(step), update={"finetune_id": finetune_id}))
 
 
 def _end(

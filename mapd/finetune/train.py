@@ -144,7 +144,6 @@ def _learn(
     hyperparameters: Hyperparameters,
     tokens_at_once: int,
 ) -> loss.Losses:
-    """Do one optimizer step."""
     losses = loss.backward(learner, taught, hyperparameters.alpha, tokens_at_once)
     norm = torch.nn.utils.clip_grad_norm_(_trainable(learner), hyperparameters.clip_norm)
     if not math.isfinite(norm):
@@ -196,7 +195,6 @@ def _resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer) -> int
 
 
 def _sums(folder: Path) -> str:
-    """Return the sha256 of each file in a checkpoint."""
     files = sorted(path for path in folder.iterdir() if path.name != SUMS)
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
 

@@ -6,16 +6,12 @@
 Stopped or killed, and started again with the same parameters, each does what is missing.
 """
 
-import threading
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
 from mapd import committee, exam, jobs, loop, students, teacher_models, teachers
@@ -23,91 +19,18 @@ from mapd.errors import BadInput, Stopped
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import JobProgress
+from mapd.jobs.work import Work, WorkContext, followed_by_index
 from mapd.models.base import Sampling
-from mapd.models.prices import format_dollars
-from mapd.people import Person, owner
+from mapd.people import owner
 from mapd.review.queue_index import derivation
 from mapd.store import claims, db, queries, queue_index
 from mapd.store import tables as t
+from mapd.teacher_prices import format_dollars
 
 # Who starts what nobody asked for.
 APP = owner("the app")
-# Between two times that the queue index follows work which brings rows.
-FOLLOW_S = 30.0
 DEFAULT = Hyperparameters()
 STANDARD = loop.DemoPlan()
-
-
-@dataclass(frozen=True, slots=True)
-class WorkContext:
-    """What all work needs: the project, who does it, where to report progress, and whether to stop."""
-
-    engine: sa.Engine
-    home: Path
-    by: Person
-    tell: Callable[[JobProgress], None] = lambda _: None
-    stopping: Callable[[], bool] = lambda: False
-
-
-@contextmanager
-def followed_by_index(run: WorkContext) -> Iterator[WorkContext]:
-    """Yield the context of work that brings rows: the queue index follows now and then, and at the end."""
-    progress, ended = JobProgress(""), threading.Event()
-
-    def tell(now: JobProgress) -> None:
-        nonlocal progress
-        progress = now
-        run.tell(now)
-
-    def follow() -> None:
-        # Who looks in meanwhile finds what has come in, although no page derives anything.
-        while not ended.wait(FOLLOW_S):
-            derivation.catch_up_all(run.engine.execution_options(patience=db.Patience(0)))
-
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
-        yield replace(run, tell=tell)
-    finally:
-        ended.set()
-        thread.join()
-
-    def tell_of_index(done: int, total: int) -> None:
-        # The work's own numbers stay: a job's pace is measured by them.
-        words = ", ".join(filter(None, (progress.message, f"{done:,} of {total:,} questions into the queues")))
-        run.tell(replace(progress, message=words, seconds_left=None))
-
-    derivation.catch_up_all(run.engine, tell_of_index)
-
-
-class Work(BaseModel):
-    """One piece of work. Its fields are a job's parameters, and the options of its command."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    kind: ClassVar[str]
-    unit: ClassVar[str]  # what its progress counts
-    awaits: ClassVar[str]  # what is awaited where it is stopped
-
-    @property
-    @abstractmethod
-    def title(self) -> str:
-        """Return one line that says what it is."""
-
-    @abstractmethod
-    def size(self, session: Session) -> int:
-        """Return how many units it has in all, those that are done already too.
-
-        Raises: NotFound, BadInput, where it can't be done as it is described.
-        """
-
-    @abstractmethod
-    def run(self, run: WorkContext) -> dict[str, Any]:
-        """Do what is missing; return the result as its command prints it.
-
-        Where a rule ended it early (a budget, a teacher's fault), the result says so in one line, as "stopped".
-
-        Raises: Stopped where it was told to stop; MapdError where it can't be done.
-        """
 
 
 class ExamWork(Work):
@@ -161,20 +84,13 @@ class ExamWork(Work):
         with db.reading(run.engine) as session:
             model = students.open_model(run.engine, students.get(session, self.student), run.home, self.batch_size)
             longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, model)
-        decoding = Sampling(self.temperature, self.top_p, longest)
         return exam.run(
             run.engine,
             model,
-            student=self.student,
+            **self.model_dump(exclude={"questions", "temperature", "top_p", "max_tokens"}),
             question_set=self.questions,
-            split=self.split,
+            decoding=Sampling(self.temperature, self.top_p, longest),
             by=run.by,
-            decoding=decoding,
-            seed=self.seed,
-            samples=self.samples,
-            open_test=self.open_test,
-            longer_than=self.longer_than,
-            batch_size=self.batch_size,
             progress=lambda p: run.tell(JobProgress("exam", p.completed, p.total, p.in_words, p.seconds_left)),
             stopping=run.stopping,
             home=run.home,
@@ -226,38 +142,29 @@ class CollectWork(Work):
         """Make the calls that are missing."""
         with followed_by_index(run) as followed:
             collected = self._collect(followed)
-        ends = [self._end_at_budget(collected)] if collected.not_made else []
+        ends = []
+        if collected.not_made:
+            budget, spent = format_dollars(self.budget or 0), format_dollars(collected.spent_usd)
+            left_out = f"{collected.not_made:,} calls not made; raise it and start again"
+            ends.append(f"stopped at the budget of {budget} ({spent} spent), {left_out}")
         ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in collected.reasons if r.stopped]
         result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
         return result | ({"stopped": "; ".join(ends)} if ends else {})
 
     def _collect(self, run: WorkContext) -> committee.CollectResult:
         with db.reading(run.engine) as session:
-            models = {
-                name: teacher_models.open_model(run.engine, teachers.get(session, name)) for name in self.teachers
-            }
+            rows = [teachers.get(session, name) for name in self.teachers]
+            models = {row.name: teacher_models.open_model(run.engine, row) for row in rows}
         return committee.collect(
             run.engine,
-            exam=self.exam,
-            teachers=self.teachers,
+            **self.model_dump(),
             models=models,
             by=run.by,
-            samples=self.samples,
-            cut_off=self.cut_off,
-            concurrency=self.concurrency,
-            budget=self.budget,
-            unknown_price=self.unknown_price,
             progress=lambda p: run.tell(
                 JobProgress("committee", p.completed, p.total, p.in_words, p.seconds_left, p.in_flight)
             ),
             stopping=run.stopping,
             home=run.home,
-        )
-
-    def _end_at_budget(self, result: committee.CollectResult) -> str:
-        return (
-            f"stopped at the budget of {format_dollars(self.budget or 0)} ({format_dollars(result.spent_usd)} spent), "
-            f"{result.not_made:,} calls not made; raise it and start again"
         )
 
 
@@ -286,8 +193,7 @@ class FinetuneWork(Work):
     @property
     def hyperparameters(self) -> Hyperparameters:
         """Return those that can be chosen; the others are the defaults."""
-        values = self.model_dump(exclude={"snapshot", "student", "arm"})
-        return Hyperparameters(**values)
+        return Hyperparameters(**self.model_dump(exclude={"snapshot", "student", "arm"}))
 
     def size(self, session: Session) -> int:
         """Return how many optimizer steps it has."""
@@ -335,7 +241,7 @@ class DemoWork(Work):
     @property
     def plan(self) -> loop.DemoPlan:
         """Return the loop's plan."""
-        return loop.DemoPlan(self.questions, self.held_out, self.alpha, self.seed, self.policy)
+        return loop.DemoPlan(**self.model_dump())
 
     def size(self, session: Session) -> int:  # noqa: ARG002
         """Return how many stages it has."""
@@ -413,7 +319,6 @@ def prepare_index(engine: sa.Engine, exam_id: int) -> str | None:
 
 
 def _find_index_job(session: Session, exam_id: int) -> t.Job | None:
-    """Return the exam's latest job of its index, if it isn't done."""
     of_index = select(t.Job).where(t.Job.kind == IndexWork.kind, col(t.Job.origin).is_(None))
     uid, rows = queries.exam(session, exam_id).uid, session.exec(of_index.order_by(col(t.Job.id).desc()))
     latest = next((job for job in rows if job.parameters.get("exam") == uid), None)
@@ -422,9 +327,7 @@ def _find_index_job(session: Session, exam_id: int) -> t.Job | None:
 
 # The kinds that the index follows while they run.
 BRINGS_ROWS = (ExamWork.kind, CollectWork.kind, DemoWork.kind)
-KINDS: Mapping[str, type[Work]] = {
-    kind.kind: kind for kind in (ExamWork, CollectWork, FinetuneWork, DemoWork, IndexWork)
-}
+KINDS: Mapping[str, type[Work]] = {x.kind: x for x in (ExamWork, CollectWork, FinetuneWork, DemoWork, IndexWork)}
 
 
 def read_job(job: t.Job) -> Work:
@@ -435,10 +338,8 @@ def read_job(job: t.Job) -> Work:
         return KINDS[job.kind].model_validate(job.parameters)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadInput(
-            f"job {job.uid[:8]} can't be done: its {where} is wrong ({first['msg']}); start it anew"
-        ) from error
+        fault = f"its {'.'.join(map(str, first['loc']))} is wrong ({first['msg']})"
+        raise BadInput(f"job {job.uid[:8]} can't be done: {fault}; start it anew") from error
 
 
 def job_title(job: t.Job) -> str:

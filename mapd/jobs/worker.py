@@ -111,29 +111,24 @@ class WorkerProcess:
                     own_uids.append(ref.uid)
 
     def _start(self, ref: AttemptRef, calls: bool) -> None:
+        path = self.home / "jobs" / f"{ref.uid}-{ref.attempt}.log"
         try:
-            self.children[ref] = self._spawn(ref, calls)
+            path.parent.mkdir(exist_ok=True)
+            with path.open("wb") as errors:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "mapd.jobs.process", str(ref), self.name],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    # A process group of its own, which can be killed as a whole.
+                    start_new_session=True,
+                )
+            self.children[ref] = Child(process, calls, path)
         except OSError as error:
             with db.writing(self.engine) as session:
                 jobs.give_back(session, ref, f"no process can be started: {error}")
 
-    def _spawn(self, ref: AttemptRef, calls: bool) -> Child:
-        folder = self.home / "jobs"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{ref.uid}-{ref.attempt}.log"
-        with path.open("wb") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "mapd.jobs.process", str(ref), self.name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                # A process group of its own, which can be killed as a whole.
-                start_new_session=True,
-            )
-        return Child(process, calls, path)
-
     def _reap(self) -> None:
-        """See after the processes that have ended."""
         for ref, child in list(self.children.items()):
             if child.process.poll() is not None:
                 with db.writing(self.engine) as session:
@@ -152,7 +147,6 @@ class WorkerProcess:
             jobs.give_back(session, ref, child.why_it_ended())
 
     def _kill_what_does_not_stop(self) -> None:
-        """Kill the process of a cancelled job whose grace is over."""
         if not self.children:
             return
         with db.reading(self.engine) as session:

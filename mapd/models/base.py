@@ -7,19 +7,14 @@ A caller may add requests while answers come: a review as soon as its rationale 
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from mapd import thoughts
 
 # The address of each provider's own server.
-HOMES: Mapping[str, str] = {
-    "openai": "https://api.openai.com/v1",
-    "anthropic": "https://api.anthropic.com",
-}
-
-
+HOMES: Mapping[str, str] = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 # Headers that a HTTP connection is made of.
 CONNECTION_HEADERS = frozenset(
     "accept accept-encoding connection content-length content-type host transfer-encoding user-agent".split()
@@ -44,10 +39,6 @@ class Sampling:
     top_p: float | None = 1.0
     max_tokens: int = 512
     seed: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for a row, and for the ledger's key."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +133,6 @@ def split_thought(completion: Completion) -> Completion:
 
 
 def _without_answer(completion: Completion, thought: str, finish: Finish) -> str:
-    """Say why there is a thought and no text."""
     tokens = "" if completion.tokens_out is None else f", {completion.tokens_out:,} tokens"
     length = f"its thought ({len(thought.split()):,} words{tokens})"
     if finish is Finish.CUT_OFF:

@@ -23,9 +23,9 @@ from peft import LoraConfig, PeftModel
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from mapd.errors import BadInput
-from mapd.models import templates, weights
-from mapd.models.sandbox import Template, in_a_line
+from mapd.errors import BadInput, in_a_line
+from mapd.models import dialogue, weights
+from mapd.models.sandbox import Template
 
 # 538 MB of fp32 weights, the tokenizer, and some room.
 CONVERTED_BYTES = 700 << 20
@@ -120,7 +120,7 @@ def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> 
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
-        template = Template(*templates.read_template(tokenizer, thinks=thinks))
+        template = Template(*dialogue.read_template(tokenizer, thinks=thinks))
         options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
         result: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
         model, report = result
@@ -165,13 +165,8 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
         raise BadInput(f"the adapter can't be loaded: {adapter} ({in_a_line(error)}); finetune again") from error
 
 
-FREE_FIELDS = (
-    "r",
-    "lora_alpha",
-    "target_modules",
-    "inference_mode",
-    "peft_version",
-)  # what differs from finetune to finetune
+# What differs from finetune to finetune.
+FREE_FIELDS = ("r", "lora_alpha", "target_modules", "inference_mode", "peft_version")
 # Written for other programs; here the student's row names its base.
 BASE_FIELDS = ("base_model_name_or_path", "revision")
 
@@ -186,8 +181,7 @@ def _read_lora_config(path: Path) -> LoraConfig:
         defaults = json.loads(json.dumps(config.to_dict(), default=sorted))  # type: ignore[no-untyped-call]
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadInput(f"the adapter can't be loaded: {path} ({in_a_line(error)}); finetune again") from error
-    base_fields = {name for name in BASE_FIELDS if isinstance(content.get(name), str)}
-    free_fields = {*FREE_FIELDS, *base_fields}
+    free_fields = {*FREE_FIELDS, *(name for name in BASE_FIELDS if isinstance(content.get(name), str))}
     deviations = [
         name for name, value in content.items() if name not in free_fields and value != defaults.get(name) and value
     ]

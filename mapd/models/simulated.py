@@ -13,7 +13,6 @@ import hashlib
 import json
 import random
 import re
-from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -25,10 +24,8 @@ from mapd.answers.numbers import parse_number
 from mapd.equations import equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Request
-from mapd.policies import mean
 from mapd.questions import generated
 from mapd.questions.generated import Edge, GeneratedQuestion, Herd, Inference, Kinship, Legs, Sum
-from mapd.scores import parse_score
 
 
 class Flaw(StrEnum):
@@ -214,7 +211,6 @@ _Step = tuple[str, int]  # "3 * 4", 12
 
 
 def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list[_Step]:
-    """Return the steps with the flaw in them."""
     right = _steps(facts, {})
     last = len(right) - 1
     if flaw is None:
@@ -458,47 +454,3 @@ def _complaints(reading: SolutionReading, text: str, rng: random.Random) -> list
 def _quoted(text: str) -> str:
     # Short, on one line, without brackets: a score in a foreign text is not ours.
     return " ".join(re.sub(r"[^\w\s.,:+*/=≈'’-]", " ", text).split())[:60]
-
-
-# --- How good a committee is -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CommitteeQuality:
-    """How many rationales with and without a flaw there were, and how many of them a committee accepted."""
-
-    flawed: int
-    flawed_accepted: int
-    sound: int
-    sound_accepted: int
-
-    @property
-    def sensitivity(self) -> float | None:
-        """Return the share of flawed rationales that were not accepted; None if there were none."""
-        return 1 - self.flawed_accepted / self.flawed if self.flawed else None
-
-    @property
-    def specificity(self) -> float | None:
-        """Return the share of sound rationales that were accepted; None if there were none."""
-        return self.sound_accepted / self.sound if self.sound else None
-
-
-def measure(
-    authors: Sequence[SimulatedTeacher], reviewers: Sequence[SimulatedTeacher], questions: Sequence[GeneratedQuestion]
-) -> CommitteeQuality:
-    """Let each author write a rationale of each question and each other reviewer score it: accepted if the mean > 3.
-
-    Whether a rationale is flawed is known from its writing, not from reading it. One reviewer alone measures that one.
-    """
-    count: Counter[tuple[bool, bool]] = Counter()
-    for question in questions:
-        for author in authors:
-            text, flawed = author.rationale(question, author.rng("measure", question.text))
-            peers = [reviewer for reviewer in reviewers if reviewer is not author]
-            reviews = [
-                peer.review(question, text, question.gold, peer.rng("measure", question.text, text)) for peer in peers
-            ]
-            average = mean(parse_score(words, question.text, text).score for words in reviews)
-            count[flawed, average is not None and average > 3] += bool(peers)
-    flaws, rights = ((count[flawed, False] + count[flawed, True]) for flawed in (True, False))
-    return CommitteeQuality(flaws, count[True, True], rights, count[False, True])

@@ -136,9 +136,6 @@ def row_name(model: str) -> str:
     return str(require_model(folder).resolve())
 
 
-# --- What a folder holds ----------------------------------------------------------------------------------------------
-
-
 def list_files(folder: Path) -> Iterator[Path]:
     """Yield what a loader may read of a folder, in order."""
     return (path for path in sorted(folder.rglob("*")) if path.suffix in READ and not path.is_dir())

@@ -7,10 +7,10 @@ from mapd.curation.curated import Curated
 from mapd.curation.reviewer_stats import PairScores, Share, matrix, reviewers
 from mapd.domain import ExamInfo
 from mapd.jobs.kinds import CollectWork
-from mapd.models.prices import format_dollars
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
 from mapd.store import ledger
+from mapd.teacher_prices import format_dollars
 from mapd.ui import jobs
 from mapd.ui.kit import context, start_forms, tables, text, theme, times
 from mapd.ui.kit.tables import Cell, Html

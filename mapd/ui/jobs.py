@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from mapd import jobs
 from mapd.errors import MapdError
 from mapd.jobs import kinds as work
-from mapd.jobs.kinds import Work
+from mapd.jobs.work import Work
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.ui.kit import actions, context, refusals, tables, text, theme, times

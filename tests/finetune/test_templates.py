@@ -15,7 +15,7 @@ from mapd.errors import BadInput
 from mapd.finetune.examples import FORMAT, examples
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.finetune.train import train
-from mapd.models import dialogue, loader, local, sandbox, templates
+from mapd.models import dialogue, loader, local, sandbox
 from mapd.models.base import Finish, Message, Request, Sampling, stream
 from mapd.models.sandbox import Template
 from tests import chat_templates
@@ -156,12 +156,12 @@ REFUSED = {
 @pytest.mark.parametrize("source", REFUSED)
 def test_a_template_that_takes_no_question_is_one_line(source: str) -> None:
     with pytest.raises(BadInput, match=REFUSED[source]) as refused:
-        templates.find_form(Template(source, {}).render)
+        dialogue.find_form(Template(source, {}).render)
     assert "\n" not in str(refused.value)
 
 
 def test_a_system_text_is_never_said_twice_nor_lost() -> None:
-    form = templates.TemplateForm(has_system=False, has_parts=True)
+    form = dialogue.TemplateForm(has_system=False, has_parts=True)
     asked = [Message("system", "S"), Message("user", "U"), Message("assistant", "A"), Message("user", "V")]
     arranged = form.arrange(asked)
     assert [turn["role"] for turn in arranged] == ["user", "assistant", "user"]

@@ -11,7 +11,8 @@ from mapd.curation import saved_policies
 from mapd.domain import Act, ExamInfo
 from mapd.errors import Stopped
 from mapd.jobs import AttemptRef, JobProgress, kinds
-from mapd.jobs.kinds import IndexWork, WorkContext
+from mapd.jobs.kinds import IndexWork
+from mapd.jobs.work import WorkContext, followed_by_index
 from mapd.people import owner
 from mapd.review import judging
 from mapd.review.judging import Target
@@ -142,13 +143,13 @@ def test_where_work_brings_rows_no_job_is_started_beside_it(engine: sa.Engine, h
 def test_the_index_follows_work_now_and_then_and_at_its_end(
     engine: sa.Engine, home: Path, exam_of: ExamInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kinds, "FOLLOW_S", 0.01)
+    monkeypatch.setattr("mapd.jobs.work.FOLLOW_S", 0.01)
     told: list[JobProgress] = []
-    with kinds.followed_by_index(WorkContext(engine, home, owner("ann"), tell=told.append)) as run:
+    with followed_by_index(WorkContext(engine, home, owner("ann"), tell=told.append)) as run:
         run.tell(JobProgress("exam", 5, 12))
         while state(engine, exam_of) is not IndexState.CURRENT:
             pass
-        monkeypatch.setattr(kinds, "FOLLOW_S", 1000)
+        monkeypatch.setattr("mapd.jobs.work.FOLLOW_S", 1000)
         with db.writing(engine) as session:
             saved_policies.set_policy(session, exam_of.id, "strict", None, by=owner("ann"))
     assert state(engine, exam_of) is IndexState.CURRENT

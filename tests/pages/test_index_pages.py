@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd import jobs
 from mapd.jobs import JobProgress, kinds
-from mapd.jobs.kinds import WorkContext
+from mapd.jobs.work import WorkContext
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db

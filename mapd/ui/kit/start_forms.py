@@ -12,11 +12,11 @@ from mapd.committee import Estimate, TeacherEstimate
 from mapd.curation.curated import Curated
 from mapd.jobs.kinds import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
 from mapd.models import weights
-from mapd.models.prices import format_dollars
 from mapd.questions import generated
 from mapd.questions import sets as question_sets
 from mapd.store import queries
 from mapd.store import tables as t
+from mapd.teacher_prices import format_dollars
 from mapd.ui import jobs
 from mapd.ui.kit import actions, context, tables, text, times
 from mapd.ui.kit.tables import Cell
