@@ -9,8 +9,7 @@ from sqlmodel import Session
 
 from mapd import domain
 from mapd.checks import RationaleChecks, State
-from mapd.cli.progress import counting
-from mapd.cli.shared import AsJson, ExamRef, PersonName, person_of, reading, show, split_names, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, counting, person_of, reading, show, split_names, writing
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, narrow
 from mapd.curation.summary import summary

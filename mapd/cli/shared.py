@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import rich.progress
 import sqlalchemy as sa
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -232,3 +233,22 @@ def _print_items(items: list[dict[str, Any]]) -> None:
         cells = (words[v] if v is None or isinstance(v, bool) else str(v) for v in map(item.get, columns))
         table.add_row(*cells)
     console.print(table)
+
+
+@contextmanager
+def counting(title: str, unit: str, as_json: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that is told how many of something are done, and of how many."""
+    # Its lines come with --json, too: standard output has the result alone.
+    lines, began = Lines(), time.monotonic()
+    bar = rich.progress.Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True)
+    with bar:
+        task = bar.add_task(title, total=None)
+
+        def tell(count: int, total: int) -> None:
+            bar.update(task, completed=count, total=total)
+            if not errors.is_terminal:
+                pace = count / max(time.monotonic() - began, 1e-9)
+                seconds_left = (total - count) / pace if pace else None
+                lines.tell(JobProgress(title, count, total, f"{pace:,.0f} {unit}/s", seconds_left))
+
+        yield tell
