@@ -24,8 +24,8 @@ from mapd.models.prices import format_dollars
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.store import audit_log, queries, removal
+from mapd.store import project as store
 from mapd.store import tables as t
-from mapd.store import trash as store
 from mapd.store.removal import Ids, PutBack
 
 FOLDER = "trash"

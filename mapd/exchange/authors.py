@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import PurePath
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
@@ -176,19 +177,18 @@ def parse(
     Raises: BadInput where a file can't be read as a list of objects, or isn't what it was chosen as; BadRows naming
     every bad row of every file.
     """
-    files = [f for f in (mistakes, rationales, feedback) if f is not None]
+    by_kind = {FileKind.MISTAKES: mistakes, FileKind.RATIONALES: rationales, FileKind.FEEDBACK: feedback}
+    files = [f for f in by_kind.values() if f is not None]
     if len({f.name for f in files}) < len({(f.name, f.content) for f in files}):
         raise BadInput(f"two different files have the same name, {feedback.name}: rename one")
     faults: list[_Fault] = []
     rows_of_file = {f.name: _load(f) for f in files}
-    by_kind = {FileKind.MISTAKES: mistakes, FileKind.RATIONALES: rationales, FileKind.FEEDBACK: feedback}
     _check_kinds({kind: (f.name, rows_of_file[f.name]) for kind, f in by_kind.items() if f is not None})
     tables = {name: _index_rows(name, rows, faults) for name, rows in rows_of_file.items()}
     teachers = _teachers(tables[rationales.name].values(), tables[feedback.name].values())
     skipped: list[str] = []
-    rows = []
-    for source_id, entries in _join_files(files, tables, skipped).items():
-        rows.append(_read_row(source_id, entries, _Reader(rationales.name, feedback.name, teachers, faults, skipped)))
+    reader = _Reader(rationales.name, feedback.name, teachers, faults, skipped)
+    rows = [_read_row(id_, entries, reader) for id_, entries in _join_files(files, tables, skipped).items()]
     if faults:
         raise BadRows(sorted(faults))
     if not rows:
@@ -230,8 +230,6 @@ _Fault = tuple[str, int, str, str]
 
 
 class _Entry(NamedTuple):
-    """A row of one file, and where it stands."""
-
     place: int
     row: dict[str, Any]
 
@@ -542,12 +540,8 @@ class _AuthorsWriter:
     """Puts rows into the tables. Every uid is derived from the content: the same import has the same uids anywhere."""
 
     def __init__(self, session: Session, content: AuthorsContent) -> None:
-        self.session, self.content = session, content
+        self.session, self.content, self.uid = session, content, partial(_uid, content)
         self.teachers = {name: self._teacher(name) for name in content.teachers}
-
-    def uid(self, *parts: str) -> str:
-        """Return the uid of the thing that `parts` name within this import."""
-        return _uid(self.content, *parts)
 
     def _teacher(self, name: str) -> int:
         for display_name in (name, f"{name} (imported)"):
@@ -612,10 +606,8 @@ class _AuthorsWriter:
         if not values:
             return {}
         self.session.execute(sa.insert(table), values)
-        uids = [v["uid"] for v in values]
-        return dict(
-            self.session.execute(sa.select(col(table.uid), col(table.id)).where(col(table.uid).in_(uids))).all()
-        )
+        query = sa.select(col(table.uid), col(table.id)).where(col(table.uid).in_([v["uid"] for v in values]))
+        return dict(self.session.execute(query).all())
 
     def _question(self, exam: t.Exam, row: AuthorsRow, position: int) -> dict[str, Any]:
         return {

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, Busy, Stale
-from mapd.exchange.archive.merge_rules import ALWAYS_MOVE, MOVES, NUMBERED, UNIQUE
+from mapd.exchange.archive import shapes
 from mapd.exchange.archive.outgoing import find_masks, mask
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, stays, travelling_tables
 from mapd.exchange.archive.staging import Progress, Staging
@@ -229,7 +229,7 @@ class _Block:
 
     def _compare(self, record: Record, known_row: Record) -> None:
         """Note the first column that differs, of those that never move."""
-        moves = MOVES.get(self.table.name, frozenset()) | ALWAYS_MOVE
+        moves = shapes.MOVES.get(self.table.name, frozenset()) | shapes.ALWAYS_MOVE
         for name, value in record.items():
             if name not in moves and value != known_row[name] and value != mask(known_row[name], self.merge.masks):
                 self.outcome.note_conflict(self.table.name, record.get("uid", ""), name)
@@ -237,7 +237,7 @@ class _Block:
 
     def _find_clashes(self, records: Sequence[Record]) -> None:
         """Note the rows whose place another row of the project has."""
-        names = UNIQUE.get(self.table.name)
+        names = shapes.UNIQUE.get(self.table.name)
         if names is None:
             return
         rows = self._rows(names, self._list_complete(names, records))
@@ -252,7 +252,7 @@ class _Block:
 
     def _assign_numbers(self, rows: Sequence[tuple[int, Record]], places: dict[int, int]) -> list[tuple[int, Record]]:
         """Return the rows that are new after all, each with a number that is free in its group."""
-        numbering = NUMBERED.get(self.table.name)
+        numbering = shapes.NUMBERED.get(self.table.name)
         if numbering is None:
             return list(rows)
         groups: dict[tuple[Any, ...], list[Record]] = {}
