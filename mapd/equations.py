@@ -36,17 +36,6 @@ from mapd.arithmetic import (
     split_tokens,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """One step of arithmetic: text[start:end] as it stands, and whether it is true."""
-
-    start: int
-    end: int
-    text: str
-    true: bool
-
-
 # Words, numbers and signs of a text's lines that hold an equals sign.
 MAX_TOKENS = 8_000
 # Tokens of one side.
@@ -72,6 +61,20 @@ _DOUBTFUL_BEFORE = frozenset(
 )
 # Behind these a lone number is no label: "so 12 = 3 * 4".
 _BEFORE_LONE = frozenset("so thus therefore then and since because as is means hence".split())
+_ROUNDS = re.compile(
+    r"\b(?:round\w*|remainder|left ?over|remain\w*|whole|full|complete|at least|up to|nearest|extra)\b", re.IGNORECASE
+)
+_SIGNS = ("=", "≈", "equal", "\\approx")
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """One step of arithmetic: text[start:end] as it stands, and whether it is true."""
+
+    start: int
+    end: int
+    text: str
+    true: bool
 
 
 def _read_left_side(tokens: list[Token], equals: int, percent: Fraction) -> tuple[Side, int] | None:
@@ -167,11 +170,6 @@ def _read_right_side(tokens: list[Token], equals: int, percent: Fraction) -> Sid
     if after is not None and after.kind == BAD and after.text.lower() not in _REMAINDER:
         return None
     return side
-
-
-_ROUNDS = re.compile(
-    r"\b(?:round\w*|remainder|left ?over|remain\w*|whole|full|complete|at least|up to|nearest|extra)\b", re.IGNORECASE
-)
 
 
 def _is_true(lhs: Side, rhs: Side, rounds: bool) -> bool | None:
@@ -301,9 +299,6 @@ def read_equations(text: str) -> tuple[tuple[Equation, ...], str]:
             out += [Equation(start, end, text[start:end], true) for start, end, true in spans]
         offset += len(line) + 1
     return tuple(out), ""
-
-
-_SIGNS = ("=", "≈", "equal", "\\approx")
 
 
 def _find_equations(tokens: list[Token], line: _Line) -> Iterator[tuple[int, int, bool]]:

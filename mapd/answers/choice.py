@@ -66,6 +66,9 @@ _CORRECT_IS = re.compile(
     r"|^\W{0,5}(?:(?:my|the|final|selected)\s){0,2}(?:option|choice|selection|pick|conclusion|verdict)\s{0,3}[:：]\s*",
     re.IGNORECASE | re.MULTILINE,
 )
+NO_OPTION = "no option is named as the answer, or nothing tells which"
+_AROUND_SIGN = re.compile(r" ?([-+*/^=<>≤≥(),]) ?")
+_MINUS = re.compile(r"(?<![\w)])[-−](?=\$?[0-9.])")
 
 
 def option_letter(answer: str, options: Sequence[str]) -> str | None:
@@ -126,9 +129,6 @@ def _read_sentences(plain: str, options: tuple[str, ...]) -> Answer:
         return Answer(None, f"it names two options: {letters}" if len(indexes - {None}) > 1 else NO_OPTION)
     why = "a sentence states the answer" if is_stated else "nothing marks an answer; its first or last line names it"
     return Answer(LETTERS[next(index for index in indexes if index is not None)], why)
-
-
-NO_OPTION = "no option is named as the answer, or nothing tells which"
 
 
 def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
@@ -204,9 +204,6 @@ def _plain(text: str) -> str:
     return _AROUND_SIGN.sub(r"\1", normalise(text)).strip("\"'“”.").casefold()
 
 
-_AROUND_SIGN = re.compile(r" ?([-+*/^=<>≤≥(),]) ?")
-
-
 def _find_options(zone: str, options: tuple[str, ...]) -> list[int | None]:
     """Return the options that a zone names, by letters and by texts; None for a letter that no option has."""
     letters: list[int | None] = []
@@ -239,6 +236,3 @@ def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
 def _signed_words(text: str) -> str:
     # A minus sign in its number counts as a word: "-2 °C" is not "2 °C".
     return words_of(_MINUS.sub("minus", text))
-
-
-_MINUS = re.compile(r"(?<![\w)])[-−](?=\$?[0-9.])")

@@ -45,6 +45,8 @@ _COMPARES = re.compile(
 )
 _LABEL_LINE = re.compile(r"[^=.!?]{1,60}:[^:]{1,40}")
 _TOTAL = re.compile(r"\b(?:total|answer|result|difference|sum|altogether|final)\b", re.IGNORECASE)
+_RESULT = re.compile(r"[=≈]|\\approx")
+_NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,6 @@ def _read_line(line: AnswerLine, reading: NumberReading, sentences: list[Sentenc
     if not line.is_last and (end := _value_behind(line, reading, sentences, text)) not in (None, value):
         return Answer(None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(end)}")
     return Answer(number_text(value), f"{line.name} decides")
-
-
-_RESULT = re.compile(r"[=≈]|\\approx")
-_NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
 
 
 def _value_of_line(line: str, reading: NumberReading) -> Fraction | None:

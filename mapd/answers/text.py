@@ -28,6 +28,8 @@ _HEADINGS = ("answer", "final answer")
 _AROUND = "\"'“”.,;: "
 _BOLD = re.compile(r"\*\*|__|`")
 _VERBS = re.compile(r"\b(?:is|are|was|were|has|have|had|will|can|because|so|since|therefore|means)\b", re.IGNORECASE)
+_ACRONYM = re.compile(r"(?<![\w.])[a-z](?:\.[a-z])+(?![^\W_])\.?")
+_UNIT_BEHIND = re.compile(r"(?<=[0-9])(?=[A-Za-z])")
 
 
 def read_text(text: str) -> Answer:
@@ -78,7 +80,3 @@ def words_beside_number(text: str) -> str:
     if any(map(str.isdigit, text)):
         return " ".join(word for word in words if not any(map(str.isdigit, word)))
     return WORD_NUMBER.sub(" ", " ".join(words)).strip()  # "two apples"
-
-
-_ACRONYM = re.compile(r"(?<![\w.])[a-z](?:\.[a-z])+(?![^\W_])\.?")
-_UNIT_BEHIND = re.compile(r"(?<=[0-9])(?=[A-Za-z])")

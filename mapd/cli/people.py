@@ -14,6 +14,7 @@ from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
 from mapd.store import queries
 
 sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
+guiding = typer.Typer(no_args_is_help=True, help="How people are to judge: markdown, every version kept.")
 
 
 @sharing_out.command("show")
@@ -94,9 +95,6 @@ def want(
         now = queries.exam(session, exam)
     result: dict[str, Any] = {"exam": now.uid, "wanted": now.judgements_per_text, "practice": now.practice}
     show(result | {"check_every": now.check_every, "repeat_every": now.repeat_every}, as_json, now.name)
-
-
-guiding = typer.Typer(no_args_is_help=True, help="How people are to judge: markdown, every version kept.")
 
 
 @guiding.command("show")

@@ -25,6 +25,11 @@ Ref = Annotated[str, typer.Argument(metavar="REF", help="Its name, uid or id.")]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The name it is to have.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Delete it; without this it is only said what goes, and what stays.")]
 TrashFile = Annotated[str, typer.Argument(metavar="FILE", help="As `mapd trash list` names it.")]
+archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file: export, look into it, import.")
+ArchiveFile = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, such as project.zip.")]
+Count = Annotated[
+    bool, typer.Option("--count-judgements", help="Its people's judgements count here, too; else they are history.")
+]
 
 
 def rename(kind: str) -> Callable[..., None]:
@@ -121,14 +126,6 @@ def _as_json(entry: TrashEntry) -> dict[str, Any]:
     result = {"file": entry.file, "kind": entry.kind, "name": entry.name, "by": entry.person}
     at = entry.at.isoformat() if entry.at else None
     return result | {"at": at, "gone": dict(entry.counts), "fault": entry.fault or None}
-
-
-archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file: export, look into it, import.")
-
-ArchiveFile = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, such as project.zip.")]
-Count = Annotated[
-    bool, typer.Option("--count-judgements", help="Its people's judgements count here, too; else they are history.")
-]
 
 
 @archiving.command("export")

@@ -25,6 +25,7 @@ SharesText = Annotated[
 Seed = Annotated[int, typer.Option(help="Draws the questions or the splits; the same seed, the same set.")]
 Count = Annotated[int, typer.Option(min=0, help="Questions of each family.")]
 Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Files, or folders that datasets saved.")]
+PREVIEWED = 5
 
 
 def _of_split(split: str) -> Any:
@@ -133,9 +134,6 @@ def _summary(question_import: imports.QuestionImport) -> dict[str, Any]:
     if question_import.answers is not None:
         summary["answers"] = question_import.answers.value
     return summary | {"not_read": question_import.not_read, "skipped": len(question_import.bad)}
-
-
-PREVIEWED = 5
 
 
 def _show_preview(name: str, question_import: imports.QuestionImport, as_json: bool) -> None:

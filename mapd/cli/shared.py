@@ -39,6 +39,8 @@ PERSON = "MAPD_PERSON"
 SkipBad = Annotated[
     Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
 ]
+# From the start to the first line, and between two.
+FIRST_S, EVERY_S = 10.0, 60.0
 
 
 class Terminal(Console):
@@ -74,10 +76,6 @@ def log_to_terminal() -> None:
     handler.setFormatter(_LogLines("mapd: %(message)s"))
     logging.basicConfig(handlers=[handler])
     logging.getLogger("mapd").setLevel(logging.INFO)
-
-
-# From the start to the first line, and between two.
-FIRST_S, EVERY_S = 10.0, 60.0
 
 
 class Lines:

@@ -50,6 +50,11 @@ FILE_NAME = re.compile(r"(?P<student>.+)_(?P<dataset>[^_]+)_(?:false|feedback|ra
 # Characters of an id or a name: PostgreSQL indexes no key much longer.
 LONGEST_NAME = 200
 STORED = ("id", "question", "gold_answer", "context", "options", "student_wrong_pred", "student_wrong_final_answer")
+# The file, the number of the row, the field, and what is wrong.
+_Fault = tuple[str, int, str, str]
+BLOCK = 50
+# The score, and what it was read from, by uid.
+Votes = dict[str, tuple[int | None, str | None]]
 
 
 class AuthorsFile(NamedTuple):
@@ -223,10 +228,6 @@ def _load(file: AuthorsFile) -> list[dict[str, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadInput(f"{file.name} is not a JSON list of objects, which the authors' files are")
     return rows
-
-
-# The file, the number of the row, the field, and what is wrong.
-_Fault = tuple[str, int, str, str]
 
 
 class _Entry(NamedTuple):
@@ -469,9 +470,6 @@ def store(
     return _summarize(content, exam.uid, new=True)
 
 
-BLOCK = 50
-
-
 def exam_of(session: Session, content: AuthorsContent) -> t.Exam | None:
     """Return the exam of this content, if there is one. Raises: BadInput where that of its name holds other content."""
     exam = session.exec(select(t.Exam).where(t.Exam.sha256 == content.sha256)).first()
@@ -481,10 +479,6 @@ def exam_of(session: Session, content: AuthorsContent) -> t.Exam | None:
             "by hand; import these files into a project of its own, with MAPD_HOME=FOLDER"
         )
     return exam
-
-
-# The score, and what it was read from, by uid.
-Votes = dict[str, tuple[int | None, str | None]]
 
 
 def _holds(session: Session, content: AuthorsContent) -> bool:

@@ -29,6 +29,7 @@ _STATES = re.compile(r"\banswer\b|####|\\f?box", re.IGNORECASE)
 ONE = "a question has one; name its place with --map answer=FIELD.0 (the first), or answer=FIELD.NAME"
 _MARKS = "#### and no \\boxed{…}"
 _READABLE = {Task.NUMERIC: "one number", Task.BOOLEAN: "true or false", Task.TEXT: "an answer"}
+_WORDS = {"true", "false", "yes", "no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,6 @@ def guess_task(values: Sequence[object]) -> Task | None:
     answers = (as_text(value[0] if isinstance(value, list) and len(value) == 1 else value) or "" for value in values)
     numbers = sum(is_number(_answer_of(answer.rpartition("####")[2].strip(), None)[0]) for answer in answers)
     return Task.NUMERIC if numbers > len(values) / 2 else None
-
-
-_WORDS = {"true", "false", "yes", "no"}
 
 
 def is_number(text: str) -> bool:

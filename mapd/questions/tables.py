@@ -33,6 +33,8 @@ LFS = b"version https://git-lfs"
 BINARY = re.compile(rb"%PDF|[\x00-\x08\x0e-\x1f]")
 # The columns' names where a CSV's first row is no heading.
 Headings = Callable[[Sequence[str]], Sequence[str] | None]
+# A line of Excel's, before the heading.
+_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
 
 
 # --- Files ------------------------------------------------------------------------------------------------------------
@@ -107,10 +109,6 @@ def _first_line(text: str) -> str:
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
-
-
-# A line of Excel's, before the heading.
-_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
 
 
 def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> FileTable:

@@ -47,6 +47,11 @@ OVERRIDDEN = "{row}.people IN ('reject', 'correct')"
 CHUNKS = re.compile('["“”„]([^"“”„]*)["“”„]|([^\\s"“”„]+)')  # of what is searched for: quoted, or a word
 # Where words are, and the number in a hit's id.
 WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}
+_JOIN_CONDITIONS = (
+    "s.question_id = x.question_id AND s.explanation_id = x.id",
+    "s.question_id = x.id",
+    "s.question_id = x.question_id AND (s.attempt_id = x.id OR s.kind = 'question' AND x.exam_id = s.exam_id)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,13 +351,6 @@ def _search_rows(session: Session, words: str, values: dict[str, object]) -> tup
         for (of, n), condition_ in zip(WORDS_OF.items(), _JOIN_CONDITIONS, strict=True)
     )
     return f"WITH hit AS ({hits}) ", f"({union}) s", matches_row
-
-
-_JOIN_CONDITIONS = (
-    "s.question_id = x.question_id AND s.explanation_id = x.id",
-    "s.question_id = x.id",
-    "s.question_id = x.question_id AND (s.attempt_id = x.id OR s.kind = 'question' AND x.exam_id = s.exam_id)",
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from mapd.store import tables as t
 Query = TypeVar("Query", bound=sa.Select[*tuple[Any, ...]])
 # A longer number is no id: it may not fit into the 64 bits of a database's integer.
 MOST_DIGITS = 17
+NamedRow = t.Exam | t.QuestionSet | t.Student | t.Teacher
 
 
 def by_reference(query: Query, table: type[t.Travelling], ref: str | int) -> Query:
@@ -31,9 +32,6 @@ def by_reference(query: Query, table: type[t.Travelling], ref: str | int) -> Que
     # A name may look like another row's uid or id: then the name counts.
     rank = sa.case(*((match, place) for place, match in enumerate(matches)))
     return query.where(sa.or_(*matches)).order_by(rank).limit(1)
-
-
-NamedRow = t.Exam | t.QuestionSet | t.Student | t.Teacher
 
 
 def is_taken(session: Session, table: type[NamedRow], name: str) -> bool:

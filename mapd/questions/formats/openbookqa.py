@@ -15,13 +15,12 @@ from mapd.questions.formats.format import Format, Rows, shape
 from mapd.questions.values import as_text
 
 _ID = re.compile(r"[0-9]+-[0-9]+")
+_NATIVE = "question=question.stem,options=question.choices,answer=answerKey,id=id,note=fact1"
 
 
 def _has_its_ids(rows: Rows) -> bool:
     return sum(bool(_ID.fullmatch(as_text(row.get("id")) or "")) for row in rows) > len(rows) / 2
 
-
-_NATIVE = "question=question.stem,options=question.choices,answer=answerKey,id=id,note=fact1"
 
 OPENBOOKQA = Format(
     "openbookqa",
