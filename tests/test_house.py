@@ -39,8 +39,6 @@ PURE = (
     "questions/rows.py",
     "questions/tables.py",
     "questions/file_table.py",
-    "questions/json_rows.py",
-    "questions/unread_fields.py",
     "questions/drafts.py",
     "questions/imports.py",
     "questions/formats/__init__.py",
