@@ -124,7 +124,6 @@ def _same_items(first: Values, second: Values) -> bool:
 
 
 def _same_sets(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
-    """Return whether each value of one is among the other's."""
     return all(any(_same_item(a, b) for b in second) for a in first) and all(
         any(_same_item(a, b) for a in first) for b in second
     )

@@ -195,7 +195,6 @@ def find_marks(text: str, *, words: bool = False) -> list[str]:
 
 
 def _closing_braces(text: str) -> dict[int, int]:
-    """Return the place of each closing brace by the place behind its opening one."""
     open_braces: list[int] = []
     closings = {}
     for brace in _BRACE.finditer(text):

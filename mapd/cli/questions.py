@@ -144,7 +144,6 @@ def _show_preview(name: str, question_import: imports.QuestionImport, as_json: b
 
 
 def _show_rows(summary: dict[str, Any], rows: Sequence[QuestionRow], as_json: bool, title: str) -> None:
-    """Print what is said of a set, and questions as a person looks at them."""
     questions = imports.preview(rows)
     if as_json:
         shared.show(summary | {"rows": questions}, as_json, "")

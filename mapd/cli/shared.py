@@ -102,7 +102,6 @@ def one_of(name: str, value: str, choices: Iterable[str]) -> str:
 
 
 def _check_person(name: str | None) -> str | None:
-    """Return the name, if it can be a person's. Raises: BadUsage."""
     with usage():
         return None if name is None else person_name(name)
 

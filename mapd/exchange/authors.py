@@ -397,7 +397,6 @@ def _cut(text: str) -> str:
 
 
 def _task(rows: Sequence[AuthorsRow]) -> Task:
-    """Return what kind of answers the gold answers are."""
     if all(row.options for row in rows):
         return Task.CHOICE
     if all(re.match(r"(?:true|false|yes|no)\b", row.gold, re.IGNORECASE) for row in rows):
@@ -511,7 +510,6 @@ def _read_content(content: AuthorsContent, rows: Sequence[AuthorsRow]) -> tuple[
 
 
 def _uid(content: AuthorsContent, *parts: str) -> str:
-    """Return the uid of the thing that `parts` name within this import."""
     return uuid5(NAMESPACE_URL, "\n".join((content.sha256, *parts))).hex
 
 
@@ -596,7 +594,6 @@ class _AuthorsWriter:
         self._insert(t.Review, [v for r in rows for v in self._reviews(r, texts)])
 
     def _insert(self, table: type[t.Travelling], values: list[dict[str, Any]]) -> dict[str, int]:
-        """Insert in one statement; the ids by uid."""
         if not values:
             return {}
         self.session.execute(sa.insert(table), values)

@@ -36,7 +36,6 @@ def read_correction(value: str, task: Task, options: Sequence[str] = ()) -> str:
 
 
 def _describe_answers(task: Task, options: Sequence[str]) -> str:
-    """Return in words what an answer is."""
     if task is Task.CHOICE:
         return f"an option's letter (A to {LETTERS[len(options) - 1]}) or its words" if options else "an option"
     return {Task.NUMERIC: "one number", Task.BOOLEAN: "true or false"}.get(task, "words or a number")

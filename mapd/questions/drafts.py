@@ -157,7 +157,6 @@ def _read_options(draft: Draft) -> None:
 
 
 def _draw_order(texts: Sequence[str], question: object) -> tuple[str, ...]:
-    """Return the options in an order that is drawn for the question."""
     # As the file has them, the right one would always stand at the same place.
     order = sorted(texts)
     random.Random(as_text(question)).shuffle(order)
@@ -321,7 +320,6 @@ def _option_extras(name: str, value: object) -> Iterator[tuple[str, Any]]:
 
 
 def _is_list_of_texts(value: object) -> bool:
-    """Return whether a value may be the options of a choice."""
     return isinstance(value, list) and len(value) > 1 and as_texts(value) is not None
 
 

@@ -43,7 +43,6 @@ def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tu
 
 
 def _generate(task: str, most: int, seed: int) -> Iterator[tuple[str, str]]:
-    """Yield questions and gold answers as the task makes them."""
     try:
         # An extra, and slow to load.
         import reasoning_gym

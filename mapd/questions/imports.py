@@ -216,7 +216,6 @@ def recognise(tables: Sequence[FileTable], name: str | None = None) -> Recognise
 
 
 def _drop_missing(fields: FieldMapping, names: Sequence[str]) -> FieldMapping:
-    """Return the mapping without the fields that no row has."""
     fields_of_part = {
         part: tuple(path for path in paths if path in names or path == FILE) for part, paths in fields.fields.items()
     }
@@ -266,7 +265,6 @@ def _source(table: FileTable, instructions: Instructions) -> Source:
 
 
 def _refuse_absent(sources: Sequence[Source], fields: FieldMapping) -> None:
-    """Refuse a mapping of a field that no row has."""
     rows = [record.fields for source in sources for record in source.table.records]
     for part, paths in fields.fields.items():
         for path in paths:

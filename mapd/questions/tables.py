@@ -182,7 +182,6 @@ def _parquet(name: str, content: bytes) -> FileTable:
 
 
 def _arrow(name: str, content: bytes) -> FileTable:
-    """Read one of the files in a folder that `datasets` saved."""
     import pyarrow as pa
 
     try:
@@ -225,7 +224,6 @@ def _decode_columns(batch: Any) -> Any:
 
 
 def _plain(row: Fields) -> Fields:
-    """Return the row with None where pandas wrote NaN."""
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
 
 

@@ -264,7 +264,6 @@ class _Query:
         return f"NOT EXISTS (SELECT 1 FROM standing o WHERE {' AND '.join(filter(None, conditions))})"
 
     def _row_conditions(self, row: str) -> list[str]:
-        """Return the conditions of the filter, but for its words."""
         row_filter, conditions = self.row_filter, []
         for column, value in (("author_id", row_filter.author_id), ("reason", row_filter.reason)):
             if value is not None:
@@ -293,7 +292,6 @@ class _Query:
         return conditions
 
     def _people_conditions(self, row: str) -> list[str]:
-        """Return the conditions on what people may have said."""
         row_filter, conditions = self.row_filter, []
         has_judged = ""
         # Who has not judged a text yet may not learn by a filter what others said of it.

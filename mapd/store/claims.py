@@ -91,7 +91,6 @@ class ClaimHolder:
         return is_expired and time.monotonic() - self.alert_since > 2 * RENEW_S
 
     def _is_dead(self, run: str) -> bool:
-        """Return whether the run was on this machine, and its process is gone."""
         # A run holds a lock on a file of its own, which the system lets go with its process.
         if run in self.dead_runs:
             return True

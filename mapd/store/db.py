@@ -271,8 +271,6 @@ def _patience(engine: sa.Engine | sa.Connection) -> Patience:
 
 
 def _begin(session: Session) -> None:
-    """Begin the session's transaction, as soon as the database can."""
-
     def connect() -> None:
         try:
             session.connection()

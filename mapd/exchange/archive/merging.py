@@ -120,7 +120,6 @@ class Merge:
             audit_log.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
 
     def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> MergeOutcome:
-        """Go through the archive once, block by block."""
         outcome, policies = MergeOutcome(), dict[str, str]()
         self.archive.forget()
         transaction, row_count = (db.writing if write else db.reading), 0
@@ -201,11 +200,9 @@ class _Block:
         return tuple(record[name] for name in self._keys)
 
     def _find_known(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Record]:
-        """Return the project's rows among these, by what makes them the same."""
         return {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
 
     def _rows(self, names: Sequence[str], values: Iterable[tuple[Any, ...]]) -> list[Record]:
-        """Return the project's rows with one of the values in these columns."""
         columns = [self.table.c[name] for name in names]
         search_values = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
         if not search_values:
@@ -236,7 +233,6 @@ class _Block:
                 return
 
     def _find_clashes(self, records: Sequence[Record]) -> None:
-        """Note the rows whose place another row of the project has."""
         names = shapes.UNIQUE.get(self.table.name)
         if names is None:
             return

@@ -247,7 +247,6 @@ def _kind(table: str, column: str, annotation: Any) -> Any:
 
 
 def _check_hyperparameters(values: Record) -> None:
-    """See that a finetune was done with what one is done with."""
     try:
         Hyperparameters(alpha=values["alpha"], seed=values["seed"], **values["hyperparameters"])
     except TypeError as error:

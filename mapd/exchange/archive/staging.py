@@ -134,8 +134,6 @@ def _temporary() -> sqlite3.Connection:
 
 
 class _StagingWriter:
-    """Puts an archive's lines into the database of their own."""
-
     def __init__(self, archive: Container, connection: sa.Connection, progress: Progress) -> None:
         self.archive, self.connection, self.progress = archive, connection, progress
         self.row_count, self.total = 0, sum(entry.rows for entry in archive.tables.values())
@@ -178,7 +176,6 @@ class _StagingWriter:
         self.progress(self.row_count, self.total)
 
     def _refer(self, table: sa.Table, column: str, parent: str, block: list[Record]) -> None:
-        """Put ids in place of the uids that the column has."""
         uids = {record[column] for record in block if record[column] is not None}
         target = t.metadata.tables[parent]
         query = sa.select(target.c.uid, target.c.id).where(target.c.uid.in_(uids))
