@@ -50,8 +50,6 @@ REFUSES = re.compile(
     r"|(?:not enough|insufficient) information|unanswerable|contradict\w*|inconsisten\w*)",
     re.IGNORECASE,
 )
-
-
 NOTHING = "nothing in the text states an answer"
 # What may stand before "Answer" in its line: a bullet, a quotation, emphasis, a number, "So the final".
 _ANSWER_WORDS = (

@@ -12,8 +12,6 @@ from mapd.answers.places import Answer, AnswerLine
 
 _ARTICLES = frozenset({"a", "an", "the"})
 _WORD = re.compile(r"[^\W_]+(?:[.'][^\W_]+)*")
-
-
 _SHORT = 8
 _HEADINGS = ("answer", "final answer")
 _AROUND = "\"'“”.,;: "

@@ -22,8 +22,6 @@ from mapd.store.tables import NO_MEAN
 PAGE = 25
 # Hits of a search: fewer are sorted; of more the order is walked until the page is full.
 FEW = 2_000
-
-
 KINDS = {RowKind.MISTAKES: "rationale", RowKind.RATIONALES: "rationale", RowKind.FEEDBACK: "feedback"}
 DOUBT = "CASE WHEN {row}.committee_cut > :at THEN {row}.place_accepted ELSE {row}.place_rejected END"
 VERDICTS: Mapping[str, str] = {
