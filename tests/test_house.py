@@ -30,7 +30,6 @@ PURE = (
     "checks.py",
     "statistics.py",
     *(f"answers/{path.name}" for path in sorted((ROOT / "mapd" / "answers").glob("*.py"))),
-    "questions/corrections.py",
     "questions/generated.py",
     "questions/values.py",
     "questions/options.py",
