@@ -103,13 +103,10 @@ def _same_words(answer: str, gold: str) -> bool:
     words = words_of(plain)
     if not words or words != words_of(plain_of_gold) or _MEANING.findall(plain) != _MEANING.findall(plain_of_gold):
         return False
-    if not _is_maths(plain, plain_of_gold) or spell(plain).casefold() == spell(plain_of_gold).casefold():
+    is_maths = _MATHS.search(plain) or _MATHS.search(plain_of_gold)
+    if not is_maths or spell(plain).casefold() == spell(plain_of_gold).casefold():
         return True
     return read_values(answer) is None and read_values(gold) is None
-
-
-def _is_maths(*texts: str) -> bool:
-    return any(_MATHS.search(text) for text in texts)
 
 
 def _same_items(first: Values, second: Values) -> bool:

@@ -130,7 +130,8 @@ class AnswerLine:
 
 def find_answer_line(text: str) -> AnswerLine | None:
     """Return the last line "Answer: …", `<answer>…</answer>` or `"answer": "…"` that holds something."""
-    places = [(m.start(), m.end(), m["value"], "the last line that begins with Answer:") for m in _lines(text)]
+    lines = deque(_ANSWER_LINE.finditer(text), MAX_MARKS)
+    places = [(m.start(), m.end(), m["value"], "the last line that begins with Answer:") for m in lines]
     tags = deque(_TAGGED.finditer(text), MAX_MARKS)
     places += [(m.start(), m.end(), m["value"], "the last <answer> tag") for m in tags]
     fields = deque(_QUOTED.finditer(text), MAX_MARKS)
@@ -159,10 +160,6 @@ def find_first_answer(text: str) -> int | None:
     """Return where the first answer line, mark or statement of a text ends; None where it has none."""
     matches = (pattern.search(text) for pattern in (_ANSWER_LINE, _HASHES, BOXED, _TAGGED, _STATED))
     return min((match.end() for match in matches if match), default=None)
-
-
-def _lines(text: str) -> deque[re.Match[str]]:
-    return deque(_ANSWER_LINE.finditer(text), MAX_MARKS)
 
 
 def _line_below(text: str, end: int) -> tuple[int, str] | None:

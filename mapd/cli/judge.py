@@ -103,7 +103,8 @@ def repair(
         row = queries.explanation(session, kind, ref)
         circumstances = _make_circumstances(_load_explained(session, row))
         token = t.new_uid()
-        copy = repairs.repair(session, _target(row), words, by=owner(by), token=token, circumstances=circumstances)
+        target = Target(row.kind, queries.identity(row))
+        copy = repairs.repair(session, target, words, by=owner(by), token=token, circumstances=circumstances)
         explained = _load_explained(session, copy)
         checks = {name: getattr(explained.states, check).value for name, check in CHECKS.items()}
         result = {"id": copy.uid, "repairs": row.uid, "verdict": explained.verdict.value, "checks": checks}
@@ -203,10 +204,6 @@ def _read_mark(text: str) -> tuple[int, int]:
     if places is None:
         raise BadUsage(f"--mark is START:END, two numbers of characters such as 12:27, not {text}")
     return int(places[1]), int(places[2])
-
-
-def _target(row: t.Explanation) -> Target:
-    return Target(row.kind, queries.identity(row))
 
 
 def _load_explained(session: Session, row: t.Explanation) -> DecidedText:

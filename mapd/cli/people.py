@@ -7,10 +7,9 @@ import typer
 
 from mapd.cli.shared import AsJson, ExamRef, PersonName, line, moment, person_of, read_file, reading, show, writing
 from mapd.curation import live_set
-from mapd.curation.reviewer_stats import Share
 from mapd.errors import NotFound
 from mapd.review import annotators, assignment, guidelines, leases, reasons
-from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
+from mapd.review.annotators import FEW, AnnotatorRecord, Period
 from mapd.store import queries
 
 sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
@@ -25,9 +24,10 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
         curated = live_set.load_curated(session, info.id)
         held_leases = leases.list_leases(session, info.id)
     people, progress = annotators.records(curated), annotators.measure_progress(curated)
+    pairs = annotators.measure_agreement(curated)
     result: dict[str, Any] = {"exam": info.uid, "wanted": info.judgements_per_text}
     result |= {"rationales": progress.of, "done": progress.count, "people": [_record(r) for r in people]}
-    result |= {"pairs": [_pair(pair) for pair in annotators.measure_agreement(curated)]}
+    result["pairs"] = [{"people": [p.first, p.second], "texts": p.n, "agree": p.agree, "kappa": p.kappa} for p in pairs]
     result |= {"open_now": [lease.person for lease in held_leases]}
     if as_json:
         show(result, as_json, "")
@@ -36,20 +36,14 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
     for r in people:
         total = r.total
         pace = "" if total.seconds is None else f", {total.seconds:.1f} s each (median)"
-        amount = f"{len(r.words):,} {_text(r)}, {r.judged_first:,} judged first"
-        line(f"  {r.person}: {amount}{pace}{_agreement_in_words(total.agreement)}")
-    for pair in annotators.measure_agreement(curated):
+        amount = f"{len(r.words):,} {'text' if len(r.words) == 1 else 'texts'}, {r.judged_first:,} judged first"
+        share = total.agreement
+        agreement = f", with the adjudicator on {share.count:,} of {share.of:,}" if share.of else ""
+        line(f"  {r.person}: {amount}{pace}{agreement}")
+    for pair in pairs:
         kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
         small = ": too few to tell" if pair.n < FEW else ""
         line(f"  {pair.first} and {pair.second}: agree on {pair.agree:,} of {pair.n:,} judged first{kappa}{small}")
-
-
-def _text(r: AnnotatorRecord) -> str:
-    return "text" if len(r.words) == 1 else "texts"
-
-
-def _agreement_in_words(agreement: Share) -> str:
-    return f", with the adjudicator on {agreement.count:,} of {agreement.of:,}" if agreement.of else ""
 
 
 def _record(r: AnnotatorRecord) -> dict[str, Any]:
@@ -63,10 +57,6 @@ def _record(r: AnnotatorRecord) -> dict[str, Any]:
 def _stretch(part: Period) -> dict[str, Any]:
     agreement = {"count": part.agreement.count, "of": part.agreement.of}
     return {"accepted": part.accepted.count, "median_seconds": part.seconds, "with_adjudicator": agreement}
-
-
-def _pair(pair: Agreement) -> dict[str, Any]:
-    return {"people": [pair.first, pair.second], "texts": pair.n, "agree": pair.agree, "kappa": pair.kappa}
 
 
 def _number(column: str, help: str) -> Any:

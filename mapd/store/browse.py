@@ -43,6 +43,7 @@ PEOPLE_SQL: Mapping[str, str] = {
 # People called the question bad, or corrected its gold or an answer to it.
 OVERRIDDEN = "{row}.people IN ('reject', 'correct')"
 CHUNKS = re.compile('["“”„]([^"“”„]*)["“”„]|([^\\s"“”„]+)')  # of what is searched for: quoted, or a word
+TOKEN = re.compile(r"[^\W_]+")
 # Where words are, and the number in a hit's id.
 WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}
 _JOIN_CONDITIONS = (
@@ -361,17 +362,14 @@ def split_phrases(words: str) -> list[Phrase]:
     """Split a search into phrases: each word (`3.5` is two, side by side), and what stands in "quotes"."""
     # Page and command refuse a longer search before.
     chunks = CHUNKS.findall(words[:LONGEST_SEARCH])
-    chunks_read = [(tokens, not quotation) for quotation, chunk in chunks if (tokens := _tokens(quotation or chunk))]
+    phrases = [(tuple(TOKEN.findall(quotation or chunk)), not quotation) for quotation, chunk in chunks]
+    chunks_read = [(tokens, is_word) for tokens, is_word in phrases if tokens]
     # The last word may be the beginning of one, but not of a number: 5 is the number 5, not every 50.
     last = len(chunks_read) - 1
     return [
         Phrase(tokens, is_word and n == last and any(map(str.isalpha, tokens[-1])))
         for n, (tokens, is_word) in enumerate(chunks_read)
     ]
-
-
-def _tokens(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"[^\W_]+", text))
 
 
 def plain(text: str) -> str:

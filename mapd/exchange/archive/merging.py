@@ -152,7 +152,7 @@ class _Block:
     def take(self, rows: Sequence[Record], *, write: bool) -> None:
         """Compare the rows that are known; bring in the others."""
         records = self._resolve(rows)
-        known_rows = self._find_known(records)
+        known_rows = {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
         places: dict[int, int] = {}  # the ids here by the archive's
         new_records: list[tuple[int, Record]] = []
         for row, record in zip(rows, records, strict=True):
@@ -199,9 +199,6 @@ class _Block:
     def _key(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(record[name] for name in self._keys)
 
-    def _find_known(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Record]:
-        return {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
-
     def _rows(self, names: Sequence[str], values: Iterable[tuple[Any, ...]]) -> list[Record]:
         columns = [self.table.c[name] for name in names]
         search_values = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
@@ -236,15 +233,12 @@ class _Block:
         names = shapes.UNIQUE.get(self.table.name)
         if names is None:
             return
-        rows = self._rows(names, self._list_complete(names, records))
-        taken_values = {tuple(row[name] for name in names) for row in rows}
-        for record in records:
-            if tuple(record[name] for name in names) in taken_values:
-                self.outcome.note_conflict(self.table.name, record["uid"], names[-1])
-
-    def _list_complete(self, names: Sequence[str], records: Sequence[Record]) -> list[tuple[Any, ...]]:
         values = [tuple(record[name] for name in names) for record in records]
-        return [value for value in values if None not in value]
+        rows = self._rows(names, [value for value in values if None not in value])
+        taken_values = {tuple(row[name] for name in names) for row in rows}
+        for record, value in zip(records, values, strict=True):
+            if value in taken_values:
+                self.outcome.note_conflict(self.table.name, record["uid"], names[-1])
 
     def _assign_numbers(self, rows: Sequence[tuple[int, Record]], places: dict[int, int]) -> list[tuple[int, Record]]:
         """Return the rows that are new after all, each with a number that is free in its group."""
