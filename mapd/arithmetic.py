@@ -40,6 +40,19 @@ _LETTER_WORDS = _LETTER_UNITS | {"a", "i"}
 _OPERAND_NEXT = re.compile(r"\s*+[0-9(.]")
 _BY_NEXT = re.compile(r" by(?=\s*+[0-9(])")
 _ATTACHED_LETTERS = re.compile(r"[^\W\d_]+")
+# These may begin another clause: an operator behind them may not go on with the expression.
+_CLAUSE_WORDS = frozenset(
+    "is are was were be has have had so then and which that gives give get gets we he she they it there to if because"
+    " since by but or who when while until than more less fewer twice half double triple left remaining other".split()
+)
+# Of these, the words that may belong to a unit, too: "12 more apples + 3".
+_HARMLESS = frozenset("more less fewer left remaining other have of in the a an per each".split())
+_MEASURES = frozenset(
+    "second minute hour day week month year inch foot feet yard mile meter metre kilometer cm mm km m gram kilogram kg"
+    " g pound ounce dollar cent penny dime nickel quarter dozen gallon quart pint cup liter litre ml percent hundred"
+    " thousand million half pair score".split()
+)
+_MEASURES_SINGULAR = frozenset(word.rstrip("s") for word in _MEASURES)
 
 
 class Token(NamedTuple):
@@ -126,23 +139,6 @@ class Side:
     about: bool = False
     tight_minus: bool = False
     units: set[str] = field(default_factory=set)
-
-
-# These may begin another clause: an operator behind them may not go on with the expression.
-_CLAUSE_WORDS = frozenset(
-    "is are was were be has have had so then and which that gives give get gets we he she they it there"
-    " to if because since by"
-    " but or who when while until than more less fewer twice half double triple left remaining other".split()
-)
-# Of these, the words that may belong to a unit, too: "12 more apples + 3".
-_HARMLESS = frozenset("more less fewer left remaining other have of in the a an per each".split())
-_MEASURES = frozenset(
-    "second minute hour day week month year inch foot feet yard mile meter metre kilometer cm mm km m"
-    " gram kilogram kg g pound"
-    " ounce dollar cent penny dime nickel quarter dozen gallon quart pint cup liter litre ml percent"
-    " hundred thousand million"
-    " half pair score".split()
-)
 
 
 def read_side(tokens: list[Token], at: int, stop: int, percent: Fraction) -> Side | int:
@@ -362,9 +358,6 @@ class _Parser:
         if value.numerator.bit_length() > _MAX_BITS or value.denominator.bit_length() > _MAX_BITS:
             raise _UnreadableError
         return value
-
-
-_MEASURES_SINGULAR = frozenset(word.rstrip("s") for word in _MEASURES)
 
 
 def parse_literal(token: Token) -> Fraction:

@@ -123,9 +123,8 @@ _CALCULATION = re.compile(
     r"(?:[-+*/]|[xX]|times|plus|minus|(?:divided|multiplied) (?:by|into))[ ]*[0-9(]"
 )
 _REASONS = re.compile(
-    r"\b(?:because|since|so|thus|therefore|hence|means|add\w*|subtract\w*|multipl\w*|divid\w*|sum"
-    r"|difference|if|then|given"
-    r"|not|each)\b",
+    r"\b(?:because|since|so|thus|therefore|hence|means|add\w*|subtract\w*|multipl\w*|divid\w*|sum|difference|if|then"
+    r"|given|not|each)\b",
     re.IGNORECASE,
 )
 _GIVES_REASON = re.compile(r"\b(?:because|since|as|if|given)\b", re.IGNORECASE)

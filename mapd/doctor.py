@@ -18,8 +18,7 @@ from mapd.errors import MapdError
 from mapd.exchange import archive
 from mapd.models import weights
 from mapd.settings import Settings
-from mapd.store import damage, db, queries
-from mapd.store import fingerprints as known_fingerprints
+from mapd.store import damage, db, lookup, queries
 
 ENOUGH_BYTES = 1 << 30
 OLDEST_PYTHON = (3, 11)
@@ -81,7 +80,7 @@ def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
         learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.list_students(session)]
         local = [row for row in teachers.list_teachers(session) if row.kind == "local"]
         local_teachers = [(f"teacher {row.name}", fingerprints.source_of(row.model), None, None) for row in local]
-        sha256_of_source = known_fingerprints.by_source(session)
+        sha256_of_source = lookup.list_fingerprints(session)
         unfinished = archive.list_unfinished(session)
     cure = "freeze the same set again, or restore the database from a copy"
     yield _all_well("snapshots", len(frozen), list(_snapshot_faults(engine, frozen)), cure)

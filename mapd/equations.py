@@ -36,17 +36,6 @@ from mapd.arithmetic import (
     split_tokens,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """One step of arithmetic: text[start:end] as it stands, and whether it is true."""
-
-    start: int
-    end: int
-    text: str
-    true: bool
-
-
 # Words, numbers and signs of a text's lines that hold an equals sign.
 MAX_TOKENS = 8_000
 # Tokens of one side.
@@ -60,18 +49,31 @@ _REMAINDER = frozenset("r remainder".split())
 _CENT = Fraction(1, 100)
 # Behind these a number may be a label: "Step 1 = …", "Group 2 = …".
 _LABEL_WORDS = frozenset(
-    "step day group part question problem mistake week month year chapter number no option case line"
-    " page grade room class team box"
-    " figure table example method equation round game level phase section item row column bag set point".split()
+    "step day group part question problem mistake week month year chapter number no option case line page grade room"
+    " class team box figure table example method equation round game level phase section item row column bag set"
+    " point".split()
 )
 # These may change the number behind them: "twice 3 + 4", "the square root of 9 + 7".
 _DOUBTFUL_BEFORE = frozenset(
-    "not twice double triple thrice half quarter third of by than square root sum product difference"
-    " times minus plus over negative"
-    " average mean log sin cos".split()
+    "not twice double triple thrice half quarter third of by than square root sum product difference times minus plus"
+    " over negative average mean log sin cos".split()
 )
 # Behind these a lone number is no label: "so 12 = 3 * 4".
 _BEFORE_LONE = frozenset("so thus therefore then and since because as is means hence".split())
+_ROUNDS = re.compile(
+    r"\b(?:round\w*|remainder|left ?over|remain\w*|whole|full|complete|at least|up to|nearest|extra)\b", re.IGNORECASE
+)
+_SIGNS = ("=", "≈", "equal", "\\approx")
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """One step of arithmetic: text[start:end] as it stands, and whether it is true."""
+
+    start: int
+    end: int
+    text: str
+    true: bool
 
 
 def _read_left_side(tokens: list[Token], equals: int, percent: Fraction) -> tuple[Side, int] | None:
@@ -169,11 +171,6 @@ def _read_right_side(tokens: list[Token], equals: int, percent: Fraction) -> Sid
     return side
 
 
-_ROUNDS = re.compile(
-    r"\b(?:round\w*|remainder|left ?over|remain\w*|whole|full|complete|at least|up to|nearest|extra)\b", re.IGNORECASE
-)
-
-
 def _is_true(lhs: Side, rhs: Side, rounds: bool) -> bool | None:
     """Return true, false, or None where nobody can be sure."""
     if lhs.value == rhs.value:
@@ -221,15 +218,6 @@ def _is_rounded(side: Side, result: Side, rounds: bool) -> bool | None:
 
 def _check_remainder(tokens: list[Token], equals: int, lhs: Side, rhs: Side) -> bool | None:
     # `17 / 5 = 3 R 2`: None if there is no remainder
-    at = rhs.stop
-    words = 0
-    while (
-        at < len(tokens)
-        and words < 3
-        and tokens[at].kind == WORD
-        and tokens[at].text.lower() in ("with", "a", "and", "of")
-    ):
-        at, words = at + 1, words + 1
     words_near = [t.text.lower() for t in tokens[max(0, rhs.stop - 4) : rhs.stop + 4]]
     if not _REMAINDER.intersection(words_near):
         return None
@@ -301,9 +289,6 @@ def read_equations(text: str) -> tuple[tuple[Equation, ...], str]:
             out += [Equation(start, end, text[start:end], true) for start, end, true in spans]
         offset += len(line) + 1
     return tuple(out), ""
-
-
-_SIGNS = ("=", "≈", "equal", "\\approx")
 
 
 def _find_equations(tokens: list[Token], line: _Line) -> Iterator[tuple[int, int, bool]]:

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from mapd.errors import BadInput
 from mapd.models import sandbox, weights
 from mapd.store import db
-from mapd.store import fingerprints as store
+from mapd.store import lookup as store
 from mapd.store import tables as t
 
 
@@ -34,7 +34,7 @@ def look(folder: Path) -> str:
 
 def record(session: Session, source: str, sha256: str) -> None:
     """Keep the source's fingerprint. Raises: BadInput where it had another before."""
-    first_sha256 = store.find(session, source)
+    first_sha256 = store.find_fingerprint(session, source)
     if first_sha256 is None:
         session.add(t.Fingerprint(source=source, sha256=sha256))
         session.flush()
@@ -60,7 +60,7 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
     # Hashed at each load: half a second for the small student, ten for 14 GB, which is less than reading them takes.
     sha256 = weights.fingerprint(folder)
     with db.reading(engine) as session:
-        first_sha256 = store.find(session, source)
+        first_sha256 = store.find_fingerprint(session, source)
     if first_sha256 is None:
         sandbox.check(folder)
     if first_sha256 != sha256:
@@ -77,11 +77,11 @@ def _packaged(engine: sa.Engine, home: Path) -> Path:
     folder = convert(home)
     sha256 = weights.fingerprint(folder)
     with db.writing(engine) as session:
-        first_sha256 = store.find(session, weights.PACKAGED)
+        first_sha256 = store.find_fingerprint(session, weights.PACKAGED)
         if first_sha256 is None:
             session.add(t.Fingerprint(source=weights.PACKAGED, sha256=sha256))
         elif not is_converted:
-            store.replace(session, weights.PACKAGED, sha256)
+            store.replace_fingerprint(session, weights.PACKAGED, sha256)
         elif first_sha256 != sha256:
             raise BadInput(
                 f"the model's files have changed since they were made: {folder}; remove the folder: it is made again"

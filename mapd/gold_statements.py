@@ -104,7 +104,6 @@ def _last_word(sentences: list[Sentence], reading: NumberReading) -> Fraction | 
 
 
 def _is_heading(plain: str, at: int) -> bool:
-    """Return whether "Correct answer:" has a line of its own."""
     return not plain[at : at + 200].split("\n")[0].strip(" :")
 
 

@@ -16,9 +16,9 @@ from mapd.errors import BadInput
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.store import audit_log, queries
-from mapd.store import names as store
+from mapd.store import lookup as store
 from mapd.store import tables as t
-from mapd.store.names import NamedRow
+from mapd.store.lookup import NamedRow
 
 LONGEST = 200  # characters
 TABLES: Mapping[str, type[NamedRow]] = {

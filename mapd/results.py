@@ -18,8 +18,8 @@ from mapd.answers.grading import Outcome
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.statistics import CONFIDENCE, mcnemar, wilson
+from mapd.store import exam_material as store
 from mapd.store import queries
-from mapd.store import results as store
 from mapd.store import tables as t
 
 

@@ -23,8 +23,8 @@ from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.store import audit_log, queries, removal
+from mapd.store import project as store
 from mapd.store import tables as t
-from mapd.store import trash as store
 from mapd.store.removal import Ids, PutBack
 from mapd.teacher_prices import format_dollars
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mapd.cli.progress import counting
-from mapd.cli.shared import AsJson, PersonName, SkipBad, one_of, person_of, reading, show, write_bad, writing
+from mapd.cli.shared import AsJson, PersonName, SkipBad, counting, one_of, person_of, reading, show, write_bad, writing
 from mapd.errors import BadInput
 from mapd.exchange import attempt_files, attempts
 from mapd.questions import sets, sources

@@ -21,30 +21,12 @@ from typer.exceptions import Abort, TyperException
 from mapd import doctor as checkup
 from mapd import interrupts
 from mapd.characters import visible
-from mapd.cli import (
-    archive,
-    attempts,
-    committee,
-    curate,
-    demo,
-    exam,
-    finetune,
-    guidelines,
-    history,
-    jobs,
-    judge,
-    openapi,
-    people,
-    questions,
-    read,
-    results,
-    trash,
-)
+from mapd.cli import attempts, committee, curate, demo, exam, jobs, judge, people, project, questions, read
 from mapd.cli.shared import AsJson, derive_index, line, open_project, person_of, show
 from mapd.errors import BadInput, BadUsage, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.settings import Settings
-from mapd.store import audit_log, db
+from mapd.store import db
 from mapd.trash import plan_exam_removal, plan_questions_removal
 
 HELP = """See a student model's mistakes, what teachers say of them, and decide what it should learn.
@@ -107,39 +89,43 @@ app.add_typer(questions.questioning, name="questions")
 curate.importing.command("attempts")(attempts.import_attempts)
 app.add_typer(curate.importing, name="import")
 app.add_typer(curate.curating, name="curate")
-app.command("judge")(judge.judge)
-app.command("judge-all")(judge.judge_all)
-app.command("repair")(judge.repair)
-app.command("undo")(judge.undo)
-app.command("redo")(judge.redo)
-app.command("history")(history.history)
+for command in (judge.judge, judge.judge_all, judge.repair, judge.undo, judge.redo, judge.history):
+    app.command(command.__name__.replace("_", "-"))(command)
 app.add_typer(people.sharing_out, name="people")
-app.add_typer(guidelines.guiding, name="guidelines")
+app.add_typer(people.guiding, name="guidelines")
 app.add_typer(committee.teaching, name="teachers")
 app.command("collect")(committee.collect)
-app.command("finetune")(finetune.finetune)
+app.command("finetune")(exam.finetune)
 app.add_typer(exam.learning, name="students")
 exam.examining.command("export")(attempts.export_attempts)
 app.add_typer(exam.examining, name="exam")
-app.add_typer(trash.naming, name="project")
-app.add_typer(trash.binning, name="trash")
-app.command("restore")(trash.restore)
+app.add_typer(project.naming, name="project")
+app.add_typer(project.binning, name="trash")
+app.command("restore")(project.restore)
 for group, kind in (
     (exam.examining, "exam"),
     (questions.questioning, "question set"),
     (exam.learning, "student"),
     (committee.teaching, "teacher"),
 ):
-    group.command("rename")(trash.rename(kind))
-exam.examining.command("delete")(trash.delete("exam", plan_exam_removal))
-questions.questioning.command("delete")(trash.delete("question set", plan_questions_removal))
+    group.command("rename")(project.rename(kind))
+exam.examining.command("delete")(project.delete("exam", plan_exam_removal))
+questions.questioning.command("delete")(project.delete("question set", plan_questions_removal))
 app.add_typer(read.reading_texts, name="read")
-app.add_typer(archive.archiving, name="archive")
-app.command("results")(results.compare)
+app.add_typer(project.archiving, name="archive")
+app.command("results")(demo.compare)
 app.command("demo")(demo.demo)
 app.add_typer(jobs.handling, name="jobs")
 app.command("worker")(jobs.run_worker)
-app.command("openapi")(openapi.describe_routes)
+
+
+@app.command("openapi")
+def describe_routes(as_json: AsJson = False) -> None:
+    """Describe the app's routes in OpenAPI, as the code has them."""
+    # Here: its library is not needed for the other commands.
+    from mapd.api import routes
+
+    show(routes.describe(), as_json, "The routes below /api; --json prints all of it.")
 
 
 @app.command("app")
@@ -154,11 +140,11 @@ def run_app(
         derive_index(engine)
         line("the recorded demo is loaded: its teachers are simulated")
     with db.reading(engine) as session:
-        project = audit_log.project_name(session) or Settings().project
+        name = project.name_of(session)
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():
         raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")
-    line(f"MAPD Studio: http://127.0.0.1:{port}   project {project}   (Ctrl+C ends it)")
+    line(f"MAPD Studio: http://127.0.0.1:{port}   project {name}   (Ctrl+C ends it)")
     sys.stdout.flush()
     # Streamlit reads its configuration from the folder that it starts in.
     home = str(Settings().home.resolve())
@@ -172,14 +158,8 @@ def doctor(as_json: AsJson = False) -> None:
     """Say what works on this machine, what doesn't, and the cure."""
     findings = checkup.examine(Settings())
     if as_json:
-        show(
-            {
-                "ok": all(f.ok for f in findings),
-                "findings": [{"what": f.subject, "ok": f.ok, "found": f.report, "cure": f.cure} for f in findings],
-            },
-            as_json,
-            "",
-        )
+        items = [{"what": f.subject, "ok": f.ok, "found": f.report, "cure": f.cure} for f in findings]
+        show({"ok": all(f.ok for f in findings), "findings": items}, as_json, "")
     else:
         for finding in findings:
             line(f"{'ok ' if finding.ok else 'BAD'}  {finding.subject}: {finding.report}")

@@ -126,7 +126,6 @@ def _price(usd_in: float | None, usd_out: float | None) -> dict[str, float]:
 
 
 def _ask_about_keys(kind: str, base_url: str | None, variables: Sequence[str], yes: bool) -> None:
-    """Ask about each key that is another server's."""
     if kind not in KEY_VARIABLES:
         return
     with shared.usage():
@@ -277,7 +276,6 @@ def collect(
 
 
 def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
-    """Say which calls gave no text: how many, of whom, why, and what to do about it."""
     if reasons:
         shared.line("calls that gave no text; the same command asks them again")
     for reason in reasons:

@@ -7,16 +7,13 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
-from mapd import domain
 from mapd.checks import RationaleChecks, State
-from mapd.cli.progress import counting
-from mapd.cli.shared import AsJson, ExamRef, PersonName, person_of, reading, show, split_names, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, counting, person_of, reading, show, split_names, writing
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, narrow
 from mapd.curation.summary import summary
 from mapd.errors import BadInput
 from mapd.exchange import authors
-from mapd.policies import Policy
 from mapd.settings import Settings
 from mapd.store import queries
 
@@ -93,12 +90,8 @@ def curate_show(
 def _curated(session: Session, exam: str, policy: str | None, threshold: float | None, teachers: str | None) -> Curated:
     names = () if teachers is None else split_names("--teachers", teachers)
     info = queries.exam(session, exam)
-    return narrow(live_set.load_curated(session, info.id, _policy(session, info, policy, threshold)), names)
-
-
-def _policy(session: Session, exam: domain.ExamInfo, name: str | None, threshold: float | None) -> Policy:
-    policy = saved_policies.exam_policy(session, exam) if name is None else saved_policies.find_policy(session, name)
-    return policy if threshold is None else policy.at(threshold)
+    rules = saved_policies.exam_policy(session, info) if policy is None else saved_policies.find_policy(session, policy)
+    return narrow(live_set.load_curated(session, info.id, rules if threshold is None else rules.at(threshold)), names)
 
 
 def _item(mistake: Mistake, x: DecidedText) -> dict[str, Any]:

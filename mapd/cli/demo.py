@@ -1,4 +1,4 @@
-"""`mapd demo`: the whole loop on this machine, from generated questions to a table of before and after."""
+"""`mapd demo`, `mapd results`: the whole loop on this machine, and two exams on the same questions, compared."""
 
 import sys
 from collections.abc import Mapping
@@ -9,8 +9,7 @@ import typer
 from rich.table import Table
 
 from mapd import loop, results
-from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, console, derive_index, line, open_project, person_of, show, usage
+from mapd.cli import jobs, shared
 from mapd.errors import BadInput, BadUsage
 from mapd.exchange import recorded
 from mapd.jobs import kinds
@@ -31,12 +30,12 @@ def demo(
     arms: Annotated[str, typer.Option(help=f"Compare curated sets: all, or some of {', '.join(loop.ARMS)}.")] = "",
     detach: jobs.Detach = False,
     record: Annotated[bool, typer.Option("--record", help="Keep the run as data/demo; in a fresh project.")] = False,
-    by: PersonName = None,
-    as_json: AsJson = False,
+    by: shared.PersonName = None,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Run the whole loop here, with simulated teachers. Killed, it goes on when rerun."""
     arm_names = tuple(loop.ARMS) if arms == "all" else tuple(arm.strip() for arm in arms.split(",") if arm.strip())
-    with usage():
+    with shared.usage():
         plan = DemoPlan(questions, held_out, alpha, seed, policy, arm_names)
     if detach:
         if arm_names or record:
@@ -44,19 +43,19 @@ def demo(
         work_ = kinds.DemoWork(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
         jobs.do(work_, by=by, detach=True, as_json=as_json)
         return
-    settings, engine = Settings(), open_project(jobs.WORK_WAITS_S)
+    settings, engine = Settings(), shared.open_project(jobs.WORK_WAITS_S)
     if record:
         _refuse_unless_fresh(engine)
     with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(kinds.DemoWork.awaits) as stop:
         home = settings.home.resolve()
-        summary = loop.demo(engine, home, plan, by=person_of(by), watch=bar.tell, stopping=stop.is_set)
-    derive_index(engine)
+        summary = loop.demo(engine, home, plan, by=shared.person_of(by), watch=bar.tell, stopping=stop.is_set)
+    shared.derive_index(engine)
     result = as_result(summary)
     if record:
         command = " ".join(["mapd demo", *(word for word in sys.argv[2:] if word != "--json")])
-        recorded.record(engine, settings.home, command, result, by=person_of(by))
+        recorded.record(engine, settings.home, command, result, by=shared.person_of(by))
     if as_json:
-        show(result, as_json, "")
+        shared.show(result, as_json, "")
     else:
         _print(summary)
 
@@ -93,41 +92,27 @@ def as_result(summary: DemoSummary) -> dict[str, Any]:
 
 def score(result: Score) -> dict[str, float]:
     """Return a score as scripts get it."""
-    return {
-        "n": result.n,
-        "correct": result.correct,
-        "accuracy": result.accuracy,
-        "low": result.low,
-        "high": result.high,
-        "no_answer": result.no_answer,
-        "cut_off": result.cut_off,
-    }
+    names = ("n", "correct", "accuracy", "low", "high", "no_answer", "cut_off")
+    return {name: getattr(result, name) for name in names}
 
 
 def _arm(outcome: ArmOutcome) -> dict[str, Any]:
     families = {name: score(family.after) for name, family in outcome.results.by_family.items()}
-    return {
-        "student": outcome.student,
-        "snapshot": outcome.snapshot,
-        "alpha": outcome.alpha,
-        "pairs": outcome.pairs,
-        "wrong": outcome.wrong,
-        "tuned": score(outcome.results.overall.after),
-        "by_family": families,
-    }
+    result = {name: getattr(outcome, name) for name in ("student", "snapshot", "alpha", "pairs", "wrong")}
+    return result | {"tuned": score(outcome.results.overall.after), "by_family": families}
 
 
 def _print(summary: DemoSummary) -> None:
     for outcome in summary.outcomes:
-        line(
+        shared.line(
             f"\n{outcome.arm}: student {outcome.student}, {outcome.pairs} pairs, "
             f"{outcome.wrong} of them wrong by the checks"
         )
-        console.print(before_and_after(outcome.results.overall, outcome.results.by_family))
-    line("\nWhat this doesn't show")
+        shared.console.print(before_and_after(outcome.results.overall, outcome.results.by_family))
+    shared.line("\nWhat this doesn't show")
     for caveat in results.list_caveats(summary.outcomes[0].results):
-        line(f"  {caveat}")
-    line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary.seconds.items()))
+        shared.line(f"  {caveat}")
+    shared.line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary.seconds.items()))
 
 
 def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult]) -> Table:
@@ -144,3 +129,39 @@ def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult
 
 def _cells(result: Score) -> tuple[str, str]:
     return f"{result.accuracy:.1%} ({result.correct}/{result.n})", f"{result.low:.1%}–{result.high:.1%}"
+
+
+def compare(
+    exam_before: Annotated[str, typer.Option("--before", help="The exam before: id, uid or name.")],
+    exam_after: Annotated[str, typer.Option("--after", help="The exam after, on the same questions.")],
+    questions: Annotated[
+        bool, typer.Option("--questions", help="List the questions' uids, too, by what became of each.")
+    ] = False,
+    as_json: shared.AsJson = False,
+) -> None:
+    """Compare two exams, before and after, question by question."""
+    with shared.reading() as session:
+        comparison = results.compare(results.load(session, exam_before), results.load(session, exam_after))
+    uids = {change.name.lower(): list(uids_) for change, uids_ in comparison.changes.items()}
+    if as_json:
+        families = {
+            name: {"before": score(f.before), "after": score(f.after), "majority": f.majority, "mcnemar_p": f.mcnemar_p}
+            for name, f in comparison.by_family.items()
+        }
+        overall = comparison.overall
+        result = {"before": score(overall.before), "after": score(overall.after), "fixed": comparison.fixed}
+        result |= {"broken": comparison.broken, "mcnemar_p": overall.mcnemar_p, "majority": overall.majority}
+        result |= {name: len(uids[name]) for name in ("still_wrong", "still_right")}
+        result |= {"by_family": families, "caveats": results.list_caveats(comparison)}
+        result |= {"asked_otherwise": {name: list(pair) for name, pair in comparison.asked_otherwise.items()}}
+        shared.show(result | ({"questions": uids} if questions else {}), as_json, "")
+        return
+    shared.line(f"{comparison.before.name}  →  {comparison.after.name}")
+    shared.console.print(before_and_after(comparison.overall, comparison.by_family))
+    shared.line(", ".join(f"{change.value} {len(uids_)}" for change, uids_ in comparison.changes.items()))
+    for caveat in results.list_caveats(comparison):
+        shared.line(f"  {caveat}")
+    if questions:
+        for change, uids_ in comparison.changes.items():
+            for uid in uids_:
+                shared.line(f"{change.value:<12} {uid}")

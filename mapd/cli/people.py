@@ -1,17 +1,19 @@
-"""`mapd people …`: who judged how in an exam, and by how many each text is to be judged."""
+"""`mapd people …`, `mapd guidelines …`: who judged how in an exam, by how many each text is to be judged, and how."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mapd.cli.shared import AsJson, ExamRef, PersonName, line, person_of, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, line, moment, person_of, read_file, reading, show, writing
 from mapd.curation import live_set
-from mapd.curation.reviewer_stats import Share
-from mapd.review import annotators, assignment, leases
-from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
+from mapd.errors import NotFound
+from mapd.review import annotators, assignment, guidelines, leases, reasons
+from mapd.review.annotators import FEW, AnnotatorRecord, Period
 from mapd.store import queries
 
 sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
+guiding = typer.Typer(no_args_is_help=True, help="How people are to judge: markdown, every version kept.")
 
 
 @sharing_out.command("show")
@@ -22,12 +24,10 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
         curated = live_set.load_curated(session, info.id)
         held_leases = leases.list_leases(session, info.id)
     people, progress = annotators.records(curated), annotators.measure_progress(curated)
+    pairs = annotators.measure_agreement(curated)
     result: dict[str, Any] = {"exam": info.uid, "wanted": info.judgements_per_text}
-    result |= {"rationales": progress.of, "done": progress.count}
-    result |= {
-        "people": [_record(r) for r in people],
-        "pairs": [_pair(pair) for pair in annotators.measure_agreement(curated)],
-    }
+    result |= {"rationales": progress.of, "done": progress.count, "people": [_record(r) for r in people]}
+    result["pairs"] = [{"people": [p.first, p.second], "texts": p.n, "agree": p.agree, "kappa": p.kappa} for p in pairs]
     result |= {"open_now": [lease.person for lease in held_leases]}
     if as_json:
         show(result, as_json, "")
@@ -36,20 +36,14 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
     for r in people:
         total = r.total
         pace = "" if total.seconds is None else f", {total.seconds:.1f} s each (median)"
-        amount = f"{len(r.words):,} {_text(r)}, {r.judged_first:,} judged first"
-        line(f"  {r.person}: {amount}{pace}{_agreement_in_words(total.agreement)}")
-    for pair in annotators.measure_agreement(curated):
+        amount = f"{len(r.words):,} {'text' if len(r.words) == 1 else 'texts'}, {r.judged_first:,} judged first"
+        share = total.agreement
+        agreement = f", with the adjudicator on {share.count:,} of {share.of:,}" if share.of else ""
+        line(f"  {r.person}: {amount}{pace}{agreement}")
+    for pair in pairs:
         kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
         small = ": too few to tell" if pair.n < FEW else ""
         line(f"  {pair.first} and {pair.second}: agree on {pair.agree:,} of {pair.n:,} judged first{kappa}{small}")
-
-
-def _text(r: AnnotatorRecord) -> str:
-    return "text" if len(r.words) == 1 else "texts"
-
-
-def _agreement_in_words(agreement: Share) -> str:
-    return f", with the adjudicator on {agreement.count:,} of {agreement.of:,}" if agreement.of else ""
 
 
 def _record(r: AnnotatorRecord) -> dict[str, Any]:
@@ -63,10 +57,6 @@ def _record(r: AnnotatorRecord) -> dict[str, Any]:
 def _stretch(part: Period) -> dict[str, Any]:
     agreement = {"count": part.agreement.count, "of": part.agreement.of}
     return {"accepted": part.accepted.count, "median_seconds": part.seconds, "with_adjudicator": agreement}
-
-
-def _pair(pair: Agreement) -> dict[str, Any]:
-    return {"people": [pair.first, pair.second], "texts": pair.n, "agree": pair.agree, "kappa": pair.kappa}
 
 
 def _number(column: str, help: str) -> Any:
@@ -95,3 +85,68 @@ def want(
         now = queries.exam(session, exam)
     result: dict[str, Any] = {"exam": now.uid, "wanted": now.judgements_per_text, "practice": now.practice}
     show(result | {"check_every": now.check_every, "repeat_every": now.repeat_every}, as_json, now.name)
+
+
+@guiding.command("show")
+def show_guidelines(
+    version: Annotated[int | None, typer.Option(help="By default the current one.")] = None, as_json: AsJson = False
+) -> None:
+    """Show a version, and how many verdicts were given under it."""
+    with reading() as session:
+        versions = guidelines.versions(session)
+    guideline = next((v for v in versions if version in (None, v.number)), None)
+    if guideline is None:
+        name = "no version" if version is None else f"no version {version}"
+        raise NotFound(f"{name} of the guidelines: there are {len(versions)}")
+    if as_json:
+        result = {"version": guideline.number, "of": len(versions), "by": guideline.person}
+        result |= {"since": guideline.since.isoformat()}
+        show(result | {"verdicts": guideline.verdicts, "text": guideline.text}, as_json, "")
+        return
+    line(f"version {guideline.number} of {len(versions)}, by {guideline.person}, since {moment(guideline.since)}")
+    line(guideline.text)
+
+
+@guiding.command("set")
+def set_guidelines(
+    file: Annotated[Path, typer.Argument(help="Markdown, as UTF-8; - reads standard input.")],
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Save a new version; the ones before are kept."""
+    words = read_file(file)
+    with writing() as session:
+        last = guidelines.current(session)
+        guidelines.save(session, words, by=person_of(by), base_uid=last.uid if last else None)
+        number = len(guidelines.versions(session))
+    show({"version": number}, as_json, "saved")
+
+
+@guiding.command("reasons")
+def list_reasons(as_json: AsJson = False) -> None:
+    """List the reasons for a rejection, usual and own."""
+    with reading() as session:
+        reasons_, own_reasons = reasons.list_offered(session), reasons.list_own(session)
+    show({"reasons": reasons_, "own": own_reasons}, as_json, ", ".join(reasons_))
+
+
+@guiding.command("add-reason")
+def add_reason(
+    words: Annotated[str, typer.Argument(help="Such as 'wrong units'.")], by: PersonName = None, as_json: AsJson = False
+) -> None:
+    """Offer another reason for a rejection. Triage, browse and `mapd judge --reason` have it from then on."""
+    with writing() as session:
+        code = reasons.add(session, words, by=person_of(by))
+    show({"reason": code}, as_json, "added")
+
+
+@guiding.command("remove-reason")
+def remove_reason(
+    code: Annotated[str, typer.Argument(help="As `mapd guidelines reasons` gives it.")],
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a reason out of the list. What was rejected for it stays."""
+    with writing() as session:
+        reasons.remove(session, code, by=person_of(by))
+    show({"removed": code}, as_json, "removed")

@@ -25,6 +25,7 @@ SharesText = Annotated[
 Seed = Annotated[int, typer.Option(help="Draws the questions or the splits; the same seed, the same set.")]
 Count = Annotated[int, typer.Option(min=0, help="Questions of each family.")]
 Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Files, or folders that datasets saved.")]
+PREVIEWED = 5
 
 
 def _of_split(split: str) -> Any:
@@ -135,9 +136,6 @@ def _summary(question_import: imports.QuestionImport) -> dict[str, Any]:
     return summary | {"not_read": question_import.not_read, "skipped": len(question_import.bad)}
 
 
-PREVIEWED = 5
-
-
 def _show_preview(name: str, question_import: imports.QuestionImport, as_json: bool) -> None:
     sizes = {split: sum(row.split == split for row in question_import.rows) for split in SPLITS}
     summary = {"dry_run": name, "n": len(question_import.rows), **sizes, "mapping": str(question_import.mapping)}
@@ -146,7 +144,6 @@ def _show_preview(name: str, question_import: imports.QuestionImport, as_json: b
 
 
 def _show_rows(summary: dict[str, Any], rows: Sequence[QuestionRow], as_json: bool, title: str) -> None:
-    """Print what is said of a set, and questions as a person looks at them."""
     questions = imports.preview(rows)
     if as_json:
         shared.show(summary | {"rows": questions}, as_json, "")

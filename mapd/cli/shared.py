@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import rich.progress
 import sqlalchemy as sa
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -38,6 +39,8 @@ PERSON = "MAPD_PERSON"
 SkipBad = Annotated[
     Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
 ]
+# From the start to the first line, and between two.
+FIRST_S, EVERY_S = 10.0, 60.0
 
 
 class Terminal(Console):
@@ -75,10 +78,6 @@ def log_to_terminal() -> None:
     logging.getLogger("mapd").setLevel(logging.INFO)
 
 
-# From the start to the first line, and between two.
-FIRST_S, EVERY_S = 10.0, 60.0
-
-
 class Lines:
     """The lines of one piece of work. A short one has none."""
 
@@ -103,7 +102,6 @@ def one_of(name: str, value: str, choices: Iterable[str]) -> str:
 
 
 def _check_person(name: str | None) -> str | None:
-    """Return the name, if it can be a person's. Raises: BadUsage."""
     with usage():
         return None if name is None else person_name(name)
 
@@ -232,3 +230,22 @@ def _print_items(items: list[dict[str, Any]]) -> None:
         cells = (words[v] if v is None or isinstance(v, bool) else str(v) for v in map(item.get, columns))
         table.add_row(*cells)
     console.print(table)
+
+
+@contextmanager
+def counting(title: str, unit: str, as_json: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that is told how many of something are done, and of how many."""
+    # Its lines come with --json, too: standard output has the result alone.
+    lines, began = Lines(), time.monotonic()
+    bar = rich.progress.Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True)
+    with bar:
+        task = bar.add_task(title, total=None)
+
+        def tell(count: int, total: int) -> None:
+            bar.update(task, completed=count, total=total)
+            if not errors.is_terminal:
+                pace = count / max(time.monotonic() - began, 1e-9)
+                seconds_left = (total - count) / pace if pace else None
+                lines.tell(JobProgress(title, count, total, f"{pace:,.0f} {unit}/s", seconds_left))
+
+        yield tell

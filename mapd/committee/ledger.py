@@ -13,7 +13,6 @@ from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
 from mapd import prompts, thoughts
@@ -21,7 +20,7 @@ from mapd.characters import storable
 from mapd.committee.plan import PlannedCall
 from mapd.models.base import Completion, Finish, split_thought
 from mapd.scores import parse_score
-from mapd.store import claims
+from mapd.store import claims, db
 from mapd.store import tables as t
 from mapd.teacher_models import may_answer_otherwise
 from mapd.teacher_prices import cost_usd
@@ -205,5 +204,4 @@ def _insert(session: Session, table: type[t.Table], rows: Sequence[dict[str, Any
     """Insert the rows that are not there yet."""
     if rows:
         # Another process, or the first run of a repeated transaction, may have inserted some of them.
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        session.execute(insert(table).on_conflict_do_nothing(), rows)
+        session.execute(db.insert(session, table).on_conflict_do_nothing(), rows)

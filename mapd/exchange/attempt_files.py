@@ -114,7 +114,6 @@ def parse(
 
 
 def _read_replies(table: FileTable) -> list[_Reply]:
-    """Return what each row of a file says."""
     names = dict.fromkeys(name for record in table.records for name in record.fields)
     if table.is_text or not names.keys() & {"response", "doc", "resps"}:
         is_named = bool(names) and not table.is_text
@@ -204,8 +203,6 @@ def _plain_reply(table: FileTable, record: FileRecord) -> _Reply:
 
 
 class _Index:
-    """A set's questions, by id and by what was asked."""
-
     def __init__(self, questions: Sequence[t.Question]) -> None:
         self.by_name = {name: q for q in questions for name in (q.uid, q.source_id)}
         self.by_key: dict[tuple[str, ...], list[t.Question]] = defaultdict(list)

@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, BadRows, Undecided
 from mapd.questions import formats, golds, mapping, options
-from mapd.questions.drafts import FILE, Draft, Source, make_drafts, read_answers
+from mapd.questions.drafts import FILE, Draft, Source, UnreadField, find_unread, make_drafts, printable, read_answers
 from mapd.questions.file_table import MOST_ROWS, FileTable
 from mapd.questions.formats.logiqa import from_lines
 from mapd.questions.formats.plain import PLAIN
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import AnswerKey
 from mapd.questions.rows import SHARES, QuestionRow, Shares, draw, question_key
-from mapd.questions.unread_fields import UnreadField, find_unread, printable
 from mapd.questions.values import as_text, is_blank, short
 
 # Rows of a file whose fields a page offers.
@@ -217,7 +216,6 @@ def recognise(tables: Sequence[FileTable], name: str | None = None) -> Recognise
 
 
 def _drop_missing(fields: FieldMapping, names: Sequence[str]) -> FieldMapping:
-    """Return the mapping without the fields that no row has."""
     fields_of_part = {
         part: tuple(path for path in paths if path in names or path == FILE) for part, paths in fields.fields.items()
     }
@@ -267,7 +265,6 @@ def _source(table: FileTable, instructions: Instructions) -> Source:
 
 
 def _refuse_absent(sources: Sequence[Source], fields: FieldMapping) -> None:
-    """Refuse a mapping of a field that no row has."""
     rows = [record.fields for source in sources for record in source.table.records]
     for part, paths in fields.fields.items():
         for path in paths:

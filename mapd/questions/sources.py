@@ -92,7 +92,6 @@ def _problem_files(files: Sequence[FileTable]) -> list[FileTable]:
 
 
 def _read_saved(path: Path) -> list[FileTable]:
-    """Read a folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote."""
     import datasets
     import pyarrow as pa
 

@@ -1,28 +1,30 @@
 """Tables: any file of questions or answers as rows with their numbers, whatever stands in the rows.
 
-    read(File("q.jsonl", b'{"question": "1 + 1?", "answer": 2}'))
-    -> Table("q.jsonl", "line", (Record(1, {"question": "1 + 1?", "answer": 2}),))
+    read(QuestionFile("q.jsonl", b'{"question": "1 + 1?", "answer": 2}'))
+    -> FileTable("q.jsonl", "line", (FileRecord(1, {"question": "1 + 1?", "answer": 2}),))
 
-JSON and CSV are read by the standard library, because it tells the line of each row; Parquet and Arrow by pyarrow. What
-no row can be made of is a `Bad` row, so that the rest can be imported. Folders and the hub: sources.py.
+JSON is lines, an array, a table by columns, objects by id, or what lies inside an object. JSON and CSV are read by the
+standard library, because it tells the line of each row; Parquet and Arrow by pyarrow. What no row can be made of is a
+`BadRecord`, so that the rest can be imported. Folders and the hub: sources.py.
 """
 
 import csv
 import gzip
 import io
+import json
 import math
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from mapd.errors import BadInput
+from mapd.questions.file_table import BadRecord, Fields, FileRecord, FileTable, QuestionFile, check_row_count
 from mapd.questions.values import short
 
 if TYPE_CHECKING:
     import pyarrow as pa
-from mapd.questions.file_table import BadRecord, Fields, FileRecord, FileTable, QuestionFile, check_row_count
-from mapd.questions.json_rows import read_json
 
 # Of one file, unpacked.
 MOST_BYTES = 256 * 2**20
@@ -33,6 +35,8 @@ LFS = b"version https://git-lfs"
 BINARY = re.compile(rb"%PDF|[\x00-\x08\x0e-\x1f]")
 # The columns' names where a CSV's first row is no heading.
 Headings = Callable[[Sequence[str]], Sequence[str] | None]
+# A line of Excel's, before the heading.
+_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
 
 
 # --- Files ------------------------------------------------------------------------------------------------------------
@@ -60,7 +64,7 @@ def read(file: QuestionFile, headings: Headings | None = None) -> FileTable:
     if inner.endswith((".csv", ".tsv")):
         return _csv(name, text, "\t" if inner.endswith(".tsv") else ",", headings)
     if text.lstrip()[0] in "{[":
-        return read_json(name, text)
+        return _read_json(name, text)
     first = _first_line(text)
     if inner.endswith((".json", ".jsonl", ".ndjson")):
         raise BadInput(f'{name} is no JSON: it begins with {short(first.strip())}; a row is {{"question": "…", …}}')
@@ -109,10 +113,6 @@ def _first_line(text: str) -> str:
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 
-# A line of Excel's, before the heading.
-_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
-
-
 def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> FileTable:
     """Read a table with a heading, or with the names that `headings` knows for one without."""
     # It stays as an empty line: the rows keep their numbers.
@@ -121,7 +121,7 @@ def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> Fil
     lines = _csv_lines(name, text, _delimiter(text, delimiter))
     first_number, first = next(lines, (1, []))
     names = headings(first) if headings else None
-    rows: Iterable[tuple[int, list[str]]] = lines if names is None else _prepend((first_number, first), lines)
+    rows = lines if names is None else chain([(first_number, first)], lines)
     names = [cell.strip() or f"column {place}" for place, cell in enumerate(first, 1)] if names is None else names
     if len(set(names)) < len(names):
         twice = next(column for column in names if list(names).count(column) > 1)
@@ -136,18 +136,11 @@ def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> Fil
         if len(cells) == len(names):
             records.append(FileRecord(number, {key: cell or None for key, cell in zip(names, cells, strict=True)}))
         else:
-            why = (
-                f"has {len(cells)} cells where the heading has {len(names)}; a comma or a quote is missing, or too many"
-            )
-            bad.append(BadRecord(number, why, cells))
+            counts = f"has {len(cells)} cells where the heading has {len(names)}"
+            bad.append(BadRecord(number, f"{counts}; a comma or a quote is missing, or too many", cells))
     if not records and not bad:
         raise BadInput(f"{name} holds no rows behind its heading")
     return FileTable(name, "line", tuple(records), tuple(bad))
-
-
-def _prepend(first: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    yield first
-    yield from lines
 
 
 def _delimiter(text: str, usual: str) -> str:
@@ -189,7 +182,6 @@ def _parquet(name: str, content: bytes) -> FileTable:
 
 
 def _arrow(name: str, content: bytes) -> FileTable:
-    """Read one of the files in a folder that `datasets` saved."""
     import pyarrow as pa
 
     try:
@@ -232,10 +224,157 @@ def _decode_columns(batch: Any) -> Any:
 
 
 def _plain(row: Fields) -> Fields:
-    """Return the row with None where pandas wrote NaN."""
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
 
 
 def first_line(error: BaseException) -> str:
     """Return the first line of what a library says, or the error's name."""
     return str(error).strip().split("\n")[0][:200] or type(error).__name__
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+class _AmbiguousError(ValueError):
+    """JSON that Python reads and that says two things."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _AmbiguousError(f"the field {short(next(key for key in keys if keys.count(key) > 1))} stands in it twice")
+    return fields
+
+
+def _constant(word: str) -> float | None:
+    # pandas writes NaN where nothing is.
+    return None if word == "NaN" else float(word.replace("Infinity", "inf"))
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+
+
+def _json_fault(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"no whole JSON at line {error.lineno} column {error.colno} ({error.msg})"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error) if isinstance(error, _AmbiguousError) else "holds a number of more than 4,300 digits"
+
+
+def _read_json(name: str, text: str) -> FileTable:
+    # A value that ends before the text does is the first of many lines.
+    try:
+        value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
+        if text[end:].strip():
+            return _json_lines(name, text)
+    except (ValueError, RecursionError) as error:
+        if "\n" in text.strip() and text.lstrip().startswith("{"):
+            return _json_lines(name, text, error)
+        raise BadInput(f"{name} can't be read: {_json_fault(error)}") from error
+    rows = _rows_inside(name, value) if isinstance(value, dict) else value
+    if rows is None:  # one row
+        return FileTable(name, "line" if "\n" not in text.strip() else "row", (FileRecord(1, value),))
+    return _json_rows(name, rows)
+
+
+def _json_lines(name: str, text: str, whole_error: ValueError | RecursionError | None = None) -> FileTable:
+    records: list[FileRecord] = []
+    bad: list[BadRecord] = []
+    # Not splitlines: a text may hold U+2028.
+    for number, line in enumerate(text.split("\n"), 1):
+        bare = line.strip().lstrip("\ufeff")
+        if not bare:
+            continue
+        check_row_count(name, len(records) + len(bad) + 1)
+        try:
+            value = _DECODER.decode(bare)
+        except (ValueError, RecursionError) as error:
+            bad.append(BadRecord(number, _line_fault(bare, error), line))
+            continue
+        if isinstance(value, dict):
+            records.append(FileRecord(number, value))
+        else:
+            bad.append(BadRecord(number, f"{short(bare)} is no JSON object; a line holds one row", line))
+    # Neither lines nor one value: the fault of the whole says more.
+    if not records and whole_error is not None:
+        raise BadInput(f"{name} can't be read: {_json_fault(whole_error)}")
+    return FileTable(name, "line", tuple(records), tuple(bad))
+
+
+def _line_fault(line: str, error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{short(line)} is no JSON object ({error.msg} at column {error.colno}); a line holds one row"
+    return f"{short(line)}: {_json_fault(error)}"
+
+
+def _json_rows(name: str, rows: Any) -> FileTable:
+    if not isinstance(rows, list) or not rows:
+        raise BadInput(f"{name} holds no rows: it is {short(rows)}, not a list of objects")
+    check_row_count(name, len(rows))
+    records = (FileRecord(number, row) for number, row in enumerate(rows, 1) if isinstance(row, dict))
+    why = "{} is no JSON object; a row is one"
+    bad = (BadRecord(n, why.format(short(row)), row) for n, row in enumerate(rows, 1) if not isinstance(row, dict))
+    return FileTable(name, "row", tuple(records), tuple(bad))
+
+
+def _rows_inside(name: str, value: dict[str, Any]) -> list[Any] | None:
+    """Return the rows of an object that is a table: columns, the one list of objects in it, or rows under their ids."""
+    if len(value) > 1 and all(map(_are_objects, value.values())):
+        names = ", ".join(map(short, value))
+        raise BadInput(f"{name} holds several lists of rows, {names[:100]}; save each as a file of its own")
+    for rows in (_cells(value), _columns(value), _object_list(value), _rows_by_id(value)):
+        if rows is not None:
+            return rows
+    sizes = {key: len(column) for key, column in value.items() if isinstance(column, list)}
+    if 1 < len(sizes) == len(value):
+        lengths = ", ".join(f"{short(key)} {size:,}" for key, size in sizes.items())
+        raise BadInput(f"{name} has columns of different lengths: {lengths[:200]}; was one cut off?")
+    return None
+
+
+def _columns(value: dict[str, Any]) -> list[Any] | None:
+    # {"question": ["…", …], "answer": [1, …]}, or as pandas writes it: {"question": {"0": "…", …}, …}
+    columns = list(value.values())
+    if len(columns) < 2:
+        return None
+    if all(isinstance(column, list) for column in columns):
+        if len({len(column) for column in columns}) > 1:
+            return None
+        return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+    if all(isinstance(column, dict) and column.keys() == columns[0].keys() for column in columns):
+        places = list(columns[0])
+        if places and all(place.isdigit() for place in places):
+            return [{name: column[place] for name, column in value.items()} for place in places]
+    return None
+
+
+def _cells(value: dict[str, Any]) -> list[Any] | None:
+    # {"columns": ["question", …], "index": [0, …], "data": [["…", …], …]}: pandas with orient="split"
+    names, rows = value.get("columns"), value.get("data")
+    if not value.keys() <= {"columns", "index", "data"} or not isinstance(names, list) or not isinstance(rows, list):
+        return None
+    if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+        return None
+    return [dict(zip(map(str, names), row, strict=True)) for row in rows]
+
+
+def _are_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _object_list(value: dict[str, Any]) -> list[Any] | None:
+    # {"version": 1, "data": [{…}, …]}: the one list of objects in it
+    lists = [rows for rows in value.values() if _are_objects(rows)]
+    return lists[0] if len(lists) == 1 and not {"question", "problem"} & value.keys() else None
+
+
+def _rows_by_id(value: dict[str, Any]) -> list[Any] | None:
+    # {"q1": {"question": "…", …}, "q2": {…}}: rows under their ids
+    rows = list(value.values())
+    if len(rows) < 2 or not all(isinstance(row, dict) and len(row) > 1 for row in rows):
+        return None
+    if not all(row.keys() == rows[0].keys() for row in rows):
+        return None
+    return [row if "id" in row else {"id": key} | row for key, row in value.items()]

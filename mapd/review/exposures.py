@@ -6,9 +6,9 @@ find_exposed(session, "ann", {17, 18, 19})    -> {17, 18}, in whatever tab and o
 
 from collections.abc import Collection
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
+from mapd.store import db
 from mapd.store import tables as t
 
 
@@ -25,7 +25,6 @@ def record(session: Session, person: str, texts: Collection[int]) -> None:
     fresh = set(texts) - find_exposed(session, person, texts)
     if not fresh:
         return
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     rows = [{"person": person, "explanation_id": text} for text in sorted(fresh)]
     # Another tab may have written the same rows since they were looked for.
-    session.execute(insert(t.Exposure).values(rows).on_conflict_do_nothing())
+    session.execute(db.insert(session, t.Exposure).values(rows).on_conflict_do_nothing())

@@ -15,7 +15,7 @@ from mapd.domain import MOST_MARKS, NOTE, Act, TextReason
 from mapd.errors import BadInput, NotFound, Stale
 from mapd.judgements import ADJUDICATOR, ANNOTATOR, VERDICT, drop_undone
 from mapd.people import Person, Right, require
-from mapd.questions.corrections import read_correction
+from mapd.questions.golds import read_correction
 from mapd.review import reasons
 from mapd.review.queue_index import derivation
 from mapd.store import audit_log, judgement_log, queries

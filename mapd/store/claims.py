@@ -20,7 +20,6 @@ from types import TracebackType
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, Busy
@@ -91,7 +90,6 @@ class ClaimHolder:
         return is_expired and time.monotonic() - self.alert_since > 2 * RENEW_S
 
     def _is_dead(self, run: str) -> bool:
-        """Return whether the run was on this machine, and its process is gone."""
         # A run holds a lock on a file of its own, which the system lets go with its process.
         if run in self.dead_runs:
             return True
@@ -141,7 +139,7 @@ def filter_free(session: Session, run: ClaimHolder, keys: Collection[str]) -> se
 def write_claims(session: Session, run: ClaimHolder, usd: Mapping[str, float], exam_id: int | None = None) -> None:
     """Claim these free keys, each with what it may cost."""
     if usd:
-        insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(t.Claim)
+        insert = db.insert(session, t.Claim)
         new_values = {name: insert.excluded[name] for name in ("run", "until", "exam_id", "usd")}
         until = db.clock(session) + timedelta(seconds=LEASE_S)
         rows = [{"key": k, "run": run.name, "until": until, "exam_id": exam_id, "usd": usd[k]} for k in usd]

@@ -11,9 +11,9 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
+from mapd.store import db
 from mapd.store import tables as t
 
 
@@ -28,9 +28,8 @@ def name_members(session: Session, exam_id: int, teachers: Collection[int]) -> N
     pairs = select(t.Exam.id, t.Exam.uid, t.Teacher.id, t.Teacher.uid).join(t.Teacher, sa.true())
     rows = session.execute(pairs.where(t.Exam.id == exam_id, col(t.Teacher.id).in_(teachers))).all()
     if rows:
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
         # Another run may be first.
-        statement = insert(t.CommitteeMember).on_conflict_do_nothing()
+        statement = db.insert(session, t.CommitteeMember).on_conflict_do_nothing()
         session.execute(statement, [member_row(*row) for row in rows])
 
 

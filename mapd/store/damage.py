@@ -196,7 +196,6 @@ def _is_spoiled(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[bool] 
 
 
 def _find_undecodable(connection: sa.Connection, table: sa.Table) -> Iterator[str]:
-    """Say of a table that a text of it is no UTF-8."""
     # SQLite itself never looks: each text has to be read.
     texts = [
         sa.type_coerce(column, sa.types.NullType()) for column in table.c if "text" in TYPES_OF_KIND[_kind(column)]

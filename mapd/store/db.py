@@ -25,7 +25,8 @@ import tenacity
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlmodel import Session
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel
 
 from mapd.characters import find_unstorable
 from mapd.errors import BadInput, Busy, Damaged, Stale
@@ -255,6 +256,12 @@ def lock(session: Session, number: int) -> None:
         session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": number})
 
 
+def insert(session: Session, table: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT of the session's database, which can be told what to do where a row is there already."""
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
+
+
 def clock(session: Session) -> datetime:
     """Return the database's own time."""
     connection = session.connection()
@@ -271,8 +278,6 @@ def _patience(engine: sa.Engine | sa.Connection) -> Patience:
 
 
 def _begin(session: Session) -> None:
-    """Begin the session's transaction, as soon as the database can."""
-
     def connect() -> None:
         try:
             session.connection()

@@ -9,6 +9,13 @@ from mapd.store import tables as t
 from mapd.store.exam_material import QuestionIds, attempt_condition, counts_in, text_condition
 from mapd.store.queries import identity
 
+TARGET_COLUMN = {
+    "rationale": t.Judgement.explanation_id,
+    "feedback": t.Judgement.explanation_id,
+    "attempt": t.Judgement.attempt_id,
+    "question": t.Judgement.question_id,
+}
+
 
 def judges(session: Session) -> list[str]:
     """Return everybody who ever decided on something that counts here; not who only skipped or noted."""
@@ -92,14 +99,6 @@ def _judgements(session: Session, where: sa.ColumnElement[bool], *, all_of_them:
 def batch_of(token: str) -> str:
     """Return the act that a judgement was part of: the judgements of one act share what stands before the "/"."""
     return token.partition("/")[0]
-
-
-TARGET_COLUMN = {
-    "rationale": t.Judgement.explanation_id,
-    "feedback": t.Judgement.explanation_id,
-    "attempt": t.Judgement.attempt_id,
-    "question": t.Judgement.question_id,
-}
 
 
 def history(session: Session, *targets: tuple[str, int]) -> list[JudgementRow]:

@@ -1,7 +1,7 @@
 """An archive's file, read with bounds: its sizes are checked before anything is unpacked, its lines come one by one.
 
     with open_file("p.zip", file) as packed:
-        packed.tables                    -> {"attempt": TableEntry(rows=387, sha256="3f…"), …}, as its manifest says
+        packed.manifest.tables           -> {"attempt": TableEntry(rows=387, sha256="3f…"), …}, as its manifest says
         packed.lines("attempt")          -> each line, and behind the last an error where they are others
 
 What is read is bounded by its own size, by what a line may be, and by what an archive has: one file a table and a
@@ -72,14 +72,9 @@ class Container:
     manifest: Manifest
     zip_file: zipfile.ZipFile
 
-    @property
-    def tables(self) -> dict[str, TableEntry]:
-        """Return the tables that it holds."""
-        return self.manifest.tables
-
     def lines(self, table: str) -> Iterator[bytes]:
         """Yield each line of a table's file. Raises: BadInput where they aren't those that the manifest names."""
-        digest, rows, entry = hashlib.sha256(), 0, self.tables[table]
+        digest, rows, entry = hashlib.sha256(), 0, self.manifest.tables[table]
         try:
             if file_of(table) in self.zip_file.NameToInfo:
                 with self.zip_file.open(file_of(table)) as stream, io.BufferedReader(stream, 1 << 18) as lines:  # type: ignore[type-var]

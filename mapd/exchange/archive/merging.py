@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, Busy, Stale
-from mapd.exchange.archive.merge_rules import ALWAYS_MOVE, MOVES, NUMBERED, UNIQUE
+from mapd.exchange.archive import shapes
 from mapd.exchange.archive.outgoing import find_masks, mask
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, stays, travelling_tables
 from mapd.exchange.archive.staging import Progress, Staging
@@ -120,7 +120,6 @@ class Merge:
             audit_log.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
 
     def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> MergeOutcome:
-        """Go through the archive once, block by block."""
         outcome, policies = MergeOutcome(), dict[str, str]()
         self.archive.forget()
         transaction, row_count = (db.writing if write else db.reading), 0
@@ -153,7 +152,7 @@ class _Block:
     def take(self, rows: Sequence[Record], *, write: bool) -> None:
         """Compare the rows that are known; bring in the others."""
         records = self._resolve(rows)
-        known_rows = self._find_known(records)
+        known_rows = {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
         places: dict[int, int] = {}  # the ids here by the archive's
         new_records: list[tuple[int, Record]] = []
         for row, record in zip(rows, records, strict=True):
@@ -200,12 +199,7 @@ class _Block:
     def _key(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(record[name] for name in self._keys)
 
-    def _find_known(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Record]:
-        """Return the project's rows among these, by what makes them the same."""
-        return {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
-
     def _rows(self, names: Sequence[str], values: Iterable[tuple[Any, ...]]) -> list[Record]:
-        """Return the project's rows with one of the values in these columns."""
         columns = [self.table.c[name] for name in names]
         search_values = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
         if not search_values:
@@ -229,30 +223,26 @@ class _Block:
 
     def _compare(self, record: Record, known_row: Record) -> None:
         """Note the first column that differs, of those that never move."""
-        moves = MOVES.get(self.table.name, frozenset()) | ALWAYS_MOVE
+        moves = shapes.MOVES.get(self.table.name, frozenset()) | shapes.ALWAYS_MOVE
         for name, value in record.items():
             if name not in moves and value != known_row[name] and value != mask(known_row[name], self.merge.masks):
                 self.outcome.note_conflict(self.table.name, record.get("uid", ""), name)
                 return
 
     def _find_clashes(self, records: Sequence[Record]) -> None:
-        """Note the rows whose place another row of the project has."""
-        names = UNIQUE.get(self.table.name)
+        names = shapes.UNIQUE.get(self.table.name)
         if names is None:
             return
-        rows = self._rows(names, self._list_complete(names, records))
-        taken_values = {tuple(row[name] for name in names) for row in rows}
-        for record in records:
-            if tuple(record[name] for name in names) in taken_values:
-                self.outcome.note_conflict(self.table.name, record["uid"], names[-1])
-
-    def _list_complete(self, names: Sequence[str], records: Sequence[Record]) -> list[tuple[Any, ...]]:
         values = [tuple(record[name] for name in names) for record in records]
-        return [value for value in values if None not in value]
+        rows = self._rows(names, [value for value in values if None not in value])
+        taken_values = {tuple(row[name] for name in names) for row in rows}
+        for record, value in zip(records, values, strict=True):
+            if value in taken_values:
+                self.outcome.note_conflict(self.table.name, record["uid"], names[-1])
 
     def _assign_numbers(self, rows: Sequence[tuple[int, Record]], places: dict[int, int]) -> list[tuple[int, Record]]:
         """Return the rows that are new after all, each with a number that is free in its group."""
-        numbering = NUMBERED.get(self.table.name)
+        numbering = shapes.NUMBERED.get(self.table.name)
         if numbering is None:
             return list(rows)
         groups: dict[tuple[Any, ...], list[Record]] = {}

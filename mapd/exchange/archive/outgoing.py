@@ -122,7 +122,6 @@ def _pack(session: Session, file: Any, masks: Masks) -> int:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """Return a file in the zip."""
     # It is dated 1980 by default, so that the same project gives the same bytes.
     entry = zipfile.ZipInfo(name)
     entry.compress_type = zipfile.ZIP_DEFLATED

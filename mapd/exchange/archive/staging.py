@@ -51,7 +51,6 @@ class Staging:
 
     name: str
     sha256: str
-    schema: str
     rows: Mapping[str, int]
     connection: sa.Connection
 
@@ -112,15 +111,15 @@ def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> I
                 connection.exec_driver_sql("BEGIN")
                 writer = _StagingWriter(archive, connection, progress)
                 for table in travelling_tables():
-                    if table.name in archive.tables:
+                    if table.name in archive.manifest.tables:
                         writer.table(table)
                 _check_meaning(name, connection)
             except sa.exc.OperationalError as error:  # of a temporary file: the disk
                 raise BadInput(
                     f"{name} can't be unpacked ({error.orig}); make room in the folder for temporary files"
                 ) from error
-            counts = {table: entry.rows for table, entry in archive.tables.items()}
-            yield Staging(name, archive.sha256, archive.manifest.schema_, counts, connection)
+            counts = {table: entry.rows for table, entry in archive.manifest.tables.items()}
+            yield Staging(name, archive.sha256, counts, connection)
     finally:
         engine.dispose()
 
@@ -134,11 +133,9 @@ def _temporary() -> sqlite3.Connection:
 
 
 class _StagingWriter:
-    """Puts an archive's lines into the database of their own."""
-
     def __init__(self, archive: Container, connection: sa.Connection, progress: Progress) -> None:
         self.archive, self.connection, self.progress = archive, connection, progress
-        self.row_count, self.total = 0, sum(entry.rows for entry in archive.tables.values())
+        self.row_count, self.total = 0, sum(entry.rows for entry in archive.manifest.tables.values())
 
     def table(self, table: sa.Table) -> None:
         """Read a table's lines. A block ends before a row that refers to one of it: a judgement that undoes another."""
@@ -154,7 +151,7 @@ class _StagingWriter:
             block.append(record)
             size += len(line)
             uids.add(record.get("uid", ""))
-        self._insert(table, block, self.archive.tables[table.name].rows)
+        self._insert(table, block, self.archive.manifest.tables[table.name].rows)
 
     def _row(self, table: sa.Table, number: int, line: bytes) -> Record:
         try:
@@ -178,7 +175,6 @@ class _StagingWriter:
         self.progress(self.row_count, self.total)
 
     def _refer(self, table: sa.Table, column: str, parent: str, block: list[Record]) -> None:
-        """Put ids in place of the uids that the column has."""
         uids = {record[column] for record in block if record[column] is not None}
         target = t.metadata.tables[parent]
         query = sa.select(target.c.uid, target.c.id).where(target.c.uid.in_(uids))

@@ -6,10 +6,10 @@ from typing import Any
 import streamlit as st
 
 from mapd.questions import imports
+from mapd.questions.drafts import UnreadField
 from mapd.questions.imports import QuestionImport
 from mapd.questions.options import KEY_WORDS
 from mapd.questions.rows import SPLITS, QuestionRow
-from mapd.questions.unread_fields import UnreadField
 from mapd.ui.kit import tables, text, theme
 from mapd.ui.kit.tables import Html
 
