@@ -28,22 +28,19 @@ def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
         )
         st.caption("If the exam is no longer running, start it again: it goes on where it stopped.")
     counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
+    cut_off_count = sum(a.is_cut_off for a in material.attempts)
     tables.draw_row(
         (count, "questions answered"),
         *([(len(outcomes), "answers")] if len(outcomes) > count else []),
         *((counts[outcome], theme.LOOKS[outcome.value].word) for outcome in Outcome),
         (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
-        *([(cut_off, theme.LOOKS["cut_off"].word)] if (cut_off := _count_cut_off(material)) else []),
+        *([(cut_off_count, theme.LOOKS["cut_off"].word)] if cut_off_count else []),
     )
-
-
-def _count_cut_off(material: Material) -> int:
-    return sum(a.is_cut_off for a in material.attempts)
 
 
 def draw_cut_off_form(material: Material) -> None:
     """Draw, where answers were cut off, what that means, and the button that asks again with more tokens."""
-    count, info = _count_cut_off(material), material.exam
+    count, info = sum(a.is_cut_off for a in material.attempts), material.exam
     if not count or jobs.is_active("exam"):
         return
     row = context.read(queries.exam_row, info.id)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from mapd import domain
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
 from mapd.domain import ExamInfo, Verdict
@@ -201,11 +200,11 @@ def _sibling_html(exam: ExamInfo, m: Mistake) -> str:
     if results is None:
         return _note("No student was examined before and after yet.")
     old_material, new_material = (context.read(load_material, info.id) for info in (results.before, results.after))
-    family = m.question.family
-    uids = [uid for change in Change for uid in results.changes[change] if _family(old_material, uid) == family]
-    if not uids:
+    questions = {q.uid: q for q in old_material.questions.values()}
+    changed_questions = (questions[uid] for change in Change for uid in results.changes[change] if uid in questions)
+    question = next((q for q in changed_questions if q.family == m.question.family), None)
+    if question is None:
         return _note("No held-out question is of its family.")
-    question = next(q for q in old_material.questions.values() if q.uid == uids[0])
     parts = [text.foreign_html(question.text, max_chars=400)]
     for word, material in (("before", old_material), ("after", new_material)):
         response = next(a for a in material.attempts if a.question_id == question.id)
@@ -216,10 +215,6 @@ def _sibling_html(exam: ExamInfo, m: Mistake) -> str:
     share = f"in all {overall.before.correct} → {overall.after.correct} of {overall.after.n} right"
     link = text.escape(context.address("results", before=results.before.uid, after=results.after.uid))
     return "".join(parts) + f'<a href="{link}">{share}</a>'
-
-
-def _family(material: domain.Material, uid: str) -> str | None:
-    return next((q.family for q in material.questions.values() if q.uid == uid), None)
 
 
 def _newest_comparison(exam: ExamInfo) -> Results | None:
