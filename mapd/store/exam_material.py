@@ -11,7 +11,7 @@ from sqlmodel import Session, col, func, select
 from mapd.answers.grading import Task
 from mapd.domain import ExamInfo, Item, Material, Response, Text, Vote
 from mapd.store import tables as t
-from mapd.store.queries import exam, identity
+from mapd.store.queries import exam, identity, shared_values
 
 # These questions alone, by id; None: all of the exam.
 QuestionIds = Sequence[int] | None
@@ -58,19 +58,7 @@ def questions(session: Session, exam_id: int, only: QuestionIds = None) -> dict[
 
 
 def _item(q: t.Question) -> Item:
-    return Item(
-        id=identity(q),
-        uid=q.uid,
-        source_id=q.source_id,
-        position=q.position,
-        task=Task(q.task),
-        text=q.text,
-        context=q.context,
-        options=tuple(q.options),
-        gold=q.gold,
-        gold_note=q.gold_note,
-        family=q.family,
-    )
+    return Item(**shared_values(Item, q) | {"task": Task(q.task), "options": tuple(q.options)})
 
 
 def attempts(
@@ -86,23 +74,7 @@ def attempts(
     )
     rows = session.exec(query).all()
     thought = attempt_thoughts(session, [identity(a) for a in rows]) if thoughts else {}
-    return tuple(
-        Response(
-            id=identity(a),
-            uid=a.uid,
-            question_id=a.question_id,
-            sample=a.sample,
-            text=a.text,
-            answer=a.answer,
-            outcome=a.outcome,
-            our_answer=a.our_answer,
-            our_outcome=a.our_outcome,
-            finish=a.finish,
-            tokens_out=a.tokens_out,
-            thought=thought.get(identity(a)),
-        )
-        for a in rows
-    )
+    return tuple(Response(**shared_values(Response, a), thought=thought.get(identity(a))) for a in rows)
 
 
 def attempt_thoughts(session: Session, ids: Sequence[int]) -> dict[int, str]:
@@ -147,17 +119,10 @@ def _texts(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
     thought = _thoughts(session, t.Explanation, [identity(row[0]) for row in rows]) if thoughts else {}
     return tuple(
         Text(
-            id=identity(x),
-            uid=x.uid,
-            kind=x.kind,
-            question_id=x.question_id,
-            attempt_id=x.attempt_id,
+            **shared_values(Text, x),
             teacher=name,
             teacher_kind=kind,
             simulated=simulated,
-            prompt_sha256=x.prompt_sha256,
-            text=x.text,
-            repairs_id=x.repairs_id,
             votes=tuple(votes[identity(x)]),
             thought=thought.get(identity(x)),
         )
@@ -198,14 +163,9 @@ def iterate_votes(session: Session, exam_id: int) -> Iterator[tuple[int, str, in
 def list_answers(session: Session, exam_id: int) -> Sequence[sa.Row[str, str | None, str, str, str]]:
     """Return each question's uid, family and gold, and the outcome and finish of its first sample, in order."""
     # Sample 0 alone: the pairs of McNemar's test have to be independent.
+    question, attempt = t.Question, t.Attempt
     query = (
-        sa.select(
-            col(t.Question.uid),
-            col(t.Question.family),
-            col(t.Question.gold),
-            col(t.Attempt.outcome),
-            col(t.Attempt.finish),
-        )
+        sa.select(*map(col, (question.uid, question.family, question.gold, attempt.outcome, attempt.finish)))
         .join(t.Attempt, col(t.Attempt.question_id) == t.Question.id)
         .where(col(t.Attempt.exam_id) == exam_id, col(t.Attempt.sample) == 0)
         .order_by(col(t.Question.position))

@@ -7,7 +7,7 @@ from mapd.domain import Act, Judged, JudgementRow
 from mapd.judgements import ADJUDICATOR
 from mapd.store import tables as t
 from mapd.store.exam_material import QuestionIds, attempt_condition, counts_in, text_condition
-from mapd.store.queries import identity
+from mapd.store.queries import identity, shared_values
 
 TARGET_COLUMN = {
     "rationale": t.Judgement.explanation_id,
@@ -76,21 +76,11 @@ def _judgements(session: Session, where: sa.ColumnElement[bool], *, all_of_them:
     )
     return [
         JudgementRow(
+            **shared_values(JudgementRow, j) | {"marks": tuple((start, end) for start, end in j.marks)},
             judged=Judged(identity(j), j.person, Act(j.decision), j.reason, j.value, j.role, j.undoes_id),
-            uid=j.uid,
-            target=j.target,
             target_id=next(n for n in (j.explanation_id, j.attempt_id, j.question_id) if n is not None),
             target_uid=target_uid,
-            note=j.note,
-            committee=j.committee,
-            created_at=j.created_at,
-            queue=j.queue,
-            revealed=j.revealed,
             batch=batch_of(j.token),
-            seconds=j.seconds,
-            counts=j.counts,
-            origin=j.origin,
-            marks=tuple((start, end) for start, end in j.marks),
         )
         for j, target_uid in session.exec(query).all()
     ]

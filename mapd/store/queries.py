@@ -1,7 +1,9 @@
 """Look up exams, rows by their uid, snapshots and names; say what time an act gets."""
 
 from collections.abc import Container, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from typing import Any, TypeVar
 
@@ -26,23 +28,24 @@ _EXAM = (
 def _exam_info(exam: t.Exam, student: str, questions: t.QuestionSet) -> ExamInfo:
     threshold = exam.threshold_hundredths
     return ExamInfo(
-        id=identity(exam),
-        uid=exam.uid,
-        name=exam.name,
+        **shared_values(ExamInfo, exam),
         student=student,
         question_set=questions.name,
-        split=exam.split,
-        round=exam.round,
-        graded_by=exam.graded_by,
         simulated=questions.simulated,
-        policy=exam.policy,
         threshold=None if threshold is None else threshold / 100,
         judgements_per_text=exam.judgements_wanted,
-        practice=exam.practice,
-        check_every=exam.check_every,
-        repeat_every=exam.repeat_every,
         shares_rationales=exam.decoding.get("samples", 1) != 1,
     )
+
+
+def shared_values(value_class: type, row: t.Row) -> dict[str, Any]:
+    """Return the columns of a row that a dataclass has a field for, by name; a thought is read only when asked for."""
+    return {name: getattr(row, name) for name in _shared_columns(value_class, type(row))}
+
+
+@cache
+def _shared_columns(value_class: type, table: type[t.Row]) -> list[str]:
+    return [field.name for field in fields(value_class) if field.name in table.model_fields and field.name != "thought"]
 
 
 def identity(row: t.Row) -> int:
@@ -89,13 +92,6 @@ def count_exams(session: Session) -> int:
 def exam_row(session: Session, exam_id: int) -> t.Exam:
     """Return the row of an exam that is there."""
     return session.get_one(t.Exam, exam_id)
-
-
-def _is(table: type[t.Travelling], ref: str | int) -> sa.ColumnElement[bool]:
-    # `ref` is the uid, or the id where it is a short number
-    ref = str(ref)
-    by_uid = col(table.uid) == ref
-    return by_uid | (col(table.id) == int(ref)) if ref.isascii() and ref.isdigit() and len(ref) < 18 else by_uid
 
 
 def explanation(session: Session, kind: str, ref: str | int) -> t.Explanation:
