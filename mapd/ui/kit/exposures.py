@@ -10,7 +10,7 @@ from contextlib import suppress
 import streamlit as st
 
 from mapd.errors import Busy
-from mapd.review import exposures
+from mapd.review import seats
 from mapd.store import db
 from mapd.ui.kit.context import impatient_engine, read
 
@@ -26,8 +26,8 @@ def note(person: str, texts: Collection[int]) -> None:
     # Noting must not hold up the page: nobody pressed anything.
     with suppress(Busy):
         if person and fresh:
-            unknown = fresh - read(exposures.find_exposed, person, fresh)
+            unknown = fresh - read(seats.find_exposed, person, fresh)
             if unknown:
                 with db.writing(impatient_engine()) as session:
-                    exposures.record(session, person, unknown)
+                    seats.record_exposed(session, person, unknown)
         notes |= {(person, text) for text in fresh}
