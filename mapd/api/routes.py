@@ -98,11 +98,9 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
         with db.reading(engine) as session:
             exam = queries.exam(session, caller.exam_id)
             if query.render is not None:
-                text = window.load_text(session, exam.id, query.render)
-                document = house.render(text, query.theme)
+                document = house.render(window.load_text(session, exam.id, query.render), query.theme)
                 page = window.load_window(session, caller.person, caller.exam_id, query)
-                rendered = Rendered(uid=query.render, document=document)
-                return _json(page.model_copy(update={"rendered": rendered}))
+                return _json(page.model_copy(update={"rendered": Rendered(uid=query.render, document=document)}))
             if not practice.is_enabled(exam):
                 return _json(window.load_window(session, caller.person, caller.exam_id, query))
         with db.writing(engine) as session:
@@ -113,16 +111,14 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
         """Save decisions in the order in which they were made, and answer each."""
         engine = _require_index(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
-            answers = decisions.apply(session, caller.person, caller.exam_id, body.decisions)
-        return _json(answers)
+            return _json(decisions.apply(session, caller.person, caller.exam_id, body.decisions))
 
     @api.post("/lease", response_model=Leases, responses=errors)
     def write_lease(body: LeaseWish, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Take, renew or give back what is in front of the person."""
         engine = _require_index(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
-            leases = seats.renew_leases(session, caller.person, caller.exam_id, body)
-        return _json(leases)
+            return _json(seats.renew_leases(session, caller.person, caller.exam_id, body))
 
     @api.get("/history", response_model=History, responses=errors)
     def read_history(query: Annotated[HistoryQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
@@ -180,10 +176,8 @@ def _check_origin(request: Request, origins: Collection[str]) -> None:
     """Refuse what a page of another site sends; what changes something has to say which page it comes from."""
     sent = [origin.lower() for origin in request.headers.getlist("origin")]
     # A browser names the page that sent a request; one that says nothing may only read.
-    foreign = any(origin not in origins for origin in sent) or request.headers.get("sec-fetch-site") in (
-        "cross-site",
-        "same-site",
-    )
+    foreign_site = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    foreign = foreign_site or any(origin not in origins for origin in sent)
     if foreign or (request.method != "GET" and len(sent) != 1):
         raise ForeignOrigin(f"this app takes that from its own pages alone, at {', '.join(sorted(origins))}")
 

@@ -16,7 +16,7 @@ from mapd.domain import Act, Judged, JudgementRow, Material
 from mapd.errors import BadInput, NotFound, Stale
 from mapd.judgements import ADJUDICATOR, ANNOTATOR
 from mapd.people import Person
-from mapd.review import blinding, curated_part, exposures, quality_control, repairs, window
+from mapd.review import blinding, curated_part, quality_control, repairs, seats, window
 from mapd.review.annotators import REPEAT
 from mapd.review.blinding import TEXTS, VisibleMistake
 from mapd.review.card_messages import CardWord
@@ -90,7 +90,7 @@ class DecisionContext:
             part=part,
             dealt=quality_control.find_dealt_cards(session, setting.exam.id, person.name, cards),
             owners=_owners(session, decisions),
-            exposed=exposures.find_exposed(session, person.name, texts),
+            exposed=seats.find_exposed(session, person.name, texts),
         )
 
     def aim(self, kind: str | None, uid: str | None) -> DecisionTarget:

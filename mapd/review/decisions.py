@@ -22,7 +22,7 @@ from mapd.domain import NOTE, Act
 from mapd.errors import BadInput, Busy, MapdError, NotFound, Stale
 from mapd.judgements import VERDICT, pick_latest
 from mapd.people import Person, Right, require
-from mapd.review import batches, blinding, curated_part, exposures, guidelines, judging, repairs, window
+from mapd.review import batches, blinding, curated_part, guidelines, judging, repairs, seats, window
 from mapd.review.blinding import TEXTS
 from mapd.review.card_messages import LONGEST_VALUE, Card, CardWord
 from mapd.review.cards import card
@@ -262,7 +262,7 @@ class _DecisionWriter:
         open_texts = {x.uid for reply in cards.values() for x in reply.texts if not x.covered}
         ids = {x.text.id for m in self.context.part.mistakes for x in m.texts if x.text.uid in open_texts}
         # The answers' cards show these texts with their scores: later judgements on them aren't blind.
-        exposures.record(self.context.session, self.context.by.name, ids)
+        seats.record_exposed(self.context.session, self.context.by.name, ids)
         current = guidelines.current(self.context.session)
         return Answers(
             answers=replies,

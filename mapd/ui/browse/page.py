@@ -19,7 +19,7 @@ from mapd.checks import State
 from mapd.curation import saved_policies
 from mapd.domain import Order, RowFilter, RowKind, Verdict
 from mapd.errors import Busy
-from mapd.review import blinding, exposures, filters, reasons
+from mapd.review import blinding, filters, reasons, seats
 from mapd.store import browse, db, judgement_log, queries
 from mapd.store.browse import BrowseRow
 from mapd.ui.browse import question_rows
@@ -283,9 +283,9 @@ def _note_revealed(person: str, shown_rows: Sequence[rows.TextRow], *, all_texts
     fresh = {text_id for text_id in texts if (person, text_id) not in notes}
     # Noting must not hold up the page: nobody pressed anything.
     with suppress(Busy):
-        if person and fresh and (unknown := fresh - context.read(exposures.find_exposed, person, fresh)):
+        if person and fresh and (unknown := fresh - context.read(seats.find_exposed, person, fresh)):
             with db.writing(context.impatient_engine()) as session:
-                exposures.record(session, person, unknown)
+                seats.record_exposed(session, person, unknown)
         notes |= {(person, text_id) for text_id in fresh}
 
 
