@@ -198,15 +198,11 @@ def measure_agreement(curated: Curated) -> list[Agreement]:
     verdicts_of = _verdicts_by_person(curated.judgements)
     # Only verdicts given before the reveal are independent of the committee's.
     blind = {who: {w.text: w.accepts for w in words if w.first} for who, words in sorted(verdicts_of.items())}
-    agreements = [_compare(first, second, blind[first], blind[second]) for first, second in combinations(blind, 2)]
+    agreements = []
+    for first, second in combinations(blind, 2):
+        both = [(accepts, blind[second][text]) for text, accepts in blind[first].items() if text in blind[second]]
+        agreements.append(Agreement(first, second, len(both), sum(a is b for a, b in both), kappa(both)))
     return sorted((pair for pair in agreements if pair.n), key=lambda pair: -pair.n)
-
-
-def _compare(
-    first: str, second: str, first_verdicts: dict[TextKey, bool], second_verdicts: dict[TextKey, bool]
-) -> Agreement:
-    both = [(first_verdicts[text], second_verdicts[text]) for text in first_verdicts if text in second_verdicts]
-    return Agreement(first, second, len(both), sum(a is b for a, b in both), kappa(both))
 
 
 def measure_progress(curated: Curated) -> Share:

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from mapd.domain import Act, JudgementRow
+from mapd.domain import Act, ExamInfo, JudgementRow
 from mapd.errors import BadInput, Stale
 from mapd.people import Person, Right, require
 from mapd.review import reasons
@@ -55,12 +55,12 @@ def select_texts(rows: Iterable[ListedText], kind: str) -> list[BatchText]:
     return [BatchText(Target(kind, x.explanation_id), x.latest, x.committee) for x in rows]
 
 
-def load_waiting(session: Session, setting: Setting, rule: BatchRule, person: str) -> list[BatchText]:
-    """Return the batch's texts that wait for this person (rule: `queues.waits_for`).
+def load_waiting(session: Session, exam: ExamInfo, rule: BatchRule, threshold: int, person: str) -> list[BatchText]:
+    """Return the batch's texts that wait for this person, at a threshold in hundredths (rule: `queues.waits_for`).
 
     The exam's queue index has to be up to date (derivation.catch_up).
     """
-    exam, rows_of = setting.exam, (session, setting.exam.id, rule.filter, setting.threshold)
+    rows_of = (session, exam.id, rule.filter, threshold)
     rows = browse.list_texts(*rows_of, browse.count_rows(*rows_of))
     last_word_of = find_adjudications(judgement_log.adjudicated_judgements(session, exam.id))
     few = (x for x in rows if person not in x.judged_by and len(x.judged_by) < exam.judgements_per_text)
@@ -119,7 +119,7 @@ def load_class_panel(session: Session, setting: Setting, queue: Queue, person: P
     """Return how many texts of the queue's class wait for this person; none where it has no class."""
     if queue.batch_rule is None or not person.name:
         return None
-    waiting = load_waiting(session, setting, queue.batch_rule, person.name)
+    waiting = load_waiting(session, setting.exam, queue.batch_rule, setting.threshold, person.name)
     first = waiting[:MOST]
     reject = ClassReject(reason=queue.batch_rule.reason, words=reasons.words(queue.batch_rule.reason))
     return ClassPanel(texts=len(waiting), takes=len(first), version=_hash_texts(first), reject=reject)
@@ -136,7 +136,7 @@ def decide_class(
     if queue.batch_rule is None:
         raise BadInput(f"the texts of this queue can't be decided at once: {queue.name}")
     texts = _find_texts(session, token)
-    waiting = load_waiting(session, setting, queue.batch_rule, person)
+    waiting = load_waiting(session, setting.exam, queue.batch_rule, setting.threshold, person)
     if texts is None:
         first = waiting[:MOST]
         if _hash_texts(first) != version:

@@ -105,13 +105,13 @@ class DecisionContext:
     def aim_of(self, row: t.Judgement) -> DecisionTarget:
         """Return what a judgement is about. Where its question isn't read here nothing more is known of it."""
         kind, id_ = row.target, row.explanation_id or row.attempt_id or row.question_id or 0
-        of_texts = (DecisionTarget(x.kind, x.id, x.uid, x.question_id) for x in self.material.texts if x.id == id_)
-        attempts = (x for x in self.material.attempts if x.id == id_)
-        of_attempts = (DecisionTarget("attempt", x.id, x.uid, x.question_id) for x in attempts)
-        questions = (q for q in self.material.questions.values() if q.id == id_)
-        of_questions = (DecisionTarget("question", q.id, q.uid, q.id) for q in questions)
-        rows = {"attempt": of_attempts, "question": of_questions}.get(kind, of_texts)
-        return next(rows, DecisionTarget(kind, id_, "", 0))
+        texts, attempts, questions = self.material.texts, self.material.attempts, self.material.questions.values()
+        aims = (
+            *(DecisionTarget(x.kind, x.id, x.uid, x.question_id) for x in texts),
+            *(DecisionTarget("attempt", x.id, x.uid, x.question_id) for x in attempts),
+            *(DecisionTarget("question", q.id, q.uid, q.id) for q in questions),
+        )
+        return next((aim for aim in aims if aim.target == Target(kind, id_)), DecisionTarget(kind, id_, "", 0))
 
     def text(self, aim: DecisionTarget) -> DecidedText | None:
         """Return the decided text that a decision is about; None for an attempt or a question."""

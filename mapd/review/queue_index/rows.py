@@ -115,7 +115,6 @@ _EMPTY_ROW: Values = {
 
 def _describe_text(x: DecidedText) -> Values:
     mean = x.committee.mean
-    sides = {side: x.committee_at(side) for side in (Verdict.ACCEPTED, Verdict.REJECTED)}
     return {
         "explanation_id": x.text.id,
         "kind": x.text.kind,
@@ -131,8 +130,8 @@ def _describe_text(x: DecidedText) -> Values:
         "matches_gold": x.states.matches_gold.value,
         "equations_true": x.states.equations_true.value,
         "shows_work": x.states.shows_work.value,
-        "place_accepted": -round(1000 * queues.doubt(sides[Verdict.ACCEPTED])),
-        "place_rejected": -round(1000 * queues.doubt(sides[Verdict.REJECTED])),
+        "place_accepted": -round(1000 * queues.doubt(x.committee_at(Verdict.ACCEPTED))),
+        "place_rejected": -round(1000 * queues.doubt(x.committee_at(Verdict.REJECTED))),
     }
 
 
