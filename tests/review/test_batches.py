@@ -12,12 +12,12 @@ from mapd.domain import Act, ExamInfo, Judged, JudgementRow, Verdict
 from mapd.errors import Stale
 from mapd.judgements import drop_undone
 from mapd.people import owner
-from mapd.review import assignment, batches, curated_part
+from mapd.review import assignment, batches
 from mapd.review.batches import BatchText
 from mapd.review.judging import Target, judge
 from mapd.review.queue_index import derivation
 from mapd.review.queues import QUEUES
-from mapd.store import judgement_log
+from mapd.store import judgement_log, queries
 from mapd.store.browse import ListedText
 from mapd.store.judgement_log import batch_of
 from tests.review.filled import fill
@@ -67,8 +67,8 @@ def test_a_class_is_what_waits_for_the_person(session: Session, exam: ExamInfo) 
     queue = QUEUES["no-work"]
 
     def waiting(person: str) -> list[int]:
-        setting = curated_part.load_setting(session, exam.id)
-        return [one.target.id for one in batches.load_waiting(session, setting, queue.batch_rule, person)]
+        now = queries.exam(session, exam.id)
+        return [one.target.id for one in batches.load_waiting(session, now, queue.batch_rule, 300, person)]
 
     derivation.derive(session, exam.id)
     curated = live_set.load_curated(session, exam.id)

@@ -18,7 +18,6 @@ from mapd.domain import Act, ExamInfo
 from mapd.errors import MapdError
 from mapd.people import owner
 from mapd.review import assignment, batches, judging, repairs
-from mapd.review.curated_part import Setting
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
 from mapd.review.queue_index.cursor import QueueCursor
@@ -241,8 +240,8 @@ def agree(session: Session, exam_id: int, threshold: int) -> None:
 
 def classed(session: Session, curated: Curated, line: FilledQueue, person: str) -> None:
     """A class that is decided at once is the queue's texts that wait for this person."""
-    exam, setting = curated.exam, Setting(curated.exam, curated.policy, {})
-    found = batches.load_waiting(session, setting, line.queue.batch_rule, person)
+    exam, threshold = curated.exam, round(curated.policy.threshold * 100)
+    found = batches.load_waiting(session, exam, line.queue.batch_rule, threshold, person)
     texts = {x.text.id: x for e in line.entries for x in e.texts if waits_for(x, person, exam.judgements_per_text)}
     assert [one.target.id for one in found] == sorted(texts)
     assert all(one.committee == "accepted" for one in found)
