@@ -11,13 +11,14 @@ from sqlmodel import select
 from mapd.curation import live_set
 from mapd.domain import Order, RowFilter, RowKind
 from mapd.people import owner
-from mapd.review import filters, guidelines, queues, reasons
+from mapd.review import filters, guidelines, reasons
 from mapd.review.queues import QUEUES
 from mapd.store import browse, db, queries
 from mapd.store import tables as t
 from tests.api.client import Client, Server, decision, entered, on_question
 from tests.api.conftest import EXAM
 from tests.conftest import writing
+from tests.review.filled import fill
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def mistakes(window: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("queue", [name for name, queue in QUEUES.items() if not queue.settles])
 def test_the_cards_come_in_the_order_that_the_rules_give(server: Server, ann: Client, queue: str) -> None:
     with db.reading(server.engine) as session:
-        filled = queues.fill(live_set.load_curated(session, EXAM), QUEUES[queue], "ann")
+        filled = fill(live_set.load_curated(session, EXAM), QUEUES[queue], "ann")
     window = ann.window(queue=queue, judge="assisted", number=25)
     assert mistakes(window) == [entry.mistake.attempt.uid for entry in filled.entries if not entry.is_settled]
     entries = {entry.mistake.attempt.uid: entry for entry in filled.entries}
