@@ -54,7 +54,7 @@ def finish(home: Path) -> None:
 def test_a_page_shows_the_one_job_that_prepares_it_and_opens_then(older: Path, path: str) -> None:
     app = open_page(path)
     assert "Queues and filters of this exam are being prepared" in words(app)
-    assert "No worker is there" in words(app), "what to do is said"
+    assert "No worker is running" in words(app), "what to do is said"
     assert "Queues and filters of an exam" in shown(app)
     open_page(path, name="bea")
     with db.writing(engine()) as session:
