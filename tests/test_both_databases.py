@@ -19,6 +19,7 @@ from mapd.domain import OF_QUESTIONS, OF_TEXTS, Act
 from mapd.finetune import run as finetuning
 from mapd.people import owner
 from mapd.review import judging
+from mapd.review.queue_index import derivation
 from mapd.review.queues import QUEUES
 from mapd.settings import Settings
 from mapd.store import db, exam_material, queries
@@ -50,6 +51,7 @@ def full(tmp_path_factory: pytest.TempPathFactory, ready_made: ReadyMade) -> Pat
 def project(engine: sa.Engine, home: Path, full: Path) -> sa.Engine:
     """The full project on either database."""
     copy(db.connect(f"sqlite:///{full}"), engine)
+    derivation.catch_up_all(engine)
     return engine
 
 
