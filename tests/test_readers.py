@@ -22,6 +22,7 @@ from mapd.store import db
 from mapd.store import tables as t
 from mapd.ui.kit import rich_text
 from tests import samples
+from tests.conftest import writing
 from tests.pages.running import open_page, shown, triage
 
 SHORT, LONG = 2_000, 20_000
@@ -120,7 +121,7 @@ def test_a_page_says_what_was_not_read(home: Path, tmp_path: Path) -> None:
     row["gpt_rationale"] = ["So it is. " * 12_000 + "Answer: 13", 5, 5]
     row["student_wrong_pred"] = "No. " * 30_000
     files = samples.write(tmp_path, [row])
-    with db.writing(db.open_store(Settings())) as session:
+    with writing(db.open_store(Settings())) as session:
         read = [authors.AuthorsFile(path.name, path.read_bytes()) for path in files]
         authors.store(session, authors.parse(*read), by=owner("ann"))
         long = session.exec(select(t.Explanation.uid).where(sa.func.length(t.Explanation.text) > MAX_TEXT)).one()
