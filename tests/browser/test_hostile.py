@@ -173,6 +173,6 @@ def a_question_file(watched: Watched, folder: Path) -> None:
     watched.open("data")
     with resting.after(page):
         page.locator('input[type="file"]').first.set_input_files(file)
-    expect(page.get_by_text("long: say what it is below").first).to_be_visible()
+    expect(page.get_by_text("a long text: say below what it is").first).to_be_visible()
     expect(page.get_by_text("Gold answer").first).to_be_visible()
     watched.unhurt()
