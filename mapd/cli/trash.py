@@ -1,0 +1,47 @@
+"""`mapd trash …`, `mapd restore`: what was deleted, and the way back."""
+
+from typing import Annotated, Any
+
+import typer
+
+from mapd import trash
+from mapd.cli import shared
+from mapd.settings import Settings
+from mapd.trash import TrashEntry
+
+commands = typer.Typer(no_args_is_help=True, help="What was deleted, and can be brought back.")
+TrashFile = Annotated[str, typer.Argument(metavar="FILE", help="As `mapd trash list` names it.")]
+
+
+@commands.command("list")
+def list_trash(as_json: shared.AsJson = False) -> None:
+    """List what was deleted and can be brought back, the newest first."""
+    entries = trash.list_files(Settings().home)
+    if as_json:
+        shared.show({"trash": [_as_json(entry) for entry in entries]}, as_json, "")
+    for entry in () if as_json else entries:
+        shared.line(f"{entry.file}  {entry.fault or f'{entry.kind} {entry.name}, by {entry.person}'}")
+
+
+@commands.command("forget")
+def forget_file(file: TrashFile, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:
+    """Delete a file of the trash for good. Nothing brings back what it holds."""
+    with shared.writing() as session:
+        trash.forget(session, Settings().home, file, by=shared.person_of(by))
+    shared.show({"file": file}, as_json, "deleted for good")
+
+
+def restore(file: TrashFile, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:
+    """Bring back what was deleted, from the trash."""
+    home = Settings().home
+    with shared.writing() as session:
+        entry, rows = trash.restore(session, home, file, by=shared.person_of(by))
+    trash.discard(home, entry.file)
+    result = {"kind": entry.kind, "name": entry.name, "rows_new": rows.new, "rows_known": rows.present}
+    shared.show(result | {"renamed": list(rows.renamed)}, as_json, "brought back")
+
+
+def _as_json(entry: TrashEntry) -> dict[str, Any]:
+    result = {"file": entry.file, "kind": entry.kind, "name": entry.name, "by": entry.person}
+    at = entry.at.isoformat() if entry.at else None
+    return result | {"at": at, "gone": dict(entry.counts), "fault": entry.fault or None}
