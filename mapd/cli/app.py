@@ -15,7 +15,7 @@ from mapd.settings import Settings
 from mapd.store import db
 
 
-def run_app(
+def app(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port on this machine.")] = 8501,
     with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
 ) -> None:

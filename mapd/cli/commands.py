@@ -10,7 +10,7 @@ where the command itself was wrong, 130 where Ctrl+C or SIGTERM ended it.
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -20,36 +20,7 @@ from typer.exceptions import Abort, TyperException
 
 from mapd import interrupts
 from mapd.characters import visible
-from mapd.cli import (
-    archive,
-    curate,
-    exam,
-    guidelines,
-    import_,
-    jobs,
-    people,
-    project,
-    questions,
-    read,
-    students,
-    teachers,
-    trash,
-)
-from mapd.cli.app import run_app
-from mapd.cli.collect import collect
-from mapd.cli.demo import demo
-from mapd.cli.doctor import doctor
-from mapd.cli.finetune import finetune
-from mapd.cli.history import history
-from mapd.cli.judge import judge
-from mapd.cli.judge_all import judge_all
-from mapd.cli.openapi import describe_routes
-from mapd.cli.repair import repair
-from mapd.cli.results import compare
 from mapd.cli.shared import line
-from mapd.cli.trash import restore
-from mapd.cli.undo import redo, undo
-from mapd.cli.worker import run_worker
 from mapd.errors import BadUsage, MapdError, Stopped
 
 HELP = """See a student model's mistakes, what teachers say of them, and decide what it should learn.
@@ -66,44 +37,21 @@ HELP = """See a student model's mistakes, what teachers say of them, and decide 
 
 The project lies in the folder MAPD_HOME. --json prints one line of JSON. An error is one line on standard error, with
 code 1, or 2 where the command itself was wrong; Ctrl+C ends with 130."""
-# As one goes round the loop: so the help lists them.
-COMMANDS: dict[str, typer.Typer | Callable[..., None]] = {
-    "app": run_app,
-    "demo": demo,
-    "doctor": doctor,
-    "questions": questions.commands,
-    "students": students.commands,
-    "exam": exam.commands,
-    "read": read.commands,
-    "import": import_.commands,
-    "teachers": teachers.commands,
-    "collect": collect,
-    "curate": curate.commands,
-    "judge": judge,
-    "judge-all": judge_all,
-    "repair": repair,
-    "undo": undo,
-    "redo": redo,
-    "history": history,
-    "people": people.commands,
-    "guidelines": guidelines.commands,
-    "finetune": finetune,
-    "results": compare,
-    "jobs": jobs.commands,
-    "worker": run_worker,
-    "project": project.commands,
-    "archive": archive.commands,
-    "trash": trash.commands,
-    "restore": restore,
-    "openapi": describe_routes,
-}
+# Of the help: as one goes round the loop.
+ORDER = (
+    *("app", "demo", "doctor", "questions", "students", "exam", "read", "import", "teachers", "collect", "curate"),
+    *("judge", "judge-all", "repair", "undo", "redo", "history", "people", "guidelines", "finetune", "results"),
+    *("jobs", "worker", "project", "archive", "trash", "restore", "openapi"),
+)
+# A command stands in the file of its name; Python takes no module named `import`, and an undo brings its redo.
+FILES = {"import": "import_", "redo": "undo"}
 
 
 class _Commands(TyperGroup):
     """The commands, in their order; typer would put the groups elsewhere."""
 
     def list_commands(self, _: Any) -> list[str]:
-        return list(COMMANDS)
+        return list(ORDER)
 
 
 def _show_version(requested: bool) -> None:
@@ -132,11 +80,13 @@ def take_options(
     """Take what stands before the command."""
 
 
-for name, command in COMMANDS.items():
-    if isinstance(command, typer.Typer):
-        app.add_typer(command, name=name)
+for command in ORDER:
+    function = command.replace("-", "_")
+    file = import_module(f"mapd.cli.{FILES.get(command, function)}")
+    if hasattr(file, "commands"):
+        app.add_typer(file.commands, name=command)
     else:
-        app.command(name)(command)
+        app.command(command)(getattr(file, function))
 
 
 def run() -> int:

@@ -3,7 +3,7 @@
 from mapd.cli.shared import AsJson, show
 
 
-def describe_routes(as_json: AsJson = False) -> None:
+def openapi(as_json: AsJson = False) -> None:
     """Describe the app's routes in OpenAPI, as the code has them."""
     # Here: its library is not needed for the other commands.
     from mapd.api import routes

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from mapd import results
+from mapd import results as stage
 from mapd.cli import shared
 from mapd.results import FamilyResult, Score
 
 
-def compare(
+def results(
     exam_before: Annotated[str, typer.Option("--before", help="The exam before: id, uid or name.")],
     exam_after: Annotated[str, typer.Option("--after", help="The exam after, on the same questions.")],
     questions: Annotated[
@@ -21,7 +21,7 @@ def compare(
 ) -> None:
     """Compare two exams, before and after, question by question."""
     with shared.reading() as session:
-        comparison = results.compare(results.load(session, exam_before), results.load(session, exam_after))
+        comparison = stage.compare(stage.load(session, exam_before), stage.load(session, exam_after))
     uids = {change.name.lower(): list(uids_) for change, uids_ in comparison.changes.items()}
     if as_json:
         families = {
@@ -32,14 +32,14 @@ def compare(
         result = {"before": score(overall.before), "after": score(overall.after), "fixed": comparison.fixed}
         result |= {"broken": comparison.broken, "mcnemar_p": overall.mcnemar_p, "majority": overall.majority}
         result |= {name: len(uids[name]) for name in ("still_wrong", "still_right")}
-        result |= {"by_family": families, "caveats": results.list_caveats(comparison)}
+        result |= {"by_family": families, "caveats": stage.list_caveats(comparison)}
         result |= {"asked_otherwise": {name: list(pair) for name, pair in comparison.asked_otherwise.items()}}
         shared.show(result | ({"questions": uids} if questions else {}), as_json, "")
         return
     shared.line(f"{comparison.before.name}  →  {comparison.after.name}")
     shared.console.print(before_and_after(comparison.overall, comparison.by_family))
     shared.line(", ".join(f"{change.value} {len(uids_)}" for change, uids_ in comparison.changes.items()))
-    for caveat in results.list_caveats(comparison):
+    for caveat in stage.list_caveats(comparison):
         shared.line(f"  {caveat}")
     if questions:
         for change, uids_ in comparison.changes.items():

@@ -1,4 +1,4 @@
-"""`mapd trash …`, `mapd restore`: what was deleted, and the way back."""
+"""`mapd trash …`: what was deleted, and can be brought back."""
 
 from typing import Annotated, Any
 
@@ -29,16 +29,6 @@ def forget_file(file: TrashFile, by: shared.PersonName = None, as_json: shared.A
     with shared.writing() as session:
         trash.forget(session, Settings().home, file, by=shared.person_of(by))
     shared.show({"file": file}, as_json, "deleted for good")
-
-
-def restore(file: TrashFile, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:
-    """Bring back what was deleted, from the trash."""
-    home = Settings().home
-    with shared.writing() as session:
-        entry, rows = trash.restore(session, home, file, by=shared.person_of(by))
-    trash.discard(home, entry.file)
-    result = {"kind": entry.kind, "name": entry.name, "rows_new": rows.new, "rows_known": rows.present}
-    shared.show(result | {"renamed": list(rows.renamed)}, as_json, "brought back")
 
 
 def _as_json(entry: TrashEntry) -> dict[str, Any]:
