@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from mapd.jobs import worker
-from mapd.ui.kit import api_access, frame, gate, headers, redirects, scripts, uploads
+from mapd.ui.kit import api_access, frame, gate, responses, scripts, uploads
 
 # st.navigation says this too, but only in a first visit: until then a deep link opens under "Page not found".
 PagesManager.uses_pages_directory = False
@@ -16,7 +16,7 @@ PagesManager.uses_pages_directory = False
 app = st.App(
     "app.py",
     routes=[api_access.mount(), *scripts.mounts()],
-    middleware=[headers.SECURITY_HEADERS, gate.GATE, uploads.GATE, redirects.PAGE_REDIRECT],
+    middleware=[responses.SECURITY_HEADERS, gate.GATE, uploads.GATE, responses.PAGE_REDIRECT],
     lifespan=worker.run_beside_app,
 )
 

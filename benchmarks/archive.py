@@ -97,7 +97,7 @@ def write(path: Path, count: int) -> None:
                     stream.write(line)
                     number += 1
             entries[table] = {"rows": number, "sha256": digest.hexdigest()}
-        packed.writestr("manifest.json", json.dumps({"format": 1, "schema": "0013", "tables": entries}))
+        packed.writestr("manifest.json", json.dumps({"format": 1, "schema": db.list_versions()[-1], "tables": entries}))
 
 
 @contextmanager

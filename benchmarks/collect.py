@@ -26,7 +26,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import committee, prompts, teachers
+from mapd import committee, prompts, teacher_models, teachers
 from mapd.answers.grading import Task
 from mapd.models.base import Limits, Request, Sampling, stream
 from mapd.people import owner
@@ -87,7 +87,7 @@ def _fill(session: Session, questions: t.QuestionSet, count: int) -> None:
 def opened(engine: sa.Engine) -> dict[str, Any]:
     """The teachers' models."""
     with db.reading(engine) as session:
-        return {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES}
+        return {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in NAMES}
 
 
 def reference(engine: sa.Engine, calls: int) -> float:

@@ -21,7 +21,8 @@ from mapd import prompts
 from mapd.answers.grading import Outcome, grade
 from mapd.exam import GREEDY
 from mapd.models.base import Request, stream
-from mapd.models.local import DEVICE, LocalModel, convert, load
+from mapd.models.loader import DEVICE, convert, load
+from mapd.models.local import LocalModel
 from mapd.questions import generated
 from mapd.questions.generated import GeneratedQuestion
 from mapd.settings import Settings

@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mapd import checks, prompts, thoughts
+from mapd import checks, equations, prompts, thoughts
 from mapd.answers import expressions, grading, limits, markup, sequel
 from mapd.answers.grading import Task
 from mapd.answers.numbers import parse_number
 from mapd.characters import as_json, visible
 from mapd.errors import MapdError
 from mapd.models import simulated
-from mapd.questions import generated, imports, tables
+from mapd.questions import file_table, generated, imports, tables
 from mapd.review.disputed_steps import find_first_wrong_step
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
@@ -247,7 +247,7 @@ def _file(task: Task) -> Callable[[str], object]:
         row: dict[str, Any] = {"question": text, "answer": text, "id": text}
         row |= {"options": [text, "b"]} if task is Task.CHOICE else {}
         try:
-            table = tables.read(tables.QuestionFile("x.jsonl", json.dumps(row).encode()))
+            table = tables.read(file_table.QuestionFile("x.jsonl", json.dumps(row).encode()))
             return imports.read([table], imports.Instructions(task=task, split="train"))
         except MapdError as refused:
             return str(refused)
@@ -269,7 +269,7 @@ READERS: Mapping[str, Reader] = {
     **{f"checks of a rationale, {t}": lambda x, t=t: checks.check_rationale(x, GOLDS[t], t, _options(t)) for t in Task},
     **{f"checks of a feedback, {t}": lambda x, t=t: checks.check_feedback(x, GOLDS[t], t, _options(t)) for t in Task},
     "checks against a gold": lambda x: checks.check_rationale("It is 5 + 5 = 10.", x, Task.NUMERIC),
-    "equations": checks.equations,
+    "equations": equations.equations,
     "score of a review": parse_score,
     "score, beside a solution": lambda x: parse_score("Its [5] is wrong. [2]", "", x),
     "score of what it reviews": lambda x: parse_score(x, x, x),

@@ -25,9 +25,10 @@ from mapd.domain import Verdict
 from mapd.exchange import authors
 from mapd.people import owner
 from mapd.policies import PAPER
-from mapd.review.queues import QUEUES, fill
+from mapd.review.queues import QUEUES
 from mapd.settings import Settings
 from mapd.store import db, queries
+from tests.review.filled import fill
 
 FIRST = (50, 100, 150)
 

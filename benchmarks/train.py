@@ -25,7 +25,7 @@ from peft import LoraConfig, get_peft_model
 from mapd.finetune.examples import Example, example
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.finetune.train import train
-from mapd.models.local import convert, load
+from mapd.models.loader import convert, load
 from mapd.models.simulated import SimulatedTeacher
 from mapd.questions import generated
 from mapd.settings import Settings

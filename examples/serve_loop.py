@@ -32,14 +32,15 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from mapd import committee, exam, students, teachers
+from mapd import committee, exam, students, teacher_models, teachers
 from mapd.curation import live_set, snapshots
-from mapd.curation.curated import Curated, summary
+from mapd.curation.curated import Curated
+from mapd.curation.summary import summary
 from mapd.errors import BadInput, MapdError
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.models import weights
-from mapd.models.local import convert
+from mapd.models.loader import convert
 from mapd.people import Person, machine_user, owner
 from mapd.policies import PAPER, Policy
 from mapd.questions import generated, sets
@@ -221,7 +222,7 @@ def _examine(engine: sa.Engine, home: Path, student: str, questions: str, split:
 
 def _collect(engine: sa.Engine, taught: str, told: Told) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in TEACHERS}
+        models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in TEACHERS}
     heard = 0
 
     def tell(p: committee.CommitteeProgress) -> None:

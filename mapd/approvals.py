@@ -16,7 +16,7 @@ from mapd import people
 from mapd.errors import BadInput
 from mapd.models.base import HOMES
 from mapd.people import Person, Right
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.store import tables as t
 
 PORTS = {"http": 80, "https": 443}
@@ -80,7 +80,7 @@ def approve(session: Session, variable: str, to: str, *, by: Person) -> None:
     person = people.require(by, Right.MANAGE_TEACHERS)
     if to not in list_servers(session, variable):
         session.add(t.KeyApproval(key_env=variable, server=to, person=person))
-        queries.audit(session, person, "approve key", f"key {variable}", server=to)
+        audit_log.audit(session, person, "approve key", f"key {variable}", server=to)
         session.flush()
 
 

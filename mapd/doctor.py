@@ -1,6 +1,6 @@
 """What `mapd doctor` looks at: Python, the home, the database and what lies beside it. Each names itself and the cure.
 
-examine(Settings())[4]  -> Finding("database", True, "sqlite, schema 0013, 2 exams, check ok", "")
+examine(Settings())[4]  -> Finding("database", True, "sqlite, schema 0022, 2 exams, check ok", "")
 """
 
 import platform
@@ -11,24 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlmodel import Session, func, select
+from sqlmodel import Session
 
 from mapd import fingerprints, students, teachers
 from mapd.errors import MapdError
 from mapd.exchange import archive
 from mapd.models import weights
 from mapd.settings import Settings
-from mapd.store import damage, db, queries
-from mapd.store import tables as t
+from mapd.store import damage, db, lookup, queries
 
 ENOUGH_BYTES = 1 << 30
 OLDEST_PYTHON = (3, 11)
-TRIGGERS = frozenset(  # 0004, 0016
-    [f"{table}_stale" for table in ("attempt", "explanation", "review", "judgement")]
-    + [f"{table}_{event}" for table in ("attempt", "explanation", "question") for event in ("words", "words_gone")]
-)
 MOST_NAMED = 5
 
 
@@ -46,7 +39,9 @@ def examine(settings: Settings) -> list[Finding]:
     """Return everything worth knowing before work starts; nothing raises."""
     version = platform.python_version()
     findings = [Finding("python", sys.version_info >= OLDEST_PYTHON, version, "install Python 3.11 or newer")]
-    findings.append(_weights())
+    file = weights.find_packaged()
+    summary = f"no package {weights.PACKAGE}" if file is None else file.name
+    findings.append(Finding("the demo's student", file is not None, summary, weights.GET_PACKAGE))
     try:
         home = settings.make_home()
     except MapdError as error:
@@ -66,55 +61,16 @@ def examine(settings: Settings) -> list[Finding]:
     return findings
 
 
-def _weights() -> Finding:
-    file = weights.find_packaged()
-    summary = f"no package {weights.PACKAGE}" if file is None else file.name
-    return Finding("the demo's student", file is not None, summary, weights.GET_PACKAGE)
-
-
-# --- The database -----------------------------------------------------------------------------------------------------
-
-
 def _database(engine: sa.Engine) -> Finding:
     with Session(engine) as session:
         connection = session.connection()
         version = db.current_version(connection)
-        exams = session.exec(select(func.count()).select_from(t.Exam)).one()
-        faults = [*_damage(connection), *_differences(connection), *damage.find_spoiled(connection)]
+        exams = queries.count_exams(session)
+        faults = [*damage.find_broken(connection), *damage.find_differences(connection)]
+        faults += damage.find_spoiled(connection)
     summary = "ok" if not faults else "; ".join(faults[:MOST_NAMED])
     report = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {summary}"
     return Finding("database", not faults, report, f"{damage.COPY}: what is read of it may be wrong ({summary})")
-
-
-def _damage(connection: sa.Connection) -> Iterator[str]:
-    """Yield what SQLite finds wrong with its file, every page and index of it."""
-    if connection.dialect.name != "sqlite":
-        return
-    rows = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars()
-    yield from dict.fromkeys(row for row in rows if row != "ok")
-    for table, *_ in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(MOST_NAMED):
-        yield f"a row of {table} refers to one that isn't there"
-
-
-def _differences(connection: sa.Connection) -> Iterator[str]:
-    """Yield how the schema differs from the one that this code has."""
-    # The tables of the full-text search are made by SQL of their own.
-    options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}
-    for change in compare_metadata(MigrationContext.configure(connection, opts=options), t.metadata):
-        act, *about = change if isinstance(change, tuple) else change[0]
-        subject = next((part for part in reversed(about) if hasattr(part, "name")), None)
-        table = getattr(getattr(subject, "table", None), "name", "")
-        if act.startswith("add_"):  # so it would be mended
-            yield f"no {act.removeprefix('add_')} {table} {getattr(subject, 'name', '')}".replace("  ", " ")
-        elif act.startswith("modify_"):
-            yield f"another {act.removeprefix('modify_')} of {about[1]}.{about[2]}"
-    kind = {"sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'"}
-    query = kind.get(connection.dialect.name, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
-    if missing := TRIGGERS - set(connection.scalars(sa.text(query))):
-        yield f"no trigger {', '.join(sorted(missing))}"
-
-
-# --- What lies in it, and beside it -----------------------------------------------------------------------------------
 
 
 def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
@@ -122,19 +78,12 @@ def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
     with db.reading(engine) as session:
         frozen = [row.sha256 for row in queries.snapshots(session)]
         learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.list_students(session)]
-        local_teachers = [
-            (f"teacher {row.name}", fingerprints.source_of(row.model), None, None)
-            for row in teachers.list_teachers(session)
-            if row.kind == "local"
-        ]
-        sha256_of_source = dict(session.exec(select(t.Fingerprint.source, t.Fingerprint.sha256)).all())
+        local = [row for row in teachers.list_teachers(session) if row.kind == "local"]
+        local_teachers = [(f"teacher {row.name}", fingerprints.source_of(row.model), None, None) for row in local]
+        sha256_of_source = lookup.list_fingerprints(session)
         unfinished = archive.list_unfinished(session)
-    yield _all_well(
-        "snapshots",
-        len(frozen),
-        list(_snapshot_faults(engine, frozen)),
-        "freeze the same set again, or restore the database from a copy",
-    )
+    cure = "freeze the same set again, or restore the database from a copy"
+    yield _all_well("snapshots", len(frozen), list(_snapshot_faults(engine, frozen)), cure)
     for subject, models in (("students", learners), ("local teachers", local_teachers)):
         faults = [fault for model in models if (fault := _model_fault(home, sha256_of_source, *model)) is not None]
         if models or subject == "students":
@@ -161,7 +110,7 @@ def _snapshot_faults(engine: sa.Engine, frozen: list[str]) -> Iterator[str]:
 def _model_fault(
     home: Path, sha256_of_source: dict[str, str], name: str, base: str, adapter: str | None, sha256: str | None
 ) -> str | None:
-    """Return what is wrong with a model's files; None where they are well, or lie elsewhere."""
+    # Files that lie elsewhere are not looked into.
     kind, _, where = base.partition(":")
     folder = weights.converted_folder(home) if kind == "package" else Path(where)
     try:

@@ -40,6 +40,10 @@ class Act(StrEnum):
     CORRECT = "correct"
 
 
+# What decides something: a skip and a withdrawal don't.
+DECISIVE = (Act.ACCEPT, Act.REJECT, Act.CORRECT)
+
+
 class TextReason(StrEnum):
     """Why a person rejects an explanation; one key each, in this order."""
 
@@ -214,7 +218,8 @@ class JudgementRow:
     created_at: datetime
     queue: str | None
     revealed: bool
-    batch: str  # what was done in one act has one, and is taken back in one
+    # What was done in one act has one, and is taken back in one.
+    batch: str
     seconds: float | None = None  # it took
     counts: bool = True
     origin: str | None = None  # the archive that it came with

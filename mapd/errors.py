@@ -80,3 +80,9 @@ class Stopped(MapdError):  # noqa: N818
         super().__init__(
             f"stopped at {completed} of {total}{lost}; what came is kept: started again it goes on from there"
         )
+
+
+def in_a_line(error: BaseException) -> str:
+    """Return what an error says, or its beginning, in one line that can be printed."""
+    words = " ".join("".join(sign if sign.isprintable() else " " for sign in str(error)).split())
+    return words[:200] or type(error).__name__

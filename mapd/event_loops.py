@@ -25,7 +25,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _run_in_thread(work: Coroutine[Any, Any, T]) -> T:
-    """Return what the coroutine returns in a loop of its own; the caller's loop stands still meanwhile."""
+    # The caller's loop stands still meanwhile.
     start: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
 
     async def cancellable() -> T:
@@ -40,6 +40,7 @@ def _run_in_thread(work: Coroutine[Any, Any, T]) -> T:
             return result.result()
         except KeyboardInterrupt:
             loop, task = start.result()
-            with suppress(RuntimeError):  # it ended in this moment, and its loop is closed
+            # It ended in this moment, and its loop is closed.
+            with suppress(RuntimeError):
                 loop.call_soon_threadsafe(task.cancel)
             raise

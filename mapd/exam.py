@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
@@ -20,14 +20,13 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd import event_loops, prompts, students
-from mapd.answers.grading import Grade, Outcome, Task, grade, read_answer
-from mapd.answers.places import Answer, has_answer_line
-from mapd.characters import storable
+from mapd.answers.grading import Outcome, Task
+from mapd.attempts import Inquiry, load_answered, store_answers, take_over
 from mapd.errors import BadInput, Stopped
-from mapd.models.base import Completion, Finish, Model, Request, Sampling, split_thought, stream
+from mapd.models.base import Finish, Model, Request, Sampling, stream
 from mapd.people import Person, Right, require
 from mapd.questions import sets
-from mapd.store import claims, db, queries
+from mapd.store import audit_log, claims, db, queries
 from mapd.store import tables as t
 
 # Of the packaged student's answers that end by themselves nearly all end within these (benchmarks/answer_lengths.py).
@@ -35,8 +34,6 @@ LONGEST = {Task.NUMERIC: 256, Task.BOOLEAN: 256, Task.CHOICE: 256, Task.TEXT: 12
 # A thinking student's chat template: the thought takes tokens, too.
 LONGEST_WITH_THOUGHT = 4096
 GREEDY = Sampling(max_tokens=LONGEST[Task.NUMERIC])
-# A response that ended by itself: with more tokens it would be the same.
-WHOLE = (Finish.OK, Finish.EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +64,6 @@ class ExamResult:
     cut_off: int = 0
     failed: int = 0
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Inquiry:
-    """One answer to come: whose attempt it is, what grades it, what is sent."""
-
-    question_id: int
-    question_uid: str
-    task: Task
-    gold: str
-    options: tuple[str, ...]
-    sample: int
-    request: Request
 
 
 def run(
@@ -122,12 +106,12 @@ def run(
         uid, exam_id = exam.uid, queries.identity(exam)
         inquiries = _list_inquiries(session, exam, decoding, seed, samples)
         if longer_than is not None:
-            _take_over(session, exam, queries.exam(session, longer_than).id)
+            take_over(session, exam, queries.exam(session, longer_than).id)
         groups = _group_missing(session, exam_id, inquiries, batch_size)
         if split == "test":
             unseal(session, exam, open_test, by=by)
         if groups:
-            queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
+            audit_log.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
     exam_run = _ExamRun(engine, exam_id, uid, inquiries, batch_size, progress, stopping)
     failures = exam_run.hold(model, home) if groups else []
     with db.reading(engine) as session:
@@ -160,9 +144,6 @@ def count_outcomes(session: Session, exam: str | int) -> ExamResult:
     return ExamResult(info.uid, n, correct, n - correct, no_answer, session.exec(cut_off).one())
 
 
-# --- The exam's row ---------------------------------------------------------------------------------------------------
-
-
 def _ensure_exam(
     session: Session,
     student: str | int,
@@ -177,10 +158,9 @@ def _ensure_exam(
     learner, questions = students.get(session, student), sets.get(session, question_set)
     # Two starts of one exam must not both make it. The lock is PostgreSQL's; on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
-    decoding_row = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
-    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256} | (
-        {"shots": learner.shots} if learner.shots else {}
-    )
+    decoding_row = {key: value for key, value in asdict(decoding).items() if key != "seed"}
+    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256}
+    decoding_row |= {"shots": learner.shots} if learner.shots else {}
     # The uid is a hash of all that decides the answers: the same exam has the same uid in every project.
     words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, decoding_row], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
@@ -212,7 +192,7 @@ def _ensure_exam(
     )
     _check_split(session, questions, split)
     session.add(exam)
-    queries.audit(session, person, "make exam", f"exam {uid}", student=learner.name, questions=questions.name)
+    audit_log.audit(session, person, "make exam", f"exam {uid}", student=learner.name, questions=questions.name)
     session.flush()
     return exam
 
@@ -239,10 +219,7 @@ def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -
     if purpose is None or not purpose.strip():
         raise BadInput("the test split is sealed, and each opening is counted: say what for with --open-test PURPOSE")
     session.add(t.Opening(set_id=exam.set_id, exam_id=exam.id, person=person, purpose=purpose.strip()))
-    queries.audit(session, person, "open test", f"exam {exam.uid}", purpose=purpose.strip())
-
-
-# --- Asking again with more tokens ------------------------------------------------------------------------------------
+    audit_log.audit(session, person, "open test", f"exam {exam.uid}", purpose=purpose.strip())
 
 
 def require_cut_off(session: Session, exam: str | int) -> t.Exam:
@@ -258,36 +235,7 @@ def require_cut_off(session: Session, exam: str | int) -> t.Exam:
     return row
 
 
-def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
-    """Copy the whole responses of an exam that was asked alike with fewer tokens. Raises: BadInput where it wasn't."""
-    earlier = session.get_one(t.Exam, earlier_id)
-    same_fields = ("student_id", "set_id", "split", "round", "seed")
-    ways = [{key: value for key, value in row.decoding.items() if key != "max_tokens"} for row in (earlier, exam)]
-    is_alike = all(getattr(earlier, name) == getattr(exam, name) for name in same_fields) and ways[0] == ways[1]
-    earlier_tokens, tokens = (row.decoding.get("max_tokens", 0) for row in (earlier, exam))
-    if not is_alike or not earlier_tokens < tokens:
-        raise BadInput(
-            f"exam {earlier.name} can't be asked again with {tokens:,} tokens: it took {earlier_tokens:,}"
-            + ("; take more" if is_alike else ", and was asked in another way, or other questions")
-        )
-    # The lock keeps other runs from storing answers between the look below and the copies.
-    session.exec(select(t.Exam.id).where(t.Exam.id == exam.id).with_for_update()).one()
-    answered = _load_answered(session, queries.identity(exam))
-    ended_attempts = select(t.Attempt, t.Question.uid).join(t.Question, col(t.Attempt.question_id) == t.Question.id)
-    ended_attempts = ended_attempts.where(t.Attempt.exam_id == earlier.id, col(t.Attempt.finish).in_(WHOLE))
-    for attempt, question_uid in session.exec(ended_attempts):
-        if (attempt.question_id, attempt.sample) not in answered:
-            content = attempt.model_dump(exclude={"id", "created_at"})
-            uid = _attempt_uid(exam.uid, question_uid, attempt.sample, attempt.text)
-            session.add(t.Attempt(**content | {"uid": uid, "exam_id": queries.identity(exam)}))
-    session.flush()
-
-
-# --- Questions and answers --------------------------------------------------------------------------------------------
-
-
-def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Inquiry]:
-    """Return every request of the exam, sorted by the question's length."""
+def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[Inquiry]:
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
     shots = session.get_one(t.Student, exam.student_id).shots
@@ -297,23 +245,18 @@ def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: in
         messages = prompts.exam_messages(prompts.question_block(q.text, q.context, q.options), task, shots)
         for sample, sample_seed in enumerate(seeds):
             request = Request(f"{id_} {sample}", messages, replace(decoding, seed=sample_seed))
-            inquiries.append(_Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
+            inquiries.append(Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
     # Questions of like length are asked together: a batch then has little padding.
     return sorted(inquiries, key=lambda a: len(a.request.messages[-1].content))
 
 
-def _group_missing(session: Session, exam_id: int, inquiries: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
+def _group_missing(session: Session, exam_id: int, inquiries: Sequence[Inquiry], size: int) -> list[list[Inquiry]]:
     """Return the requests that have no attempt yet, in the groups that an unbroken exam asks in."""
-    answered = _load_answered(session, exam_id)
+    answered = load_answered(session, exam_id)
     # Groups are cut before answers are taken out: in another batch two tokens that tie may fall the other way.
     groups = [inquiries[start : start + size] for start in range(0, len(inquiries), size)]
     missing = [[a for a in group if (a.question_id, a.sample) not in answered] for group in groups]
     return [group for group in missing if group]
-
-
-def _load_answered(session: Session, exam_id: int) -> set[tuple[int, int]]:
-    query = select(t.Attempt.question_id, t.Attempt.sample).where(t.Attempt.exam_id == exam_id)
-    return set(session.exec(query).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +266,7 @@ class _ExamRun:
     engine: sa.Engine
     exam_id: int
     uid: str
-    inquiries: Sequence[_Inquiry]
+    inquiries: Sequence[Inquiry]
     batch_size: int
     progress: Callable[[ExamProgress], None]
     stopping: Callable[[], bool]
@@ -340,12 +283,12 @@ class _ExamRun:
     def _wait(self) -> None:
         """Say how far the other run is. Raises: Stopped."""
         with db.reading(self.engine) as session:
-            answer_count = len(_load_answered(session, self.exam_id))
+            answer_count = len(load_answered(session, self.exam_id))
         if self.stopping():
             raise Stopped(answer_count, len(self.inquiries))
         self.progress(ExamProgress(answer_count, len(self.inquiries), elsewhere=True))
 
-    async def _answer(self, model: Model, groups: Sequence[Sequence[_Inquiry]]) -> list[str]:
+    async def _answer(self, model: Model, groups: Sequence[Sequence[Inquiry]]) -> list[str]:
         """Ask group by group and keep each at once; return the reasons of what failed. Raises: Stopped."""
         failures: list[str] = []
         total = len(self.inquiries)
@@ -358,7 +301,7 @@ class _ExamRun:
             failures += [c.error or "no reason given" for c in completions if c.finish is Finish.FAILED]
             answers = [c for c in completions if c.finish is not Finish.FAILED]
             db.transact(
-                self.engine, partial(_store_answers, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers)
+                self.engine, partial(store_answers, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers)
             )
             answer_count += len(group)
             rate = answer_count / (time.perf_counter() - started)
@@ -366,53 +309,3 @@ class _ExamRun:
                 ExamProgress(earlier_count + answer_count, total, rate, (total - earlier_count - answer_count) / rate)
             )
         return failures
-
-
-def _store_answers(
-    session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], answers: Sequence[Completion]
-) -> None:
-    """Grade and store the group's answers; those that another process kept meanwhile stand."""
-    session.exec(select(t.Exam.id).where(t.Exam.id == exam_id).with_for_update()).one()
-    answered = _load_answered(session, exam_id)
-    inquiries = {inquiry.request.key: inquiry for inquiry in group}
-    for answer in answers:
-        inquiry, completion = inquiries[answer.key], split_thought(answer)
-        if (inquiry.question_id, inquiry.sample) in answered:
-            continue
-        text = storable(completion.text)
-        graded_answer = grade_response(text, completion.finish, inquiry.gold, inquiry.task, inquiry.options)
-        attempt = t.Attempt(
-            uid=_attempt_uid(uid, inquiry.question_uid, inquiry.sample, text),
-            exam_id=exam_id,
-            question_id=inquiry.question_id,
-            sample=inquiry.sample,
-            text=text,
-            thought=completion.thought and storable(completion.thought),
-            finish=completion.finish,
-            tokens_in=completion.tokens_in,
-            tokens_out=completion.tokens_out,
-            answer=graded_answer.answer,
-            outcome=graded_answer.outcome,
-            our_answer=graded_answer.answer,
-            our_outcome=graded_answer.outcome,
-        )
-        session.add(attempt)
-
-
-def grade_response(text: str, finish: str | None, gold: str, task: Task, options: Sequence[str]) -> Grade:
-    """Grade a response by what `read_response` reads in it."""
-    answer = read_response(text, finish, task, options)
-    return Grade(None, Outcome.NO_ANSWER, answer.why) if answer.value is None else grade(text, gold, task, options)
-
-
-def read_response(text: str, finish: str | None, task: Task, options: Sequence[str]) -> Answer:
-    """Read a response's answer."""
-    # A cut-off response may have gone on to another answer: only an answer line counts.
-    if finish == Finish.CUT_OFF and not has_answer_line(text):
-        return Answer(None, "it was cut off before an answer line")
-    return read_answer(text, task, options)
-
-
-def _attempt_uid(exam_uid: str, question_uid: str, sample: int, text: str) -> str:
-    """Name an attempt by its content: draws that are seeded by it are then alike in every project."""
-    return uuid5(NAMESPACE_URL, f"attempt {exam_uid} {question_uid} {sample} {text}").hex

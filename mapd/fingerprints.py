@@ -10,11 +10,12 @@ A row of `fingerprint` has the sha256 of every file that a loader reads, from th
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from mapd.errors import BadInput
 from mapd.models import sandbox, weights
 from mapd.store import db
+from mapd.store import lookup as store
 from mapd.store import tables as t
 
 
@@ -33,12 +34,15 @@ def look(folder: Path) -> str:
 
 def record(session: Session, source: str, sha256: str) -> None:
     """Keep the source's fingerprint. Raises: BadInput where it had another before."""
-    first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
+    first_sha256 = store.find_fingerprint(session, source)
     if first_sha256 is None:
         session.add(t.Fingerprint(source=source, sha256=sha256))
         session.flush()
     elif first_sha256 != sha256:
-        raise _changed(source)
+        raise BadInput(
+            f"the model's files are others than when it was first named here: {source}; its answers would be another "
+            "model's: put the old files back, or add the new ones from a folder of their own under another name"
+        )
 
 
 def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
@@ -49,45 +53,37 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
     if kind == "path":
         folder = weights.require_model(Path(where))
     else:
-        from mapd.models.local import fetch  # torch takes seconds to import
+        from mapd.models.loader import fetch  # torch takes seconds to import
 
         name, _, commit = where.partition("@")
         folder = weights.require_model(fetch(name, commit) if commit else fetch(name))
     # Hashed at each load: half a second for the small student, ten for 14 GB, which is less than reading them takes.
     sha256 = weights.fingerprint(folder)
     with db.reading(engine) as session:
-        first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
+        first_sha256 = store.find_fingerprint(session, source)
     if first_sha256 is None:
         sandbox.check(folder)
+    if first_sha256 != sha256:
         with db.writing(engine) as session:
             record(session, source, sha256)
-    elif first_sha256 != sha256:
-        raise _changed(source)
     return folder
 
 
 def _packaged(engine: sa.Engine, home: Path) -> Path:
-    """Return the packaged model's folder, made if need be. Files that are made here are not foreign."""
-    from mapd.models.local import convert
+    # Files that are made here are not foreign.
+    from mapd.models.loader import convert
 
     is_converted = weights.converted_folder(home).is_dir()
     folder = convert(home)
     sha256 = weights.fingerprint(folder)
     with db.writing(engine) as session:
-        row = session.exec(select(t.Fingerprint).where(t.Fingerprint.source == weights.PACKAGED)).first()
-        if row is None:
+        first_sha256 = store.find_fingerprint(session, weights.PACKAGED)
+        if first_sha256 is None:
             session.add(t.Fingerprint(source=weights.PACKAGED, sha256=sha256))
         elif not is_converted:
-            session.execute(sa.update(t.Fingerprint).where(col(t.Fingerprint.id) == row.id).values(sha256=sha256))
-        elif row.sha256 != sha256:
+            store.replace_fingerprint(session, weights.PACKAGED, sha256)
+        elif first_sha256 != sha256:
             raise BadInput(
                 f"the model's files have changed since they were made: {folder}; remove the folder: it is made again"
             )
     return folder
-
-
-def _changed(source: str) -> BadInput:
-    return BadInput(
-        f"the model's files are others than when it was first named here: {source}; its answers would be another "
-        "model's: put the old files back, or add the new ones from a folder of their own under another name"
-    )

@@ -19,7 +19,8 @@ from typing import Any, NoReturn
 
 from mapd.characters import visible
 
-CODE = 130  # as a shell says of a program that Ctrl+C ended
+# The code that a shell gives to a program that Ctrl+C ended.
+CODE = 130
 NOTHING = "interrupted before anything was begun"
 HALF = "interrupted: what was finished is kept, and nothing half-done"
 
@@ -111,7 +112,7 @@ def _hear(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a sig
 
 
 def _end(line: str) -> NoReturn:
-    """End the process here and now: the database rolls back what was not committed."""
+    # The database rolls back what was not committed.
     if sys.stderr.isatty():
         with suppress(OSError):
             os.write(2, b"\r\x1b[2K\x1b[?25h")  # a progress bar hides the cursor

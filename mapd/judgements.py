@@ -1,12 +1,15 @@
-"""The effective judgement: what people decided of a target, of all that they said. Pure, no I/O.
+"""The effective judgement: what people decided of a target, of all that they said; which attempts are mistakes by that.
 
 ruling([accept by ann, reject by bob])                        -> Ruling(conflict=True)
 ruling([accept by ann, reject by bob, accept by the adjudicator]) -> Ruling(decision=Act.ACCEPT, adjudicated=True)
+is_mistake(attempt, question, gold="145", people=Ruling(Act.REJECT))    -> False: a person found it correct
 """
 
 from collections.abc import Iterable, Sequence
+from typing import overload
 
-from mapd.domain import Act, Judged, Ruling, Verdict
+from mapd.answers.grading import Outcome, answers_equal
+from mapd.domain import Act, Item, Judged, Response, Ruling, Verdict
 
 ANNOTATOR, ADJUDICATOR = "annotator", "adjudicator"  # what one judges as
 
@@ -40,12 +43,8 @@ def drop_undone(judgements: Iterable[Judged]) -> list[Judged]:
 
 
 VERDICT = frozenset({Act.ACCEPT, Act.REJECT, Act.WITHDRAW})  # what is said of a text
-
-
 # How a text's answer is read: a correction stands beside the verdict, not instead of it.
 READING = frozenset({Act.CORRECT})
-
-
 ANYTHING = frozenset(Act)
 
 
@@ -63,6 +62,13 @@ def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) 
         if judgement.decision is not Act.WITHDRAW:
             latest[judgement.role, judgement.person] = judgement
     return list(latest.values())
+
+
+def pick_latest_of(kind: str, judged: Sequence[Judged]) -> list[Judged]:
+    """Return each person's latest judgement of a target of this kind; of a text the verdict and the reading."""
+    if kind in ("rationale", "feedback"):
+        return pick_latest(judged, VERDICT) + pick_latest(judged, READING)
+    return pick_latest(judged)
 
 
 def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ruling:
@@ -86,3 +92,23 @@ def final_verdict(committee: Verdict, people: Ruling) -> Verdict:
     if people.decision is Act.ACCEPT:
         return Verdict.ACCEPTED
     return Verdict.REJECTED if people.decision is Act.REJECT else committee
+
+
+def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> bool:
+    """Return whether the attempt is a mistake: as people say, else by the corrected gold, else as recorded."""
+    if people.decision is Act.REJECT:
+        return False
+    # The recorded outcome compares the old answer with the old gold: after a correction it tells nothing.
+    if people.decision is Act.CORRECT or gold != question.gold:
+        answer = apply_correction(attempt.answer, people)
+        return answer is None or not answers_equal(answer, gold, question.task, question.options)
+    return attempt.outcome != Outcome.CORRECT
+
+
+@overload
+def apply_correction(value: str, people: Ruling) -> str: ...
+@overload
+def apply_correction(value: str | None, people: Ruling) -> str | None: ...
+def apply_correction(value: str | None, people: Ruling) -> str | None:
+    """Return the value as people corrected it, else as it was."""
+    return people.value if people.decision is Act.CORRECT else value

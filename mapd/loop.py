@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
-from mapd import committee, exam, results, students, teachers
-from mapd.checks import State
+from mapd import committee, exam, results, students, teacher_models, teachers
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, drop_repairs
 from mapd.curation.reviewer_stats import Reviewer, reviewers
@@ -105,32 +105,6 @@ STAGES = ("questions", "exam", "exam before", "committee", "curation", "finetune
 Watch = Callable[[JobProgress], None]
 
 
-@dataclass(slots=True)
-class _Stages:
-    """Which stage runs, whom to tell, and whether to stop."""
-
-    watch: Watch
-    stopping: Callable[[], bool]
-    seconds: dict[str, float] = field(default_factory=dict)
-    name: str = ""
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        """Run a stage; a stage that runs again adds to its time."""
-        self.name, started = name, time.monotonic()
-        self.watch(JobProgress(name))
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 1)
-
-    def tell(self, completed: int, total: int, words: str, seconds_left: float | None, in_flight: int = 0) -> None:
-        """Say how far the stage is."""
-        self.watch(JobProgress(self.name, completed, total, words, seconds_left, in_flight))
-
-    def wait(self) -> None:
-        """Say that another process is at the stage."""
-        self.watch(JobProgress(self.name, message=claims.WAITING))
-
-
 def demo(
     engine: sa.Engine,
     home: Path,
@@ -146,19 +120,18 @@ def demo(
 
     Raises: Forbidden; BadInput, NotFound, Stopped, as the stages do.
     """
-    stages = _Stages(watch, stopping)
-    arms = _arms(engine, plan)
-    with stages("questions"):
-        questions = _questions(engine, plan, by)
-        student = _student(engine, by)
-    with stages("exam"):
-        train_exam = _examine(engine, home, student, questions, "train", plan, by, stages)
-    with stages("exam before"):
-        first_exam = _examine(engine, home, student, questions, "dev", plan, by, stages)
-    with stages("committee"):
-        _collect(engine, home, train_exam, by, stages)
-    with stages("curation"):
-        curated = {name: _curated(engine, train_exam, arm.policy) for name, arm in arms.items()}
+    run = _DemoRun(engine, home, plan, by, watch, stopping)
+    arms = run.choose_arms()
+    with run.stage("questions"):
+        questions, student = run.draw_questions(), run.add_student()
+    with run.stage("exam"):
+        train_exam = run.examine(student, questions, "train")
+    with run.stage("exam before"):
+        first_exam = run.examine(student, questions, "dev")
+    with run.stage("committee"):
+        run.collect(train_exam)
+    with run.stage("curation"):
+        curated = {name: run.curate(train_exam, arm.policy) for name, arm in arms.items()}
         # People's repairs are no part of an arm: it stands for what the committee alone gives.
         if plan.arms:
             curated = {name: drop_repairs(c) for name, c in curated.items()}
@@ -167,129 +140,134 @@ def demo(
     outcomes = []
     for name, arm in arms.items():
         alpha = plan.alpha if arm.alpha is None else arm.alpha
-        with stages("curation"):
-            snapshot, pairs = _freeze(engine, curated[name], plan.seed, limit, by)
-        with stages("finetune"):
-            arm_name = name if plan.arms else None
-            tuned = _finetune(engine, home, student, snapshot, arm_name, alpha, plan.seed, by, stages)
-        with stages("exam after"):
-            second_exam = _examine(engine, home, tuned, questions, "dev", plan, by, stages)
-        with stages("results"), db.reading(engine) as session:
+        with run.stage("curation"):
+            snapshot, pairs = run.freeze(curated[name], limit)
+        with run.stage("finetune"):
+            tuned = run.finetune(student, snapshot, name if plan.arms else None, alpha)
+        with run.stage("exam after"):
+            second_exam = run.examine(tuned, questions, "dev")
+        with run.stage("results"), db.reading(engine) as session:
             comparison = results.compare(results.load(session, first_exam), results.load(session, second_exam))
-        outcomes.append(ArmOutcome(name, tuned, snapshot, alpha, len(pairs), sum(map(_is_wrong, pairs)), comparison))
+        wrong = sum(rationale.states.refuted for _, rationale, _ in pairs)
+        outcomes.append(ArmOutcome(name, tuned, snapshot, alpha, len(pairs), wrong, comparison))
     any_curated = next(iter(curated.values()))
-    seconds = stages.seconds | {"total": round(sum(stages.seconds.values()), 1)}
+    seconds = run.seconds | {"total": round(sum(run.seconds.values()), 1)}
     return DemoSummary(len(any_curated.mistakes), train_exam, tuple(reviewers(any_curated)), tuple(outcomes), seconds)
 
 
-def _arms(engine: sa.Engine, plan: DemoPlan) -> dict[str, Arm]:
-    if plan.arms:
-        return {name: ARMS[name] for name in plan.arms}
-    with db.reading(engine) as session:
-        return {plan.policy: Arm(saved_policies.find_policy(session, plan.policy))}
+@dataclass(slots=True)
+class _DemoRun:
+    """One run of a demo: where it runs and for whom, which stage is under way, and what each stage does."""
 
+    engine: sa.Engine
+    home: Path
+    plan: DemoPlan
+    by: Person
+    watch: Watch
+    stopping: Callable[[], bool]
+    seconds: dict[str, float] = field(default_factory=dict)
+    name: str = ""  # of the stage
 
-def _questions(engine: sa.Engine, plan: DemoPlan, by: Person) -> str:
-    """Draw the plan's questions, in equal parts of every family; return the set's name."""
-    families = len(generated.FAMILIES)
-    questions = generated.draw(
-        generated.FAMILIES, {"train": plan.questions // families, "dev": plan.held_out // families}, seed=plan.seed
-    )
-    name = f"demo-{plan.questions}-{plan.held_out}-seed-{plan.seed}"
-    with db.writing(engine) as session:
-        return sets.add(session, name, sets.make_rows(questions), source="generated", simulated=True, by=by).name
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Run a stage; a stage that runs again adds to its time."""
+        self.name, started = name, time.monotonic()
+        self.watch(JobProgress(name))
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 1)
 
+    def tell(self, completed: int, total: int, words: str, seconds_left: float | None, in_flight: int = 0) -> None:
+        """Say how far the stage is."""
+        self.watch(JobProgress(self.name, completed, total, words, seconds_left, in_flight))
 
-def _student(engine: sa.Engine, by: Person) -> str:
-    with db.writing(engine) as session:
-        return students.add(session, STUDENT, by=by).name
+    def choose_arms(self) -> dict[str, Arm]:
+        """Return the plan's arms, or the one of its policy."""
+        if self.plan.arms:
+            return {name: ARMS[name] for name in self.plan.arms}
+        with db.reading(self.engine) as session:
+            return {self.plan.policy: Arm(saved_policies.find_policy(session, self.plan.policy))}
 
+    def draw_questions(self) -> str:
+        """Draw the plan's questions, in equal parts of every family; return the set's name."""
+        plan, families = self.plan, len(generated.FAMILIES)
+        numbers = {"train": plan.questions // families, "dev": plan.held_out // families}
+        rows = sets.make_rows(generated.draw(generated.FAMILIES, numbers, seed=plan.seed))
+        name = f"demo-{plan.questions}-{plan.held_out}-seed-{plan.seed}"
+        with db.writing(self.engine) as session:
+            return sets.add(session, name, rows, source="generated", simulated=True, by=self.by).name
 
-def _examine(
-    engine: sa.Engine, home: Path, student: str, questions: str, split: str, plan: DemoPlan, by: Person, stages: _Stages
-) -> str:
-    """Hold one exam; return its uid."""
-    with db.reading(engine) as session:
-        model = students.open_model(engine, students.get(session, student), home)
-    result = exam.run(
-        engine,
-        model,
-        student=student,
-        question_set=questions,
-        split=split,
-        by=by,
-        seed=plan.seed,
-        progress=lambda p: stages.tell(p.completed, p.total, p.in_words, p.seconds_left),
-        stopping=stages.stopping,
-        home=home,
-    )
-    if result.failed:
-        raise BadInput(f"{result.failed} questions got no answer ({result.reason}); start again, only they are asked")
-    return result.exam
+    def add_student(self) -> str:
+        """Add the packaged student; return its name."""
+        with db.writing(self.engine) as session:
+            return students.add(session, STUDENT, by=self.by).name
 
-
-def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: Person, stages: _Stages) -> None:
-    with db.writing(engine) as session:
-        rows = [teachers.add(session, name, kind="simulated", model=name, by=by) for name in TEACHERS]
-        models = {row.name: teachers.open_model(engine, row) for row in rows}
-    committee.collect(
-        engine,
-        exam=exam_uid,
-        teachers=list(TEACHERS),
-        models=models,
-        by=by,
-        progress=lambda p: stages.tell(p.completed, p.total, p.in_words, p.seconds_left, p.in_flight),
-        stopping=stages.stopping,
-        home=home,
-    )
-
-
-def _curated(engine: sa.Engine, exam_uid: str, policy: Policy) -> Curated:
-    with db.reading(engine) as session:
-        return live_set.load_curated(session, queries.exam(session, exam_uid).id, policy)
-
-
-def _freeze(engine: sa.Engine, curated: Curated, seed: int, limit: int | None, by: Person) -> tuple[str, list[Pair]]:
-    with db.writing(engine) as session:
-        sha256 = snapshots.freeze(session, curated, by=by, seed=seed, limit=limit).sha256
-    return sha256, snapshots.draw(curated, seed=seed, limit=limit)
-
-
-def _finetune(
-    engine: sa.Engine,
-    home: Path,
-    student: str,
-    snapshot: str,
-    arm: str | None,
-    alpha: float,
-    seed: int,
-    by: Person,
-    stages: _Stages,
-) -> str:
-    """Run one finetune; return the new student's name."""
-    setup = Hyperparameters(alpha=alpha, seed=seed)
-    tuned = finetuning.find_student(engine, student=student, snapshot_sha=snapshot, hyperparameters=setup, arm=arm)
-    if tuned is not None and not students.is_here(tuned, home):
-        arm_option = f" --arm {arm}" if arm else ""
-        raise BadInput(
-            f"this demo's student {tuned.name} is here without its adapter, as an archive brings it; its results stand "
-            f"on the Results page. Another --seed runs a demo of your own; or `mapd finetune --snapshot {snapshot[:12]}"
-            f" --alpha {alpha:g} --seed {seed}{arm_option}` makes this adapter again"
+    def examine(self, student: str, questions: str, split: str) -> str:
+        """Hold one exam; return its uid."""
+        with db.reading(self.engine) as session:
+            model = students.open_model(self.engine, students.get(session, student), self.home)
+        result = exam.run(
+            self.engine,
+            model,
+            student=student,
+            question_set=questions,
+            split=split,
+            by=self.by,
+            seed=self.plan.seed,
+            progress=lambda p: self.tell(p.completed, p.total, p.in_words, p.seconds_left),
+            stopping=self.stopping,
+            home=self.home,
         )
-    return finetuning.run(
-        engine,
-        student=student,
-        snapshot_sha=snapshot,
-        hyperparameters=setup,
-        arm=arm,
-        by=by,
-        home=home,
-        progress=lambda s: stages.tell(s.step, s.total, s.in_words, s.seconds_left),
-        waits=stages.wait,
-        stopping=stages.stopping,
-    ).name
+        if result.failed:
+            raise BadInput(
+                f"{result.failed} questions got no answer ({result.reason}); start again, only they are asked"
+            )
+        return result.exam
 
+    def collect(self, exam_uid: str) -> None:
+        """Add the teachers, and ask them about the exam's mistakes."""
+        with db.writing(self.engine) as session:
+            rows = [teachers.add(session, name, kind="simulated", model=name, by=self.by) for name in TEACHERS]
+            models = {row.name: teacher_models.open_model(self.engine, row) for row in rows}
+        committee.collect(
+            self.engine,
+            exam=exam_uid,
+            teachers=list(TEACHERS),
+            models=models,
+            by=self.by,
+            progress=lambda p: self.tell(p.completed, p.total, p.in_words, p.seconds_left, p.in_flight),
+            stopping=self.stopping,
+            home=self.home,
+        )
 
-def _is_wrong(pair: Pair) -> bool:
-    states = pair[1].states
-    return State.FAILS in (states.matches_gold, states.equations_true)
+    def curate(self, exam_uid: str, policy: Policy) -> Curated:
+        """Return the exam's texts as the policy curates them."""
+        with db.reading(self.engine) as session:
+            return live_set.load_curated(session, queries.exam(session, exam_uid).id, policy)
+
+    def freeze(self, curated: Curated, limit: int | None) -> tuple[str, list[Pair]]:
+        """Freeze a snapshot of at most so many pairs; return its sha256 and its pairs."""
+        with db.writing(self.engine) as session:
+            sha256 = snapshots.freeze(session, curated, by=self.by, seed=self.plan.seed, limit=limit).sha256
+        return sha256, snapshots.draw(curated, seed=self.plan.seed, limit=limit)
+
+    def finetune(self, student: str, snapshot: str, arm: str | None, alpha: float) -> str:
+        """Run one finetune; return the new student's name."""
+        setup = Hyperparameters(alpha=alpha, seed=self.plan.seed)
+        inputs: dict[str, Any] = {"student": student, "snapshot_sha": snapshot, "hyperparameters": setup, "arm": arm}
+        tuned = finetuning.find_student(self.engine, **inputs)
+        if tuned is not None and not students.is_here(tuned, self.home):
+            arm_option = f" --arm {arm}" if arm else ""
+            raise BadInput(
+                f"this demo's student {tuned.name} is here without its adapter, as an archive brings it; its results "
+                f"stand on the Results page. Another --seed runs a demo of your own; or `mapd finetune --snapshot "
+                f"{snapshot[:12]} --alpha {alpha:g} --seed {setup.seed}{arm_option}` makes this adapter again"
+            )
+        return finetuning.run(
+            self.engine,
+            **inputs,
+            by=self.by,
+            home=self.home,
+            progress=lambda s: self.tell(s.step, s.total, s.in_words, s.seconds_left),
+            waits=lambda: self.watch(JobProgress(self.name, message=claims.WAITING)),
+            stopping=self.stopping,
+        ).name

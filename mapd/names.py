@@ -9,17 +9,18 @@ or asked for again, is told the new one.
 
 from collections.abc import Mapping
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from mapd import students, teachers
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
 from mapd.questions import sets
-from mapd.store import queries
+from mapd.store import audit_log, queries
+from mapd.store import lookup as store
 from mapd.store import tables as t
+from mapd.store.lookup import NamedRow
 
 LONGEST = 200  # characters
-NamedRow = t.Exam | t.QuestionSet | t.Student | t.Teacher
 TABLES: Mapping[str, type[NamedRow]] = {
     "exam": t.Exam,
     "question set": t.QuestionSet,
@@ -45,22 +46,20 @@ def rename(session: Session, kind: str, ref: str | int, to: str, *, by: Person) 
     old_name, table = row.name, TABLES[kind]
     if name == old_name:
         return row
-    if session.exec(select(table.id).where(table.name == name)).first() is not None:
+    if store.is_taken(session, table, name):
         raise BadInput(f"another {kind} is named {name!r}; rename that one first, or choose another name")
     row.name = name
     session.add(row)
     # A job asks by name, and may be resumed after this: it has to find the same row.
     _tell_jobs(session, kind, old_name, name)
-    queries.audit(session, person, queries.RENAMED, f"{kind} {row.uid}", before=old_name, to=name)
+    audit_log.audit(session, person, audit_log.RENAMED, f"{kind} {row.uid}", before=old_name, to=name)
     session.flush()
     return row
 
 
 def list_names(session: Session, kind: str) -> list[tuple[str, str]]:
     """Return the uid and name of all of a kind that can be renamed, the newest first."""
-    table = TABLES[kind]
-    query = select(table.uid, table.name).order_by(col(table.id).desc())
-    return list(session.exec(query if kind != "teacher" else query.where(t.Teacher.kind != "person")).all())
+    return store.list_names(session, TABLES[kind])
 
 
 def rename_project(session: Session, to: str, *, by: Person) -> str:
@@ -68,9 +67,9 @@ def rename_project(session: Session, to: str, *, by: Person) -> str:
 
     Raises: Forbidden; BadInput for a name that can't be one.
     """
-    person, old_name = require(by, Right.RENAME), queries.project_name(session)
+    person, old_name = require(by, Right.RENAME), audit_log.project_name(session)
     name = _check_name("project", to) if to.strip() else ""
-    queries.audit(session, person, queries.RENAMED, queries.PROJECT, before=old_name or "", to=name)
+    audit_log.audit(session, person, audit_log.RENAMED, audit_log.PROJECT, before=old_name or "", to=name)
     session.flush()
     return name
 
@@ -85,18 +84,16 @@ def _check_name(kind: str, name: str) -> str:
 def _row(session: Session, kind: str, ref: str | int) -> NamedRow:
     """Return the row by uid, or as its own commands find it."""
     if kind == "exam":
-        return session.get_one(t.Exam, queries.exam(session, ref).id)
+        return queries.exam_row(session, queries.exam(session, ref).id)
     if kind == "question set":
         return sets.get(session, ref)
     if kind == "student":
         return students.get(session, ref)
-    by_uid = session.exec(select(t.Teacher).where(t.Teacher.uid == str(ref))).first()
-    return by_uid or teachers.get(session, str(ref))
+    return store.find_teacher(session, str(ref)) or teachers.get(session, str(ref))
 
 
 def _tell_jobs(session: Session, kind: str, old_name: str, new_name: str) -> None:
-    """Have the jobs ask by the new name."""
-    for job in session.exec(select(t.Job).where(col(t.Job.kind).in_(JOB_PARAMETERS[kind]))).all():
+    for job in store.list_jobs(session, JOB_PARAMETERS[kind]):
         key = JOB_PARAMETERS[kind][job.kind]
         value = job.parameters.get(key)
         if isinstance(value, list) and old_name in value:

@@ -23,7 +23,8 @@ from mapd.mailboxes import LONGEST, mailbox, shorten
 class Role(StrEnum):
     """What somebody is to the project."""
 
-    OWNER = "owner"  # sees and does everything, and has the last word where people differ
+    # Sees and does everything, and has the last word where people differ.
+    OWNER = "owner"
     ANNOTATOR = "annotator"  # judges
 
 
@@ -89,7 +90,8 @@ def owner(name: str) -> Person:
 
 
 LONGEST_NAME = LONGEST  # as long as an e-mail can be
-READER = Person("", Role.OWNER)  # who sits at this machine and has given no name yet
+# Who sits at this machine and has given no name yet.
+READER = Person("", Role.OWNER)
 
 
 def admit(claims: Mapping[str, object], owners: Collection[str], annotators: Collection[str]) -> Person:

@@ -33,16 +33,15 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the committee's votes and the checks have to say for a text to be accepted.
-
-    `threshold`: the mean must be strictly greater. `min_votes`: fewer valid votes leave it undecided.
-    `leniency_adjusted`: each score is first corrected by how far its reviewer's mean lies from all reviewers'.
-    """
+    """What the committee's votes and the checks have to say for a text to be accepted."""
 
     name: str
+    # The mean must be strictly greater.
     threshold: float = 3.0
+    # Fewer valid votes leave it undecided.
     min_votes: int = 1
     checks: frozenset[Check] = frozenset()
+    # Each score is first corrected by how far its reviewer's mean lies from all reviewers'.
     leniency_adjusted: bool = False
     version: int = 1
 
@@ -58,28 +57,21 @@ class Policy:
 
 
 PAPER = Policy("paper")
-
-
-STRICT = Policy("strict", min_votes=2, checks=frozenset(Check))
-
-
+# Its checks are named one by one: a further check changes no preset.
+STRICT = Policy("strict", min_votes=2, checks=frozenset({Check.MATCHES_GOLD, Check.EQUATIONS_TRUE, Check.SHOWS_WORK}))
 PRESETS: Mapping[str, Policy] = {p.name: p for p in (PAPER, STRICT)}
-
-
 NEVER, ALWAYS = -math.inf, math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class CommitteeVerdict:
-    """The committee's verdict with its reason, in words that a page can show.
-
-    `cut`: the text is accepted at every threshold below this mean (NEVER where votes or checks stand in the way,
-    ALWAYS where no vote is needed), so that all thresholds can be counted at once.
-    """
+    """The committee's verdict with its reason, in words that a page can show."""
 
     verdict: Verdict
     mean: Fraction | None
     valid_votes: int
+    # The text is accepted at every threshold below this mean (NEVER where votes or checks stand in the way, ALWAYS
+    # where no vote is needed), so that all thresholds can be counted at once.
     cut: float
     why: str
 
@@ -105,8 +97,6 @@ _RATIONALE_FAILS = {
     (Check.SHOWS_WORK, State.FAILS): "it shows no work",
     (Check.SHOWS_WORK, State.NOTHING): "it shows no work",
 }
-
-
 # Feedback need not state an answer: only a wrong one speaks against it.
 _FEEDBACK_FAILS = {
     (Check.MATCHES_GOLD, State.FAILS): "it states another answer than the gold",

@@ -207,14 +207,10 @@ def question_block(text: str, context: str | None, options: Sequence[str]) -> st
 def exam_messages(question: str, task: Task, shots: int = 0) -> tuple[Message, ...]:
     """Return what a student is asked, behind so many worked examples. `question` comes from `question_block`."""
     system, question_turn = EXAM.fill(question=question, form=ANSWER_FORM[task])
-    examples = (_shot(shot, task) for shot in SHOTS[task][:shots])
-    return system, *(turn for example in examples for turn in example), question_turn
-
-
-def _shot(shot: tuple[str, str], task: Task) -> tuple[Message, Message]:
-    """Return a worked example as the turns of a dialogue."""
-    question, solution = shot
-    return EXAM.fill(question=question, form=ANSWER_FORM[task])[1], Message("assistant", solution)
+    examples: list[Message] = []
+    for example, solution in SHOTS[task][:shots]:
+        examples += [EXAM.fill(question=example, form=ANSWER_FORM[task])[1], Message("assistant", solution)]
+    return system, *examples, question_turn
 
 
 def rationale_messages(question: str, task: Task) -> tuple[Message, ...]:

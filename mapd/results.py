@@ -10,19 +10,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
-import sqlalchemy as sa
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from mapd import domain
 from mapd.answers.grading import Outcome
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
+from mapd.statistics import CONFIDENCE, mcnemar, wilson
+from mapd.store import exam_material as store
 from mapd.store import queries
 from mapd.store import tables as t
-
-CONFIDENCE = 0.95
 
 
 class Change(StrEnum):
@@ -114,41 +112,22 @@ class Results:
 def load(session: Session, ref: str | int) -> ExamAnswers:
     """Return one exam's first samples. Raises: NotFound."""
     info = queries.exam(session, ref)
-    # Sample 0 alone: the pairs of McNemar's test have to be independent.
-    query = (
-        sa.select(
-            col(t.Question.uid),
-            col(t.Question.family),
-            col(t.Question.gold),
-            col(t.Attempt.outcome),
-            col(t.Attempt.finish),
-        )
-        .join(t.Attempt, col(t.Attempt.question_id) == t.Question.id)
-        .where(col(t.Attempt.exam_id) == info.id, col(t.Attempt.sample) == 0)
-        .order_by(col(t.Question.position))
-    )
     answers = {
         uid: ExamAnswer(uid, family or info.question_set, gold, Outcome(outcome), finish == domain.CUT_OFF)
-        for uid, family, gold, outcome, finish in session.execute(query)
+        for uid, family, gold, outcome, finish in store.list_answers(session, info.id)
     }
-    count_query = select(func.count()).select_from(t.Question)
-    set_id = select(t.Exam.set_id).where(t.Exam.id == info.id).scalar_subquery()
-    total = session.exec(count_query.where(col(t.Question.set_id) == set_id, t.Question.split == info.split)).one()
-    most = session.exec(select(func.max(t.Attempt.sample)).where(t.Attempt.exam_id == info.id)).one()
-    return ExamAnswers(info, answers, total, 1 + (most or 0), _describe_asking(session, info.id))
+    question_count, samples = store.count_questions(session, info), store.count_samples(session, info.id)
+    return ExamAnswers(info, answers, question_count, samples, _describe_asking(session, info.id))
 
 
 def _describe_asking(session: Session, exam_id: int) -> dict[str, str]:
     """Return how an exam's student was asked, in words. Its base model counts: the chat template writes the prompt."""
-    exam = session.get_one(t.Exam, exam_id)
+    exam = queries.exam_row(session, exam_id)
     student = session.get_one(t.Student, exam.student_id)
-    how = {name.replace("_", " "): _value_in_words(value) for name, value in exam.decoding.items() if name != "samples"}
+    values = {n.replace("_", " "): value for n, value in exam.decoding.items() if n != "samples"}
+    how = {name: f"{v:g}" if isinstance(v, float) else str(v)[:64] for name, v in values.items()}
     base = {"base model, hence template": f"{student.base}{f' at {student.revision}' if student.revision else ''}"}
     return how | base | ({"seed": str(exam.seed)} if exam.decoding.get("temperature") else {})
-
-
-def _value_in_words(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)[:64]
 
 
 def _find_differences(first: ExamAnswers, second: ExamAnswers) -> dict[str, tuple[str, str]]:
@@ -221,22 +200,6 @@ def score(answers: Iterable[ExamAnswer]) -> Score:
     low, high = wilson(correct, n)
     cut_off = sum(answered.is_cut_off for answered in answers)
     return Score(n, correct, counts[Outcome.NO_ANSWER], correct / n, low, high, cut_off)
-
-
-def wilson(count: int, of: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share."""
-    from scipy.stats import binomtest  # two seconds, so only where a number is made
-
-    interval = binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def mcnemar(fixed: int, broken: int) -> float:
-    """Return McNemar's exact p, two-sided; 1 where no question changed."""
-    from scipy.stats import binomtest
-
-    # Were both students equally good, each changed question would be the throw of a fair coin.
-    return float(binomtest(fixed, fixed + broken, 0.5).pvalue) if fixed + broken else 1.0
 
 
 def list_caveats(results: Results) -> list[str]:

@@ -175,13 +175,10 @@ def _read_number(match: re.Match[str]) -> ParsedScore:
     groups = match.groupdict()
     raw, scale = groups["n"] or groups.get("m") or "", groups.get("scale") or groups.get("five")
     raw_with_scale = f"{raw}/{scale}"[:40] if scale else raw[:40]
+    outside = ParsedScore(None, VoteStatus.OUTSIDE, raw_with_scale)
     if len(raw) > _MOST_DIGITS:
-        return ParsedScore(None, VoteStatus.OUTSIDE, raw_with_scale)
+        return outside
     value = Fraction(raw.replace("−", "-").replace(",", "."))
     if value.denominator != 1:
         return ParsedScore(None, VoteStatus.FRACTION, raw_with_scale)
-    return (
-        vote(int(value), raw_with_scale)
-        if scale in (None, "5")
-        else ParsedScore(None, VoteStatus.OUTSIDE, raw_with_scale)
-    )
+    return vote(int(value), raw_with_scale) if scale in (None, "5") else outside

@@ -93,7 +93,8 @@ _QUOTATION = re.compile(
     re.MULTILINE,
 )
 _OVERALL = re.compile(r"\b(?:overall|final|total)(?![a-z])[^\n.!?:=]{0,20}[:=][^\n.!?:=]{0,20}$", re.IGNORECASE)
-_NEAR = 200  # characters before a score in which its clause is looked for
+# Characters before a score in which its clause is looked for.
+_NEAR = 200
 _CLAUSE = re.compile(
     r"(?<!:)\n|[.!?;](?=\s)|, (?:and|which)\b|\b(?:so|therefore|thus|hence|but|yet|while|whereas|I|[Mm]y)\b"
 )
@@ -140,7 +141,8 @@ _STOPS_BEHIND = re.compile(
 )
 _ENDS_SENTENCE = re.compile(r"[*_)\]}\"'”’»`]{0,6}(?:\s{0,9}\Z|[ \t]{0,9}\n|[.!?](?:\s|\Z))")
 _CLOSING = " \t\r\n*_.!)]}\"'”’»`|>"
-_ECHO = 3  # words before a score that make it a piece of the solution
+# Words before a score that make it a piece of the solution.
+_ECHO = 3
 # Two digits where a phrase begins or ends: it is part of a longer number.
 _TWO_DIGITS = re.compile(r"[0-9]{2}")
 _MOST_PLACES = 50  # of a phrase in a text that are looked at
@@ -150,8 +152,10 @@ class _Claim(IntEnum):
     """How likely a score is the reviewer's own."""
 
     QUOTED = 0  # it isn't
-    DOUBTFUL = 1  # the review puts it into another's mouth, but nobody said it
-    STANDING = 2  # it is in a text that the reviewer read, and stands as a vote
+    # The review puts it into another's mouth, but nobody said it.
+    DOUBTFUL = 1
+    # It is in a text that the reviewer read, and stands as a vote.
+    STANDING = 2
     OWN = 3
 
 

@@ -21,7 +21,8 @@ class Settings(BaseSettings):
 
     home: Path = Path("data/local")
     database_url: str | None = None
-    worker: bool = True  # whether the app starts a worker beside itself
+    # Whether the app starts a worker beside itself.
+    worker: bool = True
     # The most that an exam's committee may cost, where a start doesn't say otherwise.
     budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
     # E-mails with commas between, of people who sign in.

@@ -19,8 +19,9 @@ from mapd import fingerprints, prompts
 from mapd.errors import BadInput, NotFound
 from mapd.models import weights
 from mapd.people import Person, Right, require
-from mapd.store import db, queries
+from mapd.store import audit_log, db
 from mapd.store import tables as t
+from mapd.store.lookup import by_reference
 
 if TYPE_CHECKING:
     from mapd.models.local import LocalModel
@@ -66,9 +67,10 @@ def examine_base(*, path: Path | None = None, hub: str | None = None) -> Base:
     if hub is None:
         assert path is not None
         return _examine(f"path:{weights.require_model(path).resolve()}", path.resolve())
-    from mapd.models.local import fetch  # torch takes seconds to import
+    from mapd.models.loader import fetch  # torch takes seconds to import
 
-    config = fetch(hub, patterns=("config.json",))  # first: what is quantized need not be fetched
+    # First: what is quantized need not be fetched.
+    config = fetch(hub, patterns=("config.json",))
     _refuse_quantized(config, hub)
     return _examine(f"hub:{hub}", fetch(hub, config.name), config.name)
 
@@ -124,7 +126,7 @@ def add(
         return namesake
     row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
     session.add(row)
-    queries.audit(session, person, "add student", f"student {name}", base=base.source)
+    audit_log.audit(session, person, "add student", f"student {name}", base=base.source)
     session.flush()
     return row
 
@@ -171,11 +173,9 @@ def ensure_imported(session: Session, name: str) -> t.Student:
 
 def get(session: Session, ref: str | int) -> t.Student:
     """Return the student by name, uid or id. Raises: NotFound, naming those that are there."""
-    ref = str(ref)
-    number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
-    for column, value in ((t.Student.name, ref), (t.Student.uid, ref), (t.Student.id, number)):
-        if value is not None and (row := session.exec(select(t.Student).where(column == value)).first()):
-            return row
+    row = session.exec(by_reference(select(t.Student), t.Student, ref)).first()
+    if row is not None:
+        return row
     names = ", ".join(row.name for row in list_students(session)[:5]) or "none yet, `mapd students add NAME` adds one"
     raise NotFound(f"unknown student: {ref}; the project's students: {names}")
 
@@ -219,7 +219,7 @@ def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, 
     adapter = None if student.adapter is None else _adapter(student, home)
     if adapter is not None:
         _check_adapter(student, adapter)
-    from mapd.models.local import load
+    from mapd.models.loader import load
 
     folder = fingerprints.folder_of(engine, source_of(student), home)
     if kind == "hub" and student.revision is None:  # of an archive that knew no commits
@@ -229,7 +229,7 @@ def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, 
 
 
 def _record_commit(session: Session, uid: str, folder: Path) -> None:
-    """Keep the commit that the hub's folder is of, from a student's first use on."""
+    # From its first use on a student is of one commit.
     row = get(session, uid)
     row.revision = folder.name
     fingerprints.record(session, source_of(row), weights.fingerprint(folder))

@@ -1,17 +1,17 @@
-"""What a teacher costs: what its row states, else what the price list says; a teacher on this machine is free.
+"""What a teacher costs: what its row states, else what the list of genai-prices says; on this machine it is free.
 
     price(row)                     -> Price.LISTED
     price_in_words(row)            -> "$0.15 in, $0.60 out a million tokens (listed)"
-    cost_usd(row, 1000, 500)       -> 0.00045
+    cost_usd(row, 1000, 500)       -> 0.00045; None of a server whose price nobody knows
 
-A row states its price in US dollars a million tokens, {"usd_in": 0.15, "usd_out": 0.6}.
+A row states its price in US dollars a million tokens, {"usd_in": 0.15, "usd_out": 0.6}. Nothing is fetched, nothing is
+invented.
 """
 
 import ipaddress
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from mapd.models import prices
 from mapd.store import tables as t
 from mapd.teacher_settings import KEY_VARIABLES
 
@@ -50,7 +50,22 @@ def cost_usd(teacher: t.Teacher, tokens_in: int | None, tokens_out: int | None) 
         return None
     if teacher.price:
         return float((tokens_in * teacher.price["usd_in"] + tokens_out * teacher.price["usd_out"]) / MILLION)
-    return prices.cost_usd(teacher.kind, teacher.base_url, teacher.model, tokens_in, tokens_out)
+    return listed_usd(teacher.kind, teacher.base_url, teacher.model, tokens_in, tokens_out)
+
+
+def listed_usd(kind: str, base_url: str | None, model: str, tokens_in: int, tokens_out: int) -> float | None:
+    """Return the listed price in US dollars; None where the provider or the model is not known."""
+    if kind not in KEY_VARIABLES:
+        return None
+    # A third of a second, for those who call a served model.
+    from genai_prices import Usage, calc_price
+
+    where = {"provider_id": kind} if base_url is None else {"provider_api_url": base_url}
+    try:
+        price = calc_price(Usage(input_tokens=tokens_in, output_tokens=tokens_out), model, **where)  # type: ignore[call-overload]
+    except LookupError:
+        return None
+    return float(price.total_price)
 
 
 def price_in_words(teacher: t.Teacher) -> str:
@@ -61,5 +76,12 @@ def price_in_words(teacher: t.Teacher) -> str:
     thousand_in, thousand_out = cost_usd(teacher, 1000, 0), cost_usd(teacher, 0, 1000)
     if thousand_in is None or thousand_out is None:
         return "unknown"
-    price_in, price_out = prices.format_dollars(thousand_in * 1000), prices.format_dollars(thousand_out * 1000)
+    price_in, price_out = format_dollars(thousand_in * 1000), format_dollars(thousand_out * 1000)
     return f"{price_in} in, {price_out} out a million tokens ({source})"
+
+
+def format_dollars(usd: float) -> str:
+    """Return an amount as people read it: small ones with four decimals."""
+    if 0 < usd < 0.0001:
+        return "under $0.0001"
+    return f"${usd:,.4f}" if 0 < usd < 0.1 else f"${usd:,.2f}"

@@ -63,24 +63,20 @@ def check_sampling(kind: str, model: str, settings: Mapping[str, Any]) -> dict[s
         profile = asdict(SimulatedTeacher.of(model=model, settings=settings).profile)
         # The kind of flaw is the profile's own, and can't be set.
         return {name: value for name, value in profile.items() if name != "flaw"}
-    known_bounds = {
-        name: bounds for name, bounds in SAMPLING.items() if (kind, name) != ("anthropic", "seed")
-    }  # has none
+    # Anthropic takes no seed.
+    known_bounds = {name: bounds for name, bounds in SAMPLING.items() if (kind, name) != ("anthropic", "seed")}
     who = f"a teacher of kind {kind}"
     # What isn't set is the provider's to choose, but for max_tokens, which bounds the bill.
     if kind in KEY_VARIABLES:
         further = {name: value for name, value in settings.items() if name not in SAMPLING}
         checked = check_numbers(who, "setting", {k: v for k, v in settings.items() if k in SAMPLING}, known_bounds)
         unset = Sampling(temperature=None, top_p=None, max_tokens=LONGEST_REPLY)
-        return replace(unset, **checked).as_dict() | _check_fields(who, further)
-    return Sampling(**check_numbers(who, "setting", settings, known_bounds)).as_dict()
+        return asdict(replace(unset, **checked)) | _check_fields(who, further)
+    return asdict(Sampling(**check_numbers(who, "setting", settings, known_bounds)))
 
 
 def _check_fields(who: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return further fields of a request's body, if they may be set.
-
-    Raises: BadInput for what is the house's own, what may hold a key, and what no JSON can hold.
-    """
+    """Return further fields of a request's body, if they may be set. Raises: BadInput."""
     for name, value in fields.items():
         if not BODY_FIELD.fullmatch(name):
             raise BadInput(f"{who}: a setting is a field of the request, letters, digits and _, not {name[:80]!r}")
@@ -97,7 +93,6 @@ def _check_fields(who: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names_in(value: Any) -> Iterator[str]:
-    """Yield the names of all fields within a value."""
     for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
         yield from _names_in(part)
     if isinstance(value, Mapping):

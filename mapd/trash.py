@@ -16,17 +16,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from mapd import jobs
 from mapd.errors import BadInput, NotFound
-from mapd.models.prices import format_dollars
 from mapd.people import Person, Right, require
 from mapd.questions import sets
-from mapd.store import queries, removal
+from mapd.store import audit_log, queries, removal
+from mapd.store import project as store
 from mapd.store import tables as t
 from mapd.store.removal import Ids, PutBack
+from mapd.teacher_prices import format_dollars
 
 FOLDER = "trash"
 # A project's trash takes the rows of these tables, with all that hangs on them.
@@ -84,9 +84,6 @@ def count_in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {singular[word] if number == 1 else word}" for word, number in counts.items())
 
 
-# -- what hangs on it -------------------------------------------------------------------------------------------------
-
-
 def plan_exam_removal(session: Session, ref: str | int) -> Removal:
     """Return what goes with an exam. An import's questions go along, unless another exam asks them; and so does a
     student that came in with its answers.
@@ -94,20 +91,16 @@ def plan_exam_removal(session: Session, ref: str | int) -> Removal:
     Raises: NotFound.
     """
     info = queries.exam(session, ref)
-    row = session.get_one(t.Exam, info.id)
+    row = queries.exam_row(session, info.id)
     seeds: Ids = {"exam": {info.id}}
-    alone = session.exec(select(func.count()).select_from(t.Exam).where(t.Exam.set_id == row.set_id)).one() == 1
-    if info.graded_by == "import" and alone:
+    if info.graded_by == "import" and store.count_exams(session, row.set_id) == 1:
         seeds |= {"question_set": {row.set_id}}
     seeds |= _student_of_import(session, row)
     rows = removal.closure(session, seeds)
-    stays = [*_kept_calls(session, rows), *_kept_students(session, rows), *_kept_files(rows)]
+    stays = list(_list_kept(session, rows))
     # Rationales answer questions, not attempts: they stay with the set, and other exams share them.
     if "question_set" not in seeds:
-        rationales = select(func.count()).select_from(t.Explanation).join(t.Question)
-        number = session.exec(
-            rationales.where(t.Explanation.kind == "rationale", t.Question.set_id == row.set_id)
-        ).one()
+        number = store.count_rationales(session, row.set_id)
         stays.insert(0, f"the question set {info.question_set} with the {number:,} rationales on its questions")
     kind = "import" if info.graded_by == "import" else "exam"
     return Removal(kind, info.name, info.uid, rows, _counts(session, rows), tuple(stays))
@@ -117,86 +110,49 @@ def plan_questions_removal(session: Session, ref: str | int) -> Removal:
     """Return what goes with a question set: its exams, and all texts on its questions. Raises: NotFound."""
     row = sets.get(session, ref)
     rows = removal.closure(session, {"question_set": {queries.identity(row)}})
-    stays = (*_kept_calls(session, rows), *_kept_students(session, rows), *_kept_files(rows))
+    stays = tuple(_list_kept(session, rows))
     return Removal("question set", row.name, row.uid, rows, _counts(session, rows), stays)
 
 
 def plan_project_removal(session: Session, name: str) -> Removal:
     """Return all that a project holds, but for its ledger, the teachers that can be asked, and the record of acts."""
-    seeds = {table: _ids_of(session, t.metadata.tables[table]) for table in PROJECT}
-    of_ledger = select(t.Call.teacher_id).where(col(t.Call.teacher_id).is_not(None))
-    only_named = col(t.Teacher.kind).in_(("imported", "person")) & col(t.Teacher.id).not_in(of_ledger)
-    seeds["teacher"] = {row_id for row_id in session.exec(select(t.Teacher.id).where(only_named)) if row_id is not None}
+    seeds = {table: store.list_ids(session, table) for table in PROJECT}
+    seeds["teacher"] = store.list_mere_authors(session)
     rows = removal.closure(session, seeds)
-    stays = (
-        *_kept_calls(session, rows),
-        *_kept_teachers(session, rows),
-        *_kept_files(rows),
-        "the record of who did what",
-    )
+    stays = tuple(_list_kept(session, rows, of_project=True))
     return Removal("project", name, "", rows, _counts(session, rows), stays)
-
-
-def _ids_of(session: Session, table: sa.Table) -> set[int]:
-    return set(session.scalars(sa.select(table.c.id)))
 
 
 def _student_of_import(session: Session, exam: t.Exam) -> Ids:
     """Return the student if it came with this import, has no weights, and nothing else needs it."""
-    student = exam.student_id
-    other_users = [
-        select(t.Exam.id).where(t.Exam.student_id == student, t.Exam.id != exam.id),
-        select(t.Student.id).where(t.Student.parent_id == student),
-    ]
-    kind = session.get_one(t.Student, student).base.partition(":")[0]
-    if kind in ("package", "path", "hub") or any(session.exec(query).first() is not None for query in other_users):
+    kind = session.get_one(t.Student, exam.student_id).base.partition(":")[0]
+    if kind in ("package", "path", "hub") or store.is_needed_elsewhere(session, exam):
         return {}
-    return {"student": {student}}
+    return {"student": {exam.student_id}}
 
 
 def _counts(session: Session, rows: Ids) -> dict[str, int]:
-    """Return how many rows of each kind there are, by their words; zeros are left out."""
     counts = {word: len(rows.get(table, ())) for table, word in WORDS.items()}
-    texts = sorted(rows.get("explanation", ()))
-    for start in range(0, len(texts), removal.BLOCK):
-        block = texts[start : start + removal.BLOCK]
-        query = select(t.Explanation.kind, func.count()).where(col(t.Explanation.id).in_(block))
-        for kind, number in session.exec(query.group_by(t.Explanation.kind)).all():
-            word = "rationales" if kind == "rationale" else kind
-            counts[word] = counts.get(word, 0) + number
+    texts = store.count_texts(session, rows.get("explanation", ()))
+    counts |= {"rationales" if kind == "rationale" else kind: number for kind, number in texts.items()}
     return {word: number for word, number in counts.items() if number}
 
 
-def _kept_calls(session: Session, rows: Ids) -> Iterator[str]:
-    """Yield the calls that were made for these exams, and what they cost."""
-    paid_for = select(func.count(), func.sum(t.Call.cost_usd)).where(col(t.Call.exam_id).in_(rows.get("exam", ())))
-    calls, cost = session.exec(paid_for).one()
+def _list_kept(session: Session, rows: Ids, *, of_project: bool = False) -> Iterator[str]:
+    """Yield what stays: calls, with what they cost, and who was asked or was made from these snapshots, and files."""
+    calls, cost = store.count_calls(session, rows.get("exam", ()))
     if calls:
         paid = f" ({format_dollars(cost)})" if cost else ""
         yield f"{calls:,} calls in the ledger{paid}: what was paid is never asked for again"
-
-
-def _kept_students(session: Session, rows: Ids) -> Iterator[str]:
-    """Yield the students that were made from these snapshots."""
-    tuned = select(t.Student.name).join(t.Finetune, col(t.Finetune.student_id) == t.Student.id)
-    names = session.exec(tuned.where(col(t.Finetune.id).in_(rows.get("finetune", ()))).order_by(t.Student.name)).all()
-    names = [name for name in names if name]
-    if names:
+    if of_project:
+        if number := len(store.list_ids(session, "teacher") - rows.get("teacher", set())):
+            yield f"{number:,} teachers, who can be asked again"
+    elif names := store.list_tuned_students(session, rows.get("finetune", ())):
         yield f"the students that its snapshots made, with their exams: {', '.join(names)}"
-
-
-def _kept_teachers(session: Session, rows: Ids) -> Iterator[str]:
-    number = len(_ids_of(session, t.metadata.tables["teacher"]) - rows.get("teacher", set()))
-    if number:
-        yield f"{number:,} teachers, who can be asked again"
-
-
-def _kept_files(rows: Ids) -> Iterator[str]:
     if rows.get("snapshot"):
         yield "the files of snapshots, checkpoints and adapters"
-
-
-# -- delete, and back -------------------------------------------------------------------------------------------------
+    if of_project:
+        yield "the record of who did what"
 
 
 def delete(session: Session, home: Path, removed: Removal, *, by: Person) -> Path:
@@ -215,7 +171,7 @@ def delete(session: Session, home: Path, removed: Removal, *, by: Person) -> Pat
     about |= {"at": moment.isoformat(), "gone": dict(removed.counts)}
     removal.take_out(session, removed.rows, path, about)
     target = f"{removed.kind} {removed.uid or removed.name}"
-    queries.audit(session, person, queries.DELETED, target, name=removed.name, file=path.name, **removed.counts)
+    audit_log.audit(session, person, audit_log.DELETED, target, name=removed.name, file=path.name, **removed.counts)
     session.flush()
     return path
 
@@ -231,16 +187,16 @@ def _free_path(folder: Path, stem: str) -> Path:
 
 def _at_work(session: Session, removed: Removal) -> t.Job | None:
     """Return a job under way that uses what is to be deleted; for a set or the project any job under way."""
-    active = session.exec(select(t.Job).where(col(t.Job.status).in_(jobs.ACTIVE))).all()
+    active = jobs.list_active(session)
     if removed.kind not in ("exam", "import"):
         return next(iter(active), None)
-    exam = session.exec(select(t.Exam).where(t.Exam.uid == removed.uid)).one()
+    exam = queries.exam_row(session, queries.exam(session, removed.uid).id)
     refs_by_parameter = {
         "exam": _refs(exam),
         "student": _refs(session.get_one(t.Student, exam.student_id)),
         "questions": _refs(session.get_one(t.QuestionSet, exam.set_id)),
     }
-    hashes = session.exec(select(t.Snapshot.sha256).where(t.Snapshot.exam_id == exam.id)).all()
+    hashes = [row.sha256 for row in queries.snapshots(session, exam.id)]
     return next((job for job in active if _works_on(job, exam, refs_by_parameter, hashes)), None)
 
 
@@ -269,7 +225,7 @@ def restore(session: Session, home: Path, file: str, *, by: Person) -> tuple[Tra
     person, path = require(by, Right.DELETE), _path(home, file)
     entry, rows = _entry(path), removal.put_back(session, path)
     details: dict[str, Any] = {"name": entry.name, "file": path.name, "rows": rows.new}
-    queries.audit(session, person, queries.RESTORED, f"{entry.kind} {entry.name}", **details)
+    audit_log.audit(session, person, audit_log.RESTORED, f"{entry.kind} {entry.name}", **details)
     session.flush()
     return entry, rows
 
@@ -283,7 +239,7 @@ def forget(session: Session, home: Path, file: str, *, by: Person) -> None:
     """Delete a file of the trash for good: nothing brings back what it holds. Raises: Forbidden; NotFound."""
     person, path = require(by, Right.DELETE), _path(home, file)
     entry = _entry(path)
-    queries.audit(session, person, queries.PURGED, f"{entry.kind or 'file'} {entry.name}", file=path.name)
+    audit_log.audit(session, person, audit_log.PURGED, f"{entry.kind or 'file'} {entry.name}", file=path.name)
     session.flush()
     path.unlink()
 

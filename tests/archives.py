@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from mapd.exchange import archive
 from mapd.exchange.archive.container import MANIFEST
 from mapd.people import owner
+from mapd.store import db
 
+SCHEMA = db.list_versions()[-1]
 Lines = dict[str, list[dict[str, Any]]]  # by table
 
 
@@ -24,13 +26,13 @@ def unpacked(content: bytes) -> Lines:
         return {name: [json.loads(line) for line in packed.read(f"{name}.jsonl").splitlines()] for name in names}
 
 
-def packed(lines: Lines, schema: str = "0017") -> bytes:
+def packed(lines: Lines, schema: str = SCHEMA) -> bytes:
     """An archive of these lines."""
     files = {name: "".join(json.dumps(row) + "\n" for row in rows).encode() for name, rows in lines.items()}
     return zipped(files, {name: len(rows) for name, rows in lines.items()}, schema)
 
 
-def zipped(files: dict[str, bytes], rows: dict[str, int], schema: str = "0017") -> bytes:
+def zipped(files: dict[str, bytes], rows: dict[str, int], schema: str = SCHEMA) -> bytes:
     """An archive of these bytes, whatever they are."""
     tables = {name: {"rows": rows[name], "sha256": hashlib.sha256(body).hexdigest()} for name, body in files.items()}
     stream = io.BytesIO()
@@ -41,7 +43,7 @@ def zipped(files: dict[str, bytes], rows: dict[str, int], schema: str = "0017") 
     return stream.getvalue()
 
 
-def changed(content: bytes, change: Callable[[Lines], object], schema: str = "0017") -> bytes:
+def changed(content: bytes, change: Callable[[Lines], object], schema: str = SCHEMA) -> bytes:
     """The archive with other lines, its manifest in order."""
     lines = unpacked(content)
     change(lines)

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from mapd import domain
-from mapd.exchange import attempts
+from mapd.exchange import attempt_files, attempts
 from mapd.people import owner
 from mapd.questions import imports, sets
+from mapd.questions.file_table import QuestionFile
 from mapd.questions.imports import Instructions
-from mapd.questions.tables import QuestionFile, read
+from mapd.questions.tables import read
 from mapd.store import committees, queries
 from mapd.store import tables as t
 from tests.questions import shapes
@@ -39,7 +40,7 @@ def fill(session: Session) -> domain.ExamInfo:
     questions = sets.add(session, "rocks", whole.rows, source="q.jsonl", simulated=False, by=owner("ann"))
     answers = [{"question_id": str(n), "response": f"Answer: {wrong[0]}"} for n, wrong in enumerate(WRONG)]
     table = read(QuestionFile("a.jsonl", shapes.jsonl(answers)))
-    parsed = attempts.parse(session, [table], questions, split=None, student="small")
+    parsed = attempt_files.parse(session, [table], questions, split=None, student="small")
     exam = queries.exam(session, attempts.store(session, parsed, questions, by=owner("ann")).exam)
     teachers = [t.Teacher(name=name, kind="imported") for name in TEACHERS]
     session.add_all([*teachers, t.Prompt(sha256=PROMPT, kind="imported", text="")])

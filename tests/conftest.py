@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mapd import domain, students
 from mapd.exchange import authors
 from mapd.finetune import run as finetuning
 from mapd.people import owner
+from mapd.review.queue_index import derivation
 from mapd.settings import Settings
 from mapd.store import db, queries
 from tests import looped, samples
@@ -91,7 +93,7 @@ def ready_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadyMade]:
     imported.parent.mkdir()
     shutil.copyfile(empty, imported)
     engine = db.open_store(Settings(home=imported.parent, database_url=None))
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         import_files(session, *samples.files(folder))
     engine.dispose()
     migrate = db.migrate
@@ -145,6 +147,14 @@ def session(engine: sa.Engine) -> Iterator[Session]:
         yield opened
 
 
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[Session]:
+    """Write as commands and pages do, which have the queue index follow."""
+    with db.writing(engine) as session:
+        yield session
+    derivation.catch_up_all(engine)
+
+
 def import_files(session: Session, feedback: Path, rationales: Path) -> authors.AuthorsImport:
     """Import two files as `mapd import authors` does."""
     read = [authors.AuthorsFile(path.name, path.read_bytes()) for path in (feedback, rationales)]
@@ -169,7 +179,7 @@ def full_home(home: Path, ready_made: ReadyMade) -> Path:
 @pytest.fixture(scope="session")
 def smollm2(pytestconfig: pytest.Config) -> Path:
     """SmolLM2's folder: converted once for all test runs of this checkout."""
-    from mapd.models.local import convert  # torch takes seconds to import
+    from mapd.models.loader import convert  # torch takes seconds to import
 
     assert pytestconfig.cache is not None
     return convert(pytestconfig.cache.mkdir("mapd-home"))

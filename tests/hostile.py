@@ -222,7 +222,7 @@ def fill(session: Session) -> tuple[str, str]:
     authors = _teachers(session)
     made = t.QuestionSet(name=clipped(1, 200), source="file", sha256="0" * 64)
     students = [t.Student(name=clipped(n, 200, f"{n} "), base=clipped(n + 9, 200)) for n in range(2)]
-    policy = t.Policy(name=MARKDOWN[0][:60], threshold_hundredths=100, person=clipped(5, 80))
+    policy = t.SavedPolicy(name=MARKDOWN[0][:60], threshold_hundredths=100, person=clipped(5, 80))
     guidelines = [t.Guidelines(text="\n\n".join(TEXTS)[:20_000], person=clipped(n, 80)) for n in range(3)]
     session.add_all([made, policy, *students, *guidelines])
     session.flush()

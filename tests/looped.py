@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import sqlalchemy as sa
 from sqlmodel import select
 
-from mapd import committee, exam, loop, teachers
+from mapd import committee, exam, loop, teacher_models, teachers
 from mapd.curation import live_set, snapshots
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.models.base import Completion, Finish, Request
 from mapd.people import owner
 from mapd.questions import generated, sets
+from mapd.review.queue_index import derivation
 from mapd.store import db, queries
 from mapd.store import tables as t
 
@@ -64,7 +65,7 @@ def go_round(engine: sa.Engine) -> None:
         asked = [
             teachers.add(session, n, kind="simulated", model=n, by=owner("ann")) for n in ("sound", "slips", "lucky")
         ]
-        models = {row.name: teachers.open_model(engine, row) for row in asked}
+        models = {row.name: teacher_models.open_model(engine, row) for row in asked}
         names = list(models)
     assert questions == SET
     taught = train(engine)
@@ -74,6 +75,7 @@ def go_round(engine: sa.Engine) -> None:
         curated = live_set.load_curated(session, queries.exam(session, taught).id)
         _finetuned(session, snapshots.freeze(session, curated, by=owner("ann")))
     exam.run(engine, Scripted(2), student="small-tuned", question_set=questions, split="dev", by=owner("ann"))
+    derivation.catch_up_all(engine)
 
 
 def train(engine: sa.Engine) -> str:

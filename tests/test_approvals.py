@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import approvals, cli, keys, teachers
+from mapd import approvals, cli, keys, teacher_models, teachers
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Model, Request, Sampling, stream
 from mapd.people import owner
@@ -50,14 +50,14 @@ def test_naming_a_key_beside_a_server_approves_it_and_no_other_server(engine: sa
         with db.writing(engine) as session:
             add(session, base_url=meant.url, key_env="MY_KEY")
         with db.reading(engine) as session:
-            assert ask(teachers.open_model(engine, teachers.get(session, "own"))).finish is Finish.OK
+            assert ask(teacher_models.open_model(engine, teachers.get(session, "own"))).finish is Finish.OK
         assert [asked.key for asked in meant.asked] == [KEY]
         with db.writing(engine) as session, pytest.raises(BadInput, match="MY_KEY is a key for http://127"):
             add(session, "second", base_url=other.url, key_env="MY_KEY")
         with db.writing(engine) as session:  # whoever changes the row, by whatever means
             session.execute(sa.update(t.Teacher).values(base_url=other.url))
         with db.reading(engine) as session, pytest.raises(BadInput, match="is not sent to http://127"):
-            teachers.open_model(engine, teachers.get(session, "own"))
+            teacher_models.open_model(engine, teachers.get(session, "own"))
         assert other.asked == []
 
 
@@ -70,15 +70,15 @@ def test_a_providers_own_key_goes_to_the_provider_alone(engine: sa.Engine, kind:
         with db.writing(engine) as session:  # as an old row, or one that was written by hand
             session.add(t.Teacher(name="own", kind=kind, model="m", base_url=other.url, key_env=variable))
         with db.reading(engine) as session, pytest.raises(BadInput, match="is not sent to"):
-            teachers.open_model(engine, teachers.get(session, "own"))
+            teacher_models.open_model(engine, teachers.get(session, "own"))
         with db.writing(engine) as session:
             add(session, "said", kind=kind, base_url=other.url, key_env=variable, approved=True)
         with db.reading(engine) as session:
-            ask(teachers.open_model(engine, teachers.get(session, "said")))
+            ask(teacher_models.open_model(engine, teachers.get(session, "said")))
         assert [asked.key for asked in other.asked] == [KEY]
     with db.writing(engine) as session:
         add(session, "provider", kind=kind)
-        assert teachers.open_model(engine, teachers.get(session, "provider"))
+        assert teacher_models.open_model(engine, teachers.get(session, "provider"))
 
 
 @pytest.mark.parametrize("kind", SERVED)
@@ -88,7 +88,7 @@ def test_a_server_gets_no_header_of_the_environment(engine: sa.Engine, kind: str
         with db.writing(engine) as session:
             add(session, kind=kind, base_url=server.url, key_env=key_env)
         with db.reading(engine) as session:
-            assert ask(teachers.open_model(engine, teachers.get(session, "own"))).finish is Finish.OK
+            assert ask(teacher_models.open_model(engine, teachers.get(session, "own"))).finish is Finish.OK
         (asked,) = server.asked
     assert OTHER not in repr(asked.headers)
     assert asked.headers["authorization"] == f"Bearer {KEY if key_env else 'none'}"
@@ -106,7 +106,7 @@ def test_no_redirect_takes_the_key_along(engine: sa.Engine, kind: str, status: i
             with db.writing(engine) as session:
                 add(session, kind=kind, base_url=server.url, key_env="MY_KEY")
             with db.reading(engine) as session:
-                completion = ask(teachers.open_model(engine, teachers.get(session, "own"), tries=1))
+                completion = ask(teacher_models.open_model(engine, teachers.get(session, "own"), tries=1))
         assert f"HTTP {status}" in str(completion.error)
         assert other.asked == []
 
@@ -137,7 +137,7 @@ def test_a_keys_name_looks_like_one(engine: sa.Engine, variable: str, is_name: b
     with db.writing(engine) as session:
         session.add_all([row, t.KeyApproval(key_env=variable, server="http://127.0.0.1:9", person="ann")])
     with db.reading(engine) as session, pytest.raises(BadInput):
-        teachers.open_model(engine, teachers.get(session, "own"))
+        teacher_models.open_model(engine, teachers.get(session, "own"))
 
 
 def test_no_setting_of_ours_is_a_key() -> None:
@@ -195,7 +195,7 @@ def test_a_teacher_of_an_archive_is_enabled_by_who_says_yes(engine: sa.Engine) -
         teachers.enable(session, "own", owner("ann"))  # it was approved once: nothing new is asked
         assert session.exec(select(t.KeyApproval.server)).all() == ["https://llm.example.org"]
     with db.reading(engine) as session:
-        assert teachers.open_model(engine, teachers.get(session, "own"))
+        assert teacher_models.open_model(engine, teachers.get(session, "own"))
 
 
 def test_the_commands_show_and_ask(

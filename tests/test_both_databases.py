@@ -20,9 +20,10 @@ from mapd.exchange.training import FORMATS
 from mapd.finetune import run as finetuning
 from mapd.people import owner
 from mapd.review import judging
+from mapd.review.queue_index import derivation
 from mapd.review.queues import QUEUES
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, exam_material, queries
 from mapd.store import tables as t
 from tests import looped, samples
 from tests.api.client import decision, undo
@@ -51,6 +52,7 @@ def full(tmp_path_factory: pytest.TempPathFactory, ready_made: ReadyMade) -> Pat
 def project(engine: sa.Engine, home: Path, full: Path) -> sa.Engine:
     """The full project on either database."""
     copy(db.connect(f"sqlite:///{full}"), engine)
+    derivation.catch_up_all(engine)
     return engine
 
 
@@ -246,7 +248,7 @@ class Scribe:
         with db.writing(engine) as session:
             infos = {(info.split, info.student): info.uid for info in queries.exams(session)}
             taught = queries.exam(session, infos["train", "small"])
-            text = queries.material(session, taught.id).texts[0]
+            text = exam_material.material(session, taught.id).texts[0]
             job = t.Job(kind="exam", parameters={"student": "small"}, person="ann", status="failed", error="no")
             session.add_all([job, t.Guidelines(text="# Accept", person="ann")])
             of_before = select(t.Attempt).join(t.Exam).where(t.Exam.uid == infos["dev", "small"])
@@ -257,7 +259,7 @@ class Scribe:
                 "before": infos["dev", "small"],
                 "after": infos["dev", "small-tuned"],
                 "rationale": text.uid,
-                "question": queries.questions(session, taught.id)[text.question_id].uid,
+                "question": exam_material.questions(session, taught.id)[text.question_id].uid,
                 "snapshot": queries.snapshots(session)[0].sha256,
                 "job": job.uid,
             }

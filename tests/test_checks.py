@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapd.answers.grading import Task
-from mapd.checks import State, check_feedback, check_rationale, equations
+from mapd.checks import State, check_feedback, check_rationale
+from mapd.equations import equations
 
 
 def truth(text: str) -> list[bool]:

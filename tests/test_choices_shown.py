@@ -22,6 +22,7 @@ from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from tests.choices import GOLDS, WRONG, fill
+from tests.conftest import writing
 from tests.pages.running import open_page, shown, triage
 
 RAW = re.compile(r'(?:gold|answer)"?:? ?"?[0-2]"?[\s<,}]')  # an index where a letter belongs
@@ -52,7 +53,7 @@ def test_snapshots_and_training_hold_letter_and_text(session: Session) -> None:
 
 def test_pages_show_letter_and_text(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine: sa.Engine = db.open_store(Settings())
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         uid = fill(session).uid
     engine.dispose()
     monkeypatch.setattr(students, "is_here", lambda *_: False)
@@ -70,7 +71,7 @@ def test_pages_show_letter_and_text(home: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_corrected_choice_is_kept_as_a_letter_and_shown_with_its_text(home: Path) -> None:
-    with db.writing(db.open_store(Settings())) as session:
+    with writing(db.open_store(Settings())) as session:
         exam = fill(session)
         mistakes = live_set.load_curated(session, exam.id).mistakes
         question = Target("question", mistakes[0].question.id)
@@ -100,7 +101,7 @@ def test_what_is_shown_is_read_back(options: tuple[str, ...]) -> None:
 
 def test_an_exam_that_was_answered_elsewhere_shows_no_prompt_of_ours(home: Path) -> None:
     engine = db.open_store(Settings())
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         uid = fill(session).uid
     engine.dispose()
     app = open_page("pages/loop/exam.py", exam=uid)

@@ -31,7 +31,7 @@ from mapd.models.base import Completion, Finish, Message, Request
 from mapd.people import owner
 from mapd.review import judging
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, exam_material, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files
@@ -305,7 +305,7 @@ def test_another_exam_over_the_same_texts_is_answered_from_the_ledger(
 def test_people_decide_what_a_mistake_is(engine: sa.Engine, exam: str, collect: Collect) -> None:
     with db.writing(engine) as session:
         info = queries.exam(session, exam)
-        attempts = queries.attempts(session, info.id)
+        attempts = exam_material.attempts(session, info.id)
         for target, act, given in (
             (judging.Target("attempt", attempts[0].id), Act.REJECT, {}),  # no mistake
             (judging.Target("question", attempts[1].question_id), Act.REJECT, {"reason": "gold_wrong"}),  # taken out
@@ -361,7 +361,7 @@ class Eager(Scripted):
 def test_an_eager_model_is_not_given_the_whole_exam(
     engine: sa.Engine, exam: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mapd.committee.collecting.WINDOW", 5)
+    monkeypatch.setattr("mapd.committee.run.WINDOW", 5)
     models = {name: Eager(name) for name in NAMES}
     done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by=owner("ann"))
     assert done.calls_made == ALL
@@ -394,7 +394,7 @@ def test_one_limit_holds_over_all_teachers(engine: sa.Engine, exam: str, limit: 
 def test_told_to_stop_it_writes_what_is_in_flight_and_goes_on_later(
     engine: sa.Engine, exam: str, reading: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mapd.committee.collecting.POLL_S", 0.001)
+    monkeypatch.setattr("mapd.committee.run.POLL_S", 0.001)
     models = {name: Eager(name) for name in NAMES}
 
     def stopping() -> bool:
@@ -656,7 +656,7 @@ def test_collect_on_the_command_line(
 ) -> None:
     engine = db.open_store(Settings())
     exam = make_exam(engine, tmp_path)
-    monkeypatch.setattr("mapd.teachers.open_model", lambda _, row: Scripted(row.name))
+    monkeypatch.setattr("mapd.teacher_models.open_model", lambda _, row: Scripted(row.name))
 
     def run(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mapd", "collect", "--exam", exam, *words])

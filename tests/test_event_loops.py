@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from mapd import event_loops, exam, teachers
+from mapd import event_loops, exam, teacher_models, teachers
 from mapd.store import db, queries
 from mapd.store import tables as t
 from tests import looped
@@ -73,7 +73,7 @@ def test_the_whole_loop_and_a_teachers_test_work_in_a_cell(engine: sa.Engine) ->
         looped.go_round(engine)
         with db.reading(engine) as session:
             row = teachers.get(session, "sound")
-        return teachers.test(engine, row).ok
+        return teacher_models.test(engine, row).ok
 
     assert in_a_notebook(cell)
     with db.reading(engine) as session:

@@ -14,9 +14,9 @@ from sqlmodel import Session, select
 
 from mapd import cli, exam, prompts, students
 from mapd.curation import live_set
-from mapd.curation.curated import summary
+from mapd.curation.summary import summary
 from mapd.errors import BadInput, NotFound, Stopped
-from mapd.models import local
+from mapd.models import loader, local
 from mapd.models.base import Completion, Finish, Request, Sampling
 from mapd.people import owner
 from mapd.questions import generated, sets
@@ -343,7 +343,7 @@ def test_the_real_student_goes_on_with_the_same_answers(
     pytestconfig: pytest.Config, home: Path, tmp_path: Path
 ) -> None:
     assert pytestconfig.cache is not None
-    folder = local.convert(pytestconfig.cache.mkdir("mapd-home"))
+    folder = loader.convert(pytestconfig.cache.mkdir("mapd-home"))
 
     class Interrupted(local.LocalModel):
         calls = 0
@@ -356,7 +356,7 @@ def test_the_real_student_goes_on_with_the_same_answers(
                 yield completion
 
     found = []
-    loaded = local.load(folder)
+    loaded = loader.load(folder)
     for name in ("broken", "unbroken"):
         engine = db.connect(f"sqlite:///{tmp_path / name}.db")
         db.migrate(engine)

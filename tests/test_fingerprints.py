@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from mapd import cli, doctor, fingerprints, students, teachers
+from mapd import cli, doctor, fingerprints, students, teacher_models, teachers
 from mapd.errors import BadInput
-from mapd.models import local, sandbox, weights
+from mapd.models import loader, sandbox, weights
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
@@ -46,11 +46,11 @@ def test_a_folder_is_looked_into_once_and_hashed_each_time(
     assert len(checks) == 2
     (folder / "README.md").write_text("what no loader reads")
     assert students.open_model(engine, student, home)
-    assert teachers.open_model(engine, teacher)
+    assert teacher_models.open_model(engine, teacher)
     assert len(checks) == 2, "it is known"
     config = folder / "config.json"
     config.write_text(config.read_text() + "\n")
-    for ask in (lambda: students.open_model(engine, student, home), lambda: teachers.open_model(engine, teacher)):
+    for ask in (lambda: students.open_model(engine, student, home), lambda: teacher_models.open_model(engine, teacher)):
         with pytest.raises(BadInput, match="others than when it was first named here") as refused:
             ask()
         assert "\n" not in str(refused.value)
@@ -77,7 +77,7 @@ def test_every_file_that_is_read_counts(folder: Path, file: str) -> None:
 def test_what_the_hub_gives_is_what_it_gave(
     engine: sa.Engine, home: Path, folder: Path, checks: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "fetch", lambda name: folder)
+    monkeypatch.setattr(loader, "fetch", lambda name: folder)
     for _ in range(2):
         assert fingerprints.folder_of(engine, "hub:org/name", home) == folder
     assert checks == [folder]
@@ -93,7 +93,7 @@ def test_the_packaged_model_is_as_it_was_made(
         place = weights.converted_folder(home)
         return place if place.is_dir() else tiny.save(place)
 
-    monkeypatch.setattr(local, "convert", convert)
+    monkeypatch.setattr(loader, "convert", convert)
     place = fingerprints.folder_of(engine, weights.PACKAGED, home)
     assert fingerprints.folder_of(engine, weights.PACKAGED, home) == place
     (place / "chat_template.jinja").write_text("another")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from tenacity import wait_none
 
-from mapd import committee, teachers
+from mapd import committee, teacher_models, teachers
 from mapd.committee import faults
 from mapd.models import served
 from mapd.models.base import Completion, FaultKind, Finish
@@ -45,7 +45,7 @@ def add(engine: sa.Engine, folder: Path, server: Provider, *names: str, **given:
 
 def collect(engine: sa.Engine, *names: str, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in names}
+        models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in names}
     return committee.collect(engine, exam=1, teachers=names, models=models, by=ANN, **given)
 
 
@@ -83,7 +83,7 @@ def test_every_kind_of_server_gives_its_texts_with_the_fewest_requests(engine: s
     with db.reading(engine) as session:
         rows = [*session.exec(select(t.Explanation)), *session.exec(select(t.Review))]
         learned = teachers.get(session, "refuses-parameters").learned
-        assert teachers.list_notes(teachers.get(session, "refuses-parameters"))[-1].startswith(
+        assert teacher_models.list_notes(teachers.get(session, "refuses-parameters"))[-1].startswith(
             "temperature isn't taken"
         )
         thinkers = {teachers.get(session, name).id for name in ("chunks", "thinks", "tags")}
@@ -101,7 +101,7 @@ def test_what_a_server_refused_is_known_to_the_next_process(engine: sa.Engine, t
     with Provider(gateway) as server:
         add(engine, tmp_path, server, "refuses-parameters")
         with db.reading(engine) as session:
-            tested = teachers.test(engine, teachers.get(session, "refuses-parameters"))
+            tested = teacher_models.test(engine, teachers.get(session, "refuses-parameters"))
         assert (tested.ok, len(server.asked)) == (True, 4)
         assert "temperature isn't taken by this model: left out" in tested.notes
         assert collect(engine, "refuses-parameters").calls_made == OWN
@@ -220,7 +220,7 @@ def test_the_command_says_what_failed_and_why_and_the_page_too(mapd: Mapd, tmp_p
         add(db.open_store(Settings()), tmp_path, server, "refuses-parameters", "bad-key")
         code, out, _ = mapd("collect", "--exam", "1", "--teachers", "refuses-parameters,bad-key")
         assert code == 1
-        assert "1  bad-key: HTTP 401: Incorrect API key provided. (stopped: it was asked no more)" in out
+        assert "1  bad-key: HTTP 401: Incorrect API key provided. (stopped: this run asked it nothing more)" in out
         assert "cure: set its key anew" in out
         assert "refuses-parameters: temperature isn't taken by this model: left out" in out
         code, out, _ = mapd("collect", "--exam", "1", "--teachers", "refuses-parameters,bad-key", "--json")

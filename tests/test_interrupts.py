@@ -126,7 +126,7 @@ def test_a_second_one_ends_at_once_and_says_what_is_lost(start: Start) -> None:
 
 
 def test_what_does_not_come_in_time_is_given_up(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import mapd.committee.collecting as c\nc.AWAIT_S = 0.5\n")
+    (tmp_path / "sitecustomize.py").write_text("import mapd.committee.run as c\nc.AWAIT_S = 0.5\n")
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{tmp_path}")
     with Provider(lambda asked: overlap.reply(asked) if len(provider.asked) <= 16 else "hang") as provider:
         engine, command = collects(start, provider)

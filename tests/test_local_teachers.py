@@ -109,11 +109,11 @@ def test_what_is_no_model_is_said_when_it_is_added(
 def test_the_packaged_model_is_converted_for_a_teacher(
     home: Path, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from mapd.models import local
+    from mapd.models import loader
 
     asked: list[Path] = []
     monkeypatch.setattr(weights, "find_packaged", lambda: folder / "x.gguf")
-    monkeypatch.setattr(local, "convert", lambda where: asked.append(where) or folder)
+    monkeypatch.setattr(loader, "convert", lambda where: asked.append(where) or folder)
     assert add(run, "small", weights.PACKAGED) == 0
     run("teachers", "test", "small", "--json")
     assert asked == [home.resolve()]

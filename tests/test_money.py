@@ -14,18 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, func, select
 
-from mapd import committee, jobs, teacher_prices, teachers
-from mapd.committee.budget import Purse, worst_case_usd
+from mapd import committee, jobs, teacher_models, teacher_prices, teachers
+from mapd.committee.claiming import Purse, worst_case_usd
 from mapd.committee.estimate import Tokens, estimate_teacher
 from mapd.errors import BadInput, MapdError
 from mapd.jobs import AttemptRef, kinds, process
 from mapd.models.base import Completion, Finish, Message, Request, Sampling
-from mapd.models.prices import format_dollars
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.teacher_prices import Price
+from mapd.teacher_prices import Price, format_dollars
 from tests import samples
 from tests.commands import Mapd
 from tests.conftest import import_files
@@ -147,7 +146,7 @@ def make_project(folder: Path, url: str, **given: Any) -> sa.Engine:
 
 def collect(engine: sa.Engine, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES}
+        models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in NAMES}
     return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
 
 
@@ -251,7 +250,7 @@ def test_the_estimate_counts_what_is_missing(home: Path, tmp_path: Path) -> None
         assert first.in_words == "144 calls missing (36 rationales, 36 feedback, 72 reviews): free (on this machine)"
         assert [x.calls for x in first.teachers] == [{"rationale": 12, "feedback": 12, "review": 24}] * 3
         with db.reading(engine) as session:
-            models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES[:2]}
+            models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in NAMES[:2]}
         committee.collect(engine, exam=1, teachers=NAMES[:2], models=models, by=owner("ann"))
         assert [x.calls["review"] for x in estimated(engine).teachers] == [12, 12, 24]
         collect(engine)

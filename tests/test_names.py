@@ -9,7 +9,7 @@ from mapd import jobs, names, students, teachers
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput, NotFound
 from mapd.people import owner
-from mapd.store import queries
+from mapd.store import audit_log, exam_material, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files
@@ -53,7 +53,7 @@ def test_what_comes_in_again_finds_those_that_were_renamed(session: Session, exa
     assert not import_files(session, *samples.files(tmp_path)).new
     other = queries.exam(session, import_files(session, *samples.files(tmp_path, start=60)).exam)
     assert (other.student, other.question_set) == ("new student", "pens")
-    assert queries.material(session, other.id).teachers == ("new teacher", "gemini", "mistral")
+    assert exam_material.material(session, other.id).teachers == ("new teacher", "gemini", "mistral")
     own = students.add(session, "mine", by=owner("ann"))
     names.rename(session, "student", "mine", "yours", by=owner("ann"))
     assert students.add(session, "mine", by=owner("ann")).uid == own.uid
@@ -75,11 +75,11 @@ def test_jobs_ask_by_the_new_name(session: Session, exam: ExamInfo) -> None:
 
 
 def test_a_project_has_a_name_of_its_own_or_its_folders(session: Session) -> None:
-    assert queries.project_name(session) is None
+    assert audit_log.project_name(session) is None
     assert names.rename_project(session, " SVAMP   pilot ", by=owner("ann")) == "SVAMP pilot"
     assert names.rename_project(session, "SVAMP two", by=owner("ann")) == "SVAMP two"
-    assert queries.project_name(session) == "SVAMP two"
+    assert audit_log.project_name(session) == "SVAMP two"
     with pytest.raises(BadInput, match="a project can't be named"):
         names.rename_project(session, "x" * 201, by=owner("ann"))
     names.rename_project(session, "", by=owner("ann"))
-    assert queries.project_name(session) is None
+    assert audit_log.project_name(session) is None

@@ -16,7 +16,7 @@ from sqlmodel import Session, select
 from benchmarks import overlap
 from mapd import committee
 from mapd.committee import claiming, ledger, plan
-from mapd.committee.budget import Purse
+from mapd.committee.claiming import Purse
 from mapd.models.base import Completion, Finish, Request
 from mapd.people import owner
 from mapd.settings import Settings

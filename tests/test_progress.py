@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import overlap
-from mapd.cli.progress import EVERY_S, FIRST_S, Lines
+from mapd.cli.shared import EVERY_S, FIRST_S, Lines
 from mapd.jobs import JobProgress
 from mapd.settings import Settings
 from tests.provider import Provider
 
-SOON = "import mapd.cli.progress as p\np.FIRST_S, p.EVERY_S = 0.2, 0.2\n"
+SOON = "import mapd.cli.shared as p\np.FIRST_S, p.EVERY_S = 0.2, 0.2\n"
 
 
 def test_a_line_comes_after_a_while_and_then_now_and_then() -> None:

@@ -13,7 +13,8 @@ from benchmarks import readers
 from benchmarks.readers import KINDS, READERS, mixtures
 from mapd.answers.grading import Task, answers_equal, extract_answer
 from mapd.answers.limits import MAX_NUMBERS, MAX_TEXT, name_limit
-from mapd.checks import MAX_EXPLANATION, State, check_feedback, check_rationale, equations
+from mapd.checks import MAX_EXPLANATION, State, check_feedback, check_rationale
+from mapd.equations import equations
 from mapd.exchange import authors
 from mapd.people import owner
 from mapd.settings import Settings
@@ -21,6 +22,7 @@ from mapd.store import db
 from mapd.store import tables as t
 from mapd.ui.kit import rich_text
 from tests import samples
+from tests.conftest import writing
 from tests.pages.running import open_page, shown, triage
 
 SHORT, LONG = 2_000, 20_000
@@ -39,7 +41,7 @@ def test_time_grows_with_the_length_and_no_faster(name: str) -> None:
     """Ten times the length takes at most 25 times as long, or less than the floor. By processor time, not the clock."""
     reader, slow = READERS[name], {}
     readers.warm_up()
-    for kind, text in (dict(KINDS) | mixtures(10)).items():
+    for kind, text in (dict(KINDS) | mixtures(4)).items():
         taken = readers.seconds(reader, text(LONG))
         if taken > FLOOR:  # once more: the first may have been the collector's
             taken = min(taken, readers.seconds(reader, text(LONG)))
@@ -119,7 +121,7 @@ def test_a_page_says_what_was_not_read(home: Path, tmp_path: Path) -> None:
     row["gpt_rationale"] = ["So it is. " * 12_000 + "Answer: 13", 5, 5]
     row["student_wrong_pred"] = "No. " * 30_000
     files = samples.write(tmp_path, [row])
-    with db.writing(db.open_store(Settings())) as session:
+    with writing(db.open_store(Settings())) as session:
         read = [authors.AuthorsFile(path.name, path.read_bytes()) for path in files]
         authors.store(session, authors.parse(*read), by=owner("ann"))
         long = session.exec(select(t.Explanation.uid).where(sa.func.length(t.Explanation.text) > MAX_TEXT)).one()

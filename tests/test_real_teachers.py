@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from tenacity import wait_none
 
-from mapd import cli, committee, jobs, teachers
+from mapd import cli, committee, jobs, teacher_models, teachers
 from mapd.models import served
 from mapd.people import owner
 from mapd.settings import Settings
@@ -64,7 +64,7 @@ def make_project(folder: Path, server: Provider, mistakes: int = 12, **limits: A
 
 def collect(engine: sa.Engine, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES}
+        models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in NAMES}
     return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
 
 
@@ -88,7 +88,7 @@ def test_three_served_teachers_make_a_committee(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("home")
 def test_what_a_priced_provider_was_paid_is_in_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mapd.models.prices.cost_usd", lambda kind, url, model, ins, outs: (ins + outs) / 1000)
+    monkeypatch.setattr("mapd.teacher_prices.listed_usd", lambda kind, url, model, ins, outs: (ins + outs) / 1000)
     with Provider() as server:
         engine = make_project(tmp_path, server)
         collect(engine)

@@ -13,7 +13,7 @@ from mapd import approvals, committee, exam, jobs, loop, names, people, students
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.domain import Act, RowFilter
 from mapd.errors import BadInput, Forbidden
-from mapd.exchange import archive, attempts, authors, browse_rows, judgements, recorded
+from mapd.exchange import archive, attempt_files, attempts, authors, browse_rows, judgements, recorded
 from mapd.exchange.training import FORMATS, authors_files
 from mapd.exchange.training import snapshots as going_out
 from mapd.finetune import run as finetuning
@@ -27,14 +27,14 @@ from mapd.review.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import teachers as teaching
+from mapd.ui.teachers import trial
 from tests.looped import Scripted
 
 ROOT = Path(__file__).parents[1]
 ANNOTATOR = Person("bob@x.org", Role.ANNOTATOR)
 TEXT = Target("rationale", 1)
 HERE = Path("nowhere")
-NO_ANSWERS = attempts.AttemptsContent((), (), "x", "train")
+NO_ANSWERS = attempt_files.AttemptsContent((), (), "x", "train")
 Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {
@@ -55,20 +55,20 @@ FOR_OWNERS: dict[str, Write] = {
     "saved_policies.save_policy": lambda s, by: saved_policies.save_policy(s, STRICT, by=by),
     "saved_policies.set_policy": lambda s, by: saved_policies.set_policy(s, 1, "strict", None, by=by),
     "snapshots.freeze": lambda s, by: snapshots.freeze(s, live_set.load_curated(s, 1), by=by),
-    "rows.start": lambda s, by: jobs.start(s, "exam", {}, by=by),
-    "rows.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
-    "rows.resume": lambda s, by: jobs.resume(s, _job(s), by=by),
+    "__init__.start": lambda s, by: jobs.start(s, "exam", {}, by=by),
+    "__init__.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
+    "__init__.resume": lambda s, by: jobs.resume(s, _job(s), by=by),
     "teachers.add": lambda s, by: teachers.add(s, "x", kind="simulated", model="sound", by=by),
     "teachers.change_settings": lambda s, by: teachers.change_settings(s, "gpt", by=by, limits={"concurrency": 2}),
     "teachers.disable": lambda s, by: teachers.disable(s, "gpt", by),
     "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
-    "teachers.run_test": lambda s, by: teaching.run_test("gpt", by=by),
+    "trial.run_test": lambda s, by: trial.run_test("gpt", by=by),
     "students.add": lambda s, by: students.add(s, "x", by=by),
     "sets.add": lambda s, by: sets.add(s, "x", [], source="", simulated=False, by=by),
     "saved_mappings.save": lambda s, by: saved_mappings.save(s, "m", mapping.parse("question=Body"), by=by),
     "exam.unseal": lambda s, by: exam.unseal(s, s.get_one(t.Exam, 1), "to see it", by=by),
     "exam.run": lambda s, by: exam.run(_engine(s), Scripted(1), student="x", question_set="x", split="dev", by=by),
-    "collecting.collect": lambda s, by: committee.collect(_engine(s), exam=1, teachers=["gpt"], models={}, by=by),
+    "__init__.collect": lambda s, by: committee.collect(_engine(s), exam=1, teachers=["gpt"], models={}, by=by),
     "run.run": lambda s, by: finetuning.run(
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
@@ -97,7 +97,8 @@ ELSEWHERE = {
     "batches.take_back",
     "judging.undo",
     "decisions.apply",
-    "classes.decide",
+    "decision_context.open",
+    "batches.decide_class",
     "leases.take",
     "seats.renew_leases",
 }  # below, by the above, or in tests/api

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import approvals, cli, teachers
+from mapd import approvals, cli, teacher_models, teachers
 from mapd.errors import BadInput, NotFound
 from mapd.models.base import Sampling
 from mapd.people import owner
@@ -25,7 +25,7 @@ def test_a_simulated_teacher_is_marked_and_keeps_all_its_settings(engine: sa.Eng
     assert row.simulated
     assert row.sampling["flaw_share"] == 0.4
     assert {"leniency", "noise", "reviewer_quality", "seed"} < set(row.sampling)  # another default changes no teacher
-    assert teachers.open_model(engine, row).profile.flaw_share == 0.4  # type: ignore[attr-defined]
+    assert teacher_models.open_model(engine, row).profile.flaw_share == 0.4  # type: ignore[attr-defined]
     assert session.exec(select(t.Audit.person, t.Audit.action)).all() == [("ann", "add teacher")]
 
 
@@ -110,22 +110,22 @@ def test_an_unknown_teacher_is_answered_with_the_known_ones(session: Session) ->
 )
 def test_who_cannot_be_asked_is_said(engine: sa.Engine, row: t.Teacher, what: str) -> None:
     with pytest.raises(BadInput, match=what):
-        teachers.open_model(engine, row)
+        teacher_models.open_model(engine, row)
 
 
 def test_each_sample_draws_by_a_seed_of_its_own(session: Session) -> None:
     seeded = add(session, "local", kind="local", model="some/model", sampling={"temperature": 0.8, "seed": 5})
-    assert teachers.sampling_of(seeded, 2) == Sampling(temperature=0.8, seed=7)
+    assert teacher_models.sampling_of(seeded, 2) == Sampling(temperature=0.8, seed=7)
     unseeded = add(session, "free", kind="local", model="some/model", sampling={"temperature": 0.8})
-    assert teachers.sampling_of(unseeded, 2) == Sampling(temperature=0.8)
-    assert teachers.sampling_of(add(session), 1).seed == 1
+    assert teacher_models.sampling_of(unseeded, 2) == Sampling(temperature=0.8)
+    assert teacher_models.sampling_of(add(session), 1).seed == 1
 
 
 def test_a_served_teacher_keeps_where_it_is_and_what_was_set(session: Session) -> None:
     row = add(session, kind="openai", model="m", base_url="http://127.0.0.1:8000/v1/", sampling={"temperature": 0.7})
     assert (row.base_url, row.key_env, row.limits) == ("http://127.0.0.1:8000/v1", None, {})
     assert row.sampling == {"temperature": 0.7, "top_p": None, "max_tokens": 2048, "seed": None}
-    assert teachers.sampling_of(row) == Sampling(0.7, None, 2048)
+    assert teacher_models.sampling_of(row) == Sampling(0.7, None, 2048)
     assert add(session, "claude", kind="anthropic", model="m").key_env == "ANTHROPIC_API_KEY"
     with pytest.raises(BadInput, match="another teacher named brook"):
         add(session, kind="openai", model="m", base_url="http://elsewhere/v1", sampling={"temperature": 0.7})
@@ -148,9 +148,9 @@ def test_a_disabled_teacher_is_not_asked_until_it_is_enabled(engine: sa.Engine, 
     add(session)
     assert teachers.disable(session, "brook", owner("ann")).disabled
     with pytest.raises(BadInput, match="brook is disabled; `mapd teachers enable`"):
-        teachers.open_model(engine, teachers.get(session, "brook"))
+        teacher_models.open_model(engine, teachers.get(session, "brook"))
     assert not teachers.enable(session, "brook", owner("ann")).disabled
-    assert teachers.open_model(engine, teachers.get(session, "brook"))
+    assert teacher_models.open_model(engine, teachers.get(session, "brook"))
     acts = session.exec(select(t.Audit.action)).all()
     assert acts == ["add teacher", "disable teacher", "enable teacher"]
 
@@ -174,7 +174,7 @@ def test_a_key_that_is_none_is_said_before_any_call(
     if value is not None:
         monkeypatch.setenv("A_KEY", value)
     with pytest.raises(BadInput) as refused:
-        teachers.open_model(engine, t.Teacher(name="gpt", kind="openai", model="m", key_env="A_KEY"))
+        teacher_models.open_model(engine, t.Teacher(name="gpt", kind="openai", model="m", key_env="A_KEY"))
     assert what in str(refused.value)
     assert "schlüssel" not in str(refused.value)
 
@@ -191,11 +191,11 @@ def test_a_key_that_is_none_is_said_before_any_call(
     ],
 )
 def test_who_may_answer_otherwise(kind: str, sampling: dict[str, object], may: bool) -> None:
-    assert teachers.may_answer_otherwise(t.Teacher(name="x", kind=kind, sampling=sampling)) is may
+    assert teacher_models.may_answer_otherwise(t.Teacher(name="x", kind=kind, sampling=sampling)) is may
 
 
 def test_a_simulated_teacher_is_tested_as_any_other(engine: sa.Engine, session: Session) -> None:
-    tested = teachers.test(engine, add(session, model="sound"))
+    tested = teacher_models.test(engine, add(session, model="sound"))
     assert tested.ok
     assert tested.text.endswith("Answer: 6")
 

@@ -16,12 +16,13 @@ from mapd import committee, exam, prompts, results, students
 from mapd.committee.plan import ledger_key
 from mapd.domain import Act
 from mapd.errors import BadInput
+from mapd.exchange import attempt_files
 from mapd.exchange import attempts as elsewhere
 from mapd.models import local
 from mapd.models.base import Completion, Finish, Limits, Message, Request, Sampling, split_thought, stream
 from mapd.models.openai import OpenAIModel
 from mapd.people import owner
-from mapd.questions import sets, tables
+from mapd.questions import file_table, sets, tables
 from mapd.questions.rows import QuestionRow
 from mapd.review import judging
 from mapd.store import db, queries
@@ -388,8 +389,12 @@ def test_answers_from_elsewhere_lose_their_thoughts_and_come_back_with_them(exam
     said = "".join(json.dumps({"question": name, "response": text}) + "\n" for name, text in QUESTIONS.items())
     with db.writing(examined) as session:
         questions = sets.get(session, "halves")
-        parsed = elsewhere.parse(
-            session, [tables.read(tables.QuestionFile("a.jsonl", said.encode()))], questions, split=None, student="x"
+        parsed = attempt_files.parse(
+            session,
+            [tables.read(file_table.QuestionFile("a.jsonl", said.encode()))],
+            questions,
+            split=None,
+            student="x",
         )
         imported = elsewhere.store(session, parsed, questions, by=owner("ann"))
     rows = attempts(examined, imported.exam)
@@ -402,8 +407,12 @@ def test_answers_from_elsewhere_lose_their_thoughts_and_come_back_with_them(exam
     again = "".join(json.dumps(line | {"student": "y"}) + "\n" for line in lines)
     with db.writing(examined) as session:
         questions = sets.get(session, "halves")
-        parsed = elsewhere.parse(
-            session, [tables.read(tables.QuestionFile("b.jsonl", again.encode()))], questions, split=None, student="y"
+        parsed = attempt_files.parse(
+            session,
+            [tables.read(file_table.QuestionFile("b.jsonl", again.encode()))],
+            questions,
+            split=None,
+            student="y",
         )
         back = elsewhere.store(session, parsed, questions, by=owner("ann"))
     for name, row in attempts(examined, back.exam).items():

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import committee, jobs, teachers, trash
+from mapd import committee, jobs, teacher_models, teachers, trash
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.curated import summary
+from mapd.curation.summary import summary
 from mapd.domain import Act, ExamInfo, RowFilter
 from mapd.errors import BadInput, NotFound
 from mapd.exchange.archive.outgoing import find_masks, read_records
@@ -21,7 +21,7 @@ from mapd.questions import mapping, saved_mappings
 from mapd.review import batches, judging, leases, repairs
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
-from mapd.store import browse, db, queries
+from mapd.store import browse, db, exam_material, judgement_log, queries
 from mapd.store import tables as t
 from tests import choices, looped, samples
 from tests.conftest import import_files
@@ -54,7 +54,9 @@ def judged(session: Session, exam: ExamInfo) -> ExamInfo:
     judging.judge(session, Target("question", mistakes[3].question.id), Act.CORRECT, by=owner("bob"), value="7")
     judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by=owner("bob"))
     repairs.repair(session, Target("rationale", other.id), "It is 1 + 1 = 2. So 2.", by=owner("ann"), token="x")
-    batches.take_back(session, batches.find_undoable(queries.judgements(session, exam.id), "bob"), by=owner("bob"))
+    batches.take_back(
+        session, batches.find_undoable(judgement_log.judgements(session, exam.id), "bob"), by=owner("bob")
+    )
     leases.take(session, owner("ann"), {mistakes[0].attempt.id: 1})
     session.add(t.Exposure(person="ann", explanation_id=text.id))
     snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
@@ -164,14 +166,14 @@ def test_of_an_own_exam_what_was_paid_stays_and_nothing_is_asked_twice(round_: s
 def test_asked_for_again_an_exam_costs_nothing_and_takes_its_old_words_back(round_: sa.Engine, home: Path) -> None:
     with db.writing(round_) as session:
         exam = of_training(session)
-        feedback = next(x for x in queries.material(session, exam.id).texts if x.kind == "feedback")
+        feedback = next(x for x in exam_material.material(session, exam.id).texts if x.kind == "feedback")
         judging.judge(session, Target("feedback", feedback.id), Act.REJECT, by=owner("ann"), reason="other")
         calls, texts = number(session, t.Call), number(session, t.Explanation)
         file = trash.delete(session, home, trash.plan_exam_removal(session, exam.id), by=owner("ann")).name
     asked = looped.train(round_)
     assert asked == exam.uid
     with db.reading(round_) as session:
-        models = {row.name: teachers.open_model(round_, row) for row in teachers.list_teachers(session)}
+        models = {row.name: teacher_models.open_model(round_, row) for row in teachers.list_teachers(session)}
     done = committee.collect(round_, exam=asked, teachers=list(models), models=models, by=owner("ann"))
     assert (done.calls_made, done.failed) == (0, 0)
     assert done.calls_reused > 0
@@ -179,7 +181,7 @@ def test_asked_for_again_an_exam_costs_nothing_and_takes_its_old_words_back(roun
         assert (number(session, t.Call), number(session, t.Explanation)) == (calls, texts)
         trash.restore(session, home, file, by=owner("ann"))
         assert number(session, t.Explanation) == texts, "the same texts under other uids are the same"
-        (row,) = queries.judgements(session, queries.exam(session, asked).id)
+        (row,) = judgement_log.judgements(session, queries.exam(session, asked).id)
         assert (row.judged.person, row.judged.decision) == ("ann", Act.REJECT)
 
 

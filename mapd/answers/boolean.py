@@ -5,17 +5,9 @@ read_boolean("Rome is older. So the answer is yes.")  -> Answer("true", "…")
 
 import re
 
+from mapd.answers import places
 from mapd.answers.markup import blank_markup, strip_latex
-from mapd.answers.places import (
-    CONCLUDES,
-    NOTHING,
-    Answer,
-    find_answer_line,
-    find_marks,
-    find_statements,
-    shorten,
-    split_sentences,
-)
+from mapd.answers.places import Answer
 
 _TRUTH = {"true": "true", "yes": "true", "false": "false", "no": "false", "correct": "true", "incorrect": "false"}
 _TRUE_ALONE = "t y 1 yeah yep right sí si oui ja da sim wahr richtig vrai verdadero vero да верно 是 对 是的 はい 네"
@@ -61,16 +53,16 @@ def same_truth(answer: str, gold: str) -> bool:
 
 def read_boolean(text: str) -> Answer:
     """Return what a text answers: "true" or "false"."""
-    if (line := find_answer_line(text)) is not None:
+    if (line := places.find_answer_line(text)) is not None:
         truth = _read_mark(line.value)
-        why = "decides" if truth else f"says neither true nor false alone: {shorten(line.value)}"
+        why = "decides" if truth else f"says neither true nor false alone: {places.shorten(line.value)}"
         return Answer(truth, f"{line.name} {why}")
-    if marks := find_marks(text, words=True):
+    if marks := places.find_marks(text, words=True):
         truths = {_read_mark(mark) for mark in marks}
         if len(truths) == 1 and None not in truths:
             return Answer(truths.pop(), "what is marked by \\boxed{} or #### decides")
         if any(map(_TRUTH_WORD.search, marks)):
-            return Answer(None, f"what is marked is not one of true and false: {shorten(marks[-1])}")
+            return Answer(None, f"what is marked is not one of true and false: {places.shorten(marks[-1])}")
     return _read_sentences(blank_markup(text))
 
 
@@ -88,21 +80,21 @@ def _word(text: str) -> str:
 
 
 def _read_sentences(plain: str) -> Answer:
-    sentences = split_sentences(plain)
+    sentences = places.split_sentences(plain)
     if not sentences:
-        return Answer(None, NOTHING)
-    statements = [s for s in find_statements(plain, sentences) if _TRUTH_WORD.search(s.text)]
+        return Answer(None, places.NOTHING)
+    statements = [s for s in places.find_statements(plain, sentences) if _TRUTH_WORD.search(s.text)]
     truths: set[str | None] = {_only_truth(statement.text) for statement in statements}
     if match := _BARE_TRUTH.match(sentences[0].text):
         truths.add(None if _BOTH.search(sentences[0].text) else _TRUTH[match[1].lower()])
     last = sentences[-1].text
     is_stated = bool(statements) and statements[-1].last  # "So the answer is no, since it isn't true"
-    if not is_stated and (len(sentences) == 1 or CONCLUDES.match(last) or _BARE_TRUTH.match(last)):
+    if not is_stated and (len(sentences) == 1 or places.CONCLUDES.match(last) or _BARE_TRUTH.match(last)):
         truths |= _concluded_truths(last)
     if len(truths) > 1:
         return Answer(None, "its statements, first word and last sentence say both true and false, or leave it open")
     if not truths or None in truths:
-        return Answer(None, "a sentence leaves it open" if truths else NOTHING)
+        return Answer(None, "a sentence leaves it open" if truths else places.NOTHING)
     where = (
         "a sentence states the answer" if statements else "nothing marks an answer; its first or last sentence says it"
     )

@@ -7,20 +7,10 @@ import re
 from collections import deque
 from collections.abc import Sequence
 
+from mapd.answers import places
 from mapd.answers.markup import blank_markup_but_letters, strip_latex
 from mapd.answers.numbers import parse_number
-from mapd.answers.places import (
-    CONCLUDES,
-    MAX_MARKS,
-    NOTHING,
-    Answer,
-    Sentence,
-    find_answer_line,
-    find_marks,
-    find_statements,
-    shorten,
-    split_sentences,
-)
+from mapd.answers.places import Answer, Sentence
 from mapd.answers.text import words_of
 from mapd.answers.values import normalise
 
@@ -66,6 +56,9 @@ _CORRECT_IS = re.compile(
     r"|^\W{0,5}(?:(?:my|the|final|selected)\s){0,2}(?:option|choice|selection|pick|conclusion|verdict)\s{0,3}[:：]\s*",
     re.IGNORECASE | re.MULTILINE,
 )
+NO_OPTION = "no option is named as the answer, or nothing tells which"
+_AROUND_SIGN = re.compile(r" ?([-+*/^=<>≤≥(),]) ?")
+_MINUS = re.compile(r"(?<![\w)])[-−](?=\$?[0-9.])")
 
 
 def option_letter(answer: str, options: Sequence[str]) -> str | None:
@@ -94,28 +87,29 @@ def without_labels(options: Sequence[str]) -> tuple[str, ...]:
 def read_choice(text: str, options: Sequence[str]) -> Answer:
     """Return the letter of the option that a text chooses."""
     texts = without_labels(options)
-    if (line := find_answer_line(text)) is not None:
+    if (line := places.find_answer_line(text)) is not None:
         index = _option_of_mark(line.value, texts)
-        why = "decides" if index is not None else f"doesn't name one option: {shorten(line.value)}"
+        why = "decides" if index is not None else f"doesn't name one option: {places.shorten(line.value)}"
         return Answer(None if index is None else LETTERS[index], f"{line.name} {why}")
-    marks = find_marks(text, words=True)
+    marks = places.find_marks(text, words=True)
     indexes = {index for mark in marks if (index := _option_of_mark(mark, texts)) is not None}
     if len({_first_alike(index, texts) for index in indexes}) > 1:
         return Answer(None, f"two marked answers differ: {' and '.join(LETTERS[index] for index in sorted(indexes))}")
     if indexes:
         return Answer(LETTERS[min(indexes)], "what is marked by \\boxed{} or #### decides")
     if unknown := [mark for mark in marks if _MAY_BE_LETTER.fullmatch(strip_latex(mark))]:
-        return Answer(None, f"what is marked names no option, or several: {shorten(unknown[-1])}")
+        return Answer(None, f"what is marked names no option, or several: {places.shorten(unknown[-1])}")
     return _read_sentences(blank_markup_but_letters(strip_latex(_MATHS.sub("  ", text))), texts)
 
 
 def _read_sentences(plain: str, options: tuple[str, ...]) -> Answer:
-    sentences = split_sentences(plain)
+    sentences = places.split_sentences(plain)
     if not sentences:
-        return Answer(None, NOTHING)
-    zones = [s.text for s in find_statements(plain, sentences)]
+        return Answer(None, places.NOTHING)
+    zones = [s.text for s in places.find_statements(plain, sentences)]
     for pattern in (_CORRECT_IS, _I_CHOOSE, _SO_IT_IS):
-        zones += [plain[m.end() : m.end() + 300].split("\n")[0] for m in deque(pattern.finditer(plain), MAX_MARKS)]
+        matches = deque(pattern.finditer(plain), places.MAX_MARKS)
+        zones += [plain[match.end() : match.end() + 300].split("\n")[0] for match in matches]
     indexes = {_option_in(zone, options) for zone in zones} - ({None} if len(zones) > 1 else set())
     indexes |= {_option_index(m[1], options) for m in _IS_CORRECT.finditer(plain) if m[1] != "a"}
     is_stated = bool(indexes)
@@ -128,9 +122,6 @@ def _read_sentences(plain: str, options: tuple[str, ...]) -> Answer:
     return Answer(LETTERS[next(index for index in indexes if index is not None)], why)
 
 
-NO_OPTION = "no option is named as the answer, or nothing tells which"
-
-
 def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
     """Return the option that a short answer names, also by a number written in another way than the option's."""
     plain = blank_markup_but_letters(strip_latex(_MATHS.sub(" ", mark))).strip(" \n{}")
@@ -139,8 +130,8 @@ def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
         return index
     if (value := parse_number(mark)) is None:
         return None
-    places = {_first_alike(i, options) for i, option in enumerate(options) if parse_number(option) == value}
-    return places.pop() if len(places) == 1 else None
+    alike = {_first_alike(i, options) for i, option in enumerate(options) if parse_number(option) == value}
+    return alike.pop() if len(alike) == 1 else None
 
 
 def _short_choice(answer: str, options: tuple[str, ...]) -> int | None:
@@ -161,7 +152,7 @@ def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str,
     first = None if is_walk or _ASSERTS.match(lines[0]) else _option_in(lines[0], options)
     if len(lines) == 1 and len(sentences) <= 2:
         return {first}
-    concludes = CONCLUDES.match(sentences[-1].text)
+    concludes = places.CONCLUDES.match(sentences[-1].text)
     goes_back = is_walk and letters[-1] < letters[-2]  # "A. … B. … C. …", and then "B"
     ends_so = concludes or (len(lines[-1]) < 120 and (goes_back or not is_walk))
     last_line = (first if len(lines) == 1 else _option_in(lines[-1], options)) if ends_so else None
@@ -178,7 +169,6 @@ def _option_index(letter: str, options: tuple[str, ...]) -> int | None:
 
 
 def _first_alike(index: int, options: Sequence[str]) -> int:
-    """Return the place of the first option with the same text."""
     texts = [" ".join(option.split()) for option in options]
     return texts.index(texts[index]) if texts else index
 
@@ -190,8 +180,8 @@ def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
     if _TWO_LETTERS.search(zone):
         return None
     indexes = _find_options(zone, options)
-    places = {index if index is None else _first_alike(index, options) for index in indexes}
-    return indexes[0] if len(places) == 1 else None
+    alike = {index if index is None else _first_alike(index, options) for index in indexes}
+    return indexes[0] if len(alike) == 1 else None
 
 
 def _same_text(zone: str, options: tuple[str, ...]) -> int | None:
@@ -202,9 +192,6 @@ def _same_text(zone: str, options: tuple[str, ...]) -> int | None:
 
 def _plain(text: str) -> str:
     return _AROUND_SIGN.sub(r"\1", normalise(text)).strip("\"'“”.").casefold()
-
-
-_AROUND_SIGN = re.compile(r" ?([-+*/^=<>≤≥(),]) ?")
 
 
 def _find_options(zone: str, options: tuple[str, ...]) -> list[int | None]:
@@ -228,7 +215,6 @@ def _is_letter(option: str) -> bool:
 
 
 def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
-    """Return the options whose whole text stands in the zone."""
     words = f" {_signed_words(zone)} "
     norms = {i: f" {norm} " for i, option in enumerate(options[:MOST_OPTIONS]) if (norm := _signed_words(option))}
     inside = {i: norm for i, norm in norms.items() if norm in words and not _DENIES.search(words.partition(norm)[0])}
@@ -239,6 +225,3 @@ def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
 def _signed_words(text: str) -> str:
     # A minus sign in its number counts as a word: "-2 °C" is not "2 °C".
     return words_of(_MINUS.sub("minus", text))
-
-
-_MINUS = re.compile(r"(?<![\w)])[-−](?=\$?[0-9.])")

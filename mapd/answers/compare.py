@@ -9,8 +9,8 @@ texts, it guesses.
 """
 
 import re
+from datetime import date, datetime
 
-from mapd.answers.dates import read_date
 from mapd.answers.expressions import is_formula, plain_powers, same_expression, spell
 from mapd.answers.numbers import parse_number, plain_quantity
 from mapd.answers.text import words_beside_number, words_of
@@ -29,6 +29,10 @@ _MATHS = re.compile(r"[0-9<>≤≥=±∪∅∞]|\\[A-Za-z]")
 _NAME = re.compile(r"\s*([A-Za-z])\s*=\s*(?=[-+−0-9.])")
 # Characters of an item that is taken apart once more: nesting must end.
 _NESTED = 100
+_YEAR = re.compile(r"(?<![0-9])[0-9]{4}(?![0-9])")
+_NEEDLESS_IN_DATE = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)\b|(?<=\bsep)t\b|\bof\b|[.,]", re.IGNORECASE)
+_DATE_FORMS = ("%B %d %Y", "%b %d %Y", "%d %B %Y", "%d %b %Y", "%Y-%m-%d", "%Y %B %d")
+_LONGEST_DATE = 40  # characters
 
 
 def same_number(answer: str, gold: str) -> bool:
@@ -48,7 +52,7 @@ def same_number(answer: str, gold: str) -> bool:
 def same_text(answer: str, gold: str) -> bool:
     """Return whether both are the same words, or mean the same values or day."""
     answer, gold = plain_powers(answer), plain_powers(gold)
-    if (day := read_date(answer)) is not None and day == read_date(gold):
+    if (day := _read_date(answer)) is not None and day == _read_date(gold):
         return True
     if is_formula(answer) or is_formula(gold):
         return spell(answer) == spell(gold) or _hold_same_values(answer, gold)
@@ -99,13 +103,10 @@ def _same_words(answer: str, gold: str) -> bool:
     words = words_of(plain)
     if not words or words != words_of(plain_of_gold) or _MEANING.findall(plain) != _MEANING.findall(plain_of_gold):
         return False
-    if not _is_maths(plain, plain_of_gold) or spell(plain).casefold() == spell(plain_of_gold).casefold():
+    is_maths = _MATHS.search(plain) or _MATHS.search(plain_of_gold)
+    if not is_maths or spell(plain).casefold() == spell(plain_of_gold).casefold():
         return True
     return read_values(answer) is None and read_values(gold) is None
-
-
-def _is_maths(*texts: str) -> bool:
-    return any(_MATHS.search(text) for text in texts)
 
 
 def _same_items(first: Values, second: Values) -> bool:
@@ -120,7 +121,6 @@ def _same_items(first: Values, second: Values) -> bool:
 
 
 def _same_sets(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
-    """Return whether each value of one is among the other's."""
     return all(any(_same_item(a, b) for b in second) for a in first) and all(
         any(_same_item(a, b) for a in first) for b in second
     )
@@ -138,3 +138,16 @@ def _same_item(first: str, second: str) -> bool:
     if words_of(first) and words_of(first) == words_of(second) and _MEANING.findall(first) == _MEANING.findall(second):
         return True
     return same_expression(first, second)
+
+
+def _read_date(text: str) -> date | None:
+    """Return the day that a short text is: "May 1st, 2024"; None where it is none, or may be two: "05/01/2024"."""
+    if len(text) > _LONGEST_DATE or not _YEAR.search(text):
+        return None
+    plain = " ".join(_NEEDLESS_IN_DATE.sub(" ", text).split())
+    for form in _DATE_FORMS:
+        try:
+            return datetime.strptime(plain, form).date()
+        except ValueError:
+            continue
+    return None

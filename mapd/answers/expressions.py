@@ -40,12 +40,18 @@ _ROOT = re.compile(r"\^\s*[{(]\s*-?(?:[0-9]+/|\\)")
 # sympy looks for the factors of what is under a root, and of a long number beside letters.
 _NO_SMALL_NUMBER = re.compile(r"[0-9]\.[0-9]|\.[0-9]|[0-9]{5}")
 _LONG_NUMBER = re.compile(r"[0-9]{10}")
-_MAX_FORMULA = 100  # characters of an expression that sympy may compute
+# Characters of an expression that sympy may compute.
+_MAX_FORMULA = 100
 _MAX_FORMULA_PARTS = 24  # its numbers, letters, commands and signs
 _MAX_FORMULA_DEPTH = 3  # of its braces and parentheses
 _MAX_ROOTS = 3
 _MAX_DEGREE = 5  # its powers of sums and roots, added up
 _MAX_DEGREE_OF_LETTERS = 18  # its powers of letters, added up
+_CONSTANT = re.compile(r"\\(?:[dt]?frac|sqrt|pi)(?![A-Za-z])|[π√^]")
+_LETTERS_OF_CONSTANT = re.compile(r"π|\\(?:[dt]?frac|sqrt|pi|cdot|times|left|right|text|circ)(?![A-Za-z])")
+_RAISED = re.compile(r"(?:(?<=[)\]}])|(?<![A-Za-z/][A-Za-z])(?<=[A-Za-z]))⁻?[⁰¹²³⁴-⁹]{1,2}")
+_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_ROOT_SIGN = re.compile(r"√\s?(?:([0-9]{1,9}|[A-Za-z])|\(([^()]{1,40})\))")
 
 
 def same_expression(answer: str, gold: str) -> bool:
@@ -54,10 +60,6 @@ def same_expression(answer: str, gold: str) -> bool:
     if name and gold_name and name != gold_name:
         return False
     return is_simple(first) and is_simple(second) and _verify(first, second)
-
-
-_CONSTANT = re.compile(r"\\(?:[dt]?frac|sqrt|pi)(?![A-Za-z])|[π√^]")
-_LETTERS_OF_CONSTANT = re.compile(r"π|\\(?:[dt]?frac|sqrt|pi|cdot|times|left|right|text|circ)(?![A-Za-z])")
 
 
 def is_closed_expression(side: str) -> bool:
@@ -83,10 +85,6 @@ def spell(side: str) -> str:
 def plain_powers(side: str) -> str:
     """Return it with the powers of a letter or a bracket as LaTeX writes them: "x² + 1" -> "x^{2} + 1"."""
     return _RAISED.sub(lambda power: f"^{{{power[0].translate(_LOWERED)}}}", side)
-
-
-_RAISED = re.compile(r"(?:(?<=[)\]}])|(?<![A-Za-z/][A-Za-z])(?<=[A-Za-z]))⁻?[⁰¹²³⁴-⁹]{1,2}")
-_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
 def _without_name(side: str) -> tuple[str, str]:
@@ -126,9 +124,6 @@ def _depth(side: str) -> int:
 def _as_latex(side: str) -> str:
     # math-verify reads LaTeX's π and roots alone: "2√3" -> "2\sqrt{3}".
     return _ROOT_SIGN.sub(lambda root: f"\\sqrt{{{root[1] or root[2]}}}", side.replace("π", "\\pi "))
-
-
-_ROOT_SIGN = re.compile(r"√\s?(?:([0-9]{1,9}|[A-Za-z])|\(([^()]{1,40})\))")
 
 
 @lru_cache(maxsize=4_096)

@@ -41,6 +41,42 @@ _LABELS = re.compile(
 )
 _MINUS_WORD = re.compile(r"(?:\b(?:minus|negative) |= ?- )$", re.IGNORECASE)
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
+_CONSTANT_BEHIND = re.compile(r"[ ]?[*]?[ ]?(?:[π√]|\\pi(?![A-Za-z])|\\sqrt)")
+_CONSTANT_BEFORE = re.compile(r"\\sqrt[ ]{0,3}$|(?:π|\\pi)[ ]{0,3}\)?[ ]{0,9}[/*][ ]{0,3}\(?[ ]{0,9}$")
+_DIGIT_WORDS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()  # noqa: E501
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORD_VALUES = {word: n for n, word in enumerate(_DIGIT_WORDS)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
+WORD_NUMBER = re.compile(
+    rf"\b(?:({'|'.join(_TENS)})[ -]({'|'.join(_DIGIT_WORDS[1:10])})|({'|'.join(_WORD_VALUES)}))\b", re.IGNORECASE
+)
+_PART_WORDS = re.compile(
+    r"\b(?:half|halves|thirds?|quarters?|fourths?|fifths?|tenths?|dozens?|hundreds?|thousands?|millions?"
+    r"|billions?|twice)\b",
+    re.IGNORECASE,
+)
+OPERATOR_BETWEEN = re.compile(r"\s*(?:[-+*/^=≈:]|x|plus|minus|times|over|divided by|to)\s*", re.IGNORECASE)
+_PART_OF_FRACTION = r"\s?(?:\{\s?([0-9]{1,12})\s?\}|([0-9]))"
+# Not a power, and not what something is divided by.
+_SIMPLE_FRACTION = re.compile(
+    rf"(?<![/^÷])(?<![/^÷] )(?<!\^\{{)((?<=[0-9])\s?)?\\[dt]?frac{_PART_OF_FRACTION}{_PART_OF_FRACTION}"
+    r"(?!\s?\^|[0-9])"
+)
+_SPACED_RATIO = re.compile(r"\s*(-?[0-9]{1,12})\s*/\s*([0-9]{1,12})\s*")
+_SPACED_THOUSANDS = re.compile(r"(?<![0-9.,])(?<![0-9] )[0-9]{1,3}(?: [0-9]{3})+(?![0-9])(?! [0-9])")
+_UNIT_POWER = re.compile(
+    r"([0-9](?:\s|\\[,; ]|\\(?:text|mathrm)\s?\{|~){0,4}"
+    r"(?:mm|cm|dm|m|km|in|ft|yd|mi|s|sec|units?|inch(?:es)?|feet|meters?|metres?|(?:m|km|ft|cm)/(?:s|sec|h))\s?\}?)"
+    r"\s?\^\s?\{?-?[0-9]\}?"
+)
+_DEGREES = re.compile(r"\^\s?\{?\s?\\circ\s?\}?")
+_WHOLE_RATIO = re.compile(r"\A\s{0,9}(-?[0-9]{1,12})\s{0,9}/\s{0,9}([0-9]{1,12})\s{0,9}\Z")
+_SPACED_SIGN = re.compile(r"\A\s*[-−–]\s+(?=[$€£¥₹\\.]{0,3}[0-9])")
+IRRATIONAL = re.compile(r"[π√]|\\(?:pi|sqrt)(?![A-Za-z])")
+# "±3", "x > 10", "[0, ∞)"; not "<b>18</b>" and "18<br>"
+SEVERAL_VALUES = re.compile(
+    r"[±∞≤≥≠∪]|\\(?:pm|infty|cup|[gl]t|[gl]eq?(?:slant)?|neq?)(?![A-Za-z])|\A\s*[<>]=?\s*[-0-9.][^<>]*\Z"
+    r"|(?:(?<![<\w])[A-Za-z]|[0-9])\s{0,9}[<>]=?\s{0,9}(?:[-0-9.(]|[A-Za-z](?![A-Za-z>]))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +116,6 @@ def _read_number(plain: str, match: re.Match[str]) -> Number | None:
     if value is not None and (negative or _MINUS_WORD.search(plain, max(0, start - 10), start)):
         value = -value
     return Number(value, start - negative, end, parts if len(parts) > 1 else ())
-
-
-_CONSTANT_BEHIND = re.compile(r"[ ]?[*]?[ ]?(?:[π√]|\\pi(?![A-Za-z])|\\sqrt)")
-_CONSTANT_BEFORE = re.compile(r"\\sqrt[ ]{0,3}$|(?:π|\\pi)[ ]{0,3}\)?[ ]{0,9}[/*][ ]{0,3}\(?[ ]{0,9}$")
 
 
 def _run_parts(run: str) -> tuple[Fraction, ...]:
@@ -146,38 +178,6 @@ def _in_words_behind(plain: str, value: Fraction, run: str, end: int) -> tuple[F
     return value, end
 
 
-_DIGIT_WORDS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()  # noqa: E501
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_WORD_VALUES = {word: n for n, word in enumerate(_DIGIT_WORDS)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
-WORD_NUMBER = re.compile(
-    rf"\b(?:({'|'.join(_TENS)})[ -]({'|'.join(_DIGIT_WORDS[1:10])})|({'|'.join(_WORD_VALUES)}))\b", re.IGNORECASE
-)
-_PART_WORDS = re.compile(
-    r"\b(?:half|halves|thirds?|quarters?|fourths?|fifths?|tenths?|dozens?|hundreds?|thousands?|millions?"
-    r"|billions?|twice)\b",
-    re.IGNORECASE,
-)
-OPERATOR_BETWEEN = re.compile(r"\s*(?:[-+*/^=≈:]|x|plus|minus|times|over|divided by|to)\s*", re.IGNORECASE)
-_PART_OF_FRACTION = r"\s?(?:\{\s?([0-9]{1,12})\s?\}|([0-9]))"
-# Not a power, and not what something is divided by.
-_SIMPLE_FRACTION = re.compile(
-    rf"(?<![/^÷])(?<![/^÷] )(?<!\^\{{)((?<=[0-9])\s?)?\\[dt]?frac{_PART_OF_FRACTION}{_PART_OF_FRACTION}"
-    r"(?!\s?\^|[0-9])"
-)
-_SPACED_RATIO = re.compile(r"\s*(-?[0-9]{1,12})\s*/\s*([0-9]{1,12})\s*")
-
-
-_SPACED_THOUSANDS = re.compile(r"(?<![0-9.,])(?<![0-9] )[0-9]{1,3}(?: [0-9]{3})+(?![0-9])(?! [0-9])")
-_UNIT_POWER = re.compile(
-    r"([0-9](?:\s|\\[,; ]|\\(?:text|mathrm)\s?\{|~){0,4}"
-    r"(?:mm|cm|dm|m|km|in|ft|yd|mi|s|sec|units?|inch(?:es)?|feet|meters?|metres?|(?:m|km|ft|cm)/(?:s|sec|h))\s?\}?)"
-    r"\s?\^\s?\{?-?[0-9]\}?"
-)
-_DEGREES = re.compile(r"\^\s?\{?\s?\\circ\s?\}?")
-_WHOLE_RATIO = re.compile(r"\A\s{0,9}(-?[0-9]{1,12})\s{0,9}/\s{0,9}([0-9]{1,12})\s{0,9}\Z")
-_SPACED_SIGN = re.compile(r"\A\s*[-−–]\s+(?=[$€£¥₹\\.]{0,3}[0-9])")
-
-
 def plain_fractions(text: str) -> str:
     """Return it with its simple fractions written plainly: "-\\frac{1}{4}" -> "-1/4", "2\\frac12" -> "2 1/2"."""
     return _SIMPLE_FRACTION.sub(_plain_fraction, text) if "frac" in text else text
@@ -194,14 +194,6 @@ def plain_quantity(text: str) -> str:
     out = _SPACED_THOUSANDS.sub(lambda number: number[0].replace(" ", ","), out)
     out = _DEGREES.sub("°", _UNIT_POWER.sub(r"\1", out))
     return _SPACED_SIGN.sub("-", out)
-
-
-IRRATIONAL = re.compile(r"[π√]|\\(?:pi|sqrt)(?![A-Za-z])")
-# "±3", "x > 10", "[0, ∞)"; not "<b>18</b>" and "18<br>"
-SEVERAL_VALUES = re.compile(
-    r"[±∞≤≥≠∪]|\\(?:pm|infty|cup|[gl]t|[gl]eq?(?:slant)?|neq?)(?![A-Za-z])|\A\s*[<>]=?\s*[-0-9.][^<>]*\Z"
-    r"|(?:(?<![<\w])[A-Za-z]|[0-9])\s{0,9}[<>]=?\s{0,9}(?:[-0-9.(]|[A-Za-z](?![A-Za-z>]))"
-)
 
 
 def parse_number(text: str) -> Fraction | None:

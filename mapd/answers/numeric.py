@@ -8,33 +8,11 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 
+from mapd.answers import numbers, places
 from mapd.answers.expressions import is_closed_expression, is_formula
 from mapd.answers.markup import blank_markup
-from mapd.answers.numbers import (
-    IRRATIONAL,
-    SEVERAL_VALUES,
-    Number,
-    number_text,
-    parse_number,
-    plain_fractions,
-    plain_quantity,
-)
-from mapd.answers.places import (
-    BOXED,
-    CONCLUDES,
-    EXPLAINS,
-    NOTHING,
-    REFUSES,
-    Answer,
-    AnswerLine,
-    Sentence,
-    StatedAnswer,
-    find_answer_line,
-    find_marks,
-    find_statements,
-    shorten,
-    split_sentences,
-)
+from mapd.answers.numbers import Number, number_text, parse_number
+from mapd.answers.places import Answer, AnswerLine, Sentence, StatedAnswer
 from mapd.answers.reading import NumberReading, read_numbers, rounded_in, value_of
 
 _NUMBER_FIRST = re.compile(r"[\s\W]*[0-9]")
@@ -45,6 +23,8 @@ _COMPARES = re.compile(
 )
 _LABEL_LINE = re.compile(r"[^=.!?]{1,60}:[^:]{1,40}")
 _TOTAL = re.compile(r"\b(?:total|answer|result|difference|sum|altogether|final)\b", re.IGNORECASE)
+_RESULT = re.compile(r"[=≈]|\\approx")
+_NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +38,21 @@ class _Conclusion:
 
 def read_numeric(text: str) -> Answer:
     """Return the number that a text answers; an expression only where it is marked, as it stands."""
-    text = plain_fractions(text)
-    line = find_answer_line(text)
+    text = numbers.plain_fractions(text)
+    line = places.find_answer_line(text)
     if line is not None and (solution := _solution_behind(line, text)):
         return read_numeric(solution)
     plain = blank_markup(text)
-    reading, sentences = read_numbers(plain), split_sentences(plain)
+    reading, sentences = read_numbers(plain), places.split_sentences(plain)
     if line is not None:
         return _read_line(line, reading, sentences, text)
-    if marks := find_marks(text):
+    if marks := places.find_marks(text):
         return _read_marks(marks, _stated_behind(text, reading, sentences))
     if not sentences:
-        return Answer(None, NOTHING)
+        return Answer(None, places.NOTHING)
     conclusion = _conclusion(reading, sentences)
-    statements = [(s, v) for s in find_statements(plain, sentences) if (v := value_of(s.text, reading)) is not None]
+    stated = places.find_statements(plain, sentences)
+    statements = [(s, value) for s in stated if (value := value_of(s.text, reading)) is not None]
     if statements:
         return _read_statements(statements, conclusion)
     return _read_prose(reading, sentences, conclusion)
@@ -79,11 +60,11 @@ def read_numeric(text: str) -> Answer:
 
 def _solution_behind(line: AnswerLine, text: str) -> str:
     """Return the worked solution that begins in an answer line, as those of GSM8K do behind "Answer:"; else nothing."""
-    sentences = split_sentences(blank_markup(line.value))
-    if not sentences or find_marks(line.value) or _BARE.match(sentences[0].text):
+    sentences = places.split_sentences(blank_markup(line.value))
+    if not sentences or places.find_marks(line.value) or _BARE.match(sentences[0].text):
         return ""
     following = text[line.end :]
-    if (step := _STEP_BELOW.match(following)) and not EXPLAINS.match(step[0]):
+    if (step := _STEP_BELOW.match(following)) and not places.EXPLAINS.match(step[0]):
         return line.value + following
     values = {value_of(sentence.text, None) for sentence in sentences} - {None}
     return line.value if len(values) > 1 else ""
@@ -91,10 +72,10 @@ def _solution_behind(line: AnswerLine, text: str) -> str:
 
 def _read_line(line: AnswerLine, reading: NumberReading, sentences: list[Sentence], text: str) -> Answer:
     """Read the answer line, unless what stands behind it takes it back."""
-    boxes = find_marks(line.value)
+    boxes = places.find_marks(line.value)
     expression = _RESULT.split((boxes or [line.value])[0])[-1].strip("$ .")
     # "π/2" is not 2.
-    if IRRATIONAL.search(expression):
+    if numbers.IRRATIONAL.search(expression):
         return Answer(expression, f"{line.name} decides")
     value = _value_of_line(line.value, reading)
     if value is None and len(boxes) == 1:
@@ -102,34 +83,30 @@ def _read_line(line: AnswerLine, reading: NumberReading, sentences: list[Sentenc
     if value is None:
         if is_closed_expression(expression) or is_formula(expression):
             return Answer(expression, f"{line.name} decides")
-        return Answer(None, f"{line.name} doesn't give one number: {shorten(line.value)}")
+        return Answer(None, f"{line.name} doesn't give one number: {places.shorten(line.value)}")
     if not line.is_last and (end := _value_behind(line, reading, sentences, text)) not in (None, value):
         return Answer(None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(end)}")
     return Answer(number_text(value), f"{line.name} decides")
 
 
-_RESULT = re.compile(r"[=≈]|\\approx")
-_NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
-
-
 def _value_of_line(line: str, reading: NumberReading) -> Fraction | None:
     """Return what an answer line gives in its first sentence, if the others don't conclude something else."""
-    plain = blank_markup(plain_quantity(line))
-    if _NEGATED_PARENTHESIS.search(plain) or SEVERAL_VALUES.search(line):
+    plain = blank_markup(numbers.plain_quantity(line))
+    if _NEGATED_PARENTHESIS.search(plain) or numbers.SEVERAL_VALUES.search(line):
         return None
-    sentences = split_sentences(plain)
+    sentences = places.split_sentences(plain)
     if len(sentences) < 2:
         return value_of(plain, reading)
     value, last = value_of(sentences[0].text, reading), sentences[-1].text
     if value is None:
         return value_of(plain, reading)
-    return value if not CONCLUDES.match(last) or value_of(last, reading) in (None, value) else None
+    return value if not places.CONCLUDES.match(last) or value_of(last, reading) in (None, value) else None
 
 
 def _value_behind(line: AnswerLine, reading: NumberReading, sentences: list[Sentence], text: str) -> Fraction | None:
     """Return what the text comes to behind its answer line, where it says that it concludes or ends in a mark."""
     last_line = text.rstrip().rpartition("\n")[2]
-    if marks := find_marks(last_line):
+    if marks := places.find_marks(last_line):
         return _value_of_mark(marks[-1])
     if not sentences:
         return None
@@ -139,14 +116,14 @@ def _value_behind(line: AnswerLine, reading: NumberReading, sentences: list[Sent
 
 def _stated_behind(text: str, reading: NumberReading, sentences: list[Sentence]) -> Fraction | None:
     """Return the number that a text states as the answer at its very end, behind its marks."""
-    last = next((s for s in reversed(find_statements(reading.plain, sentences)) if s.last), None)
-    return value_of(last.text, reading) if last and not BOXED.search(text, last.start) else None
+    last = next((s for s in reversed(places.find_statements(reading.plain, sentences)) if s.last), None)
+    return value_of(last.text, reading) if last and not places.BOXED.search(text, last.start) else None
 
 
 def _read_marks(marks: list[str], ending: Fraction | None) -> Answer:
     values = {_value_of_mark(mark) for mark in marks}
     if len(values) > 1:
-        return Answer(None, f"{len(marks)} marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
+        return Answer(None, f"{len(marks)} marked answers differ: {' and '.join(map(places.shorten, marks[-2:]))}")
     value = values.pop()
     if value is not None and ending not in (None, value):
         return Answer(None, f"{number_text(value)} is marked, and the text ends with the answer {number_text(ending)}")
@@ -154,13 +131,13 @@ def _read_marks(marks: list[str], ending: Fraction | None) -> Answer:
         return Answer(number_text(value), "what is marked by \\boxed{} or #### decides")
     expression = _RESULT.split(marks[-1])[-1].strip()
     if not expression or len(marks) > 1:
-        return Answer(None, f"the marked answer is not one number: {shorten(marks[-1])}")
+        return Answer(None, f"the marked answer is not one number: {places.shorten(marks[-1])}")
     return Answer(expression, "what is marked by \\boxed{} or #### decides, an expression")
 
 
 def _value_of_mark(mark: str) -> Fraction | None:
-    is_number = not IRRATIONAL.search(_RESULT.split(mark)[-1]) and not SEVERAL_VALUES.search(mark)
-    return value_of(blank_markup(plain_quantity(mark)), None) if is_number else None
+    is_number = not numbers.IRRATIONAL.search(_RESULT.split(mark)[-1]) and not numbers.SEVERAL_VALUES.search(mark)
+    return value_of(blank_markup(numbers.plain_quantity(mark)), None) if is_number else None
 
 
 def _read_statements(statements: list[tuple[StatedAnswer, Fraction]], conclusion: "_Conclusion") -> Answer:
@@ -181,8 +158,8 @@ def _read_prose(reading: NumberReading, sentences: list[Sentence], conclusion: "
         return Answer(None, "its first paragraph and its end come to two numbers")
     value = leading if conclusion.value is None else conclusion.value
     if value is None:
-        return Answer(None, NOTHING)
-    if any(REFUSES.search(s.text) and "assuming" not in s.text for s in sentences[conclusion.index :]):
+        return Answer(None, places.NOTHING)
+    if any(places.REFUSES.search(s.text) and "assuming" not in s.text for s in sentences[conclusion.index :]):
         return Answer(None, "the text says that the question can't be answered")
     where = "gives the answer first" if conclusion.value is None else "comes to it at its end"
     return Answer(number_text(value), f"nothing marks an answer; the text {where}")
@@ -195,7 +172,7 @@ def _leading(reading: NumberReading, sentences: list[Sentence]) -> Fraction | No
         return None
     if len(first.text.split()) <= 4 and _NUMBER_FIRST.match(first.text):
         return parse_number(first.text)
-    return value_of(first.text, reading) if EXPLAINS.match(sentences[1].text) else None
+    return value_of(first.text, reading) if places.EXPLAINS.match(sentences[1].text) else None
 
 
 def _opens_otherwise(reading: NumberReading, sentences: list[Sentence], value: Fraction | None) -> bool:
@@ -213,7 +190,7 @@ def _conclusion(reading: NumberReading, sentences: list[Sentence]) -> _Conclusio
     index = _last_with_number(reading, sentences)
     last = sentences[index]
     value = value_of(last.text, reading)
-    if CONCLUDES.match(last.text):
+    if places.CONCLUDES.match(last.text):
         return _Conclusion(value, True, index)
     if value is None or not _is_final(reading, sentences, last, value):
         return _Conclusion(None, False, index)

@@ -50,38 +50,7 @@ REFUSES = re.compile(
     r"|(?:not enough|insufficient) information|unanswerable|contradict\w*|inconsisten\w*)",
     re.IGNORECASE,
 )
-
-
 NOTHING = "nothing in the text states an answer"
-
-
-def shorten(text: str) -> str:
-    """Return the head of a text in quotation marks, in one line."""
-    line = " ".join(text[:200].split())
-    return f'"{line[:60]}…"' if len(line) > 60 else f'"{line}"'
-
-
-class Answer(NamedTuple):
-    """What a text answers, None where that can't be told, and why, in one sentence."""
-
-    value: str | None
-    why: str
-
-
-class Sentence(NamedTuple):
-    """A sentence or a line of a blanked text, and where it stands."""
-
-    text: str
-    start: int
-    end: int
-
-
-def split_sentences(plain: str) -> list[Sentence]:
-    """Return the sentences and lines of a blanked text that hold a letter or digit; "145.5" parts none."""
-    runs = (match.span() for match in SENTENCE.finditer(plain))
-    return [Sentence(plain[start:end], start, end) for start, end in runs if ALPHANUMERIC.search(plain, start, end)]
-
-
 # What may stand before "Answer" in its line: a bullet, a quotation, emphasis, a number, "So the final".
 _ANSWER_WORDS = (
     r"(?:answer|ans|antwort|réponse|respuesta|risposta|resposta|antwoord|svar|odpowiedź|ответ|cevap|jawaban|đáp án"
@@ -115,6 +84,37 @@ _PLACEHOLDER = re.compile(
     r"|\.{2,}|…|_+)?[\s*_`.]*"
 )
 _WRAPPING = " \t\r*_`\"'“”"
+# Words of a line below a heading "Answer:"; a longer line is prose.
+_MOST_WORDS = 12
+_NEXT_LINE = re.compile(r"\s*+(?:[-*•>][ ])?(?:[\s*_`$]|\\\[)*+(?P<value>[^\n]*)")
+_SAYS_SOMETHING = re.compile(r"[^\W_]|∞|∅")
+
+
+def shorten(text: str) -> str:
+    """Return the head of a text in quotation marks, in one line."""
+    line = " ".join(text[:200].split())
+    return f'"{line[:60]}…"' if len(line) > 60 else f'"{line}"'
+
+
+class Answer(NamedTuple):
+    """What a text answers, None where that can't be told, and why, in one sentence."""
+
+    value: str | None
+    why: str
+
+
+class Sentence(NamedTuple):
+    """A sentence or a line of a blanked text, and where it stands."""
+
+    text: str
+    start: int
+    end: int
+
+
+def split_sentences(plain: str) -> list[Sentence]:
+    """Return the sentences and lines of a blanked text that hold a letter or digit; "145.5" parts none."""
+    runs = (match.span() for match in SENTENCE.finditer(plain))
+    return [Sentence(plain[start:end], start, end) for start, end in runs if ALPHANUMERIC.search(plain, start, end)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,8 @@ class AnswerLine:
 
 def find_answer_line(text: str) -> AnswerLine | None:
     """Return the last line "Answer: …", `<answer>…</answer>` or `"answer": "…"` that holds something."""
-    places = [(m.start(), m.end(), m["value"], "the last line that begins with Answer:") for m in _lines(text)]
+    lines = deque(_ANSWER_LINE.finditer(text), MAX_MARKS)
+    places = [(m.start(), m.end(), m["value"], "the last line that begins with Answer:") for m in lines]
     tags = deque(_TAGGED.finditer(text), MAX_MARKS)
     places += [(m.start(), m.end(), m["value"], "the last <answer> tag") for m in tags]
     fields = deque(_QUOTED.finditer(text), MAX_MARKS)
@@ -161,14 +162,6 @@ def find_first_answer(text: str) -> int | None:
     return min((match.end() for match in matches if match), default=None)
 
 
-def _lines(text: str) -> deque[re.Match[str]]:
-    return deque(_ANSWER_LINE.finditer(text), MAX_MARKS)
-
-
-_MOST_WORDS = 12  # of a line below a heading "Answer:"; a longer one is prose
-_NEXT_LINE = re.compile(r"\s*+(?:[-*•>][ ])?(?:[\s*_`$]|\\\[)*+(?P<value>[^\n]*)")
-
-
 def _line_below(text: str, end: int) -> tuple[int, str] | None:
     """Return where the line below a heading "Answer:" ends, and the line, if it is an answer and no working."""
     match = _NEXT_LINE.match(text, end)
@@ -181,9 +174,6 @@ def _line_below(text: str, end: int) -> tuple[int, str] | None:
         return None
     is_alone = not following or BOXED.search(value) or ("=" not in value and (is_short or EXPLAINS.match(following)))
     return (match.end(), value) if is_alone else None
-
-
-_SAYS_SOMETHING = re.compile(r"[^\W_]|∞|∅")
 
 
 def find_marks(text: str, *, words: bool = False) -> list[str]:
@@ -200,7 +190,6 @@ def find_marks(text: str, *, words: bool = False) -> list[str]:
 
 
 def _closing_braces(text: str) -> dict[int, int]:
-    """Return the place of each closing brace by the place behind its opening one."""
     open_braces: list[int] = []
     closings = {}
     for brace in _BRACE.finditer(text):

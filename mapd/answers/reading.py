@@ -21,9 +21,8 @@ _GOES_ON = re.compile(
 )
 _ASIDE = re.compile(r"\([^()\n]{0,200}\)")
 _SUBORDINATE = re.compile(
-    r",? (?:if|so that|to have|after|before|because|since|when|than|out of|compared|instead|not|for each"
-    r"|in each|per|with"
-    r"|from the|as|and still|on the|over the|within|who|which|that)\b",
+    r",? (?:if|so that|to have|after|before|because|since|when|than|out of|compared|instead|not|for each|in each|per"
+    r"|with|from the|as|and still|on the|over the|within|who|which|that)\b",
     re.IGNORECASE,
 )
 _CALCULATED_BEHIND = re.compile(r"[^=]*=(?:[-+*/^().,0-9 ]|x(?= ?[0-9(]))+")  # "18 = 9 * 2", "18 (= 9 * 2)"

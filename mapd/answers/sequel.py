@@ -43,6 +43,11 @@ _OWN_TURN = re.compile(
     r"|<start_of_turn>\s?model|<｜Assistant｜>|\[/INST\]|<s>|(?:### )?(?:assistant|response)\s?:)\s*)++",
     re.IGNORECASE,
 )
+_OPENING = re.compile(
+    r"\W*(?:sure|okay|ok|let|here|first|we|to|i|the question|given|certainly|of course|alright|solution|step)\b"
+    r"|.*:\W*$",
+    re.IGNORECASE,
+)
 
 
 def cut_sequel(text: str) -> str:
@@ -72,13 +77,6 @@ def _cut_at(pattern: re.Pattern[str], text: str) -> str:
         if ALPHANUMERIC.search(text, 0, match.start()):
             return text[: match.start()]
     return text
-
-
-_OPENING = re.compile(
-    r"\W*(?:sure|okay|ok|let|here|first|we|to|i|the question|given|certainly|of course|alright|solution|step)\b"
-    r"|.*:\W*$",
-    re.IGNORECASE,
-)
 
 
 def _is_more_than_opening(head: str) -> bool:

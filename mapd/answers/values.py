@@ -14,28 +14,6 @@ from enum import StrEnum
 # Characters of an answer that is taken apart.
 LONGEST = 300
 MOST_ITEMS = 30
-
-
-class ValueKind(StrEnum):
-    """How the values of an answer belong together."""
-
-    # The order of a set doesn't matter: what stands in braces, and what is joined by "or".
-    SET = "set"
-    LIST = "list"
-    TUPLE = "tuple"  # in brackets, which count: (0, 1) is not [0, 1]
-    UNION = "union"  # of intervals
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """The values of an answer as texts, in their order, and the variable that they are values of, if it has one."""
-
-    kind: ValueKind
-    items: tuple[str, ...]
-    brackets: str = ""
-    variable: str = ""
-
-
 _SIGNS = (
     (re.compile(r"\\(?:left|right|big|Big|bigl|bigr|displaystyle)(?![A-Za-z])|\\[,;!]|\$|\\[()\[\]](?=\s|$)"), " "),
     (re.compile(r"(?<=[0-9])\{,\}(?=[0-9]{3})"), ","),
@@ -67,6 +45,27 @@ _JOINED = re.compile(r"\s*;\s*|\s*,\s*(?:(?:and|&)\s+)?|\s+(?:and|&)\s+", re.IGN
 _THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _OPENING, _CLOSING = "([{⟨", ")]}⟩"
 _DOWN = {">": "<", "≥": "≤"}
+
+
+class ValueKind(StrEnum):
+    """How the values of an answer belong together."""
+
+    # The order of a set doesn't matter: what stands in braces, and what is joined by "or".
+    SET = "set"
+    LIST = "list"
+    # In brackets, which count: (0, 1) is not [0, 1].
+    TUPLE = "tuple"
+    UNION = "union"  # of intervals
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The values of an answer as texts, in their order, and the variable that they are values of, if it has one."""
+
+    kind: ValueKind
+    items: tuple[str, ...]
+    brackets: str = ""
+    variable: str = ""
 
 
 def normalise(text: str) -> str:

@@ -18,8 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mapd.api.access import HEADER, Caller, InvalidToken, Visitor, authenticate
 from mapd.errors import BadInput, Busy, Damaged, Forbidden, MapdError, NotFound, Stale
+from mapd.jobs import kinds
 from mapd.people import Right, may
-from mapd.review import counts, decisions, history, seats, window
+from mapd.review import decisions, history, practice, seats, window
 from mapd.review.messages import (
     Answers,
     ApiError,
@@ -36,11 +37,16 @@ from mapd.review.messages import (
     WindowQuery,
 )
 from mapd.review.queue_index import derivation
+from mapd.review.queue_index.derivation import IndexState
 from mapd.store import db, queries
 
 LARGEST_BODY = 1_000_000  # bytes
 TITLE = "MAPD Studio: triage"
 RETRY = {"Retry-After": "1"}
+
+
+class Preparing(MapdError):  # noqa: N818
+    """The exam's queue index is being derived: the same request is answered later."""
 
 
 class ForeignOrigin(MapdError):  # noqa: N818
@@ -49,15 +55,14 @@ class ForeignOrigin(MapdError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class AppHooks:
-    """What the routes need of the app that they are part of.
-
-    `visitor`: whom a request's cookies are of. `origins`: of which pages requests are taken. `render`: a text as the
-    document of a sandboxed frame, in a theme.
-    """
+    """What the routes need of the app that they are part of."""
 
     engine: Callable[[], sa.Engine]
+    # Whom a request's cookies are of.
     visitor: Callable[[Scope], Visitor | None]
+    # The pages from which requests are taken.
     origins: Callable[[Scope], Collection[str]]
+    # Makes of a text the document of a sandboxed frame, in a theme.
     render: Callable[[str, str], str]
 
 
@@ -89,16 +94,14 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
     @api.get("/window", response_model=Window, responses=errors)
     def read_window(query: Annotated[WindowQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return the person's next cards of a queue, or the one that a link names."""
-        engine = _catch_up(house.engine(), caller.exam_id)
+        engine = _require_index(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
             exam = queries.exam(session, caller.exam_id)
             if query.render is not None:
-                text = window.load_text(session, exam.id, query.render)
-                document = house.render(text, query.theme)
+                document = house.render(window.load_text(session, exam.id, query.render), query.theme)
                 page = window.load_window(session, caller.person, caller.exam_id, query)
-                rendered = Rendered(uid=query.render, document=document)
-                return _json(page.model_copy(update={"rendered": rendered}))
-            if not window.needs_writing(exam):
+                return _json(page.model_copy(update={"rendered": Rendered(uid=query.render, document=document)}))
+            if not practice.is_enabled(exam):
                 return _json(window.load_window(session, caller.person, caller.exam_id, query))
         with db.writing(engine) as session:
             return _json(window.load_window(session, caller.person, caller.exam_id, query))
@@ -106,23 +109,21 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
     @api.post("/decisions", response_model=Answers, responses=errors)
     def write_decisions(body: Decisions, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Save decisions in the order in which they were made, and answer each."""
-        engine = _catch_up(house.engine(), caller.exam_id)
+        engine = _require_index(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
-            answers = decisions.apply(session, caller.person, caller.exam_id, body.decisions)
-        return _json(answers)
+            return _json(decisions.apply(session, caller.person, caller.exam_id, body.decisions))
 
     @api.post("/lease", response_model=Leases, responses=errors)
     def write_lease(body: LeaseWish, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Take, renew or give back what is in front of the person."""
-        engine = _catch_up(house.engine(), caller.exam_id)
+        engine = _require_index(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
-            leases = seats.renew_leases(session, caller.person, caller.exam_id, body)
-        return _json(leases)
+            return _json(seats.renew_leases(session, caller.person, caller.exam_id, body))
 
     @api.get("/history", response_model=History, responses=errors)
     def read_history(query: Annotated[HistoryQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return what was said of a card; without one the person's last acts."""
-        engine = _catch_up(house.engine(), caller.exam_id)
+        engine = _require_index(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
             if query.mistake is not None:
                 return _json(history.load_card_history(session, caller.person, caller.exam_id, query))
@@ -131,9 +132,9 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
     @api.get("/counts", response_model=Counts, responses=errors)
     def read_counts(query: Annotated[CountsQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return every queue's counts, and a class's panel if that is asked for."""
-        engine = _catch_up(house.engine(), caller.exam_id)
+        engine = _require_index(house.engine(), caller.exam_id)
         with db.reading(engine) as session:
-            return _json(counts.load_counts(session, caller.person, caller.exam_id, query))
+            return _json(window.load_counts(session, caller.person, caller.exam_id, query))
 
 
 def describe() -> dict[str, Any]:
@@ -154,14 +155,20 @@ def _json(message: Window | Answers | Leases | History | Counts) -> Response:
     return Response(message.model_dump_json(by_alias=True), media_type="application/json", headers=headers)
 
 
-def _catch_up(engine: sa.Engine, exam_id: int) -> sa.Engine:
-    """Bring the queue index up to date, and return the engine."""
+def _require_index(engine: sa.Engine, exam_id: int) -> sa.Engine:
+    """Return the engine, where the exam's queue index can be read. Raises: Preparing, and a job prepares it."""
+    with db.reading(engine) as session:
+        state = derivation.find_state(session, exam_id)
+    if state is IndexState.CURRENT:
+        return engine
     try:
-        derivation.catch_up(engine, exam_id)
+        kinds.prepare_index(engine.execution_options(patience=db.Patience(0)), exam_id)
     except Busy:
-        # The rows that are there can be shown, although marks wait; an index that isn't derived can't.
-        if not derivation.is_derived(engine, exam_id):
+        # The rows that are there can be shown, although some wait; an index that isn't derived can't.
+        if state is IndexState.MISSING:
             raise
+    if state is IndexState.MISSING:
+        raise Preparing("this exam's queues are being prepared, by a job on the page Jobs: they open once it is done")
     return engine
 
 
@@ -169,10 +176,8 @@ def _check_origin(request: Request, origins: Collection[str]) -> None:
     """Refuse what a page of another site sends; what changes something has to say which page it comes from."""
     sent = [origin.lower() for origin in request.headers.getlist("origin")]
     # A browser names the page that sent a request; one that says nothing may only read.
-    foreign = any(origin not in origins for origin in sent) or request.headers.get("sec-fetch-site") in (
-        "cross-site",
-        "same-site",
-    )
+    foreign_site = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    foreign = foreign_site or any(origin not in origins for origin in sent)
     if foreign or (request.method != "GET" and len(sent) != 1):
         raise ForeignOrigin(f"this app takes that from its own pages alone, at {', '.join(sorted(origins))}")
 
@@ -185,6 +190,7 @@ FAULTS: dict[type[Exception], tuple[int, str]] = {
     NotFound: (404, "unknown"),
     BadInput: (400, "bad_request"),
     Busy: (503, "busy"),
+    Preparing: (503, "busy"),
     Stale: (503, "busy"),  # somebody wrote a row of the same name at the same moment: sent again, it is found
     Damaged: (503, "busy"),
 }

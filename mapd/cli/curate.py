@@ -1,32 +1,24 @@
-"""`mapd import …`, `mapd curate …`: from files to a frozen curated set."""
+"""`mapd curate …`: the curated set, counted and frozen."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from sqlmodel import Session
 
-from mapd import domain
 from mapd.checks import RationaleChecks, State
-from mapd.cli.progress import counting
 from mapd.cli.shared import AsJson, ExamRef, PersonName, person_of, reading, show, split_names, writing
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.curated import Curated, DecidedText, Mistake, narrow, summary
-from mapd.errors import BadInput
-from mapd.exchange import authors
-from mapd.policies import Policy
+from mapd.curation.curated import Curated, DecidedText, Mistake, narrow
+from mapd.curation.summary import summary
 from mapd.settings import Settings
 from mapd.store import queries
 
-importing = typer.Typer(no_args_is_help=True, help="Bring files of other tools into the project.")
-curating = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
-
+commands = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
 PolicyName = Annotated[str | None, typer.Option("--policy", help="paper, strict, or a saved policy's name.")]
 Threshold = Annotated[
     float | None, typer.Option(min=0, max=5, help="Accept where the mean is strictly greater, 0 to 5.")
 ]
-
 Teachers = Annotated[
     str | None,
     typer.Option(
@@ -35,34 +27,7 @@ Teachers = Annotated[
 ]
 
 
-@importing.command("authors")
-def import_authors(
-    feedback: Annotated[Path, typer.Option(help="The authors' …_feedback_….json.")],
-    rationales: Annotated[Path, typer.Option(help="The authors' …_rationale_….json.")],
-    mistakes: Annotated[Path | None, typer.Option(help="The authors' …_false_….json.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="By default from the file's name.")] = None,
-    student: Annotated[str | None, typer.Option(help="By default from the file's name.")] = None,
-    by: PersonName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Import the paper authors' files as one exam. The same content twice returns the same exam."""
-    files = [_file(feedback), _file(rationales), None if mistakes is None else _file(mistakes)]
-    content = authors.parse(files[0], files[1], files[2], dataset, student)  # type: ignore[arg-type]
-    with writing() as session, counting("importing", "rows", as_json) as tell:
-        outcome = authors.store(session, content, by=person_of(by), progress=tell)
-    result = asdict(outcome)
-    new = result.pop("new")
-    show(result, as_json, "imported" if new else "this content is imported already")
-
-
-def _file(path: Path) -> authors.AuthorsFile:
-    try:
-        return authors.AuthorsFile(path.name, path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
-
-
-@curating.command("show")
+@commands.command("show")
 def curate_show(
     exam: ExamRef,
     policy: PolicyName = None,
@@ -92,12 +57,8 @@ def curate_show(
 def _curated(session: Session, exam: str, policy: str | None, threshold: float | None, teachers: str | None) -> Curated:
     names = () if teachers is None else split_names("--teachers", teachers)
     info = queries.exam(session, exam)
-    return narrow(live_set.load_curated(session, info.id, _policy(session, info, policy, threshold)), names)
-
-
-def _policy(session: Session, exam: domain.ExamInfo, name: str | None, threshold: float | None) -> Policy:
-    policy = saved_policies.exam_policy(session, exam) if name is None else saved_policies.find_policy(session, name)
-    return policy if threshold is None else policy.at(threshold)
+    rules = saved_policies.exam_policy(session, info) if policy is None else saved_policies.find_policy(session, policy)
+    return narrow(live_set.load_curated(session, info.id, rules if threshold is None else rules.at(threshold)), names)
 
 
 def _item(mistake: Mistake, x: DecidedText) -> dict[str, Any]:
@@ -122,7 +83,7 @@ def _three_states(state: State) -> bool | None:
     return {State.HOLDS: True, State.FAILS: False, State.NOTHING: None}[state]
 
 
-@curating.command("snapshot")
+@commands.command("snapshot")
 def curate_snapshot(
     exam: ExamRef,
     policy: PolicyName = None,

@@ -1,21 +1,18 @@
-"""`mapd demo`: the whole loop on this machine, from generated questions to a table of before and after."""
+"""`mapd demo`: the whole loop on this machine, with simulated teachers."""
 
 import sys
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 import typer
-from rich.table import Table
 
 from mapd import loop, results
-from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, console, line, open_project, person_of, show, usage
+from mapd.cli import jobs, shared
+from mapd.cli.results import before_and_after, score
 from mapd.errors import BadInput, BadUsage
 from mapd.exchange import recorded
 from mapd.jobs import kinds
 from mapd.loop import ArmOutcome, DemoPlan, DemoSummary
-from mapd.results import FamilyResult, Score
 from mapd.settings import Settings
 from mapd.store import db
 
@@ -31,12 +28,12 @@ def demo(
     arms: Annotated[str, typer.Option(help=f"Compare curated sets: all, or some of {', '.join(loop.ARMS)}.")] = "",
     detach: jobs.Detach = False,
     record: Annotated[bool, typer.Option("--record", help="Keep the run as data/demo; in a fresh project.")] = False,
-    by: PersonName = None,
-    as_json: AsJson = False,
+    by: shared.PersonName = None,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Run the whole loop here, with simulated teachers. Killed, it goes on when rerun."""
     arm_names = tuple(loop.ARMS) if arms == "all" else tuple(arm.strip() for arm in arms.split(",") if arm.strip())
-    with usage():
+    with shared.usage():
         plan = DemoPlan(questions, held_out, alpha, seed, policy, arm_names)
     if detach:
         if arm_names or record:
@@ -44,18 +41,19 @@ def demo(
         work_ = kinds.DemoWork(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
         jobs.do(work_, by=by, detach=True, as_json=as_json)
         return
-    settings, engine = Settings(), open_project(jobs.WORK_WAITS_S)
+    settings, engine = Settings(), shared.open_project(jobs.WORK_WAITS_S)
     if record:
         _refuse_unless_fresh(engine)
     with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(kinds.DemoWork.awaits) as stop:
         home = settings.home.resolve()
-        summary = loop.demo(engine, home, plan, by=person_of(by), watch=bar.tell, stopping=stop.is_set)
+        summary = loop.demo(engine, home, plan, by=shared.person_of(by), watch=bar.tell, stopping=stop.is_set)
+    shared.derive_index(engine)
     result = as_result(summary)
     if record:
         command = " ".join(["mapd demo", *(word for word in sys.argv[2:] if word != "--json")])
-        recorded.record(engine, settings.home, command, result, by=person_of(by))
+        recorded.record(engine, settings.home, command, result, by=shared.person_of(by))
     if as_json:
-        show(result, as_json, "")
+        shared.show(result, as_json, "")
     else:
         _print(summary)
 
@@ -90,56 +88,20 @@ def as_result(summary: DemoSummary) -> dict[str, Any]:
     return result
 
 
-def score(result: Score) -> dict[str, float]:
-    """Return a score as scripts get it."""
-    return {
-        "n": result.n,
-        "correct": result.correct,
-        "accuracy": result.accuracy,
-        "low": result.low,
-        "high": result.high,
-        "no_answer": result.no_answer,
-        "cut_off": result.cut_off,
-    }
-
-
 def _arm(outcome: ArmOutcome) -> dict[str, Any]:
     families = {name: score(family.after) for name, family in outcome.results.by_family.items()}
-    return {
-        "student": outcome.student,
-        "snapshot": outcome.snapshot,
-        "alpha": outcome.alpha,
-        "pairs": outcome.pairs,
-        "wrong": outcome.wrong,
-        "tuned": score(outcome.results.overall.after),
-        "by_family": families,
-    }
+    result = {name: getattr(outcome, name) for name in ("student", "snapshot", "alpha", "pairs", "wrong")}
+    return result | {"tuned": score(outcome.results.overall.after), "by_family": families}
 
 
 def _print(summary: DemoSummary) -> None:
     for outcome in summary.outcomes:
-        line(
+        shared.line(
             f"\n{outcome.arm}: student {outcome.student}, {outcome.pairs} pairs, "
             f"{outcome.wrong} of them wrong by the checks"
         )
-        console.print(before_and_after(outcome.results.overall, outcome.results.by_family))
-    line("\nWhat this doesn't show")
+        shared.console.print(before_and_after(outcome.results.overall, outcome.results.by_family))
+    shared.line("\nWhat this doesn't show")
     for caveat in results.list_caveats(summary.outcomes[0].results):
-        line(f"  {caveat}")
-    line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary.seconds.items()))
-
-
-def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult]) -> Table:
-    """Return the table of a comparison, in all and by family."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("", "before", "95 %", "after", "95 %", "p", "no answer", "majority"):
-        table.add_column(column, justify="left" if not column else "right", overflow="fold")
-    for name, family in (*by_family.items(), ("all", overall)):
-        cells = (*_cells(family.before), *_cells(family.after), f"{family.mcnemar_p:.2g}")
-        unread = f"{family.before.no_answer} → {family.after.no_answer}"
-        table.add_row(name.replace("_", " "), *cells, unread, f"{family.majority:.1%}")
-    return table
-
-
-def _cells(result: Score) -> tuple[str, str]:
-    return f"{result.accuracy:.1%} ({result.correct}/{result.n})", f"{result.low:.1%}–{result.high:.1%}"
+        shared.line(f"  {caveat}")
+    shared.line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary.seconds.items()))

@@ -1,5 +1,6 @@
-"""`mapd students …`, `mapd exam …`: who is taught, and how it answers."""
+"""`mapd exam …`: how a student answers the questions of a set."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -7,65 +8,20 @@ from typing import Annotated
 import typer
 
 from mapd import exam as stage
-from mapd import students
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, line, one_of, person_of, reading, show, usage, writing
+from mapd.cli.delete import delete
+from mapd.cli.rename import rename
+from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show
+from mapd.errors import BadInput
+from mapd.exchange import attempts
 from mapd.jobs import kinds
-from mapd.prompts import MOST_SHOTS
 from mapd.store import queries
+from mapd.trash import plan_exam_removal
 
-learning = typer.Typer(no_args_is_help=True, help="The models that are taught: add one, list them.")
-examining = typer.Typer(no_args_is_help=True, help="Exams: a student answers a set of questions.")
-
-
-@learning.command("add")
-def add_student(
-    name: Annotated[str, typer.Argument(help="As it is shown beside its answers.")],
-    path: Annotated[Path | None, typer.Option(help="A folder that transformers can load.")] = None,
-    hub: Annotated[str | None, typer.Option(metavar="ORG/NAME", help="A model on the hub.")] = None,
-    shots: Annotated[
-        int, typer.Option(min=0, max=MOST_SHOTS, help="Worked examples, for a base model without a chat template.")
-    ] = 0,
-    by: PersonName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add a student; without --path or --hub the packaged SmolLM2. The same one again changes nothing."""
-    with usage():
-        students.check_source(path, hub)
-    base = students.examine_base(path=path, hub=hub)
-    with writing() as session, usage():
-        row = students.add(session, name, base=base, shots=shots, by=person_of(by))
-        result = {"student": row.uid, "name": row.name, "base": students.source_of(row)}
-        result |= {"prompt": prompt} if (prompt := students.describe_prompting(row)) else {}
-    show(result, as_json, "student")
+commands = typer.Typer(no_args_is_help=True, help="Exams: a student answers a set of questions.")
 
 
-@learning.command("list")
-def list_students(as_json: AsJson = False) -> None:
-    """List every student, the newest first; imported ones too."""
-    with reading() as session:
-        rows = students.list_students(session)
-        names = {row.id: row.name for row in rows}
-        items = [
-            {
-                "student": s.uid,
-                "name": s.name,
-                "base": students.source_of(s),
-                "parent": names.get(s.parent_id),
-                "round": s.round,
-                "prompt": students.describe_prompting(s),
-            }
-            for s in rows
-        ]
-    if as_json:
-        show({"students": items}, as_json, "")
-    for s in () if as_json else items:
-        line(f"{s['name']:<24} round {s['round']}  {s['base']}" + (f"  from {s['parent']}" if s["parent"] else ""))
-        if s["prompt"]:
-            line(f"{'':<24} {s['prompt']}")
-
-
-@examining.command("run")
+@commands.command("run")
 def run_exam(
     student: Annotated[str, typer.Option(help="The student's name, uid or id.")],
     questions: Annotated[str, typer.Option(metavar="SET", help="The question set's name, uid or id.")],
@@ -98,7 +54,7 @@ def run_exam(
     _examine(work_, detach=detach, by=by, as_json=as_json)
 
 
-@examining.command("again")
+@commands.command("again")
 def ask_again(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
     max_tokens: Annotated[
@@ -128,7 +84,7 @@ def _examine(work_: kinds.ExamWork, *, detach: bool, by: str | None, as_json: bo
         line(f"{result['cut_off']:,} answers were cut off: `mapd exam again {result['exam']}` takes more tokens")
 
 
-@examining.command("list")
+@commands.command("list")
 def list_exams(as_json: AsJson = False) -> None:
     """List every exam, the newest first."""
     with reading() as session:
@@ -142,3 +98,22 @@ def list_exams(as_json: AsJson = False) -> None:
             f"{row['name']:<48} {row['correct']:>5} of {row['n']} correct, {row['no_answer']} no answer, "
             f"{row['cut_off']} cut off  {row['exam']}"
         )
+
+
+def export_attempts(
+    exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, JSON Lines.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write an exam's answers to a file. `mapd import attempts` reads it."""
+    with reading() as session:
+        rows = [json.dumps(row, ensure_ascii=False) for row in attempts.lines(session, queries.exam(session, exam))]
+    try:
+        path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"the answers can't be written to {path} ({error.strerror}); choose another place") from error
+    show({"path": str(path), "answers": len(rows)}, as_json, "exported")
+
+
+commands.command("rename")(rename("exam"))
+commands.command("delete")(delete("exam", plan_exam_removal))

@@ -8,8 +8,7 @@ import sqlalchemy as sa
 import typer
 
 from mapd import interrupts
-from mapd.cli.progress import counting
-from mapd.cli.shared import AsJson, PersonName, one_of, open_project, person_of, show, usage
+from mapd.cli.shared import AsJson, PersonName, counting, one_of, open_project, person_of, show, usage
 from mapd.curation import saved_policies
 from mapd.domain import RowKind
 from mapd.errors import BadUsage

@@ -1,4 +1,4 @@
-"""`mapd finetune`: a frozen snapshot makes a new student."""
+"""`mapd finetune`: an adapter, trained on a snapshot."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`mapd guidelines …`: how people are to judge."""
+"""`mapd guidelines …`: how people are to judge, and the reasons that a rejection can have."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +9,10 @@ from mapd.cli.shared import AsJson, PersonName, line, moment, person_of, read_fi
 from mapd.errors import NotFound
 from mapd.review import guidelines, reasons
 
-guiding = typer.Typer(no_args_is_help=True, help="How people are to judge: markdown, every version kept.")
+commands = typer.Typer(no_args_is_help=True, help="How people are to judge: markdown, every version kept.")
 
 
-@guiding.command("show")
+@commands.command("show")
 def show_guidelines(
     version: Annotated[int | None, typer.Option(help="By default the current one.")] = None, as_json: AsJson = False
 ) -> None:
@@ -32,7 +32,7 @@ def show_guidelines(
     line(guideline.text)
 
 
-@guiding.command("set")
+@commands.command("set")
 def set_guidelines(
     file: Annotated[Path, typer.Argument(help="Markdown, as UTF-8; - reads standard input.")],
     by: PersonName = None,
@@ -47,7 +47,7 @@ def set_guidelines(
     show({"version": number}, as_json, "saved")
 
 
-@guiding.command("reasons")
+@commands.command("reasons")
 def list_reasons(as_json: AsJson = False) -> None:
     """List the reasons for a rejection, usual and own."""
     with reading() as session:
@@ -55,7 +55,7 @@ def list_reasons(as_json: AsJson = False) -> None:
     show({"reasons": reasons_, "own": own_reasons}, as_json, ", ".join(reasons_))
 
 
-@guiding.command("add-reason")
+@commands.command("add-reason")
 def add_reason(
     words: Annotated[str, typer.Argument(help="Such as 'wrong units'.")], by: PersonName = None, as_json: AsJson = False
 ) -> None:
@@ -65,7 +65,7 @@ def add_reason(
     show({"reason": code}, as_json, "added")
 
 
-@guiding.command("remove-reason")
+@commands.command("remove-reason")
 def remove_reason(
     code: Annotated[str, typer.Argument(help="As `mapd guidelines reasons` gives it.")],
     by: PersonName = None,

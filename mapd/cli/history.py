@@ -1,37 +1,37 @@
-"""`mapd history`: what people said of an explanation, an answer or a question."""
+"""`mapd history`: each judgement on a text, an answer or a question."""
 
 from typing import Annotated, Any
 
 import typer
 
+from mapd.cli import shared
 from mapd.cli.judge import TextRef, find_target
-from mapd.cli.shared import AsJson, line, moment, one_of, reading, show
 from mapd.domain import JudgementRow
 from mapd.judgements import drop_undone
 from mapd.review import judging
 from mapd.review.history import describe_undo
-from mapd.store import queries
+from mapd.store import judgement_log, queries
 
 
 def history(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="rationale, feedback, attempt or question.")],
     ref: TextRef,
-    as_json: AsJson = False,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Show each judgement on a text, an answer or a question. The oldest comes first."""
-    one_of("KIND", kind, judging.TABLES)
-    with reading() as session:
+    shared.one_of("KIND", kind, judging.TABLES)
+    with shared.reading() as session:
         target = find_target(session, kind, ref)
-        rows = queries.history(session, (kind, queries.identity(target)))
+        rows = judgement_log.history(session, (kind, queries.identity(target)))
     standing = {j.id for j in drop_undone(row.judged for row in rows if row.counts)}
     by_id = {row.judged.id: row for row in rows}
     judgements = [_judgement(row, by_id, standing, target.text or "") for row in rows]
     if as_json:
-        show({"id": target.uid, "judgements": judgements}, as_json, "")
+        shared.show({"id": target.uid, "judgements": judgements}, as_json, "")
         return
-    line(f"{kind} {target.uid}: {len(rows):,} {'judgement' if len(rows) == 1 else 'judgements'}")
+    shared.line(f"{kind} {target.uid}: {len(rows):,} {'judgement' if len(rows) == 1 else 'judgements'}")
     for row, judgement in zip(rows, judgements, strict=True):
-        line(f"  {moment(row.created_at)}  {_in_words(judgement)}")
+        shared.line(f"  {shared.moment(row.created_at)}  {_in_words(judgement)}")
 
 
 def _judgement(row: JudgementRow, by_id: dict[int, JudgementRow], standing: set[int], text: str) -> dict[str, Any]:

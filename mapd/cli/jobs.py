@@ -1,4 +1,4 @@
-"""`mapd jobs …`, `mapd worker`: what runs, and who runs it."""
+"""`mapd jobs …`: what runs, and how a command does its work."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,21 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 from rich.text import Text
 
 from mapd import committee, interrupts, jobs
-from mapd.cli.progress import Lines
-from mapd.cli.shared import (
-    AsJson,
-    PersonName,
-    errors,
-    line,
-    log_to_terminal,
-    moment,
-    open_project,
-    person_of,
-    reading,
-    show,
-    writing,
-)
-from mapd.jobs import kinds, worker
+from mapd.cli import shared
+from mapd.jobs import kinds
+from mapd.jobs.work import Work, WorkContext
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -33,25 +21,25 @@ Detach = Annotated[bool, typer.Option("--detach", help="Queue it as a job for th
 JobRef = Annotated[str, typer.Argument(help="The job's uid, or the beginning of it.")]
 # For a database that is away; a job waits as long as it takes.
 WORK_WAITS_S = 600.0
-handling = typer.Typer(no_args_is_help=True, help="Work in the background: watch, cancel and resume it.")
+commands = typer.Typer(no_args_is_help=True, help="Work in the background: watch, cancel and resume it.")
 
 
-def do(work_: kinds.Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
+def do(work_: Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
     """Do the work here with a bar; with `detach` queue it, and return None. Raises: Stopped, by Ctrl+C."""
-    person = person_of(by)
+    person = shared.person_of(by)
     if detach:
-        with writing() as session:
+        with shared.writing() as session:
             # What can't be done is refused now, not when the job's turn comes.
             work_.size(session)
             job = jobs.start(session, work_.kind, work_.model_dump(mode="json"), by=person)
             result = {"job": job.uid, "kind": job.kind, "status": job.status, "workers": jobs.workers(session)}
-        show(result, as_json, work_.title)
+        shared.show(result, as_json, work_.title)
         if not result["workers"] and not as_json:
-            line("no worker is there: `mapd worker` or `mapd app` starts one")
+            shared.line("no worker is there: `mapd worker` or `mapd app` starts one")
         return None
     with Bar(quiet=as_json) as bar, bar.stopping(work_.awaits) as stop:
-        engine, home = open_project(WORK_WAITS_S, bar.say), Settings().make_home()
-        return work_.run(kinds.WorkContext(engine, home, person, bar.tell, stopping=stop.is_set))
+        engine, home = shared.open_project(WORK_WAITS_S, bar.say), Settings().make_home()
+        return work_.run(WorkContext(engine, home, person, bar.tell, stopping=stop.is_set))
 
 
 class Bar:
@@ -59,9 +47,9 @@ class Bar:
 
     def __init__(self, *, quiet: bool, by_stage: bool = False) -> None:
         columns = ("{task.description:<14}", BarColumn(), MofNCompleteColumn(), "{task.fields[said]}")
-        quiet = quiet or not errors.is_terminal
-        self.bar = Progress(*columns, console=errors, disable=quiet, transient=not by_stage)
-        self.by_stage, self.tasks, self.lines = by_stage, dict[str, TaskID](), Lines()
+        quiet = quiet or not shared.errors.is_terminal
+        self.bar = Progress(*columns, console=shared.errors, disable=quiet, transient=not by_stage)
+        self.by_stage, self.tasks, self.lines = by_stage, dict[str, TaskID](), shared.Lines()
         self.progress = jobs.JobProgress("")
 
     def __enter__(self) -> "Bar":
@@ -74,7 +62,7 @@ class Bar:
     def tell(self, p: jobs.JobProgress) -> None:
         """Show how far the work is."""
         self.progress = p
-        if not errors.is_terminal:
+        if not shared.errors.is_terminal:
             self.lines.tell(p)
         speed = ", ".join(filter(None, (p.message, p.time_left)))
         name = p.stage if self.by_stage else ""
@@ -105,81 +93,52 @@ class Bar:
             self.bar.console.print(Text(f"mapd: {words}"), soft_wrap=True)
 
 
-@handling.command("list")
-def list_jobs(as_json: AsJson = False) -> None:
+@commands.command("list")
+def list_jobs(as_json: shared.AsJson = False) -> None:
     """List the jobs, the newest first, and the workers that are there."""
-    with reading() as session:
+    with shared.reading() as session:
         at = db.clock(session)
         items = [_as_json(job, at) for job in jobs.list_jobs(session)]
         workers = jobs.workers(session)
     if as_json:
-        show({"jobs": items, "workers": workers}, as_json, "")
+        shared.show({"jobs": items, "workers": workers}, as_json, "")
         return
     for job in items:
-        line(f"{job['job'][:8]}  {job['state']:<12} {_how_far(job):>14}  {job['title']}")
-    line(f"workers: {', '.join(workers) or 'none is there; `mapd worker` or `mapd app` starts one'}")
+        progress = f"{job['done']} of {job['total']}" if job["total"] else ""
+        shared.line(f"{job['job'][:8]}  {job['state']:<12} {progress:>14}  {job['title']}")
+    shared.line(f"workers: {', '.join(workers) or 'none is there; `mapd worker` or `mapd app` starts one'}")
 
 
-@handling.command("show")
-def show_job(ref: JobRef, as_json: AsJson = False) -> None:
+@commands.command("show")
+def show_job(ref: JobRef, as_json: shared.AsJson = False) -> None:
     """Show how far a job is, what came of it, and the end of its log."""
-    with reading() as session:
+    with shared.reading() as session:
         job = jobs.get(session, ref)
-        log = job.log.splitlines() if as_json else [_log_line(*line) for line in jobs.log_lines(job)]
+        lines = [words if at is None else f"{shared.moment(at)} {words}" for at, words in jobs.log_lines(job)]
+        log = job.log.splitlines() if as_json else lines
         result = _as_json(job, db.clock(session)) | {"parameters": job.parameters, "outcome": job.outcome, "log": log}
-    show(result, as_json, result["title"])
+    shared.show(result, as_json, result["title"])
 
 
-def _log_line(at: datetime | None, words: str) -> str:
-    return words if at is None else f"{moment(at)} {words}"
-
-
-@handling.command("cancel")
-def cancel_job(ref: JobRef, by: PersonName = None, as_json: AsJson = False) -> None:
+@commands.command("cancel")
+def cancel_job(ref: JobRef, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:
     """Stop a job: nothing new is begun, and what is in flight is kept."""
     _change(jobs.cancel, ref, by, as_json)
 
 
-@handling.command("resume")
-def resume_job(ref: JobRef, by: PersonName = None, as_json: AsJson = False) -> None:
+@commands.command("resume")
+def resume_job(ref: JobRef, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:
     """Queue a cancelled, failed or silent job again. It does what is missing."""
     _change(jobs.resume, ref, by, as_json)
 
 
 def _change(act: Callable[..., t.Job], ref: str, by: str | None, as_json: bool) -> None:
-    with writing() as session:
-        result = _as_json(act(session, ref, by=person_of(by)), db.clock(session))
-    show(result, as_json, result["title"])
+    with shared.writing() as session:
+        result = _as_json(act(session, ref, by=shared.person_of(by)), db.clock(session))
+    shared.show(result, as_json, result["title"])
 
 
 def _as_json(job: t.Job, at: datetime) -> dict[str, Any]:
-    return {
-        "job": job.uid,
-        "kind": job.kind,
-        "title": kinds.job_title(job),
-        "state": jobs.describe_state(job, at),
-        "attempt": job.attempt,
-        "worker": job.worker,
-        "stage": job.stage,
-        "done": job.done,
-        "total": job.total,
-        "message": job.message,
-        "seconds_left": job.seconds_left,
-        "error": job.error,
-        "by": job.person,
-    }
-
-
-def _how_far(job: dict[str, Any]) -> str:
-    return f"{job['done']} of {job['total']}" if job["total"] else ""
-
-
-def run_worker(
-    name: Annotated[str, typer.Option(help="Its name, one a machine; by default the machine's.")] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until another worker of this name has ended.")] = False,
-    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
-) -> None:
-    """Take jobs and do them, until Ctrl+C. The app starts one by itself."""
-    log_to_terminal()
-    worker.serve(Settings(), name or worker.default_name(), wait=wait, with_parent=with_parent)
-    raise typer.Exit(interrupts.CODE)
+    names = ("attempt", "worker", "stage", "done", "total", "message", "seconds_left", "error")
+    result = {"job": job.uid, "kind": job.kind, "title": kinds.job_title(job), "state": jobs.describe_state(job, at)}
+    return result | {name: getattr(job, name) for name in names} | {"by": job.person}

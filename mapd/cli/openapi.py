@@ -1,9 +1,9 @@
-"""`mapd openapi`: the routes that triage's client speaks to, described."""
+"""`mapd openapi`: the app's routes, described."""
 
 from mapd.cli.shared import AsJson, show
 
 
-def describe_routes(as_json: AsJson = False) -> None:
+def openapi(as_json: AsJson = False) -> None:
     """Describe the app's routes in OpenAPI, as the code has them."""
     # Here: its library is not needed for the other commands.
     from mapd.api import routes

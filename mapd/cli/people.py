@@ -7,17 +7,16 @@ import typer
 
 from mapd.cli.shared import AsJson, ExamRef, PersonName, line, moment, person_of, reading, show, writing
 from mapd.curation import live_set
-from mapd.curation.reviewer_stats import Share
 from mapd.exchange import judgements
 from mapd.people import person_name
 from mapd.review import annotators, assignment, leases, set_aside
-from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
+from mapd.review.annotators import FEW, AnnotatorRecord, Period
 from mapd.store import judgement_rows, queries
 
-sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
+commands = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
 
 
-@sharing_out.command("show")
+@commands.command("show")
 def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
     """Show who judged how much, how fast, and how far they agree."""
     with reading() as session:
@@ -26,12 +25,10 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
         held_leases = leases.list_leases(session, info.id)
         work_aside = set_aside.list_set_aside(session, info.id)
     people, progress = annotators.records(curated), annotators.measure_progress(curated)
+    pairs = annotators.measure_agreement(curated)
     result: dict[str, Any] = {"exam": info.uid, "wanted": info.judgements_per_text}
-    result |= {"rationales": progress.of, "done": progress.count}
-    result |= {
-        "people": [_record(r) for r in people],
-        "pairs": [_pair(pair) for pair in annotators.measure_agreement(curated)],
-    }
+    result |= {"rationales": progress.of, "done": progress.count, "people": [_record(r) for r in people]}
+    result["pairs"] = [{"people": [p.first, p.second], "texts": p.n, "agree": p.agree, "kappa": p.kappa} for p in pairs]
     result |= {"open_now": [lease.person for lease in held_leases]}
     result |= {"set_aside": [asdict(work) | {"at": work.at.isoformat()} for work in work_aside]}
     if as_json:
@@ -41,23 +38,17 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
     for r in people:
         total = r.total
         pace = "" if total.seconds is None else f", {total.seconds:.1f} s each (median)"
-        amount = f"{len(r.words):,} {_text(r)}, {r.judged_first:,} judged first"
-        line(f"  {r.person}: {amount}{pace}{_agreement_in_words(total.agreement)}")
-    for pair in annotators.measure_agreement(curated):
+        amount = f"{len(r.words):,} {'text' if len(r.words) == 1 else 'texts'}, {r.judged_first:,} judged first"
+        share = total.agreement
+        agreement = f", with the adjudicator on {share.count:,} of {share.of:,}" if share.of else ""
+        line(f"  {r.person}: {amount}{pace}{agreement}")
+    for pair in pairs:
         kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
         small = ": too few to tell" if pair.n < FEW else ""
         line(f"  {pair.first} and {pair.second}: agree on {pair.agree:,} of {pair.n:,} judged first{kappa}{small}")
     for work in work_aside:
         number = f"{work.judgements:,} judgements by {work.person} are set aside"
         line(f"  {number} since {moment(work.at)}, by {work.by}: {work.reason}")
-
-
-def _text(r: AnnotatorRecord) -> str:
-    return "text" if len(r.words) == 1 else "texts"
-
-
-def _agreement_in_words(agreement: Share) -> str:
-    return f", with the adjudicator on {agreement.count:,} of {agreement.of:,}" if agreement.of else ""
 
 
 def _record(r: AnnotatorRecord) -> dict[str, Any]:
@@ -73,11 +64,7 @@ def _stretch(part: Period) -> dict[str, Any]:
     return {"accepted": part.accepted.count, "median_seconds": part.seconds, "with_adjudicator": agreement}
 
 
-def _pair(pair: Agreement) -> dict[str, Any]:
-    return {"people": [pair.first, pair.second], "texts": pair.n, "agree": pair.agree, "kappa": pair.kappa}
-
-
-@sharing_out.command("work")
+@commands.command("work")
 def list_work(
     exam: ExamRef, person: Annotated[str, typer.Option("--person", help="Whose.")], as_json: AsJson = False
 ) -> None:
@@ -95,7 +82,7 @@ def list_work(
         line(f"  {moment(record.created_at)}  {record.kind} {record.uid}, question {record.question}: {words}{state}")
 
 
-@sharing_out.command("set-aside")
+@commands.command("set-aside")
 def set_work_aside(
     exam: ExamRef,
     person: Annotated[str, typer.Option("--person", help="Whose judgements.")],
@@ -110,7 +97,7 @@ def set_work_aside(
     show({"exam": info.uid, "person": name, "judgements": number}, as_json, "set aside")
 
 
-@sharing_out.command("count-again")
+@commands.command("count-again")
 def count_work_again(
     exam: ExamRef,
     person: Annotated[str, typer.Option("--person", help="Whose judgements.")],
@@ -129,7 +116,7 @@ def _number(column: str, help: str) -> Any:
     return typer.Option(min=low, max=high, help=help)
 
 
-@sharing_out.command("want")
+@commands.command("want")
 def want(
     exam: ExamRef,
     judgements: Annotated[

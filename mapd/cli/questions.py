@@ -9,27 +9,17 @@ import typer
 from rich.table import Table
 
 from mapd.answers.grading import Task
-from mapd.cli.shared import (
-    AsJson,
-    PersonName,
-    SkipBad,
-    console,
-    line,
-    one_of,
-    person_of,
-    reading,
-    show,
-    usage,
-    write_bad,
-    writing,
-)
+from mapd.cli import shared
+from mapd.cli.delete import delete
+from mapd.cli.rename import rename
 from mapd.errors import BadInput, BadUsage
-from mapd.questions import formats, generated, gym, imports, mapping, saved_mappings, sets, sources, tables
+from mapd.questions import file_table, formats, generated, gym, imports, mapping, saved_mappings, sets, sources
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import AnswerKey
 from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares, parse_shares
+from mapd.trash import plan_questions_removal
 
-questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, make a set, look at it.")
+commands = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, make a set, look at it.")
 
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="The set's name in this project.")]
 SharesText = Annotated[
@@ -38,13 +28,14 @@ SharesText = Annotated[
 Seed = Annotated[int, typer.Option(help="Draws the questions or the splits; the same seed, the same set.")]
 Count = Annotated[int, typer.Option(min=0, help="Questions of each family.")]
 Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Files, or folders that datasets saved.")]
+PREVIEWED = 5
 
 
 def _of_split(split: str) -> Any:
     return typer.Option(f"--{split}", metavar="FILE", help=f"A file of the {split} split; may be given several times.")
 
 
-@questioning.command("add")
+@commands.command("add")
 def add_questions(
     name: SetName,
     paths: Files = None,
@@ -64,10 +55,10 @@ def add_questions(
     split: Annotated[str | None, typer.Option(help="Put all into train, dev or test.")] = None,
     shares: SharesText = None,
     seed: Seed = 0,
-    skip_bad: SkipBad = None,
+    skip_bad: shared.SkipBad = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first questions; store nothing.")] = False,
-    by: PersonName = None,
-    as_json: AsJson = False,
+    by: shared.PersonName = None,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Add files, folders or a set of the hub as one immutable set. Where they have no splits, these are drawn."""
     contents = _tables(paths or [], {"train": train, "dev": dev, "test": test}, hub)
@@ -76,12 +67,12 @@ def add_questions(
     if (split, shares) == (None, None):
         contents = sources.split_by_names(contents)
     instructions = imports.Instructions(
-        format=None if format_ is None else one_of("--format", format_, formats.FORMATS),
+        format=None if format_ is None else shared.one_of("--format", format_, formats.FORMATS),
         mapping=_mapping(map_ or []),
-        task=None if task is None else Task(one_of("--task", task, list(Task))),
-        answers=None if answers is None else AnswerKey(one_of("--answers", answers, list(AnswerKey))),
+        task=None if task is None else Task(shared.one_of("--task", task, list(Task))),
+        answers=None if answers is None else AnswerKey(shared.one_of("--answers", answers, list(AnswerKey))),
         ignore=frozenset(ignore or ()),
-        split=None if split is None else one_of("--split", split, SPLITS),
+        split=None if split is None else shared.one_of("--split", split, SPLITS),
         shares=_shares(shares, split),
         seed=seed,
     )
@@ -93,15 +84,17 @@ def add_questions(
         _show_preview(name, question_import, as_json)
         return
     if skip_bad is not None and question_import.bad:
-        write_bad(skip_bad, question_import.bad)
+        shared.write_bad(skip_bad, question_import.bad)
     if save_map is not None:
-        with writing() as session:
-            saved_mappings.save(session, save_map, instructions.mapping, by=person_of(by))
+        with shared.writing() as session:
+            saved_mappings.save(session, save_map, instructions.mapping, by=shared.person_of(by))
     source, summary = sources.describe(contents), _summary(question_import)
     _store(name, question_import.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
 
 
-def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None) -> list[tables.FileTable]:
+def _tables(
+    paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None
+) -> list[file_table.FileTable]:
     """Return every table that the command names, those of a split marked so."""
     contents = [table for path in paths for table in sources.read_path(path, formats.headings)]
     for split, of_split in by_split.items():
@@ -122,10 +115,10 @@ def _mapping(texts: Sequence[str]) -> FieldMapping:
     fields = FieldMapping()
     for text in texts:
         if text.startswith("@"):
-            with reading() as session:
+            with shared.reading() as session:
                 fields = saved_mappings.get(session, text[1:]).over(fields)
         else:
-            with usage():
+            with shared.usage():
                 fields = mapping.parse(text).over(fields)
     return fields
 
@@ -146,9 +139,6 @@ def _summary(question_import: imports.QuestionImport) -> dict[str, Any]:
     return summary | {"not_read": question_import.not_read, "skipped": len(question_import.bad)}
 
 
-PREVIEWED = 5
-
-
 def _show_preview(name: str, question_import: imports.QuestionImport, as_json: bool) -> None:
     sizes = {split: sum(row.split == split for row in question_import.rows) for split in SPLITS}
     summary = {"dry_run": name, "n": len(question_import.rows), **sizes, "mapping": str(question_import.mapping)}
@@ -157,32 +147,31 @@ def _show_preview(name: str, question_import: imports.QuestionImport, as_json: b
 
 
 def _show_rows(summary: dict[str, Any], rows: Sequence[QuestionRow], as_json: bool, title: str) -> None:
-    """Print what is said of a set, and questions as a person looks at them."""
     questions = imports.preview(rows)
     if as_json:
-        show(summary | {"rows": questions}, as_json, "")
+        shared.show(summary | {"rows": questions}, as_json, "")
         return
-    show(summary, as_json, title)
+    shared.show(summary, as_json, title)
     for row in questions:
-        line("")
-        line(" · ".join(row[key] for key in ("id", "split", "task", "family") if key in row))
+        shared.line("")
+        shared.line(" · ".join(row[key] for key in ("id", "split", "task", "family") if key in row))
         for key in ("context", "question", "options", "gold", "note"):
             parts = row.get(key, [])
             for number, part in enumerate(parts if isinstance(parts, list) else parts.split("\n")):
-                line(f"  {'' if number else key:<9} {part}")
+                shared.line(f"  {'' if number else key:<9} {part}")
 
 
-@questioning.command("show")
+@commands.command("show")
 def show_questions(
     name: SetName,
     split: Annotated[str | None, typer.Option(help="Of train, dev or test alone.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many questions.")] = PREVIEWED,
-    as_json: AsJson = False,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Show the first questions of a set as they are stored."""
     if split is not None:
-        one_of("--split", split, SPLITS)
-    with reading() as session:
+        shared.one_of("--split", split, SPLITS)
+    with shared.reading() as session:
         questions = sets.get(session, name)
         [listed_set] = sets.list_sets(session, questions.name)
         rows = sets.load_rows(session, questions, split, limit)
@@ -191,27 +180,27 @@ def show_questions(
     _show_rows(summary, rows, as_json, "question set")
 
 
-@questioning.command("maps")
-def list_mappings(as_json: AsJson = False) -> None:
+@commands.command("maps")
+def list_mappings(as_json: shared.AsJson = False) -> None:
     """List the mappings that --save-map kept."""
-    with reading() as session:
+    with shared.reading() as session:
         mappings = {name: str(fields) for name, fields in saved_mappings.list_mappings(session).items()}
     if as_json:
-        show({"maps": mappings}, as_json, "")
+        shared.show({"maps": mappings}, as_json, "")
         return
     for name, text in mappings.items():
-        line(f"{name:<24} {text}")
+        shared.line(f"{name:<24} {text}")
 
 
-@questioning.command("gym")
+@commands.command("gym")
 def gym_questions(
     name: SetName,
     task: Annotated[str, typer.Argument(help="A task of reasoning-gym, such as leg_counting.")],
     count: Annotated[int, typer.Option(min=1, help="How many questions.")],
     shares: SharesText = None,
     seed: Seed = 0,
-    by: PersonName = None,
-    as_json: AsJson = False,
+    by: shared.PersonName = None,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Make a set of reasoning-gym's questions. They come with the extra "gym":
 
@@ -222,15 +211,15 @@ def gym_questions(
     _store(name, rows, source=f"reasoning-gym {task}, seed {seed}", simulated=False, by=by, as_json=as_json)
 
 
-@questioning.command("generate")
+@commands.command("generate")
 def generate_questions(
     name: SetName,
     train: Count = 36,
     dev: Count = 70,
     test: Count = 0,
     seed: Seed = 0,
-    by: PersonName = None,
-    as_json: AsJson = False,
+    by: shared.PersonName = None,
+    as_json: shared.AsJson = False,
 ) -> None:
     """Make a set of the demo's three families. The simulated teachers can explain these."""
     if train + dev + test == 0:
@@ -239,13 +228,13 @@ def generate_questions(
     _store(name, sets.make_rows(questions), source=f"generated, seed {seed}", simulated=True, by=by, as_json=as_json)
 
 
-@questioning.command("list")
-def list_questions(as_json: AsJson = False) -> None:
+@commands.command("list")
+def list_questions(as_json: shared.AsJson = False) -> None:
     """List the sets, their splits, and openings of the test split."""
-    with reading() as session:
+    with shared.reading() as session:
         summaries = sets.list_sets(session)
     if as_json:
-        show({"sets": [asdict(summary) for summary in summaries]}, as_json, "")
+        shared.show({"sets": [asdict(summary) for summary in summaries]}, as_json, "")
         return
     table = Table(box=None, pad_edge=False)
     for column in ("set", "source"):
@@ -255,7 +244,7 @@ def list_questions(as_json: AsJson = False) -> None:
     for summary in summaries:
         source = f"{summary.source} (simulated)" if summary.simulated else summary.source
         table.add_row(summary.name, source, *map(str, (summary.train, summary.dev, summary.test, summary.openings)))
-    console.print(table)
+    shared.console.print(table)
 
 
 def _store(
@@ -268,9 +257,13 @@ def _store(
     as_json: bool,
     summary: dict[str, Any] | None = None,
 ) -> None:
-    with writing() as session:
-        question_set = sets.add(session, name, rows, source=source, simulated=simulated, by=person_of(by))
+    with shared.writing() as session:
+        question_set = sets.add(session, name, rows, source=source, simulated=simulated, by=shared.person_of(by))
         [added] = sets.list_sets(session, question_set.name)
     sizes = {split: getattr(added, split) for split in SPLITS}
     sizes = {"n": sum(sizes.values()), **sizes}
-    show({"questions": added.name, **sizes, **(summary or {})}, as_json, "question set")
+    shared.show({"questions": added.name, **sizes, **(summary or {})}, as_json, "question set")
+
+
+commands.command("rename")(rename("question set"))
+commands.command("delete")(delete("question set", plan_questions_removal))

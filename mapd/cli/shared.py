@@ -6,24 +6,29 @@ command prints passes here: a result and a line (`show`, `line`, a table), a bar
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import rich.progress
 import sqlalchemy as sa
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+from sqlmodel import Session
 
 from mapd import interrupts
 from mapd.characters import HIDDEN, as_json, visible
 from mapd.errors import BadInput, BadUsage
+from mapd.jobs import JobProgress
 from mapd.people import Person, machine_user, owner, person_name
 from mapd.questions.imports import BadRow, format_bad_rows
+from mapd.review.queue_index import derivation
 from mapd.settings import Settings
 from mapd.store import db
 
@@ -34,6 +39,8 @@ PERSON = "MAPD_PERSON"
 SkipBad = Annotated[
     Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
 ]
+# From the start to the first line, and between two.
+FIRST_S, EVERY_S = 10.0, 60.0
 
 
 class Terminal(Console):
@@ -71,6 +78,22 @@ def log_to_terminal() -> None:
     logging.getLogger("mapd").setLevel(logging.INFO)
 
 
+class Lines:
+    """The lines of one piece of work. A short one has none."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, say: Callable[[str], None] = interrupts.say
+    ) -> None:
+        self.clock, self.say = clock, say
+        self.due = clock() + FIRST_S
+
+    def tell(self, progress: JobProgress) -> None:
+        """Write how far the work is, where a line is due."""
+        if self.clock() >= self.due:
+            self.due = self.clock() + EVERY_S
+            self.say(progress.in_words)
+
+
 def one_of(name: str, value: str, choices: Iterable[str]) -> str:
     """Return the value, if it is one of the known ones. Raises: BadUsage."""
     if value not in choices:
@@ -79,7 +102,6 @@ def one_of(name: str, value: str, choices: Iterable[str]) -> str:
 
 
 def _check_person(name: str | None) -> str | None:
-    """Return the name, if it can be a person's. Raises: BadUsage."""
     with usage():
         return None if name is None else person_name(name)
 
@@ -128,9 +150,19 @@ def reading() -> Any:
     return db.reading(open_project())
 
 
-def writing() -> Any:
-    """Return a session that commits at the end."""
-    return db.writing(open_project())
+@contextmanager
+def writing() -> Iterator[Session]:
+    """Open a session that commits at the end; then the queue index follows what was written."""
+    engine = open_project()
+    with db.writing(engine) as session:
+        yield session
+    derive_index(engine)
+
+
+def derive_index(engine: sa.Engine) -> None:
+    """Bring the queue index of all exams up to date, with a line now and then where that takes long."""
+    lines = Lines()
+    derivation.catch_up_all(engine, lambda done, total: lines.tell(JobProgress("queues", done, total)))
 
 
 def agree(question: str, yes: bool) -> None:
@@ -198,3 +230,22 @@ def _print_items(items: list[dict[str, Any]]) -> None:
         cells = (words[v] if v is None or isinstance(v, bool) else str(v) for v in map(item.get, columns))
         table.add_row(*cells)
     console.print(table)
+
+
+@contextmanager
+def counting(title: str, unit: str, as_json: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that is told how many of something are done, and of how many."""
+    # Its lines come with --json, too: standard output has the result alone.
+    lines, began = Lines(), time.monotonic()
+    bar = rich.progress.Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True)
+    with bar:
+        task = bar.add_task(title, total=None)
+
+        def tell(count: int, total: int) -> None:
+            bar.update(task, completed=count, total=total)
+            if not errors.is_terminal:
+                pace = count / max(time.monotonic() - began, 1e-9)
+                seconds_left = (total - count) / pace if pace else None
+                lines.tell(JobProgress(title, count, total, f"{pace:,.0f} {unit}/s", seconds_left))
+
+        yield tell

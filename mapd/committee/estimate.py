@@ -1,8 +1,10 @@
-"""Estimate the cost of the calls that an exam's committee still lacks, by teacher. Nothing is sent here.
+"""Estimate the cost of the calls that an exam's committee still lacks, and plan a further start. Nothing is sent.
 
     estimate_calls(session, exam="5e…", teachers=["mini", "ash"])
     -> Estimate(teachers=(TeacherEstimate("mini", {"rationale": 387, "feedback": 387, "review": 387},
                           tokens_in=310_000, tokens_out=201_000, usd=0.17, usd_at_most=3.1, …), …), spent_usd=0.0)
+
+    plan_retry(session, exam="5e…")     -> Retry(teachers=("mini", "ash"), samples=1, budget=2.0, failed=3, estimate=…)
 
 `usd` is by the ledger's averages, `usd_at_most` by the longest replies.
 """
@@ -14,16 +16,16 @@ from statistics import mean
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, func
+from sqlmodel import Session, col, func, select
 
 from mapd.committee import ledger, plan
-from mapd.committee.budget import count_bytes
+from mapd.committee.claiming import count_bytes
 from mapd.committee.plan import Plan
-from mapd.models.prices import format_dollars
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.teacher_prices import Price, cost_usd, price, price_in_words
-from mapd.teachers import may_answer_otherwise, sampling_of
+from mapd.store.ledger import unmended
+from mapd.teacher_models import may_answer_otherwise, sampling_of
+from mapd.teacher_prices import Price, cost_usd, format_dollars, price, price_in_words
 
 KINDS = ("rationale", "feedback", "review")
 # Mistakes whose prompts are measured, evenly drawn: a page makes an estimate at each step, so it must be quick.
@@ -123,12 +125,10 @@ def estimate_calls(
     info = queries.exam(session, exam)
     committee_plan = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
     sent, averages = _prompt_bytes(session, committee_plan), _averages(session, committee_plan)
-    rows = [
-        estimate_teacher(
-            x, committee_plan.missing(session, x), [y for y in committee_plan.teachers if y is not x], sent, averages
-        )
-        for x in committee_plan.teachers
-    ]
+    rows = []
+    for x in committee_plan.teachers:
+        peers = [y for y in committee_plan.teachers if y is not x]
+        rows.append(estimate_teacher(x, committee_plan.missing(session, x), peers, sent, averages))
     return Estimate(tuple(rows), ledger.spent(session, info.id), committee_plan.not_sent)
 
 
@@ -147,7 +147,6 @@ def _prompt_bytes(session: Session, committee_plan: Plan) -> dict[str, float]:
 
 
 def _averages(session: Session, committee_plan: Plan) -> dict[tuple[int | None, str], Tokens]:
-    """Return the ledger's average tokens of a call, by teacher and kind."""
     query = (
         sa.select(col(t.Call.teacher_id), col(t.Call.kind), func.avg(t.Call.tokens_in), func.avg(t.Call.tokens_out))
         .where(col(t.Call.teacher_id).in_([x.id for x in committee_plan.teachers]))
@@ -194,3 +193,37 @@ def estimate_teacher(
         usd=usd if costs else None,
         usd_at_most=max(usd_at_most, usd) if costs else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A further start. `failed`: calls that gave no text and stand so; `estimate`: of all that is missing."""
+
+    teachers: tuple[str, ...]
+    samples: int
+    cut_off: bool
+    concurrency: int | None
+    budget: float | None
+    failed: int
+    estimate: Estimate
+
+
+def plan_retry(session: Session, exam: str | int) -> Retry | None:
+    """Return a further start of the exam's latest committee; None where none of its calls failed for good."""
+    info = queries.exam(session, exam)
+    acts = select(t.Audit).where(t.Audit.action == "collect", t.Audit.target == f"exam {info.uid}")
+    act = session.exec(acts.order_by(col(t.Audit.id).desc())).first()
+    if act is None:
+        return None
+    names = select(t.Teacher.name).where(col(t.Teacher.name).in_(act.detail["teachers"]), ~col(t.Teacher.disabled))
+    enabled = set(session.exec(names))
+    teachers = tuple(name for name in act.detail["teachers"] if name in enabled)
+    # A rationale that failed has no reviews either: the estimate below counts these too.
+    failed = unmended(session, info.id, teachers)
+    if not failed:
+        return None
+    samples, cut_off = act.detail["samples"], act.detail["cut_off"]
+    cost = estimate_calls(session, info.id, teachers, samples, cut_off=cut_off)
+    if not cost.calls:
+        return None
+    return Retry(teachers, samples, cut_off, act.detail["concurrency"], act.detail["budget"], failed, cost)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, col, select
 
+from mapd.errors import MapdError
 from mapd.models.base import Completion, FaultKind, Finish
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.store import tables as t
 
 STOP = "stop teacher"  # the act in the audit
@@ -23,23 +24,26 @@ MORE_TOKENS = "`mapd teachers set {teacher} --set max_tokens=…`; the same agai
 CURES: Mapping[FaultKind | Finish, str] = {
     FaultKind.KEY: "set its key anew, or name another (--key-env); see `mapd teachers list`",
     FaultKind.MODEL: "check its model's name and its base URL; `mapd teachers add` takes others, under another name",
-    FaultKind.CREDIT: "pay for more at its provider; the same again goes on",
-    FaultKind.QUOTA: "wait until its quota begins anew, or have it raised; the same again goes on",
+    FaultKind.CREDIT: "pay for more at its provider; start the same again: it goes on",
+    FaultKind.QUOTA: "wait until its quota begins anew, or have it raised; start the same again: it goes on",
     FaultKind.PARAMETER: "set what the server asks for: `mapd teachers set {teacher} --set max_tokens=…`; "
     "another setting is another teacher's, `mapd teachers add … --set`",
-    FaultKind.CONNECTION: "see that its server is there, at that base URL; the same again goes on",
+    FaultKind.CONNECTION: "see that its server is there, at that base URL; start the same again: it goes on",
     FaultKind.DOWN: "see the server's words, that it works, and that its base URL is an API's (…/v1); "
-    "the same again goes on",
-    FaultKind.BUSY: "the same again asks these; fewer at once: `mapd teachers set {teacher} --limit concurrency=…`",
-    FaultKind.TIMEOUT: "`mapd teachers set {teacher} --limit timeout_s=…`; the same again asks these",
-    FaultKind.UNREADABLE: "see that its base URL is that of an API (…/v1); the same again asks these",
-    FaultKind.OTHER: "see the server's words; the same again asks these",
+    "start the same again: it goes on",
+    FaultKind.BUSY: "start the same again: these calls are asked again; fewer at once: `mapd teachers set "
+    "{teacher} --limit concurrency=…`",
+    FaultKind.TIMEOUT: "`mapd teachers set {teacher} --limit timeout_s=…`; start the same again: these calls "
+    "are asked again",
+    FaultKind.UNREADABLE: "see that its base URL is that of an API (…/v1); start the same again: these calls "
+    "are asked again",
+    FaultKind.OTHER: "see the server's words; start the same again: these calls are asked again",
     Finish.CUT_OFF: MORE_TOKENS,
     Finish.EMPTY: MORE_TOKENS,
-    Finish.REFUSED: "the same again asks these once more; another teacher may answer",
+    Finish.REFUSED: "start the same again: these calls are asked once more; another teacher may answer",
     Finish.UNKNOWN: "its server doesn't say that the text is whole, so it isn't used: see its settings; "
-    "the same again asks these",
-    Finish.FAILED: "the same again asks these",
+    "start the same again: these calls are asked again",
+    Finish.FAILED: "start the same again: these calls are asked again",
 }
 # Numbers are cut out to compare reasons, but not the status of HTTP, which tells one reason from another.
 _NUMBERS = re.compile(r"(?<!HTTP )(?<!error )(?<!\d)\d+(?:[.,]\d+)*")
@@ -89,7 +93,7 @@ def note_stop(session: Session, person: str, exam_uid: str, teacher: str, comple
     """Write into the audit that a teacher is asked no more, and why."""
     how = cure(completion.fault or completion.finish, teacher)
     detail = {"teacher": teacher, "reason": completion.error, "cure": how}
-    queries.audit(session, person, STOP, f"exam {exam_uid}", **detail)
+    audit_log.audit(session, person, STOP, f"exam {exam_uid}", **detail)
 
 
 def stops(session: Session, exam_uid: str) -> list[FailureReason]:
@@ -103,3 +107,15 @@ def stops(session: Session, exam_uid: str) -> list[FailureReason]:
         FailureReason(a.detail["teacher"], a.detail["reason"], 1, a.detail["cure"], stopped=True)
         for a in reversed(acts)
     ]
+
+
+def describe_break(error: BaseException, teacher: str) -> MapdError:
+    """Return in one line what ended a teacher's stream."""
+    if isinstance(error, MapdError):
+        return error
+    fault = MapdError(
+        f"teacher {teacher} broke off ({' '.join(f'{type(error).__name__}: {error}'.split())[:200]}); "
+        "what came is kept: run it again"
+    )
+    fault.__cause__ = error
+    return fault

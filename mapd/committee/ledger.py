@@ -13,7 +13,6 @@ from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
 from mapd import prompts, thoughts
@@ -21,10 +20,10 @@ from mapd.characters import storable
 from mapd.committee.plan import PlannedCall
 from mapd.models.base import Completion, Finish, split_thought
 from mapd.scores import parse_score
-from mapd.store import claims
+from mapd.store import claims, db
 from mapd.store import tables as t
+from mapd.teacher_models import may_answer_otherwise
 from mapd.teacher_prices import cost_usd
-from mapd.teachers import may_answer_otherwise
 
 # The outcome of a try that came with an archive: it counts as a try, and answers nothing here.
 FOREIGN = "of an archive"
@@ -59,6 +58,7 @@ class ReplyOutcome(Enum):
 
 def keep_prompts(session: Session) -> None:
     """Put the prompts as shipped into the database."""
+    # Each row names its prompt by the hash, so the prompt has to be there first.
     _insert(session, t.Prompt, [{"sha256": p.sha256, "kind": p.kind, "text": p.text} for p in prompts.SHIPPED])
 
 
@@ -66,6 +66,7 @@ def reuse(session: Session, calls: Sequence[PlannedCall]) -> list[PlannedCall]:
     """Write the rows whose calls were answered here before, for whichever exam; return what is still to be asked."""
     if not calls:
         return []
+    # A try that came with an archive has an origin, and answers nothing here.
     query = select(t.Call.key, t.Call.reply, t.Call.thought).where(
         col(t.Call.key).in_({p.key for p in calls}), t.Call.outcome == Finish.OK, col(t.Call.origin).is_(None)
     )
@@ -79,6 +80,7 @@ def reuse(session: Session, calls: Sequence[PlannedCall]) -> list[PlannedCall]:
 
 def spent(session: Session, exam_id: int) -> float:
     """Return the US dollars that the exam's calls cost, as far as their replies told. A budget counts this."""
+    # A call of unknown price adds nothing: under a budget none is sent without a yes to that.
     query = select(func.sum(t.Call.cost_usd)).where(t.Call.exam_id == exam_id)
     return float(session.exec(query).one() or 0)
 
@@ -86,6 +88,7 @@ def spent(session: Session, exam_id: int) -> float:
 def record(session: Session, run: claims.ClaimHolder, arrived: Sequence[Arrival], exam_id: int) -> list[ReplyOutcome]:
     """Write each completion as a try, with the rows that it gives, and end its claim; for each, what it came to."""
     claims.lock(session)
+    # Under the lock, so that no other run records a try of the same call meanwhile.
     by_key = tries(session, {a.completion.key for a in arrived})
     calls, rows, effects = [], [], []
     for planned, arrival, uid in arrived:
@@ -158,7 +161,7 @@ class SplitReply(NamedTuple):
 
 
 def _split_reply(reply: str, thought: str | None) -> SplitReply:
-    """Return a reply of the ledger in two, as `record` wrote its rows; an older one has no thought apart."""
+    # It is split as `record` split it for its rows; an older reply has no thought apart.
     parts = thoughts.split(reply)
     return SplitReply(parts.text or reply, thought or parts.thought or None)
 
@@ -201,5 +204,4 @@ def _insert(session: Session, table: type[t.Table], rows: Sequence[dict[str, Any
     """Insert the rows that are not there yet."""
     if rows:
         # Another process, or the first run of a repeated transaction, may have inserted some of them.
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        session.execute(insert(table).on_conflict_do_nothing(), rows)
+        session.execute(db.insert(session, table).on_conflict_do_nothing(), rows)

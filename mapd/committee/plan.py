@@ -1,4 +1,4 @@
-"""Plan the committee's calls, page by page. Nothing is sent or written here.
+"""Plan the committee's calls, page by page, and name each by the ledger's key. Nothing is sent or written here.
 
     plan.own_work(session, rowan, mistakes)  -> [PlannedCall(kind="rationale", question_id=7, …), feedback …], 0 written
     plan.reviews(session, brook, after=0)    -> PlannedCall(kind="review", explanation_id=12, …) for each rationale that
@@ -18,15 +18,14 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import domain, prompts
+from mapd import domain, prompts, teacher_models
 from mapd import teachers as named
 from mapd.answers.grading import Task
 from mapd.domain import Act, Judged
 from mapd.errors import BadInput
-from mapd.judgements import ruling
-from mapd.mistakes import apply_correction, is_mistake
+from mapd.judgements import apply_correction, is_mistake, ruling
 from mapd.models.base import Message, Request
-from mapd.store import queries
+from mapd.store import exam_material, judgement_log, queries
 from mapd.store import tables as t
 
 # Mistakes, or rationales, that are planned at a time: so many texts are in memory, however large the exam is.
@@ -69,7 +68,7 @@ def plan_call(
     kind: str, teacher: t.Teacher, messages: tuple[Message, ...], sample: int, question_id: int, **row: int | str | None
 ) -> PlannedCall:
     """Return the call to `teacher` with its key."""
-    request = Request(ledger_key(teacher, messages, sample), messages, named.sampling_of(teacher, sample))
+    request = Request(ledger_key(teacher, messages, sample), messages, teacher_models.sampling_of(teacher, sample))
     return PlannedCall(kind, teacher, request, sample, question_id, **row)  # type: ignore[arg-type]
 
 
@@ -96,24 +95,18 @@ def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> 
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
-class Mistakes(NamedTuple):
-    """An exam's mistakes that are taught, and how many responses aren't sent because they were cut off."""
-
-    taught: tuple[TaughtMistake, ...]
-    not_sent: int
-
-
-def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> Mistakes:
+def _load_mistakes(session: Session, exam_id: int, *, cut_off: bool) -> tuple[tuple[TaughtMistake, ...], int]:
     """Return the exam's mistakes after people's corrections, without those on questions that people took out.
 
-    A response that was cut off may be no mistake: it is left out, unless a person called it one, or with `cut_off`.
+    A response that was cut off may be no mistake: it is left out and counted, unless a person called it one, or with
+    `cut_off`.
     """
     # People's judgements on questions and attempts, by target.
     judged: dict[tuple[str, int], list[Judged]] = defaultdict(list)
-    for row in queries.judgements(session, exam_id):
+    for row in judgement_log.judgements(session, exam_id):
         judged[row.target, row.target_id].append(row.judged)
-    questions, taught, question_ids, not_sent = queries.questions(session, exam_id), [], set(), 0
-    for attempt in queries.attempts(session, exam_id):
+    questions, taught, question_ids, not_sent = exam_material.questions(session, exam_id), [], set(), 0
+    for attempt in exam_material.attempts(session, exam_id):
         question = questions[attempt.question_id]
         of_question, of_attempt = ruling(judged["question", question.id]), ruling(judged["attempt", attempt.id])
         gold = apply_correction(question.gold, of_question)
@@ -125,7 +118,7 @@ def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> M
         else:
             taught.append(TaughtMistake(attempt.id, question.id, question.show(gold), question.id not in question_ids))
             question_ids.add(question.id)
-    return Mistakes(tuple(taught), not_sent)
+    return tuple(taught), not_sent
 
 
 def make_plan(
@@ -144,7 +137,7 @@ def make_plan(
     if samples < 1:
         raise BadInput(f"at least 1 sample is needed, not {samples}")
     rows = tuple(named.get(session, name) for name in names)
-    taught, not_sent = load_mistakes(session, exam.id, cut_off=cut_off)
+    taught, not_sent = _load_mistakes(session, exam.id, cut_off=cut_off)
     return Plan(exam.id, taught, rows, samples, not_sent)
 
 
@@ -269,7 +262,6 @@ class Plan:
         return ReviewPage(missing, len(ours) - len(missing), last, len(rows) == PAGE)
 
     def _is_vote_of(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
-        """Return the SQL condition of the reviewer's review of a rationale."""
         return (
             (col(t.Review.explanation_id) == t.Explanation.id)
             & (col(t.Review.reviewer_id) == reviewer.id)
@@ -277,7 +269,6 @@ class Plan:
         )
 
     def _is_of_peers(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
-        """Return the SQL condition of the other teachers' rationales of the exam's questions."""
         question_ids = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == self.exam_id)
         return (
             (col(t.Explanation.kind) == "rationale")
@@ -289,10 +280,8 @@ class Plan:
 
     def _plan_review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> PlannedCall:
         question_text, gold = show_question(question), self.golds[x.question_id]
-        messages, material = (
-            prompts.review_messages(question_text, x.text, gold),
-            {"question": question_text, "solution": x.text},
-        )
+        messages = prompts.review_messages(question_text, x.text, gold)
+        material = {"question": question_text, "solution": x.text}
         return plan_call("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, **material)
 
 

@@ -1,5 +1,6 @@
-"""One teacher's stream of calls, and what a run reports of all of them."""
+"""One teacher's stream of calls, the calls in flight, and what a run counts and reports."""
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,8 +9,8 @@ from mapd.committee.claiming import ForeignCall
 from mapd.committee.faults import FailureReason
 from mapd.committee.plan import PlannedCall
 from mapd.models.base import Model
-from mapd.models.prices import format_dollars
 from mapd.store import tables as t
+from mapd.teacher_prices import format_dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class CommitteeProgress:
     seconds_left: float | None  # None before the first reply
     spent_usd: float | None = None  # of the budget, where there is one
     in_flight: int = 0
-    elsewhere: int = 0  # in flight of other runs, whose replies are waited for
+    # In flight of other runs, whose replies are waited for.
+    elsewhere: int = 0
     budget: float | None = None
     stopped: tuple[str, ...] = ()  # the teachers that are asked no more
 
@@ -57,6 +59,55 @@ class CommitteeProgress:
         elsewhere = f", {self.elsewhere:,} calls are in flight elsewhere" if self.elsewhere else ""
         stopped = f", {', '.join(self.stopped)} stopped" if self.stopped else ""
         return f"{self.calls_per_s:.1f} calls/s{of_budget}{elsewhere}{stopped}"
+
+
+@dataclass
+class RunCounts:
+    """The counts of one run. `total`: calls that are known so far; it falls where some will never be made."""
+
+    total: int
+    calls_made: int = 0
+    reused: int = 0
+    failed: int = 0
+    given_up: int = 0
+    in_flight: int = 0
+    # The exam's cost in the ledger at the last commit. It is read where there is a budget.
+    spent: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def settled(self) -> int:
+        """Return how many calls nothing more can come of."""
+        return self.calls_made + self.reused + self.given_up
+
+    def progress(self, streams: Sequence["TeacherStream"], budget: float | None) -> CommitteeProgress:
+        """Return what the run reports now."""
+        speed = self.calls_made / max(time.monotonic() - self.started, 1e-6)
+        seconds_left = (self.total - self.settled) / speed if speed else None
+        spent = None if budget is None else self.spent
+        elsewhere = sum(len(stream.elsewhere) for stream in streams)
+        stopped = tuple(stream.teacher.name for stream in streams if stream.stopped)
+        extras = (self.in_flight, elsewhere, budget, stopped)
+        return CommitteeProgress(self.settled, self.total, speed, seconds_left, spent, *extras)
+
+
+class Flights(dict[str, list[PlannedCall]]):
+    """The calls from planned until committed, by key: all rows that wait for the one reply."""
+
+    # Rationales among them: while there are some, no reviewer's stream may end.
+    rationales = 0
+
+    def add(self, planned: Sequence[PlannedCall]) -> list[PlannedCall]:
+        """Add calls; return those that nobody here has planned yet. The others wait for the same call's reply."""
+        fresh = []
+        for p in planned:
+            if p.key in self:
+                self[p.key].append(p)
+            else:
+                self[p.key] = [p]
+                fresh.append(p)
+                self.rationales += p.kind == "rationale"
+        return fresh
 
 
 @dataclass
@@ -79,7 +130,8 @@ class TeacherStream:
     # Reviews without a committed reply: each may have to be asked for once more, so the stream can't end yet.
     unwritten: int = 0
     ended: bool = False
-    stopped: bool = False  # by a fault that every further call would meet
+    # By a fault that every further call would meet.
+    stopped: bool = False
 
     def take(self, number: int) -> list[PlannedCall]:
         """Take the next calls, reviews first, to claim them."""

@@ -1,11 +1,11 @@
 """The curated set of one exam: every mistake with its explanations, decided. Pure: material + judgements + policy in.
 
-curated = curate(queries.material(session, 1), queries.judgements(session, 1), PAPER)
+curated = curate(exam_material.material(session, 1), judgement_log.judgements(session, 1), PAPER)
 summary(curated).accepted          -> 826 on the authors' SVAMP file
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -15,8 +15,17 @@ from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
 from mapd.errors import BadInput
-from mapd.judgements import READING, VERDICT, final_verdict, find_founding, is_repair_undone, pick_latest, ruling
-from mapd.mistakes import apply_correction, is_mistake
+from mapd.judgements import (
+    READING,
+    VERDICT,
+    apply_correction,
+    final_verdict,
+    find_founding,
+    is_mistake,
+    is_repair_undone,
+    pick_latest,
+    ruling,
+)
 from mapd.policies import (
     ALWAYS,
     NEVER,
@@ -50,15 +59,15 @@ class DecidedText:
     fair_mean: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
     committee_then: str | None = None  # the committee's verdict when people's latest decision on it was made
     spread: int = 0  # how far the highest and the lowest valid vote lie apart
-    # What `remember` worked out: queues ask for the same numbers at many thresholds.
-    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # By rule: what `ask` worked out. All else is as it was decided, so that an answer stays right.
+    answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def remember(self, name: str, compute: Callable[[], T]) -> T:
-        """Return what `compute` gives, computed once for this text."""
-        if name not in self.memo:
-            self.memo[name] = compute()
-        value: T = self.memo[name]
-        return value
+    def ask(self, rule: Callable[..., T], *mistake: "Mistake") -> T:
+        """Return a rule's answer on this text, worked out once: queues ask for the same at many thresholds."""
+        if rule not in self.answers:
+            self.answers[rule] = rule(*mistake, self)
+        answer: T = self.answers[rule]
+        return answer
 
     @property
     def overridden(self) -> bool:
@@ -74,16 +83,12 @@ class DecidedText:
         """Return the text with this verdict of the committee; an undecided one stays undecided."""
         if self.committee.verdict in (verdict, Verdict.UNDECIDED):
             return self
-        return self.remember("other side", lambda: self._flip(verdict))
-
-    def _flip(self, verdict: Verdict) -> "DecidedText":
-        committee = replace(self.committee, verdict=verdict)
-        return replace(self, committee=committee, verdict=final_verdict(verdict, self.people))
+        return self.ask(_flip)
 
     @property
     def committee_cut(self) -> int:
         """Return the cut in hundredths: at every threshold below it the committee accepts the text."""
-        return self.remember("cut", lambda: _cut_in_hundredths(self.committee.cut, self.committee.mean))
+        return self.ask(_find_committee_cut)
 
     @property
     def final_cut(self) -> int:
@@ -91,8 +96,18 @@ class DecidedText:
         return _cut_in_hundredths(self.cut, self.committee.mean)
 
 
+def _flip(x: DecidedText) -> DecidedText:
+    """Return the text with the committee's other verdict."""
+    verdict = Verdict.REJECTED if x.committee.verdict is Verdict.ACCEPTED else Verdict.ACCEPTED
+    return replace(x, committee=replace(x.committee, verdict=verdict), verdict=final_verdict(verdict, x.people))
+
+
+def _find_committee_cut(x: DecidedText) -> int:
+    return _cut_in_hundredths(x.committee.cut, x.committee.mean)
+
+
 def _cut_in_hundredths(cut: float, average: Fraction | None) -> int:
-    """Return a cut in hundredths, rounded up: a mean above a whole hundredth stays above it."""
+    # Rounded up, so that a mean above a whole hundredth stays above it.
     if math.isinf(cut) or average is None:
         return ALWAYS_CUT if cut > 0 else NEVER_CUT
     return min(ALWAYS_CUT, max(NEVER_CUT, hundredths(average)))
@@ -129,6 +144,10 @@ class Mistake:
     def texts(self) -> tuple[DecidedText, ...]:
         """Return the rationales, then the feedback."""
         return self.rationales + self.feedback
+
+    def change_texts(self, change: "Callable[[tuple[DecidedText, ...]], Iterable[DecidedText]]") -> "Mistake":
+        """Return the mistake with what `change` makes of its rationales, and of its feedback."""
+        return replace(self, rationales=tuple(change(self.rationales)), feedback=tuple(change(self.feedback)))
 
     def original(self, text: Text) -> Text | None:
         """Return the text that this one repairs; it may have been taken back since."""
@@ -237,16 +256,8 @@ def curate(
                 undone_repairs=(*undone_rationales[question.id], *undone_feedback[attempt.id]),
             )
         )
-    return Curated(
-        exam or material.exam,
-        policy,
-        material.teachers,
-        tuple(mistakes),
-        tuple(corrected),
-        tuple(excluded),
-        tuple(judgements),
-        material.places,
-    )
+    lists = (tuple(mistakes), tuple(corrected), tuple(excluded), tuple(judgements))
+    return Curated(exam or material.exam, policy, material.teachers, *lists, material.places)
 
 
 def _group_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:
@@ -294,8 +305,9 @@ class _Explainer:
         has_gold = bool(self.gold.strip())
         if text.kind == "rationale":
             checks = check_rationale(text.text, self.gold, question.task, question.options)
-            reading = read_own_answer(text.text, self.gold, question.task, question.options, ruling(judged, READING))
-            answer, states = reading.answer, CheckStates(reading.matches_gold, checks.equations_true, checks.shows_work)
+            reading, options = ruling(judged, READING), question.options
+            answer, matches_gold = read_own_answer(text.text, self.gold, question.task, options, reading)
+            states = CheckStates(matches_gold, checks.equations_true, checks.shows_work)
             decide = decide_rationale
         else:
             checks = check_feedback(text.text, self.gold, question.task, question.options)
@@ -329,37 +341,24 @@ class _Explainer:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class OwnAnswer:
-    """A rationale's own final answer, as corrected by people, and whether it is the gold one."""
-
-    answer: str | None
-    matches_gold: State
-
-
-def read_own_answer(text: str, gold: str, task: Task, options: Sequence[str], reading: Ruling) -> OwnAnswer:
-    """Return a rationale's own answer. `reading`: what people decided of how it reads."""
+def read_own_answer(
+    text: str, gold: str, task: Task, options: Sequence[str], reading: Ruling
+) -> tuple[str | None, State]:
+    """Return a rationale's own answer as corrected by people (`reading`), and whether it is the gold one."""
     checks = check_rationale(text, gold, task, options)
     answer = apply_correction(checks.answer, reading)
     if not gold.strip():
-        return OwnAnswer(answer, State.NOTHING)
+        return answer, State.NOTHING
     if answer == checks.answer:
-        return OwnAnswer(answer, checks.matches_gold)
+        return answer, checks.matches_gold
     same = answer is not None and answers_equal(answer, gold, task, options)
-    return OwnAnswer(answer, State.HOLDS if same else State.FAILS)
+    return answer, State.HOLDS if same else State.FAILS
 
 
 def drop_repairs(curated: Curated) -> Curated:
     """Return the set without people's texts: what is compared as peer-reviewed holds the teachers' texts alone."""
-    mistakes = tuple(
-        replace(
-            m,
-            rationales=tuple(x for x in m.rationales if x.text.repairs_id is None),
-            feedback=tuple(x for x in m.feedback if x.text.repairs_id is None),
-        )
-        for m in curated.mistakes
-    )
-    return replace(curated, mistakes=mistakes)
+    mistakes = (m.change_texts(lambda texts: (x for x in texts if x.text.repairs_id is None)) for m in curated.mistakes)
+    return replace(curated, mistakes=tuple(mistakes))
 
 
 def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
@@ -374,14 +373,11 @@ def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
     if unknown := sorted(set(teachers) - set(curated.teachers)):
         names = ", ".join(curated.teachers) or "nobody"
         raise BadInput(f"{unknown[0]} wrote and reviewed nothing that counts in {curated.exam.name}; {names} did")
-    mistakes = tuple(
-        replace(
-            m,
-            rationales=tuple(x for x in m.rationales if m.first_author(x.text) in teachers),
-            feedback=tuple(x for x in m.feedback if m.first_author(x.text) in teachers),
-        )
-        for m in curated.mistakes
-    )
+
+    def narrow_mistake(m: Mistake) -> Mistake:
+        return m.change_texts(lambda texts: (x for x in texts if m.first_author(x.text) in teachers))
+
+    mistakes = tuple(map(narrow_mistake, curated.mistakes))
     narrowed = replace(curated, mistakes=mistakes, narrowed_to=tuple(sorted(teachers)))
     dropped = {x.text.uid for x in curated.texts} - {x.text.uid for x in narrowed.texts}
     return replace(narrowed, judgements=tuple(row for row in curated.judgements if row.target_uid not in dropped))
@@ -389,71 +385,8 @@ def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
 
 def decide_at(mistake: Mistake, threshold: int) -> Mistake:
     """Return the mistake as the same policy decides it at another threshold, in hundredths."""
-    return replace(
-        mistake,
-        rationales=tuple(_decide_text_at(x, threshold) for x in mistake.rationales),
-        feedback=tuple(_decide_text_at(x, threshold) for x in mistake.feedback),
-    )
 
+    def decide_text(x: DecidedText) -> DecidedText:
+        return x.committee_at(Verdict.ACCEPTED if x.committee_cut > threshold else Verdict.REJECTED)
 
-def _decide_text_at(x: DecidedText, threshold: int) -> DecidedText:
-    return x.committee_at(Verdict.ACCEPTED if x.committee_cut > threshold else Verdict.REJECTED)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The counts of a curated set's rationales and mistakes."""
-
-    rationales: int
-    accepted: int
-    rejected: int
-    undecided: int
-    overridden: int
-    by_teacher: dict[str, int]
-    mistakes: int
-    mistakes_covered: int
-    pairs: int
-    accepted_wrong_answer: int
-    rejected_right_answer: int
-    answer_unreadable: int
-
-
-def summary(curated: Curated) -> Summary:
-    """Count the curated set."""
-    rationales = list(curated.rationales)
-    verdicts = Counter(x.verdict for x in rationales)
-    by_answer = Counter((x.verdict, x.states.matches_gold) for x in rationales)
-    authors = dict.fromkeys((n for n in curated.teachers if any(x.text.teacher == n for x in rationales)), 0)
-    return Summary(
-        rationales=len(rationales),
-        accepted=verdicts[Verdict.ACCEPTED],
-        rejected=verdicts[Verdict.REJECTED],
-        undecided=verdicts[Verdict.UNDECIDED],
-        overridden=sum(x.overridden for x in rationales),
-        by_teacher=authors | Counter(x.text.teacher for x in rationales if x.verdict is Verdict.ACCEPTED),
-        mistakes=len(curated.mistakes),
-        mistakes_covered=sum(m.covered for m in curated.mistakes),
-        pairs=sum(m.covered and m.feedback_stands for m in curated.mistakes),
-        accepted_wrong_answer=by_answer[Verdict.ACCEPTED, State.FAILS],
-        rejected_right_answer=by_answer[Verdict.REJECTED, State.HOLDS],
-        answer_unreadable=sum(x.answer is None for x in rationales),
-    )
-
-
-def find_changes(current: Curated, proposed: Curated) -> list[tuple[Mistake, DecidedText, DecidedText]]:
-    """Return the rationales whose verdict differs between two policies, each once: (mistake, before, after)."""
-    current_texts = {x.text.id: x for x in current.rationales}
-    mistake_of: dict[int, Mistake] = {}
-    for mistake in proposed.mistakes:
-        for x in mistake.rationales:
-            mistake_of.setdefault(x.text.id, mistake)
-    return [
-        (mistake_of[x.text.id], current_texts[x.text.id], x)
-        for x in proposed.rationales
-        if x.text.id in current_texts and current_texts[x.text.id].verdict is not x.verdict
-    ]
-
-
-def count_conflicts(curated: Curated) -> int:
-    """Count what people differ on: texts, and mistakes whose question or attempt they differ on."""
-    return sum(x.people.conflict for x in curated.texts) + sum(m.disputed for m in curated.mistakes)
+    return mistake.change_texts(lambda texts: map(decide_text, texts))

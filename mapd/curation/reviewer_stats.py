@@ -14,7 +14,8 @@ from fractions import Fraction
 from mapd.curation.curated import Curated, filter_votes
 from mapd.policies import mean
 
-PASSES = 3  # a score above this lets a rationale pass, as the paper's threshold does with a mean
+# A score above this lets a rationale pass, as the paper's threshold does with a mean.
+PASSES = 3
 
 
 @dataclass(frozen=True, slots=True)

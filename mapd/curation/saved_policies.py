@@ -9,7 +9,7 @@ from mapd import domain
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.policies import PRESETS, Check, Policy
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.store import tables as t
 
 
@@ -25,7 +25,7 @@ def find_policy(session: Session, name: str) -> Policy:
 
 def saved_policies(session: Session) -> list[Policy]:
     """Return the latest version of every saved policy, by name."""
-    rows = session.exec(select(t.Policy).order_by(col(t.Policy.name), col(t.Policy.version))).all()
+    rows = session.exec(select(t.SavedPolicy).order_by(col(t.SavedPolicy.name), col(t.SavedPolicy.version))).all()
     latest = {row.name: row for row in rows}
     return [
         Policy(
@@ -46,8 +46,8 @@ def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
     if name in PRESETS or not 0 < len(name) <= 60 or not name.isprintable():
         raise BadInput(f"a policy can't be named {name!r}: 1 to 60 characters, not a preset's name")
     # A saved version is never overwritten: snapshots name it.
-    versions = session.exec(select(t.Policy.version).where(t.Policy.name == name)).all()
-    row = t.Policy(
+    versions = session.exec(select(t.SavedPolicy.version).where(t.SavedPolicy.name == name)).all()
+    row = t.SavedPolicy(
         name=name,
         version=max(versions, default=0) + 1,
         threshold_hundredths=round(policy.threshold * 100),
@@ -57,7 +57,7 @@ def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
         person=person,
     )
     session.add(row)
-    queries.audit(session, person, "save policy", f"policy {name}", version=row.version)
+    audit_log.audit(session, person, "save policy", f"policy {name}", version=row.version)
     session.flush()
     return find_policy(session, name)
 
@@ -71,7 +71,7 @@ def set_policy(session: Session, exam_id: int, name: str, threshold: float | Non
     # NULL where it is the policy's own threshold: then a new version of the policy moves the exam's, too.
     moved = None if threshold is None or threshold == policy.threshold else policy.at(threshold).threshold
     row.policy, row.threshold_hundredths = name, None if moved is None else round(moved * 100)
-    queries.audit(session, person, "set policy", f"exam {row.uid}", policy=name, threshold=threshold)
+    audit_log.audit(session, person, "set policy", f"exam {row.uid}", policy=name, threshold=threshold)
 
 
 def exam_policy(session: Session, exam: domain.ExamInfo) -> Policy:

@@ -26,7 +26,7 @@ import random
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +34,21 @@ from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes, read_own_answer, summary
+from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes, read_own_answer
+from mapd.curation.summary import summary
 from mapd.domain import Act, Judged, JudgementRow, Ruling, Verdict
 from mapd.errors import BadInput
-from mapd.judgements import READING, VERDICT, pick_latest, ruling
+from mapd.judgements import READING, pick_latest_of, ruling
 from mapd.people import Person, Right, require
 from mapd.questions.options import read_shown
-from mapd.store import queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.store.snapshots import FORMAT, check, fault, lines_of, manifest_text, read_line, sha256
 
-Pair = tuple[Mistake, DecidedText, DecidedText]  # a mistake, the rationale and the feedback drawn for it
+# What a manifest has of the summary, under the same names.
+COUNTED = ("mistakes", "rationales", *Verdict, "overridden", "accepted_wrong_answer")
+# A mistake, the rationale and the feedback drawn for it.
+Pair = tuple[Mistake, DecidedText, DecidedText]
 
 
 def freeze(
@@ -82,13 +86,13 @@ def freeze(
         act = "freeze again"
         row.sqlmodel_update(content)
     session.add(row)
-    queries.audit(session, person, act, f"snapshot {name}", pairs=len(pairs))
+    audit_log.audit(session, person, act, f"snapshot {name}", pairs=len(pairs))
     session.flush()
     return row
 
 
 def _find_stored(session: Session, name: str) -> t.Snapshot | None:
-    """Return the row of this name, also where the name was changed: its uid still begins with it."""
+    # Its uid still begins with the name where somebody changed the name.
     query = select(t.Snapshot).where((col(t.Snapshot.sha256) == name) | (col(t.Snapshot.uid) == name[:32]))
     return next((row for row in session.exec(query) if row.sha256 == name or fault(row) is not None), None)
 
@@ -128,8 +132,8 @@ def _group_readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, lis
 def _ends_wrong(pair: Mapping[str, Any], reading: Ruling) -> bool:
     question, task, options = pair["question"], Task(pair["question"]["task"]), tuple(pair["question"]["options"])
     gold = read_shown(question["gold"], task, options)
-    answer = read_own_answer(pair["rationale"]["text"], gold, task, options, reading)
-    return answer.matches_gold is State.FAILS
+    _, matches_gold = read_own_answer(pair["rationale"]["text"], gold, task, options, reading)
+    return matches_gold is State.FAILS
 
 
 def count_wrong(pairs: Sequence[Pair]) -> int:
@@ -178,10 +182,8 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def _draw_pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
-    """Draw the mistake's training pairs. Each mistake has its own draw, so one more mistake moves no other's.
-
-    It hangs on texts, not on uids, which are random: the same run in another project draws the same pairs.
-    """
+    # Each mistake has its own draw, so one more mistake moves no other's. The draw hangs on texts, not on uids, which
+    # are random: the same run in another project draws the same pairs.
     accepted = _sort(mistake.rationales, Verdict.ACCEPTED)
     feedback = _sort(mistake.feedback, Verdict.ACCEPTED)
     if not accepted or not feedback:
@@ -268,28 +270,15 @@ def _manifest(
             "split": exam.split,
             "round": exam.round,
         },
-        "policy": {
-            "name": policy.name,
-            "version": policy.version,
-            "threshold": policy.threshold,
-            "min_votes": policy.min_votes,
-            "checks": sorted(policy.checks),
-            "leniency_adjusted": policy.leniency_adjusted,
-        },
+        "policy": asdict(policy) | {"checks": sorted(policy.checks)},
         "draw": draw_settings,
         "teachers": {name: teachers[name] for name in sorted(voices & teachers.keys())},
         "prompts": sorted({x.text.prompt_sha256 for x in texts}),
         "judgements": _judgements(curated),
         "counts": {
-            "mistakes": counts.mistakes,
+            **{name: getattr(counts, name) for name in COUNTED},
             "not_mistakes": len(curated.corrected),
             "questions_excluded": len(curated.excluded),
-            "rationales": counts.rationales,
-            "accepted": counts.accepted,
-            "rejected": counts.rejected,
-            "undecided": counts.undecided,
-            "overridden": counts.overridden,
-            "accepted_wrong_answer": counts.accepted_wrong_answer,
             "covered": counts.mistakes_covered,
             "not_covered": counts.mistakes - counts.mistakes_covered,
             "covered_but_no_feedback_stands": counts.mistakes_covered - counts.pairs,
@@ -321,7 +310,7 @@ def _repairs(pairs: list[Pair]) -> dict[str, int]:
 
 
 def _judgements(curated: Curated) -> list[dict[str, Any]]:
-    """Return people's latest judgements in an order that doesn't depend on when they were made."""
+    # Their order doesn't depend on when they were made, so that the same set has the same sha256.
     by_target: dict[str, list[JudgementRow]] = {}
     for row in curated.judgements:
         by_target.setdefault(row.target_uid, []).append(row)
@@ -330,9 +319,7 @@ def _judgements(curated: Curated) -> list[dict[str, Any]]:
         by_target.pop(undone.uid, None)
     effective = []
     for uid, rows in by_target.items():
-        judged = [row.judged for row in rows]
-        of_text = rows[0].target in ("rationale", "feedback")
-        for j in pick_latest(judged, VERDICT) + pick_latest(judged, READING) if of_text else pick_latest(judged):
+        for j in pick_latest_of(rows[0].target, [row.judged for row in rows]):
             who: dict[str, Any] = {"target": rows[0].target, "uid": uid, "person": j.person, "role": j.role}
             effective.append(who | {"decision": j.decision.value, "reason": j.reason, "value": j.value})
     return sorted(effective, key=_canonical)

@@ -74,7 +74,8 @@ class Figures:
     """By figure its number at each threshold, in hundredths from 0 to 500."""
 
     lines: Mapping[str, Sequence[int]]
-    cuts: tuple[int, ...]  # where the number of accepted rationales steps
+    # Where the number of accepted rationales steps.
+    cuts: tuple[int, ...]
 
     @classmethod
     def of(cls, bands: Mapping[tuple[str, int, int], int]) -> "Figures":

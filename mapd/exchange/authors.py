@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import PurePath
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
@@ -37,7 +38,7 @@ from mapd.people import Person, Right, require
 from mapd.policies import PAPER, CheckStates, decide_rationale
 from mapd.questions.values import as_whole_number
 from mapd.score_forms import vote
-from mapd.store import committees, queries
+from mapd.store import audit_log, committees, queries
 from mapd.store import tables as t
 
 TEXT_KINDS = ("_rationale", "_feedback")  # how the columns that teachers wrote end
@@ -49,6 +50,11 @@ FILE_NAME = re.compile(r"(?P<student>.+)_(?P<dataset>[^_]+)_(?:false|feedback|ra
 # Characters of an id or a name: PostgreSQL indexes no key much longer.
 LONGEST_NAME = 200
 STORED = ("id", "question", "gold_answer", "context", "options", "student_wrong_pred", "student_wrong_final_answer")
+# The file, the number of the row, the field, and what is wrong.
+_Fault = tuple[str, int, str, str]
+BLOCK = 50
+# The score, and what it was read from, by uid.
+Votes = dict[str, tuple[int | None, str | None]]
 
 
 class AuthorsFile(NamedTuple):
@@ -176,19 +182,18 @@ def parse(
     Raises: BadInput where a file can't be read as a list of objects, or isn't what it was chosen as; BadRows naming
     every bad row of every file.
     """
-    files = [f for f in (mistakes, rationales, feedback) if f is not None]
+    by_kind = {FileKind.MISTAKES: mistakes, FileKind.RATIONALES: rationales, FileKind.FEEDBACK: feedback}
+    files = [f for f in by_kind.values() if f is not None]
     if len({f.name for f in files}) < len({(f.name, f.content) for f in files}):
         raise BadInput(f"two different files have the same name, {feedback.name}: rename one")
     faults: list[_Fault] = []
     rows_of_file = {f.name: _load(f) for f in files}
-    by_kind = {FileKind.MISTAKES: mistakes, FileKind.RATIONALES: rationales, FileKind.FEEDBACK: feedback}
     _check_kinds({kind: (f.name, rows_of_file[f.name]) for kind, f in by_kind.items() if f is not None})
     tables = {name: _index_rows(name, rows, faults) for name, rows in rows_of_file.items()}
     teachers = _teachers(tables[rationales.name].values(), tables[feedback.name].values())
     skipped: list[str] = []
-    rows = []
-    for source_id, entries in _join_files(files, tables, skipped).items():
-        rows.append(_read_row(source_id, entries, _Reader(rationales.name, feedback.name, teachers, faults, skipped)))
+    reader = _Reader(rationales.name, feedback.name, teachers, faults, skipped)
+    rows = [_read_row(id_, entries, reader) for id_, entries in _join_files(files, tables, skipped).items()]
     if faults:
         raise BadRows(sorted(faults))
     if not rows:
@@ -225,13 +230,7 @@ def _load(file: AuthorsFile) -> list[dict[str, Any]]:
     return rows
 
 
-# The file, the number of the row, the field, and what is wrong.
-_Fault = tuple[str, int, str, str]
-
-
 class _Entry(NamedTuple):
-    """A row of one file, and where it stands."""
-
     place: int
     row: dict[str, Any]
 
@@ -398,7 +397,6 @@ def _cut(text: str) -> str:
 
 
 def _task(rows: Sequence[AuthorsRow]) -> Task:
-    """Return what kind of answers the gold answers are."""
     if all(row.options for row in rows):
         return Task.CHOICE
     if all(re.match(r"(?:true|false|yes|no)\b", row.gold, re.IGNORECASE) for row in rows):
@@ -424,7 +422,7 @@ def _with_gold(row: AuthorsRow, task: Task) -> AuthorsRow:
 
 
 def _as_letter(answer: str, options: tuple[str, ...]) -> str:
-    """Return the letter of the option at an index, or of the one that is named; what names none stays as it is."""
+    # What names no option stays as it is.
     index = as_whole_number(answer)
     if index is not None and 0 <= index < min(len(options), len(LETTERS)):
         return LETTERS[index]
@@ -466,12 +464,9 @@ def store(
         writer.rows(exam, content.rows[start : start + BLOCK], start)
         progress(min(start + BLOCK, len(content.rows)), len(content.rows))
     committees.name_members(session, queries.identity(exam), list(writer.teachers.values()))
-    queries.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows))
+    audit_log.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows))
     session.flush()
     return _summarize(content, exam.uid, new=True)
-
-
-BLOCK = 50
 
 
 def exam_of(session: Session, content: AuthorsContent) -> t.Exam | None:
@@ -483,9 +478,6 @@ def exam_of(session: Session, content: AuthorsContent) -> t.Exam | None:
             "by hand; import these files into a project of its own, with MAPD_HOME=FOLDER"
         )
     return exam
-
-
-Votes = dict[str, tuple[int | None, str | None]]  # by uid: the score, and what it was read from
 
 
 def _holds(session: Session, content: AuthorsContent) -> bool:
@@ -518,7 +510,6 @@ def _read_content(content: AuthorsContent, rows: Sequence[AuthorsRow]) -> tuple[
 
 
 def _uid(content: AuthorsContent, *parts: str) -> str:
-    """Return the uid of the thing that `parts` name within this import."""
     return uuid5(NAMESPACE_URL, "\n".join((content.sha256, *parts))).hex
 
 
@@ -541,12 +532,8 @@ class _AuthorsWriter:
     """Puts rows into the tables. Every uid is derived from the content: the same import has the same uids anywhere."""
 
     def __init__(self, session: Session, content: AuthorsContent) -> None:
-        self.session, self.content = session, content
+        self.session, self.content, self.uid = session, content, partial(_uid, content)
         self.teachers = {name: self._teacher(name) for name in content.teachers}
-
-    def uid(self, *parts: str) -> str:
-        """Return the uid of the thing that `parts` name within this import."""
-        return _uid(self.content, *parts)
 
     def _teacher(self, name: str) -> int:
         for display_name in (name, f"{name} (imported)"):
@@ -607,14 +594,11 @@ class _AuthorsWriter:
         self._insert(t.Review, [v for r in rows for v in self._reviews(r, texts)])
 
     def _insert(self, table: type[t.Travelling], values: list[dict[str, Any]]) -> dict[str, int]:
-        """Insert in one statement; the ids by uid."""
         if not values:
             return {}
         self.session.execute(sa.insert(table), values)
-        uids = [v["uid"] for v in values]
-        return dict(
-            self.session.execute(sa.select(col(table.uid), col(table.id)).where(col(table.uid).in_(uids))).all()
-        )
+        query = sa.select(col(table.uid), col(table.id)).where(col(table.uid).in_([v["uid"] for v in values]))
+        return dict(self.session.execute(query).all())
 
     def _question(self, exam: t.Exam, row: AuthorsRow, position: int) -> dict[str, Any]:
         return {

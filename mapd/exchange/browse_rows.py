@@ -20,7 +20,7 @@ from mapd.exchange import row_files
 from mapd.exchange.archive.outgoing import one_moment
 from mapd.exchange.row_files import Progress, RowsExport
 from mapd.people import Person, Right, require
-from mapd.store import browse, browse_contents, db, queries
+from mapd.store import audit_log, browse, browse_contents, db, queries
 from mapd.store.browse import BrowseRow, PageStart
 from mapd.store.browse_contents import BrowseContents
 from mapd.store.tables import NO_MEAN
@@ -62,7 +62,7 @@ def export(
         written = row_files.export_rows(path, COLUMNS, rows, count, announce, progress)
     with db.writing(engine) as session:
         detail = {"format": "rows", "rows": written.rows, "file": path.name, "sha256": written.sha256}
-        queries.audit(session, person, "export", f"exam {info.uid}", **detail)
+        audit_log.audit(session, person, "export", f"exam {info.uid}", **detail)
     return written
 
 

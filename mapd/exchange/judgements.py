@@ -18,7 +18,7 @@ from mapd.exchange import row_files
 from mapd.exchange.archive.outgoing import one_moment
 from mapd.exchange.row_files import Progress, RowsExport
 from mapd.people import Person, Right, require
-from mapd.store import db, judgement_rows, queries
+from mapd.store import audit_log, db, judgement_rows, queries
 from mapd.store.judgement_rows import JudgementRecord
 
 COLUMNS = (
@@ -56,5 +56,5 @@ def export(
         written = row_files.export_rows(path, COLUMNS, rows, count, announce, progress)
     with db.writing(engine) as session:
         detail = {"format": "judgements", "rows": written.rows, "file": path.name, "sha256": written.sha256}
-        queries.audit(session, person, "export", f"exam {info.uid}", **detail)
+        audit_log.audit(session, person, "export", f"exam {info.uid}", **detail)
     return written

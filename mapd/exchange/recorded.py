@@ -20,7 +20,7 @@ from mapd import teachers
 from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.people import Person, Right, require
-from mapd.store import db, queries
+from mapd.store import audit_log, db, queries
 
 FOLDER = Path(__file__).parents[2] / "data" / "demo"
 PROJECT, HOW = "project.zip", "how.json"
@@ -69,5 +69,5 @@ def load(engine: sa.Engine, home: Path, *, by: Person, folder: Path = FOLDER) ->
         for teacher in teachers.list_teachers(session):
             if teacher.simulated and teacher.origin is not None:
                 teachers.enable(session, teacher.name, by)
-        queries.audit(session, person, queries.RECORDED_DEMO, f"archive {file.name}")
+        audit_log.audit(session, person, audit_log.RECORDED_DEMO, f"archive {file.name}")
     return True

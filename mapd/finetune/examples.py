@@ -17,7 +17,7 @@ the exam's prompt, and its remaining tokens are the `lead`:
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from mapd import prompts
 from mapd.answers.grading import Task
@@ -25,25 +25,6 @@ from mapd.errors import BadInput
 from mapd.models import dialogue
 from mapd.models.base import Message
 from mapd.store.snapshots import READABLE
-
-
-class Tokenizer(Protocol):
-    """What is asked of a student's tokenizer (transformers' has more)."""
-
-    eos_token_id: int
-    all_special_tokens: list[str]
-    added_tokens_decoder: dict[int, Any]
-    chat_template: Any
-
-    def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool = False) -> list[int]:
-        """Return a text as token ids; with `split_special_tokens` a "<|im_end|>" in it is only text."""
-        ...
-
-    def apply_chat_template(
-        self, conversation: Any, *, tokenize: bool, add_generation_prompt: bool, **variables: Any
-    ) -> str:
-        """Return a dialogue as the student reads it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +71,7 @@ def check_format(manifest: dict[str, Any]) -> None:
 
 
 def examples(
-    manifest: dict[str, Any], lines: str, tokenizer: Tokenizer, *, alpha: float, max_length: int = 512, shots: int = 0
+    manifest: dict[str, Any], lines: str, tokenizer: Any, *, alpha: float, max_length: int = 512, shots: int = 0
 ) -> Examples:
     """Return every line of a snapshot as an example, each dialogue of at most `max_length` tokens.
 
@@ -115,7 +96,7 @@ def examples(
     return Examples(tuple(fit for _, fit in taught_pairs), cut, len(fitting) - len(taught_pairs))
 
 
-def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, shots: int = 0) -> Example:
+def example(pair: dict[str, Any], tokenizer: Any, *, alpha: float = 0.5, shots: int = 0) -> Example:
     """Return one line of a snapshot as an example, of whatever length; only what has weight in the loss is made.
 
     Raises: BadInput where feedback has weight and the student's chat template takes no turn behind an answer.
@@ -155,14 +136,13 @@ def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, s
 
 
 def _count_shared(first: Sequence[int], second: Sequence[int]) -> int:
-    """Return how many tokens both begin with."""
     both = zip(first, second, strict=False)
     return next(
         (place for place, (token, other_token) in enumerate(both) if token != other_token), min(len(first), len(second))
     )
 
 
-def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
+def _completion(turn: Message, tokenizer: Any) -> tuple[int, ...]:
     """Return the ids that the student learns to write, with the end of its turn."""
     # A thought that the prompt opened is closed first: no thought is taught.
     closing = dialogue.encode_text(dialogue.template_form(tokenizer).closing, tokenizer, special=True)

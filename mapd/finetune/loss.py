@@ -57,9 +57,11 @@ class PackedRow:
     ids: Tensor  # (1, length)
     positions: Tensor  # (1, length)
     spans: tuple[ExampleSpan, ...]
-    predicted_from: Tensor  # (supervised,) the index of the token before each supervised one
+    # (supervised,) the index of the token before each supervised one.
+    predicted_from: Tensor
     target: Tensor  # (supervised,) those tokens
-    of_feedback: Tensor  # (supervised,) whether each belongs to the feedback
+    # (supervised,) whether each belongs to the feedback.
+    of_feedback: Tensor
 
 
 def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_once: int = TOKENS_AT_ONCE) -> Losses:
@@ -89,6 +91,7 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
 
 def micro_batches(examples: Sequence[Example], tokens_at_once: int) -> Iterator[list[Example]]:
     """Yield the examples in groups of at most so many tokens (or of one example)."""
+    # An example is never cut: one that is longer than the limit goes alone.
     group: list[Example] = []
     for example in examples:
         if group and sum(map(len, group)) + len(example) > tokens_at_once:
@@ -143,6 +146,7 @@ def token_losses(model: Any, row: PackedRow) -> Tensor:
         else:
             with _packed_attention(model):
                 logits = model(input_ids=row.ids, position_ids=row.positions, use_cache=False, spans=row.spans).logits
+    # In half precision a sum over the vocabulary would lose too many digits.
     return _CrossEntropy.apply(logits.float(), row.target)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -173,7 +177,8 @@ def _is_one_dialogue(row: PackedRow) -> bool:
 
 def _attend(
     module: Any,
-    query: Tensor,  # (1, heads, length, width), and fewer heads for keys and values
+    # (1, heads, length, width), and fewer heads for keys and values.
+    query: Tensor,
     key: Tensor,
     value: Tensor,
     # A mask; transformers makes none for an attention that it does not know.
@@ -207,6 +212,7 @@ AttentionInterface.register(PACKED, _attend)
 
 @contextmanager
 def _packed_attention(model: Any) -> Iterator[None]:
+    # The setting is the model's own, so it is put back, also behind an error.
     usual = model.config._attn_implementation
     model.set_attn_implementation(PACKED)
     try:
@@ -232,6 +238,7 @@ class _CrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         """Return the gradient: p - 1 at the target, p elsewhere."""
         log_p, target = ctx.saved_tensors
+        # In place: nobody needs the log-probabilities any more.
         p = log_p.exp_()
         p[torch.arange(len(target), device=target.device), target] -= 1
         return p.mul_(grad[:, None]), None

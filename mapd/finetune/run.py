@@ -10,7 +10,7 @@ goes on from its last checkpoint; a complete one is only returned. Its files lie
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from mapd.finetune.examples import Examples, check_format, examples
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.models import weights
 from mapd.people import Person, Right, require
-from mapd.store import claims, db, queries
+from mapd.store import audit_log, claims, db, queries
 from mapd.store import tables as t
 
 
@@ -38,7 +38,8 @@ class Finetuned:
     pairs: int
     steps: int
     seconds: float
-    cut: int  # explanations that lost their end to the length limit
+    # Explanations that lost their end to the length limit.
+    cut: int
     left_out: int  # pairs that had no room at all
 
 
@@ -136,7 +137,7 @@ def _train(
 
 
 def _refuse_without_adapter(engine: sa.Engine, uid: str, home: Path) -> None:
-    """See that what another run made while this one waited lies in this folder, too. Raises: BadInput."""
+    # Another run made the student while this one waited: its adapter must lie in this folder, too.
     with db.reading(engine) as session:
         new = session.exec(select(t.Student).where(t.Student.uid == uid)).first()
         if new is not None and not students.is_here(new, home):
@@ -169,7 +170,6 @@ def _load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> t
 
 
 def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:
-    """Return the finetune's row, named by its content."""
     settings = hyperparameters.as_dict()
     content = json.dumps([parent.uid, snapshot.sha256, arm, settings], sort_keys=True)
     return t.Finetune(
@@ -184,10 +184,7 @@ def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperpar
 
 
 def _id_of(session: Session, row: t.Finetune) -> int | None:
-    """Return the id of the finetune; None where it isn't begun.
-
-    Raises: BadInput where the one that is there is of another student or snapshot.
-    """
+    """Return the id of the finetune; None where it isn't begun. Raises: BadInput where it is another one."""
     namesake = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
     if namesake is None:
         return None
@@ -210,29 +207,15 @@ def _begin(session: Session, row: t.Finetune) -> int:
 
 
 def _record_step(session: Session, finetune_id: int, step: TrainingStep) -> None:
-    """Put the step's row in, unless it is there."""
     # Steps after the last checkpoint are done again on resume, with the same losses: the first row stays.
     if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
-        session.add(
-            t.FinetuneStep(
-                finetune_id=finetune_id,
-                step=step.step,
-                loss_feedback=step.loss_feedback,
-                loss_rationale=step.loss_rationale,
-                learning_rate=step.learning_rate,
-                tokens_per_s=step.tokens_per_s,
-                seconds=step.seconds,
-            )
-        )
+        session.add(t.FinetuneStep.model_validate(asdict(step), update={"finetune_id": finetune_id}))
 
 
 def _end(
     session: Session, finetune_id: int, parent: t.Student, sha256: str, training: TrainedAdapter, person: str
 ) -> Finetuned:
-    """Put the new student in, unless it is there, and return what was made.
-
-    Raises: BadInput where the adapter that was there isn't the one that the student's row names.
-    """
+    """Put the new student in, unless it is there, and return what was made. Raises: BadInput for another adapter."""
     row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
     steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
     taught = training.examples
@@ -259,7 +242,7 @@ def _end(
         session.add(new)
         session.flush()
         row.student_id = new.id
-        queries.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **counts)
+        audit_log.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **counts)
     # The student's row came with an archive, or its folder was removed: the new adapter is the one that counts.
     elif training.trained_now:
         new.adapter_sha256 = training.sha256

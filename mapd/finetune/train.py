@@ -44,7 +44,7 @@ def train(
 ) -> Path:
     """Train, from the last checkpoint under `folder` if there is one; return the adapter's folder.
 
-    `model` is what `models.local.load` gives; a parent's adapter on it is trained on, so that the result stands alone.
+    `model` is what `models.loader.load` gives; a parent's adapter on it is trained on, so that the result stands alone.
     `on_step` is called after each step, and again for steps that a restart repeats; `stopping` is asked after each.
 
     Raises: BadInput where the model can't be trained so, the loss is no number, or the disk is full; Stopped, behind
@@ -114,14 +114,14 @@ def _add_adapter(model: Any, hyperparameters: Hyperparameters) -> Any:
 
 
 def _name_base(config: LoraConfig, model: Any) -> None:
-    """Name the base as others can find it, for `AutoPeftModel`; here the student's row names it."""
+    # For `AutoPeftModel`, so that others find the base; here the student's row names it.
     config.base_model_name_or_path, config.revision = None, None
     if model.name_or_path:
         config.base_model_name_or_path, config.revision = weights.published_name(Path(model.name_or_path))
 
 
 def _tokens_at_once(learner: Any, examples: Sequence[Example], alpha: float) -> int:
-    """Return the tokens of a micro-batch. A student that can't read packed rows is taught one dialogue at a time."""
+    # A student that can't read packed rows is taught one dialogue at a time.
     if loss.can_pack(learner, examples, alpha):
         return loss.TOKENS_AT_ONCE
     if 0 < alpha < 1:
@@ -144,7 +144,6 @@ def _learn(
     hyperparameters: Hyperparameters,
     tokens_at_once: int,
 ) -> loss.Losses:
-    """Do one optimizer step."""
     losses = loss.backward(learner, taught, hyperparameters.alpha, tokens_at_once)
     norm = torch.nn.utils.clip_grad_norm_(_trainable(learner), hyperparameters.clip_norm)
     if not math.isfinite(norm):
@@ -181,10 +180,7 @@ def _write_adapter(folder: Path, name: str, learner: Any, optimizer: torch.optim
 
 
 def _resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer) -> int:
-    """Put the last checkpoint's numbers back; return its step, 0 where there is none.
-
-    Raises: BadInput where its files aren't those that were written.
-    """
+    """Put the last checkpoint's numbers back; return its step, or 0. Raises: BadInput where its files are others."""
     checkpoints = sorted((folder / "checkpoints").glob("[0-9]*"))
     if not checkpoints:
         return 0
@@ -199,7 +195,6 @@ def _resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer) -> int
 
 
 def _sums(folder: Path) -> str:
-    """Return the sha256 of each file in a checkpoint."""
     files = sorted(path for path in folder.iterdir() if path.name != SUMS)
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
 

@@ -6,70 +6,31 @@
 Stopped or killed, and started again with the same parameters, each does what is missing.
 """
 
-from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, ValidationError
-from sqlmodel import Session
+from pydantic import ValidationError
+from sqlmodel import Session, col, select
 
-from mapd import committee, exam, loop, students, teachers
-from mapd.errors import BadInput
+from mapd import committee, exam, jobs, loop, students, teacher_models, teachers
+from mapd.errors import BadInput, Stopped
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import JobProgress
+from mapd.jobs.work import Work, WorkContext, followed_by_index
 from mapd.models.base import Sampling
-from mapd.models.prices import format_dollars
-from mapd.people import Person
-from mapd.store import claims, db, queries
+from mapd.people import owner
+from mapd.review.queue_index import derivation
+from mapd.store import claims, db, queries, queue_index
 from mapd.store import tables as t
+from mapd.teacher_prices import format_dollars
 
+# Who starts what nobody asked for.
+APP = owner("the app")
 DEFAULT = Hyperparameters()
 STANDARD = loop.DemoPlan()
-
-
-@dataclass(frozen=True, slots=True)
-class WorkContext:
-    """What all work needs: the project, who does it, where to report progress, and whether to stop."""
-
-    engine: sa.Engine
-    home: Path
-    by: Person
-    tell: Callable[[JobProgress], None] = lambda _: None
-    stopping: Callable[[], bool] = lambda: False
-
-
-class Work(BaseModel):
-    """One piece of work. Its fields are a job's parameters, and the options of its command."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    kind: ClassVar[str]
-    unit: ClassVar[str]  # what its progress counts
-    awaits: ClassVar[str]  # what is awaited where it is stopped
-
-    @property
-    @abstractmethod
-    def title(self) -> str:
-        """Return one line that says what it is."""
-
-    @abstractmethod
-    def size(self, session: Session) -> int:
-        """Return how many units it has in all, those that are done already too.
-
-        Raises: NotFound, BadInput, where it can't be done as it is described.
-        """
-
-    @abstractmethod
-    def run(self, run: WorkContext) -> dict[str, Any]:
-        """Do what is missing; return the result as its command prints it.
-
-        Where a rule ended it early (a budget, a teacher's fault), the result says so in one line, as "stopped".
-
-        Raises: Stopped where it was told to stop; MapdError where it can't be done.
-        """
 
 
 class ExamWork(Work):
@@ -85,7 +46,8 @@ class ExamWork(Work):
     seed: int = 0
     temperature: float = 0.0
     top_p: float = 1.0
-    max_tokens: int | None = None  # of an answer; by default as its task and the student's template need
+    # Tokens of an answer; by default as its task and the student's template need.
+    max_tokens: int | None = None
     longer_than: str | None = None  # the exam whose whole answers it takes over
     batch_size: int = 32
     open_test: str | None = None
@@ -110,33 +72,29 @@ class ExamWork(Work):
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Ask what has no answer yet."""
-        run.tell(JobProgress("loading the student"))
-        with db.reading(run.engine) as session:
-            model = students.open_model(run.engine, students.get(session, self.student), run.home, self.batch_size)
-            longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, model)
-        decoding = Sampling(self.temperature, self.top_p, longest)
-        exam_result = exam.run(
-            run.engine,
-            model,
-            student=self.student,
-            question_set=self.questions,
-            split=self.split,
-            by=run.by,
-            decoding=decoding,
-            seed=self.seed,
-            samples=self.samples,
-            open_test=self.open_test,
-            longer_than=self.longer_than,
-            batch_size=self.batch_size,
-            progress=lambda p: run.tell(JobProgress("exam", p.completed, p.total, p.in_words, p.seconds_left)),
-            stopping=run.stopping,
-            home=run.home,
-        )
-        result = asdict(exam_result)
+        with followed_by_index(run) as followed:
+            result = asdict(self._ask(followed))
         failed, reason = result.pop("failed"), result.pop("reason")
         if failed:
             raise BadInput(f"{failed} answers failed ({reason}); what came is kept, the same again asks for the rest")
         return result
+
+    def _ask(self, run: WorkContext) -> exam.ExamResult:
+        run.tell(JobProgress("loading the student"))
+        with db.reading(run.engine) as session:
+            model = students.open_model(run.engine, students.get(session, self.student), run.home, self.batch_size)
+            longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, model)
+        return exam.run(
+            run.engine,
+            model,
+            **self.model_dump(exclude={"questions", "temperature", "top_p", "max_tokens"}),
+            question_set=self.questions,
+            decoding=Sampling(self.temperature, self.top_p, longest),
+            by=run.by,
+            progress=lambda p: run.tell(JobProgress("exam", p.completed, p.total, p.in_words, p.seconds_left)),
+            stopping=run.stopping,
+            home=run.home,
+        )
 
 
 # Times the tokens of the first exam, where its cut-off answers are asked again.
@@ -166,7 +124,8 @@ class CollectWork(Work):
     samples: int = 1
     cut_off: bool = False  # also responses that were cut off
     concurrency: int | None = None
-    budget: float | None = None  # US dollars that all of the exam's calls may cost
+    # US dollars that all of the exam's calls may cost.
+    budget: float | None = None
     unknown_price: bool = False  # yes, also teachers whose price nobody knows
 
     @property
@@ -181,35 +140,31 @@ class CollectWork(Work):
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Make the calls that are missing."""
-        with db.reading(run.engine) as session:
-            models = {name: teachers.open_model(run.engine, teachers.get(session, name)) for name in self.teachers}
+        with followed_by_index(run) as followed:
+            collected = self._collect(followed)
+        ends = []
+        if collected.not_made:
+            budget, spent = format_dollars(self.budget or 0), format_dollars(collected.spent_usd)
+            left_out = f"{collected.not_made:,} calls not made; raise it and start again"
+            ends.append(f"stopped at the budget of {budget} ({spent} spent), {left_out}")
+        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in collected.reasons if r.stopped]
+        result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
+        return result | ({"stopped": "; ".join(ends)} if ends else {})
 
-        collected = committee.collect(
+    def _collect(self, run: WorkContext) -> committee.CollectResult:
+        with db.reading(run.engine) as session:
+            rows = [teachers.get(session, name) for name in self.teachers]
+            models = {row.name: teacher_models.open_model(run.engine, row) for row in rows}
+        return committee.collect(
             run.engine,
-            exam=self.exam,
-            teachers=self.teachers,
+            **self.model_dump(),
             models=models,
             by=run.by,
-            samples=self.samples,
-            cut_off=self.cut_off,
-            concurrency=self.concurrency,
-            budget=self.budget,
-            unknown_price=self.unknown_price,
             progress=lambda p: run.tell(
                 JobProgress("committee", p.completed, p.total, p.in_words, p.seconds_left, p.in_flight)
             ),
             stopping=run.stopping,
             home=run.home,
-        )
-        ends = [self._end_at_budget(collected)] if collected.not_made else []
-        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in collected.reasons if r.stopped]
-        result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
-        return result | ({"stopped": "; ".join(ends)} if ends else {})
-
-    def _end_at_budget(self, result: committee.CollectResult) -> str:
-        return (
-            f"stopped at the budget of {format_dollars(self.budget or 0)} ({format_dollars(result.spent_usd)} spent), "
-            f"{result.not_made:,} calls not made; raise it and start again"
         )
 
 
@@ -238,8 +193,7 @@ class FinetuneWork(Work):
     @property
     def hyperparameters(self) -> Hyperparameters:
         """Return those that can be chosen; the others are the defaults."""
-        values = self.model_dump(exclude={"snapshot", "student", "arm"})
-        return Hyperparameters(**values)
+        return Hyperparameters(**self.model_dump(exclude={"snapshot", "student", "arm"}))
 
     def size(self, session: Session) -> int:
         """Return how many optimizer steps it has."""
@@ -287,7 +241,7 @@ class DemoWork(Work):
     @property
     def plan(self) -> loop.DemoPlan:
         """Return the loop's plan."""
-        return loop.DemoPlan(self.questions, self.held_out, self.alpha, self.seed, self.policy)
+        return loop.DemoPlan(**self.model_dump())
 
     def size(self, session: Session) -> int:  # noqa: ARG002
         """Return how many stages it has."""
@@ -296,7 +250,8 @@ class DemoWork(Work):
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Run the loop once."""
-        summary = loop.demo(run.engine, run.home, self.plan, by=run.by, watch=run.tell, stopping=run.stopping)
+        with followed_by_index(run) as run:
+            summary = loop.demo(run.engine, run.home, self.plan, by=run.by, watch=run.tell, stopping=run.stopping)
         first = summary.outcomes[0]
         return {
             "exam": summary.exam,
@@ -310,7 +265,69 @@ class DemoWork(Work):
         }
 
 
-KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in (ExamWork, CollectWork, FinetuneWork, DemoWork)}
+class IndexWork(Work):
+    """An exam's queue index, where what brought its rows was killed, or other rules derived it."""
+
+    kind: ClassVar[str] = "index"
+    unit: ClassVar[str] = "questions"
+    awaits: ClassVar[str] = "the questions in work are in the queues, and stay there"
+    exam: str
+
+    @property
+    def title(self) -> str:
+        """Return what it prepares."""
+        return "Queues and filters of an exam"
+
+    def size(self, session: Session) -> int:
+        """Return how many questions the exam has."""
+        return queue_index.count_asked(session, queries.exam(session, self.exam).id)
+
+    def run(self, run: WorkContext) -> dict[str, Any]:
+        """Derive what is missing."""
+        with db.reading(run.engine) as session:
+            exam_id, questions = queries.exam(session, self.exam).id, self.size(session)
+
+        def tell(done: int, total: int) -> None:
+            run.tell(JobProgress("queues", done, total))
+            if run.stopping() and done < total:
+                raise Stopped(done, total)
+
+        derivation.catch_up(run.engine, exam_id, tell)
+        return {"exam": self.exam, "questions": questions}
+
+
+def prepare_index(engine: sa.Engine, exam_id: int) -> str | None:
+    """See that a job derives the exam's queue index, one at a time; return its uid.
+
+    None where work at hand has the index follow. A job that failed, or that somebody cancelled, is returned as it is: a
+    person resumes it. Raises: NotFound, Busy.
+    """
+    with db.reading(engine) as session:
+        # Most look on while a job is there, and take no lock for it.
+        if (job := _find_index_job(session, exam_id)) is not None:
+            return job.uid
+        is_missing = derivation.find_state(session, exam_id) is derivation.IndexState.MISSING
+        if not is_missing and any(j.status == "running" and j.kind in BRINGS_ROWS for j in jobs.list_jobs(session)):
+            return None
+    with db.writing(engine) as session:
+        # Two pages may ask at once: the lock lets the second one find the first one's job.
+        db.lock(session, jobs.LOCK)
+        if (job := _find_index_job(session, exam_id)) is None:
+            parameters = IndexWork(exam=queries.exam(session, exam_id).uid).model_dump()
+            job = jobs.start(session, IndexWork.kind, parameters, by=APP)
+        return job.uid
+
+
+def _find_index_job(session: Session, exam_id: int) -> t.Job | None:
+    of_index = select(t.Job).where(t.Job.kind == IndexWork.kind, col(t.Job.origin).is_(None))
+    uid, rows = queries.exam(session, exam_id).uid, session.exec(of_index.order_by(col(t.Job.id).desc()))
+    latest = next((job for job in rows if job.parameters.get("exam") == uid), None)
+    return None if latest is None or latest.status == "done" else latest
+
+
+# The kinds that the index follows while they run.
+BRINGS_ROWS = (ExamWork.kind, CollectWork.kind, DemoWork.kind)
+KINDS: Mapping[str, type[Work]] = {x.kind: x for x in (ExamWork, CollectWork, FinetuneWork, DemoWork, IndexWork)}
 
 
 def read_job(job: t.Job) -> Work:
@@ -321,10 +338,8 @@ def read_job(job: t.Job) -> Work:
         return KINDS[job.kind].model_validate(job.parameters)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadInput(
-            f"job {job.uid[:8]} can't be done: its {where} is wrong ({first['msg']}); start it anew"
-        ) from error
+        fault = f"its {'.'.join(map(str, first['loc']))} is wrong ({first['msg']})"
+        raise BadInput(f"job {job.uid[:8]} can't be done: {fault}; start it anew") from error
 
 
 def job_title(job: t.Job) -> str:

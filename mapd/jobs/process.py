@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from mapd import jobs
 from mapd.errors import Busy, MapdError, Stopped
 from mapd.jobs import AttemptRef, JobProgress, MonotonicProgress, kinds
+from mapd.jobs.work import WorkContext
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
@@ -24,7 +25,8 @@ from mapd.store import tables as t
 
 # Exit codes that the worker reads, as a shell has them: "try again later" and "input/output error".
 INTERRUPTED = 75  # stopped for now, to go on later
-LOST = 74  # the database was lost in the middle of a piece of work
+# The database was lost in the middle of a piece of work.
+LOST = 74
 BEAT_S = 1.0
 FOREVER = float("inf")
 log = logging.getLogger("mapd.job")
@@ -103,10 +105,10 @@ def run_attempt(ref: AttemptRef, worker: str) -> int:
             # Their right was asked when they started the job: it isn't asked again here.
             starter = owner(job.person)
             outcome = task.run(
-                kinds.WorkContext(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
+                WorkContext(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
             )
-            if report.progress is not None and "stopped" not in outcome:
-                report.progress = _complete(report.progress)
+            if (last := report.progress) is not None and "stopped" not in outcome:
+                report.progress = JobProgress(last.stage, last.total or last.completed, last.total, last.message)
         status = "done"
     except Stopped as stopped:
         with db.reading(engine) as session:
@@ -122,11 +124,6 @@ def run_attempt(ref: AttemptRef, worker: str) -> int:
         status, error = "failed", str(failure)
     db.transact(engine, lambda session: jobs.end(session, ref, status, outcome=outcome, error=error))
     return 0
-
-
-def _complete(progress: JobProgress) -> JobProgress:
-    """Return the progress as it is at its end."""
-    return JobProgress(progress.stage, progress.total or progress.completed, progress.total, progress.message)
 
 
 def die_with_the_worker() -> None:

@@ -34,7 +34,8 @@ from mapd.store import db
 # Jobs at once on a worker: those that make calls wait for others, those that compute take the whole machine.
 SLOTS: Mapping[bool, int] = {True: 4, False: 1}
 LOOK_S = 0.5  # between two looks for jobs
-WARN_EVERY_S = 10.0  # between two warnings that the database is away
+# Between two warnings that the database is away.
+WARN_EVERY_S = 10.0
 SEEN_S = 5.0  # between two signs of the worker's own
 # From "stop" until a job's process is killed: longer than calls in flight are awaited (60 s), or a checkpoint takes.
 GRACE_S = 75.0
@@ -110,29 +111,24 @@ class WorkerProcess:
                     own_uids.append(ref.uid)
 
     def _start(self, ref: AttemptRef, calls: bool) -> None:
+        path = self.home / "jobs" / f"{ref.uid}-{ref.attempt}.log"
         try:
-            self.children[ref] = self._spawn(ref, calls)
+            path.parent.mkdir(exist_ok=True)
+            with path.open("wb") as errors:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "mapd.jobs.process", str(ref), self.name],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    # A process group of its own, which can be killed as a whole.
+                    start_new_session=True,
+                )
+            self.children[ref] = Child(process, calls, path)
         except OSError as error:
             with db.writing(self.engine) as session:
                 jobs.give_back(session, ref, f"no process can be started: {error}")
 
-    def _spawn(self, ref: AttemptRef, calls: bool) -> Child:
-        folder = self.home / "jobs"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{ref.uid}-{ref.attempt}.log"
-        with path.open("wb") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "mapd.jobs.process", str(ref), self.name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                # A process group of its own, which can be killed as a whole.
-                start_new_session=True,
-            )
-        return Child(process, calls, path)
-
     def _reap(self) -> None:
-        """See after the processes that have ended."""
         for ref, child in list(self.children.items()):
             if child.process.poll() is not None:
                 with db.writing(self.engine) as session:
@@ -144,14 +140,13 @@ class WorkerProcess:
                     child.log.unlink()
 
     def _hand_back(self, session: Session, ref: AttemptRef, child: Child) -> None:
-        """Queue a job again whose process ended too early. A job that has ended stays as it is."""
+        # A job that has ended stays as it is.
         if child.process.returncode == INTERRUPTED:
             jobs.put_off(session, ref)
         else:
             jobs.give_back(session, ref, child.why_it_ended())
 
     def _kill_what_does_not_stop(self) -> None:
-        """Kill the process of a cancelled job whose grace is over."""
         if not self.children:
             return
         with db.reading(self.engine) as session:

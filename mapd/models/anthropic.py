@@ -4,18 +4,17 @@ AnthropicModel("claude-sonnet-4-5", key="sk-ant-…", limits=Limits(concurrency=
 """
 
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from types import ModuleType
 from typing import Any, ClassVar
 
 import anthropic
-import httpx2
 
 from mapd.models.base import HOMES, FaultKind, Finish, Request
 from mapd.models.replies import Reply, explain_silence, read_count, read_parts
 from mapd.models.served import ServedModel
 
-WHOLE = ("end_turn", "stop_sequence")  # reasons to stop behind which a text is whole
+# Reasons to stop behind which a text is whole.
+WHOLE = ("end_turn", "stop_sequence")
 CUT_OFF = ("max_tokens", "model_context_window_exceeded")
 
 
@@ -23,32 +22,22 @@ class AnthropicModel(ServedModel):
     """Messages; what the house calls a system message stands apart there."""
 
     sdk: ClassVar[ModuleType] = anthropic
+    client: ClassVar[type[Any]] = anthropic.AsyncAnthropic
+    client_options: ClassVar[Mapping[str, Any]] = {"open_telemetry": False}
     home: ClassVar[str] = HOMES["anthropic"]
-
-    def _client(self) -> AbstractAsyncContextManager[Any]:
-        return anthropic.AsyncAnthropic(
-            api_key=self._key or "none",
-            base_url=self.base_url,
-            max_retries=0,
-            timeout=self._timeout(),
-            http_client=self._http(),
-            default_headers=self.headers,
-            open_telemetry=False,
-        )
+    path: ClassVar[str] = "/v1/messages"
 
     def _body(self, request: Request) -> dict[str, Any]:
         sampling = request.sampling
         system = "\n\n".join(m.content for m in request.messages if m.role == "system")
-        settings = {"system": system or None, "temperature": sampling.temperature, "top_p": sampling.top_p}
-        body = {
+        return {
             "model": self.name,
             "max_tokens": sampling.max_tokens,
             "messages": [m._asdict() for m in request.messages if m.role != "system"],
+            "system": system or None,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
         }
-        return self.fields | body | {name: value for name, value in settings.items() if value is not None}
-
-    async def _send(self, client: Any, body: Mapping[str, Any]) -> httpx2.Response:
-        return await self._post(client, "/v1/messages", body)
 
     def _read(self, content: Any) -> Reply:
         usage = content.get("usage") if isinstance(content, Mapping) else None
@@ -85,6 +74,5 @@ def _sent(usage: Any) -> int | None:
 
 
 def _thinks(blocks: Any) -> bool:
-    """Return whether there is a block of thoughts, redacted ones too."""
     kinds = (block.get("type") for block in blocks if isinstance(block, Mapping))
     return any(kind in ("thinking", "redacted_thinking") for kind in kinds)

@@ -7,19 +7,14 @@ A caller may add requests while answers come: a review as soon as its rationale 
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from mapd import thoughts
 
 # The address of each provider's own server.
-HOMES: Mapping[str, str] = {
-    "openai": "https://api.openai.com/v1",
-    "anthropic": "https://api.anthropic.com",
-}
-
-
+HOMES: Mapping[str, str] = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 # Headers that a HTTP connection is made of.
 CONNECTION_HEADERS = frozenset(
     "accept accept-encoding connection content-length content-type host transfer-encoding user-agent".split()
@@ -44,10 +39,6 @@ class Sampling:
     top_p: float | None = 1.0
     max_tokens: int = 512
     seed: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for a row, and for the ledger's key."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +77,12 @@ class FaultKind(StrEnum):
     MODEL = "model"  # no such model, or no such address
     CREDIT = "credit"  # nothing is left to pay with
     QUOTA = "quota"  # of a day, or longer
-    PARAMETER = "parameter"  # a setting that the server refuses, and that can't be left out
+    # A setting that the server refuses, and that can't be left out.
+    PARAMETER = "parameter"
     CONNECTION = "connection"  # nobody listens there
     DOWN = "down"  # so many calls in a row failed
-    BUSY = "busy"  # too many requests, or an error of the server's own
+    # Too many requests, or an error of the server's own.
+    BUSY = "busy"
     TIMEOUT = "timeout"
     UNREADABLE = "unreadable"  # what came is no reply
     OTHER = "other"
@@ -102,21 +95,20 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The result of one request; a failure has its reason in `error`, never an exception of the stream.
-
-    `thought`: what a thinking model wrote before its text. `reply`: both word for word as they came; none where `text`
-    is all that came. The tokens are those of all tries that were billed.
-    """
+    """The result of one request; a failure has its reason in `error`, never an exception of the stream."""
 
     key: str
     text: str
     finish: Finish
     error: str | None = None
+    # The tokens of all tries that were billed.
     tokens_in: int | None = None
     tokens_out: int | None = None
     latency_s: float | None = None
+    # What a thinking model wrote before its text.
     thought: str | None = None
     fault: FaultKind | None = None
+    # Thought and text word for word as they came; none where `text` is all that came.
     reply: str | None = field(default=None, kw_only=True)
 
 
@@ -141,7 +133,6 @@ def split_thought(completion: Completion) -> Completion:
 
 
 def _without_answer(completion: Completion, thought: str, finish: Finish) -> str:
-    """Say why there is a thought and no text."""
     tokens = "" if completion.tokens_out is None else f", {completion.tokens_out:,} tokens"
     length = f"its thought ({len(thought.split()):,} words{tokens})"
     if finish is Finish.CUT_OFF:

@@ -16,7 +16,8 @@ from typing import Any
 from mapd.models.base import Message
 from mapd.models.refusals import ServerRefusal, phrases
 
-RequestForm = Mapping[str, str | None]  # by field: its other name, or None where it is left out; "system": "user"
+# By field: its other name, or None where it is left out; "system": "user"
+RequestForm = Mapping[str, str | None]
 SYSTEM = "system"
 # A request is none without these: they are never left out.
 NEEDED = ("model", "messages", SYSTEM, "max_tokens", "max_completion_tokens", "stream")

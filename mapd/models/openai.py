@@ -7,12 +7,10 @@ Gemini, Mistral, DeepInfra, OpenRouter, vLLM, llama.cpp and `transformers serve`
 """
 
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from types import ModuleType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-import httpx2
 import openai
 
 from mapd.models.base import HOMES, FaultKind, Finish, Request
@@ -33,36 +31,25 @@ class OpenAIModel(ServedModel):
     """Chat completions."""
 
     sdk: ClassVar[ModuleType] = openai
+    client: ClassVar[type[Any]] = openai.AsyncOpenAI
     home: ClassVar[str] = HOMES["openai"]
+    path: ClassVar[str] = "/chat/completions"
     swaps: ClassVar[Mapping[str, str]] = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-
-    def _client(self) -> AbstractAsyncContextManager[Any]:
-        return openai.AsyncOpenAI(
-            api_key=self._key or "none",  # a local server asks for none, the SDK does
-            base_url=self.base_url,
-            max_retries=0,
-            timeout=self._timeout(),
-            http_client=self._http(),
-            default_headers=self.headers,
-        )
 
     def _body(self, request: Request) -> dict[str, Any]:
         sampling = request.sampling
-        settings: dict[str, Any] = {
+        return {
+            "model": self.name,
+            "messages": [message._asdict() for message in request.messages],
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             self._longest: sampling.max_tokens,
             "seed": sampling.seed,
         }
-        body = {"model": self.name, "messages": [message._asdict() for message in request.messages]}
-        return self.fields | body | {name: value for name, value in settings.items() if value is not None}
-
-    async def _send(self, client: Any, body: Mapping[str, Any]) -> httpx2.Response:
-        return await self._post(client, "/chat/completions", body)
 
     @property
     def _longest(self) -> str:
-        """Return the name of max_tokens: OpenAI's reasoning models refuse the old one, others don't know the new."""
+        # OpenAI's reasoning models refuse the old name of max_tokens, others don't know the new one.
         host = urlsplit(self.base_url).hostname or ""
         usual = "max_completion_tokens" if host.endswith(("openai.com", "openai.azure.com")) else "max_tokens"
         return self.form.get("max_tokens") or usual
@@ -109,7 +96,7 @@ def _finish(reason: Any, text: str, *, is_refusal: bool, called: bool) -> tuple[
 
 
 def _tokens(usage: Any) -> tuple[int | None, int | None]:
-    """Return the tokens that are billed. Some servers count a thought in the total alone."""
+    # Some servers count a thought in the total alone.
     sent = read_count(usage, "prompt_tokens", "input_tokens")
     written = read_count(usage, "completion_tokens", "output_tokens")
     total = read_count(usage, "total_tokens")

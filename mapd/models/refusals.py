@@ -1,7 +1,11 @@
-"""What a server's refusal means: its own words in one line, and the kind of fault that it is. Pure.
+"""What a server's refusal means: its own words in one line, the kind of fault that it is, the wait it asks for. Pure.
 
     refusal = read_refusal(429, {}, '{"error": {"message": "Insufficient credits", "code": 402}}')
     refusal.words, refusal.fault      -> "Insufficient credits", FaultKind.CREDIT
+    read_asked_wait({"retry-after-ms": "250"}, "")                                                  -> 0.25
+    read_asked_wait({"x-ratelimit-reset-requests": "1m30s"}, "")                                    -> 90.0
+    read_asked_wait({"anthropic-ratelimit-tokens-reset": "2026-11-29T09:00:30Z"}, "")               -> until then
+    read_asked_wait({}, '{"error": {"message": "… Please retry in 38.6s."}}')                       -> 38.6
 
 Servers write an error as {"error": {"message": …}}, as {"error": "…"}, {"detail": [{"loc": …, "msg": …}]}, as a list of
 these, within one another, within the reply of another server, as a page of HTML, or within HTTP 200.
@@ -9,15 +13,17 @@ these, within one another, within the reply of another server, as a page of HTML
 
 import html
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
 from mapd.models.base import FaultKind
 from mapd.models.replies import load
-from mapd.models.waits import read_asked_wait
 
 AGAIN = (408, 409, 425, 429)  # and 5xx
 LONGEST_PAGE = 120  # characters of what isn't JSON
@@ -103,7 +109,8 @@ class ServerRefusal:
 
     status: int  # 0 where an error within HTTP 200 has none
     words: str
-    code: str  # its kinds in short: "model_not_found invalid_request_error"
+    # Its kinds in short: "model_not_found invalid_request_error"
+    code: str
     param: str | None  # the field that it names as the wrong one
     body: str
     wait_s: float | None
@@ -214,7 +221,6 @@ def _code(error: Any) -> str:
 
 
 def _without_echoes(content: Any, depth: int = 0) -> Any:
-    """Return an error without what it sends back of the request."""
     if depth > 20:
         return None
     if isinstance(content, list):
@@ -260,18 +266,14 @@ def _page(text: str) -> str:
     """Return what a page of HTML, or another text, says in one short line."""
     if "<" in text and re.search(r"<(?:!doctype|html|head|body|h\d|p|div|title|center)\b", text, re.IGNORECASE):
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-        text = (
-            title[1]
-            if title and title[1].strip()
-            else re.sub(r"<(script|style)\b.*?</\1>", " ", text, flags=re.I | re.S)
-        )
+        page = re.sub(r"<(script|style)\b.*?</\1>", " ", text, flags=re.I | re.S)
+        text = title[1] if title and title[1].strip() else page
         text = html.unescape(re.sub(r"<[^>]*>", " ", text))[: LONGEST_PAGE * 4]
         return " ".join(text.split())[:LONGEST_PAGE]
     return " ".join(text.split())
 
 
 def _param(content: Any) -> str | None:
-    """Return the field that an error names as wrong."""
     if isinstance(content, list):
         return next((name for part in content if (name := _param(part))), None)
     if not isinstance(content, Mapping):
@@ -280,3 +282,108 @@ def _param(content: Any) -> str | None:
     if isinstance(param, str) and param:
         return param
     return next((name for key in (*INNER, "detail", "message") if (name := _param(content.get(key)))), None)
+
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+UNIT_WORDS = {"milliseconds": "ms", "seconds": "s", "secs": "s", "sec": "s", "minutes": "m", "mins": "m", "hours": "h"}
+_NAME = r"(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h|d)"
+_PART = re.compile(rf"(\d+(?:\.\d+)?)\s*({_NAME})(?![a-z])", re.IGNORECASE)
+_PARTS = rf"\d+(?:\.\d+)?\s*{_NAME}(?![a-z])"
+_DURATION = re.compile(rf"(?:{_PARTS}\s*)+", re.IGNORECASE)
+_IN_WORDS = re.compile(
+    r"(?:retry|try again|retry again|available|wait|resets?)(?: your request)?(?: (?:in|after|for|about|at least))*\s+"
+    rf"((?:{_PARTS}\s*)+)",
+    re.IGNORECASE,
+)
+_FIELD = re.compile(  # of JSON, which may stand within a text of JSON
+    r"""retry[_-]?(?:delay|after)[_-]?(ms|seconds)?\\*["']\s*:\s*\\*["']?(\d+(?:\.\d+)?)(ms|s)?\\*["']?\s*[,}]""",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(r"""["']x-ratelimit-reset[\w-]*["']\s*:\s*["']?([^"',}]+)""", re.IGNORECASE)  # that a gateway got
+_DRAFT = re.compile(r"\b(?:reset|t)=(\d+)")  # of the header RateLimit: "default";r=0;t=30
+# A number from there on is a moment in seconds, or milliseconds; a smaller one a duration.
+EPOCH_S, EPOCH_MS = 1e9, 1e12
+
+
+def read_asked_wait(headers: Mapping[str, str], body: str, now: datetime | None = None) -> float | None:
+    """Return the seconds that a reply asks to wait; None where it doesn't, or where that can't be read.
+
+    What a server says of this very request goes before what it says of its limits.
+    """
+    at = now or datetime.now(UTC)
+    for wait in (*_own_waits(headers, at), _wait_in(body, at), _reset(headers, at)):
+        if wait is not None:
+            return max(wait, 0.0)
+    return None
+
+
+def _own_waits(headers: Mapping[str, str], now: datetime) -> Iterator[float | None]:
+    """Yield what the headers say of this very request."""
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        yield _number(headers.get(name, ""), 0.001)
+    for name in ("retry-after", "x-retry-after"):
+        yield read_wait(headers.get(name, ""), now)
+
+
+def read_wait(value: str, now: datetime) -> float | None:
+    """Return the seconds of a number, a duration, or the moment that the value names."""
+    value = value.strip()
+    seconds = _number(value)
+    if seconds is not None and seconds >= EPOCH_S:
+        return seconds / (1000 if seconds >= EPOCH_MS else 1) - now.timestamp()
+    if seconds is not None:
+        return seconds
+    if _DURATION.fullmatch(value):
+        return _seconds(value)
+    return _until(value, now)
+
+
+def _number(value: str, unit: float = 1.0) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number * unit if math.isfinite(number) else None
+
+
+def _seconds(duration: str) -> float:
+    """Return the seconds of "1m30s"."""
+    total = 0.0
+    for count, name in _PART.findall(duration):
+        word = name.lower()
+        unit = word if word in UNITS else UNIT_WORDS.get(word, UNIT_WORDS.get(word + "s", "s"))
+        total += float(count) * UNITS[unit]
+    return total
+
+
+def _until(value: str, now: datetime) -> float | None:
+    """Return the seconds until a date of RFC 3339, or of RFC 9110."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            date = read(value)
+        except (ValueError, OverflowError):
+            continue
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+    return None
+
+
+def _wait_in(body: str, now: datetime) -> float | None:
+    """Return the wait that an error's own words hold, or the headers within them."""
+    if field := _FIELD.search(body):
+        unit = (field[1] or field[3] or "s").lower()
+        return float(field[2]) * UNITS["ms" if unit == "ms" else "s"]
+    if words := _IN_WORDS.search(body):
+        return _seconds(words[1])
+    header = _HEADER.search(body)
+    return None if header is None else read_wait(header[1], now)
+
+
+def _reset(headers: Mapping[str, str], now: datetime) -> float | None:
+    # Where no header says what remains, each limit may be the one that is used up.
+    resets = {name: value for name, value in headers.items() if re.search(r"rate-?limit.*reset", name)}
+    remaining = {name: headers.get(name.replace("reset", "remaining")) for name in resets}
+    used_up = {name for name, value in remaining.items() if value is not None and _number(value) == 0}
+    waits = (read_wait(value, now) for name, value in resets.items() if not used_up or name in used_up)
+    draft = _DRAFT.search(headers.get("ratelimit", ""))
+    seconds = [wait for wait in (*waits, draft and float(draft[1])) if wait is not None]
+    return max(seconds, default=None)

@@ -92,7 +92,6 @@ def explain_silence(tokens: int | None, place: str, cut_off: bool) -> str | None
 
 
 def _plain_text(value: Any, depth: int = 0) -> str:
-    """Return the text of a part, however deep it lies."""
     if isinstance(value, str):
         return value
     if depth > 8:

@@ -23,8 +23,8 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Self
 
-from mapd.errors import BadInput
-from mapd.models import templates, weights
+from mapd.errors import BadInput, in_a_line
+from mapd.models import dialogue, weights
 
 # A config.json may name 100,000,000 layers, and a chat template is a program that may never end. A thread can't be
 # stopped; a process can, by its own clock. Seconds are a processor's; most of the bytes torch only reserves.
@@ -35,7 +35,8 @@ PATIENCE_S = 600
 LONGEST_RENDERED = 2_000_000  # characters of a dialogue
 # How many more numbers a config may ask for than its weights hold: packed weights hold an eighth.
 TIMES = 10
-MOST_TOKENS = 8  # a byte of text; a tokenizer of bytes makes one
+# A byte of text; a tokenizer of bytes makes one.
+MOST_TOKENS = 8
 # A tokenizer's regex may stumble over one kind of sign, so every kind is tried.
 PROBE = "".join(chr(code) * 40 for code in range(32, 127)) + "\n\t é 中 2 + 2 = 4 " * 40
 # The date that every template is told: a prompt must be the same on any day. Llama 3 has this one built in.
@@ -53,7 +54,7 @@ def check(folder: Path) -> None:
         raise BadInput(
             f"the model can't be loaded: {folder} ({answer['fault']}); check the folder, or take another model"
         )
-    templates.find_form(Template(answer["template"], answer["fields"]).render)
+    dialogue.find_form(Template(answer["template"], answer["fields"]).render)
 
 
 def _run_check(folder: Path) -> dict[str, Any]:
@@ -138,7 +139,7 @@ class _OneDay(datetime):
 
 
 def _render_on() -> None:
-    """Answer dialogue after dialogue. The clock kills the process: what it interrupts need not listen."""
+    # The clock kills the process: what it interrupts need not listen.
     resource.setrlimit(resource.RLIMIT_AS, (RENDER_BYTES, RENDER_BYTES))
     from transformers.utils import chat_template_utils
 
@@ -160,7 +161,6 @@ def _render_on() -> None:
 
 
 def _check(folder: Path) -> dict[str, Any]:
-    """Return the folder's template, or what is wrong with it."""
     resource.setrlimit(resource.RLIMIT_CPU, (CHECK_S, CHECK_S))
     resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
     try:
@@ -189,14 +189,8 @@ def _inspect(folder: Path) -> dict[str, Any]:
         return {"fault": f"its tokenizer makes {token_count:,} tokens of {len(PROBE):,} characters"}
     if tokenizer.eos_token_id is None:
         return {"fault": "its tokenizer names no token that ends a text (eos_token)"}
-    source, fields = templates.read_template(tokenizer)
+    source, fields = dialogue.read_template(tokenizer)
     return {"template": source, "fields": fields}
-
-
-def in_a_line(error: BaseException) -> str:
-    """Return what an error says, or its beginning, in one line that can be printed."""
-    words = " ".join("".join(sign if sign.isprintable() else " " for sign in str(error)).split())
-    return words[:200] or type(error).__name__
 
 
 if __name__ == "__main__":

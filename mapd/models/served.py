@@ -10,7 +10,6 @@ The official SDKs send; the retries are ours, so that each try passes the limits
 
 import asyncio
 import logging
-import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
@@ -44,9 +43,40 @@ SHORTEST_SECRET = 8
 # The headers that a server gets which isn't the provider's own.
 SENT = CONNECTION_HEADERS | {"anthropic-version"}
 
+# Read once: it takes a tenth of a second.
+_certificates = cache(httpx2.create_ssl_context)
 # What these libraries log may hold headers, and so the key.
 for _name in ("openai", "anthropic", "httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+
+class Gate:
+    """Lets requests through one at a time until the server has taken one, then all: a wrong key is met once."""
+
+    def __init__(self, requests: AsyncIterable[Request], is_open: bool) -> None:
+        self.requests, self.turn = aiter(requests), asyncio.Lock()
+        self.free, self.is_open, self.is_shut = asyncio.Event(), is_open, False
+        self.free.set()
+
+    async def take(self) -> Request | None:
+        """Take the next request; None where there is none any more."""
+        async with self.turn:
+            await self.free.wait()
+            # Asked again behind the wait: the gate may have been shut meanwhile.
+            request = None if self.is_shut else await anext(self.requests, None)
+            if not self.is_open:
+                self.free.clear()
+            return request
+
+    def open(self) -> None:
+        """Let all through."""
+        self.is_open = True
+        self.free.set()
+
+    def shut(self) -> None:
+        """Let none through any more."""
+        self.is_shut = True
+        self.free.set()
 
 
 class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves this module
@@ -87,42 +117,17 @@ class _Call:
             self.tokens_out = (self.tokens_out or 0) + tokens_out
 
 
-class _Gate:
-    """Let the requests through: one at a time until the server has taken one, then all."""
-
-    # So what every call would meet (a wrong key, a form that isn't taken) is met, and paid for, once.
-
-    def __init__(self, requests: AsyncIterable[Request], is_open: bool) -> None:
-        self.requests, self.turn = aiter(requests), asyncio.Lock()
-        self.free, self.is_open, self.is_shut = asyncio.Event(), is_open, False
-        self.free.set()
-
-    async def take(self) -> Request | None:
-        """Take the next request; None where there is none any more."""
-        async with self.turn:
-            await self.free.wait()
-            request = None if self.is_shut else await anext(self.requests, None)
-            if not self.is_open:
-                self.free.clear()
-            return request
-
-    def open(self) -> None:
-        """Let all through."""
-        self.is_open = True
-        self.free.set()
-
-    def shut(self) -> None:
-        """Let none through any more."""
-        self.is_shut = True
-        self.free.set()
-
-
 class ServedModel(ABC):
     """The protocol `Model` on a provider's API; a subclass says how one call is sent and read."""
 
-    sdk: ClassVar[ModuleType]  # the official one; they name their errors alike
+    # The official one; they name their errors alike.
+    sdk: ClassVar[ModuleType]
+    client: ClassVar[type[Any]]
+    client_options: ClassVar[Mapping[str, Any]] = {}
     home: ClassVar[str]  # where the provider itself is
-    swaps: ClassVar[Mapping[str, str]] = {}  # the fields of this API that have another name at some servers
+    path: ClassVar[str]  # of a call
+    # The fields of this API that have another name at some servers.
+    swaps: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -153,16 +158,8 @@ class ServedModel(ABC):
         self._resume_at = 0.0
 
     @abstractmethod
-    def _client(self) -> AbstractAsyncContextManager[Any]:
-        """Return the SDK's client, of this event loop."""
-
-    @abstractmethod
     def _body(self, request: Request) -> dict[str, Any]:
-        """Return what is sent for a request, in the usual form."""
-
-    @abstractmethod
-    async def _send(self, client: Any, body: Mapping[str, Any]) -> httpx2.Response:
-        """Send a body once."""
+        """Return what is sent for a request in the usual form; what is None isn't sent."""
 
     @abstractmethod
     def _read(self, content: Any) -> Reply:
@@ -171,7 +168,7 @@ class ServedModel(ABC):
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
         """Complete every request, as many at once as the limits allow; behind a lasting fault take none any more."""
         completions: asyncio.Queue[Completion | None] = asyncio.Queue()
-        gate = _Gate(requests, self._took_one)
+        gate = Gate(requests, self._took_one)
         rate = self.limits.per_minute
         # One call per interval, evenly: a burst of a whole minute's calls would be twice the rate at first.
         limiter = AsyncLimiter(1, 60 / rate) if rate else None
@@ -185,6 +182,7 @@ class ServedModel(ABC):
                 gate.free.set()
                 completions.put_nowait(None)
 
+        # The client is of this event loop.
         async with self._client() as client:
             workers = [asyncio.create_task(work(client)) for _ in range(self.limits.concurrency)]
             try:
@@ -198,7 +196,7 @@ class ServedModel(ABC):
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _complete(self, client: Any, limiter: AsyncLimiter | None, request: Request, gate: _Gate) -> Completion:
+    async def _complete(self, client: Any, limiter: AsyncLimiter | None, request: Request, gate: Gate) -> Completion:
         call = _Call(request)
 
         def is_tried_again(error: BaseException) -> bool:
@@ -233,13 +231,12 @@ class ServedModel(ABC):
         self._ended = self._ended or fault.lasting
         return Reply("", Finish.FAILED, error=reason, fault=fault)
 
-    async def _try(self, client: Any, limiter: AsyncLimiter | None, call: _Call, gate: _Gate) -> Reply:
+    async def _try(self, client: Any, limiter: AsyncLimiter | None, call: _Call, gate: Gate) -> Reply:
         """Send it once, and at once again in another form where the server refuses its form."""
         call.tries += 1
         while True:
             form = dict(self.form)
-            messages = forms.place_system(call.request.messages, form)
-            body = forms.adapt(self._body(replace(call.request, messages=messages)), form)
+            body = self._body_in(form, call.request)
             try:
                 reply = await self._exchange(client, limiter, call, body)
             except CallFault as error:
@@ -268,15 +265,16 @@ class ServedModel(ABC):
         has_system = any(message.role == forms.SYSTEM for message in call.request.messages)
         lessons = forms.learn(refusal, body, form, swaps=self.swaps, has_system=has_system)
         learned = {**self.form, **lessons}
-        messages = forms.place_system(call.request.messages, learned)
-        next_body = forms.adapt(self._body(replace(call.request, messages=messages)), learned)
-        if not lessons or forms.describe_shape(next_body) in call.shapes:
+        if not lessons or forms.describe_shape(self._body_in(learned, call.request)) in call.shapes:
             return False
         self.form = learned
         return True
 
+    def _body_in(self, form: forms.RequestForm, request: Request) -> dict[str, Any]:
+        body = self._body(replace(request, messages=forms.place_system(request.messages, form)))
+        return forms.adapt(self.fields | {name: value for name, value in body.items() if value is not None}, form)
+
     async def _keep_what_was_learned(self) -> None:
-        """Hand on a form that the server has taken."""
         if self._took_one and self.form != self._kept_form:
             self._kept_form = dict(self.form)
             await asyncio.to_thread(self._keep_form, self._kept_form)
@@ -290,13 +288,16 @@ class ServedModel(ABC):
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self.limits.timeout_s):
-                response = await self._send(client, body)
+                # The SDK's typed methods go over each message three times.
+                response = await client.post(self.path, cast_to=httpx2.Response, body=body)
         except (TimeoutError, self.sdk.APITimeoutError) as error:
             raise CallFault(
                 f"no answer within {self.limits.timeout_s:g} s", FaultKind.TIMEOUT, is_retried=True
             ) from error
         except self.sdk.APIStatusError as error:
-            raise self._refused_by(_read_status(error.response)) from error
+            response = error.response
+            words, reason = _text(response), response.reason_phrase
+            raise self._refused_by(read_refusal(response.status_code, response.headers, words, reason)) from error
         except self.sdk.APIConnectionError as error:
             cause = error.__cause__ or error
             fault = FaultKind.CONNECTION if isinstance(cause, httpx2.ConnectError) else FaultKind.BUSY
@@ -337,25 +338,31 @@ class ServedModel(ABC):
             self._resume_at = max(self._resume_at, time.monotonic() + wait_s)
         return CallFault(words, refusal.fault, refusal.fault is FaultKind.BUSY and not is_billed, wait_s, refusal)
 
-    async def _post(self, client: Any, path: str, body: Mapping[str, Any]) -> httpx2.Response:
-        """Post a body past the SDK's typed methods, which go over each message three times."""
-        response: httpx2.Response = await client.post(path, cast_to=httpx2.Response, body=body)
-        return response
-
-    def _http(self) -> httpx2.AsyncClient:
-        """Return a client with a connection for each call in flight."""
+    def _client(self) -> AbstractAsyncContextManager[Any]:
+        """Return the SDK's client, with a connection for each call in flight."""
+        at_once, seconds = self.limits.concurrency, self.limits.timeout_s
+        timeout = httpx2.Timeout(seconds, connect=min(CONNECT_S, seconds))
         # No redirects: the key is for the address that was given, and would go along to another one.
-        at_once = self.limits.concurrency
-        return httpx2.AsyncClient(
+        http = httpx2.AsyncClient(
             limits=httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once),
-            timeout=self._timeout(),
+            timeout=timeout,
             follow_redirects=False,
             verify=_certificates(),
             event_hooks={"request": [self._keep_headers]},
         )
+        client: AbstractAsyncContextManager[Any] = self.client(
+            api_key=self._key or "none",  # a local server asks for none, the SDK does
+            base_url=self.base_url,
+            max_retries=0,
+            timeout=timeout,
+            http_client=http,
+            default_headers=self.headers,
+            **self.client_options,
+        )
+        return client
 
     async def _keep_headers(self, request: httpx2.Request) -> None:
-        """Drop headers that the SDK takes from the environment for its own provider, where another server is asked."""
+        # The SDK takes headers from the environment for its own provider: another server must not get them.
         # An organisation, a project, or what OPENAI_CUSTOM_HEADERS holds: any of them may be a secret.
         if request.url.host == httpx2.URL(self.home).host:
             return
@@ -367,12 +374,8 @@ class ServedModel(ABC):
                 del request.headers[name]
         request.headers.setdefault("authorization", credentials[1])
 
-    def _timeout(self) -> httpx2.Timeout:
-        seconds = self.limits.timeout_s
-        return httpx2.Timeout(seconds, connect=min(CONNECT_S, seconds))
-
     def _without_secrets(self, completion: Completion) -> Completion:
-        """Return it without the key and the headers' values: a server may send them back, and they end here."""
+        # A server may send the key and the headers' values back: they end here.
         error = completion.error and " ".join(self._hide(completion.error, 1).split())[:LONGEST_ERROR]
         thought = completion.thought and self._hide(completion.thought)
         reply = completion.reply and self._hide(completion.reply)
@@ -385,21 +388,10 @@ class ServedModel(ABC):
         return text
 
 
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Return the certificates; they are read once, which takes a tenth of a second."""
-    return httpx2.create_ssl_context()
-
-
 def _wait(state: RetryCallState) -> float:
-    """Return what the server asked for, or longer with each try."""
     fault = state.outcome.exception() if state.outcome else None
     wait_s = fault.wait_s if isinstance(fault, CallFault) else None
     return BACKOFF(state) if wait_s is None else wait_s
-
-
-def _read_status(response: httpx2.Response) -> ServerRefusal:
-    return read_refusal(response.status_code, response.headers, _text(response), response.reason_phrase)
 
 
 def _text(response: httpx2.Response) -> str:

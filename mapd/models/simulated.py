@@ -13,7 +13,6 @@ import hashlib
 import json
 import random
 import re
-from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -22,20 +21,19 @@ from typing import Any, NamedTuple
 from mapd import prompts
 from mapd.answers.grading import answers_equal, extract_answer
 from mapd.answers.numbers import parse_number
-from mapd.checks import equations
+from mapd.equations import equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Request
-from mapd.policies import mean
 from mapd.questions import generated
 from mapd.questions.generated import Edge, GeneratedQuestion, Herd, Inference, Kinship, Legs, Sum
-from mapd.scores import parse_score
 
 
 class Flaw(StrEnum):
     """How a teacher's texts fail, where they do."""
 
     SLIP = "slip"  # a wrong step, followed to a wrong answer
-    LUCK = "luck"  # a false step, and the right answer all the same
+    # A false step, and the right answer all the same.
+    LUCK = "luck"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +165,8 @@ def _check_value(key: str, value: Any) -> None:
 
 
 class _TeacherPrompt(NamedTuple):
-    kind: str  # the tag of the text to look at; "" for a rationale
+    # The tag of the text to look at; "" for a rationale.
+    kind: str
     question: str
     text: str
     gold: str
@@ -212,7 +211,6 @@ _Step = tuple[str, int]  # "3 * 4", 12
 
 
 def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list[_Step]:
-    """Return the steps with the flaw in them."""
     right = _steps(facts, {})
     last = len(right) - 1
     if flaw is None:
@@ -358,7 +356,8 @@ class SolutionReading:
     answer_right: bool
     steps: int
     false_steps: tuple[str, ...]
-    follows: bool  # the last calculation is the answer, as far as both can be read
+    # The last calculation is the answer, as far as both can be read.
+    follows: bool
 
     @property
     def sound(self) -> bool:
@@ -385,7 +384,8 @@ def read_solution(question: GeneratedQuestion, text: str, gold: str) -> Solution
 
 _NAME = "(" + "|".join((*generated.WOMEN, *generated.MEN)) + ")"
 _KIN = "(" + "|".join(generated.KIN_WORDS) + ")"
-_END = r"\b(?![-'’]\w)"  # not "mother-in-law", not "Ben's father's son"
+# Not "mother-in-law", not "Ben's father's son"
+_END = r"\b(?![-'’]\w)"
 _STATEMENT = re.compile(rf"(?<! of )\b{_NAME} is (?:also )?(?:the {_KIN} of {_NAME}|{_NAME}['’]s {_KIN}){_END}")
 _SAID_RULE = re.compile(
     rf"\b[Tt]he {_KIN} of (?:an?|the|one's|some(?:one|body)'s|{_NAME}['’]s) {_KIN} is "
@@ -452,49 +452,5 @@ def _complaints(reading: SolutionReading, text: str, rng: random.Random) -> list
 
 
 def _quoted(text: str) -> str:
-    """Return a piece of a foreign text, short, on one line, without brackets: a score in it is not ours."""
+    # Short, on one line, without brackets: a score in a foreign text is not ours.
     return " ".join(re.sub(r"[^\w\s.,:+*/=≈'’-]", " ", text).split())[:60]
-
-
-# --- How good a committee is -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CommitteeQuality:
-    """How many rationales with and without a flaw there were, and how many of them a committee accepted."""
-
-    flawed: int
-    flawed_accepted: int
-    sound: int
-    sound_accepted: int
-
-    @property
-    def sensitivity(self) -> float | None:
-        """Return the share of flawed rationales that were not accepted; None if there were none."""
-        return 1 - self.flawed_accepted / self.flawed if self.flawed else None
-
-    @property
-    def specificity(self) -> float | None:
-        """Return the share of sound rationales that were accepted; None if there were none."""
-        return self.sound_accepted / self.sound if self.sound else None
-
-
-def measure(
-    authors: Sequence[SimulatedTeacher], reviewers: Sequence[SimulatedTeacher], questions: Sequence[GeneratedQuestion]
-) -> CommitteeQuality:
-    """Let each author write a rationale of each question and each other reviewer score it: accepted if the mean > 3.
-
-    Whether a rationale is flawed is known from its writing, not from reading it. One reviewer alone measures that one.
-    """
-    count: Counter[tuple[bool, bool]] = Counter()
-    for question in questions:
-        for author in authors:
-            text, flawed = author.rationale(question, author.rng("measure", question.text))
-            peers = [reviewer for reviewer in reviewers if reviewer is not author]
-            reviews = [
-                peer.review(question, text, question.gold, peer.rng("measure", question.text, text)) for peer in peers
-            ]
-            average = mean(parse_score(words, question.text, text).score for words in reviews)
-            count[flawed, average is not None and average > 3] += bool(peers)
-    flaws, rights = ((count[flawed, False] + count[flawed, True]) for flawed in (True, False))
-    return CommitteeQuality(flaws, count[True, True], rights, count[False, True])

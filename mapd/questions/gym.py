@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
+from mapd.questions.golds import TRUTHS
 from mapd.questions.rows import SHARES, QuestionRow, Shares, draw
 
 # So many questions are made, at most, for each that is asked for: small tasks repeat themselves.
 TRIES = 20
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+|[eE][-+]?[0-9]+)?")
-_TRUTHS = {"true", "false", "yes", "no"}
 
 
 def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tuple[QuestionRow, ...]:
@@ -43,7 +43,6 @@ def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tu
 
 
 def _generate(task: str, most: int, seed: int) -> Iterator[tuple[str, str]]:
-    """Yield questions and gold answers as the task makes them."""
     try:
         # An extra, and slow to load.
         import reasoning_gym
@@ -69,4 +68,4 @@ def _task(golds: Iterable[str]) -> Task:
     answers = list(golds)
     if all(map(_NUMBER.fullmatch, answers)):
         return Task.NUMERIC
-    return Task.BOOLEAN if all(answer.lower() in _TRUTHS for answer in answers) else Task.TEXT
+    return Task.BOOLEAN if all(answer.lower() in TRUTHS for answer in answers) else Task.TEXT

@@ -11,26 +11,23 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
 from typing import Any, NamedTuple
 
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, BadRows, Undecided
 from mapd.questions import formats, golds, mapping, options
-from mapd.questions.drafts import FILE, Draft, Source, make_drafts, read_answers
+from mapd.questions.drafts import FILE, Draft, Source, UnreadField, find_unread, make_drafts, printable, read_answers
+from mapd.questions.file_table import MOST_ROWS, FileTable
 from mapd.questions.formats.logiqa import from_lines
 from mapd.questions.formats.plain import PLAIN
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import AnswerKey
 from mapd.questions.rows import SHARES, QuestionRow, Shares, draw, question_key
-from mapd.questions.tables import MOST_ROWS, FileTable
-from mapd.questions.values import as_text, as_texts, is_blank, short, text_length
+from mapd.questions.values import as_text, is_blank, short
 
 # Rows of a file whose fields a page offers.
 FIRST = 200
 SKIP = "--skip-bad FILE imports the rest"
-# Characters: a field whose texts are longer is not left out without a word.
-LONG = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +53,6 @@ class BadRow:
     number: int
     faults: tuple[tuple[str, str], ...]
     original: object
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadField:
-    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose."""
-
-    name: str
-    file: str
-    is_long: bool
-    # The parts of a question that it may be.
-    parts: tuple[str, ...]
-    example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +194,7 @@ def read(tables: Sequence[FileTable], instructions: Instructions) -> QuestionImp
         format=sources[0].format.name,
         mapping=sources[0].mapping,
         answers=next((key for key in keys if key is not None), None),
-        unread=tuple(_find_unread(sources, instructions.ignore)),
+        unread=tuple(find_unread(sources, instructions.ignore)),
         files_without_answers=tuple(
             source.table.name
             for source, file_drafts in zip(sources, of_files, strict=True)
@@ -231,7 +216,6 @@ def recognise(tables: Sequence[FileTable], name: str | None = None) -> Recognise
 
 
 def _drop_missing(fields: FieldMapping, names: Sequence[str]) -> FieldMapping:
-    """Return the mapping without the fields that no row has."""
     fields_of_part = {
         part: tuple(path for path in paths if path in names or path == FILE) for part, paths in fields.fields.items()
     }
@@ -281,13 +265,12 @@ def _source(table: FileTable, instructions: Instructions) -> Source:
 
 
 def _refuse_absent(sources: Sequence[Source], fields: FieldMapping) -> None:
-    """Refuse a mapping of a field that no row has."""
     rows = [record.fields for source in sources for record in source.table.records]
     for part, paths in fields.fields.items():
         for path in paths:
             if path != FILE and all(mapping.find(row, path) is mapping.MISSING for row in rows):
-                names = ", ".join(map(_printable, _field_names([source.table for source in sources])))
-                raise BadInput(f"--map {part}={_printable(path)}: no row has this field; there are {names[:200]}")
+                names = ", ".join(map(printable, _field_names([source.table for source in sources])))
+                raise BadInput(f"--map {part}={printable(path)}: no row has this field; there are {names[:200]}")
 
 
 def _task(source: Source, drafts: Sequence[Draft], instructions: Instructions) -> Task | None:
@@ -390,35 +373,6 @@ def _bad_rows(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) ->
 # --- What isn't read --------------------------------------------------------------------------------------------------
 
 
-def _find_unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[UnreadField]:
-    """Yield the fields that hold something and aren't read, each once."""
-    values: dict[str, list[tuple[Source, Any]]] = {}
-    for source in sources:
-        paths = {path for path in source.mapping.all_paths if path != FILE}
-        for record in source.table.records:
-            for name, value in _leaves(record.fields, paths):
-                values.setdefault(name, []).append((source, value))
-    _refuse_ignored(sources, ignore - values.keys(), list(values))
-    for name, uses in values.items():
-        source, example = uses[0]
-        is_meant = name in ignore or name in source.format.left_out
-        is_list = all(_is_list_of_texts(value) for _, value in uses)
-        is_long = is_list or median(text_length(value) for _, value in uses) > LONG
-        parts = ("options", "note") if is_list else ("context", "note")
-        yield UnreadField(_printable(name), source.table.name, is_long and not is_meant, parts, short(example, 60))
-
-
-def _refuse_ignored(sources: Sequence[Source], names_ignored: frozenset[str], unread: Sequence[str]) -> None:
-    # A typing error would leave nothing out, without a word. A field that holds nothing may be left out.
-    names = {name for source in sources for record in source.table.records for name in record.fields}
-    parts = {path: part for source in sources for part, paths in source.mapping.fields.items() for path in paths}
-    for name in sorted(names_ignored):
-        if name not in names:
-            raise BadInput(f"--ignore {name}: there is no such field; not read are {', '.join(unread) or 'none'}")
-        if name in parts:
-            raise BadInput(f"--ignore {name}: it is read as the {parts[name]}; say otherwise with --map {parts[name]}=")
-
-
 def _field_names(tables: Sequence[FileTable]) -> list[str]:
     """Return the names that a mapping can use, those inside a field with a dot."""
     names: dict[str, None] = {}
@@ -427,38 +381,3 @@ def _field_names(tables: Sequence[FileTable]) -> list[str]:
             names[key] = None
             names |= dict.fromkeys(f"{key}.{inner}" for inner in value) if isinstance(value, Mapping) else {}
     return list(names)
-
-
-def _leaves(fields: Mapping[str, Any], paths: set[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the fields that no path reads, those inside a field that is read in part by their dotted name."""
-    for key, value in fields.items():
-        name = f"{prefix}{key}"
-        if is_blank(value) or value in ([], {}):
-            continue
-        if name in paths:
-            yield from _option_extras(name, value)
-            continue
-        if any(path.startswith(f"{name}.") for path in paths):
-            yield from _leaves(mapping.parts_of(value), paths, f"{name}.")
-        else:
-            yield name, value
-
-
-def _option_extras(name: str, value: object) -> Iterator[tuple[str, Any]]:
-    """Return what stands in labelled options beside label and text."""
-    if not isinstance(value, list) or not value or not all(isinstance(option, Mapping) for option in value):
-        return
-    pair = next((pair for pair in options.LABEL_FIELDS if set(pair) <= value[0].keys()), None)
-    if pair is not None:
-        for option in value:
-            yield from ((f"{name}.{key}", option[key]) for key in option.keys() - set(pair))
-
-
-def _is_list_of_texts(value: object) -> bool:
-    """Return whether a value may be the options of a choice."""
-    return isinstance(value, list) and len(value) > 1 and as_texts(value) is not None
-
-
-def _printable(name: str) -> str:
-    # A field's name is foreign text.
-    return name if name.isprintable() and len(name) <= LONG else short(name, LONG).strip('"')

@@ -21,7 +21,8 @@ from mapd.answers.choice import LETTERS, MOST_OPTIONS, option_letter
 from mapd.answers.grading import Task
 from mapd.questions.values import as_text, as_whole_number, short
 
-LABEL_FIELDS = (("label", "text"), ("key", "value"))  # the two fields of an option that is an object
+# The two fields of an option that is an object.
+LABEL_FIELDS = (("label", "text"), ("key", "value"))
 # Characters of a list that stands in a text field, as pandas writes one to CSV.
 LONGEST_LIST = 20_000
 _OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:\s?[.)]|[:．）：、]|\)\.)\s*")
@@ -240,7 +241,7 @@ def _by_label(text: str, number: int | None, options: OptionList) -> int | None:
 
 
 def _by_text(text: str, options: OptionList) -> int | None:
-    """Return the option with this text; of several with the same text the first, which is the same answer."""
+    # Where several options have the same text, the first is taken: it is the same answer.
     # Capitals count only where options differ by nothing else.
     texts, text = [_spaced(option) for option in options.texts], _spaced(text)
     if text in texts:

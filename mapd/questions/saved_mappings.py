@@ -13,7 +13,7 @@ from mapd.people import Person, Right, require
 from mapd.questions import mapping
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.values import short
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.store import tables as t
 
 LONGEST = 60  # characters of a name
@@ -49,4 +49,4 @@ def save(session: Session, name: str, fields: FieldMapping, *, by: Person) -> No
     row = row or t.SavedMapping(name=name, text="", person=person)
     row.text, row.person = str(fields), person
     session.add(row)
-    queries.audit(session, person, "save mapping", f"mapping {name}", mapping=str(fields), before=old_text)
+    audit_log.audit(session, person, "save mapping", f"mapping {name}", mapping=str(fields), before=old_text)

@@ -20,8 +20,9 @@ from mapd.people import Person, Right, require
 from mapd.questions.generated import SplitQuestion
 from mapd.questions.rows import LONGEST_NAME, SPLITS, QuestionRow
 from mapd.questions.values import short
-from mapd.store import queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
+from mapd.store.lookup import by_reference
 
 # Rows that are written at a time.
 BLOCK = 1000
@@ -88,7 +89,9 @@ def add(
         ]
         session.execute(sa.insert(t.Question), values)
         progress(start + len(values), len(rows))
-    queries.audit(session, person, "add questions", f"question_set {question_set.uid}", name=name, questions=len(rows))
+    audit_log.audit(
+        session, person, "add questions", f"question_set {question_set.uid}", name=name, questions=len(rows)
+    )
     return question_set
 
 
@@ -136,11 +139,9 @@ def _check_content(session: Session, questions: t.QuestionSet) -> None:
 
 def get(session: Session, ref: str | int) -> t.QuestionSet:
     """Return the set by name, uid or id. Raises: NotFound, naming those that are there."""
-    ref = str(ref)
-    number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
-    for column, value in ((t.QuestionSet.name, ref), (t.QuestionSet.uid, ref), (t.QuestionSet.id, number)):
-        if value is not None and (row := session.exec(select(t.QuestionSet).where(column == value)).first()):
-            return row
+    row = session.exec(by_reference(select(t.QuestionSet), t.QuestionSet, ref)).first()
+    if row is not None:
+        return row
     names = session.exec(select(t.QuestionSet.name).order_by(col(t.QuestionSet.id).desc()).limit(5)).all()
     names_in_words = ", ".join(names) or "none yet, `mapd questions add NAME FILE` adds one"
     raise NotFound(f"unknown question set: {ref}; the project's question sets: {names_in_words}")

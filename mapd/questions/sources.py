@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from mapd.errors import BadInput
-from mapd.questions import tables
+from mapd.questions import file_table, tables
+from mapd.questions.file_table import FileRecord, FileTable
 from mapd.questions.rows import split_of_name
-from mapd.questions.tables import MOST_BYTES, FileRecord, FileTable, Headings, first_line, too_large
+from mapd.questions.tables import MOST_BYTES, Headings, first_line, too_large
 
 DATA = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
 BESIDE_DATA = ("dataset_info.json", "dataset_infos.json", "readme.txt", "license.txt")
@@ -36,7 +37,7 @@ def read_path(path: Path, headings: Headings | None = None) -> list[FileTable]:
             raise BadInput(f"{path} is neither a file nor a folder")
         if path.stat().st_size > MOST_BYTES:
             raise BadInput(too_large(path.name))
-        return [tables.read(tables.QuestionFile(path.name, path.read_bytes()), headings)]
+        return [tables.read(file_table.QuestionFile(path.name, path.read_bytes()), headings)]
     except OSError as error:
         raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
 
@@ -55,7 +56,7 @@ def _folder(path: Path, headings: Headings | None) -> list[FileTable]:
     contents = []
     for file in files:
         inside = file.relative_to(path).as_posix()
-        table = tables.read(tables.QuestionFile(inside, file.read_bytes()), headings)
+        table = tables.read(file_table.QuestionFile(inside, file.read_bytes()), headings)
         contents.append(replace(table, split=split_of_name(inside)))
     return _problem_files(contents)
 
@@ -67,7 +68,7 @@ def _is_data(path: Path) -> bool:
 
 
 def _refuse_several_sets(path: Path, files: Sequence[Path]) -> None:
-    """Refuse a folder of the hub that holds several sets (configurations), each with splits of its own."""
+    # Each of its sets (configurations) has splits of its own.
     sets = {parts[0] for file in files if len(parts := file.relative_to(path).parts) > 1 and split_of_name(parts[-1])}
     names = sorted(name for name in sets if split_of_name(name) is None)
     if len(names) > 1:
@@ -91,7 +92,6 @@ def _problem_files(files: Sequence[FileTable]) -> list[FileTable]:
 
 
 def _read_saved(path: Path) -> list[FileTable]:
-    """Read a folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote."""
     import datasets
     import pyarrow as pa
 
@@ -117,8 +117,7 @@ def _tables_of(name: str, dataset: Any, origin: dict[str, str]) -> list[FileTabl
 
 
 def _dataset_table(name: str, dataset: Any, split: str | None, origin: dict[str, str]) -> FileTable:
-    if len(dataset) > tables.MOST_ROWS:
-        raise BadInput(f"{name} holds more than {tables.MOST_ROWS:,} rows; split it into several sets")
+    file_table.check_row_count(name, len(dataset))
     batches = dataset.with_format("arrow").iter(batch_size=tables.BATCH)
     return FileTable(name, "row", tables.arrow_records(name, batches), split=split, origin=origin)
 

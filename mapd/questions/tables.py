@@ -1,10 +1,11 @@
 """Tables: any file of questions or answers as rows with their numbers, whatever stands in the rows.
 
-    read(File("q.jsonl", b'{"question": "1 + 1?", "answer": 2}'))
-    -> Table("q.jsonl", "line", (Record(1, {"question": "1 + 1?", "answer": 2}),))
+    read(QuestionFile("q.jsonl", b'{"question": "1 + 1?", "answer": 2}'))
+    -> FileTable("q.jsonl", "line", (FileRecord(1, {"question": "1 + 1?", "answer": 2}),))
 
-JSON and CSV are read by the standard library, because it tells the line of each row; Parquet and Arrow by pyarrow. What
-no row can be made of is a `Bad` row, so that the rest can be imported. Folders and the hub: sources.py.
+JSON is lines, an array, a table by columns, objects by id, or what lies inside an object. JSON and CSV are read by the
+standard library, because it tells the line of each row; Parquet and Arrow by pyarrow. What no row can be made of is a
+`BadRecord`, so that the rest can be imported. Folders and the hub: sources.py.
 """
 
 import csv
@@ -15,10 +16,11 @@ import math
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from mapd.errors import BadInput
+from mapd.questions.file_table import BadRecord, Fields, FileRecord, FileTable, QuestionFile, check_row_count
 from mapd.questions.values import short
 
 if TYPE_CHECKING:
@@ -26,49 +28,15 @@ if TYPE_CHECKING:
 
 # Of one file, unpacked.
 MOST_BYTES = 256 * 2**20
-MOST_ROWS = 1_000_000
 # Rows that are taken out of an Arrow file at a time: a short file may hold very long texts.
 BATCH = 256
 LFS = b"version https://git-lfs"
 # In the first bytes: a picture, a document, a program.
 BINARY = re.compile(rb"%PDF|[\x00-\x08\x0e-\x1f]")
-Fields = dict[str, Any]
-Headings = Callable[[Sequence[str]], Sequence[str] | None]  # the columns' names where a CSV's first row is no heading
-
-
-class QuestionFile(NamedTuple):
-    """A file by its name, as messages show it, and its bytes."""
-
-    name: str
-    content: bytes
-
-
-class FileRecord(NamedTuple):
-    """One row: the number of its line, or of the row, from 1; and its fields."""
-
-    number: int
-    fields: Fields
-
-
-class BadRecord(NamedTuple):
-    """What no row can be made of: where it stands, why, and as it was written."""
-
-    number: int
-    why: str
-    original: object
-
-
-@dataclass(frozen=True, slots=True)
-class FileTable:
-    """A file's rows. `unit`: what their numbers count. `is_text`: the rows are lines of text that no table is in."""
-
-    name: str
-    unit: str
-    records: tuple[FileRecord, ...]
-    bad: tuple[BadRecord, ...] = ()
-    split: str | None = None
-    is_text: bool = False
-    origin: dict[str, str] = field(default_factory=dict)  # of the hub: repository and commit
+# The columns' names where a CSV's first row is no heading.
+Headings = Callable[[Sequence[str]], Sequence[str] | None]
+# A line of Excel's, before the heading.
+_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
 
 
 # --- Files ------------------------------------------------------------------------------------------------------------
@@ -96,7 +64,7 @@ def read(file: QuestionFile, headings: Headings | None = None) -> FileTable:
     if inner.endswith((".csv", ".tsv")):
         return _csv(name, text, "\t" if inner.endswith(".tsv") else ",", headings)
     if text.lstrip()[0] in "{[":
-        return _json(name, text)
+        return _read_json(name, text)
     first = _first_line(text)
     if inner.endswith((".json", ".jsonl", ".ndjson")):
         raise BadInput(f'{name} is no JSON: it begins with {short(first.strip())}; a row is {{"question": "…", …}}')
@@ -142,6 +110,128 @@ def _first_line(text: str) -> str:
     return next(line for line in io.StringIO(text) if line.strip())
 
 
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+
+def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> FileTable:
+    """Read a table with a heading, or with the names that `headings` knows for one without."""
+    # It stays as an empty line: the rows keep their numbers.
+    if line := _SEPARATOR.match(text):
+        text, delimiter = text[line.end() :], line[1]
+    lines = _csv_lines(name, text, _delimiter(text, delimiter))
+    first_number, first = next(lines, (1, []))
+    names = headings(first) if headings else None
+    rows = lines if names is None else chain([(first_number, first)], lines)
+    names = [cell.strip() or f"column {place}" for place, cell in enumerate(first, 1)] if names is None else names
+    if len(set(names)) < len(names):
+        twice = next(column for column in names if list(names).count(column) > 1)
+        raise BadInput(f"{name} has two columns named {short(twice)}; rename one")
+    records: list[FileRecord] = []
+    bad: list[BadRecord] = []
+    for number, cells in rows:
+        if cells == list(first) and number != first_number and headings is not None and headings(first) is None:
+            # The heading again, where files were joined.
+            continue
+        check_row_count(name, len(records) + len(bad) + 1)
+        if len(cells) == len(names):
+            records.append(FileRecord(number, {key: cell or None for key, cell in zip(names, cells, strict=True)}))
+        else:
+            counts = f"has {len(cells)} cells where the heading has {len(names)}"
+            bad.append(BadRecord(number, f"{counts}; a comma or a quote is missing, or too many", cells))
+    if not records and not bad:
+        raise BadInput(f"{name} holds no rows behind its heading")
+    return FileTable(name, "line", tuple(records), tuple(bad))
+
+
+def _delimiter(text: str, usual: str) -> str:
+    # Some spreadsheets write another one than the usual.
+    heading = _first_line(text)
+    if usual in heading:
+        return usual
+    return next((delimiter for delimiter in (",", ";", "\t", "|") if delimiter in heading), usual)
+
+
+def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(MOST_BYTES)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    number = 1
+    try:
+        for cells in reader:
+            # Spreadsheets write rows of empty cells behind the others.
+            if any(cell.strip() for cell in cells):
+                yield number, cells
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise BadInput(f"{name} line {number:,} can't be read as CSV ({error}): a quote there is not closed") from error
+
+
+# --- Parquet and Arrow ------------------------------------------------------------------------------------------------
+
+
+def _parquet(name: str, content: bytes) -> FileTable:
+    import pyarrow as pa  # slow to load, and few files need it
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(pa.BufferReader(content))
+        check_row_count(name, file.metadata.num_rows)
+        records = arrow_records(name, file.iter_batches(batch_size=BATCH))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadInput(f"{name} can't be read as Parquet ({first_line(error)}); was it cut off?") from error
+    return FileTable(name, "row", records)
+
+
+def _arrow(name: str, content: bytes) -> FileTable:
+    import pyarrow as pa
+
+    try:
+        open_ = pa.ipc.open_file if content[:6] == b"ARROW1" else pa.ipc.open_stream
+        batches = open_(pa.BufferReader(content)).read_all().to_batches(max_chunksize=BATCH)
+        return FileTable(name, "row", arrow_records(name, batches))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadInput(f"{name} can't be read as Arrow ({first_line(error)}); was it cut off?") from error
+
+
+def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[FileRecord, ...]:
+    """Return the rows of Arrow's batches as plain values. Raises: BadInput where they are none, or too large."""
+    records: list[FileRecord] = []
+    size = 0
+    for batch in map(_decode_columns, batches):
+        size += batch.nbytes
+        if size > MOST_BYTES:
+            raise BadInput(too_large(name))
+        records += (FileRecord(number, _plain(row)) for number, row in enumerate(batch.to_pylist(), len(records) + 1))
+    if not records:
+        raise BadInput(f"{name} holds no rows")
+    return tuple(records)
+
+
+def _decode_columns(batch: Any) -> Any:
+    """Return the batch with each text in its row, and each float as it was written."""
+    # A dictionary writes once a text that many rows mean: it counts as often, or a small file would fill the memory. A
+    # float of 32 bits is 0.1, not 0.10000000149011612.
+    import pyarrow as pa
+
+    for place, column in enumerate(batch.columns):
+        plain = column
+        if pa.types.is_dictionary(column.type):
+            plain = column.cast(column.type.value_type)
+        elif pa.types.is_float32(column.type):
+            plain = column.cast(pa.string()).cast(pa.float64())
+        if plain is not column:
+            batch = batch.set_column(place, batch.schema.names[place], plain)
+    return batch
+
+
+def _plain(row: Fields) -> Fields:
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a library says, or the error's name."""
+    return str(error).strip().split("\n")[0][:200] or type(error).__name__
+
+
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
@@ -173,8 +263,7 @@ def _json_fault(error: ValueError | RecursionError) -> str:
     return str(error) if isinstance(error, _AmbiguousError) else "holds a number of more than 4,300 digits"
 
 
-def _json(name: str, text: str) -> FileTable:
-    """Read JSON Lines, or one JSON value."""
+def _read_json(name: str, text: str) -> FileTable:
     # A value that ends before the text does is the first of many lines.
     try:
         value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
@@ -198,8 +287,7 @@ def _json_lines(name: str, text: str, whole_error: ValueError | RecursionError |
         bare = line.strip().lstrip("\ufeff")
         if not bare:
             continue
-        if len(records) + len(bad) == MOST_ROWS:
-            raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
+        check_row_count(name, len(records) + len(bad) + 1)
         try:
             value = _DECODER.decode(bare)
         except (ValueError, RecursionError) as error:
@@ -224,8 +312,7 @@ def _line_fault(line: str, error: ValueError | RecursionError) -> str:
 def _json_rows(name: str, rows: Any) -> FileTable:
     if not isinstance(rows, list) or not rows:
         raise BadInput(f"{name} holds no rows: it is {short(rows)}, not a list of objects")
-    if len(rows) > MOST_ROWS:
-        raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
+    check_row_count(name, len(rows))
     records = (FileRecord(number, row) for number, row in enumerate(rows, 1) if isinstance(row, dict))
     why = "{} is no JSON object; a row is one"
     bad = (BadRecord(n, why.format(short(row)), row) for n, row in enumerate(rows, 1) if not isinstance(row, dict))
@@ -291,140 +378,3 @@ def _rows_by_id(value: dict[str, Any]) -> list[Any] | None:
     if not all(row.keys() == rows[0].keys() for row in rows):
         return None
     return [row if "id" in row else {"id": key} | row for key, row in value.items()]
-
-
-# --- CSV --------------------------------------------------------------------------------------------------------------
-
-
-# A line of Excel's, before the heading.
-_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
-
-
-def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> FileTable:
-    """Read a table with a heading, or with the names that `headings` knows for one without."""
-    # It stays as an empty line: the rows keep their numbers.
-    if line := _SEPARATOR.match(text):
-        text, delimiter = text[line.end() :], line[1]
-    lines = _csv_lines(name, text, _delimiter(text, delimiter))
-    first_number, first = next(lines, (1, []))
-    names = headings(first) if headings else None
-    rows: Iterable[tuple[int, list[str]]] = lines if names is None else _prepend((first_number, first), lines)
-    names = [cell.strip() or f"column {place}" for place, cell in enumerate(first, 1)] if names is None else names
-    if len(set(names)) < len(names):
-        twice = next(column for column in names if list(names).count(column) > 1)
-        raise BadInput(f"{name} has two columns named {short(twice)}; rename one")
-    records: list[FileRecord] = []
-    bad: list[BadRecord] = []
-    for number, cells in rows:
-        if cells == list(first) and number != first_number and headings is not None and headings(first) is None:
-            # The heading again, where files were joined.
-            continue
-        if len(records) + len(bad) == MOST_ROWS:
-            raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
-        if len(cells) == len(names):
-            records.append(FileRecord(number, {key: cell or None for key, cell in zip(names, cells, strict=True)}))
-        else:
-            why = (
-                f"has {len(cells)} cells where the heading has {len(names)}; a comma or a quote is missing, or too many"
-            )
-            bad.append(BadRecord(number, why, cells))
-    if not records and not bad:
-        raise BadInput(f"{name} holds no rows behind its heading")
-    return FileTable(name, "line", tuple(records), tuple(bad))
-
-
-def _prepend(first: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    yield first
-    yield from lines
-
-
-def _delimiter(text: str, usual: str) -> str:
-    # Some spreadsheets write another one than the usual.
-    heading = _first_line(text)
-    if usual in heading:
-        return usual
-    return next((delimiter for delimiter in (",", ";", "\t", "|") if delimiter in heading), usual)
-
-
-def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    csv.field_size_limit(MOST_BYTES)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    number = 1
-    try:
-        for cells in reader:
-            # Spreadsheets write rows of empty cells behind the others.
-            if any(cell.strip() for cell in cells):
-                yield number, cells
-            number = reader.line_num + 1
-    except csv.Error as error:
-        raise BadInput(f"{name} line {number:,} can't be read as CSV ({error}): a quote there is not closed") from error
-
-
-# --- Parquet and Arrow ------------------------------------------------------------------------------------------------
-
-
-def _parquet(name: str, content: bytes) -> FileTable:
-    import pyarrow as pa  # slow to load, and few files need it
-    from pyarrow import parquet
-
-    try:
-        file = parquet.ParquetFile(pa.BufferReader(content))
-        if file.metadata.num_rows > MOST_ROWS:
-            raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
-        records = arrow_records(name, file.iter_batches(batch_size=BATCH))
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise BadInput(f"{name} can't be read as Parquet ({first_line(error)}); was it cut off?") from error
-    return FileTable(name, "row", records)
-
-
-def _arrow(name: str, content: bytes) -> FileTable:
-    """Read one of the files in a folder that `datasets` saved."""
-    import pyarrow as pa
-
-    try:
-        open_ = pa.ipc.open_file if content[:6] == b"ARROW1" else pa.ipc.open_stream
-        batches = open_(pa.BufferReader(content)).read_all().to_batches(max_chunksize=BATCH)
-        return FileTable(name, "row", arrow_records(name, batches))
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise BadInput(f"{name} can't be read as Arrow ({first_line(error)}); was it cut off?") from error
-
-
-def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[FileRecord, ...]:
-    """Return the rows of Arrow's batches as plain values. Raises: BadInput where they are none, or too large."""
-    records: list[FileRecord] = []
-    size = 0
-    for batch in map(_decode_columns, batches):
-        size += batch.nbytes
-        if size > MOST_BYTES:
-            raise BadInput(too_large(name))
-        records += (FileRecord(number, _plain(row)) for number, row in enumerate(batch.to_pylist(), len(records) + 1))
-    if not records:
-        raise BadInput(f"{name} holds no rows")
-    return tuple(records)
-
-
-def _decode_columns(batch: Any) -> Any:
-    """Return the batch with each text in its row, and each float as it was written."""
-    # A dictionary writes once a text that many rows mean: it counts as often, or a small file would fill the memory. A
-    # float of 32 bits is 0.1, not 0.10000000149011612.
-    import pyarrow as pa
-
-    for place, column in enumerate(batch.columns):
-        plain = column
-        if pa.types.is_dictionary(column.type):
-            plain = column.cast(column.type.value_type)
-        elif pa.types.is_float32(column.type):
-            plain = column.cast(pa.string()).cast(pa.float64())
-        if plain is not column:
-            batch = batch.set_column(place, batch.schema.names[place], plain)
-    return batch
-
-
-def _plain(row: Fields) -> Fields:
-    """Return the row with None where pandas wrote NaN."""
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of what a library says, or the error's name."""
-    return str(error).strip().split("\n")[0][:200] or type(error).__name__

@@ -21,6 +21,7 @@ from mapd.curation.reviewer_stats import Share
 from mapd.domain import Act, JudgementRow
 from mapd.judgements import ADJUDICATOR, ANNOTATOR, VERDICT, drop_undone, pick_latest
 from mapd.review.queues import waits_for
+from mapd.statistics import kappa
 
 # The queues under which injected cards are judged (review/practice.py).
 PRACTICE, CHECK, REPEAT = "practice", "check", "repeat"
@@ -58,10 +59,13 @@ class AnnotatorRecord:
     total: Period
     halves: tuple[Period, Period]
     overruled: tuple[TextKey, ...]  # where the adjudicator decided otherwise
-    adjudicated: int  # texts on which this person has the last word
+    # Texts on which this person has the last word.
+    adjudicated: int
     reasons: tuple[tuple[str, int], ...]  # the most frequent first
-    practised: Share  # on practice texts, as the adjudicator had explained them
-    repeated: Share  # of own texts judged again, the same as before
+    # Practice texts that the person judged as the adjudicator had explained.
+    practised: Share
+    # Texts that the person judged again with the same verdict.
+    repeated: Share
 
     @property
     def judged_first(self) -> int:
@@ -194,26 +198,11 @@ def measure_agreement(curated: Curated) -> list[Agreement]:
     verdicts_of = _verdicts_by_person(curated.judgements)
     # Only verdicts given before the reveal are independent of the committee's.
     blind = {who: {w.text: w.accepts for w in words if w.first} for who, words in sorted(verdicts_of.items())}
-    agreements = [_compare(first, second, blind[first], blind[second]) for first, second in combinations(blind, 2)]
+    agreements = []
+    for first, second in combinations(blind, 2):
+        both = [(accepts, blind[second][text]) for text, accepts in blind[first].items() if text in blind[second]]
+        agreements.append(Agreement(first, second, len(both), sum(a is b for a, b in both), kappa(both)))
     return sorted((pair for pair in agreements if pair.n), key=lambda pair: -pair.n)
-
-
-def _compare(
-    first: str, second: str, first_verdicts: dict[TextKey, bool], second_verdicts: dict[TextKey, bool]
-) -> Agreement:
-    both = [(first_verdicts[text], second_verdicts[text]) for text in first_verdicts if text in second_verdicts]
-    return Agreement(first, second, len(both), sum(a is b for a, b in both), kappa(both))
-
-
-def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
-    """Return Cohen's kappa: 1 is full agreement, 0 chance alone; None where chance alone gives full agreement."""
-    n = len(both)
-    if not n:
-        return None
-    agree = sum(a is b for a, b in both) / n
-    first_rate, second_rate = sum(a for a, _ in both) / n, sum(b for _, b in both) / n
-    by_chance = first_rate * second_rate + (1 - first_rate) * (1 - second_rate)
-    return None if by_chance == 1 else (agree - by_chance) / (1 - by_chance)
 
 
 def measure_progress(curated: Curated) -> Share:

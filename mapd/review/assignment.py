@@ -9,10 +9,11 @@ from sqlmodel import Session
 
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.store import tables as t
 
-MOST = 9  # judgements of one text that an exam can want
+# Judgements of one text that an exam can want.
+MOST = 9
 NUMBERS = {  # what an exam can want, by its column: from, to, in words
     "judgements_wanted": (1, MOST, "judgements of each text"),
     "practice": (0, 50, "practice texts"),
@@ -38,5 +39,5 @@ def set_judging(session: Session, exam_id: int, *, by: Person, **numbers: int) -
         if not low <= number <= high:
             raise BadInput(f"an exam wants {low} to {high:,} {words}, not {number:,}")
         setattr(row, name, number)
-    queries.audit(session, person, "want judgements", f"exam {row.uid}", **numbers)
+    audit_log.audit(session, person, "want judgements", f"exam {row.uid}", **numbers)
     session.flush()

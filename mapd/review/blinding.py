@@ -27,8 +27,10 @@ class VisibleMistake:
     person: str
     mistake: Mistake
     judge_first: bool
-    hidden: frozenset[int]  # texts of which nothing is told until the person decides
-    unsaid: frozenset[int]  # texts that are shown, without others' judgements
+    # Texts of which nothing is told until the person decides.
+    hidden: frozenset[int]
+    # Texts that are shown, without others' judgements.
+    unsaid: frozenset[int]
 
     @property
     def blind(self) -> bool:
@@ -63,20 +65,13 @@ def blind(
     if judge_first:
         hidden = find_hidden(part.judgements, mistake.texts, person)
         hidden |= frozenset() if repeated is None else {repeated}
-        view = replace(view, rationales=shuffle(view.rationales, person), feedback=shuffle(view.feedback, person))
+        view = view.change_texts(lambda texts: shuffle(texts, person))
     return VisibleMistake(person, view, judge_first, hidden, unsaid)
 
 
 def list_order(sight: VisibleMistake) -> tuple[str, ...]:
     """Return the texts' uids as they stand, where they stand by lot."""
     return tuple(x.text.uid for x in sight.mistake.texts) if sight.judge_first else ()
-
-
-def find_latest(rows: Sequence[JudgementRow], person: str | None) -> JudgementRow | None:
-    """Return the latest judgement, of one person where that is asked for: the one that came in last, not in time."""
-    among = [row for row in rows if person in (None, row.judged.person)]
-    # Ids and not times: an archive brings judgements with old times.
-    return max(among, key=lambda row: row.judged.id, default=None)
 
 
 def is_default(queue: Queue, per_text: int) -> bool:
@@ -100,9 +95,7 @@ def find_hidden(rows: Sequence[JudgementRow], texts: Iterable[DecidedText], pers
     decided = {
         row.target_id
         for row in rows
-        if row.judged.person == person
-        and row.judged.decision in (Act.ACCEPT, Act.REJECT)
-        and row.target in ("rationale", "feedback")
+        if row.judged.person == person and row.judged.decision in (Act.ACCEPT, Act.REJECT) and row.target in TEXTS
     }
     return frozenset(x.text.id for x in texts if x.text.id not in decided)
 
@@ -117,6 +110,4 @@ def hide_others(x: DecidedText, person: str, per_text: int) -> DecidedText:
 
 def show_to(mistake: Mistake, person: str, per_text: int) -> Mistake:
     """Return the mistake, each text without others' judgements where it waits for this person's own."""
-    rationales = tuple(hide_others(x, person, per_text) for x in mistake.rationales)
-    feedback = tuple(hide_others(x, person, per_text) for x in mistake.feedback)
-    return replace(mistake, rationales=rationales, feedback=feedback)
+    return mistake.change_texts(lambda texts: (hide_others(x, person, per_text) for x in texts))

@@ -5,72 +5,36 @@
 What is foreign goes as text with ranges (passages.py); names and values go as one line.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mapd.answers.limits import name_limit
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
 from mapd.domain import Act, JudgementRow, Vote
-from mapd.judgements import ANYTHING, VERDICT, drop_undone, pick_latest, ruling
-from mapd.people import Person
-from mapd.review import blinding, messages, queues
-from mapd.review.annotators import CHECK, PRACTICE, REPEAT, find_adjudications
+from mapd.judgements import ANYTHING, VERDICT, pick_latest
+from mapd.review import blinding, card_messages
+from mapd.review.annotators import PRACTICE, REPEAT, find_adjudications
 from mapd.review.blinding import VisibleMistake
+from mapd.review.card_messages import Card, CardWord, CoveredText, OpenText, OwnWord, TextKind
+from mapd.review.deals import HIDDEN_KINDS, Deal, Seat, decides_last, filter_rows, is_answered, list_waiting, word
 from mapd.review.disputed_steps import find_first_wrong_step
-from mapd.review.messages import Card, CardWord, CoveredText, Holder, JudgeMode, OpenText, OwnWord, TextKind
 from mapd.review.passages import TextSpan, has_markup, line, passage
 from mapd.review.priority import suspicion
-from mapd.review.queues import Queue, QueueEntry, find_closed_targets, find_most_doubtful, find_undecided
+from mapd.review.queues import QueuedMistake, find_closed_targets, find_most_doubtful
 
-# Injected cards that have to look like the queue's own.
-HIDDEN_KINDS = (CHECK, REPEAT)
 STATES_GOLD = {
     State.HOLDS: "states the gold",
     State.FAILS: "doesn’t state the gold",
     State.NOTHING: "gold: nothing to check",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A person at a queue. `threshold` in hundredths."""
-
-    person: Person
-    queue: Queue
-    judge_first: bool
-    threshold: int
-    draw: int = 1
-
-    @property
-    def judge(self) -> JudgeMode:
-        """Return the way of judging, as the address has it."""
-        return "first" if self.judge_first else "assisted"
-
-    def entry(self, part: Curated, mistake: Mistake) -> QueueEntry | None:
-        """Return the mistake's entry in the queue, if it is in it."""
-        name = self.person.name
-        closed = find_closed_targets(part.judgements, name)
-        return queues.find_entry(self.queue, mistake, self.threshold / 100, closed, name, part.exam.judgements_per_text)
-
-
-@dataclass(frozen=True, slots=True)
-class Deal:
-    """How a card is dealt. `text`: the id of its text, if one. `kind`: practice, check or repeat if it is injected."""
-
-    id: str
-    number: int | None = None
-    all: int = 0
-    kind: str = ""
-    text: int | None = None
-    alone: bool = True  # its other texts are dealt on another card
-    enter: str | None = None  # the uid of the text that a link names
-    holders: tuple[Holder, ...] = ()
+KINDS: tuple[TextKind, TextKind] = ("rationale", "feedback")
 
 
 def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
     """Return the mistake as this person gets it."""
-    repeated = deal.text if deal.kind == REPEAT and _is_unanswered(part, mistake, seat, deal) else None
+    is_asked = deal.kind == REPEAT and not is_answered(part.judgements, seat.person.name, deal.text, deal.kind)
+    repeated = deal.text if is_asked else None
     sight = blinding.blind(part, mistake, seat.person.name, seat.queue, judge_first=seat.judge_first, repeated=repeated)
     entry = seat.entry(part, mistake)
     waiting = _list_open(part, sight, entry, deal)
@@ -91,7 +55,7 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
         blind=sight.blind,
         enter=enter.text.uid if enter else None,
         open=[x.text.uid for x in waiting],
-        rest={kind: [x.text.uid for x in parts.waiting(kind)] for kind in _text_kinds()},
+        rest={kind: [x.text.uid for x in parts.waiting(kind)] for kind in KINDS},
         question=parts.question(),
         attempt=parts.attempt(),
         texts=parts.texts(),
@@ -101,71 +65,7 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
     )
 
 
-def list_waiting(part: Curated, sight: VisibleMistake, kind: str) -> tuple[DecidedText, ...]:
-    """Return the texts of this kind that are marked as waiting: what Enter accepts. None while one is covered."""
-    alike = sight.mistake.feedback if kind == "feedback" else sight.mistake.rationales
-    if any(x.text.id in sight.hidden for x in alike):
-        return ()
-    return find_undecided(
-        alike, sight.person, part.exam.judgements_per_text, find_closed_targets(part.judgements, sight.person)
-    )
-
-
-def filter_rows(rows: Iterable[JudgementRow], kind: str, target: int) -> list[JudgementRow]:
-    """Return the judgements on one target, oldest first."""
-    return [row for row in rows if (row.target, row.target_id) == (kind, target)]
-
-
-def decides_last(seat: Seat, rows: Sequence[JudgementRow]) -> bool:
-    """Return whether the person decides as the adjudicator: in a queue that settles people's decisions."""
-    if seat.queue.settles is None:
-        return False
-    about = VERDICT if rows and rows[0].target in blinding.TEXTS else ANYTHING
-    people = ruling([row.judged for row in rows], about)
-    return seat.queue.settles(people) or people.adjudicated
-
-
-def word(row: JudgementRow) -> CardWord:
-    """Return a judgement as what somebody says."""
-    return CardWord(
-        person=line(row.judged.person, 60),
-        decision=row.judged.decision,
-        reason=row.judged.reason,
-        value=None if row.judged.value is None else line(row.judged.value),
-        note=None if row.note is None else line(row.note, 2_000),
-        role=row.judged.role,
-        blind=not row.revealed,
-        at=row.created_at,
-    )
-
-
-def is_answered_by(rows: Iterable[JudgementRow], kind: str) -> bool:
-    """Return whether one person's judgements on a text answer an injected card, and nobody undid that.
-
-    A verdict or a skip does; on a repeat only one that was given as its answer.
-    """
-    judgements = list(rows)
-    ids_in_force = {j.id for j in drop_undone(row.judged for row in judgements)}
-    return any(
-        row.judged.id in ids_in_force
-        and not row.judged.only_notes
-        and row.judged.decision in (Act.ACCEPT, Act.REJECT, Act.SKIP)
-        and (kind != REPEAT or row.queue == REPEAT)
-        for row in judgements
-    )
-
-
-def _is_unanswered(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> bool:
-    kind = next((x.text.kind for x in mistake.texts if x.text.id == deal.text), "")
-    rows = filter_rows(part.judgements, kind, deal.text or 0)
-    return not is_answered_by((row for row in rows if row.judged.person == seat.person.name), deal.kind)
-
-
-def _text_kinds() -> tuple[TextKind, TextKind]:
-    return ("rationale", "feedback")
-
-
-def _list_open(part: Curated, sight: VisibleMistake, entry: QueueEntry | None, deal: Deal) -> list[DecidedText]:
+def _list_open(part: Curated, sight: VisibleMistake, entry: QueuedMistake | None, deal: Deal) -> list[DecidedText]:
     """Return the texts that the queue is about and that wait, in the order in which to go through them."""
     skipped = find_closed_targets(part.judgements, sight.person)
 
@@ -183,7 +83,7 @@ def _list_open(part: Curated, sight: VisibleMistake, entry: QueueEntry | None, d
 
 
 def _choose_first(
-    sight: VisibleMistake, entry: QueueEntry | None, seat: Seat, deal: Deal, waiting: Sequence[DecidedText]
+    sight: VisibleMistake, entry: QueuedMistake | None, seat: Seat, deal: Deal, waiting: Sequence[DecidedText]
 ) -> DecidedText | None:
     """Return the text to begin with: the link's, else the queue's; judged first, in the person's own order."""
     of_link = next((x for x in sight.mistake.texts if x.text.uid == deal.enter), None)
@@ -235,12 +135,12 @@ class _Card:
 
     # -- question and attempt -----------------------------------------------------------------------------------------
 
-    def question(self) -> messages.CardQuestion:
+    def question(self) -> card_messages.CardQuestion:
         """Return the question with its gold."""
         q, mistake = self.mistake.question, self.mistake
         # While a text is covered a correction isn't told: it may give the text's verdict away.
         corrected = q.gold != mistake.gold and not self.sight.blind
-        return messages.CardQuestion(
+        return card_messages.CardQuestion(
             uid=q.uid,
             **self._target("question", q.id),
             number=line(q.source_id, 40),
@@ -254,11 +154,11 @@ class _Card:
             people=self._people("question", q.id),
         )
 
-    def attempt(self) -> messages.CardAttempt:
+    def attempt(self) -> card_messages.CardAttempt:
         """Return the student's response."""
         attempt, blind = self.mistake.attempt, self.sight.blind
         answer, ours = self.mistake.show(self.mistake.answer), self.mistake.show(attempt.our_answer)
-        return messages.CardAttempt(
+        return card_messages.CardAttempt(
             uid=attempt.uid,
             **self._target("attempt", attempt.id),
             text=passage(attempt.text),
@@ -309,7 +209,7 @@ class _Card:
 
     def texts(self) -> list[CoveredText | OpenText]:
         """Return the texts in the order in which they are shown."""
-        waiting = {x.text.id for kind in _text_kinds() for x in self.waiting(kind)}
+        waiting = {x.text.id for kind in KINDS for x in self.waiting(kind)}
         skipped = find_closed_targets(self.part.judgements, self.sight.person)
         cards: list[CoveredText | OpenText] = []
         for texts in (self.mistake.rationales, self.mistake.feedback):
@@ -337,6 +237,7 @@ class _Card:
 
     def _open(self, x: DecidedText, place: dict[str, int], mark: str | None) -> OpenText:
         smart = self.seat.queue.name == "smart" and x.text.kind == "rationale"
+        overridden = x.overridden and not x.people.conflict  # a conflict puts nothing in the verdict's place
         return OpenText(
             uid=x.text.uid,
             **self._target(x.text.kind, x.text.id),
@@ -346,8 +247,8 @@ class _Card:
             thought=_thought(x.text.thought),
             words=len(x.text.text.split()),
             markup=has_markup(x.text.text),
-            mark="overridden" if x.overridden else "judged" if x.judged else mark,
-            author=messages.CardTeacher(
+            mark="overridden" if overridden else "judged" if x.judged else mark,
+            author=card_messages.CardTeacher(
                 name=line(x.text.teacher, 60),
                 place=self.part.places.get(x.text.teacher),
                 person=x.text.teacher_kind == "person",
@@ -358,27 +259,27 @@ class _Card:
             checks=_checks(x, self.mistake),
             limit=x.checks.limit or None,
             reviews=[self._review(v, x) for v in x.text.votes],
-            committee=messages.CardCommittee(
+            committee=card_messages.CardCommittee(
                 verdict=x.committee.verdict,
                 mean=None if x.committee.mean is None else round(float(x.committee.mean), 4),
                 why=x.committee.why,
             ),
             people=self._people(x.text.kind, x.text.id),
             verdict=x.verdict,
-            overridden=x.overridden,
+            overridden=overridden,
             conflict=x.people.conflict,
             why_here=suspicion(self.mistake, x).words if smart else None,
         )
 
-    def _repaired(self, x: DecidedText) -> messages.Repaired | None:
+    def _repaired(self, x: DecidedText) -> card_messages.Repaired | None:
         if x.text.repairs_id is None:
             return None
         of = self.mistake.original(x.text)
-        return messages.Repaired(uid=of and of.uid, author="another" if of is None else line(of.teacher, 60))
+        return card_messages.Repaired(uid=of and of.uid, author="another" if of is None else line(of.teacher, 60))
 
-    def _review(self, vote: Vote, x: DecidedText) -> messages.CardReview:
-        return messages.CardReview(
-            reviewer=messages.CardTeacher(name=line(vote.reviewer, 60), place=self.part.places.get(vote.reviewer)),
+    def _review(self, vote: Vote, x: DecidedText) -> card_messages.CardReview:
+        return card_messages.CardReview(
+            reviewer=card_messages.CardTeacher(name=line(vote.reviewer, 60), place=self.part.places.get(vote.reviewer)),
             score=vote.score,
             status=line(vote.status, 60),
             raw=line(vote.raw, 40) if vote.raw else None,
@@ -414,11 +315,13 @@ class _Card:
 
 def version_of(sight: VisibleMistake, rows: Sequence[JudgementRow]) -> str:
     """Return the latest judgement that the person sees, as it goes to the browser: "own:" or "all:", and its uid."""
-    row = blinding.find_latest(rows, sight.person if sight.own_alone else None)
+    among = [row for row in rows if not sight.own_alone or row.judged.person == sight.person]
+    # By id and not by time: an archive brings judgements with old times.
+    row = max(among, key=lambda row: row.judged.id, default=None)
     return f"{'own' if sight.own_alone else 'all'}:{row.uid if row else ''}"
 
 
-def _thought(thought: str | None) -> messages.Passage | None:
+def _thought(thought: str | None) -> card_messages.Passage | None:
     return passage(thought) if thought else None
 
 
@@ -426,7 +329,7 @@ def _kind(x: DecidedText) -> TextKind:
     return "feedback" if x.text.kind == "feedback" else "rationale"
 
 
-def _checks(x: DecidedText, mistake: Mistake) -> list[messages.CardCheck]:
+def _checks(x: DecidedText, mistake: Mistake) -> list[card_messages.CardCheck]:
     equations, states = x.checks.equations, x.states
     true = sum(e.true for e in equations)
     if isinstance(x.checks, FeedbackChecks):
@@ -437,10 +340,10 @@ def _checks(x: DecidedText, mistake: Mistake) -> list[messages.CardCheck]:
         answer = f"answer {read}" + (f" {relation} gold {line(mistake.shown_gold, 60)}" if relation else "")
     words = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
     checks = [
-        messages.CardCheck(name="matches_gold", state=states.matches_gold.value, words=answer),
-        messages.CardCheck(name="equations_true", state=states.equations_true.value, words=words),
+        card_messages.CardCheck(name="matches_gold", state=states.matches_gold.value, words=answer),
+        card_messages.CardCheck(name="equations_true", state=states.equations_true.value, words=words),
     ]
     if x.text.kind == "rationale":
         work = "shows no work" if states.shows_work is State.FAILS else "shows work"
-        checks.append(messages.CardCheck(name="shows_work", state=states.shows_work.value, words=work))
+        checks.append(card_messages.CardCheck(name="shows_work", state=states.shows_work.value, words=work))
     return checks

@@ -3,7 +3,7 @@
     part = load(session, setting, {12, 17})       # Curated, under the exam's own policy
     setting.threshold                             -> 300, in hundredths
 
-The reviewers' leniency is that of the whole exam as the queue index has it: standing.catch_up comes first.
+The reviewers' leniency is that of the whole exam as the queue index has it: derivation.catch_up comes first.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, curate
 from mapd.domain import ExamInfo, JudgementRow, Material
 from mapd.policies import Policy
-from mapd.store import queries
+from mapd.store import exam_material, judgement_log, queries
 from mapd.store import tables as t
 
 
@@ -45,14 +45,14 @@ def load_setting(session: Session, exam_id: int) -> Setting:
 
 def load(session: Session, setting: Setting, questions: Collection[int]) -> Curated:
     """Return what the curated set has of these questions."""
+    return load_with_material(session, setting, questions)[1]
+
+
+def load_with_material(session: Session, setting: Setting, questions: Collection[int]) -> tuple[Material, Curated]:
+    """Return all that a card of these questions may show, thoughts too, and what the curated set has of them."""
     ids = sorted(set(questions))
-    material = read_material(session, setting, ids)
-    return decide(setting, material, queries.judgements(session, setting.exam.id, ids))
-
-
-def read_material(session: Session, setting: Setting, questions: list[int]) -> Material:
-    """Return all that a card of these questions may show, thoughts too."""
-    return queries.material(session, setting.exam.id, questions, thoughts=True)
+    material = exam_material.material(session, setting.exam.id, ids, thoughts=True)
+    return material, decide(setting, material, judgement_log.judgements(session, setting.exam.id, ids))
 
 
 def decide(setting: Setting, material: Material, judgements: list[JudgementRow]) -> Curated:

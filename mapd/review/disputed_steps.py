@@ -22,8 +22,10 @@ _NUMBERED = re.compile(r"\bstep\s{0,9}#?([0-9]{1,2})\b", re.IGNORECASE)
 _BLANK = re.compile(r"\s")
 # The word has to stand so near to the step's name.
 CHARACTERS_BEFORE, CHARACTERS_BEHIND = 40, 60
-LONGEST = 100_000  # characters of a text, and of its review, that are read
-MOST = 50  # names of steps in a review that are looked at, and of them wrong ones that are looked for
+# Characters of a text, and of its review, that are read.
+LONGEST = 100_000
+# Names of steps in a review that are looked at, and of them wrong ones that are looked for.
+MOST = 50
 
 
 def find_first_wrong_step(text: str, review: str) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ A teacher goes by name. What can't be read is refused in one line: the string ma
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from mapd.checks import State
@@ -18,7 +19,7 @@ from mapd.errors import BadInput
 # What can be judged; a question is no mistake.
 MISTAKES = (RowKind.RATIONALES, RowKind.FEEDBACK, RowKind.MISTAKES)
 NUMBERS = ("mean_from", "mean_to", "spread")
-TEXTS = ("author", "verdict", "committee", "people", "judged_by", "reason", "task", "question", "words")
+TEXTS = ("verdict", "committee", "people", "judged_by", "reason", "task", "question", "words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def write(row_filter: RowFilter, order: Order, voices: Mapping[str, int]) -> str
     """Return the filter as one string. `voices`: teachers' ids by name."""
     author = next((name for name, id_ in voices.items() if id_ == row_filter.author_id), None)
     values: dict[str, object] = {"show": row_filter.show.value, "author": author, "order": order.value}
-    values |= {name: getattr(row_filter, name) for name in TEXTS if name != "author"}
+    values |= {name: getattr(row_filter, name) for name in TEXTS}
     values |= dict(row_filter.checks) | {"spread": row_filter.spread or None}
     if row_filter.means is not None:
         values |= {"mean_from": row_filter.means[0], "mean_to": row_filter.means[1]}
@@ -45,25 +46,19 @@ def write(row_filter: RowFilter, order: Order, voices: Mapping[str, int]) -> str
 def read(text: str, voices: Mapping[str, int], shows: Collection[RowKind] = MISTAKES) -> Selection:
     """Return the filter that the string holds. `shows`: what it may ask for. Raises: BadInput, naming what can't be."""
     values = dict(parse_qsl(text, keep_blank_values=False))
-    names = {"show", "order", *TEXTS, *CHECKS, *NUMBERS}
+    names = {"show", "order", "author", *TEXTS, *CHECKS, *NUMBERS}
     if unknown := sorted(values.keys() - names):
         raise BadInput(f"unknown filter: {unknown[0][:60]}; one of {', '.join(sorted(names))}")
     _check_words(values, voices, shows)
     low, high = (_number(values, name, 100, 500) for name in ("mean_from", "mean_to"))
+    plain: dict[str, Any] = {name: values[name] for name in TEXTS if name in values}
     row_filter = RowFilter(
         show=RowKind(values.get("show", RowKind.RATIONALES)),
         author_id=voices.get(values.get("author", "")),
-        verdict=values.get("verdict"),
-        committee=values.get("committee"),
         checks={check: values[check] for check in CHECKS if check in values},
-        people=values.get("people"),
-        judged_by=values.get("judged_by"),
-        reason=values.get("reason"),
         means=None if low is None and high is None else (low or 100, high or 500),
         spread=_number(values, "spread", 0, 4) or 0,
-        task=values.get("task"),
-        question=values.get("question"),
-        words=values.get("words", ""),
+        **plain,
     )
     return Selection(row_filter, Order(values.get("order", Order.QUESTION)))
 

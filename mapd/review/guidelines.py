@@ -17,7 +17,7 @@ from sqlmodel import Session, col, func, select
 from mapd.domain import Act
 from mapd.errors import BadInput, Stale
 from mapd.people import Person, Right, require
-from mapd.store import db, queries
+from mapd.store import audit_log, db, queries
 from mapd.store import tables as t
 
 LONGEST = 20_000  # characters
@@ -27,10 +27,7 @@ LOCK = 0x6775696465
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version, from when on until when it was the current one, and how many verdicts were given by it.
-
-    `from_archive`: it came with an archive. It is current only where the project has none of its own.
-    """
+    """One version, from when on until when it was the current one, and how many verdicts were given by it."""
 
     number: int
     uid: str
@@ -39,6 +36,7 @@ class Version:
     since: datetime
     until: datetime | None
     verdicts: int
+    # It came with an archive. It is current only where the project has none of its own.
     from_archive: bool = False
 
 
@@ -67,7 +65,7 @@ def save(session: Session, text: str, *, by: Person, base_uid: str | None) -> t.
         raise Stale(f"{last.person} saved another version in the meantime; nothing was saved: put yours beside theirs")
     row = t.Guidelines(created_at=queries.moment(session), text=words, person=person)
     session.add(row)
-    queries.audit(session, person, "save guidelines", f"guidelines {row.uid}")
+    audit_log.audit(session, person, "save guidelines", f"guidelines {row.uid}")
     session.flush()
     return row
 

@@ -4,23 +4,25 @@ load_card_history(session, ann, exam_id, HistoryQuery(mistake="9d2e…", text="a
 load_person_history(session, ann, exam_id, 10)     -> History(acts=[…], undo="7f9c…", redo=None)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session, col, func, select
 
 from mapd.curation.curated import Mistake
-from mapd.domain import Act, JudgementRow
+from mapd.domain import DECISIVE, JudgementRow
 from mapd.errors import NotFound
 from mapd.judgements import drop_undone
 from mapd.people import Person
-from mapd.review import batches, blinding, cards, curated_part, own_judgements, quality_control, window
+from mapd.review import batches, blinding, curated_part, deals, own_judgements, quality_control, window
 from mapd.review.blinding import TEXTS
-from mapd.review.messages import CardWord, History, HistoryQuery, PastAct, PastWord, UndoneRepair
+from mapd.review.messages import History, HistoryQuery, PastAct, PastWord, UndoneRepair
 from mapd.review.passages import line, passage
-from mapd.store import queries
+from mapd.store import judgement_log
 from mapd.store import tables as t
 
-WORDS = (Act.ACCEPT, Act.REJECT, Act.CORRECT)  # what others may see that it differs
+# The uid of the mistake at which something is looked at, and its question's own number.
+Place = tuple[str | None, str | None]
+NOWHERE: Place = (None, None)
 
 
 def load_card_history(session: Session, person: Person, exam_id: int, query: HistoryQuery) -> History:
@@ -45,22 +47,18 @@ def load_card_history(session: Session, person: Person, exam_id: int, query: His
     sight = blinding.blind(part, mistake, person.name, queue, judge_first=judge_first)
     targets = [("attempt", mistake.attempt.id), ("question", mistake.question.id)]
     targets += [(x.text.kind, x.text.id)] if x else []
-    rows = sight.visible(queries.history(session, *targets))
+    rows = sight.visible(judgement_log.history(session, *targets))
     covered = x is not None and (x.text.id in sight.hidden or repeats)
     if covered:
         rows = [row for row in rows if row.judged.person == person.name and not repeats]
     undone = [] if covered or x is None else [text for text in mistake.undone_repairs if text.repairs_id == x.text.id]
-    return History(
-        words=_list_words(rows, mistake, covered=covered),
-        taken_back=[UndoneRepair(by=line(text.by, 60), text=passage(text.text)) for text in undone],
-    )
-
-
-def _list_words(rows: Sequence[JudgementRow], mistake: Mistake, *, covered: bool) -> list[PastWord]:
-    """Return the judgements as they were made. One that doesn't count is never in force."""
+    # One that doesn't count is never in force.
     ids_in_force = {j.id for j in drop_undone(row.judged for row in rows if row.counts)}
     by_id = {row.judged.id: row for row in rows}
-    return [_past_word(row, by_id, ids_in_force, mistake, covered=covered) for row in rows]
+    return History(
+        words=[_past_word(row, by_id, ids_in_force, mistake, covered=covered) for row in rows],
+        taken_back=[UndoneRepair(by=line(text.by, 60), text=passage(text.text)) for text in undone],
+    )
 
 
 def _past_word(
@@ -76,6 +74,7 @@ def _past_word(
             "reason": None if about.judged.only_notes else about.judged.reason,
             "value": None if value is None else line(mistake.question.show(value)),
             "note": None if verb or row.note is None else line(row.note, 2_000),
+            "marks": len(about.marks),
             "at": row.created_at,
             "verb": verb,
             "stands": bool(verb) or row.judged.id in ids_in_force,
@@ -110,31 +109,29 @@ def load_person_history(session: Session, person: Person, exam_id: int, number: 
                 break
             acts.setdefault(row.batch, []).append(row)
     ids_in_force = {j.id for j in drop_undone(row.judged for row in own_rows)}
-    places = _locate(session, exam_id, [rows[-1] for rows in acts.values()])
-    later = _load_others(session, person.name, [rows[-1] for rows in acts.values()])
+    latest = [rows[-1] for rows in acts.values()]
+    places, later = _locate(session, exam_id, latest), _load_others(session, person.name, latest)
+    standing = [any(row.judged.id in ids_in_force for row in rows) for rows in acts.values()]
     return History(
-        acts=[_past_act(rows[-1], rows, ids_in_force, places, later) for rows in acts.values()],
+        acts=[_past_act(rows, stands, places, later) for rows, stands in zip(acts.values(), standing, strict=True)],
         undo=undo[0].batch if undo else None,
         redo=redo[0].batch if redo else None,
     )
 
 
 def _past_act(
-    row: JudgementRow,
-    rows: Sequence[JudgementRow],
-    ids_in_force: set[int],
-    places: Mapping[tuple[str, int], tuple[str | None, str | None]],
-    later: Sequence[JudgementRow],
+    rows: Sequence[JudgementRow], stands: bool, places: Mapping[tuple[str, int], Place], later: Sequence[JudgementRow]
 ) -> PastAct:
-    mistake, question = places.get((row.target, row.target_id), (None, None))
-    stands = any(judgement.judged.id in ids_in_force for judgement in rows)
-    value = row.judged.value
+    row = rows[-1]
+    mistake, question = places.get((row.target, row.target_id), NOWHERE)
+    value, tells = row.judged.value, stands and row.judged.decision in DECISIVE
     return PastAct(
         act=row.batch,
         decision="note" if row.judged.only_notes else row.judged.decision,
         reason=None if row.judged.only_notes else row.judged.reason,
         value=None if value is None else line(value),
         note=None if row.note is None else line(row.note, 2_000),
+        marks=len(row.marks),
         about=row.target,
         number=len(rows),
         at=row.created_at,
@@ -144,32 +141,25 @@ def _past_act(
         queue=row.queue,
         judge="assisted" if row.revealed else "first",
         undone=not stands,
-        since=_list_later(row, later) if stands and row.judged.decision in WORDS else [],
+        since=[deals.word(other) for other in later if tells and _is_later(other, row)],
     )
 
 
-def _list_later(row: JudgementRow, later: Iterable[JudgementRow]) -> list[CardWord]:
-    same = (judgement for judgement in later if (judgement.target, judgement.target_id) == (row.target, row.target_id))
-    return [cards.word(judgement) for judgement in same if judgement.judged.id > row.judged.id]
+def _is_later(judgement: JudgementRow, row: JudgementRow) -> bool:
+    same_target = (judgement.target, judgement.target_id) == (row.target, row.target_id)
+    return same_target and judgement.judged.id > row.judged.id
 
 
 def _load_others(session: Session, person: str, rows: Sequence[JudgementRow]) -> list[JudgementRow]:
     targets = sorted({(row.target, row.target_id) for row in rows})
     if not targets:
         return []
-    judgements = [row for row in queries.history(session, *targets) if row.counts]
-    ids_in_force = {j.id for j in drop_undone(row.judged for row in judgements)}
-    return [
-        row
-        for row in judgements
-        if row.judged.person != person and row.judged.id in ids_in_force and row.judged.decision in WORDS
-    ]
+    judgements = [row for row in judgement_log.history(session, *targets) if row.counts]
+    in_force = {j.id for j in drop_undone(row.judged for row in judgements) if j.decision in DECISIVE}
+    return [row for row in judgements if row.judged.id in in_force and row.judged.person != person]
 
 
-def _locate(
-    session: Session, exam_id: int, rows: Sequence[JudgementRow]
-) -> dict[tuple[str, int], tuple[str | None, str | None]]:
-    """Return by target the uid of the mistake at which it is looked at, and the question's own number."""
+def _locate(session: Session, exam_id: int, rows: Sequence[JudgementRow]) -> dict[tuple[str, int], Place]:
     texts = [row.target_id for row in rows if row.target in TEXTS]
     x, attempt, question = t.Explanation, t.Attempt, t.Question
     text_rows = session.exec(select(x.id, x.question_id, x.attempt_id).where(col(x.id).in_(texts))).all()
@@ -183,13 +173,13 @@ def _locate(
     query = select(attempt.id, attempt.uid, question.id, question.source_id)
     query = query.join(question, col(attempt.question_id) == question.id)
     located = session.exec(query.where(col(attempt.id).in_({*attempts, *first_ids}))).all()
-    by_attempt = {id_: (uid, line(number, 40)) for id_, uid, _, number in located}
-    by_question = {of: (uid, line(number, 40)) for id_, uid, of, number in located if id_ in set(first_ids)}
-    places: dict[tuple[str, int], tuple[str | None, str | None]] = {}
+    by_attempt: dict[int | None, Place] = {id_: (uid, line(number, 40)) for id_, uid, _, number in located}
+    by_question: dict[int | None, Place] = {
+        of: (uid, line(number, 40)) for id_, uid, of, number in located if id_ in set(first_ids)
+    }
+    places: dict[tuple[str, int], Place] = {}
     for row in rows:
         of, by = of_text.get(row.target_id, (None, None)) if row.target in TEXTS else (None, None)
-        if row.target == "attempt" or by:
-            places[row.target, row.target_id] = by_attempt.get(by or row.target_id, (None, None))
-        else:
-            places[row.target, row.target_id] = by_question.get(of or row.target_id, (None, None))
+        known_places, id_ = (by_attempt, by) if row.target == "attempt" or by else (by_question, of)
+        places[row.target, row.target_id] = known_places.get(id_ or row.target_id, NOWHERE)
     return places

@@ -15,10 +15,10 @@ from mapd.domain import MOST_MARKS, NOTE, Act, TextReason
 from mapd.errors import BadInput, NotFound, Stale
 from mapd.judgements import ADJUDICATOR, ANNOTATOR, VERDICT, drop_undone
 from mapd.people import Person, Right, require
-from mapd.questions.corrections import read_correction
+from mapd.questions.golds import read_correction
 from mapd.review import reasons
 from mapd.review.queue_index import derivation
-from mapd.store import queries
+from mapd.store import audit_log, judgement_log, queries
 from mapd.store import tables as t
 
 
@@ -118,10 +118,10 @@ def judge(
         seconds=circumstances.seconds,
         committee=circumstances.committee,
     )
-    _set_target(row, target)
+    setattr(row, f"{TABLES[target.kind].__tablename__}_id", target.id)
     session.add(row)
     detail = {"reason": reason, "value": row.value} | ({"order": circumstances.order} if circumstances.order else {})
-    queries.audit(session, person, f"judge {decision}", f"{target.kind} {judged.uid}", **detail)
+    audit_log.audit(session, person, f"judge {decision}", f"{target.kind} {judged.uid}", **detail)
     if follow:
         derivation.follow_judgements(session, [row])
     return row
@@ -168,10 +168,10 @@ def undo(
         queue=row.queue,
         token=token or t.new_uid(),
     )
-    _set_target(withdrawal, target)
+    setattr(withdrawal, f"{TABLES[target.kind].__tablename__}_id", target.id)
     session.add(withdrawal)
     about = f"{row.target} {_lock_target(session, target).uid}"
-    queries.audit(session, person, "undo", about, judgement=row.uid)
+    audit_log.audit(session, person, "undo", about, judgement=row.uid)
     if follow:
         derivation.follow_judgements(session, [withdrawal])
     return withdrawal
@@ -222,7 +222,7 @@ def _check_marks(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence
 
 
 def _lock_target(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
-    """Return what is judged; the next who judges it waits until this transaction has ended."""
+    # The next who judges it waits until this transaction has ended.
     row = session.get(TABLES[target.kind], target.id, with_for_update=ONE_AT_A_TIME)
     if isinstance(row, t.Attempt | t.Question) or (isinstance(row, t.Explanation) and row.kind == target.kind):
         return row
@@ -240,7 +240,7 @@ def _check_withdrawal(session: Session, target: Target, person: str, role: str) 
     Of a text it ends the verdict; how its answer is read stays, and is taken back by an undo.
     """
     about = VERDICT | {Act.SKIP} if target.kind in ("rationale", "feedback") else frozenset(Act)
-    history = (row.judged for row in queries.history(session, (target.kind, target.id)) if row.counts)
+    history = (row.judged for row in judgement_log.history(session, (target.kind, target.id)) if row.counts)
     statements = [j for j in drop_undone(history) if (j.person, j.role) == (person, role) and j.decision in about]
     if not (decisions := [j for j in statements if not j.only_notes]) or decisions[-1].decision is Act.WITHDRAW:
         words = "has said nothing of" if Act.CORRECT in about else "has no verdict on"
@@ -250,7 +250,7 @@ def _check_withdrawal(session: Session, target: Target, person: str, role: str) 
 def _check_unchanged(session: Session, target: Target, latest_seen: int | None) -> None:
     if latest_seen is None:
         return
-    column = col(queries.TARGET_COLUMN[target.kind])
+    column = col(judgement_log.TARGET_COLUMN[target.kind])
     query = select(t.Judgement).where(column == target.id, t.Judgement.counts).order_by(col(t.Judgement.id).desc())
     # The highest id came in last, whatever its time says.
     latest = session.exec(query).first()
@@ -258,12 +258,3 @@ def _check_unchanged(session: Session, target: Target, latest_seen: int | None) 
         raise Stale(
             f"{latest.person} decided on this {target.kind} in the meantime; it was reloaded, nothing was saved"
         )
-
-
-def _set_target(row: t.Judgement, target: Target) -> None:
-    if target.kind == "attempt":
-        row.attempt_id = target.id
-    elif target.kind == "question":
-        row.question_id = target.id
-    else:
-        row.explanation_id = target.id

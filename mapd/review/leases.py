@@ -15,13 +15,15 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.people import Person, Right, require
-from mapd.review.messages import Holder, OtherPerson
+from mapd.review.card_messages import Holder
+from mapd.review.messages import OtherPerson
 from mapd.review.passages import line
 from mapd.store import db
 from mapd.store import tables as t
 
 LEASE = timedelta(minutes=3)
-AT_ONCE = 3  # mistakes that one tab has: the one in front and the next two
+# Mistakes that one tab has: the one in front and the next two.
+AT_ONCE = 3
 # A page that is loaded again leaves a tab's leases behind, so a person may have two tabs' leases.
 TABS = 2
 SECONDS = int(LEASE.total_seconds())
@@ -103,13 +105,13 @@ def take(
 
 
 def _is_over(at: datetime) -> sa.ColumnElement[bool]:
-    """Return whether a lease has run out by the database's clock, or was taken before that was set back."""
+    # The database's clock counts. A lease that was taken before it was set back is over, too.
     # Twice the time: another request may have renewed the lease since `at` was read.
     return sa.not_(col(t.Lease.until).between(at, at + 2 * LEASE))
 
 
 def _keep_latest(session: Session, person: str, mistakes: Collection[int]) -> None:
-    """Let go of what this person took longest ago, where they have more than their tabs can show."""
+    # A person's tabs can't show more: what was taken longest ago is let go.
     latest = (col(t.Lease.until).desc(), col(t.Lease.id).desc())
     of_others = select(t.Lease.id).where(t.Lease.person == person, col(t.Lease.attempt_id).not_in(mistakes))
     spare = max(0, TABS * AT_ONCE - len(mistakes))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, count_conflicts, summary
-from mapd.curation.overview import SnapshotSummary, group_by_target
+from mapd.curation.curated import Curated
+from mapd.curation.summary import SnapshotSummary, count_conflicts, group_by_target, summary
 from mapd.domain import Act, Verdict
 from mapd.review.queues import DEFAULT, QUEUES
 
@@ -56,8 +56,7 @@ def next_step(curated: Curated, newest: SnapshotSummary | None) -> NextStep:
     pairs = _count(counts.pairs, "training pair")
     if newest is None:
         return NextStep(Step.FREEZE, counts.pairs, f"{pairs} and no snapshot yet", "Freeze them", "snapshots")
-    changes = list_changes(curated, newest)
-    if changes:
+    if changes := list_changes(curated, newest):
         return NextStep(Step.FREEZE_AGAIN, len(changes), " and ".join(changes), "Freeze again", "snapshots")
     state = f"The curated set is frozen as it stands, with {_count(newest.pairs, 'pair')}"
     if newest.taught:
@@ -70,28 +69,24 @@ def _find_problem(curated: Curated) -> NextStep | None:
         return NextStep(Step.NO_MISTAKES, 0, "This exam has no mistakes left to curate", "Import another exam", "data")
     rationales = list(curated.rationales)
     if not rationales:
-        finding = f"{_count(len(curated.mistakes), 'mistake')} and no rationale yet"
+        number, mistakes = len(curated.mistakes), _count(len(curated.mistakes), "mistake")
         if all(mistake.attempt.is_cut_off for mistake in curated.mistakes):  # which teachers aren't asked about
-            finding = f"{_count(len(curated.mistakes), 'mistake')}, each in an answer that was cut off"
-            act = "Ask again with more tokens"
-            return NextStep(Step.ALL_CUT_OFF, len(curated.mistakes), finding, act, "exam")
-        return NextStep(Step.NO_RATIONALES, len(curated.mistakes), finding, "Ask teachers", "committee")
+            finding = f"{mistakes}, each in an answer that was cut off"
+            return NextStep(Step.ALL_CUT_OFF, number, finding, "Ask again with more tokens", "exam")
+        return NextStep(Step.NO_RATIONALES, number, f"{mistakes} and no rationale yet", "Ask teachers", "committee")
     if disagreements := count_conflicts(curated):
         finding = f"People differ on {_count(disagreements, 'decision')}"
         return NextStep(Step.CONFLICTS, disagreements, finding, "Settle them", "triage", CONFLICTS)
     # A judged text is left out: a person has looked at it, whatever they decided.
-    wrong = sum(
-        x.verdict is Verdict.ACCEPTED and x.states.matches_gold is State.FAILS and not x.judged for x in rationales
-    )
-    if wrong:
+    accepted = (x for x in rationales if x.verdict is Verdict.ACCEPTED and not x.judged)
+    if wrong := sum(x.states.matches_gold is State.FAILS for x in accepted):
         ends = "ends" if wrong == 1 else "end"
         finding = f"{_count(wrong, 'accepted rationale')} {ends} in a wrong answer, not judged yet"
         return NextStep(Step.WRONG_ANSWERS, wrong, finding, "Look at them", "triage", WRONG_ANSWERS)
     if not any(x.judged for m in curated.mistakes for x in m.texts):
-        finding, act = "Nobody has judged a text yet", "Begin with the most doubtful"
-        return NextStep(Step.NOTHING_JUDGED, 0, finding, act, "triage", DEFAULT)
-    doubtful = _count_doubtful(curated)
-    if doubtful:
+        act = "Begin with the most doubtful"
+        return NextStep(Step.NOTHING_JUDGED, 0, "Nobody has judged a text yet", act, "triage", DEFAULT)
+    if doubtful := _count_doubtful(curated):
         finding = f"{_count(doubtful, 'mistake')} may be none: we read the answer as right"
         return NextStep(Step.NOT_MISTAKES, doubtful, finding, "Look at them", "triage", NOT_MISTAKES)
     return None

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from mapd.characters import HIDDEN, code, visible
 from mapd.errors import BadInput
-from mapd.review.messages import LONGEST_TEXT, Passage, Range
+from mapd.review.card_messages import LONGEST_TEXT, Passage, Range
 
 # Hidden characters of one text that are labelled; behind them the text is cut.
 MOST_RANGES = 2_000

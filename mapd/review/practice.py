@@ -16,7 +16,8 @@ from mapd.judgements import ANNOTATOR, drop_undone
 from mapd.review.annotators import CHECK, PRACTICE, REPEAT, TextKey, find_adjudications
 from mapd.review.queues import draw_lot, find_closed_targets
 
-GAP = 10  # texts at least between a verdict and its repeat
+# Texts at least between a verdict and its repeat.
+GAP = 10
 
 
 def is_enabled(exam: ExamInfo) -> bool:

@@ -9,7 +9,6 @@ half after a look at the authors' SVAMP data, on which benchmarks/smart.py measu
 Without a gold answer the rest still works.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -62,39 +61,38 @@ def suspicion(mistake: Mistake, x: DecidedText, *, gold: bool = True) -> Suspici
     return Suspicion(sum(w for w, _ in weighted), reasons, x.committee.verdict, committee_mean)
 
 
+def _keep(*claims: tuple[bool, float, str]) -> list[WeightedReason]:
+    return [(weight, words) for holds, weight, words in claims if holds]
+
+
 def _against_accepted(mistake: Mistake, x: DecidedText, mean: float | None, gold: bool) -> list[WeightedReason]:
-    reasons: list[WeightedReason] = []
-    if gold and x.states.matches_gold is State.FAILS:
-        reasons.append((3.0, "its answer is not the gold"))
-    if gold and x.states.matches_gold is State.HOLDS:
-        reasons.append((-1.0, ""))
-    if x.states.equations_true is State.FAILS:
-        reasons.append((1.5, "an equation in it is false"))
-    if x.states.shows_work is State.FAILS:
-        reasons.append((0.8, "it shows no work"))
-    if x.answer is None:
-        reasons.append((1.0, "its answer can't be read"))
-    reasons += _compare_with_peers(mistake, x)
-    if mean is not None and mean < 5:
-        reasons.append((0.6 * (5 - mean), "its mean is low for these reviewers"))
-    if _is_short(mistake, x):
-        reasons.append((0.4, "it is much shorter than the others"))
-    return reasons
+    below = 0.0 if mean is None else 5 - mean
+    return [
+        *_keep(
+            (gold and x.states.matches_gold is State.FAILS, 3.0, "its answer is not the gold"),
+            (gold and x.states.matches_gold is State.HOLDS, -1.0, ""),
+            (x.states.equations_true is State.FAILS, 1.5, "an equation in it is false"),
+            (x.states.shows_work is State.FAILS, 0.8, "it shows no work"),
+            (x.answer is None, 1.0, "its answer can't be read"),
+        ),
+        *_compare_with_peers(mistake, x),
+        *_keep(
+            (below > 0, 0.6 * below, "its mean is low for these reviewers"),
+            (_is_short(mistake, x), 0.4, "it is much shorter than the others"),
+        ),
+    ]
 
 
 def _against_rejected(mistake: Mistake, x: DecidedText, mean: float | None, gold: bool) -> list[WeightedReason]:
-    reasons: list[WeightedReason] = []
-    if gold and x.states.matches_gold is State.HOLDS:
-        reasons.append((2.0, "its answer is the gold"))
-    if gold and x.states.matches_gold is State.FAILS:
-        reasons.append((-1.5, ""))
-    if x.states.equations_true is State.FAILS:
-        reasons.append((-1.0, ""))
-    if any(agrees(mistake, x, peer) for peer in _list_peers(mistake, x)):
-        reasons.append((1.0, "another author comes to the same answer"))
-    if mean is not None and mean > 1:
-        reasons.append((0.6 * (mean - 1), "its mean is not low, for these reviewers"))
-    return reasons
+    above = 0.0 if mean is None else mean - 1
+    is_shared = any(agrees(mistake, x, peer) for peer in _list_peers(mistake, x))
+    return _keep(
+        (gold and x.states.matches_gold is State.HOLDS, 2.0, "its answer is the gold"),
+        (gold and x.states.matches_gold is State.FAILS, -1.5, ""),
+        (x.states.equations_true is State.FAILS, -1.0, ""),
+        (is_shared, 1.0, "another author comes to the same answer"),
+        (above > 0, 0.6 * above, "its mean is not low, for these reviewers"),
+    )
 
 
 def _compare_with_peers(mistake: Mistake, x: DecidedText) -> list[WeightedReason]:
@@ -136,5 +134,5 @@ def find_against_gold(mistake: Mistake) -> tuple[DecidedText, ...]:
 
 
 def _is_short(mistake: Mistake, x: DecidedText) -> bool:
-    lengths: Sequence[int] = [len(peer.text.text) for peer in _list_peers(mistake, x)]
+    lengths = [len(peer.text.text) for peer in _list_peers(mistake, x)]
     return bool(lengths) and len(x.text.text) * 3 < min(lengths)

@@ -18,12 +18,13 @@ from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.domain import JudgementRow
 from mapd.review import curated_part, own_judgements, practice
 from mapd.review.annotators import CHECK, PRACTICE, REPEAT, TextKey
-from mapd.review.cards import Seat, is_answered_by
 from mapd.review.curated_part import Setting
-from mapd.store import queries
+from mapd.review.deals import Seat, is_answered
+from mapd.store import judgement_log
 from mapd.store import tables as t
 
-AT_ONCE = 20  # texts that are looked through at once for one that can be had
+# Texts that are looked through at once for one that can be had.
+AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,18 @@ class Hand:
     own_rows: Sequence[JudgementRow]
     adjudications: Sequence[JudgementRow]
     unanswered: list[t.DealtCard]
-    texts: set[tuple[str, int]]  # (kind, text id) of all that was dealt, answered or not
+    # (kind, text id) of all that was dealt, answered or not.
+    texts: set[tuple[str, int]]
     dealt: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def load(cls, session: Session, setting: Setting, person: str) -> "Hand":
         """Read it. What was dealt and answered is left out."""
         own_rows = own_judgements.load(session, setting.exam.id, person)
-        adjudications = queries.adjudicated_judgements(session, setting.exam.id)
+        adjudications = judgement_log.adjudicated_judgements(session, setting.exam.id)
         card = t.DealtCard
         rows = session.exec(select(card).where(card.exam_id == setting.exam.id, card.person == person)).all()
-        unanswered = [row for row in rows if not _is_answered(own_rows, row)]
+        unanswered = [row for row in rows if not is_answered(own_rows, person, row.explanation_id, row.kind)]
         # An open practice card is dropped once the exam asks for no more practice.
         if practice.count_missing_practice(setting.exam, own_rows) == 0:
             unanswered = [row for row in unanswered if row.kind != PRACTICE]
@@ -65,11 +67,6 @@ class Hand:
         hand.dealt.update(row.kind for row in unanswered)
         hand.dealt.update({kind: practice.count_dealt(own_rows, kind) for kind in (CHECK, REPEAT)})
         return hand
-
-    @property
-    def judged_count(self) -> int:
-        """Count the texts that the person has judged."""
-        return practice.count_judged(self.own_rows)
 
     def list_due(self, judged_then: int, *, judge_first: bool) -> list[str]:
         """Return as what texts are due once so many texts are judged."""
@@ -132,13 +129,13 @@ def list_open(session: Session, hand: Hand, *, judge_first: bool) -> list[Inject
         return []
     part = curated_part.load(session, hand.setting, _find_questions(session, [row.explanation_id for row in rows]))
     by_attempt = {mistake.attempt.id: mistake for mistake in part.mistakes}
-    dealings = []
-    for row in rows:
-        mistake = by_attempt.get(row.attempt_id)
-        text = next((x for x in mistake.texts if x.text.id == row.explanation_id), None) if mistake else None
-        if mistake is not None and text is not None:
-            dealings.append(InjectedCard(row.card, row.kind, mistake, text, part))
-    return dealings
+    return [
+        InjectedCard(row.card, row.kind, mistake, text, part)
+        for row in rows
+        if (mistake := by_attempt.get(row.attempt_id)) is not None
+        for text in mistake.texts
+        if text.text.id == row.explanation_id
+    ]
 
 
 def find_dealt_cards(session: Session, exam_id: int, person: str, cards: Iterable[str]) -> dict[str, t.DealtCard]:
@@ -156,9 +153,3 @@ def find_dealt_attempts(session: Session, exam_id: int, person: str) -> set[int]
 
 def _find_questions(session: Session, texts: Sequence[int]) -> set[int]:
     return set(session.exec(select(t.Explanation.question_id).where(col(t.Explanation.id).in_(texts))).all())
-
-
-def _is_answered(own_rows: Sequence[JudgementRow], row: t.DealtCard) -> bool:
-    texts = ("rationale", "feedback")
-    of_text = (judged for judged in own_rows if judged.target in texts and judged.target_id == row.explanation_id)
-    return is_answered_by(of_text, row.kind)

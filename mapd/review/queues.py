@@ -1,6 +1,6 @@
 """The queues of triage: which mistakes to look at, in which order, and at which text each is entered. Pure.
 
-    fill(curated, QUEUES["accepted-wrong"], "ann").entries[0]    -> the most doubtful mistake, its texts in question
+    find_entry(QUEUES["accepted-wrong"], mistake, 3.0, closed, "ann", 1)    -> its texts in question, those that wait
 
 A text waits for each person who hasn't judged it, until as many have as the exam wants.
 
@@ -16,16 +16,19 @@ from fractions import Fraction
 from functools import lru_cache
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.curated import DecidedText, Mistake, filter_votes
 from mapd.domain import Act, JudgementRow, RowFilter, Ruling, TextReason, Verdict
 from mapd.judgements import drop_undone
+from mapd.policies import Check
 from mapd.review.priority import find_against_gold, suspicion
 
 DISAGREE_SPREAD = 2  # scores this far apart
 NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold
-LEAST_SUSPICION = 1.5  # of suspicion: less is not worth a look in the combined queue
+# A text of less suspicion is not worth a look in the combined queue.
+LEAST_SUSPICION = 1.5
 
 Texts = tuple[DecidedText, ...]
+About = Callable[[Mistake, float], Texts | None]
 # A text's rank; more is earlier. It sees the threshold through the verdict alone: it is constant between two cuts.
 Doubt = Callable[[Mistake, DecidedText], float]
 
@@ -38,10 +41,11 @@ def is_near(x: DecidedText, threshold: float) -> bool:
 
 def near_range(x: DecidedText) -> tuple[int, int]:
     """Return from which threshold on, in hundredths, the mean is near, and from which on no longer."""
-    return x.remember("near", lambda: _near_mean(x.committee.mean))
+    return x.ask(_find_near_range)
 
 
-def _near_mean(mean: Fraction | None) -> tuple[int, int]:
+def _find_near_range(x: DecidedText) -> tuple[int, int]:
+    mean = x.committee.mean
     if mean is None:
         return (0, 0)
     return math.ceil((mean - NEAR_DISTANCE) * 100), math.floor((mean + NEAR_DISTANCE) * 100) + 1
@@ -68,11 +72,11 @@ def draw_lot(uid: str) -> float:
 
 
 def _doubt(_: Mistake, x: DecidedText) -> float:
-    return x.remember("doubt", lambda: doubt(x))
+    return x.ask(doubt)
 
 
 def _suspicion(m: Mistake, x: DecidedText) -> float:
-    return x.remember("suspicion", lambda: suspicion(m, x).score)
+    return x.ask(suspicion, m).score
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +96,15 @@ class Queue:
 
     name: str
     title: str
-    about: Callable[[Mistake, float], Texts | None]
+    about: About
     order: Doubt = _doubt
     drains: bool = False
     of_attempt: bool = False  # a word on the attempt settles it
-    second_look: bool = False  # what people decided waits for a second look; nobody judges first there
+    # What people decided waits for a second look; nobody judges first there.
+    second_look: bool = False
     by_lot: bool = False
-    title_reveals: bool = True  # its title says something that is covered where people judge first
+    # Its title says something that is covered where people judge first.
+    title_reveals: bool = True
     # Where it holds of people's ruling, who decides in this queue has the last word.
     settles: Callable[[Ruling], bool] | None = None
     batch_rule: BatchRule | None = None  # its texts can be decided at once
@@ -106,15 +112,15 @@ class Queue:
     edges: Callable[[Mistake], Iterable[int]] = lambda _: ()
 
 
-def _rationales(of: Callable[[DecidedText, float], bool]) -> Callable[[Mistake, float], Texts | None]:
+def _rationales(of: Callable[[DecidedText, float], bool]) -> About:
     return lambda m, threshold: tuple(x for x in m.rationales if of(x, threshold)) or None
 
 
-def _feedback(of: Callable[[DecidedText], bool]) -> Callable[[Mistake, float], Texts | None]:
+def _feedback(of: Callable[[DecidedText], bool]) -> About:
     return lambda m, _: tuple(x for x in m.feedback if of(x)) or None
 
 
-def _mistakes(of: Callable[[Mistake], bool]) -> Callable[[Mistake, float], Texts | None]:
+def _mistakes(of: Callable[[Mistake], bool]) -> About:
     """Take the whole mistake: its rationales, its feedback where it has none, nothing where it has neither."""
     return lambda m, _: (m.rationales or m.feedback) if of(m) else None
 
@@ -123,12 +129,15 @@ def _conflicts(m: Mistake, _: float) -> Texts | None:
     return tuple(x for x in m.texts if x.people.conflict) or (m.texts if m.disputed else None)
 
 
-def _committee(x: DecidedText, verdict: Verdict) -> bool:
-    return x.committee.verdict is verdict
+def _decided(verdict: Verdict, check: str | None = None, state: State = State.FAILS) -> About:
+    """Take the rationales on which the committee has this verdict, and on which a check says this."""
+    return _rationales(
+        lambda x, _: x.committee.verdict is verdict and (check is None or getattr(x.states, check) is state)
+    )
 
 
 def _no_vote(x: DecidedText) -> bool:
-    return _committee(x, Verdict.UNDECIDED) or any(v.score is None for v in filter_votes(x.text.votes))
+    return x.committee.verdict is Verdict.UNDECIDED or any(v.score is None for v in filter_votes(x.text.votes))
 
 
 def _suspects(m: Mistake, _: float) -> Texts | None:
@@ -162,15 +171,9 @@ QUEUES: Mapping[str, Queue] = {
             drains=True,
             title_reveals=False,
         ),
+        Queue("accepted-wrong", "accepted, but wrong answer", _decided(Verdict.ACCEPTED, Check.MATCHES_GOLD)),
         Queue(
-            "accepted-wrong",
-            "accepted, but wrong answer",
-            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.matches_gold is State.FAILS),
-        ),
-        Queue(
-            "rejected-right",
-            "rejected, but right answer",
-            _rationales(lambda x, _: _committee(x, Verdict.REJECTED) and x.states.matches_gold is State.HOLDS),
+            "rejected-right", "rejected, but right answer", _decided(Verdict.REJECTED, Check.MATCHES_GOLD, State.HOLDS)
         ),
         Queue(
             "disagree",
@@ -180,15 +183,11 @@ QUEUES: Mapping[str, Queue] = {
         ),
         Queue("near-threshold", "near the threshold", _rationales(is_near), edges=_near_edges),
         Queue("unreadable", "answer can't be read", _rationales(lambda x, _: x.answer is None)),
-        Queue(
-            "false-step",
-            "accepted with a false step",
-            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.equations_true is State.FAILS),
-        ),
+        Queue("false-step", "accepted with a false step", _decided(Verdict.ACCEPTED, Check.EQUATIONS_TRUE)),
         Queue(
             "no-work",
             "accepted, but shows no work",
-            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.shows_work is State.FAILS),
+            _decided(Verdict.ACCEPTED, Check.SHOWS_WORK),
             batch_rule=BatchRule(RowFilter(committee="accepted", checks={"shows_work": "fails"}), TextReason.NO_WORK),
         ),
         Queue("feedback-check", "feedback that fails a check", _feedback(lambda x: x.states.refuted)),
@@ -220,32 +219,23 @@ QUEUES: Mapping[str, Queue] = {
             settles=lambda people: people.decision is Act.ACCEPT,
         ),
         Queue("audit", "random audit", _mistakes(lambda _: True), by_lot=True, title_reveals=False),
-        Queue(
-            "audit-accepted",
-            "random audit of what is accepted",
-            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED)),
-            by_lot=True,
-        ),
-        Queue(
-            "audit-rejected",
-            "random audit of what is rejected",
-            _rationales(lambda x, _: _committee(x, Verdict.REJECTED)),
-            by_lot=True,
-        ),
+        Queue("audit-accepted", "random audit of what is accepted", _decided(Verdict.ACCEPTED), by_lot=True),
+        Queue("audit-rejected", "random audit of what is rejected", _decided(Verdict.REJECTED), by_lot=True),
     )
 }
 DEFAULT = "everything"
 
 
 @dataclass(frozen=True, slots=True)
-class QueueEntry:
+class QueuedMistake:
     """A mistake in a queue: the texts it is there for, the most doubtful first, and those that still wait."""
 
     mistake: Mistake
     texts: Texts
     waiting: Texts
     is_settled: bool
-    capacity: int = 1  # so many people may have it in front of them at once
+    # So many people may have it in front of them at once.
+    capacity: int = 1
 
     @property
     def enter(self) -> DecidedText | None:
@@ -253,30 +243,9 @@ class QueueEntry:
         return next(iter(self.waiting or self.texts or self.mistake.texts), None)
 
 
-@dataclass(frozen=True, slots=True)
-class FilledQueue:
-    """A queue filled: its entries in order. review/queue_index/cursor.py walks along it."""
-
-    queue: Queue
-    entries: tuple[QueueEntry, ...]
-
-    @property
-    def settled_count(self) -> int:
-        """Count the entries that need no decision any more."""
-        return sum(entry.is_settled for entry in self.entries)
-
-
 def find_most_doubtful(mistake: Mistake) -> DecidedText | None:
     """Return the text to begin with of a mistake that is in no queue."""
     return max(mistake.rationales or mistake.feedback, key=doubt, default=None)
-
-
-def fill(curated: Curated, queue: Queue, person: str) -> FilledQueue:
-    """Return the queue as this person finds it, the most doubtful first."""
-    threshold, per_text = curated.policy.threshold, curated.exam.judgements_per_text
-    closed = find_closed_targets(curated.judgements, person)
-    entries = (find_entry(queue, m, threshold, closed, person, per_text) for m in curated.mistakes)
-    return FilledQueue(queue, tuple(sorted(filter(None, entries), key=lambda e: sort_key(queue, e.mistake, threshold))))
 
 
 def waits_for(x: DecidedText, person: str, per_text: int) -> bool:
@@ -294,23 +263,20 @@ def find_undecided(
 
 def find_entry(
     queue: Queue, mistake: Mistake, threshold: float, closed: frozenset[tuple[str, int]], person: str, per_text: int
-) -> QueueEntry | None:
+) -> QueuedMistake | None:
     """Return the mistake's entry in the queue as this person finds it, None where it isn't in it."""
     about = queue.about(mistake, threshold)
     if about is None:
         return None
     texts = about if len(about) < 2 else tuple(sorted(about, key=lambda x: -_first(queue, mistake, x)))
     # In a queue for a second look everything waits, also what this person judged.
-    waiting = tuple(
-        x
-        for x in texts
-        if (queue.second_look or waits_for(x, person, per_text)) and (x.text.kind, x.text.id) not in closed
-    )
+    asked = (x for x in texts if queue.second_look or waits_for(x, person, per_text))
+    waiting = tuple(x for x in asked if (x.text.kind, x.text.id) not in closed)
     if ("attempt", mistake.attempt.id) in closed and (queue.of_attempt or not texts):
-        return QueueEntry(mistake, texts, (), is_settled=True)
+        return QueuedMistake(mistake, texts, (), is_settled=True)
     places = max((per_text - len(x.people.by) for x in waiting), default=1)
     is_settled = bool(texts) and not waiting and not queue.of_attempt
-    return QueueEntry(mistake, texts, waiting, is_settled=is_settled, capacity=max(1, places))
+    return QueuedMistake(mistake, texts, waiting, is_settled=is_settled, capacity=max(1, places))
 
 
 def _first(queue: Queue, mistake: Mistake, x: DecidedText) -> float:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from mapd.domain import NOTE, TextReason
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.store import tables as t
 
 WORDS = {
@@ -63,7 +63,7 @@ def add(session: Session, phrase: str, *, by: Person) -> str:
     if len(codes) >= MOST:
         raise BadInput(f"there are {len(codes)} reasons already; take one away before {plain!r} is added")
     session.add(t.RejectionReason(code=code, person=person))
-    queries.audit(session, person, "add reason", f"reason {code}")
+    audit_log.audit(session, person, "add reason", f"reason {code}")
     session.flush()
     return code
 
@@ -76,5 +76,5 @@ def remove(session: Session, code: str, *, by: Person) -> None:
         codes = ", ".join(list_own(session)) or "none yet"
         raise NotFound(f"unknown reason: {code[:80]}; the project's own are {codes}")
     session.delete(row)
-    queries.audit(session, person, "remove reason", f"reason {code}")
+    audit_log.audit(session, person, "remove reason", f"reason {code}")
     session.flush()

@@ -15,7 +15,7 @@ from mapd.errors import BadInput
 from mapd.judgements import ANNOTATOR
 from mapd.people import Person, Right, require
 from mapd.review.judging import ON_ITS_OWN, Circumstances, Target, judge
-from mapd.store import queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 
 ACT = "-repair"  # what the batch of such an act ends with
@@ -49,7 +49,7 @@ def repair(
     rejects, accepts = f"{token}{ACT}/rejects", f"{token}{ACT}/accepts"
     judge(session, target, Act.REJECT, by=by, note="repaired", token=rejects, role=role, circumstances=circumstances)
     row = _keep(session, broken, text.strip(), _author(session, person), uid)
-    queries.audit(session, person, "repair", f"{broken.kind} {broken.uid}", repair=uid)
+    audit_log.audit(session, person, "repair", f"{broken.kind} {broken.uid}", repair=uid)
     repair_target = Target(row.kind, queries.identity(row))
     # No committee and no order: nobody has scored the new text yet.
     own_circumstances = Circumstances(circumstances.queue, seconds=circumstances.seconds)
@@ -89,7 +89,7 @@ def _keep(session: Session, broken: t.Explanation, text: str, author: t.Teacher,
 
 
 def _author(session: Session, person: str) -> t.Teacher:
-    """Return the person as an author; beside a teacher of the same name as "ann (person)"."""
+    # Beside a teacher of the same name the person is "ann (person)".
     for name in (person, f"{person} (person)"):
         author = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
         if author is None:

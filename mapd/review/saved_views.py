@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
-from mapd.store import queries
+from mapd.store import audit_log
 from mapd.store import tables as t
 
 LONGEST = 60  # characters of a name
@@ -49,7 +49,7 @@ def save(session: Session, name: str, address: Address, *, by: Person, replace: 
     row = row or t.SavedView(name=name, address={}, person=person)
     row.address, row.person = address, person
     session.add(row)
-    queries.audit(session, person, "save view", f"view {name}", address=address, before=previous)
+    audit_log.audit(session, person, "save view", f"view {name}", address=address, before=previous)
 
 
 def rename(session: Session, uid: str, to: str, *, by: Person) -> None:
@@ -59,7 +59,7 @@ def rename(session: Session, uid: str, to: str, *, by: Person) -> None:
         return
     if session.exec(select(t.SavedView.id).where(t.SavedView.name == to)).first() is not None:
         raise BadInput(f"another view is named {to!r}; rename or delete that one first")
-    queries.audit(session, person, "rename view", f"view {row.name}", to=to)
+    audit_log.audit(session, person, "rename view", f"view {row.name}", to=to)
     row.name = to
 
 
@@ -67,7 +67,7 @@ def remove(session: Session, uid: str, *, by: Person) -> View:
     """Delete a view and return it, as it was. Raises: Forbidden; NotFound."""
     person, row = require(by, Right.SAVE_VIEW), _view(session, uid)
     session.delete(row)
-    queries.audit(session, person, "delete view", f"view {row.name}", address=row.address)
+    audit_log.audit(session, person, "delete view", f"view {row.name}", address=row.address)
     return View(row.uid, row.name, row.address)
 
 

@@ -2,18 +2,24 @@
 
 renew_leases(session, ann, exam_id, LeaseWish(front="9d2e…", next=["11aa…"], leave=["77cc…"]))
     -> Leases(held=[…], refused=[…], others=[…], seconds=180)
+record_exposed(session, "ann", {17, 18})      # shown unblinded: later judgements of hers on them are not blind
+find_exposed(session, "ann", {17, 18, 19})    -> {17, 18}, in whatever tab and on whatever day
 """
+
+from collections.abc import Collection
 
 from sqlmodel import Session, col, select
 
 from mapd.curation.curated import Curated
 from mapd.people import Person, Right, require
-from mapd.review import blinding, curated_part, exposures, leases, quality_control, window
-from mapd.review.cards import Seat
+from mapd.review import blinding, curated_part, leases, quality_control, window
+from mapd.review.deals import Seat
 from mapd.review.messages import HeldLease, Leases, LeaseWish, RefusedLease
+from mapd.store import db
 from mapd.store import tables as t
 
-EVERYBODY = 1_000  # people who may have one mistake before them where somebody settles what people decided
+# People who may have one mistake before them where somebody settles what people decided.
+EVERYBODY = 1_000
 
 
 def renew_leases(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
@@ -42,14 +48,10 @@ def renew_leases(session: Session, by: Person, exam_id: int, wish: LeaseWish) ->
     leased, refused = leases.take(session, by, places, [ids[uid] for uid in wish.leave if uid in ids])
     rows = leases.list_leases(session, exam_id)
     uids = {id_: uid for uid, id_ in ids.items()}
+    holders = {id_: [row.holder for row in rows if row.attempt_id == id_ and row.person != person] for id_ in uids}
     return Leases(
         held=[HeldLease(mistake=uids[row.attempt_id], until=row.until) for row in leased],
-        refused=[
-            RefusedLease(
-                mistake=uids[id_], people=[row.holder for row in rows if row.attempt_id == id_ and row.person != person]
-            )
-            for id_ in [*refused, *sorted(over)]
-        ],
+        refused=[RefusedLease(mistake=uids[id_], people=holders[id_]) for id_ in [*refused, *sorted(over)]],
         others=leases.list_others(rows, person),
         seconds=leases.SECONDS,
     )
@@ -79,4 +81,22 @@ def _note_seen(session: Session, part: Curated, seat: Seat, attempts: set[int]) 
             texts |= {x.text.id for x in mistake.texts}
             if seat.judge_first:
                 texts -= blinding.find_hidden(part.judgements, mistake.texts, seat.person.name)
-    exposures.record(session, seat.person.name, texts)
+    record_exposed(session, seat.person.name, texts)
+
+
+def find_exposed(session: Session, person: str, texts: Collection[int]) -> set[int]:
+    """Return those of the texts that this person has seen unblinded."""
+    query = select(t.Exposure.explanation_id).where(
+        t.Exposure.person == person, col(t.Exposure.explanation_id).in_(texts)
+    )
+    return set(session.exec(query).all())
+
+
+def record_exposed(session: Session, person: str, texts: Collection[int]) -> None:
+    """Record that this person is shown these texts unblinded."""
+    fresh = set(texts) - find_exposed(session, person, texts)
+    if not fresh:
+        return
+    rows = [{"person": person, "explanation_id": text} for text in sorted(fresh)]
+    # Another tab may have written the same rows since they were looked for.
+    session.execute(db.insert(session, t.Exposure).values(rows).on_conflict_do_nothing())

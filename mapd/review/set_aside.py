@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
 from mapd.review.queue_index import derivation
-from mapd.store import queries
+from mapd.store import audit_log, judgement_log, queries
 from mapd.store import tables as t
 
 LONGEST_REASON = 500
@@ -46,13 +46,13 @@ def set_aside(session: Session, exam_id: int, name: str, reason: str, *, by: Per
     person, exam = require(by, Right.SET_EXAM), queries.exam(session, exam_id)
     if not 0 < len(reason.strip()) <= LONGEST_REASON:
         raise BadInput(f"why are {name}'s judgements set aside? In 1 to {LONGEST_REASON} characters")
-    rows = queries.judgements_by(session, exam.id, name)
+    rows = judgement_log.judgements_by(session, exam.id, name)
     if not rows:
         raise BadInput(f"nothing that {name} said of {exam.name} counts; `mapd people show` lists who judged")
     _count(session, [row.judged.id for row in rows], counts=False)
     # Of what came with an archive it has to be told apart what never counted here.
     detail = {"of": name, "reason": reason.strip(), "judgements": [row.uid for row in rows]}
-    queries.audit(session, person, queries.SET_ASIDE, _target(exam.uid), **detail)
+    audit_log.audit(session, person, audit_log.SET_ASIDE, _target(exam.uid), **detail)
     session.flush()
     return len(rows)
 
@@ -68,7 +68,7 @@ def count_again(session: Session, exam_id: int, name: str, *, by: Person) -> int
     if not ids:
         raise BadInput(f"nothing that {name} said of {exam.name} is set aside; `mapd people show` lists what is")
     _count(session, ids, counts=True)
-    queries.audit(session, person, queries.COUNTED_AGAIN, _target(exam.uid), of=name, judgements=len(ids))
+    audit_log.audit(session, person, audit_log.COUNTED_AGAIN, _target(exam.uid), of=name, judgements=len(ids))
     session.flush()
     return len(ids)
 
@@ -91,11 +91,11 @@ def list_set_aside(session: Session, exam_id: int) -> list[SetAside]:
 
 def _acts_in_force(session: Session, exam_uid: str) -> dict[str, list[t.Audit]]:
     """Return by person the acts that set their judgements aside since these counted last."""
-    query = select(t.Audit).where(col(t.Audit.action).in_((queries.SET_ASIDE, queries.COUNTED_AGAIN)))
+    query = select(t.Audit).where(col(t.Audit.action).in_((audit_log.SET_ASIDE, audit_log.COUNTED_AGAIN)))
     acts_of: dict[str, list[t.Audit]] = {}
     for act in session.exec(query.where(t.Audit.target == _target(exam_uid)).order_by(col(t.Audit.id))):
         acts = acts_of.setdefault(act.detail["of"], [])
-        if act.action == queries.SET_ASIDE:
+        if act.action == audit_log.SET_ASIDE:
             acts.append(act)
         else:
             acts.clear()

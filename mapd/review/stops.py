@@ -14,8 +14,8 @@ from sqlmodel import Session, col, select
 from mapd import domain
 from mapd.domain import Order
 from mapd.review import curated_part
-from mapd.review.cards import Seat
 from mapd.review.curated_part import Setting
+from mapd.review.deals import Seat
 from mapd.review.filters import Selection
 from mapd.review.messages import WindowQuery
 from mapd.review.queue_index.cursor import QueueCursor

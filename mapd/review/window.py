@@ -5,8 +5,8 @@
     load_window(session, ann, exam_id, WindowQuery(queue="smart", after=window.cards[-1].mistake))
 
 What others have in front of them isn't dealt; what they only prefetched is. The queue index has to be up to date
-(standing.catch_up). Where the exam wants checks, repeats or practice the session has to be a writing one
-(`needs_writing`): what is dealt beside the queue is kept.
+(derivation.catch_up). Where the exam wants checks, repeats or practice the session has to be a writing one
+(`practice.is_enabled`): what is dealt beside the queue is kept.
 """
 
 from collections import Counter, defaultdict
@@ -16,28 +16,34 @@ from dataclasses import dataclass, field, replace
 from sqlmodel import Session, select
 
 from mapd.curation.curated import Curated, Mistake
-from mapd.domain import LONGEST_REPAIR, MOST_MARKS, ExamInfo
+from mapd.domain import DECISIVE, LONGEST_REPAIR, MOST_MARKS
 from mapd.errors import BadInput, NotFound
+from mapd.judgements import drop_undone
 from mapd.people import Person
 from mapd.review import (
+    batches,
     blinding,
     curated_part,
     filters,
     guidelines,
     leases,
     messages,
+    own_judgements,
     practice,
     quality_control,
     queues,
     reasons,
 )
 from mapd.review.annotators import PRACTICE
-from mapd.review.cards import Deal, Seat, card
+from mapd.review.card_messages import LONGEST_NOTE, LONGEST_VALUE, Card
+from mapd.review.cards import card
 from mapd.review.curated_part import Setting
+from mapd.review.deals import Deal, Seat
 from mapd.review.judging import REASONS
 from mapd.review.messages import (
-    Card,
     ClassReject,
+    Counts,
+    CountsQuery,
     GuidelinesVersion,
     Missing,
     OfferedReason,
@@ -50,7 +56,7 @@ from mapd.review.queues import DEFAULT, QUEUES, Queue
 from mapd.review.stops import CardStop, QueueStops, SelectionStops, linked_attempt, questions_of
 from mapd.store import browse, queries, queue_index
 from mapd.store import tables as t
-from mapd.store.queue_index import QueueCount, QueueKey
+from mapd.store.queue_index import QueueCount
 
 BROWSE, GUIDELINES = "browse", "guidelines"
 SELECTION = Queue(BROWSE, "chosen in Browse", QUEUES[DEFAULT].about, title_reveals=False)
@@ -72,11 +78,6 @@ def queue_of(person: Person, name: str) -> Queue:
     if name != BROWSE and name not in queues_by_name:
         raise BadInput(f"unknown queue: {line(name, 60)}; one of {', '.join([*queues_by_name, BROWSE])}")
     return SELECTION if name == BROWSE else queues_by_name[name]
-
-
-def needs_writing(exam: ExamInfo) -> bool:
-    """Return whether a window of this exam may have to keep what it deals."""
-    return practice.is_enabled(exam)
 
 
 def load_window(session: Session, person: Person, exam_id: int, query: WindowQuery) -> Window:
@@ -141,10 +142,8 @@ class _Dealer:
     def check_address(self) -> None:
         """Read what the cards rest on, and say what the address asks in vain."""
         session, exam, query = self.session, self.setting.exam, self.query
-        if query.queue not in (BROWSE, *open_queues(self.seat.person)):
-            self.problems.append(
-                f"unknown queue: {line(query.queue, 60)}; one of {', '.join(open_queues(self.seat.person))}"
-            )
+        if query.queue not in (BROWSE, *(known_queues := open_queues(self.seat.person))):
+            self.problems.append(f"unknown queue: {line(query.queue, 60)}; one of {', '.join(known_queues)}")
         if query.judge not in (None, "first", "assisted"):
             self.problems.append(
                 f"this address asks for judge {line(query.judge or '', 40)}, which isn't here; one of first, assisted"
@@ -232,7 +231,7 @@ class _Dealer:
             self._injected_card(d, queue_cards, 0)
             for d in quality_control.list_open(self.session, hand, judge_first=judge_first)
         ]
-        judged_by_then = hand.judged_count + self.query.ahead
+        judged_by_then = practice.count_judged(hand.own_rows) + self.query.ahead
         for place, queue_card in enumerate(queue_cards):
             for kind in hand.list_due(judged_by_then, judge_first=judge_first):
                 on_cards = {*self.query.has, *(x.mistake for x in dealt_cards)}
@@ -252,10 +251,11 @@ class _Dealer:
         place: int,
         on_cards: Collection[str] = (),
     ) -> Card:
-        """Return an injected card with the number of the queue's card behind it, so that nothing gives it away."""
+        # It has the number of the queue's card behind it, so that nothing gives it away.
         number = queue_cards[place].number if place < len(queue_cards) else None
         if number is None and dealing.kind != PRACTICE:
-            stop = CardStop(dealing.mistake.attempt.id, self._key(dealing.mistake))
+            cursor = QueueStops(self.session, self.setting, self.seat).cursor
+            stop = CardStop(dealing.mistake.attempt.id, cursor.place_of(self.session, dealing.mistake.attempt.id))
             self.stops.number([stop], self.count.all)
             number = stop.number
         seat = replace(self.seat, judge_first=True)
@@ -284,10 +284,6 @@ class _Dealer:
         )
         return card(part, mistake, self.seat, deal)
 
-    def _key(self, mistake: Mistake) -> QueueKey | None:
-        cursor = QueueStops(self.session, self.setting, self.seat).cursor
-        return cursor.place_of(self.session, mistake.attempt.id)
-
     # -- what stands around them --------------------------------------------------------------------------------------
 
     def window(self, cards: list[Card], end: bool) -> Window:
@@ -295,11 +291,8 @@ class _Dealer:
         session, exam, person = self.session, self.setting.exam, self.seat.person
         lacking = None
         if not self.count.all and self.seat.queue is not SELECTION:
-            lacking = queues.explain_lack(
-                self.seat.queue,
-                has_votes=queue_index.has_votes(session, exam.id),
-                has_gold=queue_index.has_gold(session, exam.id),
-            )
+            has_votes, has_gold = queue_index.has_votes(session, exam.id), queue_index.has_gold(session, exam.id)
+            lacking = queues.explain_lack(self.seat.queue, has_votes=has_votes, has_gold=has_gold)
         return Window(
             person=person.name,
             role=person.role,
@@ -314,15 +307,15 @@ class _Dealer:
             guidelines=_guidelines(session, self.query.guidelines),
             reasons=rejection_reasons(session),
             longest={
-                "note": messages.LONGEST_NOTE,
-                "value": messages.LONGEST_VALUE,
+                "note": LONGEST_NOTE,
+                "value": LONGEST_VALUE,
                 "repair": LONGEST_REPAIR,
                 "marks": MOST_MARKS,
             },
         )
 
     def _queue(self) -> QueueState:
-        seat, queue, rule = self.seat, self.seat.queue, self.seat.queue.batch_rule
+        seat, queue = self.seat, self.seat.queue
         return QueueState(
             **counts_of(queue, self.count, covered=seat.judge_first).model_dump(),
             judge=seat.judge,
@@ -331,7 +324,7 @@ class _Dealer:
             by_lot=queue.by_lot,
             about="attempt" if queue.of_attempt else "texts",
             again=queue.second_look,
-            class_=class_of(seat) if rule is not None else None,
+            class_=class_of(seat),
         )
 
     def _list_others(self) -> list[messages.OtherPerson]:
@@ -366,13 +359,13 @@ def class_of(seat: Seat) -> ClassReject | None:
 def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
     """Return the reasons for a rejection, by what is rejected; the first nine have a digit."""
     of_texts = reasons.list_offered(session)
-    codes = {kind: [code.value for code in usual] for kind, usual in REASONS.items()}
+    codes = {kind: of_texts if kind in blinding.TEXTS else list(usual) for kind, usual in REASONS.items()}
     return {
         kind: [
             OfferedReason(code=code, words=reasons.words(code), key=str(number) if number < 10 else "")
-            for number, code in enumerate(of_texts if kind in ("rationale", "feedback") else usual, 1)
+            for number, code in enumerate(offered, 1)
         ]
-        for kind, usual in codes.items()
+        for kind, offered in codes.items()
     }
 
 
@@ -381,3 +374,23 @@ def _guidelines(session: Session, uid: str | None) -> GuidelinesVersion | None:
     if row is None or row.uid == uid:
         return None
     return GuidelinesVersion(uid=row.uid, text=row.text, person=line(row.person, 60), since=row.created_at)
+
+
+def load_counts(session: Session, person: Person, exam_id: int, query: CountsQuery) -> Counts:
+    """Return the counts of every queue that the person may open. Raises: NotFound; BadInput (a panel of no queue)."""
+    setting = curated_part.load_setting(session, exam_id)
+    queue_counts = queue_index.count_queues(session, exam_id, setting.threshold, person.name)
+    queue = queue_of(person, query.queue) if query.panel else None
+    panel = batches.load_class_panel(session, setting, queue, person) if queue and query.judge == "assisted" else None
+    own_rows = own_judgements.load(session, exam_id, person.name)
+    in_force = [j for j in drop_undone(row.judged for row in own_rows) if j.decision in DECISIVE]
+    current = guidelines.current(session)
+    return Counts(
+        queues=[
+            counts_of(queue, queue_counts.get(name, QueueCount(0, 0))) for name, queue in open_queues(person).items()
+        ],
+        others=leases.list_others(leases.list_leases(session, exam_id), person.name),
+        class_=panel,
+        mine=len(in_force),
+        guidelines=current.uid if current else None,
+    )

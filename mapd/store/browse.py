@@ -22,8 +22,6 @@ from mapd.store.tables import NO_MEAN
 PAGE = 25
 # Hits of a search: fewer are sorted; of more the order is walked until the page is full.
 FEW = 2_000
-
-
 KINDS = {RowKind.MISTAKES: "rationale", RowKind.RATIONALES: "rationale", RowKind.FEEDBACK: "feedback"}
 DOUBT = "CASE WHEN {row}.committee_cut > :at THEN {row}.place_accepted ELSE {row}.place_rejected END"
 VERDICTS: Mapping[str, str] = {
@@ -42,9 +40,17 @@ PEOPLE_SQL: Mapping[str, str] = {
     "overridden": "(({row}.cut > :at) <> ({row}.committee_cut > :at) OR {row}.undecided <> {row}.committee_undecided)",
     "conflict": "{row}.people = 'conflict'",
 }
-OVERRIDDEN = "{row}.people IN ('reject', 'correct')"  # of a question: bad, its gold or an answer to it corrected
+# People called the question bad, or corrected its gold or an answer to it.
+OVERRIDDEN = "{row}.people IN ('reject', 'correct')"
 CHUNKS = re.compile('["“”„]([^"“”„]*)["“”„]|([^\\s"“”„]+)')  # of what is searched for: quoted, or a word
-WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}  # where words are, and the number in a hit's id
+TOKEN = re.compile(r"[^\W_]+")
+# Where words are, and the number in a hit's id.
+WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}
+_JOIN_CONDITIONS = (
+    "s.question_id = x.question_id AND s.explanation_id = x.id",
+    "s.question_id = x.id",
+    "s.question_id = x.question_id AND (s.attempt_id = x.id OR s.kind = 'question' AND x.exam_id = s.exam_id)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +263,6 @@ class _Query:
         return f"NOT EXISTS (SELECT 1 FROM standing o WHERE {' AND '.join(filter(None, conditions))})"
 
     def _row_conditions(self, row: str) -> list[str]:
-        """Return the conditions of the filter, but for its words."""
         row_filter, conditions = self.row_filter, []
         for column, value in (("author_id", row_filter.author_id), ("reason", row_filter.reason)):
             if value is not None:
@@ -286,7 +291,6 @@ class _Query:
         return conditions
 
     def _people_conditions(self, row: str) -> list[str]:
-        """Return the conditions on what people may have said."""
         row_filter, conditions = self.row_filter, []
         has_judged = ""
         # Who has not judged a text yet may not learn by a filter what others said of it.
@@ -346,13 +350,6 @@ def _search_rows(session: Session, words: str, values: dict[str, object]) -> tup
     return f"WITH hit AS ({hits}) ", f"({union}) s", matches_row
 
 
-_JOIN_CONDITIONS = (
-    "s.question_id = x.question_id AND s.explanation_id = x.id",
-    "s.question_id = x.id",
-    "s.question_id = x.question_id AND (s.attempt_id = x.id OR s.kind = 'question' AND x.exam_id = s.exam_id)",
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """Words that stand one behind the other; the last may be only the beginning of one."""
@@ -365,17 +362,14 @@ def split_phrases(words: str) -> list[Phrase]:
     """Split a search into phrases: each word (`3.5` is two, side by side), and what stands in "quotes"."""
     # Page and command refuse a longer search before.
     chunks = CHUNKS.findall(words[:LONGEST_SEARCH])
-    chunks_read = [(tokens, not quotation) for quotation, chunk in chunks if (tokens := _tokens(quotation or chunk))]
+    phrases = [(tuple(TOKEN.findall(quotation or chunk)), not quotation) for quotation, chunk in chunks]
+    chunks_read = [(tokens, is_word) for tokens, is_word in phrases if tokens]
     # The last word may be the beginning of one, but not of a number: 5 is the number 5, not every 50.
     last = len(chunks_read) - 1
     return [
         Phrase(tokens, is_word and n == last and any(map(str.isalpha, tokens[-1])))
         for n, (tokens, is_word) in enumerate(chunks_read)
     ]
-
-
-def _tokens(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"[^\W_]+", text))
 
 
 def plain(text: str) -> str:

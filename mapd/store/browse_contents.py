@@ -14,9 +14,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from mapd.domain import Act, Item, Response, Vote
-from mapd.judgements import ruling
-from mapd.mistakes import apply_correction
-from mapd.store import queries
+from mapd.judgements import apply_correction, ruling
+from mapd.store import exam_material, judgement_log
 from mapd.store import tables as t
 from mapd.store.browse import BrowseRow
 
@@ -39,8 +38,8 @@ def load_contents(session: Session, exam_id: int, rows: Sequence[BrowseRow]) -> 
     question_ids = sorted({row.question_id for row in rows})
     text_ids = sorted({row.explanation_id for row in rows if row.explanation_id is not None})
     # An exam of several samples has attempts at these questions that the rows aren't of.
-    attempts = {attempt.id: attempt for attempt in queries.attempts(session, exam_id, question_ids)}
-    questions = queries.questions(session, exam_id, question_ids)
+    attempts = {attempt.id: attempt for attempt in exam_material.attempts(session, exam_id, question_ids)}
+    questions = exam_material.questions(session, exam_id, question_ids)
     corrections = _load_corrections(session, exam_id, question_ids)
     golds = {q.id: apply_correction(q.gold, ruling(corrections["question", q.id])) for q in questions.values()}
     answers = {a.id: apply_correction(a.answer, ruling(corrections["attempt", a.id])) for a in attempts.values()}
@@ -51,7 +50,7 @@ def load_contents(session: Session, exam_id: int, rows: Sequence[BrowseRow]) -> 
     explanations = sa.select(*of_text).join(t.Teacher, col(t.Explanation.author_id) == col(t.Teacher.id))
     explanations = explanations.where(col(t.Explanation.id).in_(text_ids))
     votes: defaultdict[int, list[Vote]] = defaultdict(list)
-    for text, reviewer, score, saw_gold in queries.iterate_votes(session, exam_id, question_ids):
+    for text, reviewer, score, saw_gold in exam_material.iterate_votes(session, exam_id, question_ids):
         votes[text].append(Vote(reviewer, score, saw_gold=saw_gold))
     return BrowseContents(
         standings=_by_id(session.execute(standings).mappings()),
@@ -77,6 +76,6 @@ def _load_corrections(session: Session, exam_id: int, questions: Sequence[int]) 
     ids = session.scalars(corrected.where(of_block, col(t.Judgement.decision) == Act.CORRECT).distinct()).all()
     judged: defaultdict[tuple[str, int], list[Any]] = defaultdict(list)
     # Few questions are corrected: only of those all judgements are read.
-    for row in queries.judgements(session, exam_id, ids) if ids else ():
+    for row in judgement_log.judgements(session, exam_id, ids) if ids else ():
         judged[row.target, row.target_id].append(row.judged)
     return judged

@@ -20,7 +20,6 @@ from types import TracebackType
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, Busy
@@ -53,6 +52,7 @@ class ClaimHolder:
         self.dead_runs: set[str] = set()
         # From then on the database was there without a break.
         self.alert_since = time.monotonic()
+        # A renewal that would have to wait is tried again soon: another claim may expire meanwhile.
         self._impatient = engine.execution_options(patience=db.Patience(0))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew_claims, daemon=True)
@@ -90,7 +90,6 @@ class ClaimHolder:
         return is_expired and time.monotonic() - self.alert_since > 2 * RENEW_S
 
     def _is_dead(self, run: str) -> bool:
-        """Return whether the run was on this machine, and its process is gone."""
         # A run holds a lock on a file of its own, which the system lets go with its process.
         if run in self.dead_runs:
             return True
@@ -120,7 +119,7 @@ class ClaimHolder:
 
     @staticmethod
     def _delete_stale_files(folder: Path) -> None:
-        """Delete the files of runs that were killed long ago: their claims have expired."""
+        # These runs were killed long ago: their claims have expired.
         for file in folder.glob("*.lock"):
             # Another run may delete the file first, or the run may be at work since yesterday.
             with suppress(FileNotFoundError, Timeout):
@@ -140,15 +139,17 @@ def filter_free(session: Session, run: ClaimHolder, keys: Collection[str]) -> se
 def write_claims(session: Session, run: ClaimHolder, usd: Mapping[str, float], exam_id: int | None = None) -> None:
     """Claim these free keys, each with what it may cost."""
     if usd:
-        insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(t.Claim)
+        insert = db.insert(session, t.Claim)
         new_values = {name: insert.excluded[name] for name in ("run", "until", "exam_id", "usd")}
         until = db.clock(session) + timedelta(seconds=LEASE_S)
         rows = [{"key": k, "run": run.name, "until": until, "exam_id": exam_id, "usd": usd[k]} for k in usd]
+        # A row that is there is the run's own, an expired one, or one of a run that is gone.
         session.execute(insert.on_conflict_do_update(index_elements=["key"], set_=new_values), rows)
 
 
 def release(session: Session, run: ClaimHolder, keys: Collection[str]) -> None:
     """Let go of the run's claims on these keys."""
+    # The run's own alone: another run may have taken an expired one over.
     session.execute(sa.delete(t.Claim).where(col(t.Claim.key).in_(keys), col(t.Claim.run) == run.name))
 
 

@@ -11,23 +11,10 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
+from mapd.store import db
 from mapd.store import tables as t
-
-# Until there was this table (migration 0019), whoever wrote or reviewed counted in every exam over the question.
-_ON_EXAM = (
-    "JOIN attempt a ON a.question_id = x.question_id AND a.exam_id = e.id"
-    " AND (x.attempt_id IS NULL OR x.attempt_id = a.id)"
-)
-_WROTE_OR_REVIEWED = (
-    "SELECT e.id AS exam_id, e.uid AS exam, t.id AS teacher_id, t.uid AS teacher"
-    " FROM exam e JOIN teacher t ON t.kind <> 'person'"
-    f" WHERE EXISTS (SELECT 1 FROM explanation x {_ON_EXAM} WHERE x.author_id = t.id)"
-    f" OR EXISTS (SELECT 1 FROM review r JOIN explanation x ON x.id = r.explanation_id {_ON_EXAM}"
-    " WHERE r.reviewer_id = t.id) ORDER BY e.id, t.id"
-)
 
 
 def members(session: Session, exam_id: int) -> tuple[int, ...]:
@@ -41,15 +28,9 @@ def name_members(session: Session, exam_id: int, teachers: Collection[int]) -> N
     pairs = select(t.Exam.id, t.Exam.uid, t.Teacher.id, t.Teacher.uid).join(t.Teacher, sa.true())
     rows = session.execute(pairs.where(t.Exam.id == exam_id, col(t.Teacher.id).in_(teachers))).all()
     if rows:
-        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
         # Another run may be first.
-        statement = insert(t.CommitteeMember).on_conflict_do_nothing()
+        statement = db.insert(session, t.CommitteeMember).on_conflict_do_nothing()
         session.execute(statement, [member_row(*row) for row in rows])
-
-
-def derive_members(connection: sa.Connection) -> list[dict[str, Any]]:
-    """Return the rows of a database that has none yet: all whose texts and votes counted in each exam so far."""
-    return [member_row(*row) for row in connection.execute(sa.text(_WROTE_OR_REVIEWED))]
 
 
 def member_row(exam_id: int, exam: str, teacher_id: int, teacher: str) -> dict[str, Any]:

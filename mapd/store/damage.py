@@ -2,6 +2,8 @@
 
 check_file(Path("mapd.db"))          -> Damaged: "the database is empty: mapd.db has 0 bytes; …"
 find_lacking(connection)             -> ["attempt", "exam.policy"], the tables and columns that it hasn't
+find_broken(connection)              -> "a row of review refers to one that isn't there"
+find_differences(connection)         -> "no index review ix_review_reviewer_id"
 find_spoiled(connection)             -> "1 of teacher.sampling are no JSON map", "a text of exam is no UTF-8"
 sa.event.listen(engine, "handle_error", tell)     # in the middle of a read
 """
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 
 from mapd.errors import BadInput, Damaged
 from mapd.store import tables as t
@@ -29,6 +33,12 @@ TWIN = re.compile(r"UNIQUE constraint failed: (\w+)\.uid$")
 UNDEFINED = ("UndefinedTable", "UndefinedColumn")
 SPOILED = ("malformed database schema", "Could not decode to UTF-8")  # SQLite's words
 CORRUPTED = ("DataCorrupted", "IndexCorrupted")
+TRIGGERS = frozenset(  # 0004, 0016
+    [f"{table}_stale" for table in ("attempt", "explanation", "review", "judgement")]
+    + [f"{table}_{event}" for table in ("attempt", "explanation", "question") for event in ("words", "words_gone")]
+)
+# The most of SQLite's findings that are listed.
+MOST_LISTED = 5
 # What a column holds: what SQLite's typeof() may say of its values.
 TYPES_OF_KIND: Mapping[str, tuple[str, ...]] = {
     "text": ("text",),
@@ -115,6 +125,37 @@ def tell(context: sa.engine.ExceptionContext) -> None:
         raise Damaged(f"the database is damaged: {place} ({reason}); {COPY}") from error
 
 
+# --- The file and the schema ------------------------------------------------------------------------------------------
+
+
+def find_broken(connection: sa.Connection) -> Iterator[str]:
+    """Yield what SQLite finds wrong with its file, every page and index of it."""
+    if connection.dialect.name != "sqlite":
+        return
+    rows = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars()
+    yield from dict.fromkeys(row for row in rows if row != "ok")
+    for table, *_ in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(MOST_LISTED):
+        yield f"a row of {table} refers to one that isn't there"
+
+
+def find_differences(connection: sa.Connection) -> Iterator[str]:
+    """Yield how the schema differs from the one that this code has."""
+    # The tables of the full-text search are made by SQL of their own.
+    options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}
+    for change in compare_metadata(MigrationContext.configure(connection, opts=options), t.metadata):
+        act, *about = change if isinstance(change, tuple) else change[0]
+        subject = next((part for part in reversed(about) if hasattr(part, "name")), None)
+        table = getattr(getattr(subject, "table", None), "name", "")
+        if act.startswith("add_"):  # so it would be mended
+            yield f"no {act.removeprefix('add_')} {table} {getattr(subject, 'name', '')}".replace("  ", " ")
+        elif act.startswith("modify_"):
+            yield f"another {act.removeprefix('modify_')} of {about[1]}.{about[2]}"
+    kind = {"sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'"}
+    query = kind.get(connection.dialect.name, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
+    if missing := TRIGGERS - set(connection.scalars(sa.text(query))):
+        yield f"no trigger {', '.join(sorted(missing))}"
+
+
 # --- Values that are of another kind than their column ----------------------------------------------------------------
 
 
@@ -155,7 +196,6 @@ def _is_spoiled(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[bool] 
 
 
 def _find_undecodable(connection: sa.Connection, table: sa.Table) -> Iterator[str]:
-    """Say of a table that a text of it is no UTF-8."""
     # SQLite itself never looks: each text has to be read.
     texts = [
         sa.type_coerce(column, sa.types.NullType()) for column in table.c if "text" in TYPES_OF_KIND[_kind(column)]

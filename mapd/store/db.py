@@ -25,7 +25,8 @@ import tenacity
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlmodel import Session
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel
 
 from mapd.characters import find_unstorable
 from mapd.errors import BadInput, Busy, Damaged, Stale
@@ -35,6 +36,8 @@ from mapd.store import columns, damage
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number of ours: PostgreSQL's advisory lock for "somebody migrates".
 MIGRATION_LOCK = 2410_03663
+# The last commit with the 22 migrations that the first one was made of: it reads whatever was written before.
+LAST_OF_OLD = "8041318"
 # SQLite's own wait for a lock; between two of them we can say that it waits.
 LOCK_WAIT_MS = 1000
 BETWEEN_TRIES = tenacity.wait_exponential(multiplier=0.05, max=1)
@@ -151,11 +154,9 @@ def migrate(engine: sa.Engine) -> None:
     Raises: BadInput where the database is of a version this code doesn't know; Damaged where tables are missing, or
     it is another program's.
     """
-    config = Config(attributes={})
-    config.set_main_option("script_location", str(MIGRATIONS))
-    scripts = ScriptDirectory.from_config(config)
+    head = list_versions()[-1]
     with engine.connect() as connection:
-        if current_version(connection) == scripts.get_current_head():
+        if current_version(connection) == head:
             damage.check_tables(connection)
             return
     with engine.execution_options(writes=True).begin() as connection:
@@ -168,15 +169,30 @@ def migrate(engine: sa.Engine) -> None:
                 f"the database has tables and no version of ours: {damage.place_of(engine)}; it is another program's, "
                 f"or was damaged: name another one, or {damage.COPY}"
             )
-        if version is not None and version not in {script.revision for script in scripts.walk_revisions()}:
-            raise BadInput(
-                f"the database is of a newer version: {version}; this mapd knows up to {scripts.get_current_head()}; "
-                "upgrade mapd"
-            )
-        if version != scripts.get_current_head():
-            config.attributes["connection"] = connection
+        if version is not None:
+            check_version("the database", f"version: {version}", version)
+        if version != head:
+            config = Config(attributes={"connection": connection})
+            config.set_main_option("script_location", str(MIGRATIONS))
             command.upgrade(config, "head")
         damage.check_tables(connection)
+
+
+def list_versions() -> list[str]:
+    """Return the schema's versions that this code knows, the oldest first."""
+    return sorted(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+
+
+def check_version(subject: str, label: str, version: str) -> None:
+    """See that this code knows the schema's version of a database or an archive. Raises: BadInput."""
+    versions = list_versions()
+    if version < versions[0]:
+        raise BadInput(
+            f"{subject} is of an older {label}, from before the first release; bring it into the mapd of commit "
+            f"{LAST_OF_OLD}, and export it there with `mapd archive export FILE`: this mapd reads that"
+        )
+    if version not in versions:
+        raise BadInput(f"{subject} is of a newer {label}; this mapd knows up to {versions[-1]}; upgrade mapd")
 
 
 def current_version(connection: sa.Connection) -> str | None:
@@ -240,6 +256,12 @@ def lock(session: Session, number: int) -> None:
         session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": number})
 
 
+def insert(session: Session, table: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT of the session's database, which can be told what to do where a row is there already."""
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
+
+
 def clock(session: Session) -> datetime:
     """Return the database's own time."""
     connection = session.connection()
@@ -256,8 +278,6 @@ def _patience(engine: sa.Engine | sa.Connection) -> Patience:
 
 
 def _begin(session: Session) -> None:
-    """Begin the session's transaction, as soon as the database can."""
-
     def connect() -> None:
         try:
             session.connection()

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd.store import tables as t
-from mapd.store.queries import identity
+from mapd.store.queries import shared_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,9 @@ class Training:
 def finetunes(session: Session) -> list[Training]:
     """Return every finetune of the project, the newest first."""
     parent, student = sa.orm.aliased(t.Student), sa.orm.aliased(t.Student)
-    step_counts = (
-        select(
-            t.FinetuneStep.finetune_id, func.count().label("done"), func.sum(t.FinetuneStep.seconds).label("seconds")
-        )
-        .group_by(col(t.FinetuneStep.finetune_id))
-        .subquery()
-    )
+    step = t.FinetuneStep
+    columns = select(step.finetune_id, func.count().label("done"), func.sum(step.seconds).label("seconds"))
+    step_counts = columns.group_by(col(step.finetune_id)).subquery()
     query = (
         sa.select(
             t.Finetune,
@@ -72,8 +68,7 @@ def finetunes(session: Session) -> list[Training]:
     rows: Sequence[Any] = session.execute(query).all()
     return [
         Training(
-            id=identity(f),
-            uid=f.uid,
+            **shared_values(Training, f),
             parent=parent_name,
             student=student_name,
             adapter=adapter,
@@ -81,13 +76,8 @@ def finetunes(session: Session) -> list[Training]:
             exam=exam,
             pairs=snapshot.pairs,
             simulated=simulated,
-            arm=f.arm,
-            alpha=f.alpha,
-            seed=f.seed,
-            hyperparameters=f.hyperparameters,
             steps_done=steps_done or 0,
             seconds=seconds or 0.0,
-            created_at=f.created_at,
         )
         for f, parent_name, student_name, adapter, snapshot, exam, simulated, steps_done, seconds in rows
     ]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from mapd.store import queries
+from mapd.store import judgement_log
 from mapd.store import tables as t
 
 # Rows that are read at once.
@@ -79,5 +79,5 @@ def iterate_judgements(session: Session, exam_id: int, person: str | None = None
 
 
 def _condition(exam_id: int, person: str | None) -> sa.ColumnElement[bool]:
-    of_exam = queries.judged_in(exam_id)
+    of_exam = judgement_log.judgement_condition(exam_id)
     return of_exam if person is None else of_exam & (col(t.Judgement.person) == person)

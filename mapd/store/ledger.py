@@ -80,7 +80,6 @@ def tally(session: Session, exam_id: int) -> list[Calls]:
 
 
 def _sum(amounts: Iterable[Any]) -> Any:
-    """Return the sum of what is known; None where nothing is."""
     numbers = [value for value in amounts if value is not None]
     # None, not 0: where no reply told its tokens, nobody knows them.
     return sum(numbers) if numbers else None

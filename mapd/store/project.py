@@ -1,16 +1,20 @@
-"""What a project holds, an exam a row, and when it came in: for the data page.
+"""What a project holds, an exam a row, and when it came in; what a deletion has to know of the rows around it.
 
 holdings(session)[0] -> Holding("svamp · Llama-2-7b-chat-hf · round 0", mistakes=387, teachers=("gpt", …), …)
+count_calls(session, {3})            -> (2322, 3.2): the calls of these exams, and what they cost
 """
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from mapd.store import queries
 from mapd.store import tables as t
+from mapd.store.removal import BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +84,55 @@ def imports(session: Session) -> list[ImportRecord]:
         )
         for a in session.exec(query).all()
     ]
+
+
+def list_ids(session: Session, table: str) -> set[int]:
+    """Return the ids of all rows of a table."""
+    return set(session.scalars(sa.select(t.metadata.tables[table].c.id)))
+
+
+def list_mere_authors(session: Session) -> set[int]:
+    """Return the ids of the teachers that can't be asked, and that no call of the ledger names."""
+    of_ledger = select(t.Call.teacher_id).where(col(t.Call.teacher_id).is_not(None))
+    cannot_be_asked = col(t.Teacher.kind).in_(("imported", "person")) & col(t.Teacher.id).not_in(of_ledger)
+    return {row_id for row_id in session.exec(select(t.Teacher.id).where(cannot_be_asked)) if row_id is not None}
+
+
+def count_exams(session: Session, set_id: int) -> int:
+    """Return how many exams ask the questions of a set."""
+    return session.exec(select(func.count()).select_from(t.Exam).where(t.Exam.set_id == set_id)).one()
+
+
+def count_rationales(session: Session, set_id: int) -> int:
+    """Return how many rationales the questions of a set have."""
+    query = select(func.count()).select_from(t.Explanation).join(t.Question)
+    return session.exec(query.where(t.Explanation.kind == "rationale", t.Question.set_id == set_id)).one()
+
+
+def is_needed_elsewhere(session: Session, exam: t.Exam) -> bool:
+    """Return whether the exam's student sat another exam, or another student was made from it."""
+    other_users = (
+        select(t.Exam.id).where(t.Exam.student_id == exam.student_id, t.Exam.id != exam.id),
+        select(t.Student.id).where(t.Student.parent_id == exam.student_id),
+    )
+    return any(session.exec(query).first() is not None for query in other_users)
+
+
+def count_texts(session: Session, ids: Collection[int]) -> Counter[str]:
+    """Return how many of these explanations there are, by kind."""
+    counts, texts = Counter[str](), sorted(ids)
+    for start in range(0, len(texts), BLOCK):
+        query = select(t.Explanation.kind, func.count()).where(col(t.Explanation.id).in_(texts[start : start + BLOCK]))
+        counts.update(dict(session.exec(query.group_by(t.Explanation.kind)).all()))
+    return counts
+
+
+def count_calls(session: Session, exam_ids: Collection[int]) -> tuple[int, float | None]:
+    """Return how many calls were made for these exams, and what they cost."""
+    return session.exec(select(func.count(), func.sum(t.Call.cost_usd)).where(col(t.Call.exam_id).in_(exam_ids))).one()
+
+
+def list_tuned_students(session: Session, finetune_ids: Collection[int]) -> Sequence[str]:
+    """Return the names of the students that these finetunes made."""
+    query = select(t.Student.name).join(t.Finetune, col(t.Finetune.student_id) == t.Student.id)
+    return session.exec(query.where(col(t.Finetune.id).in_(finetune_ids)).order_by(t.Student.name)).all()

@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from mapd.store import tables as t
 
@@ -187,3 +187,30 @@ def has_gold(session: Session, exam_id: int) -> bool:
     questions = select(t.Question.id).join(t.Attempt, col(t.Attempt.question_id) == t.Question.id)
     of_exam = (t.Attempt.exam_id == exam_id, sa.func.trim(t.Question.gold) != "")
     return session.exec(questions.where(*of_exam).limit(1)).first() is not None
+
+
+def count_marked(session: Session) -> int:
+    """Count the questions, of all exams, that have rows which the index doesn't know yet."""
+    return session.exec(select(func.count(col(t.DirtyQuestion.question_id).distinct()))).one()
+
+
+def count_asked(session: Session, exam_id: int) -> int:
+    """Count the exam's questions."""
+    question_id = col(t.Attempt.question_id)
+    return session.exec(select(func.count(question_id.distinct())).where(t.Attempt.exam_id == exam_id)).one()
+
+
+def count_derived(session: Session, exam_id: int) -> int:
+    """Count the exam's questions that the index has rows of."""
+    rows = select(func.count()).select_from(t.Standing)
+    return session.exec(rows.where(t.Standing.exam_id == exam_id, t.Standing.kind == "question")).one()
+
+
+def list_missing(session: Session, exam_id: int, after: int, number: int) -> list[int]:
+    """Return the exam's next questions, by id, that the index has no row of."""
+    asked, row = t.Attempt, t.Standing
+    is_there = select(row.id).where(
+        row.question_id == asked.question_id, row.exam_id == exam_id, row.kind == "question"
+    )
+    query = select(asked.question_id).where(asked.exam_id == exam_id, asked.question_id > after, ~is_there.exists())
+    return list(session.exec(query.distinct().order_by(col(asked.question_id)).limit(number)))

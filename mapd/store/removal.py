@@ -195,7 +195,6 @@ def _uids(session: Session, table: sa.Table, ids: Iterable[int]) -> dict[str, st
 
 
 def _delete(session: Session, rows: Ids) -> None:
-    """Delete the rows, what refers to others first, and what was derived of them."""
     for table in reversed(t.metadata.sorted_tables):
         parents = references(table)
         if "id" in table.c:
@@ -354,7 +353,6 @@ class _RowRestorer:
         return row_id
 
     def _rename(self, table: sa.Table, values: Record) -> Record:
-        """Return the row under a name that is free, where names must differ."""
         if "name" not in table.c or not table.c.name.unique:
             return values
         used_names = queries.names_like(self.session, table.c.name, values["name"])

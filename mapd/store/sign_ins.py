@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
+from mapd.store import db
 from mapd.store import tables as t
 
 LONGEST = timedelta(days=7)
-_OF_THE_ACT = ("iss", "sub", "iat", "nonce")  # OpenID Connect: who says it, of whom, when, answering which request
+# OpenID Connect: who says it, of whom, when, answering which request.
+_OF_THE_ACT = ("iss", "sub", "iat", "nonce")
 
 
 def is_over(session: Session, claims: Mapping[str, object]) -> bool:
@@ -32,10 +33,9 @@ def is_over(session: Session, claims: Mapping[str, object]) -> bool:
 def end(session: Session, claims: Mapping[str, object]) -> None:
     """End the sign-in with these claims, once and for all."""
     session.execute(sa.delete(t.EndedSignIn).where(col(t.EndedSignIn.ended_at) < t.now() - LONGEST))
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {"key": key_of(claims), "ended_at": t.now()}
     # Another tab may be first.
-    session.execute(insert(t.EndedSignIn).values(values).on_conflict_do_nothing())
+    session.execute(db.insert(session, t.EndedSignIn).values(values).on_conflict_do_nothing())
 
 
 def key_of(claims: Mapping[str, object]) -> str:

@@ -76,10 +76,15 @@ class Table(SQLModel, registry=registry(metadata=metadata)):
     """All tables share a registry of their own: Streamlit's hot reload would otherwise define them twice."""
 
 
-class Row(Table):
-    """What every row has."""
+class Numbered(Table):
+    """A row that is known by a number here."""
 
     id: int | None = Field(default=None, primary_key=True)
+
+
+class Row(Numbered):
+    """A row that says when it was made."""
+
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
@@ -138,7 +143,7 @@ class Student(Travelling, table=True):
     round: int = 0
 
 
-class Policy(Travelling, table=True):
+class SavedPolicy(Travelling, table=True):
     """A saved policy; saving a name again adds a version. The presets live in `policies.py`, not here."""
 
     __tablename__ = "policy"
@@ -469,11 +474,10 @@ class Call(Travelling, table=True):
     )
 
 
-class Claim(Table, table=True):
+class Claim(Numbered, table=True):
     """A piece of work that one run does, so that no other run does it too. It expires, by the database's clock."""
 
     __tablename__ = "claim"
-    id: int | None = Field(default=None, primary_key=True)
     # The ledger's key of a call that is sent, or "exam UID", "finetune UID".
     key: str = Field(unique=True)
     run: str = Field(index=True)
@@ -518,11 +522,10 @@ class SavedMapping(Travelling, table=True):
     person: str
 
 
-class Lease(Table, table=True):
+class Lease(Numbered, table=True):
     """A mistake that a person has in front of them, renewed while it is shown: the queues give it to nobody else."""
 
     __tablename__ = "lease"
-    id: int | None = Field(default=None, primary_key=True)
     attempt_id: int = Field(foreign_key="attempt.id")
     person: str = Field(index=True)
     since: datetime = Field(default_factory=now, sa_type=UtcDateTime)
@@ -530,30 +533,27 @@ class Lease(Table, table=True):
     __table_args__ = (sa.UniqueConstraint("attempt_id", "person"),)
 
 
-class Exposure(Table, table=True):
+class Exposure(Numbered, table=True):
     """A text that a person was shown with verdict, scores and checks: what they say of it later isn't judged first."""
 
     __tablename__ = "seen"
-    id: int | None = Field(default=None, primary_key=True)
     person: str
     explanation_id: int = Field(foreign_key="explanation.id", index=True)
     __table_args__ = (sa.UniqueConstraint("person", "explanation_id"),)
 
 
-class EndedSignIn(Table, table=True):
+class EndedSignIn(Numbered, table=True):
     """A sign-in that was ended by signing out, by the hash of what its provider said: its cookie opens nothing."""
 
     __tablename__ = "ended_sign_in"
-    id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True)
     ended_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
-class AccessToken(Table, table=True):
+class AccessToken(Numbered, table=True):
     """What the triage page handed to its client, by its hash: it speaks for one person, in one role, on one exam."""
 
     __tablename__ = "access_token"
-    id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True)
     person: str = Field(index=True)
     role: str
@@ -562,11 +562,10 @@ class AccessToken(Table, table=True):
     until: datetime = Field(sa_type=UtcDateTime)
 
 
-class DealtCard(Table, table=True):
+class DealtCard(Numbered, table=True):
     """A card that a person was dealt beside the queue. Its name alone says so: a check looks like any other card."""
 
     __tablename__ = "dealt_card"
-    id: int | None = Field(default=None, primary_key=True)
     card: str = Field(default_factory=new_uid, unique=True)
     exam_id: int = Field(foreign_key="exam.id", index=True)
     person: str
@@ -603,11 +602,10 @@ STANDING_ORDERS: Mapping[str, Sequence[str]] = {
 FILTER_COLUMNS = ("cut", "committee_cut", "undecided", "committee_undecided", "people")
 
 
-class Standing(Table, table=True):
+class Standing(Numbered, table=True):
     """A row of browse, as checks, committee and people say. Means and cuts are hundredths, rounded up."""
 
     __tablename__ = "standing"
-    id: int | None = Field(default=None, primary_key=True)
     exam_id: int
     question_id: int = Field(index=True)
     attempt_id: int  # a question's: its first mistake, else its first attempt
@@ -644,11 +642,10 @@ class Standing(Table, table=True):
     )
 
 
-class QueueBand(Table, table=True):
+class QueueBand(Numbered, table=True):
     """How many rows of a queue (or of a count) are there at every threshold from `low` up to below `high`."""
 
     __tablename__ = "band"
-    id: int | None = Field(default=None, primary_key=True)
     exam_id: int
     name: str
     low: int
@@ -658,11 +655,10 @@ class QueueBand(Table, table=True):
     __table_args__ = (sa.UniqueConstraint("exam_id", "name", "low", "high", "waits"),)
 
 
-class QueueEntry(Table, table=True):
+class QueueEntry(Numbered, table=True):
     """A mistake's place in one band of a queue: `place` is minus its doubt in thousandths, so that it sorts first."""
 
     __tablename__ = "queued"
-    id: int | None = Field(default=None, primary_key=True)
     band_id: int
     place: int
     position: int
@@ -672,11 +668,10 @@ class QueueEntry(Table, table=True):
     __table_args__ = (sa.Index("ix_queued_band_place", "band_id", "place", "position", "attempt_id"),)
 
 
-class QueueSkip(Table, table=True):
+class QueueSkip(Numbered, table=True):
     """A place that waits for others, but not for this person, who judged or skipped what waits there."""
 
     __tablename__ = "passed"
-    id: int | None = Field(default=None, primary_key=True)
     person: str
     queued_id: int = Field(index=True)
     band_id: int
@@ -695,10 +690,9 @@ class StandingExam(Table, table=True):
     votes_since: int = 0
 
 
-class DirtyQuestion(Table, table=True):
+class DirtyQuestion(Numbered, table=True):
     """A question with a new row about it (triggers write it in the row's own transaction), not yet derived again."""
 
     __tablename__ = "stale"
-    id: int | None = Field(default=None, primary_key=True)
     question_id: int = Field(index=True)
     voted: bool  # the row is a review

@@ -1,7 +1,4 @@
-"""The parts of the committee page: authors and reviewers, the ledger, and the calls that gave no text.
-
-`curation.reviewing` and `store.ledger` count; this module only draws.
-"""
+"""The parts of the committee page: authors and reviewers, the ledger, and the calls that gave no text."""
 
 import streamlit as st
 
@@ -10,12 +7,12 @@ from mapd.curation.curated import Curated
 from mapd.curation.reviewer_stats import PairScores, Share, matrix, reviewers
 from mapd.domain import ExamInfo
 from mapd.jobs.kinds import CollectWork
-from mapd.models.prices import format_dollars
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
-from mapd.store import db, ledger
+from mapd.store import ledger
+from mapd.teacher_prices import format_dollars
 from mapd.ui import jobs
-from mapd.ui.kit import context, money, tables, text, theme, times
+from mapd.ui.kit import context, start_forms, tables, text, theme, times
 from mapd.ui.kit.tables import Cell, Html
 
 OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
@@ -28,16 +25,12 @@ def draw_counts(curated: Curated) -> None:
     rationales = list(curated.rationales)
     feedback = [x for m in curated.mistakes for x in m.feedback]
     votes = [v for x in rationales for v in x.text.votes]
-    st.html(
-        tables.row(
-            [
-                (len(curated.mistakes), "mistakes"),
-                (tables.link_cell(len(feedback), context.address("browse", show="feedback")), "feedback"),
-                (tables.link_cell(len(rationales), context.address("browse")), "rationales"),
-                (len(votes), "reviews"),
-                (sum(v.score is None for v in votes), "of them no vote"),
-            ]
-        )
+    tables.draw_row(
+        (len(curated.mistakes), "mistakes"),
+        (tables.link_cell(len(feedback), context.address("browse", show="feedback")), "feedback"),
+        (tables.link_cell(len(rationales), context.address("browse")), "rationales"),
+        (len(votes), "reviews"),
+        (sum(v.score is None for v in votes), "reviews without a vote"),
     )
 
 
@@ -58,7 +51,7 @@ def draw_review_matrix(curated: Curated) -> None:
     authors = [n for n in curated.teachers if any(n == author for author, _ in scores)]
     rows = [[_teacher_chip(a, curated), *(_score_cell(scores.get((a, r)), a == r) for r in names)] for a in authors]
     header = ["", *(text.one_line(name, 30) for name in names)]
-    st.html(tables.table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(names))]))
+    tables.draw_table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(names))])
 
 
 def _score_cell(scores: PairScores | None, is_own: bool) -> Cell:
@@ -87,11 +80,12 @@ def draw_reviewer_table(curated: Curated) -> None:
     if not rows:
         st.caption("Nobody has reviewed yet.")
         return
-    header = ("reviewer", "votes", "no vote", "mean", "wrong ones caught", "others passed")
-    st.html(tables.table(header, rows))
+    header = ("reviewer", "votes", "no vote", "mean", "wrong rationales caught", "other rationales passed")
+    tables.draw_table(header, rows)
     st.caption(
-        "caught: of the rationales that the checks call wrong (another answer than the gold, or a false equation), "
-        "those it gave 3 or less · passed: of all others, those it gave more than 3"
+        "wrong rationales caught: those that the checks call wrong (another answer than the gold answer, or a "
+        "false equation) and the reviewer scored 3 or less · other rationales passed: all others that the "
+        "reviewer scored above 3"
     )
 
 
@@ -107,13 +101,11 @@ def _teacher_chip(name: str, curated: Curated) -> Html:
 
 def draw_calls(exam: ExamInfo) -> None:
     """Draw the exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
-    with db.reading(context.engine()) as session:
-        tallies, failed_calls = ledger.tally(session, exam.id), ledger.failures(session, exam.id)
-        stops = committee.stops(session, exam.uid)
+    tallies, failed_calls = context.read(ledger.tally, exam.id), context.read(ledger.failures, exam.id)
     if not tallies:
         return
     st.subheader("Calls", anchor=False)
-    for stop in stops:
+    for stop in context.read(committee.stops, exam.uid):
         reason = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
         cure = text.one_line(stop.cure, 300)
         text.complain(f"{reason} — {cure}")
@@ -131,16 +123,16 @@ def draw_calls(exam: ExamInfo) -> None:
     ]
     cost_columns = ("tokens in", "tokens out", "cost") if costs else ()
     header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *cost_columns)
-    st.html(tables.table(header, rows, words=2))
+    tables.draw_table(header, rows, words=2)
     if failed_calls:
         if any(f.outcome in SHORT_OF_TOKENS and not f.mended for f in failed_calls):
             st.caption(
                 "A reply that was cut off or came empty needs more tokens: “Change” on the teachers page, then ask."
             )
         draw_retry(exam.uid)
-        st.caption("The latest tries that gave no text.")
-        st.html(
-            tables.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure_row, failed_calls), words=6)
+        st.caption("The latest calls that gave no text.")
+        tables.draw_table(
+            ("when", "teacher", "kind", "outcome", "reason", ""), map(_failure_row, failed_calls), words=6
         )
 
 
@@ -148,7 +140,7 @@ def draw_score_reader() -> None:
     """Draw a field for a review and the score that is read in it, to explain a missing vote or an unexpected score."""
     with st.expander("How is a score read?"):
         review = st.text_area("A review", key="review_to_read", max_chars=MAX_REVIEW, height=120)
-        solution = st.text_area("The solution that it reviews, if you like", key="solution_to_read", height=80)
+        solution = st.text_area("The solution that the review is about (optional)", key="solution_to_read", height=80)
         if review.strip():
             parsed = parse_score(review, solution=solution)
             st.text(f"{'no vote' if parsed.score is None else parsed.score}: {parsed.why}")
@@ -161,8 +153,8 @@ def draw_retry(exam: str) -> None:
         return
     budget_words = "" if retry.budget is None else f", of a budget of {format_dollars(retry.budget)}"
     calls_words = "calls of this exam" if retry.failed != 1 else "call of this exam"
-    money.draw_note(f"{retry.failed:,} {calls_words} gave no text. {retry.estimate.in_words}{budget_words}.")
-    if (unknown_price := money.confirm_unknown_price(retry.estimate, "again_unknown")) is not None:
+    start_forms.draw_note(f"{retry.failed:,} {calls_words} gave no text. {retry.estimate.in_words}{budget_words}.")
+    if (unknown_price := start_forms.confirm_unknown_price(retry.estimate, "again_unknown")) is not None:
         new_job = CollectWork(
             exam=exam,
             teachers=retry.teachers,

@@ -1,30 +1,22 @@
 """The parts of the exam page: the student's results, how it was asked, and every attempt."""
 
-from enum import StrEnum
+from collections.abc import Callable
 
 import streamlit as st
 
 from mapd import prompts, results, students
 from mapd.answers.grading import Outcome
-from mapd.domain import Material
+from mapd.domain import Material, Response
 from mapd.jobs import kinds
 from mapd.results import ExamAnswers, Score
-from mapd.store import db
+from mapd.store import queries
 from mapd.store import tables as t
 from mapd.ui import jobs
 from mapd.ui.kit import attempts, context, start_forms, tables, text, theme, url_state
 from mapd.ui.kit.attempts import AttemptRow
-from mapd.ui.kit.cache import load_material
+from mapd.ui.kit.pagination import take_page
 from mapd.ui.kit.start_forms import MOST_TOKENS
 from mapd.ui.kit.tables import Cell, Html
-
-
-def load_exam(exam_id: int) -> tuple[ExamAnswers, t.Exam, Material]:
-    """Return the exam's first samples, its row, and its questions with every attempt."""
-    with db.reading(context.engine()) as session:
-        row = session.get(t.Exam, exam_id)
-        assert row is not None, "the header's exam is there"
-        return results.load(session, exam_id), row, load_material(session, exam_id)
 
 
 def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
@@ -34,33 +26,25 @@ def draw_progress(exam_answers: ExamAnswers, material: Material) -> None:
         st.progress(
             count / exam_answers.question_count, f"{count:,} of {exam_answers.question_count:,} questions answered"
         )
-        st.caption("Where it isn't running any more: the same exam, started again, goes on where it was.")
+        st.caption("If the exam is no longer running, start it again: it goes on where it stopped.")
     counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
-    st.html(
-        tables.row(
-            [
-                (count, "questions answered"),
-                *([(len(outcomes), "answers")] if len(outcomes) > count else []),
-                *((counts[outcome], theme.LOOKS[outcome.value].word) for outcome in Outcome),
-                (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
-                *([(cut_off, theme.LOOKS["cut_off"].word)] if (cut_off := _count_cut_off(material)) else []),
-            ]
-        )
+    cut_off_count = sum(a.is_cut_off for a in material.attempts)
+    tables.draw_row(
+        (count, "questions answered"),
+        *([(len(outcomes), "answers")] if len(outcomes) > count else []),
+        *((counts[outcome], theme.LOOKS[outcome.value].word) for outcome in Outcome),
+        (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
+        *([(cut_off_count, theme.LOOKS["cut_off"].word)] if cut_off_count else []),
     )
-
-
-def _count_cut_off(material: Material) -> int:
-    return sum(a.is_cut_off for a in material.attempts)
 
 
 def draw_cut_off_form(material: Material) -> None:
     """Draw, where answers were cut off, what that means, and the button that asks again with more tokens."""
-    count, info = _count_cut_off(material), material.exam
+    count, info = sum(a.is_cut_off for a in material.attempts), material.exam
     if not count or jobs.is_active("exam"):
         return
-    with db.reading(context.engine()) as session:
-        row = session.get_one(t.Exam, info.id)
-        is_available = students.is_here(students.get(session, row.student_id), context.settings().home)
+    row = context.read(queries.exam_row, info.id)
+    is_available = students.is_here(context.read(students.get, row.student_id), context.settings().home)
     longest = row.decoding.get("max_tokens")
     limit_words = f" at {longest:,} tokens" if isinstance(longest, int) else ""
     subject = "answers were" if count != 1 else "answer was"
@@ -76,7 +60,7 @@ def draw_cut_off_form(material: Material) -> None:
         purpose = start_forms.ask_purpose("again_purpose") if info.split == "test" else None
         if info.split == "test" and purpose is None:
             return
-        st.caption("It becomes an exam of its own, which takes over the answers that are whole.")
+        st.caption("This makes a new exam, which takes over the complete answers of this one.")
         jobs.draw_start(lambda: _make_exam(info.uid, int(tokens), purpose), "Ask again", "exam_again", count)
 
 
@@ -93,14 +77,14 @@ def draw_committee_link(material: Material) -> None:
 def draw_families(exam_answers: ExamAnswers) -> None:
     """Draw accuracy by family with Wilson's intervals; not for an import, which holds mistakes alone."""
     if exam_answers.exam.graded_by == "import" or not exam_answers.answers:
-        st.caption("An import holds mistakes alone, so it says nothing of how often the student is right.")
+        st.caption("An import holds only mistakes, so it doesn't say how often the student is right.")
         return
     families = dict.fromkeys(a.family for a in exam_answers.answers.values())
     groups = {"all": list(exam_answers.answers.values())} if len(families) > 1 else {}
     groups |= {name: [a for a in exam_answers.answers.values() if a.family == name] for name in families}
     rows = [_family_row(name, results.score(group)) for name, group in groups.items()]
     header = ("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off")
-    st.html(tables.table(header, rows))
+    tables.draw_table(header, rows)
 
 
 def _family_row(name: str, score: Score) -> tuple[Cell, ...]:
@@ -129,42 +113,32 @@ def draw_setup(row: t.Exam, exam_answers: ExamAnswers) -> None:
         if isinstance(value, int | float)
     ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
-    st.html(tables.table(("asked", ""), settings, words=2))
+    tables.draw_table(("asked", ""), settings, words=2)
     # Missing where the student was asked elsewhere.
     if "prompt" in row.decoding:
         with st.expander("The prompt"):
             st.code(prompts.EXAM.text, language=None, wrap_lines=True)
 
 
-class AttemptFilter(StrEnum):
-    """Which attempts are listed."""
-
-    ALL = "all"
-    RIGHT = "right"
-    WRONG = "wrong"
-    NO_ANSWER = "no answer"
-    CUT_OFF = "cut off"
-
-
-OUTCOMES = {AttemptFilter.RIGHT: "correct", AttemptFilter.WRONG: "incorrect", AttemptFilter.NO_ANSWER: "no_answer"}
+# By the word in the address: which attempts are listed.
+FILTERS: dict[str, Callable[[Response], bool]] = {
+    "all": lambda _: True,
+    "right": lambda attempt: attempt.outcome == Outcome.CORRECT,
+    "wrong": lambda attempt: attempt.outcome == Outcome.INCORRECT,
+    "no answer": lambda attempt: attempt.outcome == Outcome.NO_ANSWER,
+    "cut off": lambda attempt: attempt.is_cut_off,
+}
 
 
 def draw_attempts(material: Material) -> None:
     """Draw every attempt, by outcome, with question and response."""
-    url_state.settle("attempts", material.exam.id, outcome=AttemptFilter.ALL.value, page=1)
+    url_state.settle("attempts", material.exam.id, outcome="all", page=1)
     st.subheader("Attempts", anchor=False)
-    words = [attempt_filter.value for attempt_filter in AttemptFilter]
-    attempt_filter = AttemptFilter(url_state.choose_group("outcome", words, AttemptFilter.ALL.value))
-    outcome = OUTCOMES.get(attempt_filter)
-    matching_attempts = [
-        a
-        for a in material.attempts
-        if (a.is_cut_off if attempt_filter is AttemptFilter.CUT_OFF else outcome in (None, a.outcome))
-    ]
+    fits = FILTERS[url_state.choose_group("outcome", list(FILTERS), "all")]
+    matching_attempts = list(filter(fits, material.attempts))
     if not matching_attempts:
-        st.caption("No attempt is among these.")
+        st.caption("No attempt fits this filter.")
         return
-    page = attempts.draw_pagination(len(matching_attempts))
-    pairs = [(material.questions[a.question_id], a) for a in matching_attempts]
+    pairs = [(material.questions[a.question_id], a) for a in take_page(matching_attempts)]
     attempt_rows = [AttemptRow(q, (attempts.make_answer_cell("the student's response", q, a),)) for q, a in pairs]
-    attempts.draw_rows(attempts.take_page(attempt_rows, page), ("answer",), with_links=material.exam.split == "train")
+    attempts.draw_rows(attempt_rows, ("answer",), with_links=material.exam.split == "train")

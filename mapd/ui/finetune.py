@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mapd.finetune.hyperparameters import Hyperparameters
-from mapd.store import db, finetunes
+from mapd.store import finetunes
 from mapd.store.finetunes import Training
 from mapd.ui.kit import charts, context, refusals, tables, text
 from mapd.ui.kit.tables import Cell, Html
@@ -17,11 +17,6 @@ SHORT_NAME = 12
 # As in the form.
 WORDS = {"batch": "pairs a step", "max_length": "tokens a dialogue", "rank": "rank of the adapter"}
 HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
-
-
-def load_trainings() -> list[Training]:
-    """Return every finetune of the project, the newest first."""
-    return context.read(finetunes.finetunes)
 
 
 def choose_training(trainings: Sequence[Training]) -> Training:
@@ -40,7 +35,7 @@ def count_steps(run: Training) -> int:
 
 def draw_list(trainings: Sequence[Training], open_run: Training) -> None:
     """Draw every finetune, a line each."""
-    st.html(tables.table(HEADER, [_training_row(run, run is open_run) for run in trainings], words=5))
+    tables.draw_table(HEADER, [_training_row(run, run is open_run) for run in trainings], words=5)
 
 
 def _training_row(run: Training, is_open: bool) -> tuple[Cell, ...]:
@@ -71,20 +66,19 @@ def draw_curves(run: Training, *, is_live: bool) -> None:
 @refusals.in_place
 def _draw_live_curves(uid: str) -> None:
     context.rerun_if_refused()
-    run = next(run for run in load_trainings() if run.uid == uid)
+    run = next(run for run in context.read(finetunes.finetunes) if run.uid == uid)
     if run.student is not None:
         st.rerun()
     _draw_curves(run)
 
 
 def _draw_curves(run: Training) -> None:
-    with db.reading(context.engine()) as session:
-        steps = finetunes.steps(session, run.id)
-        if not steps:
-            st.caption("No step is done yet.")
-            return
-        figure = charts.loss_figure(steps)
-        first, last = steps[0], steps[-1]
+    steps = context.read(finetunes.steps, run.id)
+    if not steps:
+        st.caption("No step is done yet.")
+        return
+    figure = charts.loss_figure(steps)
+    first, last = steps[0], steps[-1]
     alt = f"Loss on rationales and on feedback over {len(steps)} steps"
     st.plotly_chart(figure, key=f"losses_{run.uid}", config=FIGURE_CONFIG, alt=alt)
     if len(steps) < count_steps(run):
@@ -93,16 +87,12 @@ def _draw_curves(run: Training) -> None:
             len(steps) / count_steps(run),
             f"step {len(steps):,} of {count_steps(run):,}, {seconds_left / 60:.1f} minutes of work left",
         )
-        st.caption("Where it isn't running any more: the same finetune, started again, goes on from its checkpoint.")
-    st.html(
-        tables.row(
-            [
-                (_loss_change(first.loss_rationale, last.loss_rationale), "loss on rationales"),
-                (_loss_change(first.loss_feedback, last.loss_feedback), "loss on feedback"),
-                (f"{sum(s.tokens_per_s for s in steps) / len(steps):,.0f}", "tokens a second"),
-                (f"{run.seconds / 60:.1f}", "minutes"),
-            ]
-        )
+        st.caption("If the finetune is no longer running, start it again: it goes on from its checkpoint.")
+    tables.draw_row(
+        (_loss_change(first.loss_rationale, last.loss_rationale), "loss on rationales"),
+        (_loss_change(first.loss_feedback, last.loss_feedback), "loss on feedback"),
+        (f"{sum(s.tokens_per_s for s in steps) / len(steps):,.0f}", "tokens a second"),
+        (f"{run.seconds / 60:.1f}", "minutes"),
     )
 
 
@@ -115,9 +105,9 @@ def draw_settings(run: Training) -> None:
     st.subheader("Made with", anchor=False)
     settings = {"loss": f"{run.alpha:g} · on feedback + {1 - run.alpha:g} · on rationales"}
     settings |= {WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in run.hyperparameters.items()}
-    st.html(tables.table(("", ""), list(settings.items()), words=2))
+    tables.draw_table(("", ""), list(settings.items()), words=2)
     if run.adapter and (folder := context.settings().home / run.adapter).is_dir():
-        st.caption("Its adapter, which `peft.AutoPeftModelForCausalLM.from_pretrained` loads too:")
+        st.caption("The adapter of its student; `peft.AutoPeftModelForCausalLM.from_pretrained` loads it, too:")
         st.code(str(folder), language=None, wrap_lines=True)
     if run.student:
         context.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=run.exam)

@@ -1,8 +1,4 @@
-"""Jobs on a page: one as it runs, all in a table, and what a start would do.
-
-working.draw_start(lambda: Exam(student="smollm2", questions="demo", split="dev"), "Start the exam", "start_exam")
-working.draw_active("exam")                   # each exam that waits or runs, live, with its cancel button
-"""
+"""Jobs on a page: one as it runs, all in a table, and what a start would do."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,7 +10,7 @@ from pydantic import ValidationError
 from mapd import jobs
 from mapd.errors import MapdError
 from mapd.jobs import kinds as work
-from mapd.jobs.kinds import Work
+from mapd.jobs.work import Work
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.ui.kit import actions, context, refusals, tables, text, theme, times
@@ -57,9 +53,7 @@ def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | No
     """
     try:
         new_job = make()
-        with db.reading(context.engine()) as session:
-            size, pace = new_job.size(session), jobs.measure_pace(session, new_job.kind)
-            workers = jobs.workers(session)
+        size, pace = context.read(new_job.size), context.read(jobs.measure_pace, new_job.kind)
     except (ValidationError, MapdError) as error:
         text.complain(error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error))
         return
@@ -69,12 +63,12 @@ def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | No
     with st.container(horizontal=True, vertical_alignment="center"):
         is_pressed = actions.button(label, key=key, type="primary", icon=":material/play_arrow:")
         st.caption(_amount_words(new_job.unit, size, size if missing is None else missing, pace))
-    if not workers:
+    if not context.read(jobs.workers):
         draw_no_worker()
     if is_pressed:
-        with db.writing(context.engine()) as session:
-            job = jobs.start(session, new_job.kind, new_job.model_dump(mode="json"), by=context.acting_person())
-            st.session_state[STARTED_JOB] = job.uid, context.params().get("exam")
+        person, parameters = context.acting_person(), new_job.model_dump(mode="json")
+        uid = context.write(lambda session: jobs.start(session, new_job.kind, parameters, by=person).uid)
+        st.session_state[STARTED_JOB] = uid, context.params().get("exam")
         st.rerun()
 
 
@@ -82,10 +76,10 @@ def _amount_words(unit: str, size: int, missing: int, pace: float | None) -> str
     if not missing:
         return f"All {size:,} {unit} are there already: nothing is asked again."
     duration_words = (
-        f"at the latest pace here about {jobs.duration(missing / pace)}" if pace else "the time left shows as it runs"
+        f"about {jobs.duration(missing / pace)} at the latest pace" if pace else "the time left shows as it runs"
     )
     share = f"{missing:,} of {size:,}" if missing < size else f"{size:,}"
-    return f"{share} {unit}; {duration_words}. What is there already isn't done again."
+    return f"{share} {unit}; {duration_words}. Finished parts aren't done again."
 
 
 def show_started_exam() -> None:
@@ -93,7 +87,7 @@ def show_started_exam() -> None:
     uid, exam_at_start = st.session_state.get(STARTED_JOB, (None, None))
     if uid is None:
         return
-    job, _ = _read(uid)
+    job, _ = read_job(uid)
     if job.status in jobs.ACTIVE:
         return
     del st.session_state[STARTED_JOB]
@@ -104,7 +98,9 @@ def show_started_exam() -> None:
 
 def draw_no_worker() -> None:
     """Say that no worker takes the jobs."""
-    st.caption("No worker is there, and jobs wait for one: `mapd app` starts it beside itself, `mapd worker` alone.")
+    st.caption(
+        "No worker is running, so jobs wait: `mapd app` starts one beside itself, `mapd worker` starts one alone."
+    )
 
 
 # --- Watching ---------------------------------------------------------------------------------------------------------
@@ -112,34 +108,28 @@ def draw_no_worker() -> None:
 
 def draw_active(kind: str, **parameters: Any) -> None:
     """Draw each active job of this kind and these parameters; also the latest if it ended badly, or just now."""
-    with db.reading(context.engine()) as session:
-        now = db.clock(session)
-        kind_jobs = [j for j in jobs.list_jobs(session) if j.kind == kind and _has(j, parameters)]
-        uids = [job.uid for job in kind_jobs if job.status in jobs.ACTIVE]
-        uids += [
-            job.uid for job in kind_jobs[:1] if jobs.describe_state(job, now) in ENDED_EARLY or _is_fresh(job, now)
-        ]
+    now = context.read(db.clock)
+    kind_jobs = [
+        j for j in context.read(jobs.list_jobs) if j.kind == kind and parameters.items() <= j.parameters.items()
+    ]
+    uids = [job.uid for job in kind_jobs if job.status in jobs.ACTIVE]
+    uids += [job.uid for job in kind_jobs[:1] if jobs.describe_state(job, now) in ENDED_EARLY or _is_fresh(job, now)]
     for uid in uids:
         draw_job(uid)
 
 
 def is_active(*kinds: str) -> bool:
     """Return whether a job of one of these kinds waits or runs."""
-    with db.reading(context.engine()) as session:
-        return any(job.kind in kinds and job.status in jobs.ACTIVE for job in jobs.list_jobs(session))
+    return any(job.kind in kinds and job.status in jobs.ACTIVE for job in context.read(jobs.list_jobs))
 
 
 def _is_fresh(job: t.Job, now: datetime) -> bool:
     return job.status == "done" and job.ended_at is not None and now - job.ended_at < FRESH
 
 
-def _has(job: t.Job, parameters: dict[str, Any]) -> bool:
-    return all(job.parameters.get(key) == value for key, value in parameters.items())
-
-
 def draw_job(uid: str) -> None:
     """Draw one job: live as long as it runs."""
-    job, now = _read(uid)
+    job, now = read_job(uid)
     if job.status in jobs.ACTIVE:
         _draw_live(uid)
     else:
@@ -150,7 +140,7 @@ def draw_job(uid: str) -> None:
 @refusals.in_place
 def _draw_live(uid: str) -> None:
     context.rerun_if_refused()
-    job, now = _read(uid)
+    job, now = read_job(uid)
     last_stage = st.session_state.get(f"stage_{uid}")
     st.session_state[f"stage_{uid}"] = job.stage
     # A fragment redraws only itself; a new stage changes the rest of the page, too.
@@ -160,12 +150,9 @@ def _draw_live(uid: str) -> None:
     _draw_card(job, now)
 
 
-def _read(uid: str) -> tuple[t.Job, datetime]:
-    with db.reading(context.engine()) as session:
-        job = jobs.get(session, uid)
-        # The job outlives its session.
-        session.expunge(job)
-        return job, db.clock(session)
+def read_job(uid: str) -> tuple[t.Job, datetime]:
+    """Return a job, and the database's time."""
+    return context.read(jobs.get, uid), context.read(db.clock)
 
 
 def _draw_card(job: t.Job, now: datetime) -> None:
@@ -191,7 +178,7 @@ def _draw_progress(job: t.Job, state: str) -> None:
     count_words = f"{job.done:,} of {job.total:,}" if job.total else ""
     if state == "queued":
         workers = context.read(jobs.workers)
-        so_far = f" It came to {count_words}, and goes on from there." if count_words else ""
+        so_far = f" It stopped at {count_words} and goes on from there." if count_words else ""
         st.caption(
             f"Waits for a free place on {', '.join(map(text.label, workers))}.{so_far}"
         ) if workers else draw_no_worker()
@@ -207,8 +194,8 @@ def _draw_progress(job: t.Job, state: str) -> None:
     if state == "silent":
         since = f" since {times.moment(job.beat_at, times.CLOCK)}" if job.beat_at else ""
         st.caption(
-            f"No sign of life{since}: its worker is gone, or waits for the database. It goes on by itself; nothing is "
-            "done twice."
+            f"No sign of life{since}: its worker is gone, or waits for the database. The job goes on by itself; "
+            "nothing is done twice."
         )
 
 
@@ -218,26 +205,15 @@ def _draw_buttons(job: t.Job, state: str) -> None:
     if state in ("queued", "running", "silent") and actions.button(
         "Cancel", key=f"cancel_{job.uid}", icon=":material/stop:", type="tertiary"
     ):
-        _act(jobs.cancel, job.uid)
+        actions.write_and_rerun(lambda session, person: jobs.cancel(session, job.uid, by=person))
     if job.origin is not None:
         st.html('<span class="mapd-note">came with an archive</span>')
     elif state in ("silent", "failed", "cancelled") and actions.button(
         "Resume", key=f"resume_{job.uid}", icon=":material/play_arrow:", type="tertiary"
     ):
-        _act(jobs.resume, job.uid)
+        actions.write_and_rerun(lambda session, person: jobs.resume(session, job.uid, by=person))
     if state in ("done", "stopped"):
         _draw_result(job)
-
-
-def _act(change: Callable[..., t.Job], uid: str) -> None:
-    try:
-        with db.writing(context.engine()) as session:
-            change(session, uid, by=context.acting_person())
-    # It ended meanwhile, or the database is busy.
-    except MapdError as error:
-        text.complain(str(error))
-        return
-    st.rerun()
 
 
 def _draw_result(job: t.Job) -> None:
@@ -247,6 +223,8 @@ def _draw_result(job: t.Job) -> None:
         context.link("pages/train/results.py", "Results", icon=":material/compare_arrows:", **pair)
     elif job.kind == "finetune":
         context.link("pages/train/finetune.py", "Curves", icon=":material/show_chart:", finetune=outcome["student"])
+    elif job.kind == "index":
+        context.link("pages/review/browse.py", "Browse", icon=":material/table_rows:", exam=outcome["exam"])
     elif job.kind == "exam":
         context.link("pages/loop/exam.py", "The exam", icon=":material/quiz:", exam=outcome["exam"])
     else:
@@ -259,25 +237,22 @@ def _draw_result(job: t.Job) -> None:
 
 def read_counts() -> tuple[int, bool]:
     """Return how many jobs wait or run, and whether the newest one failed: the frame shows both on every page."""
-    with db.reading(context.engine()) as session:
-        all_jobs = jobs.list_jobs(session)
-        return sum(job.status in jobs.ACTIVE for job in all_jobs), bool(all_jobs) and all_jobs[0].status == "failed"
+    all_jobs = context.read(jobs.list_jobs)
+    return sum(job.status in jobs.ACTIVE for job in all_jobs), bool(all_jobs) and all_jobs[0].status == "failed"
 
 
 def draw_list() -> None:
     """Draw every job in a line, the newest first, and the workers."""
-    with db.reading(context.engine()) as session:
-        now = db.clock(session)
-        rows = [_job_row(job, now) for job in jobs.list_jobs(session)]
-        workers = jobs.workers(session)
+    now, workers = context.read(db.clock), context.read(jobs.workers)
+    rows = [_job_row(job, now) for job in context.read(jobs.list_jobs)]
     if not rows:
         with st.container(border=True):
-            st.markdown("**Nothing was started yet.** Work starts on the page of what it makes.")
+            st.markdown("**No jobs yet.** Each starts on the page of its result.")
             with st.container(horizontal=True):
                 for page, label, icon in STARTS:
                     context.link(page, label, icon=icon)
     else:
-        st.html(tables.table(("job", "", "by", "how far", "started", "took"), rows, words=3))
+        tables.draw_table(("job", "", "by", "progress", "started", "took"), rows, words=3)
     names = ", ".join(text.label(name) for name in workers)
     st.caption(f"Workers: {names}") if workers else draw_no_worker()
 

@@ -1,15 +1,15 @@
 """The parts of the overview: an empty project's welcome, the next step, funnel, teachers, people.
 
-`curation.overview` and `curation.next_step` count; this module only draws.
+`curation/summary.py` and `review/next_step.py` count; this module only draws.
 """
 
 import streamlit as st
 
 from mapd import students
 from mapd.curation.curated import Curated
-from mapd.curation.overview import SnapshotSummary, funnel, people, teachers
+from mapd.curation.summary import SnapshotSummary, funnel, people, teachers
 from mapd.review.next_step import NextStep
-from mapd.store import db, queries, snapshots
+from mapd.store import queries, snapshots
 from mapd.ui import snapshots as frozen
 from mapd.ui.kit import context, start_forms, tables, text, theme
 from mapd.ui.kit.tables import Html
@@ -34,16 +34,11 @@ STEP_PAGES = {
 }
 
 
-def is_empty() -> bool:
-    """Return whether the project has no exam yet."""
-    return not context.read(queries.exams)
-
-
 def draw_welcome() -> None:
     """Draw what this app is, the loop, and what to do first."""
     st.markdown(
         "A student model makes mistakes; a committee of teachers explains and reviews them; people judge what the "
-        "teachers wrote; the student learns from what stands."
+        "teachers wrote; the student learns from what they accept."
     )
     steps = (f"<li><b>{name}</b><span>{words}</span></li>" for name, words in LOOP_STEPS)
     st.html(f'<ol class="mapd-loop">{"".join(steps)}</ol>')
@@ -60,19 +55,16 @@ def draw_welcome() -> None:
 
 def load_newest_snapshot(exam_id: int) -> tuple[SnapshotSummary | None, int]:
     """Return the exam's newest snapshot, and how many there are."""
-    with db.reading(context.engine()) as session:
-        rows = queries.snapshots(session, exam_id)
-        taught_snapshots = {student.snapshot_sha256 for student in students.list_students(session)}
-        # A damaged snapshot counts, but isn't read.
-        row = next(filter(snapshots.is_named, rows), None)
-        if row is None:
-            return None, len(rows)
-        pairs, policy = frozen.read_pairs(row), row.manifest["policy"]
-        teachers = tuple(row.manifest.get("narrowed_to", ()))
-        newest = SnapshotSummary(
-            row.sha256, pairs.pairs, row.created_at, policy, row.sha256 in taught_snapshots, pairs.mistakes, teachers
-        )
-        return newest, len(rows)
+    rows = context.read(queries.snapshots, exam_id)
+    # A damaged snapshot counts, but isn't read.
+    row = next(filter(snapshots.is_named, rows), None)
+    if row is None:
+        return None, len(rows)
+    is_taught = any(student.snapshot_sha256 == row.sha256 for student in context.read(students.list_students))
+    pairs, policy = frozen.read_pairs(row), row.manifest["policy"]
+    teachers = tuple(row.manifest.get("narrowed_to", ()))
+    newest = SnapshotSummary(row.sha256, pairs.pairs, row.created_at, policy, is_taught, pairs.mistakes, teachers)
+    return newest, len(rows)
 
 
 def draw_next_step(step: NextStep) -> None:
@@ -87,7 +79,7 @@ def draw_next_step(step: NextStep) -> None:
 def draw_funnel(curated: Curated, newest: SnapshotSummary | None, snapshots: int) -> None:
     """Draw the way from mistakes to frozen pairs: a number and a bar for each stage."""
     st.subheader("From mistakes to training pairs")
-    st.html(tables.bars((s.name, s.count, s.count, s.of, s.note) for s in funnel(curated, newest, snapshots)))
+    tables.draw_bars((s.name, s.count, s.of, s.note) for s in funnel(curated, newest, snapshots))
 
 
 def draw_teachers(curated: Curated) -> None:
@@ -110,7 +102,7 @@ def draw_teachers(curated: Curated) -> None:
         st.caption("No teacher has explained its mistakes yet.")
         return
     header = ("", "rationales", "accepted", "wrong", "mean", "mean", "leniency", "no vote")
-    st.html(tables.table(header, rows, groups=[("", 1), ("as author", 4), ("as reviewer", 3)]))
+    tables.draw_table(header, rows, groups=[("", 1), ("as author", 4), ("as reviewer", 3)])
     st.caption("wrong: accepted, and ending in a wrong answer · leniency: above or below the mean of all votes")
 
 
@@ -118,17 +110,13 @@ def draw_people(curated: Curated) -> None:
     """Draw what people did."""
     st.subheader("People")
     p = people(curated)
-    st.html(
-        tables.row(
-            [
-                (p.judged, f"of {p.texts:,} texts judged"),
-                (p.overridden, "texts overridden"),
-                (p.answers_corrected + p.golds_corrected, "corrected"),
-                (p.not_mistakes, "not a mistake"),
-                (p.excluded, "excluded"),
-                (p.conflicts, "conflicts"),
-            ]
-        )
+    tables.draw_row(
+        (p.judged, f"of {p.texts:,} texts judged"),
+        (p.overridden, "texts overridden"),
+        (p.answers_corrected + p.golds_corrected, "corrected"),
+        (p.not_mistakes, "not a mistake"),
+        (p.excluded, "excluded"),
+        (p.conflicts, "conflicts"),
     )
     st.caption(text.label("by " + ", ".join(p.people) if p.people else "nobody has judged yet", 200))
 

@@ -1,8 +1,4 @@
-"""The parts of the people page: the exam's progress, each person's judgements, and one person's record.
-
-people.draw_progress(curated, all_records, leases)              # a table; each name links to that person's record
-people.draw_record(all_records[0], curated, is_own=False)       # ?record=ann
-"""
+"""The parts of the people page: the exam's progress, each person's judgements, and one person's record."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,11 +7,12 @@ import streamlit as st
 
 from mapd.curation.curated import Curated
 from mapd.curation.reviewer_stats import Share
-from mapd.results import wilson
 from mapd.review import annotators, assignment, reasons
 from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
 from mapd.review.leases import MistakeLease
-from mapd.ui.kit import actions, context, rows, tables, text
+from mapd.statistics import wilson
+from mapd.ui.kit import actions, context, refusals, rows, tables, text
+from mapd.ui.kit.cache import derive_index
 from mapd.ui.kit.rows import TextRow
 from mapd.ui.kit.tables import Cell, Html
 
@@ -31,17 +28,20 @@ NUMBERS = {
     "repeat_every": "A repeat every … texts",
 }
 HELP = {
-    "judgements_wanted": "A text waits until so many people judged it; nobody sees what others said before.",
-    "practice": "So many texts that an adjudicator decided with a note: judged first, then the note is shown. 0: none.",
-    "check_every": "Where people judge first, a text that an adjudicator decided, looking like any other. 0: never.",
-    "repeat_every": "Where people judge first, one that they judged before, as if it were new. 0: never.",
+    "judgements_wanted": "A text stays open until this many people have judged it. Nobody sees others' "
+    "judgements before their own.",
+    "practice": "This many texts that an adjudicator decided with a note. A person judges each first, then sees "
+    "the note. 0: none.",
+    "check_every": "For people who judge first: now and then a text that an adjudicator decided. It looks like "
+    "any other. 0: never.",
+    "repeat_every": "For people who judge first: now and then a text that they judged before, as if it were "
+    "new. 0: never.",
 }
 
 
 def draw_settings(curated: Curated) -> None:
     """Draw how many judgements each text gets, and the quality controls, for change."""
-    if refusal := st.session_state.pop(REFUSAL, None):
-        text.complain(refusal)
+    refusals.draw_message(REFUSAL)
     exam = curated.exam
     if is_nameless := not context.current_person().name:
         actions.ask("people")
@@ -59,21 +59,22 @@ def draw_settings(curated: Curated) -> None:
 
 def _set_number(exam_id: int, name: str, key: str) -> None:
     number = {name: int(st.session_state[key])}
-    actions.write(lambda session, person: assignment.set_judging(session, exam_id, by=person, **number), REFUSAL)
+    if actions.write(lambda session, person: assignment.set_judging(session, exam_id, by=person, **number), REFUSAL):
+        derive_index()
 
 
 def draw_progress(curated: Curated, all_records: Sequence[AnnotatorRecord], leases: Sequence[MistakeLease]) -> None:
     """Draw the exam's progress, and a line for each person."""
     progress, conflicts = annotators.measure_progress(curated), sum(x.people.conflict for x in curated.texts)
     cell = tables.link_cell(conflicts, context.address("triage", queue="conflicts")) if context.owns() else conflicts
-    figure = [(progress.count, f"of {progress.of:,} rationales are judged by as many as wanted")]
-    st.html(tables.row([*figure, (len(all_records), "people"), (cell, "texts that people disagree on")]))
+    figure = [(progress.count, f"of {progress.of:,} rationales have all the judgements they need")]
+    tables.draw_row(*figure, (len(all_records), "people"), (cell, "texts that people disagree on"))
     if all_records:
-        st.html(tables.table(HEADER, [_person_row(record, leases) for record in all_records]))
+        tables.draw_table(HEADER, [_person_row(record, leases) for record in all_records])
         st.caption(
-            "texts: those a person has a word on, by the first that stands · with the adjudicator: texts on which the "
-            "adjudicator said the same, of those that somebody else adjudicated · adjudicated: texts on which this "
-            "person has the last word"
+            "texts: those with a judgement of this person; the first one counts · with the adjudicator: texts "
+            "that the adjudicator decided the same way, of those that somebody else adjudicated · adjudicated: "
+            "texts that this person decided as adjudicator"
         )
 
 
@@ -107,9 +108,9 @@ def draw_agreement(pairs: Sequence[Agreement]) -> None:
     """Draw how far people agree on texts that they both judged before anything was revealed to them."""
     st.subheader("Agreement between people", anchor=False)
     if not pairs:
-        st.caption("No text was judged first by two people: what they say of the same one can't be compared yet.")
+        st.caption("No text was judged first by two people, so their judgements can't be compared yet.")
         return
-    st.html(tables.table(("two people", "texts", "agree", "kappa", ""), [_pair_row(pair) for pair in pairs]))
+    tables.draw_table(("two people", "texts", "agree", "kappa", ""), [_pair_row(pair) for pair in pairs])
     st.caption(
         "Texts that both judged before anything was revealed to them. Kappa: 1 is full agreement, 0 what chance gives."
     )
@@ -119,7 +120,7 @@ def _pair_row(pair: Agreement) -> tuple[Cell, ...]:
     low, high = wilson(pair.agree, pair.n)
     share = Html(f'{pair.agree / pair.n:.0%} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
     kappa = None if pair.kappa is None else f"{pair.kappa:.2f}".replace("-", "−")
-    comment = "both always said the same" if pair.kappa is None else note_if_few(pair.n)
+    comment = "both always gave the same verdict" if pair.kappa is None else note_if_few(pair.n)
     return f"{text.one_line(pair.first, 30)} and {text.one_line(pair.second, 30)}", pair.n, share, kappa, comment
 
 
@@ -132,31 +133,27 @@ def draw_record(record: AnnotatorRecord, curated: Curated, is_own: bool) -> None
     """Draw one person's pace, agreement with the adjudicator over time, and the texts that were decided otherwise."""
     st.subheader("My record" if is_own else text.label(f"The record of {record.person}"), anchor=False)
     if not record.words and not record.practised.of:
-        st.caption("No word on any text of this exam stands.")
+        st.caption("This person has no judgement on a text of this exam.")
         return
     parts = (("all", record.total), ("first half", record.halves[0]), ("latest half", record.halves[1]))
     # Halves of a single text say nothing.
     lines = parts if len(record.words) > 1 else parts[:1]
     header = ("texts, in the order judged", "texts", "accepted", "median", "with the adjudicator", "")
-    st.html(tables.table(header, [_period_row(name, part) for name, part in lines]))
-    notes = [f"{_share_words(share)} {words}" for share, words in _practice_shares(record) if share.of]
-    if notes:
+    tables.draw_table(header, [_period_row(name, part) for name, part in lines])
+    shares = (
+        (record.practised, "practice texts judged like the adjudicator"),
+        (record.repeated, "repeated texts judged as before"),
+    )
+    if notes := [f"{_share_words(share)} {words}" for share, words in shares if share.of]:
         st.caption(" · ".join(notes))
     if record.reasons:
         st.caption("rejected for: " + ", ".join(f"{reasons.words(code)} {n:,}" for code, n in record.reasons))
     if record.overruled:
-        st.markdown("The adjudicator decided otherwise on these:")
+        st.markdown("The adjudicator decided these texts differently:")
         places = {(x.text.kind, x.text.id): TextRow(m, x) for m in curated.mistakes for x in m.texts}
         rows.draw_rows([places[key] for key in record.overruled[: rows.PAGE_SIZE] if key in places], curated, "record")
         if len(record.overruled) > rows.PAGE_SIZE:
             st.caption(f"and on {len(record.overruled) - rows.PAGE_SIZE:,} more")
-
-
-def _practice_shares(record: AnnotatorRecord) -> tuple[tuple[Share, str], ...]:
-    return (
-        (record.practised, "practice texts as the adjudicator"),
-        (record.repeated, "texts judged again the same as before"),
-    )
 
 
 def _period_row(name: str, part: Period) -> tuple[Cell, ...]:

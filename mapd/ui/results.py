@@ -8,11 +8,12 @@ from streamlit.delta_generator import DeltaGenerator
 from mapd import results
 from mapd.domain import ExamInfo
 from mapd.results import Change, FamilyResult, Results, Score
-from mapd.store import db, queries
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.ui.kit import attempts, context, tables, text, url_state
 from mapd.ui.kit.attempts import AttemptRow
 from mapd.ui.kit.cache import load_material
+from mapd.ui.kit.pagination import take_page
 from mapd.ui.kit.tables import Cell, Html
 
 HEADER = ("", "before", "95 %", "after", "95 %", "change", "p", "no answer", "cut off", "majority")
@@ -73,21 +74,13 @@ def load_comparison(before_uid: str, after_uid: str) -> Results:
 
     Raises: BadInput where they can't be compared.
     """
-    with db.reading(context.engine()) as session:
-        newest, edition = queries.newest(session, t.Attempt), queries.edition(session)
-    return _compare(before_uid, after_uid, str(context.engine().url), newest, edition)
+    edition = context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
+    return _compare(before_uid, after_uid, (str(context.engine().url), *edition))
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing …")
-def _compare(
-    before_uid: str,
-    after_uid: str,
-    url: str,  # noqa: ARG001 - these three belong to the cache's key
-    newest: int | None,  # noqa: ARG001
-    edition: int,  # noqa: ARG001
-) -> Results:
-    with db.reading(context.engine()) as session:
-        return results.compare(results.load(session, before_uid), results.load(session, after_uid))
+def _compare(before_uid: str, after_uid: str, edition: tuple[object, ...]) -> Results:  # noqa: ARG001 - the cache's key
+    return results.compare(context.read(results.load, before_uid), context.read(results.load, after_uid))
 
 
 def draw_warning(comparison: Results) -> None:
@@ -100,7 +93,7 @@ def draw_table(comparison: Results) -> None:
     """Draw before and after, overall and by family."""
     rows = [_result_row("all", comparison.overall)] if len(comparison.by_family) > 1 else []
     rows += [_result_row(name.replace("_", " "), result) for name, result in comparison.by_family.items()]
-    st.html(tables.table(HEADER, rows))
+    tables.draw_table(HEADER, rows)
     st.caption(
         "95 %: Wilson's interval · p: McNemar's exact, of the questions that changed · "
         "no answer, cut off: before → after · majority: always giving the family's most common gold answer"
@@ -142,35 +135,20 @@ def draw_changes(comparison: Results) -> None:
     """Draw the questions by what changed, each with both responses side by side."""
     url_state.settle("changes_of", (comparison.before.uid, comparison.after.uid), change=DEFAULT_CHANGE.value, page=1)
     st.subheader("Question by question", anchor=False)
-    st.html(tables.row((len(uids), change.value) for change, uids in comparison.changes.items()))
+    tables.draw_row(*((len(uids), change.value) for change, uids in comparison.changes.items()))
     choice = url_state.choose_group("change", [change.value for change in Change], DEFAULT_CHANGE.value)
     attempt_rows = _changed_rows(comparison, Change(choice))
-    if not attempt_rows:
-        st.caption("No question is among these.")
-        return
-    page = attempts.draw_pagination(len(attempt_rows))
-    attempts.draw_rows(attempts.take_page(attempt_rows, page), ("before", "after"))
+    if attempt_rows:
+        attempts.draw_rows(take_page(attempt_rows), ("before", "after"))
+    else:
+        st.caption("No question is in this group.")
 
 
 def _changed_rows(comparison: Results, change: Change) -> list[AttemptRow]:
-    with db.reading(context.engine()) as session:
-        old_material, new_material = (load_material(session, exam.id) for exam in (comparison.before, comparison.after))
-    uids = set(comparison.changes[change])
-    old_answers = {a.question_id: a for a in old_material.attempts if a.sample == 0}
-    new_answers = {a.question_id: a for a in new_material.attempts if a.sample == 0}
-    questions = (q for q in old_material.questions.values() if q.uid in uids)
+    materials = [context.read(load_material, exam.id) for exam in (comparison.before, comparison.after)]
+    old_answers, new_answers = ({a.question_id: a for a in m.attempts if a.sample == 0} for m in materials)
+    uids, cell = set(comparison.changes[change]), attempts.make_answer_cell
+    questions = (q for q in materials[0].questions.values() if q.uid in uids)
     return [
-        AttemptRow(
-            q,
-            (
-                attempts.make_answer_cell("before", q, old_answers[q.id]),
-                attempts.make_answer_cell("after", q, new_answers[q.id]),
-            ),
-        )
-        for q in questions
+        AttemptRow(q, (cell("before", q, old_answers[q.id]), cell("after", q, new_answers[q.id]))) for q in questions
     ]
-
-
-def load_exams() -> list[ExamInfo]:
-    """Return every exam, the newest first."""
-    return context.read(queries.exams)

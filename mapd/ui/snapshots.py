@@ -1,8 +1,4 @@
-"""The parts of the snapshots page: the form, the list, and the contents of one snapshot.
-
-draw_form(curated)         # the form, and above it what freezing would give
-read_pairs(row)            # what a snapshot's own pairs hold
-"""
+"""The parts of the snapshots page: the form, the list, and the contents of one snapshot."""
 
 import io
 import json
@@ -12,19 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
+from sqlmodel import Session
 
 from mapd import prompts
 from mapd.curation import snapshots as freezing
-from mapd.curation.curated import Curated, summary
+from mapd.curation.curated import Curated
 from mapd.curation.snapshots import Pair, SnapshotContents
+from mapd.curation.summary import summary
 from mapd.exchange.training import FORMATS
 from mapd.exchange.training import snapshots as outgoing
 from mapd.exchange.training.snapshots import SnapshotExport
 from mapd.people import Person
-from mapd.store import db, queries, snapshots
+from mapd.store import queries, snapshots
 from mapd.store import tables as t
-from mapd.ui.kit import actions, context, exports, tables, teacher_filter, text, times
-from mapd.ui.threshold.lab import describe
+from mapd.ui.kit import actions, context, exports, tables, text, times
+from mapd.ui.kit.pagination import take_page
+from mapd.ui.threshold import lab
 
 # Letters of a sha256 that are shown; the address has all of them.
 SHORT_NAME = 12
@@ -38,16 +37,20 @@ def draw_form(curated: Curated) -> None:
     counts, headline = summary(curated), st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_freeze"):
         everything = st.toggle(
-            "All accepted rationales", key="every", bind="query-params", help="Else one a mistake, drawn with the seed."
+            "All accepted rationales",
+            key="every",
+            bind="query-params",
+            help="Otherwise one for each mistake, drawn with the seed.",
         )
         seed = int(st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150))
         if actions.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
             _freeze(curated, seed, everything)
-        st.caption(f"Policy {text.label(describe(curated.policy), 200)}")
+        st.caption(f"Policy {text.label(lab.describe(curated.policy), 200)}")
         # The link to the lab keeps the narrowing.
-        teachers = {teacher_filter.KEY: st.query_params.get_all(teacher_filter.KEY)}
+        teachers = {lab.TEACHERS_KEY: st.query_params.get_all(lab.TEACHERS_KEY)}
         context.link("pages/curate/threshold.py", "Change it", icon=":material/tune:", **teachers)
-    headline.html(_headline(curated, freezing.draw(curated, seed=seed, everything=everything)))
+    with headline:
+        _draw_headline(curated, freezing.draw(curated, seed=seed, everything=everything))
     if not counts.pairs:
         cure = "lower the threshold, or judge" if curated.has_votes else "ask reviewers for votes, or judge"
         text.complain(
@@ -58,33 +61,32 @@ def draw_form(curated: Curated) -> None:
     _draw_command(curated, seed, everything)
 
 
-def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
-    """Return as HTML the pairs that freezing would write, and the set that they are drawn from."""
+def _draw_headline(curated: Curated, pairs: Sequence[Pair]) -> None:
+    """Draw the pairs that freezing would write, and the set that they are drawn from."""
     counts, gold = summary(curated), curated.has_gold
-    return tables.row(
-        [
-            (len(pairs), "training pairs"),
-            (freezing.count_wrong(pairs) if gold else None, "of them wrong"),
-            (counts.pairs, "mistakes in them"),
-            (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
-            (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
-            (counts.accepted, "rationales accepted"),
-            (counts.accepted_wrong_answer if gold else None, "accepted, wrong answer"),
-            (counts.overridden, "overridden by people"),
-        ]
+    tables.draw_row(
+        (len(pairs), "training pairs"),
+        (freezing.count_wrong(pairs) if gold else None, "pairs with a wrong answer"),
+        (counts.pairs, "mistakes in these pairs"),
+        (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
+        (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
+        (counts.accepted, "rationales accepted"),
+        (counts.accepted_wrong_answer if gold else None, "accepted, wrong answer"),
+        (counts.overridden, "overridden by people"),
     )
 
 
 def _freeze(curated: Curated, seed: int, everything: bool) -> None:
-    with db.writing(context.engine()) as session:
-        old_names = {row.sha256 for row in queries.snapshots(session)}
-        row = freezing.freeze(session, curated, by=context.acting_person(), seed=seed, everything=everything)
+    old_names = {row.sha256 for row in context.read(queries.snapshots)}
+
+    def freeze(session: Session, person: Person) -> tuple[str, int]:
+        row = freezing.freeze(session, curated, by=person, seed=seed, everything=everything)
         freezing.write(row, context.settings().home)
-        sha256, pairs = row.sha256, row.pairs
+        return row.sha256, row.pairs
+
+    sha256, pairs = context.write(freeze, context.acting_person())
     message = (
-        "is there already: the same input gives the same snapshot"
-        if sha256 in old_names
-        else f"frozen: {pairs:,} pairs"
+        "exists already: the same input gives the same snapshot" if sha256 in old_names else f"frozen: {pairs:,} pairs"
     )
     st.session_state[MESSAGE] = f"{sha256[:SHORT_NAME]} {message}"
     st.query_params["snapshot"] = sha256
@@ -103,18 +105,14 @@ def _draw_command(curated: Curated, seed: int, everything: bool) -> None:
 def draw_list(rows: Sequence[t.Snapshot], open_sha256: str | None) -> None:
     """Draw every snapshot of the exam, the newest first, with what its own pairs hold."""
     header = ("snapshot", "made", "by", "policy", "teachers", "draw", "pairs", "mistakes", "wrong", "judgements")
-    st.html(tables.table(header, [_snapshot_row(row, open_sha256) for row in rows], words=6))
-    st.caption("wrong: pairs whose rationale ends in a wrong answer, as this snapshot has gold and answer")
+    tables.draw_table(header, [_snapshot_row(row, open_sha256) for row in rows], words=6)
+    st.caption("wrong: pairs whose rationale ends in a wrong answer, by the gold answers in the snapshot")
 
 
+@st.cache_data(max_entries=500, show_spinner=False, hash_funcs={t.Snapshot: lambda row: row.sha256})
 def read_pairs(row: t.Snapshot) -> SnapshotContents:
     """Return what a snapshot's own lines hold. They never change, so they are read once."""
-    return _own_pairs(row.sha256, row)
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _own_pairs(sha256: str, _row: t.Snapshot) -> SnapshotContents:  # noqa: ARG001 - the cache's key
-    return freezing.count_contents(_row.lines, _row.manifest)
+    return freezing.count_contents(context.read(queries.snapshot_lines, queries.identity(row)), row.manifest)
 
 
 def _snapshot_row(row: t.Snapshot, open_sha256: str | None) -> list[tables.Cell]:
@@ -160,11 +158,8 @@ def draw_contents(row: t.Snapshot) -> None:
         st.html(f'<span class="mapd-note">sha256 of manifest.json: <code class="mapd-file">{row.sha256}</code></span>')
     with st.expander("Manifest"):
         st.code(json.dumps(row.manifest, indent=2, ensure_ascii=False), language=None, wrap_lines=True)
-    lines = snapshots.lines_of(row.lines)
-    pages = max(1, -(-len(lines) // PAGE_SIZE))
-    number = min(st.pagination(pages, key="pairs_page", bind="query-params"), pages)
-    for count, line in enumerate(lines[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], (number - 1) * PAGE_SIZE + 1):
-        _draw_pair(count, line)
+    for number, line in take_page(list(enumerate(snapshots.lines_of(row.lines), 1)), PAGE_SIZE, "pairs_page"):
+        _draw_pair(number, line)
 
 
 def _draw_formats(row: t.Snapshot) -> None:

@@ -1,7 +1,5 @@
 """Follow one mistake: the question, the student's answer, the committee's texts, and their effect.
 
-    story.draw(curated)        # /?mistake=UID follows that one; otherwise one with a confident wrong rationale
-
 Five steps: the mistake · the explanations · what stops a wrong one · what the student was trained on · a held-out
 question of the same family, before and after.
 """
@@ -10,13 +8,12 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from mapd import domain
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
 from mapd.domain import ExamInfo, Verdict
 from mapd.errors import BadInput, MapdError
 from mapd.results import Change, Results
-from mapd.store import db, queries, snapshots
+from mapd.store import queries, snapshots
 from mapd.ui import results as comparison
 from mapd.ui.kit import context, tables, text, theme
 from mapd.ui.kit.cache import load_material
@@ -84,12 +81,8 @@ def _mirror() -> None:
 
 def find_most_wrong(mistake: Mistake) -> DecidedText | None:
     """Return the rationale that a check refutes although its reviewers scored it highest."""
-    wrong = [x for x in mistake.rationales if _is_refuted(x)]
+    wrong = [x for x in mistake.rationales if x.states.refuted]
     return max(wrong, key=_confidence, default=None)
-
-
-def _is_refuted(x: DecidedText) -> bool:
-    return State.FAILS in (x.states.matches_gold, x.states.equations_true)
 
 
 def _confidence(x: DecidedText | None) -> float:
@@ -195,11 +188,10 @@ def _training_html(curated: Curated, m: Mistake) -> str:
 
 
 def _frozen_pair(exam_id: int, mistake: str) -> tuple[str, dict[str, dict[str, str]]] | None:
-    with db.reading(context.engine()) as session:
-        for row in queries.snapshots(session, exam_id)[:1]:
-            snapshot = queries.snapshot(session, row.sha256)
-            line = next((line for line in snapshots.lines_of(snapshot.lines) if mistake in line), None)
-            return None if line is None else (row.sha256, snapshots.read_line(line))
+    for row in context.read(queries.snapshots, exam_id)[:1]:
+        snapshot = context.read(queries.snapshot, row.sha256)
+        line = next((line for line in snapshots.lines_of(snapshot.lines) if mistake in line), None)
+        return None if line is None else (row.sha256, snapshots.read_line(line))
     return None
 
 
@@ -207,13 +199,12 @@ def _sibling_html(exam: ExamInfo, m: Mistake) -> str:
     results = _newest_comparison(exam)
     if results is None:
         return _note("No student was examined before and after yet.")
-    with db.reading(context.engine()) as session:
-        old_material, new_material = (load_material(session, info.id) for info in (results.before, results.after))
-    family = m.question.family
-    uids = [uid for change in Change for uid in results.changes[change] if _family(old_material, uid) == family]
-    if not uids:
+    old_material, new_material = (context.read(load_material, info.id) for info in (results.before, results.after))
+    questions = {q.uid: q for q in old_material.questions.values()}
+    changed_questions = (questions[uid] for change in Change for uid in results.changes[change] if uid in questions)
+    question = next((q for q in changed_questions if q.family == m.question.family), None)
+    if question is None:
         return _note("No held-out question is of its family.")
-    question = next(q for q in old_material.questions.values() if q.uid == uids[0])
     parts = [text.foreign_html(question.text, max_chars=400)]
     for word, material in (("before", old_material), ("after", new_material)):
         response = next(a for a in material.attempts if a.question_id == question.id)
@@ -226,13 +217,9 @@ def _sibling_html(exam: ExamInfo, m: Mistake) -> str:
     return "".join(parts) + f'<a href="{link}">{share}</a>'
 
 
-def _family(material: domain.Material, uid: str) -> str | None:
-    return next((q.family for q in material.questions.values() if q.uid == uid), None)
-
-
 def _newest_comparison(exam: ExamInfo) -> Results | None:
     """Compare the newest two finished exams on held-out questions of this exam's set."""
-    exams = [e for e in comparison.load_exams() if e.question_set == exam.question_set and e.split != exam.split]
+    exams = [e for e in context.read(queries.exams) if e.question_set == exam.question_set and e.split != exam.split]
     pair = comparison.find_latest_pair(exams)
     if pair is None:
         return None

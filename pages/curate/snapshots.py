@@ -4,36 +4,32 @@ import streamlit as st
 
 from mapd.curation.curated import narrow
 from mapd.errors import BadInput, NotFound
-from mapd.store import db, queries
+from mapd.store import queries
 from mapd.ui import snapshots as frozen
-from mapd.ui.kit import context, rows, tables, teacher_filter, text
+from mapd.ui.kit import context, frame, rows, text
 from mapd.ui.kit.cache import load_curated
+from mapd.ui.threshold import lab
 
 
 def draw_page(exam_id: int) -> None:
     """Draw the snapshots of one exam."""
-    frozen.draw_form(narrow(load_curated(exam_id), teacher_filter.choose(exam_id)))
+    frozen.draw_form(narrow(load_curated(exam_id), lab.choose_teachers(exam_id)))
     requested_sha = st.query_params.get("snapshot")
-    with db.reading(context.engine()) as session:
-        snapshots = queries.snapshots(session, exam_id)
-        st.subheader("Frozen", anchor=False)
-        if not snapshots:
-            st.caption("None yet. A snapshot never changes; finetuning reads from one, never from the live set.")
-            return
-        try:
-            open_snapshot = queries.snapshot(session, requested_sha) if requested_sha else None
-        except (NotFound, BadInput) as error:
-            text.complain(str(error))
-            open_snapshot = None
-        if open_snapshot is not None and open_snapshot.exam_id != exam_id:
-            open_snapshot = None
-        frozen.draw_list(snapshots, open_snapshot.sha256 if open_snapshot else None)
-        if open_snapshot is not None:
-            frozen.draw_contents(open_snapshot)
+    snapshots = context.read(queries.snapshots, exam_id)
+    st.subheader("Frozen", anchor=False)
+    if not snapshots:
+        st.caption("None yet. A snapshot never changes; finetuning reads from one, never from the live set.")
+        return
+    try:
+        open_snapshot = context.read(queries.snapshot, requested_sha) if requested_sha else None
+    except (NotFound, BadInput) as error:
+        text.complain(str(error))
+        open_snapshot = None
+    if open_snapshot is not None and open_snapshot.exam_id != exam_id:
+        open_snapshot = None
+    frozen.draw_list(snapshots, open_snapshot.sha256 if open_snapshot else None)
+    if open_snapshot is not None:
+        frozen.draw_contents(open_snapshot)
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Snapshots", anchor=False)
-if (exam := context.require_exam()) is not None:
-    draw_page(exam)
+frame.draw_exam_page("Snapshots", draw_page, rows.STYLE)

@@ -4,8 +4,9 @@ import streamlit as st
 
 from mapd.curation.threshold_sweep import Figures, sweep
 from mapd.policies import Policy
-from mapd.ui.kit import charts, context, rows, tables, teacher_filter
-from mapd.ui.kit.cache import catch_up
+from mapd.store import queue_index
+from mapd.ui.kit import charts, context, frame, rows
+from mapd.ui.kit.cache import require_index
 from mapd.ui.kit.theme import FIGURE_CONFIG
 from mapd.ui.threshold import changes, lab
 
@@ -14,9 +15,10 @@ def draw_page(exam_id: int) -> None:
     """Draw the lab of one exam."""
     saved, choices = lab.load_policies(exam_id)
     draft = lab.choose_policy(exam_id, saved, choices)
-    teachers = teacher_filter.choose(exam_id)
+    teachers = lab.choose_teachers(exam_id)
     lab.draw_status(draft, saved, choices)
-    catch_up(exam_id)
+    if not require_index(exam_id):
+        return
     saved_figures, draft_figures = (lab.load_figures(exam_id, policy, saved, teachers) for policy in (saved, draft))
     if not draft_figures.at("rationales", 0):
         st.info("No rationale yet: a threshold has nothing to decide on.", icon=":material/groups:")
@@ -24,15 +26,11 @@ def draw_page(exam_id: int) -> None:
         return
     with st.container(key="mapd_lab_view"):
         chart_column, numbers_column = st.columns([62, 38], gap="medium")
-    has_gold = lab.has_gold(exam_id)
+    has_gold = context.read(queue_index.has_gold, exam_id)
     with chart_column:
         draw_chart(draft_figures, draft, saved, has_gold=has_gold)
     with numbers_column:
-        st.html(
-            lab.numbers_table(
-                exam_id, saved_figures, saved, draft_figures, draft, with_gold=has_gold, teachers=teachers
-            )
-        )
+        lab.draw_numbers(exam_id, saved_figures, saved, draft_figures, draft, with_gold=has_gold, teachers=teachers)
     st.subheader("What the change would do", anchor=False)
     if lab.have_same_conditions(draft, saved) and not teachers:
         changes.draw_threshold_changes(exam_id, draft, saved, **lab.list_params(draft, choices))
@@ -56,8 +54,4 @@ def draw_chart(draft_figures: Figures, draft: Policy, saved: Policy, *, has_gold
     st.plotly_chart(figure, key="sweep", config=FIGURE_CONFIG, alt=alt)
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Threshold lab", anchor=False)
-if (exam := context.require_exam()) is not None:
-    draw_page(exam)
+frame.draw_exam_page("Threshold lab", draw_page, rows.STYLE)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mapd.ui import committee, jobs
-from mapd.ui.kit import context, start_forms, tables
+from mapd.ui.kit import context, frame, start_forms
 from mapd.ui.kit.cache import load_curated
 
 
@@ -29,7 +29,4 @@ def draw_page(exam_id: int) -> None:
         committee.draw_score_reader()
 
 
-tables.add_style()
-st.header("Committee", anchor=False)
-if (exam := context.require_exam()) is not None:
-    draw_page(exam)
+frame.draw_exam_page("Committee", draw_page)

@@ -13,7 +13,7 @@ WAYS = {
     "archive": ("A whole project, as another MAPD Studio wrote it.", archives.draw),
 }
 
-tables.add_style()
+st.html(tables.STYLE)
 st.header("Data")
 uploads.allow()
 url_state.settle("data", None, way="questions")

@@ -2,14 +2,17 @@
 
 import streamlit as st
 
+from mapd import results
+from mapd.store import queries
 from mapd.ui import exam as sitting
 from mapd.ui import jobs
-from mapd.ui.kit import context, rows, start_forms, tables
+from mapd.ui.kit import context, frame, rows, start_forms
+from mapd.ui.kit.cache import load_material
 
 
 def draw_page(exam_id: int) -> None:
     """Draw one exam."""
-    exam_answers, row, material = sitting.load_exam(exam_id)
+    exam_answers, material = context.read(results.load, exam_id), context.read(load_material, exam_id)
     sitting.draw_progress(exam_answers, material)
     sitting.draw_cut_off_form(material)
     sitting.draw_committee_link(material)
@@ -17,13 +20,11 @@ def draw_page(exam_id: int) -> None:
     with families_column:
         sitting.draw_families(exam_answers)
     with setup_column:
-        sitting.draw_setup(row, exam_answers)
+        sitting.draw_setup(context.read(queries.exam_row, exam_id), exam_answers)
     sitting.draw_attempts(material)
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Exam", anchor=False)
+frame.head("Exam", rows.STYLE)
 jobs.show_started_exam()
 jobs.draw_active("exam")
 start_forms.draw_exam_form(is_open=context.current_exam() is None)

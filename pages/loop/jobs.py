@@ -4,10 +4,9 @@ import streamlit as st
 
 from mapd.errors import NotFound
 from mapd.ui import jobs
-from mapd.ui.kit import tables, text
+from mapd.ui.kit import frame, text
 
-tables.add_style()
-st.header("Jobs", anchor=False)
+frame.head("Jobs")
 if (uid := st.query_params.get("job")) is not None:
     try:
         jobs.draw_job(uid)

@@ -3,12 +3,13 @@
 import streamlit as st
 
 from mapd.review.next_step import next_step
+from mapd.store import queries
 from mapd.ui import jobs, overview, walkthrough
 from mapd.ui.kit import context, start_forms, tables
 from mapd.ui.kit.cache import load_curated
 
-tables.add_style()
-is_empty = overview.is_empty()
+st.html(tables.STYLE)
+is_empty = not context.read(queries.exams)
 st.header("Welcome" if is_empty else "Overview")
 jobs.draw_active("demo")
 if is_empty:

@@ -1,14 +1,12 @@
 """Teachers: who can be asked, whether each answers, and how another one is added."""
 
-import streamlit as st
+from mapd.ui.kit import context, frame
+from mapd.ui.teachers import form
+from mapd.ui.teachers import page as teachers
 
-from mapd.ui import teachers
-from mapd.ui.kit import context, tables
-
-tables.add_style()
-st.header("Teachers", anchor=False)
+frame.head("Teachers")
 callable_teachers, other_authors = teachers.load_teachers()
-teachers.draw_form(is_open=not callable_teachers)
+form.draw_form(is_open=not callable_teachers)
 teachers.draw_teachers(callable_teachers)
 if callable_teachers:
     context.link("pages/loop/committee.py", "Ask them about an exam's mistakes", icon=":material/groups:")

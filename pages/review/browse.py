@@ -5,15 +5,16 @@ import streamlit as st
 from mapd.domain import RowKind
 from mapd.ui.browse import batches, downloads, saved_views
 from mapd.ui.browse import page as browsing
-from mapd.ui.kit import context, exports, pagination, rows, tables
-from mapd.ui.kit.cache import catch_up
+from mapd.ui.kit import context, exports, frame, pagination, rows
+from mapd.ui.kit.cache import require_index
 
 PAGE = "pages/review/browse.py"
 
 
 def draw_page(exam_id: int) -> None:
     """Draw the table of one exam."""
-    catch_up(exam_id)
+    if not require_index(exam_id):
+        return
     request = browsing.choose_filters(exam_id)
     page = browsing.read_page(exam_id, request)
     show = request.filter.show
@@ -42,8 +43,4 @@ def draw_page(exam_id: int) -> None:
         st.info(message, icon=":material/search_off:")
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Browse", anchor=False)
-if (exam := context.require_exam()) is not None:
-    draw_page(exam)
+frame.draw_exam_page("Browse", draw_page, rows.STYLE)

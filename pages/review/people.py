@@ -6,7 +6,7 @@ from mapd.curation.curated import Curated
 from mapd.people import Right, may
 from mapd.review import annotators, leases
 from mapd.ui import people, set_aside
-from mapd.ui.kit import context, rows, tables, text
+from mapd.ui.kit import context, frame, rows, text
 from mapd.ui.kit.cache import load_curated
 
 
@@ -40,8 +40,4 @@ def draw_one(people_records: list[annotators.AnnotatorRecord], curated: Curated)
         text.complain(f"this address asks for the record of {requested_person}, who has judged nothing here")
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("People", anchor=False)
-if (exam := context.require_exam()) is not None:
-    draw_page(exam)
+frame.draw_exam_page("People", draw_page, rows.STYLE)

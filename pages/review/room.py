@@ -2,19 +2,17 @@
 
 import streamlit as st
 
-from mapd.curation.curated import DecidedText, Mistake
 from mapd.review import blinding
 from mapd.review.queues import doubt
 from mapd.ui import room
 from mapd.ui.kit import context, scripts, tables
 from mapd.ui.kit.cache import load_curated
-from mapd.ui.kit.rows import TextRow
 
 
 def main() -> None:
     """Draw one rationale of the exam, without a heading: the room reads nothing but the mistake."""
     if (exam_id := context.current_exam()) is None:
-        draw_heading()
+        st.header("Room vote", anchor=False)
         context.require_exam()
         return
     curated = load_curated(exam_id)
@@ -24,28 +22,21 @@ def main() -> None:
         for mistake in curated.mistakes
     )
     # Each text once: several attempts at a question share its rationales.
-    texts: dict[int, tuple[Mistake, DecidedText]] = {}
+    texts: dict[int, room.Rationale] = {}
     for mistake in mistakes:
         for rationale in mistake.rationales:
             texts.setdefault(rationale.text.id, (mistake, rationale))
-    rationales = [TextRow(*row) for row in sorted(texts.values(), key=lambda row: -doubt(row[1]))]
+    rationales = sorted(texts.values(), key=lambda row: -doubt(row[1]))
     if not rationales:
-        draw_heading()
+        st.header("Room vote", anchor=False)
         st.info("This exam has no rationales to vote on.", icon=":material/search_off:")
         return
     index = room.settle_place(rationales)
-    mistake, x = rationales[index].mistake, rationales[index].text
-    assert x is not None, "a row of rationales has its text"
-    room.draw_question(mistake, x)
+    room.draw_question(*rationales[index])
     room.draw_foot(rationales, index, curated)
     scripts.run("room")
 
 
-def draw_heading() -> None:
-    """Draw the heading where there is nothing to vote on."""
-    st.header("Room vote", anchor=False)
-
-
-tables.add_style()
+st.html(tables.STYLE)
 st.html(room.STYLE)
 main()

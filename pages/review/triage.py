@@ -4,6 +4,7 @@ import streamlit as st
 
 from mapd.store import queries
 from mapd.ui.kit import actions, api_access, context
+from mapd.ui.kit.cache import require_index
 from mapd.ui.triage import element
 
 
@@ -12,6 +13,8 @@ def main() -> None:
     if (exam_id := context.current_exam()) is None:
         st.header("Triage", anchor=False)
         context.require_exam()
+        return
+    if not require_index(exam_id):
         return
     st.html(element.STYLE)
     person = context.current_person().name

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
+from mapd.store import finetunes
 from mapd.ui import finetune, jobs
-from mapd.ui.kit import start_forms, tables
+from mapd.ui.kit import context, frame, start_forms
 
-tables.add_style()
-st.header("Finetune", anchor=False)
+frame.head("Finetune")
 jobs.draw_active("finetune")
-trainings = finetune.load_trainings()
+trainings = context.read(finetunes.finetunes)
 start_forms.draw_finetune_form(is_open=not trainings)
 if trainings:
     open_training = finetune.choose_training(trainings)

@@ -1,15 +1,14 @@
 """Results: two exams on the same questions, compared: what got better, what got worse, and whether it may be luck."""
 
-import streamlit as st
-
 from mapd.errors import MapdError
+from mapd.store import queries
 from mapd.ui import jobs, results
-from mapd.ui.kit import rows, start_forms, tables, text
+from mapd.ui.kit import context, frame, rows, start_forms, text
 
 
 def draw_page() -> None:
     """Draw the comparison that the address asks for."""
-    exams = results.load_exams()
+    exams = context.read(queries.exams)
     jobs.draw_active("exam")
     start_forms.draw_exams_again(exams)
     pair = results.choose_pair(exams)
@@ -27,7 +26,5 @@ def draw_page() -> None:
     results.draw_changes(pair_results)
 
 
-tables.add_style()
-st.html(rows.STYLE)
-st.header("Results", anchor=False)
+frame.head("Results", rows.STYLE)
 draw_page()

@@ -6,17 +6,16 @@ import pytest
 import sqlalchemy as sa
 
 from mapd.people import owner
-from mapd.store import db
 from tests import samples
 from tests.api.client import Client, Server
-from tests.conftest import import_files
+from tests.conftest import import_files, writing
 
 EXAM = 1
 
 
 @pytest.fixture
 def server(engine: sa.Engine, tmp_path: Path) -> Server:
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         import_files(session, *samples.files(tmp_path))
     return Server(engine)
 

@@ -16,6 +16,7 @@ from mapd.store import db
 from mapd.store import tables as t
 from tests.api.client import ORIGIN, Server
 from tests.api.conftest import EXAM
+from tests.conftest import writing
 
 ROUTES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "window": ("GET", None),
@@ -156,7 +157,7 @@ def test_a_body_that_is_too_large_is_not_read(server: Server) -> None:
 
 def test_an_exam_that_is_gone_gets_one_line(server: Server) -> None:
     token = server.token(owner("ann"), EXAM)
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         session.execute(sa.update(t.AccessToken).values(exam_id=EXAM))
         row = session.exec(select(t.AccessToken)).one()
         other = t.Exam(name="gone", student_id=1, set_id=1, split="dev", graded_by="ours")

@@ -19,6 +19,7 @@ from mapd.store import tables as t
 from tests import hostile
 from tests.api.client import Client, Json, Server, decision, on_attempt, undo
 from tests.api.conftest import EXAM
+from tests.conftest import writing
 
 COVERED = {"uid", "seen", "adjudicate", "said", "kind", "number", "of", "covered", "text", "words", "markup", "mark"}
 
@@ -26,7 +27,7 @@ COVERED = {"uid", "seen", "adjudicate", "said", "kind", "number", "of", "covered
 @pytest.fixture
 def marked(server: Server) -> Server:
     """Each text has a review and somebody's note that name it, and each question a gold that was corrected."""
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         session.execute(sa.text("UPDATE review SET text = 'review' || explanation_id || '.'"))
         assignment.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=3)
         for x in session.exec(select(t.Explanation)).all():
@@ -141,7 +142,7 @@ def test_the_title_of_a_queue_that_tells_is_kept_back(server: Server, ann: Clien
 
 
 def test_the_corpus_of_hostile_texts_goes_through_unchanged(server: Server) -> None:
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         hostile.fill(session)
         exams = [exam.id for exam in queries.exams(session)]
         stored = {x.uid: x.text for x in session.exec(select(t.Explanation)).all()}

@@ -10,12 +10,13 @@ from sqlmodel import col, select
 
 from mapd.domain import Act
 from mapd.people import owner
-from mapd.review import assignment, judging
+from mapd.review import assignment, batches, judging
 from mapd.review.judging import Target
 from mapd.store import db
 from mapd.store import tables as t
 from tests.api.client import Client, Json, Server, decision, entered, on_attempt, on_question, rest, undo
 from tests.api.conftest import EXAM
+from tests.conftest import writing
 
 
 def judgements(server: Server, **where: Any) -> list[t.Judgement]:
@@ -273,7 +274,7 @@ def test_an_attempt_that_is_no_mistake_is_gone_and_comes_back(server: Server, an
 
 
 def test_the_queue_of_attempts_decides_attempts(server: Server, ann: Client) -> None:
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         session.execute(sa.update(t.Attempt).values(our_outcome="correct", our_answer="13"))
         session.execute(
             sa.insert(t.DirtyQuestion).from_select(["question_id", "voted"], sa.select(t.Question.id, sa.true()))
@@ -291,9 +292,7 @@ def test_the_queue_of_attempts_decides_attempts(server: Server, ann: Client) -> 
 def test_a_class_is_decided_piece_by_piece_and_undone_in_one(
     server: Server, ann: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mapd.review import classes
-
-    monkeypatch.setattr(classes, "AT_ONCE", 1)
+    monkeypatch.setattr(batches, "AT_ONCE", 1)
     panel = ann.get("counts", queue="no-work", panel=True)["class"]
     assert panel["texts"] > 1
     act = {"token": uuid4().hex, "act": "class", "queue": "no-work", "value": "reject", "version": panel["version"]}
@@ -329,7 +328,7 @@ def test_the_adjudicator_has_the_last_word_in_the_queue_that_settles(server: Ser
 
 def test_a_decision_over_the_command_line_makes_the_card_stale(server: Server, ann: Client) -> None:
     card = ann.window()["cards"][0]
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         text = session.exec(select(t.Explanation).where(t.Explanation.uid == card["enter"])).one()
         judging.judge(session, Target("rationale", text.id or 0), Act.ACCEPT, by=owner("cli"))
     assert answer(ann.decide(decision(card, "reject")))[0] == "stale"
@@ -347,7 +346,7 @@ def test_in_a_queue_by_lot_each_mistake_has_the_same_chance(server: Server, ann:
 
 
 def test_an_exam_that_wants_two_judgements_counts_both(server: Server, ann: Client, bob: Client) -> None:
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         assignment.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=2)
     card, same = ann.window()["cards"][0], bob.window()["cards"][0]
     assert (card["judge"], card["mistake"]) == ("first", same["mistake"])

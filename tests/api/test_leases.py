@@ -12,6 +12,7 @@ from mapd.store import db
 from mapd.store import tables as t
 from tests.api.client import Client, Json, Server, decision
 from tests.api.conftest import EXAM
+from tests.conftest import writing
 
 
 def sit(client: Client, *mistakes: str, leave: tuple[str, ...] = (), **more: str) -> Json:
@@ -25,7 +26,7 @@ def mistakes(client: Client, **query: object) -> list[str]:
 
 
 def expire(server: Server) -> None:
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         session.execute(sa.update(t.Lease).values(until=t.now() - timedelta(seconds=1)))
 
 
@@ -111,7 +112,7 @@ def test_a_lease_runs_out_and_is_renewed(server: Server, ann: Client, bob: Clien
 def test_with_the_clock_set_back_what_is_left_from_before_has_run_out(server: Server, ann: Client, bob: Client) -> None:
     first = mistakes(ann)[0]
     sit(ann, first)
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         session.execute(sa.update(t.Lease).values(until=db.clock(session) + timedelta(hours=2)))
     assert mistakes(bob)[0] == first
     assert sit(bob, first)["refused"] == []
@@ -126,7 +127,7 @@ def test_a_person_has_so_many_at_once_as_two_tabs_show(server: Server, ann: Clie
 
 
 def test_as_many_may_have_a_mistake_as_judgements_are_wanted(server: Server, ann: Client, bob: Client) -> None:
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         assignment.set_judging(session, EXAM, by=owner("eve"), judgements_wanted=2)
     card = ann.window()["cards"][0]
     assert sit(ann, card["mistake"])["refused"] == []

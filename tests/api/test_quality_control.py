@@ -14,16 +14,17 @@ from mapd.store import db
 from mapd.store import tables as t
 from tests.api.client import Client, Server, decision, entered, undo
 from tests.api.conftest import EXAM
+from tests.conftest import writing
 
 
 def want(server: Server, **numbers: int) -> None:
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         assignment.set_judging(session, EXAM, by=owner("eve"), **numbers)
 
 
 def settle(server: Server, number: int) -> list[str]:
     """Have eve decide and explain the last rationales as the adjudicator; returns their uids."""
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         texts = session.exec(
             select(t.Explanation).where(t.Explanation.kind == "rationale").order_by(col(t.Explanation.id).desc())
         ).all()[:number]

@@ -11,12 +11,14 @@ from sqlmodel import select
 from mapd.curation import live_set
 from mapd.domain import Order, RowFilter, RowKind
 from mapd.people import owner
-from mapd.review import filters, guidelines, queues, reasons
+from mapd.review import filters, guidelines, reasons
 from mapd.review.queues import QUEUES
 from mapd.store import browse, db, queries
 from mapd.store import tables as t
 from tests.api.client import Client, Server, decision, entered, on_question
 from tests.api.conftest import EXAM
+from tests.conftest import writing
+from tests.review.filled import fill
 
 
 @contextmanager
@@ -39,7 +41,7 @@ def mistakes(window: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("queue", [name for name, queue in QUEUES.items() if not queue.settles])
 def test_the_cards_come_in_the_order_that_the_rules_give(server: Server, ann: Client, queue: str) -> None:
     with db.reading(server.engine) as session:
-        filled = queues.fill(live_set.load_curated(session, EXAM), QUEUES[queue], "ann")
+        filled = fill(live_set.load_curated(session, EXAM), QUEUES[queue], "ann")
     window = ann.window(queue=queue, judge="assisted", number=25)
     assert mistakes(window) == [entry.mistake.attempt.uid for entry in filled.entries if not entry.is_settled]
     entries = {entry.mistake.attempt.uid: entry for entry in filled.entries}
@@ -128,7 +130,7 @@ def test_another_draw_begins_somewhere_else_and_holds_the_same(server: Server, a
 
 def test_an_empty_queue_says_what_the_exam_lacks(server: Server, ann: Client) -> None:
     assert ann.window(queue="conflicts")["lacking"] is None
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         session.execute(sa.delete(t.Review))
         session.execute(
             sa.insert(t.DirtyQuestion).from_select(["question_id", "voted"], sa.select(t.Question.id, sa.true()))
@@ -138,7 +140,7 @@ def test_an_empty_queue_says_what_the_exam_lacks(server: Server, ann: Client) ->
 
 def test_new_guidelines_come_with_the_next_window(server: Server, ann: Client) -> None:
     assert ann.window()["guidelines"] is None
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         guidelines.save(session, "# Accept\nif right", by=owner("eve"), base_uid=None)
     found = ann.window()["guidelines"]
     assert (found["text"], found["person"]) == ("# Accept\nif right", "eve")
@@ -223,7 +225,7 @@ def test_counts_say_the_same_everywhere(server: Server, ann: Client) -> None:
 
 
 def test_reasons_of_the_projects_own_come_behind_the_usual_ones(server: Server, ann: Client) -> None:
-    with db.writing(server.engine) as session:
+    with writing(server.engine) as session:
         for words in ("wrong units", "too long", "not in English"):
             reasons.add(session, words, by=owner("eve"))
     window = ann.window()

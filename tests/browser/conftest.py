@@ -22,7 +22,7 @@ from mapd.settings import Settings
 from mapd.store import db
 from tests import samples
 from tests.browser import resting, scripted
-from tests.conftest import import_files
+from tests.conftest import import_files, writing
 
 expect.set_options(timeout=int(os.environ.get("EXPECT_MS", 60_000)))  # a busy machine is no fault of the code
 
@@ -165,7 +165,7 @@ def sample_files(tmp_path: Path, mistakes: int) -> tuple[Path, Path]:
 def app(shared: App, sample_files: tuple[Path, Path]) -> App:
     """The shared app with mistakes of this test's own, in its newest exam."""
     engine = db.open_store(Settings())
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         import_files(session, *sample_files)
     engine.dispose()
     return shared

@@ -131,6 +131,7 @@ class Server:
     others: dict[str, str] = field(default_factory=dict)  # by mistake: who has it
     texts: int = 7  # of the queue's class
     at_once: int = 5_000  # texts of a class that one request decides
+    words: list[dict[str, Any]] = field(default_factory=list)  # what the history says
     progress: dict[str, int] = field(default_factory=dict)  # by token: texts of a class that are decided
     url: str = ""
 
@@ -366,7 +367,8 @@ class Server:
 
     def past(self, query: Any) -> dict[str, Any]:
         """What was said, or the last acts."""
-        return {"words": [], "taken_back": [], "acts": [], "undo": None, "redo": None}
+        words = self.words if query.get("mistake") else []
+        return {"words": words, "taken_back": [], "acts": [], "undo": None, "redo": None}
 
     # -- http ---------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser import presses
 from tests.browser.presses import Act, focus, meant, press, settle, told
-from tests.browser.scripted import Server
+from tests.browser.scripted import NOW, Server
 
 
 def open_triage(page: Page, server: Server, query: str = "") -> None:
@@ -447,3 +447,66 @@ def test_what_stands_is_not_said_again_and_the_focus_stays(page: Page, serve) ->
     settle(page)
     assert notice.evaluate("node => node.isOld"), "a screen reader would hear it anew"
     expect(page.locator('[data-act="help"]')).to_be_focused()
+
+
+@pytest.mark.parametrize("key", ["?", "l"])
+def test_what_is_opened_while_the_first_mistake_loads_stays_open(page: Page, serve, key: str) -> None:
+    server = serve(beat=1)
+    page.goto(server.url)
+    expect(page.locator('[data-act="undo"]')).to_be_visible()
+    expect(page.locator(".mapd-textline")).to_have_count(0)
+    press(page, key)
+    panel = page.locator(".mapd-panel")
+    expect(panel).to_be_visible()
+    expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
+    expect(panel).to_be_visible()
+    press(page, key)
+    expect(panel).to_be_hidden()
+
+
+def heap(page: Page) -> str:
+    """All that the page's scripts still hold."""
+    chunks: list[str] = []
+    session = page.context.new_cdp_session(page)
+    session.on("HeapProfiler.addHeapSnapshotChunk", lambda part: chunks.append(part["chunk"]))
+    session.send("HeapProfiler.takeHeapSnapshot")
+    session.detach()
+    return "".join(chunks)
+
+
+def test_who_turns_to_judge_first_has_nothing_that_is_hidden_in_the_browser(page: Page, serve) -> None:
+    word = {"about": "rationale", "person": "bob", "decision": "reject", "reason": "unclear", "value": None}
+    word |= {"note": "bob is not convinced", "at": NOW, "verb": "", "stands": True, "role": "annotator"}
+    word |= {"queue": "smart", "blind": False, "committee": "accepted", "archive": None, "marks": 0}
+    server = serve(words=[word])
+    open_triage(page, server)
+    press(page, "h")
+    expect(page.locator(".mapd-panel")).to_contain_text("bob is not convinced")
+    press(page, "Escape", "ArrowRight")
+    hidden = ("mean 3.50 is above 3", "bob is not convinced")
+    assert [hidden[0] in page.content(), *(words in heap(page) for words in hidden)][:2] == [True, True]
+    server.judge = "first"
+    press(page, "j")
+    expect(page.locator(".mapd-right")).to_contain_text("Judge first")
+    left = heap(page) + page.content()
+    assert [words for words in hidden if words in left] == []
+
+
+COVERS = """() => [...document.querySelectorAll(".mapd-top button, .mapd-queue, .mapd-foot button")]
+  .filter(e => e.checkVisibility()).filter(e => {
+    const { left, top, width, height } = e.getBoundingClientRect();
+    return !e.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+  }).map(e => e.innerText)"""
+
+
+@pytest.mark.parametrize("size", [(390, 844), (720, 450)], ids=str)
+@pytest.mark.parametrize("key", ["r", "?", "e", "n", "h"])
+def test_no_panel_covers_the_bars(page: Page, serve, size: tuple[int, int], key: str) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    open_triage(page, serve())
+    press(page, key)
+    head = page.locator(".mapd-panel-head")
+    expect(head).to_be_in_viewport(ratio=1)
+    assert page.evaluate(COVERS) == []
+    head.get_by_role("button").click()
+    expect(page.locator(".mapd-panel")).to_be_hidden()

@@ -15,6 +15,7 @@ from mapd.store import tables as t
 from tests import hostile
 from tests.browser import resting
 from tests.browser.conftest import App
+from tests.conftest import writing
 
 PAGES = (
     "",
@@ -111,7 +112,7 @@ def test_nothing_of_it_is_rendered_on_any_page(
 ) -> None:
     """A project whose every text is hostile, its snapshot and a failed job, and an upload of the same."""
     engine = db.open_store(Settings())
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         snapshot, job = hostile.fill(session)
         mistakes = session.exec(select(t.Attempt.uid).where(t.Attempt.exam_id == 1)).all()
     engine.dispose()
@@ -172,6 +173,6 @@ def a_question_file(watched: Watched, folder: Path) -> None:
     watched.open("data")
     with resting.after(page):
         page.locator('input[type="file"]').first.set_input_files(file)
-    expect(page.get_by_text("long: say what it is below").first).to_be_visible()
+    expect(page.get_by_text("a long text: say below what it is").first).to_be_visible()
     expect(page.get_by_text("Gold answer").first).to_be_visible()
     watched.unhurt()

@@ -31,7 +31,7 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
     expect(page.get_by_text("Imported:")).to_be_visible()
 
     with resting.after(page):
-        page.get_by_role("link", name="Begin to judge").click(delay=50)
+        page.get_by_role("link", name="Start judging").click(delay=50)
     expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
     press(page, "a", "a", "r", "4")
     assert "rejected · no work" in told(page)

@@ -13,7 +13,7 @@ from tests import hostile, samples
 from tests.browser import resting
 from tests.browser.conftest import STARTS, App
 from tests.browser.presses import open_triage, press
-from tests.conftest import import_files
+from tests.conftest import import_files, writing
 
 ELEMENTS = """() => [...document.querySelectorAll("iframe")].flatMap(
   frame => [...frame.contentDocument.body.querySelectorAll("*")].map(e => e.localName))"""
@@ -45,7 +45,7 @@ def written(shared: App, tmp_path: Path) -> App:
     for name in samples.TEACHERS:
         row[f"{name}_rationale"][0] += f"\n\n**{name}**: $\\frac{{1}}{{2}}$ for $5 and $3. ![x](http://evil.test/x.png)"
     engine = db.open_store(Settings())
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         import_files(session, *samples.write(tmp_path, [row]))
     engine.dispose()
     return shared

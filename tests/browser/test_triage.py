@@ -20,6 +20,7 @@ from mapd.store import tables as t
 from tests.browser import presses
 from tests.browser.conftest import NAMED, App
 from tests.browser.presses import focus, meant, mistake, press, settle, told
+from tests.conftest import writing
 
 Judged = Callable[[], list[t.Judgement]]
 
@@ -334,6 +335,30 @@ def test_judged_first_nothing_reaches_the_browser_before_the_decision(
     assert [(j.decision, j.revealed) for j in judged()] == [("accept", False), ("reject", True)]
 
 
+def test_what_was_read_uncovered_was_not_judged_first_whatever_the_network_did(
+    page: Page, app: App, judged: Judged
+) -> None:
+    page.route("**/api/lease", lambda route: route.abort())  # the server isn't told what is read
+    open_triage(page, app)
+    press(page, "j")
+    expect(page.locator('[data-act="help"]')).to_be_visible()
+    page.unroute("**/api/lease")
+    expect(page.locator(".mapd-right")).to_contain_text("Judge first")
+    press(page, "a")
+    settle(page)
+    assert [(j.decision, j.revealed) for j in judged()] == [("accept", True)]
+
+
+def test_a_look_at_what_is_hidden_ends_judging_first_for_its_texts(page: Page, app: App, judged: Judged) -> None:
+    open_triage(page, app, "?judge=first")
+    for words in ("committee", "Judge first"):
+        press(page, "j")
+        expect(page.locator(".mapd-right")).to_contain_text(words)
+    press(page, "a")
+    settle(page)
+    assert [(j.decision, j.revealed) for j in judged()] == [("accept", True)]
+
+
 def test_two_people_at_once_have_two_mistakes(page: Page, app: App, browser: Browser, judged: Judged) -> None:
     context = browser.new_context()
     context.add_cookies([{"name": "mapd_person", "value": "bob", "url": app.url}])
@@ -393,6 +418,18 @@ def test_where_people_disagree_an_adjudicator_has_the_last_word(
     assert (last.person, last.decision, last.role, last.queue) == ("me", "accept", "adjudicator", "conflicts")
     press(page, "u")
     expect(page.locator(".mapd-people")).to_contain_text("people disagree")
+
+
+def test_a_conflict_overrides_nothing(page: Page, app: App, engine: Any) -> None:
+    open_triage(page, app)
+    at = focus(page)
+    with db.writing(engine) as session:
+        disagree(session, at)
+    page.reload()
+    line = page.locator(f'.mapd-textline[data-text="{at}"]')
+    expect(line).to_contain_text("conflict")
+    expect(line).to_contain_text("judged")
+    expect(line).not_to_contain_text("overridden")
 
 
 def test_practice_comes_first_and_is_explained_after_it(page: Page, app: App, engine: Any, judged: Judged) -> None:
@@ -462,7 +499,7 @@ def test_two_judgements_are_wanted_and_the_second_is_made_without_the_first(
 ) -> None:
     open_triage(page, app)
     at = focus(page)
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         assignment.set_judging(session, exam_of(session), by=owner("eve"), judgements_wanted=2)
         text = session.exec(select(t.Explanation).where(t.Explanation.uid == at)).one()
         judging.judge(session, Target("rationale", queries.identity(text)), Act.ACCEPT, by=owner("bob"), note="fine")
@@ -555,6 +592,24 @@ def test_history_tells_who_said_what(page: Page, app: App, judged: Judged) -> No
     expect(page.locator(".mapd-history")).to_contain_text("undone: rejected · false step")
     press(page, "Escape", "l")
     expect(page.locator(".mapd-panel")).to_contain_text("You have decided nothing yet.")
+
+
+def test_a_marked_step_is_told_where_decisions_are_listed(page: Page, app: App) -> None:
+    open_triage(page, app)
+    at = focus(page)
+    press(page, "r", "ArrowRight", "2")
+    assert "rejected · false step · step marked" in told(page)
+    settle(page)
+    panel = page.locator(".mapd-panel")
+    for _ in range(2):
+        press(page, "l")
+        expect(panel).to_contain_text("rejected · false step · step marked")
+        press(page, "1", "h")
+        assert focus(page) == at
+        expect(panel).to_contain_text("rejected · false step · step marked")
+        page.reload()
+        expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
+        expect(page.locator('[data-act="undo"]')).to_have_attribute("title", re.compile("step marked"))
 
 
 def test_guidelines_stand_beside_and_a_new_version_is_announced(

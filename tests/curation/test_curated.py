@@ -6,12 +6,13 @@ from sqlmodel import Session
 
 from mapd.checks import State
 from mapd.curation import live_set
-from mapd.curation.curated import curate, filter_votes, find_changes, summary
+from mapd.curation.curated import curate, filter_votes
+from mapd.curation.summary import find_changes, summary
 from mapd.domain import Act, ExamInfo, Verdict, Vote
 from mapd.people import owner
 from mapd.policies import PAPER
 from mapd.review.judging import Target, judge
-from mapd.store import queries
+from mapd.store import exam_material
 
 
 def test_every_mistake_has_its_texts_decided(session: Session, exam: ExamInfo) -> None:
@@ -98,5 +99,5 @@ def test_votes_with_and_without_sight_of_the_gold_are_never_averaged() -> None:
 
 
 def test_an_empty_exam_counts_nothing(session: Session, exam: ExamInfo) -> None:
-    material = replace(queries.material(session, exam.id), attempts=(), texts=())
+    material = replace(exam_material.material(session, exam.id), attempts=(), texts=())
     assert summary(curate(material, [], PAPER)).accepted == 0

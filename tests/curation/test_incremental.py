@@ -4,17 +4,17 @@ from sqlmodel import Session
 
 from mapd.curation import live_set
 from mapd.curation.curated import curate
-from mapd.curation.incremental import decide
+from mapd.curation.live_set import decide
 from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.policies import PAPER, STRICT
 from mapd.review import judging
 from mapd.review.judging import Target
-from mapd.store import queries
+from mapd.store import exam_material, judgement_log
 
 
 def test_after_each_judgement_it_is_what_curate_gives(session: Session, exam: ExamInfo) -> None:
-    material = queries.material(session, exam.id)
+    material = exam_material.material(session, exam.id)
     mistakes = live_set.load_curated(session, exam.id).mistakes
     kept = decide(material, [], PAPER, exam)
     assert kept.curated == curate(material, [], PAPER)
@@ -27,15 +27,15 @@ def test_after_each_judgement_it_is_what_curate_gives(session: Session, exam: Ex
     ]
     for target, act, value in acts:
         judging.judge(session, target, act, by=owner("ann"), value=value)
-        said, before = queries.judgements(session, exam.id), kept
+        said, before = judgement_log.judgements(session, exam.id), kept
         kept = decide(material, said, PAPER, exam, kept)
         assert kept.curated == curate(material, said, PAPER), target
         again = [question for question, part in kept.parts.items() if part is not before.parts[question]]
         assert len(again) == 1, "no other question was decided"
     judging.undo(session, said[0].judged.id, by=owner("ann"))
-    said = queries.judgements(session, exam.id)
+    said = judgement_log.judgements(session, exam.id)
     kept = decide(material, said, PAPER, exam, kept)
     assert kept.curated == curate(material, said, PAPER)
     assert decide(material, said, STRICT, exam, kept).curated == curate(material, said, STRICT)
-    more = queries.material(session, exam.id)
+    more = exam_material.material(session, exam.id)
     assert decide(more, said, PAPER, exam, kept).curated == curate(more, said, PAPER)

@@ -4,14 +4,15 @@ import pytest
 from sqlmodel import Session
 
 from mapd.curation import live_set
-from mapd.curation.curated import Curated, curate, summary
+from mapd.curation.curated import Curated, curate
+from mapd.curation.summary import summary
 from mapd.curation.threshold_sweep import Figures, sweep
 from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.policies import PAPER, STRICT, Policy
 from mapd.review.judging import Target, judge
-from mapd.review.queue_index import derivation
-from mapd.store import queries
+from mapd.review.queue_index.rows import authors_of, compute_figures
+from mapd.store import exam_material, judgement_log
 
 THRESHOLDS = [0, 1, 2, 2.95, 3, 3.33, 3.5, 4, 4.5, 5]
 
@@ -36,9 +37,9 @@ def test_they_are_the_summary_at_every_threshold(session: Session, exam: ExamInf
     texts = live_set.load_curated(session, exam.id).mistakes[0].rationales
     for n, act, who in ((0, Act.REJECT, "ann"), (1, Act.ACCEPT, "ann"), (2, Act.ACCEPT, "ann"), (2, Act.REJECT, "b")):
         judge(session, Target("rationale", texts[n].text.id), act, by=owner(who))
-    material, judged = queries.material(session, exam.id), queries.judgements(session, exam.id)
-    names = derivation.authors_of(session)
-    figures = derivation.compute_figures(curate(material, judged, policy), names)
+    material, judged = exam_material.material(session, exam.id), judgement_log.judgements(session, exam.id)
+    names = authors_of(session)
+    figures = compute_figures(curate(material, judged, policy), names)
     for threshold, at in zip(THRESHOLDS, sweep(figures, THRESHOLDS), strict=True):
         curated = curate(material, judged, policy.at(threshold))
         told(figures, curated, names)

@@ -19,7 +19,7 @@ from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
 from mapd.review import judging
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, judgement_log, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, unpacked
@@ -44,7 +44,7 @@ def fill(session: Session, folder: Path, home: Path) -> None:
     tuned.parent_id = session.exec(select(t.Student.id)).one()
     job = t.Job(kind="finetune", person="ann", status="running", message=f"writing {home.resolve()}/a.")
     teacher = t.Teacher(name="oracle", kind="openai", model="m", key_env="ORACLE_KEY", sampling={"top_p": 0.5})
-    policy = t.Policy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann")
+    policy = t.SavedPolicy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann")
     guidelines = t.Guidelines(text="# Accept\nwhat is right", person="ann")
     view = t.SavedView(name="wrong", address={"gold": "fails"}, person="ann")
     fields = t.SavedMapping(name="stories", text="question=Body,answer=Answer", person="ann")
@@ -163,18 +163,6 @@ def test_what_is_written_after_an_import_gets_ids_of_its_own(
         session.add(t.Student(name="one more", base="x"))
 
 
-def test_a_note_in_an_archive_of_old_says_that_it_is_one(full_pack: bytes, other: sa.Engine, tmp_path: Path) -> None:
-    for number, (schema, reason) in enumerate((("0010", "note"), ("0011", None))):
-
-        def change(lines: Lines, number: int = number) -> None:
-            lines["judgement"] = [row for row in lines["judgement"] if row["decision"] == "reject"][number:][:1]
-            lines["judgement"][0] |= {"decision": "skip", "reason": None, "note": "look again"}
-
-        bring_in(other, tmp_path / "other", changed(full_pack, change, schema))
-        with db.reading(other) as session:
-            assert session.exec(select(t.Judgement.reason).order_by(col(t.Judgement.id))).all()[-1] == reason
-
-
 def test_no_key_and_no_folder_of_this_machine_is_in_it(full_pack: bytes, home: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(full_pack)) as opened:
         text = "".join(opened.read(name).decode() for name in opened.namelist())
@@ -251,7 +239,7 @@ def test_after_a_merge_the_latest_judgement_is_the_latest_in_time(
         with db.reading(project) as session:
             x = queries.explanation(session, "rationale", text)
             curated = live_set.load_curated(session, queries.exam_of(session, x))
-            said = [j.judged.decision for j in queries.history(session, ("rationale", queries.identity(x)))]
+            said = [j.judged.decision for j in judgement_log.history(session, ("rationale", queries.identity(x)))]
             assert said == [Act.REJECT, Act.ACCEPT]
             assert live_set.find_text(curated, "rationale", queries.identity(x)).people.decision is Act.ACCEPT
 

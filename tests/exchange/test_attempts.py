@@ -9,11 +9,12 @@ from sqlmodel import Session, col, select
 
 from mapd import names
 from mapd.errors import BadInput, BadRows, Undecided
-from mapd.exchange import attempts
+from mapd.exchange import attempt_files, attempts
 from mapd.people import owner
 from mapd.questions import imports, sets
+from mapd.questions.file_table import QuestionFile
 from mapd.questions.imports import Instructions
-from mapd.questions.tables import QuestionFile, read
+from mapd.questions.tables import read
 from mapd.questions.values import short
 from mapd.store import queries
 from mapd.store import tables as t
@@ -38,7 +39,7 @@ def bring_in(
     session: Session, questions: t.QuestionSet, *rows: dict[str, Any], student: str | None = None, **how: Any
 ) -> attempts.AttemptImport:
     table = read(QuestionFile("answers.jsonl", shapes.jsonl(list(rows))))
-    parsed = attempts.parse(session, [table], questions, split=how.pop("split", None), student=student)
+    parsed = attempt_files.parse(session, [table], questions, split=how.pop("split", None), student=student)
     parsed.refuse_bad()
     return attempts.store(session, parsed, questions, by=owner("ann"), **how)
 
@@ -157,7 +158,7 @@ def test_rows_that_match_nothing_are_named_and_can_be_left_out(session: Session)
         likelihoods,
     ]
     table = read(QuestionFile("a.jsonl", shapes.jsonl(rows)))
-    parsed = attempts.parse(session, [table], questions, split=None, student=None)
+    parsed = attempt_files.parse(session, [table], questions, split=None, student=None)
     with pytest.raises(BadRows, match=r"8 bad rows.*--skip-bad FILE imports the rest"):
         parsed.refuse_bad()
     assert {bad.number: bad.faults[0] for bad in parsed.bad} == {
@@ -168,7 +169,7 @@ def test_rows_that_match_nothing_are_named_and_can_be_left_out(session: Session)
         6: ("sample", "-1 is no number of a sample, from 0"),
         8: ("sample", "0 of this question stands in the file twice"),
         9: ("doc", "missing; it tells which question was asked"),
-        10: ("resps", f"{short(likelihoods['resps'])}: {attempts.NO_TEXTS}"),
+        10: ("resps", f"{short(likelihoods['resps'])}: {attempt_files.NO_TEXTS}"),
     }
     assert len(parsed.answers) == 2
 
@@ -217,7 +218,7 @@ def test_a_sealed_test_split_is_opened_for_a_purpose(session: Session) -> None:
 def test_a_text_that_no_database_holds_is_kept_as_well_as_can_be(text: str, session: Session) -> None:
     questions = add(session, GSM8K)
     row = json.dumps({"question_id": "0", "response": text}).encode()
-    parsed = attempts.parse(session, [read(QuestionFile("a.jsonl", row))], questions, split=None, student=None)
+    parsed = attempt_files.parse(session, [read(QuestionFile("a.jsonl", row))], questions, split=None, student=None)
     done = attempts.store(session, parsed, questions, by=owner("ann"))
     assert done.no_answer == (not text)
 

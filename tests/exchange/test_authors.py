@@ -11,13 +11,14 @@ from sqlmodel import Session, func, select
 
 from mapd.answers.grading import Task
 from mapd.curation import live_set
-from mapd.curation.curated import curate, summary
+from mapd.curation.curated import curate
+from mapd.curation.summary import summary
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import AuthorsFile, parse, store
 from mapd.people import owner
 from mapd.policies import PAPER
-from mapd.store import queries
+from mapd.store import exam_material, queries
 from mapd.store import tables as t
 from tests import samples
 
@@ -82,7 +83,7 @@ def test_other_content_is_another_exam(session: Session) -> None:
 def test_the_same_content_has_the_same_uids_in_every_project(session: Session, tmp_path: Path) -> None:
     parsed = parse(*as_files(sample()))
     store(session, parsed, by=owner("ann"))
-    uids = {x.uid for x in queries.material(session, 1).texts}
+    uids = {x.uid for x in exam_material.material(session, 1).texts}
     writer = authors._AuthorsWriter(session, parsed)
     assert writer.uid("rationale", "0", "gpt") in uids
 
@@ -102,7 +103,7 @@ def test_the_files_reading_stands_and_ours_stands_beside_it(session: Session) ->
     gold = rows[1]["gold_answer"]
     rows[1]["student_wrong_pred"] = f"The answer is {gold}."
     exam = queries.exam(session, store(session, parse(*as_files(rows)), by=owner("ann")).exam)
-    first, second = queries.material(session, exam.id).attempts
+    first, second = exam_material.material(session, exam.id).attempts
     assert (first.answer, first.outcome) == (None, "no_answer")
     assert (second.answer, second.outcome) == (rows[1]["student_wrong_final_answer"], "incorrect")
     assert (second.our_answer, second.our_outcome) == (gold, "correct")
@@ -118,7 +119,9 @@ def test_scores_belong_to_the_other_teachers_in_the_authors_order(session: Sessi
     }
     shuffled = [dict(sorted(row.items())) for row in rows]
     store(session, parse(*as_files(shuffled)), by=owner("ann"))
-    votes = {x.teacher: {v.reviewer: v.score for v in x.votes} for x in queries.material(session, 1).texts if x.votes}
+    votes = {
+        x.teacher: {v.reviewer: v.score for v in x.votes} for x in exam_material.material(session, 1).texts if x.votes
+    }
     assert votes == {
         "gpt": {"gemini": 1, "mistral": 2},
         "gemini": {"gpt": 3, "mistral": 4},
@@ -144,7 +147,9 @@ def test_a_score_outside_1_to_5_is_no_vote_and_counted(session: Session) -> None
     ]
     done = store(session, parse(*as_files(rows)), by=owner("ann"))
     assert (done.no_vote, done.paper_differs) == (2, 0)
-    votes = next(x.votes for x in queries.material(session, 1).texts if x.teacher == "gpt" and x.kind == "rationale")
+    votes = next(
+        x.votes for x in exam_material.material(session, 1).texts if x.teacher == "gpt" and x.kind == "rationale"
+    )
     assert [(v.score, v.raw, v.status) for v in votes] == [(None, "83", "outside 1-5"), (None, "0", "outside 1-5")]
 
 
@@ -293,7 +298,7 @@ def test_the_authors_own_files(session: Session) -> None:
     assert (done.no_vote, done.paper_differs, done.skipped) == (2, 0, ())
     exam = queries.exam(session, done.exam)
     assert exam.name == "svamp · Llama-2-7b-chat-hf · round 0"
-    material = queries.material(session, exam.id)
+    material = exam_material.material(session, exam.id)
     for threshold, accepted in {1: 1086, 2: 1001, 3: 826, 3.5: 783, 4: 750, 4.5: 718}.items():
         assert summary(curate(material, [], PAPER.at(threshold))).accepted == accepted
     at_3 = summary(curate(material, [], PAPER))

@@ -148,6 +148,10 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "schema no text": (lambda: changed_manifest(schema=13), "has no manifest"),
     "format no number": (lambda: changed_manifest(format="1"), "has no manifest"),
     "another format": (lambda: changed_manifest(format=2), "is of archive format 2, this mapd reads format 1; upgrade"),
+    "an older schema": (
+        lambda: changed_manifest(schema="0021"),
+        "is of an older schema, '0021', from before",
+    ),
     "a newer schema": (lambda: changed_manifest(schema="9999"), "is of a newer schema, '9999'; this mapd knows up to"),
     "another sha": (
         lambda: changed_manifest(tables={"student": ENTRY | {"rows": 1}}),
@@ -229,7 +233,7 @@ def full_pack(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         )
         sets.add(session, "sums", rows, source="made", simulated=False, by=owner("ann"))
         session.add(t.Teacher(name="own", kind="openai", model="m", base_url="https://llm.example.org/v1"))
-        session.add(t.Policy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann"))
+        session.add(t.SavedPolicy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann"))
         session.add(t.SavedView(name="wrong", address={"gold": "fails"}, person="ann"))
         session.add(t.Job(kind="exam", person="ann", status="done", parameters={"student": "x"}))
         session.add(t.Guidelines(text="Accept what is right.", person="ann"))

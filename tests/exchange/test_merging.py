@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import committee, exam, jobs, students, teachers
+from mapd import committee, exam, jobs, students, teacher_models, teachers
 from mapd.committee import ledger
 from mapd.curation import live_set, saved_policies
 from mapd.domain import Act
@@ -22,7 +22,7 @@ from mapd.review import guidelines, judging
 from mapd.review.annotators import records
 from mapd.review.judging import Target
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, judgement_log, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, preview, unpacked
@@ -84,7 +84,7 @@ def examine(project: Project, *, knows: int = 9, name: str = "small", seed: int 
 def collect(project: Project, exam_uid: str, names: tuple[str, ...] = NAMES) -> None:
     with db.writing(project.engine) as session:
         rows = [teachers.add(session, name, kind="simulated", model=name, by=owner("ann")) for name in names]
-        models = {row.name: teachers.open_model(project.engine, row) for row in rows}
+        models = {row.name: teacher_models.open_model(project.engine, row) for row in rows}
     committee.collect(project.engine, exam=exam_uid, teachers=names, models=models, by=owner("ann"))
 
 
@@ -236,7 +236,7 @@ def test_a_teacher_of_an_archive_is_disabled_and_names_no_key(
         for row in teachers.list_teachers(session):
             assert (row.disabled, row.key_env, bool(row.origin)) == (True, None, True)
             with pytest.raises(BadInput, match="is disabled"):
-                teachers.open_model(receiver.engine, row)
+                teacher_models.open_model(receiver.engine, row)
     assert receiver.count(t.KeyApproval) == 0
 
 
@@ -424,8 +424,8 @@ def read_effects(project: Project) -> tuple[dict[str, str], list[str], dict[str,
             if x.people.by
         }
         records_ = [f"{record.person} {len(record.words)} {record.adjudicated}" for record in records(curated)]
-        by_person = {p: len(queries.judgements_by(session, info.id, p)) for p in ("ann", "mallory")}
-        return rulings, records_, by_person, queries.judges(session)
+        by_person = {p: len(judgement_log.judgements_by(session, info.id, p)) for p in ("ann", "mallory")}
+        return rulings, records_, by_person, judgement_log.judges(session)
 
 
 def test_judgements_of_an_archive_count_for_nothing_but_stand_in_the_history(receiver: Project, copy: bytes) -> None:
@@ -435,7 +435,7 @@ def test_judgements_of_an_archive_count_for_nothing_but_stand_in_the_history(rec
     assert read_effects(receiver) == effects
     with db.reading(receiver.engine) as session:
         (anns,) = session.exec(select(t.Judgement).where(t.Judgement.person == "ann"))
-        rows = queries.history(session, ("rationale", anns.explanation_id or 0))
+        rows = judgement_log.history(session, ("rationale", anns.explanation_id or 0))
         assert [(row.judged.person, row.counts, row.origin is None) for row in rows] == [
             ("ann", True, True),
             ("mallory", False, False),

@@ -8,7 +8,7 @@ import torch
 from mapd.finetune.examples import Example, example
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.finetune.train import train
-from mapd.models.local import load
+from mapd.models.loader import load
 from mapd.models.simulated import SimulatedTeacher
 from mapd.questions import generated
 from tests.finetune.test_loss import assert_equal

@@ -17,10 +17,11 @@ from mapd.finetune import loss
 from mapd.finetune import run as finetune
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.jobs import kinds
+from mapd.jobs.work import WorkContext
 from mapd.models import weights
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import claims, db, finetunes, queries
+from mapd.store import audit_log, claims, db, finetunes, queries
 from mapd.store import snapshots as stored
 from mapd.store import tables as t
 from tests import samples
@@ -184,7 +185,7 @@ def test_an_adapter_is_the_one_that_its_finetune_wrote(engine: sa.Engine, sha256
         run(engine, sha256)
     given = kinds.ExamWork(student=student.name, questions="pens", split="train")
     with pytest.raises(BadInput, match=refused) as said:
-        given.run(kinds.WorkContext(engine, home, owner("ann")))
+        given.run(WorkContext(engine, home, owner("ann")))
     assert "\n" not in str(said.value)
     shutil.rmtree(file.parent)
     with pytest.raises(BadInput, match="adapter is missing"):
@@ -237,9 +238,7 @@ def test_lines_under_a_genuine_name_are_not_trained_on(engine: sa.Engine, sha256
         run(engine, sha256)
     assert "\n" not in str(said.value)
     with pytest.raises(BadInput, match="its lines are not those"):
-        kinds.FinetuneWork(snapshot=sha256, student="tiny").run(
-            kinds.WorkContext(engine, Settings().home, owner("ann"))
-        )
+        kinds.FinetuneWork(snapshot=sha256, student="tiny").run(WorkContext(engine, Settings().home, owner("ann")))
     with db.reading(engine) as session:
         assert session.exec(select(t.Finetune)).all() == []
 
@@ -298,7 +297,7 @@ def test_a_database_that_takes_no_step_is_one_line(engine: sa.Engine, sha256: st
 
     def fill(step: TrainingStep) -> None:
         with db.writing(engine) as session:
-            queries.audit(session, "ann", "fill", "x" * 500_000)
+            audit_log.audit(session, "ann", "fill", "x" * 500_000)
 
     engine.dispose()
     with pytest.raises(BadInput, match=r"a step can't be recorded: .*full.*goes on from its last checkpoint"):

@@ -15,7 +15,7 @@ from mapd.errors import BadInput
 from mapd.finetune.examples import examples
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.finetune.train import train
-from mapd.models import dialogue, local, sandbox, templates
+from mapd.models import dialogue, loader, local, sandbox
 from mapd.models.base import Finish, Message, Request, Sampling, stream
 from mapd.models.sandbox import Template
 from mapd.store.snapshots import FORMAT
@@ -53,7 +53,7 @@ def examine(model: Any, tokenizer: Any) -> str:
 def test_exam_training_and_exam_again_have_one_prompt(name: str, tmp_path: Path) -> None:
     kind = KINDS[name]
     folder = chat_templates.save(tmp_path / "student", kind, in_config=name == "phi 3")
-    model, tokenizer = local.load(folder)
+    model, tokenizer = loader.load(folder)
     exam = prompt_ids(tokenizer)
     assert kind.prompt_holds in tokenizer.decode(exam)
     assert tokenizer.convert_ids_to_tokens(dialogue.end_of_turn(tokenizer)) == kind.end
@@ -67,8 +67,8 @@ def test_exam_training_and_exam_again_have_one_prompt(name: str, tmp_path: Path)
         assert taught == f"{thought}9 + 9 = 18. Answer: 18{kind.end}"
         hyperparameters = Hyperparameters(alpha=alpha, epochs=2, rank=2, batch=1)
         home = tmp_path / f"finetune {alpha}"
-        adapter = train(local.load(folder)[0], made.items, hyperparameters, home, lambda _: None)
-        tuned, same_tokenizer = local.load(folder, adapter)
+        adapter = train(loader.load(folder)[0], made.items, hyperparameters, home, lambda _: None)
+        tuned, same_tokenizer = loader.load(folder, adapter)
         assert prompt_ids(same_tokenizer) == exam
         assert examine(tuned, same_tokenizer).startswith(dialogue.template_form(tokenizer).thought)
     if dialogue.template_form(tokenizer).thought:
@@ -76,7 +76,7 @@ def test_exam_training_and_exam_again_have_one_prompt(name: str, tmp_path: Path)
 
 
 def test_a_thought_is_closed_before_a_rationale_and_before_feedback(tmp_path: Path) -> None:
-    tokenizer = local.load(chat_templates.save(tmp_path / "s", KINDS["deepseek"]))[1]
+    tokenizer = loader.load(chat_templates.save(tmp_path / "s", KINDS["deepseek"]))[1]
     one = examples({"format": FORMAT}, json.dumps(PAIR), tokenizer, alpha=0.5, max_length=2000).items[0]
     rationale = tokenizer.decode([*one.prompt, *one.lead, *one.rationale])
     assert rationale.endswith("<|assistant|><think>\n\n</think>\n\n9 + 9 = 18. Answer: 18<|end|>")
@@ -86,13 +86,13 @@ def test_a_thought_is_closed_before_a_rationale_and_before_feedback(tmp_path: Pa
 
 
 def test_a_thought_that_is_a_special_token_can_be_seen_in_an_answer(tmp_path: Path) -> None:
-    tokenizer = local.load(chat_templates.save(tmp_path / "s", KINDS["deepseek, special"]))[1]
+    tokenizer = loader.load(chat_templates.save(tmp_path / "s", KINDS["deepseek, special"]))[1]
     ids = dialogue.encode_text("so 18\n[/THINK]\n\nAnswer: 18<|end|>", tokenizer, special=True)
     assert dialogue.decode(ids, tokenizer) == "so 18\n[/THINK]\n\nAnswer: 18"
 
 
 def test_an_exam_ends_at_the_turns_end_and_at_the_tokenizers_own(tmp_path: Path) -> None:
-    model, tokenizer = local.load(chat_templates.save(tmp_path / "s", KINDS["qwen 2"]))
+    model, tokenizer = loader.load(chat_templates.save(tmp_path / "s", KINDS["qwen 2"]))
     assert tokenizer.eos_token == "<|endoftext|>"
     student = local.LocalModel("s", model, tokenizer)
     ends = tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
@@ -104,17 +104,17 @@ def test_an_adapter_that_cannot_be_merged_decodes_as_it_was_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     folder = chat_templates.save(tmp_path / "s", KINDS["chatml"])
-    model, tokenizer = local.load(folder)
+    model, tokenizer = loader.load(folder)
     made = examples({"format": FORMAT}, json.dumps(PAIR), tokenizer, alpha=0.5, max_length=2000)
     hyperparameters = Hyperparameters(epochs=20, rank=4, batch=1, learning_rate=0.05)
     adapter = train(model, made.items, hyperparameters, tmp_path / "finetune", lambda _: None)
-    merged = examine(*local.load(folder, adapter))
+    merged = examine(*loader.load(folder, adapter))
 
     def refuse(_: Any) -> None:
         raise fault
 
     monkeypatch.setattr(PeftModel, "merge_and_unload", refuse, raising=False)
-    assert examine(*local.load(folder, adapter)) == merged != examine(*local.load(folder))
+    assert examine(*loader.load(folder, adapter)) == merged != examine(*loader.load(folder))
 
 
 class _Later(datetime):
@@ -128,7 +128,7 @@ def test_a_template_learns_no_date(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     from transformers.utils import chat_template_utils
 
     folder = chat_templates.save(tmp_path / "s", KINDS["llama 3"])
-    tokenizer = local.load(folder)[1]
+    tokenizer = loader.load(folder)[1]
     today = dialogue.render(ASKED, tokenizer, {})
     monkeypatch.setattr(chat_template_utils, "datetime", _Later)
     plain = chat_templates.make_tokenizer(KINDS["llama 3"])
@@ -157,12 +157,12 @@ REFUSED = {
 @pytest.mark.parametrize("source", REFUSED)
 def test_a_template_that_takes_no_question_is_one_line(source: str) -> None:
     with pytest.raises(BadInput, match=REFUSED[source]) as refused:
-        templates.find_form(Template(source, {}).render)
+        dialogue.find_form(Template(source, {}).render)
     assert "\n" not in str(refused.value)
 
 
 def test_a_system_text_is_never_said_twice_nor_lost() -> None:
-    form = templates.TemplateForm(has_system=False, has_parts=True)
+    form = dialogue.TemplateForm(has_system=False, has_parts=True)
     asked = [Message("system", "S"), Message("user", "U"), Message("assistant", "A"), Message("user", "V")]
     arranged = form.arrange(asked)
     assert [turn["role"] for turn in arranged] == ["user", "assistant", "user"]

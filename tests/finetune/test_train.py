@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from mapd.errors import BadInput
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.finetune.train import train
-from mapd.models import local
+from mapd.models import loader
 from tests.finetune import tiny
 from tests.finetune.test_loss import plain
 
@@ -162,24 +162,24 @@ def test_kill_9_and_started_again_gives_the_same_adapter(
 
 def test_the_adapter_reloads_to_the_same_outputs_and_can_be_trained_on(tmp_path: Path) -> None:
     base = tiny.save(tmp_path / "base")
-    model, _ = local.load(base)
+    model, _ = loader.load(base)
     ids = torch.tensor([EXAMPLES[0].prompt])
     with torch.no_grad():
         untaught = model(input_ids=ids).logits
     adapter = train(model, EXAMPLES, GIVEN, tmp_path / "first", lambda _: None)
     with torch.no_grad():
         taught = model(input_ids=ids).logits  # peft puts the adapter into the model that it is given
-    reloaded, _ = local.load(base, adapter)
+    reloaded, _ = loader.load(base, adapter)
     with torch.no_grad():
         torch.testing.assert_close(reloaded(input_ids=ids).logits, taught, atol=0, rtol=0)
     assert not torch.allclose(untaught, taught)
 
     told: list[TrainingStep] = []  # the next round
     second = train(reloaded, EXAMPLES, GIVEN, tmp_path / "second", told.append)
-    both, _ = local.load(base, second)
+    both, _ = loader.load(base, second)
     with torch.no_grad():
         torch.testing.assert_close(both(input_ids=ids).logits, reloaded(input_ids=ids).logits, atol=0, rtol=0)
-    again, _ = local.load(base, adapter)
+    again, _ = loader.load(base, adapter)
     with pytest.raises(BadInput, match="rank 4, not 8"):
         train(again, EXAMPLES, Hyperparameters(rank=8), tmp_path / "third", told.append)
 

@@ -52,7 +52,7 @@ def model(seed: int = 0) -> Any:
 
 
 def save(folder: Path) -> Path:
-    """The student as a folder that `models.local.load` reads."""
+    """The student as a folder that `models.loader.load` reads."""
     model().save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder

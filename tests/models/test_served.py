@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from tenacity import wait_none
 
-from mapd.models import anthropic, openai, prices, served
+from mapd import teacher_prices
+from mapd.models import anthropic, openai, served
 from mapd.models.base import Completion, Finish, Limits, Message, Request, Sampling, stream
 from mapd.models.served import ServedModel
+from mapd.store import tables as t
 from tests import provider
 from tests.provider import Asked, Provider
 
@@ -335,4 +337,6 @@ def test_a_price_is_known_or_none(given: Any, price: float | None, monkeypatch: 
         raise AssertionError("a price is looked up on this machine")
 
     monkeypatch.setattr("socket.socket.connect", no_network)
-    assert prices.cost_usd(*given) == pytest.approx(price)
+    kind, base_url, model, *tokens = given
+    teacher = t.Teacher(name="mini", kind=kind, base_url=base_url, model=model)
+    assert teacher_prices.cost_usd(teacher, *tokens) == pytest.approx(price)

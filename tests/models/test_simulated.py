@@ -3,6 +3,8 @@
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapd import prompts
-from mapd.checks import State, check_feedback, check_rationale, equations
+from mapd.checks import State, check_feedback, check_rationale
+from mapd.equations import equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Model, Request, Sampling, stream
-from mapd.models.simulated import PROFILES, CommitteeQuality, SimulatedTeacher, measure, read_solution
+from mapd.models.simulated import PROFILES, SimulatedTeacher, read_solution
+from mapd.policies import mean
 from mapd.questions import generated
 from mapd.questions.generated import FAMILIES, GeneratedQuestion
 from mapd.score_forms import VoteStatus
@@ -231,6 +235,47 @@ def test_no_solution_breaks_a_review_or_smuggles_in_a_score(question: str, solut
 
 
 # --- How well they read ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CommitteeQuality:
+    """How many rationales with and without a flaw there were, and how many of them a committee accepted."""
+
+    flawed: int
+    flawed_accepted: int
+    sound: int
+    sound_accepted: int
+
+    @property
+    def sensitivity(self) -> float | None:
+        """Return the share of flawed rationales that were not accepted; None if there were none."""
+        return 1 - self.flawed_accepted / self.flawed if self.flawed else None
+
+    @property
+    def specificity(self) -> float | None:
+        """Return the share of sound rationales that were accepted; None if there were none."""
+        return self.sound_accepted / self.sound if self.sound else None
+
+
+def measure(
+    authors: Sequence[SimulatedTeacher], reviewers: Sequence[SimulatedTeacher], questions: Sequence[GeneratedQuestion]
+) -> CommitteeQuality:
+    """Let each author write a rationale of each question and each other reviewer score it: accepted if the mean > 3.
+
+    Whether a rationale is flawed is known from its writing, not from reading it. One reviewer alone measures that one.
+    """
+    count: Counter[tuple[bool, bool]] = Counter()
+    for question in questions:
+        for author in authors:
+            text, flawed = author.rationale(question, author.rng("measure", question.text))
+            peers = [reviewer for reviewer in reviewers if reviewer is not author]
+            reviews = [
+                peer.review(question, text, question.gold, peer.rng("measure", question.text, text)) for peer in peers
+            ]
+            average = mean(parse_score(words, question.text, text).score for words in reviews)
+            count[flawed, average is not None and average > 3] += bool(peers)
+    flaws, rights = ((count[flawed, False] + count[flawed, True]) for flawed in (True, False))
+    return CommitteeQuality(flaws, count[True, True], rights, count[False, True])
 
 
 def everybody(**settings: Any) -> list[SimulatedTeacher]:

@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from mapd.models.waits import read_asked_wait
+from mapd.models.refusals import read_asked_wait
 
 NOW = datetime(2026, 11, 29, 9, 0, 0, tzinfo=UTC)
 GEMINI = (

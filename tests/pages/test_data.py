@@ -10,9 +10,9 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
-from mapd.exchange import attempts
+from mapd.exchange import attempt_files
 from mapd.questions import saved_mappings, sets, sources
-from mapd.questions.tables import FileRecord, FileTable
+from mapd.questions.file_table import FileRecord, FileTable
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -138,10 +138,10 @@ def test_a_long_text_is_mapped_or_left_out(home: Path) -> None:
     app = uploaded(("q.jsonl", jsonl(rows)))
     assert "the field passage isn't read, and is long" in refusals(app)[0]
     assert not [b for b in app.button if b.key == "add_questions"]
-    setting(app, "Left out on purpose").set_value(["passage"]).run()
+    setting(app, "Fields to leave out").set_value(["passage"]).run()
     assert errors(app) == []
     assert "--ignore passage" in written(app)
-    setting(app, "Left out on purpose").set_value([]).run()
+    setting(app, "Fields to leave out").set_value([]).run()
     setting(app, "Context").set_value(["passage"]).run()
     assert "--map context=passage" in written(app)
     assert "--ignore" not in written(app)
@@ -163,7 +163,7 @@ def test_fields_that_no_format_knows_are_mapped_and_the_mapping_is_kept(home: Pa
     add(app)
     assert stored()[0].text == "Ann has 0 pens. How many are 0?"
     again = uploaded(("other.jsonl", jsonl([{"Story": "Ben has 7 pens.", "Ask": "How many?", "Sum": 7}])))
-    setting(again, "A mapping that was kept").select("stories").run()
+    setting(again, "A saved mapping").select("stories").run()
     assert errors(again) == []
     assert "Ben has 7 pens. How many?" in shown(again)
     with db.reading(db.open_store(Settings())) as session:
@@ -252,7 +252,7 @@ def test_of_many_files_the_names_tell_the_splits(home: Path) -> None:
 
     app = uploaded(*map(file, range(20)))
     assert errors(app) == []
-    assert any("each has the split that its name tells" in c.value for c in app.caption)
+    assert any("the name of each tells its split" in c.value for c in app.caption)
     add(app)
     assert {(q.family, q.split, q.gold) for q in stored()} == {
         (f"subject_{n}", "test" if n % 2 else "dev", "ABCD"[n % 4]) for n in range(20)
@@ -301,7 +301,7 @@ def test_answers_are_shown_as_they_will_be_graded_and_become_an_exam(
     for word in ("C. trout", "B. granite", "right", "wrong", "no answer"):
         assert word in shown(app)
     with monkeypatch.context() as without:
-        without.delattr(attempts, "parse")  # another run of the page doesn't read them again
+        without.delattr(attempt_files, "parse")  # another run of the page doesn't read them again
         assert not app.run().exception
     with db.reading(db.open_store(Settings())) as session:
         assert queries.exams(session) == []

@@ -22,9 +22,10 @@ from mapd.review import assignment, batches, judging, repairs
 from mapd.review.judging import Circumstances, Target
 from mapd.review.queues import QUEUES
 from mapd.settings import Settings
-from mapd.store import committees, db, queries
+from mapd.store import committees, db, judgement_log, queries
 from mapd.store import tables as t
 from tests import choices
+from tests.conftest import writing
 from tests.counting import Count
 from tests.pages.running import open_page, shown, triage
 
@@ -75,7 +76,7 @@ def judge_it(session: Session) -> None:
     repairs.repair(
         session, Target("rationale", texts[20].id), "A copy that was taken back: 9.", by=owner("zoe"), token="c"
     )
-    batches.take_back(session, batches.find_undoable(queries.judgements(session, 1), "zoe"), by=owner("zoe"))
+    batches.take_back(session, batches.find_undoable(judgement_log.judgements(session, 1), "zoe"), by=owner("zoe"))
     for number, x in enumerate(texts[24:27]):
         target, how = Target("rationale", x.id), Circumstances(queue="everything")
         judging.judge(session, target, Act.ACCEPT, by=owner(ME), token=f"rest/{number}", circumstances=how)
@@ -174,7 +175,7 @@ def exam(
         engine = db.open_store(Settings())
         if name == "demo":
             recorded.load(engine, full_home, by=owner("ann"))
-        with db.writing(engine) as session:
+        with writing(engine) as session:
             if name != "demo":
                 KINDS[name](session)
             for every in (False, True):
@@ -362,7 +363,7 @@ def test_snapshots_count_their_own_pairs(rows: Count, mapd: Callable[..., Any]) 
         body = numbers("curate/snapshots", rows, every=every, seed="3")
         pairs = rows.all_pairs if option else rows.pairs
         assert figure(body, "training pairs") == pairs
-        assert figure(body, "mistakes in them") == rows.pairs
+        assert figure(body, "mistakes in these pairs") == rows.pairs
         assert figure(body, "rationales accepted") == rows.verdicts("accepted")
         assert figure(body, "overridden by people") == rows.overridden()
         if not pairs:
@@ -372,7 +373,7 @@ def test_snapshots_count_their_own_pairs(rows: Count, mapd: Callable[..., Any]) 
         lines = (Path(made["path"]) / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
         ends = sum(json.loads(line)["rationale"]["uid"] in wrong for line in lines)
         assert (made["pairs"], made["mistakes"], made["wrong"]) == (len(lines), rows.pairs, ends)
-        assert (figure(body, "training pairs"), figure(body, "of them wrong")) == (len(lines), ends)
+        assert (figure(body, "training pairs"), figure(body, "pairs with a wrong answer")) == (len(lines), ends)
         listed = row(numbers("curate/snapshots", rows), made["snapshot"][:12])
         assert list(map(number, listed[5:8])) == [len(lines), rows.pairs, ends]
     if not rows.pairs:
@@ -382,7 +383,7 @@ def test_snapshots_count_their_own_pairs(rows: Count, mapd: Callable[..., Any]) 
 def test_people_count_the_rows(rows: Count, mapd: Callable[..., Any]) -> None:
     body, told = numbers("review/people", rows), mapd("people", "show", "--exam", rows.exam["uid"])
     rationales = rows.each("rationale")
-    assert figure(body, f"of {len(rationales):,} rationales are judged by as many as wanted") == rows.judged_by_enough
+    assert figure(body, f"of {len(rationales):,} rationales have all the judgements they need") == rows.judged_by_enough
     assert (told["done"], told["rationales"]) == (rows.judged_by_enough, len(rationales))
     assert figure(body, "texts that people disagree on") == sum(x.word.conflict for x in rows.each())
     assert figure(body, "people") == len(told["people"])
@@ -406,7 +407,7 @@ def test_the_other_pages_count_the_rows(rows: Count, mapd: Callable[..., Any]) -
         assert figure(committee, "rationales") == len(rationales)
         votes = [r for r in rows.reviews if r["explanation_id"] in {x.id for x in rationales}]
         assert figure(committee, "reviews") == len(votes)
-        assert figure(committee, "of them no vote") == sum(r["score"] is None for r in votes)
+        assert figure(committee, "reviews without a vote") == sum(r["score"] is None for r in votes)
         room = open_page("pages/review/room.py", exam=rows.exam["uid"])
         assert f"1 of {len(rationales):,}<" in shown(room)
 

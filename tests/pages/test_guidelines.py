@@ -100,7 +100,7 @@ def test_a_reason_of_the_projects_own_is_added_removed_and_put_back(full_home: P
     assert app.text_input(key="reasons_field").value == ""
     press(app, "Remove")
     assert own_reasons() == []
-    assert "removed wrong units; what was rejected for it stays" in written(app)
+    assert "removed wrong units; texts that were rejected for it stay rejected" in written(app)
     press(app, "Undo")
     assert own_reasons() == ["wrong_units"]
     assert "removed wrong units" not in written(app)

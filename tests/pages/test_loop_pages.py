@@ -29,9 +29,9 @@ def test_an_imported_exam_shows_every_attempt(full_home: Path) -> None:
     app = open_page("pages/loop/exam.py")
     assert errors(app) == []
     assert "How many pens" in shown(app)
-    assert any("An import holds mistakes alone" in c.value for c in app.caption)
+    assert any("An import holds only mistakes" in c.value for c in app.caption)
     app.segmented_control(key="outcome").set_value("right").run()
-    assert any("No attempt is among these" in c.value for c in app.caption)
+    assert any("No attempt fits this filter" in c.value for c in app.caption)
 
 
 def test_each_attempt_says_how_its_answer_is_read(full_home: Path) -> None:
@@ -54,7 +54,7 @@ def test_the_committee_shows_who_gave_whom_what(full_home: Path) -> None:
     assert errors(app) == []
     page = shown(app)
     assert page.count(">own<") == 3
-    assert "wrong ones caught" in page
+    assert "wrong rationales caught" in page
 
 
 def test_an_import_alone_has_nothing_to_finetune_or_compare(full_home: Path) -> None:

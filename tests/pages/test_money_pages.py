@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import Session, col, select
 from streamlit.testing.v1 import AppTest
 
-from mapd import committee, jobs, teachers
+from mapd import committee, jobs, teacher_models, teachers
 from mapd.jobs import AttemptRef
 from mapd.people import owner
 from mapd.settings import Settings
@@ -63,7 +63,7 @@ def test_the_form_says_what_it_may_cost_and_the_budget_goes_with_the_job(
     page = shown(app)
     assert "$1.00 in, $10.00 out a million tokens (stated)" in page
     assert "free (on this machine)" in page
-    assert "are reckoned at their longest: mini." in page
+    assert "so the longest is assumed: mini." in page
     assert "72 calls missing (24 rationales, 24 feedback, 24 reviews): about $" in page
     assert app.number_input(key="collect_budget").value == 7.5
     app.number_input(key="collect_budget").set_value(0.25).run()
@@ -93,7 +93,7 @@ def test_what_failed_is_asked_again_by_a_button(full_home: Path) -> None:
             add(name, base_url=f"{server.url}/{name}/v1", price=PRICE)
         engine = db.open_store(Settings())
         with db.reading(engine) as session:
-            models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in names}
+            models = {name: teacher_models.open_model(engine, teachers.get(session, name)) for name in names}
         done = committee.collect(engine, exam=1, teachers=names, models=models, by=owner("ann"), budget=3.0)
     assert done.failed == 12
     app = open_page(COMMITTEE)

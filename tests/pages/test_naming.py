@@ -14,6 +14,7 @@ from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from tests.api.client import decision
+from tests.conftest import writing
 from tests.pages.running import client_of, errors, open_page, shown
 
 
@@ -49,7 +50,7 @@ def test_one_reads_without_a_name_and_gives_one_to_judge(full_home: Path) -> Non
 
 
 def test_others_judgements_that_browse_showed_without_a_name_are_noted_once_there_is_one(full_home: Path) -> None:
-    with db.writing(db.open_store(Settings())) as session:
+    with writing(db.open_store(Settings())) as session:
         assignment.set_judging(session, 1, by=owner("zoe"), judgements_wanted=2)
     app = open_page("pages/review/browse.py", name=None, others="true", verdict="accepted")
     assert not rows(t.Exposure)

@@ -14,7 +14,7 @@ from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from tests import samples
-from tests.conftest import import_files
+from tests.conftest import import_files, writing
 from tests.pages.running import ROOT, errors, shown, triage
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pages").rglob("*.py"))
@@ -45,7 +45,7 @@ def odd(request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> str:
     """The name of the store that lies in the home now."""
     engine = db.open_store(Settings())
     if request.param in ODD:
-        with db.writing(engine) as session:
+        with writing(engine) as session:
             rows = [ODD[request.param](samples.row(number)) for number in range(4)]
             import_files(session, *samples.write(tmp_path, rows))
             if request.param == "no gold":
@@ -72,7 +72,7 @@ SAYS = {  # store -> page or queue -> what it must say there
     "no reviewer": {"accepted-wrong": "No rationale of this exam has a valid vote yet"},
     "no gold": {
         "accepted-wrong": "No question of this exam has a gold answer to compare with",
-        "pages/curate/snapshots.py": "– of them wrong",
+        "pages/curate/snapshots.py": "– pairs with a wrong answer",
         "pages/curate/threshold.py": "accepted, wrong answer – – – rejected, right answer – – –",
         "pages/loop/overview.py": "no gold",
         "pages/review/browse.py": "13 – none given",

@@ -123,7 +123,7 @@ def test_an_archive_is_shown_before_it_comes_in_and_its_judgements_count_by_a_wo
         assert told in shown(app)
     with db.reading(db.open_store(Settings())) as session:
         assert queries.exams(session) == []
-    next(box for box in app.checkbox if "judgements count" in box.label).check().run()
+    next(box for box in app.checkbox if "Count the judgements" in box.label).check().run()
     next(b for b in app.button if b.label == "Import as history").click().run()
     assert errors(app) == []
     assert any("rows" in s.value for s in app.success)

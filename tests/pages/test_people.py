@@ -58,7 +58,7 @@ def test_a_record_has_an_address(full_home: Path) -> None:
     body = shown(app)
     assert "latest half" in body
     assert "4.5 s" in body, "the median of 2 to 7 seconds"
-    assert any("decided otherwise" in m.value for m in app.markdown)
+    assert any("decided these texts differently" in m.value for m in app.markdown)
     assert "record of nobody, who has judged nothing here" in errors(people(record="nobody"))[0]
 
 

@@ -98,7 +98,7 @@ def test_what_people_decided_stands_beside_the_committee_not_in_its_place(full_h
     answer = body[body.index("mapd-room-answer") :]
     committee = answer[answer.index(">committee<") : answer.index(">people<")].rpartition("</div>")[0]
     assert re.sub("<[^>]*>", " ", committee).split() == ">committee ✓ accepted 3.50 mean 3.50 is above 3".split()
-    assert "rejected by ann: unclear otherwise than the committee, and it counts" in answer
+    assert "rejected by ann: unclear, unlike the committee; people’s decision counts" in answer
     assert "The room and the committee agree." in answer
     with db.writing(db.open_store(Settings())) as session:
         assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)

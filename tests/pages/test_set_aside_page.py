@@ -11,7 +11,7 @@ from mapd.people import Role, owner
 from mapd.review import judging
 from mapd.review.judging import Target
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, judgement_log, queries
 from tests.pages.running import errors, open_page, shown
 
 PEOPLE = "pages/review/people.py"
@@ -27,7 +27,7 @@ def judge(count: int) -> None:
 
 def counted() -> int:
     with db.reading(db.open_store(Settings())) as session:
-        return len(queries.judgements_by(session, queries.exams(session)[0].id, "<b>eve"))
+        return len(judgement_log.judgements_by(session, queries.exams(session)[0].id, "<b>eve"))
 
 
 def test_a_persons_work_is_set_aside_and_counts_again(full_home: Path) -> None:

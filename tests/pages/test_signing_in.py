@@ -19,6 +19,7 @@ from mapd.store import db, sign_ins
 from mapd.store import tables as t
 from mapd.ui.kit import cookies
 from mapd.ui.kit.sign_in import is_loopback, providers
+from tests.conftest import writing
 from tests.pages.running import ROOT, errors, has_triage, shown
 
 PEOPLE = {"MAPD_OWNERS": "ann@x.org", "MAPD_ANNOTATORS": "bob@x.org"}
@@ -184,18 +185,18 @@ def test_each_provider_has_a_button() -> None:
 
 def test_a_curator_sees_all_judgements_and_who_judges_sees_none_before_their_own(full_home: Path) -> None:
     engine = db.open_store(Settings())
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         judging.judge(session, judging.Target("rationale", 1), Act.REJECT, by=owner("bob@x.org"))
         assignment.set_judging(session, 1, by=owner("ann"), judgements_wanted=2)
     mine = visit("review/browse", "ann@x.org", verdict="accepted")
     assert "<b>23</b> of 36" in shown(mine)
-    assert "Counts as you may see them" not in " ".join(c.value for c in mine.caption)
+    assert "These counts leave out others’ judgements" not in " ".join(c.value for c in mine.caption)
     monkey = visit("review/browse", "bob@x.org", verdict="accepted")
     assert "<b>23</b> of 36" in shown(monkey), "who said it knows it"
     with db.writing(engine) as session:
         judging.judge(session, judging.Target("rationale", 2), Act.REJECT, by=owner("ann@x.org"))
     theirs = visit("review/browse", "bob@x.org", verdict="accepted", others="true")
     assert "<b>23</b> of 36" in shown(theirs)
-    assert "is for this project&#x27;s owners; it is hidden" in errors(theirs)[0]
-    assert "Counts as you may see them" in " ".join(c.value for c in theirs.caption)
+    assert "only this project&#x27;s owners see others&#x27; judgements before their own" in errors(theirs)[0]
+    assert "These counts leave out others’ judgements" in " ".join(c.value for c in theirs.caption)
     assert not [box for box in theirs.toggle if box.key == "others"]

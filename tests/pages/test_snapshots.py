@@ -47,7 +47,7 @@ def test_the_same_input_is_the_same_snapshot(full_home: Path) -> None:
     first = app.query_params["snapshot"]
     freeze(app)
     assert app.query_params["snapshot"] == first
-    assert "is there already" in shown(app)
+    assert "exists already" in shown(app)
     app.number_input(key="seed").set_value(7).run()
     freeze(app)
     assert app.query_params["snapshot"] != first

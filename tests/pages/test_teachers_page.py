@@ -12,7 +12,7 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.ui import teachers as teaching
+from mapd.ui.teachers import trial as teaching
 from tests.pages.running import errors, open_page, shown
 from tests.provider import Provider
 

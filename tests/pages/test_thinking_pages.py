@@ -13,6 +13,7 @@ from mapd.questions.rows import QuestionRow
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
+from tests.conftest import writing
 from tests.pages.running import errors, open_page, shown, triage
 from tests.test_thinking import QUESTIONS, exam, sit, taught_by
 
@@ -29,7 +30,7 @@ def examined(home: Path) -> str:
         students.add(session, "s", by=owner("me"))
     uid = sit(engine, 64)[0].exam
     taught_by(engine, uid, cut_off=True)
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         for row in session.exec(select(t.Explanation)):
             row.thought = "Who am I? Rowan."
             session.add(row)

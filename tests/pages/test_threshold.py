@@ -7,7 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mapd.curation import live_set
-from mapd.curation.curated import narrow, summary
+from mapd.curation.curated import narrow
+from mapd.curation.summary import summary
 from mapd.settings import Settings
 from mapd.store import db
 from tests.pages.running import errors, open_page, shown

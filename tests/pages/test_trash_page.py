@@ -14,7 +14,7 @@ from mapd.store import db, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.api.client import decision
-from tests.conftest import import_files
+from tests.conftest import import_files, writing
 from tests.pages.running import errors, open_page, shown, triage
 from tests.pages.test_odd_stores import PAGES
 
@@ -37,11 +37,11 @@ def test_it_asks_before_says_after_and_brings_back(full_home: Path) -> None:
     app = data()
     assert not [b for b in app.button if b.key == "trash_delete"]
     app.button(key="trash_ask").click().run()
-    asked = next(e.proto.body for e in app.get("html") if "Into the trash go" in e.proto.body)
+    asked = next(e.proto.body for e in app.get("html") if "This moves to the trash" in e.proto.body)
     assert "12 questions" in asked
     assert "36 rationales" in asked
     app.button(key="trash_keep").click().run()
-    assert "Into the trash go" not in shown(app)
+    assert "This moves to the trash" not in shown(app)
     assert exams() == [name]
     app.button(key="trash_ask").click().run()
     app.button(key="trash_delete").click().run()
@@ -109,14 +109,14 @@ def test_no_page_shows_what_is_gone_where_its_ids_are_anothers(full_home: Path, 
     before = shown(open_page(path))
     with db.writing(engine) as session:
         file = trash.delete(session, full_home, trash.plan_exam_removal(session, old.id), by=owner("ann"))
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         import_files(session, *samples.files(tmp_path, start=600))
         (new,) = queries.exams(session)
     assert (new.id, new.uid == old.uid) == (old.id, False), "SQLite gives ids again"
     after = shown(open_page(path))
     assert "Ann has 10 pens" not in after
     assert ("Ann has 610 pens" in after) is ("Ann has 10 pens" in before)
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         trash.restore(session, full_home, file.name, by=owner("ann"))
     assert ("Ann has 10 pens" in shown(open_page(path, exam=old.uid))) is ("Ann has 10 pens" in before)
     wrong = errors(open_page(path, exam="feed"))
@@ -133,7 +133,7 @@ def test_a_press_on_what_was_deleted_is_not_one_on_what_has_its_id_now(full_home
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
         trash.delete(session, full_home, trash.plan_exam_removal(session, 1), by=owner("ann"))
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         import_files(session, *samples.files(tmp_path, start=600))
     gone = client.http.post("/api/decisions", json={"decisions": [decision(card, "accept")]}, headers=client.headers)
     assert gone.status_code in (401, 404)

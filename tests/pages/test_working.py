@@ -49,7 +49,7 @@ def test_a_page_says_what_it_will_start_and_starts_it_once(
 ) -> None:
     app = open_page(page, exam=train_exam())
     assert size in captions(app)
-    assert "No worker is there" in captions(app)
+    assert "No worker is running" in captions(app)
     app.button(key=button).click().run()
     assert not app.exception
     job = newest()
@@ -111,7 +111,7 @@ def test_a_silent_job_says_that_its_worker_is_gone(looped_home: Path) -> None:
 def test_an_unknown_job_gets_one_clear_line(looped_home: Path) -> None:
     app = open_page("pages/loop/jobs.py", job="nope")
     assert "unknown job: nope" in errors(app)[0]
-    assert any("Nothing was started yet" in m.value for m in app.markdown)
+    assert any("No jobs yet" in m.value for m in app.markdown)
 
 
 def test_the_test_split_is_opened_with_a_purpose(looped_home: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 from mapd.answers.grading import Outcome, Task, grade
 from mapd.errors import BadInput, BadRows, Undecided
 from mapd.questions import formats, imports, mapping, tables
+from mapd.questions.file_table import QuestionFile
 from mapd.questions.imports import Instructions
 from mapd.questions.options import AnswerKey
-from mapd.questions.tables import QuestionFile
 
 ROCKS = ["oak", "granite", "trout", "moss"]
 CHOICE = {"question": "Which is a rock?", "options": ROCKS}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mapd.answers.grading import Task, answers_equal
 from mapd.errors import BadInput
-from mapd.questions.corrections import read_correction
+from mapd.questions.golds import read_correction
 
 ROCKS = ("oak", "granite", "trout", "moss")
 

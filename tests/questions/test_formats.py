@@ -12,10 +12,11 @@ import pytest
 
 from mapd.answers.grading import Outcome, Task, grade
 from mapd.questions import imports
+from mapd.questions.file_table import QuestionFile
 from mapd.questions.formats import FORMATS, headings
 from mapd.questions.imports import Instructions
 from mapd.questions.rows import QuestionRow
-from mapd.questions.tables import QuestionFile, read
+from mapd.questions.tables import read
 from tests.commands import Mapd
 from tests.questions import shapes
 from tests.questions.shapes import SHAPES, Shape

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from mapd.answers.grading import Outcome, Task, grade
 from mapd.errors import BadInput, BadRows, Undecided
 from mapd.questions import imports, mapping
+from mapd.questions.file_table import FileTable, QuestionFile
 from mapd.questions.formats import headings
 from mapd.questions.golds import last_boxed
 from mapd.questions.imports import Instructions, QuestionImport
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import AnswerKey, read_options, show_answer
 from mapd.questions.rows import SPLITS, QuestionRow, Shares, draw
-from mapd.questions.tables import FileTable, QuestionFile, read
+from mapd.questions.tables import read
 
 
 def lines(*rows: Any) -> bytes:

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from mapd.errors import BadInput
-from mapd.questions import tables
+from mapd.questions import file_table, tables
+from mapd.questions.file_table import BadRecord, FileRecord, FileTable, QuestionFile
 from mapd.questions.formats import headings
-from mapd.questions.tables import BadRecord, FileRecord, FileTable, QuestionFile, read
+from mapd.questions.tables import read
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
 TEXT = TEXT.filter(lambda text: text.strip() and "\n\ufeff" not in text)  # where files were joined, that is a BOM
@@ -221,7 +222,7 @@ def test_a_small_parquet_file_of_gigabytes_is_refused(monkeypatch: pytest.Monkey
 
 
 def test_more_rows_than_a_set_may_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    monkeypatch.setattr(file_table, "MOST_ROWS", 3)
     rows = [{"a": n} for n in range(4)]
     for name in ("q.jsonl", "q.json", "q.csv", "q.parquet"):
         with pytest.raises(BadInput, match="more than 3 rows"):

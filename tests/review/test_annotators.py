@@ -9,8 +9,9 @@ from mapd.curation.reviewer_stats import Share
 from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.review import annotators, assignment
-from mapd.review.annotators import Agreement, AnnotatorRecord, kappa
+from mapd.review.annotators import Agreement, AnnotatorRecord
 from mapd.review.judging import Circumstances, Target, judge, undo
+from mapd.statistics import kappa
 from mapd.store import queries
 from mapd.store import tables as t
 

@@ -9,14 +9,15 @@ from mapd.errors import BadInput, NotFound
 from mapd.people import owner
 from mapd.review import assignment, blinding, judging
 from mapd.review.judging import Target
-from mapd.review.queues import QUEUES, FilledQueue, QueueEntry, fill
+from mapd.review.queues import QUEUES, QueuedMistake
+from tests.review.filled import FilledQueue, fill
 
 
 def line(session: Session, exam: ExamInfo, person: str, queue: str = "everything") -> FilledQueue:
     return fill(live_set.load_curated(session, exam.id), QUEUES[queue], person)
 
 
-def first_open(session: Session, exam: ExamInfo, person: str, queue: str = "everything") -> QueueEntry:
+def first_open(session: Session, exam: ExamInfo, person: str, queue: str = "everything") -> QueuedMistake:
     """The first mistake that waits for this person."""
     return next(entry for entry in line(session, exam, person, queue).entries if not entry.is_settled)
 

@@ -16,10 +16,11 @@ from mapd.review import assignment, batches
 from mapd.review.batches import BatchText
 from mapd.review.judging import Target, judge
 from mapd.review.queue_index import derivation
-from mapd.review.queues import QUEUES, fill
-from mapd.store import queries
+from mapd.review.queues import QUEUES
+from mapd.store import judgement_log, queries
 from mapd.store.browse import ListedText
-from mapd.store.queries import batch_of
+from mapd.store.judgement_log import batch_of
+from tests.review.filled import fill
 
 
 def chosen(session: Session, exam: ExamInfo) -> list[BatchText]:
@@ -39,7 +40,7 @@ def test_all_are_judged_undone_and_redone_in_one(session: Session, exam: ExamInf
     again = batches.judge_all(session, all_of_them, Act.REJECT, by=owner("ann"), reason="no_work", note="class")
     assert [row.id for row in again] == [row.id for row in done], "the same press twice is one act"
     assert verdicts(session, exam) == [Verdict.REJECTED] * 12
-    rows = queries.judgements(session, exam.id)
+    rows = judgement_log.judgements(session, exam.id)
     assert len(rows) == 12
     assert len({row.batch for row in rows}) == 1
     assert {row.queue for row in rows} == {"bulk"}
@@ -47,12 +48,12 @@ def test_all_are_judged_undone_and_redone_in_one(session: Session, exam: ExamInf
     assert batches.find_undoable(rows, "bob") == batches.find_redoable(rows, "ann") == ()
     batches.take_back(session, rows, by=owner("ann"))
     assert verdicts(session, exam) == before
-    undone = queries.judgements(session, exam.id)[12:]
+    undone = judgement_log.judgements(session, exam.id)[12:]
     assert len({row.batch for row in undone}) == 1
     assert batches.find_redoable([*rows, *undone], "ann") == tuple(undone)
     batches.take_back(session, undone, by=owner("ann"))
     assert verdicts(session, exam) == [Verdict.REJECTED] * 12
-    assert len(queries.judgements(session, exam.id)) == 36, "nothing is overwritten"
+    assert len(judgement_log.judgements(session, exam.id)) == 36, "nothing is overwritten"
 
 
 def test_who_sees_an_old_state_of_one_judges_none(session: Session, exam: ExamInfo) -> None:

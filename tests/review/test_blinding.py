@@ -7,7 +7,7 @@ from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.review import blinding
 from mapd.review.judging import Target, judge, undo
-from mapd.store import queries
+from mapd.store import judgement_log, queries
 
 
 def test_only_the_own_decision_reveals_and_taking_it_back_hides_nothing_again(session: Session, exam: ExamInfo) -> None:
@@ -17,7 +17,7 @@ def test_only_the_own_decision_reveals_and_taking_it_back_hides_nothing_again(se
     judge(session, two, Act.SKIP, by=owner("ann"), reason="note", note="later")
     judge(session, three, Act.ACCEPT, by=owner("bob"))
     undo(session, queries.identity(row), by=owner("ann"))
-    rows = queries.judgements(session, exam.id)
+    rows = judgement_log.judgements(session, exam.id)
     assert blinding.find_hidden(rows, texts, "ann") == {two.id, three.id}
     assert blinding.find_hidden(rows, texts, "bob") == {one.id, two.id}
 

@@ -10,7 +10,7 @@ from mapd.errors import BadInput, Stale
 from mapd.people import owner
 from mapd.review import guidelines, judging
 from mapd.review.judging import Target
-from mapd.store import queries
+from mapd.store import exam_material
 from mapd.store import tables as t
 
 
@@ -47,7 +47,9 @@ def test_time_tells_which_one_was_current(session: Session, exam: ExamInfo) -> N
     first = guidelines.save(session, "one", by=owner("ann"), base_uid=None)
     second = guidelines.save(session, "two", by=owner("ann"), base_uid=first.uid)
     first.created_at, second.created_at = start + timedelta(hours=1), start + timedelta(hours=2)
-    text = Target("rationale", next(x.id for x in queries.material(session, exam.id).texts if x.kind == "rationale"))
+    text = Target(
+        "rationale", next(x.id for x in exam_material.material(session, exam.id).texts if x.kind == "rationale")
+    )
     for hours, act in ((0.5, Act.ACCEPT), (1.5, Act.REJECT), (1.6, Act.SKIP), (2.5, Act.ACCEPT), (2.6, Act.REJECT)):
         judging.judge(session, text, act, by=owner("ann")).created_at = start + timedelta(hours=hours)
     session.flush()

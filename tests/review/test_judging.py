@@ -17,7 +17,7 @@ from mapd.people import owner
 from mapd.policies import PAPER, Check, Policy
 from mapd.review import batches, guidelines
 from mapd.review.judging import Target, judge, undo
-from mapd.store import db, queries
+from mapd.store import db, exam_material, judgement_log, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files
@@ -25,12 +25,12 @@ from tests.conftest import import_files
 
 @pytest.fixture
 def target(session: Session, exam: ExamInfo) -> Target:
-    text = queries.material(session, exam.id).texts[0]
+    text = exam_material.material(session, exam.id).texts[0]
     return Target(text.kind, text.id)
 
 
 def decisions(session: Session, target: Target) -> list[str]:
-    return [row.judged.decision for row in queries.history(session, (target.kind, target.id))]
+    return [row.judged.decision for row in judgement_log.history(session, (target.kind, target.id))]
 
 
 def test_the_same_token_decides_once(session: Session, target: Target) -> None:
@@ -88,7 +88,7 @@ def text(engine: sa.Engine, tmp_path: Path) -> Target:
     """A text of an exam that is committed."""
     with db.writing(engine) as session:
         found = queries.exams(session) or [queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)]
-        first = queries.material(session, found[0].id).texts[0]
+        first = exam_material.material(session, found[0].id).texts[0]
         return Target(first.kind, first.id)
 
 
@@ -152,11 +152,11 @@ def test_with_the_clock_set_back_the_new_decision_is_in_force(session: Session, 
 def test_with_the_clock_set_back_undo_takes_back_the_latest_act_on_whatever_text(
     session: Session, exam: ExamInfo
 ) -> None:
-    targets = [Target(x.kind, x.id) for x in queries.material(session, exam.id).texts[:2]]
+    targets = [Target(x.kind, x.id) for x in exam_material.material(session, exam.id).texts[:2]]
     judge(session, targets[0], Act.ACCEPT, by=owner("ann"))
     set_the_clock_back(session)
     last = judge(session, targets[1], Act.ACCEPT, by=owner("ann"))
-    found = batches.find_undoable(queries.judgements(session, exam.id), "ann")
+    found = batches.find_undoable(judgement_log.judgements(session, exam.id), "ann")
     assert [row.judged.id for row in found] == [last.id]
 
 
@@ -191,7 +191,7 @@ def test_with_the_clock_set_back_what_is_newer_is_newer(session: Session, exam: 
 def test_what_does_not_fit_is_refused(
     session: Session, exam: ExamInfo, kind: str, decision: Act, more: dict[str, str], said: str
 ) -> None:
-    material = queries.material(session, exam.id)
+    material = exam_material.material(session, exam.id)
     ids = {x.kind: x.id for x in material.texts} | {"attempt": material.attempts[0].id}
     with pytest.raises(BadInput, match=said):
         judge(session, Target(kind, ids[kind]), decision, **{"by": owner("ann"), **more})
@@ -202,7 +202,7 @@ def test_what_does_not_fit_is_refused(
 def test_a_correction_is_read_as_its_question_is_answered(
     session: Session, exam: ExamInfo, task: str, wrong: str, kept: str
 ) -> None:
-    material = queries.material(session, exam.id)
+    material = exam_material.material(session, exam.id)
     question = session.get_one(t.Question, material.attempts[0].question_id)
     question.task = task
     rationale = next(x for x in material.texts if x.kind == "rationale" and x.question_id == question.id)
@@ -217,7 +217,7 @@ def test_a_correction_is_read_as_its_question_is_answered(
 
 @pytest.mark.parametrize("kind", ["rationale", "feedback", "attempt", "question"])
 def test_only_what_one_said_can_be_withdrawn(session: Session, exam: ExamInfo, kind: str) -> None:
-    material = queries.material(session, exam.id)
+    material = exam_material.material(session, exam.id)
     ids = {x.kind: x.id for x in material.texts} | {
         "attempt": material.attempts[0].id,
         "question": material.attempts[0].question_id,
@@ -257,7 +257,7 @@ def test_an_unknown_target_is_not_found(session: Session, exam: ExamInfo, kind: 
 
 
 def test_a_feedback_is_no_rationale(session: Session, exam: ExamInfo) -> None:
-    feedback = next(x for x in queries.material(session, exam.id).texts if x.kind == "feedback")
+    feedback = next(x for x in exam_material.material(session, exam.id).texts if x.kind == "feedback")
     with pytest.raises(NotFound):
         judge(session, Target("rationale", feedback.id), Act.ACCEPT, by=owner("ann"))
 

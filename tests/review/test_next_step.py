@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.overview import SnapshotSummary, funnel, people, teachers
+from mapd.curation.summary import SnapshotSummary, funnel, people, teachers
 from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.review import judging

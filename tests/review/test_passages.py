@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 
 from mapd.characters import HIDDEN
 from mapd.errors import BadInput
-from mapd.review.messages import LONGEST_TEXT, Passage
+from mapd.review.card_messages import LONGEST_TEXT, Passage
 from mapd.review.passages import TextSpan, characters, line, passage
 from tests import hostile
 

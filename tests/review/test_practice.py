@@ -8,7 +8,7 @@ from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.review import annotators, assignment, practice
 from mapd.review.judging import Circumstances, Target, judge
-from mapd.store import queries
+from mapd.store import judgement_log, queries
 
 
 def texts(session: Session, exam: ExamInfo) -> list[int]:
@@ -25,14 +25,16 @@ def settle(session: Session, text: int, act: Act = Act.REJECT, note: str | None 
 
 
 def pool(session: Session, exam: ExamInfo, kind: str, who: str) -> list[int]:
-    mine = queries.judgements_by(session, exam.id, who)
-    settled = queries.adjudicated_judgements(session, exam.id)
+    mine = judgement_log.judgements_by(session, exam.id, who)
+    settled = judgement_log.adjudicated_judgements(session, exam.id)
     return [text for _, text in practice.list_candidates(kind, mine, settled, who)]
 
 
 def practises(session: Session, exam: ExamInfo, who: str) -> int:
     """How many practice texts are still to come."""
-    return practice.count_missing_practice(queries.exam(session, exam.id), queries.judgements_by(session, exam.id, who))
+    return practice.count_missing_practice(
+        queries.exam(session, exam.id), judgement_log.judgements_by(session, exam.id, who)
+    )
 
 
 def record(session: Session, exam: ExamInfo) -> annotators.AnnotatorRecord:

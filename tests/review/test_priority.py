@@ -10,7 +10,8 @@ from mapd.curation import live_set
 from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.domain import ExamInfo, Verdict
 from mapd.review.priority import suspicion
-from mapd.review.queues import QUEUES, fill
+from mapd.review.queues import QUEUES
+from tests.review.filled import fill
 
 
 @pytest.fixture

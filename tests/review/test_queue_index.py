@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,13 +21,16 @@ from mapd.review import assignment, batches, judging, repairs
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
 from mapd.review.queue_index.cursor import QueueCursor
-from mapd.review.queues import QUEUES, FilledQueue, fill, sort_key, waits_for
-from mapd.store import committees, db, queries, queue_index
+from mapd.review.queue_index.rows import authors_of
+from mapd.review.queues import QUEUES, sort_key, waits_for
+from mapd.store import committees, db, exam_material, judgement_log, queries, queue_index
 from mapd.store import tables as t
 from mapd.store.queue_index import QueueKey
 from tests import samples
 from tests.conftest import import_files
 from tests.curation.test_threshold_sweep import told
+from tests.review import index_rows
+from tests.review.filled import FilledQueue, fill
 
 TEACHERS = ("ash", "brook", "rowan")
 PEOPLE = ("ann", "bob")
@@ -152,7 +156,7 @@ class Story:
             own = (made.kind, queries.identity(made))
             self.texts.append(own)
             for of in ((target.kind, target.id), own):
-                self.judged.append(queries.history(session, of)[-1].judged.id)
+                self.judged.append(judgement_log.history(session, of)[-1].judged.id)
 
     def _attempt(self, session: Session, at: int, who: str, act: Act) -> None:
         self._said(session, Target("attempt", self.attempts[at]), who, act)
@@ -205,7 +209,9 @@ def by_the_rules(session: Session, exam_id: int, threshold: int) -> Curated:
     """What curate() says at this threshold, with the leniency that the aggregate measured."""
     offsets = {k: Fraction(v) for k, v in session.get(t.StandingExam, exam_id).leniency.items()}
     policy = saved_policies.exam_policy(session, queries.exam(session, exam_id)).at(threshold / 100)
-    return curate(queries.material(session, exam_id), queries.judgements(session, exam_id), policy, offsets=offsets)
+    return curate(
+        exam_material.material(session, exam_id), judgement_log.judgements(session, exam_id), policy, offsets=offsets
+    )
 
 
 def agree(session: Session, exam_id: int, threshold: int) -> None:
@@ -229,7 +235,7 @@ def agree(session: Session, exam_id: int, threshold: int) -> None:
                 drawn(session, curated, line, person)
             if queue.batch_rule is not None:
                 classed(session, curated, line, person)
-    told(Figures.of(queue_index.figures(session, exam_id)), curated, derivation.authors_of(session))
+    told(Figures.of(queue_index.figures(session, exam_id)), curated, authors_of(session))
 
 
 def classed(session: Session, curated: Curated, line: FilledQueue, person: str) -> None:
@@ -329,6 +335,15 @@ def test_a_page_goes_on_where_the_last_one_ended_and_back(engine: sa.Engine, exa
         assert read(number=5, after=whole[3].key) == whole[4:9]
         assert read(number=2, after=whole[3].key, backwards=True) == [whole[2], whole[1]]
         assert queue_index.find_position(session, exam_of.id, "everything", 300, whole[3].key.attempt_id) == whole[3]
+
+
+def test_what_is_derived_changes_with_the_version_of_the_rules_alone(session: Session, tmp_path: Path) -> None:
+    rows = index_rows.list_rows(session, index_rows.make_example(session, tmp_path))
+    assert {row.split("\t")[2] for row in rows} >= QUEUES.keys(), "the example has something in every queue"
+    content = index_rows.FILE.read_text("utf-8")
+    assert (fault := index_rows.compare(rows, content)) is None, fault
+    assert "raise RULES_VERSION" in (index_rows.compare(rows[1:], content) or "")
+    assert "writes queue_index.tsv anew" in (index_rows.compare(rows, content.replace("VERSION 1", "VERSION 0")) or "")
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from mapd.domain import Act, ExamInfo, Ruling, Verdict
 from mapd.people import Person, owner
 from mapd.review import judging
 from mapd.review.judging import Circumstances, Target
-from mapd.review.queues import QUEUES, FilledQueue, doubt, draw_lot, fill, find_closed_targets, find_entry
+from mapd.review.queues import QUEUES, doubt, draw_lot, find_closed_targets, find_entry
+from tests.review.filled import FilledQueue, fill
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 from sqlmodel import Session, select
 
 from mapd.curation import live_set, snapshots
-from mapd.curation.curated import DecidedText, drop_repairs, summary
+from mapd.curation.curated import DecidedText, drop_repairs
+from mapd.curation.summary import summary
 from mapd.domain import Act, ExamInfo, RowFilter, RowKind, Verdict
 from mapd.errors import BadInput
 from mapd.people import Person, owner
@@ -15,7 +16,7 @@ from mapd.review import batches
 from mapd.review.judging import Target, judge, undo
 from mapd.review.queue_index import derivation
 from mapd.review.repairs import repair
-from mapd.store import browse, queries, queue_index
+from mapd.store import browse, judgement_log, queries, queue_index
 from mapd.store import tables as t
 
 ANN = owner("ann")
@@ -58,7 +59,7 @@ def test_one_act_makes_it_and_its_undo_brings_the_old_text_back(
     session: Session, exam: ExamInfo, broken: DecidedText
 ) -> None:
     made = mend(session, broken)
-    rows = queries.judgements(session, exam.id)
+    rows = judgement_log.judgements(session, exam.id)
     assert len({row.batch for row in rows}) == 1
     backs = [undo(session, row.judged.id, by=owner("ann")) for row in rows]
     assert look(session, exam, broken.text.uid).verdict is broken.verdict
@@ -87,7 +88,7 @@ def test_a_repair_taken_back_counts_nowhere_but_in_the_history(session: Session,
     before = told()
     mistake = live_set.load_curated(session, exam.id).mistakes[0]
     made = mend(session, mistake.rationales[0] if kind == "rationale" else mistake.feedback[0])
-    rows = batches.find_undoable(queries.judgements(session, exam.id), "ann")
+    rows = batches.find_undoable(judgement_log.judgements(session, exam.id), "ann")
     assert len(rows) == 2
     judge(session, Target(kind, queries.identity(made)), Act.ACCEPT, by=owner("bob"))
     with_it = told()
@@ -96,7 +97,7 @@ def test_a_repair_taken_back_counts_nowhere_but_in_the_history(session: Session,
     assert told() == before
     mistake = live_set.load_curated(session, exam.id).mistakes[0]
     assert [x.text for x in mistake.undone_repairs] == [GOOD]
-    again = batches.find_redoable(queries.judgements(session, exam.id), "ann")
+    again = batches.find_redoable(judgement_log.judgements(session, exam.id), "ann")
     assert [row.judged.id for row in again] == [row.id for row in undone]
     assert again[-1].target_uid == made.uid, "a redo is looked at there"
     batches.take_back(session, again, by=owner("ann"))
@@ -105,7 +106,7 @@ def test_a_repair_taken_back_counts_nowhere_but_in_the_history(session: Session,
 
 def test_a_repair_of_what_was_taken_back_since_stands(session: Session, exam: ExamInfo, broken: DecidedText) -> None:
     first = mend(session, broken)
-    rows = batches.find_undoable(queries.judgements(session, exam.id), "ann")
+    rows = batches.find_undoable(judgement_log.judgements(session, exam.id), "ann")
     second = mend(session, look(session, exam, first.uid), GOOD + " Done.", by=owner("bob"), token="l")
     batches.take_back(session, rows, by=owner("ann"))
     curated = live_set.load_curated(session, exam.id)

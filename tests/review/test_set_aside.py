@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.curation import live_set
-from mapd.curation.curated import Curated, summary
+from mapd.curation.curated import Curated
+from mapd.curation.summary import summary
 from mapd.domain import Act, ExamInfo, RowFilter
 from mapd.errors import BadInput
 from mapd.exchange import judgements
@@ -16,11 +17,12 @@ from mapd.people import owner
 from mapd.review import assignment, judging, own_judgements, repairs, set_aside
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
-from mapd.review.queues import QUEUES, fill
-from mapd.store import browse, db, queries
+from mapd.review.queues import QUEUES
+from mapd.store import browse, db, judgement_log, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files
+from tests.review.filled import fill
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_it_is_as_if_the_person_had_said_nothing_and_back_again(engine: sa.Engin
     with db.reading(engine) as session:
         (work,) = set_aside.list_set_aside(session, judged.id)
         assert (work.person, work.reason, work.judgements, work.by) == ("eve", "clicked through", 19, "ann")
-        assert len(queries.history(session, ("rationale", 1))) > 0, "the history shows them all the same"
+        assert len(judgement_log.history(session, ("rationale", 1))) > 0, "the history shows them all the same"
     with db.writing(engine) as session:
         assert set_aside.count_again(session, judged.id, "eve", by=owner("ann")) == 19
     assert counts(engine, judged) == before
@@ -95,7 +97,7 @@ def test_what_they_judge_afterwards_counts_and_can_be_set_aside_too(engine: sa.E
         set_aside.set_aside(session, judged.id, "eve", "a bot", by=owner("ann"))
         x = next(iter(live_set.load_curated(session, judged.id).rationales))
         judging.judge(session, Target("rationale", x.text.id), Act.ACCEPT, by=owner("eve"))
-        assert len(queries.judgements_by(session, judged.id, "eve")) == 1
+        assert len(judgement_log.judgements_by(session, judged.id, "eve")) == 1
         assert set_aside.set_aside(session, judged.id, "eve", "still a bot", by=owner("ann")) == 1
         (work,) = set_aside.list_set_aside(session, judged.id)
         assert (work.judgements, work.reason) == (20, "still a bot")

@@ -20,8 +20,9 @@ from mapd.policies import PAPER
 from mapd.review import judging
 from mapd.review.judging import Target
 from mapd.review.queue_index import derivation
+from mapd.review.queue_index.rows import authors_of
 from mapd.review.queues import doubt
-from mapd.store import browse, db, queries
+from mapd.store import browse, db, judgement_log, queries
 from mapd.store import tables as t
 from mapd.store.browse import BrowseRow, PageStart
 from mapd.ui.kit.text import find_hits as marked
@@ -198,7 +199,7 @@ def test_pages_hold_what_the_rules_find(
 ) -> None:
     at = 350
     with db.reading(engine) as session:
-        authors = derivation.authors_of(session)
+        authors = authors_of(session)
         curated = live_set.load_curated(session, exam_of.id, PAPER.at(at / 100))
         for wanted in ASKED:
             ruled = find(curated, wanted, order, authors)
@@ -323,7 +324,7 @@ def test_questions_stand_by_how_many_of_the_answers_are_wrong_or_right(engine: s
 def test_the_texts_to_judge_come_with_what_was_seen(engine: sa.Engine, exam_of: ExamInfo) -> None:
     with db.reading(engine) as session:
         said = browse.list_texts(session, exam_of.id, RowFilter(people="judged"), 300, 100)
-        latest = {row.target_id: row.judged.id for row in queries.judgements(session, exam_of.id)}
+        latest = {row.target_id: row.judged.id for row in judgement_log.judgements(session, exam_of.id)}
         assert {x.explanation_id: x.latest for x in said} == latest
         assert {x.judged_by for x in said} == {("ann",), ("bob",), ("ann", "bob")}
         every = browse.list_texts(session, exam_of.id, RowFilter(), 300, 100)

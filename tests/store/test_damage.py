@@ -16,7 +16,7 @@ from mapd.curation import live_set, snapshots
 from mapd.errors import BadInput, Damaged
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import damage, db, queries
+from mapd.store import audit_log, damage, db, queries
 from mapd.store import tables as t
 from tests.pages.running import errors, open_page
 
@@ -228,7 +228,7 @@ def test_doctor_sees_a_snapshot_a_student_and_a_queue(full_home: Path) -> None:
 
 def test_doctor_names_an_import_that_was_cut_off(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        queries.audit(session, "ann", "begin archive import", f"archive {'a' * 64}", name="p.zip")
+        audit_log.audit(session, "ann", "begin archive import", f"archive {'a' * 64}", name="p.zip")
     assert "(p.zip)" in findings()["archives"].report
     assert "import the same file again" in findings()["archives"].cure
 

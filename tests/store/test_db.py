@@ -8,11 +8,9 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from alembic.script import ScriptDirectory
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from mapd.errors import BadInput, Busy, Damaged, Stale
+from mapd.errors import BadInput, Busy, Damaged
 from mapd.settings import Settings
 from mapd.store import db, removal
 from mapd.store import tables as t
@@ -42,61 +40,6 @@ def test_opening_again_changes_nothing(engine: sa.Engine) -> None:
     db.migrate(engine)
     with db.reading(engine) as session:
         assert session.exec(select(t.Student.name)).all() == ["a"]
-
-
-def test_a_note_of_old_is_a_note_and_a_skip_a_skip(engine: sa.Engine) -> None:
-    said = {"target": "question", "person": "ann", "decision": "skip"}
-    with db.writing(engine) as session:
-        questions = t.QuestionSet(name="a", source="made", sha256="a")
-        session.add(questions)
-        session.flush()
-        asked = {"source_id": "1", "position": 0, "split": "train", "task": "numeric", "text": "?", "gold": "7"}
-        question = t.Question(set_id=questions.id or 0, **asked)
-        session.add(question)
-        session.flush()
-        session.add_all([t.Judgement(question_id=question.id, note=note, **said) for note in ("look again", None)])
-    notes = ScriptDirectory(str(db.MIGRATIONS)).get_revision("0011")
-    writing = engine.execution_options(writes=True).begin()
-    with writing as connection, Operations.context(MigrationContext.configure(connection)):
-        notes.module.upgrade()
-    with db.reading(engine) as session:
-        found = session.exec(select(t.Judgement.note, t.Judgement.reason).order_by(col(t.Judgement.id))).all()
-    assert found == [("look again", "note"), (None, None)]
-
-
-def test_judgements_of_old_count_and_are_watched_again(engine: sa.Engine) -> None:
-    with db.writing(engine) as session:
-        questions = t.QuestionSet(name="a", source="made", sha256="a")
-        session.add(questions)
-        session.flush()
-        content = {"source_id": "1", "position": 0, "split": "train", "task": "numeric", "text": "?", "gold": "7"}
-        question = t.Question(set_id=questions.id or 0, **content)
-        session.add(question)
-        session.flush()
-        judgement = {"target": "question", "person": "ann", "question_id": question.id}
-        skip = t.Judgement(decision="skip", **judgement)
-        session.add(skip)
-        session.flush()
-        undo = judgement | {"decision": "withdraw", "undoes_id": skip.id}
-        session.add(t.Judgement(**undo))
-        session.exec(sa.delete(t.DirtyQuestion))
-    revision = ScriptDirectory(str(db.MIGRATIONS)).get_revision("0013")
-    writing = engine.execution_options(writes=True).begin()
-    with writing as connection, Operations.context(MigrationContext.configure(connection)):
-        revision.module.downgrade()
-        revision.module.upgrade()
-    with db.writing(engine) as session:
-        rows = session.exec(select(t.Judgement).order_by(col(t.Judgement.id))).all()
-        assert [(row.undoes_id, row.counts, row.origin) for row in rows] == [
-            (None, True, None),
-            (undo["undoes_id"], True, None),
-        ]
-        assert session.exec(select(t.DirtyQuestion)).all() == []
-        session.add(t.Judgement(decision="skip", **judgement))
-        session.flush()
-        assert [row.question_id for row in session.exec(select(t.DirtyQuestion))] == [judgement["question_id"]]
-    with pytest.raises((sa.exc.IntegrityError, Stale)), db.writing(engine) as session:
-        session.add(t.Judgement(**undo))
 
 
 def test_a_newer_database_is_left_alone(engine: sa.Engine) -> None:

@@ -29,7 +29,7 @@ from mapd.ui.kit import gate
 from mapd.ui.kit.gate import Need, app_origins, need_of
 from tests import samples
 from tests.browser.conftest import App, free_port
-from tests.conftest import import_files
+from tests.conftest import import_files, writing
 
 SECRET = "a secret of at least thirty-two characters"
 SECRETS = f"""[auth]
@@ -64,7 +64,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     (folder / ".streamlit" / "secrets.toml").write_text(SECRETS.format(port=app.port))
     app.home.mkdir()
     engine = db.open_store(Settings(home=app.home, database_url=None))
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         import_files(session, *samples.files(folder))
     engine.dispose()
     app.more = {"HOME": str(folder), "MAPD_OWNERS": "ann@x.org", "MAPD_ANNOTATORS": "bob@x.org"}

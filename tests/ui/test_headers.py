@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from starlette.responses import PlainTextResponse
 
-from mapd.ui.kit import headers
-from mapd.ui.kit.headers import content_security_policy
+from mapd.ui.kit import responses
+from mapd.ui.kit.responses import content_security_policy
 
 
 def test_the_socket_of_this_host_is_allowed():
@@ -35,12 +35,12 @@ async def answer(scope, receive, send):
     ("origin", "kept"), [("https://mapd.example.org", True), ("http://127.0.0.1:8501", False), (None, False)]
 )
 def test_where_people_sign_in_over_tls_no_cookie_leaves_it(monkeypatch, origin, kept):
-    monkeypatch.setattr(headers, "get_origin_from_redirect_uri", lambda: origin)
+    monkeypatch.setattr(responses, "get_origin_from_redirect_uri", lambda: origin)
     started = []
 
     async def send(message):
         started.append(message)
 
-    asyncio.run(headers.SecurityHeaders(answer)({"type": "http", "headers": []}, None, send))
+    asyncio.run(responses.SecurityHeaders(answer)({"type": "http", "headers": []}, None, send))
     cookies = [value.lower().count(b"; secure") for name, value in started[0]["headers"] if name == b"set-cookie"]
     assert cookies == [int(kept), 1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mapd.ui.kit.redirects import page_of
+from mapd.ui.kit.responses import page_of
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """An archive's file, read with bounds: its sizes are checked before anything is unpacked, its lines come one by one.
 
     with open_file("p.zip", file) as packed:
-        packed.tables                    -> {"attempt": TableEntry(rows=387, sha256="3f…"), …}, as its manifest says
+        packed.manifest.tables           -> {"attempt": TableEntry(rows=387, sha256="3f…"), …}, as its manifest says
         packed.lines("attempt")          -> each line, and behind the last an error where they are others
 
 What is read is bounded by its own size, by what a line may be, and by what an archive has: one file a table and a
@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Annotated
 
-from alembic.script import ScriptDirectory
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mapd.errors import BadInput
@@ -73,14 +72,9 @@ class Container:
     manifest: Manifest
     zip_file: zipfile.ZipFile
 
-    @property
-    def tables(self) -> dict[str, TableEntry]:
-        """Return the tables that it holds."""
-        return self.manifest.tables
-
     def lines(self, table: str) -> Iterator[bytes]:
         """Yield each line of a table's file. Raises: BadInput where they aren't those that the manifest names."""
-        digest, rows, entry = hashlib.sha256(), 0, self.tables[table]
+        digest, rows, entry = hashlib.sha256(), 0, self.manifest.tables[table]
         try:
             if file_of(table) in self.zip_file.NameToInfo:
                 with self.zip_file.open(file_of(table)) as stream, io.BufferedReader(stream, 1 << 18) as lines:  # type: ignore[type-var]
@@ -106,7 +100,7 @@ def open_file(name: str, file: IO[bytes]) -> Iterator[Container]:
     """Open an archive, and check its sizes and its manifest; no table is read yet.
 
     Raises: BadInput where it is no archive, cut off, damaged, packed as no export packs, of another format, or of a
-    newer schema.
+    schema that this code doesn't know.
     """
     try:
         container = _open(name, file)
@@ -187,10 +181,7 @@ def _manifest(name: str, zip_file: zipfile.ZipFile) -> Manifest:
         ) from error
     if manifest.format != FORMAT:
         raise BadInput(f"{name} is of archive format {manifest.format}, this mapd reads format {FORMAT}; upgrade mapd")
-    scripts = ScriptDirectory(str(db.MIGRATIONS))
-    if manifest.schema_ not in {script.revision for script in scripts.walk_revisions()}:
-        head = scripts.get_current_head()
-        raise BadInput(f"{name} is of a newer schema, {manifest.schema_!a}; this mapd knows up to {head}; upgrade mapd")
+    db.check_version(name, f"schema, {manifest.schema_!a}", manifest.schema_)
     unlisted_files = set(zip_file.namelist()) - {MANIFEST, *map(file_of, manifest.tables)}
     unknown_tables = manifest.tables.keys() - {table.name for table in travelling_tables()}
     if unlisted_files or unknown_tables:

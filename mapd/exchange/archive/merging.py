@@ -22,10 +22,11 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, Busy, Stale
+from mapd.exchange.archive import shapes
 from mapd.exchange.archive.outgoing import find_masks, mask
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, stays, travelling_tables
 from mapd.exchange.archive.staging import Progress, Staging
-from mapd.store import db, queries
+from mapd.store import audit_log, db, queries
 from mapd.store import tables as t
 
 # The audit's words; the first without the second was cut off.
@@ -38,58 +39,6 @@ ABSENT = -1
 # Kinds of teachers that nobody can ask: there is nothing to disable.
 UNASKED_KINDS = ("imported", "person")
 
-# What people set, what work moves on, and what was measured: the project's own value stands, it is no conflict.
-MOVES: Mapping[str, frozenset[str]] = {
-    "attempt": frozenset({"our_answer", "our_outcome"}),
-    "call": frozenset({"try_number"}),
-    "exam": frozenset(
-        {"policy", "threshold_hundredths", "judgements_wanted", "practice", "check_every", "repeat_every"}
-    ),
-    "explanation": frozenset({"sample"}),
-    "finetune": frozenset({"student_id"}),
-    "finetune_step": frozenset({"loss_feedback", "loss_rationale", "tokens_per_s", "seconds"}),
-    "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "kind", "person"},
-    "judgement": frozenset({"counts"}),
-    "question_set": frozenset({"source"}),
-    "review": frozenset({"sample"}),
-    "saved_mapping": frozenset({"text", "person"}),
-    "saved_view": frozenset({"address", "person"}),
-    "snapshot": frozenset({"person"}),
-    "student": frozenset({"adapter", "adapter_sha256"}),
-    "teacher": frozenset({"limits", "price"}),
-}
-# A name may have got a number here.
-ALWAYS_MOVE = frozenset({"name", "created_at"})
-# What no two rows of a project may share beside their uid.
-UNIQUE: Mapping[str, tuple[str, ...]] = {
-    "attempt": ("exam_id", "question_id", "sample"),
-    "committee_member": ("exam_id", "teacher_id"),
-    "exam": ("sha256",),
-    "judgement": ("token",),
-    "question": ("set_id", "source_id"),
-    "question_set": ("sha256",),
-    "snapshot": ("sha256",),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Numbering:
-    """Rows that a number tells apart: two texts of one author on one thing are two samples of it."""
-
-    group: tuple[str, ...]
-    number: str
-    # The columns by which two of them are one row after all; none where they never are.
-    same: tuple[str, ...]
-
-
-NUMBERED: Mapping[str, Numbering] = {
-    "call": Numbering(("key",), "try_number", ()),
-    "explanation": Numbering(
-        ("kind", "question_id", "attempt_id", "author_id", "prompt_sha256"), "sample", ("text", "repairs_id")
-    ),
-    "review": Numbering(("explanation_id", "reviewer_id", "prompt_sha256"), "sample", ("score", "raw_score", "text")),
-}
-
 
 @dataclass(slots=True)
 class MergeOutcome:
@@ -97,7 +46,8 @@ class MergeOutcome:
 
     new_rows: Counter[str] = field(default_factory=Counter)  # by table
     known_rows: int = 0
-    on_own: Counter[str] = field(default_factory=Counter)  # new texts and votes, by table, on what the project has
+    # New texts and votes, by table, on what the project has.
+    on_own: Counter[str] = field(default_factory=Counter)
     counted_judgements: int = 0
     renamed: list[str] = field(default_factory=list)  # "student a -> a (2)"
     exams: list[str] = field(default_factory=list)  # the archive's, by the names they have here
@@ -167,10 +117,9 @@ class Merge:
 
     def _note(self, person: str, act: str, **detail: Any) -> None:
         with db.writing(self.engine) as session:
-            queries.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
+            audit_log.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
 
     def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> MergeOutcome:
-        """Go through the archive once, block by block."""
         outcome, policies = MergeOutcome(), dict[str, str]()
         self.archive.forget()
         transaction, row_count = (db.writing if write else db.reading), 0
@@ -203,7 +152,7 @@ class _Block:
     def take(self, rows: Sequence[Record], *, write: bool) -> None:
         """Compare the rows that are known; bring in the others."""
         records = self._resolve(rows)
-        known_rows = self._find_known(records)
+        known_rows = {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
         places: dict[int, int] = {}  # the ids here by the archive's
         new_records: list[tuple[int, Record]] = []
         for row, record in zip(rows, records, strict=True):
@@ -250,12 +199,7 @@ class _Block:
     def _key(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(record[name] for name in self._keys)
 
-    def _find_known(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Record]:
-        """Return the project's rows among these, by what makes them the same."""
-        return {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
-
     def _rows(self, names: Sequence[str], values: Iterable[tuple[Any, ...]]) -> list[Record]:
-        """Return the project's rows with one of the values in these columns."""
         columns = [self.table.c[name] for name in names]
         search_values = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
         if not search_values:
@@ -279,30 +223,26 @@ class _Block:
 
     def _compare(self, record: Record, known_row: Record) -> None:
         """Note the first column that differs, of those that never move."""
-        moves = MOVES.get(self.table.name, frozenset()) | ALWAYS_MOVE
+        moves = shapes.MOVES.get(self.table.name, frozenset()) | shapes.ALWAYS_MOVE
         for name, value in record.items():
             if name not in moves and value != known_row[name] and value != mask(known_row[name], self.merge.masks):
                 self.outcome.note_conflict(self.table.name, record.get("uid", ""), name)
                 return
 
     def _find_clashes(self, records: Sequence[Record]) -> None:
-        """Note the rows whose place another row of the project has."""
-        names = UNIQUE.get(self.table.name)
+        names = shapes.UNIQUE.get(self.table.name)
         if names is None:
             return
-        rows = self._rows(names, self._list_complete(names, records))
-        taken_values = {tuple(row[name] for name in names) for row in rows}
-        for record in records:
-            if tuple(record[name] for name in names) in taken_values:
-                self.outcome.note_conflict(self.table.name, record["uid"], names[-1])
-
-    def _list_complete(self, names: Sequence[str], records: Sequence[Record]) -> list[tuple[Any, ...]]:
         values = [tuple(record[name] for name in names) for record in records]
-        return [value for value in values if None not in value]
+        rows = self._rows(names, [value for value in values if None not in value])
+        taken_values = {tuple(row[name] for name in names) for row in rows}
+        for record, value in zip(records, values, strict=True):
+            if value in taken_values:
+                self.outcome.note_conflict(self.table.name, record["uid"], names[-1])
 
     def _assign_numbers(self, rows: Sequence[tuple[int, Record]], places: dict[int, int]) -> list[tuple[int, Record]]:
         """Return the rows that are new after all, each with a number that is free in its group."""
-        numbering = NUMBERED.get(self.table.name)
+        numbering = shapes.NUMBERED.get(self.table.name)
         if numbering is None:
             return list(rows)
         groups: dict[tuple[Any, ...], list[Record]] = {}

@@ -32,7 +32,7 @@ from mapd.errors import BadInput, Damaged
 from mapd.exchange.archive.container import FORMAT, LONGEST_LINE, MANIFEST, MOST_BYTES, MOST_PACKED, file_of
 from mapd.exchange.archive.shapes import carried_columns, referred_table, travelling_tables
 from mapd.people import Person, Right, require
-from mapd.store import damage, db, queries, snapshots
+from mapd.store import audit_log, damage, db, snapshots
 from mapd.store import tables as t
 
 # Rows that are read at once.
@@ -79,7 +79,7 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> ArchiveE
         with suppress(OSError):
             temporary.unlink()
     with db.writing(engine) as session:
-        queries.audit(session, person, "archive export", f"archive {sha256}", rows=rows)
+        audit_log.audit(session, person, "archive export", f"archive {sha256}", rows=rows)
     return ArchiveExport(str(path), rows, sha256)
 
 
@@ -122,7 +122,6 @@ def _pack(session: Session, file: Any, masks: Masks) -> int:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """Return a file in the zip."""
     # It is dated 1980 by default, so that the same project gives the same bytes.
     entry = zipfile.ZipInfo(name)
     entry.compress_type = zipfile.ZIP_DEFLATED

@@ -21,21 +21,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import select
 
-from mapd.domain import NOTE
 from mapd.errors import BadInput
 from mapd.exchange.archive import container, shapes
 from mapd.exchange.archive.container import Container, damage_of
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, travelling_tables
 from mapd.policies import PRESETS
 from mapd.questions import sets
-from mapd.store import committees, snapshots
+from mapd.store import snapshots
 from mapd.store import tables as t
 
 BLOCK = 500  # rows
 BLOCK_BYTES = 4 << 20
-# The schema since which a note's reason says that it is one.
-NOTE_REASON_SCHEMA = "0011"
-MEMBERS = t.metadata.tables["committee_member"]
 # The ids in a project of rows, by table and by their ids in the archive's own database. `is_new`: the row came in just
 # now, and nothing in the project refers to it yet.
 PLACES = sa.Table(
@@ -55,7 +51,6 @@ class Staging:
 
     name: str
     sha256: str
-    schema: str
     rows: Mapping[str, int]
     connection: sa.Connection
 
@@ -116,23 +111,21 @@ def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> I
                 connection.exec_driver_sql("BEGIN")
                 writer = _StagingWriter(archive, connection, progress)
                 for table in travelling_tables():
-                    if table.name in archive.tables:
+                    if table.name in archive.manifest.tables:
                         writer.table(table)
-                if MEMBERS.name not in archive.tables and (rows := committees.derive_members(connection)):
-                    connection.execute(sa.insert(MEMBERS), rows)  # of a project without the table, all who counted
                 _check_meaning(name, connection)
             except sa.exc.OperationalError as error:  # of a temporary file: the disk
                 raise BadInput(
                     f"{name} can't be unpacked ({error.orig}); make room in the folder for temporary files"
                 ) from error
-            counts = {table: entry.rows for table, entry in archive.tables.items()}
-            yield Staging(name, archive.sha256, archive.manifest.schema_, counts, connection)
+            counts = {table: entry.rows for table, entry in archive.manifest.tables.items()}
+            yield Staging(name, archive.sha256, counts, connection)
     finally:
         engine.dispose()
 
 
 def _temporary() -> sqlite3.Connection:
-    """Open SQLite's own temporary database: on disk, without a name, gone with the connection."""
+    # On disk, without a name, and gone with the connection: an archive may be larger than the memory.
     connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     for pragma in ("foreign_keys = ON", "journal_mode = OFF", "synchronous = OFF", "cache_size = -16000"):
         connection.execute(f"PRAGMA {pragma}")
@@ -140,11 +133,9 @@ def _temporary() -> sqlite3.Connection:
 
 
 class _StagingWriter:
-    """Puts an archive's lines into the database of their own."""
-
     def __init__(self, archive: Container, connection: sa.Connection, progress: Progress) -> None:
         self.archive, self.connection, self.progress = archive, connection, progress
-        self.row_count, self.total = 0, sum(entry.rows for entry in archive.tables.values())
+        self.row_count, self.total = 0, sum(entry.rows for entry in archive.manifest.tables.values())
 
     def table(self, table: sa.Table) -> None:
         """Read a table's lines. A block ends before a row that refers to one of it: a judgement that undoes another."""
@@ -160,16 +151,13 @@ class _StagingWriter:
             block.append(record)
             size += len(line)
             uids.add(record.get("uid", ""))
-        self._insert(table, block, self.archive.tables[table.name].rows)
+        self._insert(table, block, self.archive.manifest.tables[table.name].rows)
 
     def _row(self, table: sa.Table, number: int, line: bytes) -> Record:
         try:
-            record = shapes.row(table, line)
+            return shapes.row(table, line)
         except ValueError as error:
             raise damage_of(self.archive.name, f"{table.name}.jsonl line {number}: {error}") from error
-        if table.name == "judgement" and self.archive.manifest.schema_ < NOTE_REASON_SCHEMA:
-            _name_note(record)
-        return record
 
     def _insert(self, table: sa.Table, block: list[Record], number: int) -> None:
         if not block:
@@ -187,7 +175,6 @@ class _StagingWriter:
         self.progress(self.row_count, self.total)
 
     def _refer(self, table: sa.Table, column: str, parent: str, block: list[Record]) -> None:
-        """Put ids in place of the uids that the column has."""
         uids = {record[column] for record in block if record[column] is not None}
         target = t.metadata.tables[parent]
         query = sa.select(target.c.uid, target.c.id).where(target.c.uid.in_(uids))
@@ -197,12 +184,6 @@ class _StagingWriter:
             raise damage_of(self.archive.name, reason)
         for record in block:
             record[column] = ids.get(record[column])
-
-
-def _name_note(record: Record) -> None:
-    # A note's reason says that it is one: as migration 0011 did with the rows that were here.
-    if record["decision"] == "skip" and record["note"] is not None and record["reason"] is None:
-        record["reason"] = NOTE
 
 
 # --- What rows have to say together -----------------------------------------------------------------------------------

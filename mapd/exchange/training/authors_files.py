@@ -31,7 +31,7 @@ from mapd.exchange.training.pairs import FrozenPair, FrozenText
 from mapd.people import Person, Right, require
 from mapd.questions.options import read_shown
 from mapd.questions.values import as_whole_number
-from mapd.store import db, queries
+from mapd.store import audit_log, db, queries
 
 MISTAKES, FEEDBACK, RATIONALES = FILES = ("mistakes.json", "feedback.json", "rationales.json")
 ACCEPTED = "correct_rationale"
@@ -65,7 +65,7 @@ def export_exam(engine: sa.Engine, exam: str, path: Path, *, by: Person) -> Rows
         sha256 = files.sha256_of(place)
     with db.writing(engine) as session:
         detail = {"format": AUTHORS.name, "rows": rows, "file": path.name, "sha256": sha256}
-        queries.audit(session, person, "export", f"exam {info.uid}", **detail)
+        audit_log.audit(session, person, "export", f"exam {info.uid}", **detail)
     return RowsExport(str(path), rows, sha256)
 
 

@@ -17,7 +17,7 @@ from mapd.exchange.archive.outgoing import one_moment
 from mapd.exchange.training.format import Origin, TrainingFormat, TrainingSource
 from mapd.exchange.training.pairs import FrozenPair, read_pair
 from mapd.people import Person, Right, require
-from mapd.store import db, queries, snapshot_lines
+from mapd.store import audit_log, db, snapshot_lines
 from mapd.store.snapshot_lines import SnapshotHead
 from mapd.store.snapshots import FORMAT, damaged
 
@@ -108,5 +108,5 @@ def export(
     pairs = int(source.manifest["counts"]["pairs"])
     with db.writing(engine) as session:
         detail = {"format": format_.name, "rows": rows, "file": path.name, "sha256": sha256}
-        queries.audit(session, person, "export", f"snapshot {source.sha256}", **detail)
+        audit_log.audit(session, person, "export", f"snapshot {source.sha256}", **detail)
     return SnapshotExport(str(path), format_.name, source.sha256, pairs, rows, sha256, format_.note)

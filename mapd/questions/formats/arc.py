@@ -7,16 +7,10 @@ On the hub: {"id", "question", "choices": {"text": [...], "label": ["1", "2", "3
 """
 
 from mapd.answers.grading import Task
-from mapd.questions.formats.format import Format, shape
+from mapd.questions.formats.format import FLAT, NESTED, Format, shape
 
 ARC = Format(
     "arc",
     Task.CHOICE,
-    (
-        shape(
-            "question=question.stem,options=question.choices,answer=answerKey,id=id",
-            fields="question.stem question.choices",
-        ),
-        shape("question=question,options=choices,answer=answerKey,id=id", fields="question choices answerKey"),
-    ),
+    (shape(NESTED, fields="question.stem question.choices"), shape(FLAT, fields="question choices answerKey")),
 )

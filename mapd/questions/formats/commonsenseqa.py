@@ -8,20 +8,14 @@ split has no key. The concept that a question was written from is left out: near
 """
 
 from mapd.answers.grading import Task
-from mapd.questions.formats.format import Format, shape
+from mapd.questions.formats.format import FLAT, NESTED, Format, shape
 
 COMMONSENSEQA = Format(
     "commonsenseqa",
     Task.CHOICE,
     (
-        shape(
-            "question=question.stem,options=question.choices,answer=answerKey,id=id",
-            fields="question.stem question.choices question.question_concept",
-        ),
-        shape(
-            "question=question,options=choices,answer=answerKey,id=id",
-            fields="question choices question_concept answerKey",
-        ),
+        shape(NESTED, fields="question.stem question.choices question.question_concept"),
+        shape(FLAT, fields="question choices question_concept answerKey"),
     ),
     left_out=("question.question_concept", "question_concept"),
 )

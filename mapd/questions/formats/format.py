@@ -11,6 +11,9 @@ from mapd.questions.options import AnswerKey
 from mapd.questions.rows import Shares
 
 Rows = Sequence[dict[str, Any]]
+# As the benchmarks of AI2 nest a question's options in it, and as the hub has them.
+NESTED = "question=question.stem,options=question.choices,answer=answerKey,id=id"
+FLAT = "question=question,options=choices,answer=answerKey,id=id"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,12 +20,13 @@ Copies on the hub have {"context", "query", "options", "correct_option": 0} or {
 
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
+from mapd.questions.file_table import BadRecord, FileRecord, FileTable
 from mapd.questions.formats.format import Format, shape, shares_of
 from mapd.questions.options import AnswerKey
-from mapd.questions.tables import BadRecord, FileRecord, FileTable
 from mapd.questions.values import short
 
-LINES = 7  # of a question, without the empty one before it
+# Lines of a question, without the empty one before it.
+LINES = 7
 
 LOGIQA = Format(
     "logiqa",

@@ -11,17 +11,16 @@ files have ARC's fields, and the ids alone tell the two apart.
 import re
 
 from mapd.answers.grading import Task
-from mapd.questions.formats.format import Format, Rows, shape
+from mapd.questions.formats.format import NESTED, Format, Rows, shape
 from mapd.questions.values import as_text
 
 _ID = re.compile(r"[0-9]+-[0-9]+")
+_NATIVE = f"{NESTED},note=fact1"
 
 
 def _has_its_ids(rows: Rows) -> bool:
     return sum(bool(_ID.fullmatch(as_text(row.get("id")) or "")) for row in rows) > len(rows) / 2
 
-
-_NATIVE = "question=question.stem,options=question.choices,answer=answerKey,id=id,note=fact1"
 
 OPENBOOKQA = Format(
     "openbookqa",

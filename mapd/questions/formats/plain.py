@@ -8,17 +8,10 @@ All but question and answer may be missing. Options may be named `choices`, as m
 
 from mapd.questions.formats.format import Format, shape
 
+_PARTS = "question=question,answer=answer,context=context,options={},id=id,family=family,note=note,split=split"
+
 PLAIN = Format(
     "plain",
     None,
-    (
-        shape(
-            "question=question,answer=answer,context=context,options=options,id=id,family=family,note=note,split=split",
-            fields="question",
-        ),
-        shape(
-            "question=question,answer=answer,context=context,options=choices,id=id,family=family,note=note,split=split",
-            fields="question choices",
-        ),
-    ),
+    (shape(_PARTS.format("options"), fields="question"), shape(_PARTS.format("choices"), fields="question choices")),
 )

@@ -7,6 +7,6 @@
     queue cursor     where a person is in a queue, and what comes next
     dirty question   a question whose rows have changed since its positions were derived (table `stale`)
 
-`bands.py` finds the positions by the rules, pure. `derivation.py` writes them. `store/queue_index.py` reads them, and
-`cursor.py` walks along them.
+`bands.py` finds the positions by the rules, pure; `rows.py` says what is known of each text. `derivation.py` writes
+them, `store/queue_index.py` reads them, and `cursor.py` walks along them.
 """

@@ -8,7 +8,7 @@ changes. A mistake whose rationales have the means 4 and 2.5 (and a gold that bo
 Thresholds are hundredths, `low` is in, `high` is out.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -18,6 +18,7 @@ from mapd.review.queues import QUEUES, Queue, find_entry, rank
 
 ClosedTargets = frozenset[tuple[str, int]]
 ClosedByPerson = Mapping[str, ClosedTargets]
+BandKey = tuple[str, int, int, bool]  # queue or figure, low, high, waits
 LOWEST, END = 0, ALWAYS_CUT
 
 
@@ -34,6 +35,11 @@ class BandPosition:
     passed_by: frozenset[str]  # people who skipped what waits there, or judged it while it waits for others
     skipped_by: frozenset[str]  # those of them for whom it would wait if they had not skipped
     texts: tuple[int, ...]
+
+    @property
+    def band(self) -> BandKey:
+        """Return the band that it lies in."""
+        return self.queue, self.low, self.high, self.waits
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -72,20 +78,17 @@ def _of_queue(
     at: dict[int, Mistake],
     bounds: list[int],
     find: Callable[[Queue, Mistake, int, int], BandPosition | None],
-) -> Iterator[BandPosition]:
-    previous: BandPosition | None = None
+) -> list[BandPosition]:
+    positions: list[BandPosition | None] = [None]
     for low, high in pairwise(bounds):
         if low not in at:
             at[low] = decide_at(mistake, low)
-        current = find(queue, at[low], low, high)
+        current, previous = find(queue, at[low], low, high), positions[-1]
         if previous is not None and current is not None and current.content == previous.content:
-            previous = replace(previous, high=high)
-            continue
-        if previous is not None:
-            yield previous
-        previous = current
-    if previous is not None:
-        yield previous
+            positions[-1] = replace(previous, high=high)
+        else:
+            positions.append(current)
+    return [position for position in positions if position is not None]
 
 
 def _find_position(

@@ -1,48 +1,54 @@
 """The queue index: the rules' answers for every mistake, written down where SQL can filter, order and count them.
 
-    catch_up(engine, exam_id)                    # before reading: new rows are derived, the whole exam if need be
+    catch_up_all(engine)                         # after many rows were written: they are derived, block by block
     follow_judgements(session, [row])            # a judgement is derived in its own transaction
+    find_state(session, exam_id)                 # before reading: IndexState.CURRENT, else a job derives the rest
 
 The rules are the pure functions of curated.py and queues.py; here their answers are only written down, question by
 question, by one function (`_replace`), whether one judgement came in or the exam is derived in whole. Texts, votes and
-attempts come in by the thousand: each leaves a mark in its own transaction (a trigger writes `stale`), and the marks
-are worked off before the next read. A row of `queued`, with its `band`:
+attempts come in by the thousand: each leaves a mark in its own transaction (a trigger writes `stale`), and who brought
+them works the marks off at the end. No page and no route derives anything. A row of `queued`, with its `band`:
 
     "accepted-wrong" at thresholds of 0 up to 400 (hundredths), waits; place -2625, mistake 17, enter at rationale 51
 """
 
+import logging
+import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from fractions import Fraction
 from functools import partial
 from itertools import groupby
-from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from mapd import domain
-from mapd.checks import State
-from mapd.curation import curated, saved_policies, threshold_sweep
-from mapd.curation.curated import Curated, DecidedText, Mistake, curate, filter_votes
-from mapd.curation.threshold_sweep import Figures
-from mapd.domain import Act, ExamInfo, JudgementRow, Material, Verdict, Vote
-from mapd.judgements import VERDICT, pick_latest, ruling
+from mapd.curation import saved_policies, threshold_sweep
+from mapd.curation.curated import Mistake, curate, filter_votes
+from mapd.domain import ExamInfo, Vote
+from mapd.errors import Busy, NotFound
 from mapd.policies import Policy, leniency
 from mapd.review import queues
-from mapd.review.queue_index.bands import BandPosition, ClosedTargets, find_positions
-from mapd.store import committees, db, queries
+from mapd.review.queue_index.bands import BandKey, BandPosition, find_positions
+from mapd.review.queue_index.rows import Values, authors_of, count_figures, find_skips, list_question_rows, list_rows
+from mapd.store import committees, db, exam_material, judgement_log, queries, queue_index
 from mapd.store import tables as t
 
-# Raise it whenever a rule changes what is derived: the index of every exam is then derived again. The test
-# tests/review/test_queue_index.py holds it to the rows of an example.
+# Raise it whenever a rule changes what is derived: the index of every exam is then derived again. The rows of an
+# example, in tests/data/queue_index.tsv, hold it: a test fails where they change and this number doesn't.
 RULES_VERSION = 1
-BLOCK = 250  # questions that are derived at once
-# Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index".
+BLOCK = 250  # questions that are derived at once: in one transaction, so that others can write in between
+# Between two blocks: SQLite has one writer, and who waits for it looks each 0.1 s; without a pause only we got on.
+PAUSE_S = 0.25
+IN_PART = ", in part"  # behind the version of an index that is being derived: judgements follow, nobody reads it
+log = logging.getLogger("mapd.queue_index")
+# Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index". Two transactions that derived
+# one question at once would insert its rows, and count them, twice.
 LOCK = 0x7374616E
-BandKey = tuple[str, int, int, bool]  # name, low, high, waits
-Values = dict[str, Any]
+Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 
 
 def _version_of(session: Session, info: ExamInfo) -> str:
@@ -55,55 +61,123 @@ def _version_of(session: Session, info: ExamInfo) -> str:
 # -- when it is written -----------------------------------------------------------------------------------------------
 
 
-def catch_up(engine: sa.Engine, exam_id: int) -> None:
-    """Bring the exam's index up to date with all that is committed."""
+class IndexState(Enum):
+    """How far an exam's index is, for who wants to read it."""
+
+    CURRENT = "current"
+    BEHIND = "behind"  # derived by the exam's rules, but rows came in since: what is there can be shown
+    MISSING = "missing"  # never derived, in part, or by other rules: it can't be shown
+
+
+def find_state(session: Session, exam_id: int) -> IndexState:
+    """Return how far the exam's index is. Raises: NotFound."""
+    row = session.get(t.StandingExam, exam_id)
+    if row is None or row.rules != _version_of(session, queries.exam(session, exam_id)):
+        return IndexState.MISSING
+    marks = select(t.DirtyQuestion.id).join(t.Attempt, col(t.Attempt.question_id) == t.DirtyQuestion.question_id)
+    has_marks = session.exec(marks.where(t.Attempt.exam_id == exam_id).limit(1)).first() is not None
+    return IndexState.BEHIND if has_marks else IndexState.CURRENT
+
+
+def catch_up(engine: sa.Engine, exam_id: int, tell: Tell = lambda *_: None) -> None:
+    """Bring the exam's index up to date with all that is committed; `tell` hears how many questions are derived.
+
+    It may be killed at any time, and several processes may do it at once: each block is a transaction of its own, which
+    takes the next questions that nobody has derived.
+    """
     with db.reading(engine) as session:
-        row = session.get(t.StandingExam, exam_id)
-        info = queries.exam(session, exam_id)
-        rules = _version_of(session, info)
-        has_marks = session.exec(select(t.DirtyQuestion.id).limit(1)).first() is not None
-        if row is not None and row.rules == rules and not has_marks:
+        state = find_state(session, exam_id)
+        if state is IndexState.CURRENT:
             return
-    # Looked at again in the writing session: another process may have derived it in between.
-    with db.writing(engine) as session:
-        derive_marked(session)
-        info = queries.exam(session, exam_id)
-        row = session.get(t.StandingExam, exam_id)
-        if row is None or row.rules != _version_of(session, info):
-            derive(session, exam_id)
+        done, total = 0, queue_index.count_marked(session)
+        if state is IndexState.MISSING:
+            total += queue_index.count_asked(session, exam_id)
+            row = session.get(t.StandingExam, exam_id)
+            if row is not None and row.rules == _version_of(session, queries.exam(session, exam_id)) + IN_PART:
+                done = queue_index.count_derived(session, exam_id)
+    for number in _derive_in_blocks(engine, exam_id):
+        done += number
+        if number:
+            # More may have come in since they were counted.
+            total = max(total, done)
+            tell(done, total)
+        if number == BLOCK:
+            time.sleep(PAUSE_S)
 
 
-def is_derived(engine: sa.Engine, exam_id: int) -> bool:
-    """Return whether the index holds the exam by its rules, though marks may still wait."""
-    with db.reading(engine) as session:
-        row, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
-        return row is not None and row.rules == _version_of(session, info)
+def catch_up_all(engine: sa.Engine, tell: Tell = lambda *_: None) -> None:
+    """Bring the index of every exam up to date: who wrote many rows does so at the end."""
+    try:
+        with db.reading(engine) as session:
+            exam_ids = [exam.id for exam in queries.exams(session)]
+        for exam_id in exam_ids:
+            # It may have been deleted meanwhile.
+            with suppress(NotFound):
+                catch_up(engine, exam_id, tell)
+    except Busy as busy:
+        # What was written stands: the next who writes or looks at the exam has the rest derived.
+        log.info("the queues know what came in once the database is free: %s", busy.reason)
 
 
-def derive_marked(session: Session) -> None:
-    """Derive again the questions that have a mark, in every exam that the index holds."""
-    _lock(session)
-    marks = session.execute(
-        sa.delete(t.DirtyQuestion).returning(col(t.DirtyQuestion.question_id), col(t.DirtyQuestion.voted))
-    ).all()
-    for row in session.exec(select(t.StandingExam)).all() if marks else ():
+def _derive_in_blocks(engine: sa.Engine, exam_id: int) -> Iterator[int]:
+    """Yield how many questions each transaction derived."""
+    number, last = BLOCK, 0
+    # The marks come first: where the exam isn't derived yet, they say nothing that isn't read with it anyway.
+    # A short block is the last one: what comes in from now on is for the next time, or a collection kept it here.
+    while number == BLOCK:
+        with db.writing(engine) as session:
+            number = derive_marked(session)
+        yield number
+    while True:
+        with db.writing(engine) as session:
+            block = _derive_missing(session, exam_id, last)
+        if not block:
+            return
+        last = block[-1]
+        yield len(block)
+
+
+def derive_marked(session: Session) -> int:
+    """Derive again the next questions that have a mark, in every exam that the index holds; return how many."""
+    db.lock(session, LOCK)
+    _count_votes(session)
+    mark = col(t.DirtyQuestion.question_id)
+    block = list(session.exec(select(mark).distinct().order_by(mark).limit(BLOCK)))
+    session.execute(sa.delete(t.DirtyQuestion).where(mark.in_(block)))
+    for row in session.exec(select(t.StandingExam)).all() if block else ():
         assert row.id is not None
-        questions = queries.filter_asked(session, row.id, {question for question, _ in marks})
-        exam = _Exam.of(session, row) if questions else None
+        questions = exam_material.filter_asked(session, row.id, set(block))
+        # Where other rules derived the exam, it is derived in whole before it is read.
+        if questions and (exam := _Exam.of(session, row)) is not None:
+            exam.follow(questions)
+    return len(block)
+
+
+def _count_votes(session: Session) -> None:
+    """Count the votes that came in, and measure the reviewers' leniency again where there are many."""
+    is_voted = col(t.DirtyQuestion.voted)
+    if session.exec(select(t.DirtyQuestion.id).where(is_voted).limit(1)).first() is None:
+        return
+    for row in session.exec(select(t.StandingExam)).all():
+        exam = _Exam.of(session, row)
         if exam is None:
-            # Other rules derived it: it is derived in whole before it is read.
             continue
-        votes = sum(voted and question in questions for question, voted in marks)
-        row.votes_since += votes
+        asked = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == exam.id).distinct()
+        votes = select(func.count()).select_from(t.DirtyQuestion).where(is_voted)
+        number = session.exec(votes.where(col(t.DirtyQuestion.question_id).in_(asked))).one()
+        row.votes_since += number
         # One more vote moves the reviewers' leniency a little. It is measured again once a fifth of the votes is new,
-        # and at once where the policy decides by it.
-        if row.votes_since > row.votes / 5 or (votes and exam.policy.leniency_adjusted):
-            derive(session, row.id)
-        else:
-            exam.follow(sorted(questions))
+        # and at once where the policy decides by it; then every question has to be derived again.
+        if row.votes_since > row.votes / 5 or (number and exam.policy.leniency_adjusted):
+            row.leniency, row.votes = _leniency(session, exam.id)
+            row.votes_since = 0
+            marks = asked.add_columns(sa.false())
+            session.execute(sa.insert(t.DirtyQuestion).from_select(["question_id", "voted"], marks))
+    session.execute(sa.update(t.DirtyQuestion).where(is_voted).values(voted=False))
+    session.flush()
 
 
-def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
+def follow_judgements(session: Session, rows: Sequence[t.Judgement]) -> None:
     """Derive again the questions that judgements are about. Where no exam is held yet their marks simply stay."""
     session.flush()
     rows_of_exams = session.exec(select(t.StandingExam)).all()
@@ -114,29 +188,21 @@ def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
             questions_of[exam_id].add(question)
     if not questions_of:
         return
-    _lock(session)
+    db.lock(session, LOCK)
     # These judgements' marks are worked off here; a mark for a vote stays, because it counts towards the leniency.
     for block in _blocks(set().union(*questions_of.values())):
         session.execute(
             sa.delete(t.DirtyQuestion).where(col(t.DirtyQuestion.question_id).in_(block), ~col(t.DirtyQuestion.voted))
         )
-    for row_of_exam in rows_of_exams:
-        if (questions := questions_of.get(row_of_exam.id or 0)) and (
-            exam := _Exam.of(session, row_of_exam)
-        ) is not None:
-            exam.follow(sorted(questions))
+    for row in rows_of_exams:
+        if (questions := questions_of.get(row.id or 0)) and (exam := _Exam.of(session, row)) is not None:
+            exam.follow(questions)
 
 
-def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
-    questions: set[int] = set()
-    texts, attempts = set(), set()
-    for row in rows:
-        if row.explanation_id is not None:
-            texts.add(row.explanation_id)
-        elif row.attempt_id is not None:
-            attempts.add(row.attempt_id)
-        elif row.question_id is not None:
-            questions.add(row.question_id)
+def _questions_of(session: Session, rows: Sequence[t.Judgement]) -> set[int]:
+    questions = {row.question_id for row in rows if row.question_id is not None}
+    texts = {row.explanation_id for row in rows if row.explanation_id is not None}
+    attempts = {row.attempt_id for row in rows if row.attempt_id is not None}
     for table, ids in ((t.Explanation, texts), (t.Attempt, attempts)):
         for block in _blocks(ids):
             questions.update(session.exec(select(table.question_id).where(col(table.id).in_(block))).all())
@@ -148,17 +214,23 @@ def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
     return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
 
 
-def _lock(session: Session) -> None:
-    db.lock(session, LOCK)
-
-
 def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     """Derive the whole exam from its rows, as if nothing had been derived before.
 
-    The reviewers' leniency is measured here alone (one vote more would move every place a little). `measure` unset
-    keeps it as it was.
+    `measure` unset keeps the reviewers' leniency as it was measured.
     """
-    _lock(session)
+    _begin(session, exam_id, measure=measure)
+    last = 0
+    while block := _derive_missing(session, exam_id, last):
+        last = block[-1]
+
+
+def _begin(session: Session, exam_id: int, *, measure: bool = True) -> None:
+    """Delete what is derived of the exam, and measure the reviewers' leniency.
+
+    It is measured here and once many votes came in, not with each: one vote more would move every place a little.
+    """
+    db.lock(session, LOCK)
     # Rows first, then the bands that they refer to.
     bands = sa.select(col(t.QueueBand.id)).where(col(t.QueueBand.exam_id) == exam_id)
     session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.band_id).in_(bands)))
@@ -170,12 +242,28 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     if measure or row is None:
         offsets, votes = _leniency(session, exam_id)
         row = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
-    row.rules = _version_of(session, info)
+    row.rules = _version_of(session, info) + IN_PART
     session.flush()
-    exam = _Exam.of(session, row)
-    assert exam is not None
-    questions = session.exec(select(t.Attempt.question_id).where(t.Attempt.exam_id == exam_id).distinct()).all()
-    exam.follow(sorted(questions), empty=True)
+
+
+def _derive_missing(session: Session, exam_id: int, after: int = 0) -> list[int]:
+    """Derive the exam's next questions that have no row yet; return their ids. Without any left the index is whole."""
+    db.lock(session, LOCK)
+    row = session.get(t.StandingExam, exam_id)
+    if row is None or (exam := _Exam.of(session, row)) is None:
+        _begin(session, exam_id)
+        return _derive_missing(session, exam_id)
+    if not row.rules.endswith(IN_PART):
+        return []
+    # From the last block on; at the end once more from the beginning, because another process may have begun anew.
+    block = queue_index.list_missing(session, exam_id, after, BLOCK)
+    block = block or queue_index.list_missing(session, exam_id, 0, BLOCK)
+    if block:
+        exam.follow(block, empty=True)
+    else:
+        row.rules = row.rules.removesuffix(IN_PART)
+        session.flush()
+    return block
 
 
 def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
@@ -183,7 +271,7 @@ def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
 
     def valid() -> Iterator[tuple[str, int | None]]:
         nonlocal number
-        for _, rows in groupby(queries.iterate_votes(session, exam_id), key=lambda row: row[0]):
+        for _, rows in groupby(exam_material.iterate_votes(session, exam_id), key=lambda row: row[0]):
             for v in filter_votes([Vote(reviewer, score, saw_gold=saw) for _, reviewer, score, saw in rows]):
                 number += 1
                 yield v.reviewer, v.score
@@ -212,7 +300,7 @@ class _Exam:
         assert row.id is not None
         info = queries.exam(session, row.id)
         policy = saved_policies.exam_policy(session, info)
-        if row.rules != _version_of(session, info):
+        if row.rules.removesuffix(IN_PART) != _version_of(session, info):
             # The same rules may come back later, and what isn't followed now would be missing then.
             row.rules = ""
             return None
@@ -229,23 +317,36 @@ class _Exam:
             self._replace(block, empty)
 
     def _replace(self, questions: Sequence[int], empty: bool) -> None:
-        material = queries.material(self.session, self.id, questions)
-        judgements = queries.judgements(self.session, self.id, questions)
-        closed, skipped = queues.find_closed_targets(judgements, ""), _find_skips(judgements)
+        material = exam_material.material(self.session, self.id, questions)
+        judgements = judgement_log.judgements(self.session, self.id, questions)
+        closed, skipped = queues.find_closed_targets(judgements, ""), find_skips(judgements)
         part = curate(material, judgements, self.policy, offsets=self.offsets)
-        rows = [*_list_rows(part.mistakes, judgements, authors_of(self.session))]
-        rows += _list_question_rows(material, part, judgements)
+        rows = (
+            *list_rows(part.mistakes, judgements, authors_of(self.session)),
+            *list_question_rows(material, part, judgements),
+        )
         index_rows = [{"exam_id": self.id} | row for row in rows]
         find = partial(find_positions, closed=closed, skipped=skipped, per_text=self.per_text)
         positions = [(mistake, position) for mistake in part.mistakes for position in find(mistake)]
         # How much each band's number grows or shrinks; bands are counted, so that a queue's length is one sum.
-        change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in positions)
-        change.update(_count_figures(index_rows))
+        change: Counter[BandKey] = Counter(position.band for _, position in positions)
+        change.update(count_figures(index_rows))
         if not empty:
             change.subtract(self._take_out(questions))
         self._change_counts(change)
         self._insert(t.Standing, index_rows)
-        self._insert(t.QueueEntry, [self._position_row(m, position) for m, position in positions])
+        entries = [
+            {
+                "band_id": self.bands[position.band],
+                "place": position.place,
+                "position": mistake.question.position,
+                "attempt_id": mistake.attempt.id,
+                "question_id": mistake.question.id,
+                "explanation_id": position.enter,
+            }
+            for mistake, position in positions
+        ]
+        self._insert(t.QueueEntry, entries)
         self._insert_skips(positions)
 
     def _take_out(self, questions: Sequence[int]) -> Counter[BandKey]:
@@ -253,15 +354,14 @@ class _Exam:
         names = {band: key for key, band in self.bands.items()}
         # For several questions SQLite would choose the index of the bands, or of the exam's order, and read all of it:
         # so the bands are compared in Python, and `+ 0` keeps the exam's index out of the choice.
-        positions = sa.select(col(t.QueueEntry.id), col(t.QueueEntry.band_id)).where(
-            col(t.QueueEntry.question_id).in_(questions)
-        )
+        entry = t.QueueEntry
+        positions = sa.select(col(entry.id), col(entry.band_id)).where(col(entry.question_id).in_(questions))
         rows = [row for row in self.session.execute(positions).all() if row.band_id in names]
         counts = Counter(names[row.band_id] for row in rows)
         of_questions = (col(t.Standing.question_id).in_(questions), col(t.Standing.exam_id) + 0 == self.id)
         columns = [t.metadata.tables["standing"].c[name] for name in threshold_sweep.COLUMNS]
         old = self.session.execute(sa.select(*columns).where(*of_questions)).mappings()
-        counts.update(_count_figures([dict(row) for row in old]))
+        counts.update(count_figures(map(dict, old)))
         ids = [row.id for row in rows]
         self.session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.queued_id).in_(ids)))
         self.session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.id).in_(ids)))
@@ -288,149 +388,13 @@ class _Exam:
         if rows:
             self.session.connection().execute(sa.insert(t.metadata.tables[str(table.__tablename__)]), rows)
 
-    def _position_row(self, mistake: Mistake, position: BandPosition) -> Values:
-        return {
-            "band_id": self.bands[position.queue, position.low, position.high, position.waits],
-            "place": position.place,
-            "position": mistake.question.position,
-            "attempt_id": mistake.attempt.id,
-            "question_id": mistake.question.id,
-            "explanation_id": position.enter,
-        }
-
     def _insert_skips(self, positions: Iterable[tuple[Mistake, BandPosition]]) -> None:
+        entry, skips = t.QueueEntry, []
         for mistake, position in positions:
             if position.passed_by:
-                band = self.bands[position.queue, position.low, position.high, position.waits]
-                query = select(t.QueueEntry.id).where(
-                    t.QueueEntry.band_id == band, t.QueueEntry.attempt_id == mistake.attempt.id
-                )
-                position_id = self.session.exec(query).one()
-                rows = [
-                    {"person": who, "queued_id": position_id, "band_id": band, "skipped": who in position.skipped_by}
-                    for who in sorted(position.passed_by)
-                ]
-                self._insert(t.QueueSkip, rows)
-
-
-def _find_skips(judgements: Sequence[JudgementRow]) -> dict[str, ClosedTargets]:
-    people = {row.judged.person for row in judgements if row.judged.decision is domain.Act.SKIP}
-    return {who: skips for who in people if (skips := queues.find_closed_targets(judgements, who))}
-
-
-def authors_of(session: Session) -> dict[str, int]:
-    """Return the id of each teacher by its name."""
-    return dict(session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
-
-
-def _list_rows(
-    mistakes_of_exam: Iterable[Mistake], judgements: Sequence[JudgementRow], authors: Mapping[str, int]
-) -> Iterator[Values]:
-    """Yield a row for each text, and one for each mistake that has no rationale."""
-    judges_of = _name_judges(judgements)
-    for mistake in mistakes_of_exam:
-        question = mistake.question
-        place = {"question_id": question.id, "attempt_id": mistake.attempt.id, "position": question.position}
-        for x in mistake.texts:
-            people = {"author_id": authors[x.text.teacher], "judged_by": judges_of[x.text.kind, x.text.id]}
-            yield place | _describe_text(x) | people
-        if not mistake.rationales:
-            yield place | _EMPTY_ROW | {"kind": "mistake"}
-
-
-def _list_question_rows(material: Material, part: Curated, judgements: Sequence[JudgementRow]) -> Iterator[Values]:
-    """Yield a row for each question: how the student did, and people's judgements of it and of its answers."""
-    judged_of, attempts_of, mistakes_of = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in judgements:
-        judged_of[row.target, row.target_id].append(row.judged)
-    for attempt in material.attempts:
-        attempts_of[attempt.question_id].append(attempt.id)
-    for mistake in part.mistakes:
-        mistakes_of[mistake.question.id].append(mistake)
-    for question in material.questions.values():
-        attempts, mistakes = attempts_of[question.id], mistakes_of[question.id]
-        targets = [("question", question.id), *(("attempt", attempt) for attempt in attempts)]
-        rulings = [ruling(judged_of[target]) for target in targets]
-        ruling_names = {_name_ruling(people) for people in rulings}
-        is_excluded = rulings[0].decision is Act.REJECT
-        right = 0 if is_excluded else len(attempts) - len(mistakes)
-        is_unreadable = is_excluded or (bool(mistakes) and mistakes[0].answer is None)
-        yield _EMPTY_ROW | {
-            "kind": "question",
-            "question_id": question.id,
-            "attempt_id": mistakes[0].attempt.id if mistakes else attempts[0],
-            "position": question.position,
-            "place_accepted": -round(1000 * len(mistakes) / len(attempts)),
-            "place_rejected": -round(1000 * right / len(attempts)),
-            "people": next((name for name in _STRONGEST_FIRST if name in ruling_names), ""),
-            "reason": rulings[0].reason or "",
-            "judged_by": _join_names(j for target in targets for j in pick_latest(judged_of[target])),
-            "matches_gold": (State.NOTHING if is_unreadable else State.FAILS if mistakes else State.HOLDS).value,
-        }
-
-
-_STRONGEST_FIRST = ("conflict", Act.REJECT.value, Act.CORRECT.value, Act.ACCEPT.value)
-
-
-def _name_judges(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
-    targets = defaultdict(list)
-    for row in judgements:
-        targets[row.target, row.target_id].append(row.judged)
-    names_of: defaultdict[tuple[str, int], str] = defaultdict(str)
-    for target, judged in targets.items():
-        names_of[target] = _join_names(pick_latest(judged, VERDICT))
-    return names_of
-
-
-def _join_names(judged: Iterable[domain.Judged]) -> str:
-    """Return who judged, each name between line breaks, so that SQL can look for a whole name."""
-    names = sorted({j.person for j in judged})
-    return "".join(f"\n{name}" for name in names) + "\n" * bool(names)
-
-
-def _name_ruling(people: domain.Ruling) -> str:
-    return "conflict" if people.conflict else "" if people.decision is None else people.decision.value
-
-
-# The row of what has no text: no score, no cut, nothing to check, and a place behind every text.
-_EMPTY_ROW: Values = {
-    **{"explanation_id": None, "author_id": None, "mean": t.NO_MEAN, "place_accepted": 1, "place_rejected": 1},
-    **dict.fromkeys(("spread", "votes", "cut", "committee_cut"), 0),
-    **dict.fromkeys(("undecided", "committee_undecided"), False),
-    **dict.fromkeys(("people", "reason", "judged_by"), ""),
-    **dict.fromkeys(("matches_gold", "equations_true", "shows_work"), State.NOTHING.value),
-}
-
-
-def _describe_text(x: DecidedText) -> Values:
-    mean = x.committee.mean
-    sides = {side: x.committee_at(side) for side in (Verdict.ACCEPTED, Verdict.REJECTED)}
-    return {
-        "explanation_id": x.text.id,
-        "kind": x.text.kind,
-        "mean": t.NO_MEAN if mean is None else curated.hundredths(mean),
-        "spread": x.spread,
-        "votes": x.committee.valid_votes,
-        "cut": x.final_cut,
-        "committee_cut": x.committee_cut,
-        "undecided": x.verdict is Verdict.UNDECIDED,
-        "committee_undecided": x.committee.verdict is Verdict.UNDECIDED,
-        "people": _name_ruling(x.people),
-        "reason": x.people.reason or "",
-        "matches_gold": x.states.matches_gold.value,
-        "equations_true": x.states.equations_true.value,
-        "shows_work": x.states.shows_work.value,
-        "place_accepted": -round(1000 * queues.doubt(sides[Verdict.ACCEPTED])),
-        "place_rejected": -round(1000 * queues.doubt(sides[Verdict.REJECTED])),
-    }
-
-
-def _count_figures(rows: Iterable[Mapping[str, Any]]) -> Counter[BandKey]:
-    """Return the threshold lab's figures as bands "figure:accepted", …"""
-    counts = threshold_sweep.count_bands(rows).items()
-    return Counter({(f"figure:{name}", low, high, False): number for (name, low, high), number in counts})
-
-
-def compute_figures(curated_set: Curated, authors: Mapping[str, int]) -> Figures:
-    """Return the threshold lab's figures under a policy that the index doesn't hold."""
-    return Figures.of(threshold_sweep.count_bands(_list_rows(curated_set.mistakes, (), authors)))
+                band = self.bands[position.band]
+                entry_ids = select(entry.id).where(entry.band_id == band, entry.attempt_id == mistake.attempt.id)
+                place = {"queued_id": self.session.exec(entry_ids).one(), "band_id": band}
+                people = ({"person": who, "skipped": who in position.skipped_by} for who in sorted(position.passed_by))
+                skips += [place | person for person in people]
+        self._insert(t.QueueSkip, skips)

@@ -1,7 +1,4 @@
-"""Judging all texts that match a filter, and taking that back: a popover with the exact number, and a line with undo.
-
-bulk.draw_judge_all(exam_id, query, threshold=300, row_count=76)
-"""
+"""Judging all texts that match a filter, and taking that back: a popover with the exact number, a line with undo."""
 
 from collections.abc import Sequence
 
@@ -12,9 +9,9 @@ from mapd.domain import Act, JudgementRow, RowFilter, RowKind
 from mapd.people import Person
 from mapd.review import batches, own_judgements, reasons
 from mapd.review.batches import BatchText
-from mapd.store import browse, db, queries
+from mapd.store import audit_log, browse
 from mapd.store.browse import KINDS, ListedText
-from mapd.ui.kit import actions, context, text
+from mapd.ui.kit import actions, context, refusals
 
 # Session state: why the last press saved nothing.
 MESSAGE = "bulk_told"
@@ -28,28 +25,28 @@ POPOVER = "bulk"
 
 def draw_judge_all(exam_id: int, query: RowFilter, threshold: int, row_count: int) -> None:
     """Draw the popover that judges all of these texts, and the undo of the last such act."""
-    if message := st.session_state.pop(MESSAGE, None):
-        text.complain(message)
+    refusals.draw_message(MESSAGE)
     _draw_last_act(exam_id)
     if not row_count:
         return
     popover = st.popover("Judge all", icon=":material/done_all:", key=POPOVER, on_change="rerun")
     # The texts are read once somebody opens the popover.
     if popover.open:
-        with popover, db.reading(context.engine()) as session:
-            texts = browse.list_texts(session, exam_id, query, threshold, batches.MOST + 1)
-            _draw_selection(texts, query.show, row_count, queries.edition(session, queries.DELETED))
+        with popover:
+            texts = context.read(browse.list_texts, exam_id, query, threshold, batches.MOST + 1)
+            _draw_selection(texts, query.show, row_count, context.read(audit_log.edition, audit_log.DELETED))
 
 
 def _draw_selection(texts: Sequence[ListedText], show: RowKind, row_count: int, deletions: int) -> None:
     """Draw how many texts match, and the decision on them. `row_count`: how many rows the table has of them."""
     if len(texts) > batches.MOST:
         st.markdown(
-            f"More than {batches.MOST:,} fit these filters: one act judges up to {batches.MOST:,}. Narrow them first."
+            f"More than {batches.MOST:,} fit these filters, and one act judges at most {batches.MOST:,}. Narrow "
+            "the filters first."
         )
         return
     judged_count = sum(bool(x.judged_by) for x in texts)
-    shared = f" They stand in {row_count:,} rows: answers to one question share its rationales." * (
+    shared = f" They fill {row_count:,} rows, because answers to the same question share its rationales." * (
         len(texts) != row_count
     )
     st.markdown(
@@ -86,14 +83,14 @@ def _judge(selection: Sequence[BatchText], act: Act, deletions: int) -> None:
     decision, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
     if decision is not act:
         st.session_state[MESSAGE] = (
-            f"the button said {act.value}, the decision was changed just then; nothing was saved"
+            f"the decision was changed while the button still said {act.value}; nothing was saved"
         )
         return
     reason = reason if act is Act.REJECT else None
     _ask_to_wait(len(selection))
 
     def judge(session: Session, person: Person) -> None:
-        queries.check_ids(session, deletions)
+        audit_log.check_ids(session, deletions)
         batches.judge_all(session, selection, act, by=person, reason=reason, note=note)
 
     actions.write(judge, MESSAGE)
@@ -104,9 +101,8 @@ def _judge(selection: Sequence[BatchText], act: Act, deletions: int) -> None:
 def _draw_last_act(exam_id: int) -> None:
     """Draw undo or redo of the person's last act, where it judged many texts."""
     person = context.current_person().name
-    with db.reading(context.engine()) as session:
-        own_acts = own_judgements.load(session, exam_id, person)
-        deletions = queries.edition(session, queries.DELETED)
+    own_acts = context.read(own_judgements.load, exam_id, person)
+    deletions = context.read(audit_log.edition, audit_log.DELETED)
     for batch, action, outcome in (
         (batches.find_redoable(own_acts, person), "Redo", "undone"),
         (batches.find_undoable(own_acts, person), "Undo", "saved"),
@@ -128,7 +124,7 @@ def _draw_last_act(exam_id: int) -> None:
 
 def _take_back(rows: Sequence[JudgementRow], deletions: int) -> None:
     def take_back(session: Session, person: Person) -> None:
-        queries.check_ids(session, deletions)
+        audit_log.check_ids(session, deletions)
         batches.take_back(session, rows, by=person)
 
     _ask_to_wait(len(rows))

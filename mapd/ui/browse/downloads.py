@@ -14,8 +14,8 @@ from mapd.exchange.row_files import RowsExport
 from mapd.people import Person
 from mapd.review import filters
 from mapd.store import queries
-from mapd.ui.browse.page import BrowsePage, BrowseRequest
-from mapd.ui.kit import context, exports, exposures
+from mapd.ui.browse.page import BrowsePage, BrowseRequest, note_exposed
+from mapd.ui.kit import context, exports
 
 KEY = "rows"
 FORMATS = {"csv": "CSV, for a spreadsheet", "jsonl": "JSON Lines, for a script"}
@@ -54,7 +54,7 @@ def _writer(exam_id: int, request: BrowseRequest, page: BrowsePage) -> exports.W
         )
         # As on the page: what is seen with others' judgements isn't judged first later.
         if has_overlap and shows_others and request.filter.show is not RowKind.QUESTIONS:
-            exposures.note(person.name, texts)
+            note_exposed(person.name, texts)
         return result
 
     return write

@@ -6,6 +6,7 @@ request.params                        # the same as an address, for links and sa
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -17,11 +18,12 @@ from mapd.answers.grading import Task
 from mapd.checks import State
 from mapd.curation import saved_policies
 from mapd.domain import Order, RowFilter, RowKind, Verdict
-from mapd.review import blinding, filters, reasons
-from mapd.store import browse, db, queries
+from mapd.errors import Busy
+from mapd.review import blinding, filters, reasons, seats
+from mapd.store import browse, db, judgement_log, queries
 from mapd.store.browse import BrowseRow
 from mapd.ui.browse import question_rows
-from mapd.ui.kit import attempts, context, exposures, pagination, rows, text, url_state
+from mapd.ui.kit import attempts, context, pagination, rows, text, url_state
 from mapd.ui.kit.cache import load_part
 from mapd.ui.kit.theme import LOOKS
 
@@ -61,6 +63,8 @@ def removable_columns(names: Iterable[str]) -> list[str]:
 
 # The address's key for: show other people's judgements before one's own, where an exam wants several.
 OTHERS_KEY = "others"
+# Session state: the pairs of person and text that this tab noted as seen; without a name until the person enters one.
+NOTES = "reveals_noted"
 # The filters in the popover "More".
 RARE_FILTERS = ("by", "reason", "task", "low", "high", "apart")
 DEFAULTS: dict[str, Any] = {
@@ -75,11 +79,11 @@ DEFAULTS: dict[str, Any] = {
 QUESTION_FILTERS = {"show", "q", "no", "student", "people", "by", "task"}
 TEXT_FILTERS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"student", "question_order"}
 SEARCH_HELP = (
-    "In the question, the text, or the student’s response: one of them has all of these words, in any order. Words in "
-    "“quotes” stand there one behind the other; of the last word its beginning is enough, of a number it isn’t."
+    "Shows a row if its question, its text or the student’s response has all of these words, in any order. Words in "
+    "“quotes” must follow one another. The beginning of the last word is enough, but not of a number."
 )
 
-NUMBER_HELP = "The question’s own number, whole, as its file, triage and the first column have it."
+NUMBER_HELP = "The question’s whole number, as in its file, in triage and in the first column."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +98,9 @@ class BrowseRequest:
 
 def choose_filters(exam_id: int) -> BrowseRequest:
     """Draw the filters; return their values. A value in the address that can't be is named in one line and left out."""
-    with db.reading(context.engine()) as session:
-        authors, judges = queries.voices(session, exam_id), queries.judges(session)
-        has_overlap = queries.exam(session, exam_id).judgements_per_text > 1
-        own_reasons = reasons.list_offered(session)
+    authors, judges = context.read(queries.voices, exam_id), context.read(judgement_log.judges)
+    has_overlap = context.read(queries.exam, exam_id).judgements_per_text > 1
+    own_reasons = context.read(reasons.list_offered)
     voices = {line: authors[name] for line, name in text.distinct_lines(authors).items()}
     choices = _filter_choices(voices, judges, own_reasons)
     _refuse_unfit(choices)
@@ -129,14 +132,15 @@ def _choose_others() -> bool:
     """Return whether other people's judgements are shown before one's own; curators and owners can choose that."""
     if not context.owns():
         if st.query_params.pop(OTHERS_KEY, None) is not None:
-            text.complain("what others said before your own judgement is for this project's owners; it is hidden")
+            text.complain("only this project's owners see others' judgements before their own; they are hidden")
         return False
     url_state.refuse(OTHERS_KEY, lambda value: value.lower() in {"true", "false"}, "true or false", context.curates())
     return st.toggle(
         "Others’ judgements, too",
         context.curates(),
         key=OTHERS_KEY,
-        help="What you see so is noted: what you say of it later wasn’t judged first.",
+        help="A text that you see with others’ judgements is noted: your later judgement of it doesn’t count as "
+        "judged first.",
         **FILTER,
     )
 
@@ -146,7 +150,7 @@ def describe_hidden(request: BrowseRequest) -> str:
     if request.filter.blind_person is None:
         return ""
     addition = " These are texts that you have judged yourself." if request.filter.about_people else ""
-    return f"Counts as you may see them: others’ judgements are hidden until your own.{addition}"
+    return f"These counts leave out others’ judgements of texts that you haven’t judged yet.{addition}"
 
 
 def _filter_choices(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -> dict[str, Sequence[str]]:
@@ -166,14 +170,6 @@ def _filter_choices(voices: Iterable[str], judges: Sequence[str], codes: Iterabl
 
 def _refuse_unfit(choices: Mapping[str, Sequence[str]]) -> None:
     """Remove impossible values from the address, each with one line that says so."""
-    word = LOOKS[State.NOTHING].word
-    # Older links and saved views hold the state's value in place of its word.
-    for key in CHECKS:
-        if State.NOTHING in (st.query_params.get(key), st.session_state.get(key)):
-            # Streamlit itself writes the address of a widget that was drawn before.
-            if key not in st.session_state:
-                st.query_params[key] = word
-            st.session_state[key] = word
     fits = f"a search of at most {domain.LONGEST_SEARCH} characters"
     url_state.refuse("q", lambda words: len(words) <= domain.LONGEST_SEARCH, fits, "")
     for key, options in choices.items():
@@ -232,22 +228,19 @@ def read_page(exam_id: int, request: BrowseRequest) -> BrowsePage:
     """Read the page that the address asks for."""
     query, order = request.filter, request.order
     turn = pagination.read_turn(browse.key_length(order))
-    with db.reading(context.engine()) as session:
-        exam = queries.exam(session, exam_id)
-        threshold = round(saved_policies.exam_policy(session, exam).threshold * 100)
-        browse_rows = browse.list_rows(session, exam_id, query, threshold, turn, order=order)
-        row_count = browse.count_rows(session, exam_id, query, threshold)
-        # Without a turn the page is the first: nothing stands before it.
-        judge_first = browse_rows[0].key if turn and browse_rows else None
-        offset = (
-            0
-            if judge_first is None
-            else browse.count_rows(session, exam_id, query, threshold, order=order, before_key=judge_first)
-        )
-        has_shared = exam.shares_rationales and query.show is RowKind.RATIONALES
-        count = browse.count_texts if has_shared else browse.count_rows
-        item_count = count(session, exam_id, query, threshold) if has_shared else row_count
-        total_count = count(session, exam_id, RowFilter(query.show), threshold)
+    exam = context.read(queries.exam, exam_id)
+    threshold = round(context.read(saved_policies.exam_policy, exam).threshold * 100)
+    browse_rows = context.read(browse.list_rows, exam_id, query, threshold, turn, order=order)
+    row_count = context.read(browse.count_rows, exam_id, query, threshold)
+    offset = 0
+    # Without a turn the page is the first: nothing stands before it.
+    if turn and browse_rows:
+        first_key = browse_rows[0].key
+        offset = context.read(browse.count_rows, exam_id, query, threshold, order=order, before_key=first_key)
+    has_shared = exam.shares_rationales and query.show is RowKind.RATIONALES
+    count = browse.count_texts if has_shared else browse.count_rows
+    item_count = context.read(count, exam_id, query, threshold) if has_shared else row_count
+    total_count = context.read(count, exam_id, RowFilter(query.show), threshold)
     return BrowsePage(browse_rows, row_count, offset, threshold, item_count, total_count)
 
 
@@ -275,14 +268,26 @@ def draw_rows(exam_id: int, request: BrowseRequest, browse_rows: Sequence[Browse
             texts = {x.text.id: x for x in mistake.texts}
             curated_rows.append(rows.TextRow(mistake, texts.get(row.explanation_id or 0)))
     if curated.exam.judgements_per_text > 1 and not hidden:
-        _note_revealed(person, curated_rows, all_texts=request.filter.show is RowKind.MISTAKES)
+        of_mistake = request.filter.show is RowKind.MISTAKES
+        shown = {x.text.id for row in curated_rows for x in (row.mistake.texts if of_mistake else [row.text]) if x}
+        note_exposed(person, shown)
     rows.draw_rows(curated_rows, curated, "browse", request.columns, words=request.filter.words)
 
 
-def _note_revealed(person: str, shown_rows: Sequence[rows.TextRow], *, all_texts: bool) -> None:
-    """Note which texts the person sees with other people's judgements. `all_texts`: all texts of each row's mistake."""
-    texts = {x.text.id for row in shown_rows for x in (row.mistake.texts if all_texts else [row.text]) if x is not None}
-    exposures.note(person, texts)
+def note_exposed(person: str, texts: set[int]) -> None:
+    """Note which texts the person sees with others' judgements: a later judgement on them wasn't made first.
+
+    Where the database is busy, the page's next run notes them.
+    """
+    notes: set[tuple[str, int]] = st.session_state.setdefault(NOTES, set())
+    nameless = {text_id for name, text_id in notes if not name}
+    fresh = {text_id for text_id in texts | nameless if (person, text_id) not in notes}
+    # Noting must not hold up the page: nobody pressed anything.
+    with suppress(Busy):
+        if person and fresh and (unknown := fresh - context.read(seats.find_exposed, person, fresh)):
+            with db.writing(context.impatient_engine()) as session:
+                seats.record_exposed(session, person, unknown)
+        notes |= {(person, text_id) for text_id in fresh}
 
 
 # -- the widgets ------------------------------------------------------------------------------------------------------
@@ -306,7 +311,8 @@ def _draw_filters(choices: Mapping[str, Sequence[str]]) -> RowKind:
     order = ORDERS[show][0]
     st.selectbox("Order", choices[order], key=order, width=150, **FILTER)
     _draw_rare(choices, show)
-    st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not _has_filter())
+    has_filter = any(_filter_value(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
+    st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not has_filter)
     return show
 
 
@@ -321,7 +327,7 @@ def _draw_rare(choices: Mapping[str, Sequence[str]], show: RowKind) -> None:
             with st.container(horizontal=True, gap="small"):
                 for key, word in (("low", "Mean from"), ("high", "Up to")):
                     st.number_input(word, 1.0, 5.0, None, 0.25, key=key, width=124, placeholder="any", **FILTER)
-            st.number_input("Scores apart by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **FILTER)
+            st.number_input("Scores differ by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **FILTER)
         key, columns, defaults = COLUMNS[show]
         st.pills(
             "Columns",
@@ -341,10 +347,6 @@ def _values(kind: type[StrEnum]) -> list[str]:
 def _draw_choice(name: str, options: Sequence[str], label: str = "", width: int = 124) -> None:
     label = label or name.capitalize()
     st.selectbox(label, options, index=None, key=name, placeholder="any", width=width, **FILTER)
-
-
-def _has_filter() -> bool:
-    return any(_filter_value(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
 
 
 def _filter_value(key: str) -> Any:

@@ -1,7 +1,5 @@
 """Questions as rows of the browse page: the student's answer, and people's judgements of question and answer.
 
-    question_rows.draw(exam_id, browse_rows, question_rows.DEFAULT_COLUMNS, "pens")
-
 Where the student answered several times, the row has the first mistake, or else the first answer; the fold has all.
 """
 
@@ -11,9 +9,8 @@ from dataclasses import replace
 
 from mapd.answers.grading import Outcome
 from mapd.domain import Act, Item, Judged, Response, Ruling
-from mapd.judgements import ruling
-from mapd.mistakes import apply_correction, is_mistake
-from mapd.store import db, queries
+from mapd.judgements import apply_correction, is_mistake, ruling
+from mapd.store import exam_material, judgement_log
 from mapd.store.browse import BrowseRow
 from mapd.ui.kit import attempts, context, rows
 
@@ -26,9 +23,11 @@ JudgedByTarget = Mapping[tuple[str, int], Sequence[Judged]]
 def draw(exam_id: int, browse_rows: Sequence[BrowseRow], columns: Sequence[str], words: str) -> None:
     """Draw the rows. `words`: the words of a search, which are marked."""
     ids = [row.question_id for row in browse_rows]
-    with db.reading(context.engine()) as session:
-        items, answers = queries.questions(session, exam_id, ids), queries.attempts(session, exam_id, ids)
-        judgements = queries.judgements(session, exam_id, ids)
+    items, answers = (
+        context.read(exam_material.questions, exam_id, ids),
+        context.read(exam_material.attempts, exam_id, ids),
+    )
+    judgements = context.read(judgement_log.judgements, exam_id, ids)
     by_target, responses = defaultdict(list), defaultdict(list)
     for row in judgements:
         by_target[row.target, row.target_id].append(row.judged)

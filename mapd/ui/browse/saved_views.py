@@ -1,7 +1,4 @@
-"""The saved views of the browse page: a popover to open, rename and delete them, and to save the filters as one.
-
-views.draw_popover(request.params, browsing.DEFAULTS)
-"""
+"""The saved views of the browse page: a popover to open, rename and delete them, and to save the filters as one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +9,7 @@ from sqlmodel import Session
 from mapd.people import Person
 from mapd.review import saved_views
 from mapd.review.saved_views import View
-from mapd.ui.kit import actions, context, pagination, text
+from mapd.ui.kit import actions, context, pagination, refusals, text
 
 # Session state: why the last press changed nothing.
 MESSAGE = "views_told"
@@ -32,8 +29,7 @@ def draw_popover(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None
     """Draw the popover. `params`: the filters that differ from `defaults`."""
     saved = context.read(saved_views.saved_views)
     with st.popover(f"Views · {len(saved)}" if saved else "Views", icon=":material/bookmarks:", key="browse_views"):
-        if message := st.session_state.pop(MESSAGE, None):
-            text.complain(message)
+        refusals.draw_message(MESSAGE)
         if not context.current_person().name:
             actions.ask("views")
         for number, view in enumerate(saved):

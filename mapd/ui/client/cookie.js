@@ -2,8 +2,9 @@
 
 function keep() {
   for (const { dataset } of document.querySelectorAll("[data-mapd-keep]")) {
-    const kept = `${dataset.mapdKeep}=${encodeURIComponent(dataset.mapdValue)}`;
-    if (!document.cookie.split("; ").includes(kept)) document.cookie = `${kept}; path=/; max-age=31536000; samesite=strict`;
+    const cookie = `${dataset.mapdKeep}=${encodeURIComponent(dataset.mapdValue)}`;
+    if (document.cookie.split("; ").includes(cookie)) continue;
+    document.cookie = `${cookie}; path=/; max-age=31536000; samesite=strict`;
   }
 }
 

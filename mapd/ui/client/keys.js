@@ -1,6 +1,6 @@
 // The keys of a page: one table says what each key does in triage, one listener hears them there and in the room vote.
 //
-//   const release = listen((key, event) => act(key));    // "a", "ArrowLeft", "?", …: true where the key was taken
+//   listen((key, event) => act(key), { signal });    // "a", "ArrowLeft", …: true if it is ours
 //
 // It listens before streamlit does (capture, on window), which reruns the script on a bare "r".
 
@@ -37,44 +37,35 @@ const LINE = 40; // px that an arrow scrolls
 export const nameOf = (key) => NAMES[key] ?? key;
 
 // The act of a key; a digit is the act "text".
-export function actOf(key) {
-  if (/^[1-9]$/.test(key)) return "text";
-  return TRIAGE.find(([name]) => name === key)?.[1] ?? null;
-}
-
+export const actOf = (key) => (/^[1-9]$/.test(key) ? "text" : TRIAGE.find(([name]) => name === key)?.[1] ?? null);
 export const keyOf = (act) => TRIAGE.find(([, name]) => name === act)[0];
 
-// A closed selectbox of streamlit keeps the focus after a choice, but nobody types there.
-function isTyping(node) {
-  const field = node.closest?.("input, textarea, select, [contenteditable=true]");
-  if (!field || (field.getAttribute("role") === "combobox" && field.getAttribute("aria-expanded") !== "true")) return false;
-  return !["button", "checkbox", "radio", "submit"].includes(field.type);
-}
-
+// Where somebody types. A closed selectbox of streamlit keeps the focus after a choice, but nobody types there.
+const TYPED = "textarea, select, [contenteditable=true], "
+  + "input:not([type=button], [type=checkbox], [type=radio], [type=submit], [role=combobox]:not([aria-expanded=true]))";
 const PRESSED = "button, a, summary, [role=button], [role=option], [role=menuitem]";
 
-// Listens on the window, or in a frame's; returns what ends it. `isOurs`: keys that are the page's in a field, too.
-export function listen(take, on = window, isOurs = () => false) {
-  const hear = (event) => {
+// Listens on the window, or in a frame's. `isOurs`: keys that are the page's in a field, too.
+export function listen(take, { on = window, signal, isOurs = () => false }) {
+  on.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.key !== "Escape" && isTyping(event.target) && !isOurs(event.key, event.target)) return;
-    if (["Enter", " "].includes(event.key) && event.target.closest?.(PRESSED)) return; // it presses what has the focus
+    const { target } = event;
+    if (event.key !== "Escape" && target.closest?.(TYPED) && !isOurs(event.key, target)) return;
+    // Enter and the space bar press what has the focus.
+    if (["Enter", " "].includes(event.key) && target.closest?.(PRESSED)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (!take(key, event)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-  };
-  on.addEventListener("keydown", hear, true);
-  return () => on.removeEventListener("keydown", hear, true);
+  }, { capture: true, signal });
 }
 
 // With shift they select, but for the space bar, which goes back.
-export const scrolls = (key, event) => SCROLLS.includes(key) && (key === " " || !event.shiftKey);
+export const scrolls = (key, { shiftKey }) => SCROLLS.includes(key) && (key === " " || !shiftKey);
 
 // Scrolls a box as the browser would if the box had the focus.
 export function scroll(box, key, event) {
-  const page = 0.9 * box.clientHeight;
-  const all = box.scrollHeight;
-  const by = { PageUp: -page, PageDown: page, ArrowUp: -LINE, ArrowDown: LINE, Home: -all, End: all };
-  box.scrollBy(0, by[key] ?? (event.shiftKey ? -page : page));
+  const [page, all] = [0.9 * box.clientHeight, box.scrollHeight];
+  const heights = { PageUp: -page, PageDown: page, ArrowUp: -LINE, ArrowDown: LINE, Home: -all, End: all };
+  box.scrollBy(0, heights[key] ?? (event.shiftKey ? -page : page));
 }

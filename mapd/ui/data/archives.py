@@ -3,11 +3,11 @@
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.exchange.archive import ArchiveContents, ArchiveImport
-from mapd.ui.data import writing
-from mapd.ui.kit import context, tables, text, uploads
+from mapd.ui.data import forms
+from mapd.ui.data.forms import UploadRefusal
+from mapd.ui.kit import context, run_session, tables, text
 
 # The largest file.
 MEGABYTES = 200
@@ -38,47 +38,45 @@ def draw() -> None:
         st.caption("Made by `mapd archive export FILE`. You see what it brings before anything is written.")
         return
     contents = _read_contents(file)
-    # A string is the refusal.
-    if isinstance(contents, str):
-        text.complain(contents)
+    if isinstance(contents, UploadRefusal):
+        text.complain(contents.message)
         return
     _draw_contents(contents)
     _import(file, contents)
 
 
-def _read_contents(file: UploadedFile) -> ArchiveContents | str:
+def _read_contents(file: UploadedFile) -> ArchiveContents | UploadRefusal:
     """Return what the file would bring, read once; or why it can't be imported."""
-    preview: tuple[str, ArchiveContents | str] | None = st.session_state.get(PREVIEW)
+    preview: tuple[str, ArchiveContents | UploadRefusal] | None = st.session_state.get(PREVIEW)
     if preview is None or preview[0] != file.file_id:
+        run_session.end_reading()
         with st.spinner("Reading the archive …"):
-            try:
-                with archive.stage(text.one_line(file.name, 120), file) as staging:
-                    contents: ArchiveContents | str = archive.preview(
-                        context.engine(), staging, context.settings().home
-                    )
-            except BadInput as error:
-                contents = str(error)
-        st.session_state[PREVIEW] = preview = (file.file_id, contents)
+            preview = (file.file_id, forms.read_or_refuse(lambda: _preview(file)))
+        st.session_state[PREVIEW] = preview
     return preview[1]
 
 
+def _preview(file: UploadedFile) -> ArchiveContents:
+    with archive.stage(text.one_line(file.name, 120), file) as staging:
+        return archive.preview(context.engine(), staging, context.settings().home)
+
+
 def _draw_contents(contents: ArchiveContents) -> None:
-    st.html(tables.row([(contents.new_rows.get(table, 0), word) for table, word in TABLES.items()]))
+    tables.draw_row(*((contents.new_rows.get(table, 0), word) for table, word in TABLES.items()))
     known_rows = sum(contents.rows.values()) - sum(contents.new_rows.values())
     new_judgements = tuple(f"{number:,} {TABLES[table]}" for table, number in contents.on_own.items())
-    st.html(
-        tables.facts(
-            [
-                ("known here already", f"{known_rows:,} rows"),
-                ("exams", _lines(contents.exams)),
-                ("teachers, disabled and without a key", _lines(contents.teachers)),
-                ("jobs, as ended", _lines(contents.jobs)),
-                ("judgements", _lines(contents.judgements)),
-                ("of them taking back another's", f"{contents.undoing_others:,}" if contents.undoing_others else None),
-                ("on what is here, and weighed with it", _lines(new_judgements)),
-                ("renamed", _lines(contents.renamed)),
-            ]
-        )
+    tables.draw_facts(
+        ("already in this project", f"{known_rows:,} rows"),
+        ("exams", _lines(contents.exams)),
+        ("teachers, disabled and without a key", _lines(contents.teachers)),
+        ("jobs, all ended", _lines(contents.jobs)),
+        ("judgements", _lines(contents.judgements)),
+        (
+            "judgements that take back another person's",
+            f"{contents.undoing_others:,}" if contents.undoing_others else None,
+        ),
+        ("new texts and votes on this project's own questions, which count here", _lines(new_judgements)),
+        ("renamed", _lines(contents.renamed)),
     )
 
 
@@ -88,17 +86,17 @@ def _lines(lines: tuple[str, ...]) -> tables.Html | None:
 
 def _import(file: UploadedFile, contents: ArchiveContents) -> None:
     is_counted = bool(contents.judgements) and st.checkbox(
-        "Its people’s judgements count here, too",
+        "Count the judgements of the archive’s people here, too",
         key=f"archive_count_{file.file_id}",
-        help="Else the history alone shows them. The same archive imported again with this lets them count later.",
+        help="Otherwise only the history shows them. To count them later, import the same archive again with "
+        "this box ticked.",
     )
     if not contents.new_rows and not is_counted:
-        st.caption("All of it is here already.")
+        st.caption("This project has all of it already.")
     elif st.button("Import as history", type="primary", icon=":material/archive:", key=f"archive_{file.file_id}"):
         result = _load(file, contents.name, is_counted)
-        uploads.give_back([file])
+        forms.empty_uploader(UPLOADER, [file])
         del st.session_state[PREVIEW]
-        st.session_state[UPLOADER] = st.session_state.get(UPLOADER, 0) + 1
         st.session_state[MESSAGE] = f"Imported {contents.name}: {result.rows_new:,} rows"
         st.rerun()
 
@@ -106,8 +104,8 @@ def _import(file: UploadedFile, contents: ArchiveContents) -> None:
 def _load(file: UploadedFile, name: str, is_counted: bool) -> ArchiveImport:
     engine, home, person = context.engine(), context.settings().home, context.current_person()
 
-    def write(progress: writing.Progress) -> ArchiveImport:
+    def write(progress: forms.Progress) -> ArchiveImport:
         with archive.stage(name, file) as staging:
             return archive.load(engine, staging, home, by=person, count_judgements=is_counted, progress=progress)
 
-    return writing.follow_progress(write, "rows")
+    return forms.follow_progress(write, "rows")

@@ -11,20 +11,18 @@ import streamlit as st
 from sqlmodel import Session
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from mapd.errors import BadInput, Undecided
-from mapd.exchange import attempts
+from mapd.exchange import attempt_files, attempts
 from mapd.exchange.attempts import AnswerPreview
 from mapd.questions import sets, tables
+from mapd.questions.file_table import FileTable, QuestionFile
 from mapd.questions.imports import BadRow
-from mapd.questions.tables import FileTable, QuestionFile
-from mapd.store import db
-from mapd.ui.data import faults, terminal, writing
-from mapd.ui.kit import actions, context, text, theme, uploads
+from mapd.ui.data import forms
+from mapd.ui.data.forms import UploadRefusal
+from mapd.ui.kit import actions, context, start_forms, text, theme
 from mapd.ui.kit import tables as figures
 
 # The largest file.
 MEGABYTES = 200
-CACHE_TTL = "15m"
 # So many graded answers are shown.
 PREVIEW_SIZE = 10
 # Session state: a number in the uploader's key (another one empties it); uid and name of the exam.
@@ -43,14 +41,6 @@ class AnswersPreview:
     refusal: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AnswersRefusal:
-    """Why files can't be read; `choices`: the splits, where a person has to choose one."""
-
-    message: str
-    choices: tuple[str, ...] = ()
-
-
 def draw() -> None:
     """Draw the uploader and, once there are files, how their answers are graded."""
     names = [row.name for row in context.read(sets.list_sets)]
@@ -62,7 +52,7 @@ def draw() -> None:
     set_column, files_column = st.columns((2, 3))
     name = set_column.selectbox("Question set", names, format_func=text.one_line, key="attempts_set")
     student = set_column.text_input(
-        "Student", key=f"attempts_student_{uploader}", placeholder="as the rows or the file say", max_chars=80
+        "Student", key=f"attempts_student_{uploader}", placeholder="as stated in the rows or the file", max_chars=80
     )
     files = files_column.file_uploader(
         "Files of answers", accept_multiple_files=True, key=f"attempts_{uploader}", max_upload_size=MEGABYTES
@@ -77,7 +67,7 @@ def draw() -> None:
         'Each row {"question_id": …, "response": …}; what `mapd exam export` writes; or samples_….jsonl of '
         "lm-evaluation-harness. They are graded here. Nothing is written before a preview."
     )
-    terminal.show_command(f"mapd import attempts FILE --questions {shlex.quote(text.one_line(name, 200))}")
+    forms.show_command(f"mapd import attempts FILE --questions {shlex.quote(text.one_line(name, 200))}")
 
 
 def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> None:
@@ -90,7 +80,7 @@ def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> Non
     command += f" --questions {shlex.quote(text.one_line(name, 200))}"
     command += f" --split {split}" if split else ""
     command += f" --student {shlex.quote(student)}" if student else ""
-    if isinstance(preview, AnswersRefusal):
+    if isinstance(preview, UploadRefusal):
         text.complain(preview.message)
         with st.container(horizontal=True):
             for choice in preview.choices:
@@ -99,35 +89,30 @@ def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> Non
         _show(preview)
         if preview.count:
             command += _draw_import(name, files, split, student, preview)
-    terminal.show_command(command)
+    forms.show_command(command)
 
 
 def _choose(state_key: str, split: str) -> None:
     st.session_state[state_key] = split
 
 
-@st.cache_resource(max_entries=4, ttl=CACHE_TTL, show_spinner="Reading the answers …")
+@st.cache_resource(max_entries=4, ttl=forms.CACHE_TTL, show_spinner="Reading the answers …")
 def _read(
     uid: str,
     file_ids: tuple[str, ...],  # noqa: ARG001 - part of the key
     split: str | None,
     student: str | None,
     _files: Sequence[UploadedFile],
-) -> AnswersPreview | AnswersRefusal:
+) -> AnswersPreview | UploadRefusal:
     """Match the answers to the set of this uid, once for the same set, files, split and student."""
-    try:
-        with db.reading(context.engine()) as session:
-            parsed = attempts.parse(session, _tables(_files), sets.get(session, uid), split=split, student=student)
-            graded = attempts.preview(parsed, PREVIEW_SIZE)
-    except Undecided as error:
-        return AnswersRefusal(str(error), error.choices)
-    except BadInput as error:
-        return AnswersRefusal(str(error))
-    try:
-        parsed.refuse_bad()
-        refusal = None
-    except BadInput as error:
-        refusal = str(error)
+    return forms.read_or_refuse(lambda: _grade(uid, split, student, _files))
+
+
+def _grade(uid: str, split: str | None, student: str | None, files: Sequence[UploadedFile]) -> AnswersPreview:
+    questions = context.read(sets.get, uid)
+    parsed = context.read(attempt_files.parse, _tables(files), questions, split=split, student=student)
+    graded = attempts.preview(parsed, PREVIEW_SIZE)
+    refusal = forms.find_refusal(parsed.refuse_bad)
     return AnswersPreview(len(parsed.answers), parsed.student, parsed.split, graded, parsed.bad, refusal)
 
 
@@ -135,31 +120,24 @@ def _tables(files: Sequence[UploadedFile]) -> list[FileTable]:
     return [_table(file.file_id, file) for file in files]
 
 
-@st.cache_resource(max_entries=8, ttl=CACHE_TTL, show_spinner="Reading the file …")
+@st.cache_resource(max_entries=8, ttl=forms.CACHE_TTL, show_spinner="Reading the file …")
 def _table(file_id: str, _file: UploadedFile) -> FileTable:  # noqa: ARG001 - the key
     return tables.read(QuestionFile(text.one_line(_file.name, 120), _file.getvalue()))
 
 
 def _show(preview: AnswersPreview) -> None:
-    st.html(
-        figures.row(
-            [
-                (preview.count, "answers"),
-                (text.one_line(preview.student, 40), "student"),
-                (preview.split or None, "split"),
-                (len(preview.bad_rows), "rows that match no question or can't be read"),
-            ]
-        )
+    figures.draw_row(
+        (preview.count, "answers"),
+        (text.one_line(preview.student, 40), "student"),
+        (preview.split or None, "split"),
+        (len(preview.bad_rows), "rows that match no question or can't be read"),
     )
     if preview.refusal is not None:
         text.complain(preview.refusal)
-        faults.draw_faults(
-            [(row.file, row.number, name, fault) for row in preview.bad_rows for name, fault in row.faults]
-        )
-        faults.draw_download(preview.bad_rows, key="bad_attempts_file")
+        forms.draw_bad_rows(preview.bad_rows, key="bad_attempts_file")
     if preview.graded:
         header = ("graded", "read as", "gold", "response", "to", "")
-        st.html(figures.table(header, map(_row, preview.graded), words=6))
+        figures.draw_table(header, map(_row, preview.graded), words=6)
         st.caption(f"The first {len(preview.graded):,} of {preview.count:,}, as they will be graded.")
 
 
@@ -178,37 +156,27 @@ def _draw_import(
     name: str, files: Sequence[UploadedFile], split: str | None, student: str | None, preview: AnswersPreview
 ) -> str:
     """Draw the button and import at its press; return the command's options after the files."""
-    purpose = None
-    if preview.split == "test":
-        purpose = (st.text_input("What is the test split opened for?", key="attempts_purpose") or "").strip() or None
-        if purpose is None:
-            st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
-            return " --open-test PURPOSE"
-    without = faults.without_bad_rows(preview.bad_rows)
-    label = f"Import {faults.count(preview.count, 'answer')}{without}"
+    purpose = start_forms.ask_purpose("attempts_purpose") if preview.split == "test" else None
+    if preview.split == "test" and purpose is None:
+        return " --open-test PURPOSE"
+    label = forms.button_label("Import", preview.count, "answer", preview.bad_rows)
     if actions.button(label, type="primary", icon=":material/upload:", key="import_attempts"):
         person, contents = context.acting_person(), _tables(files)
 
-        def write(session: Session, progress: writing.Progress) -> attempts.AttemptImport:
+        def write(session: Session, progress: forms.Progress) -> attempts.AttemptImport:
             questions = sets.get(session, name)
-            parsed = attempts.parse(session, contents, questions, split=split, student=student)
+            parsed = attempt_files.parse(session, contents, questions, split=split, student=student)
             return attempts.store(session, parsed, questions, by=person, open_test=purpose, progress=progress)
 
-        exam = writing.write_all(write, "answers").exam
-        _forget(files)
+        exam = forms.write_all(write, "answers").exam
+        forms.empty_uploader(UPLOADER, files)
+        for file in files:
+            _table.clear(file.file_id, file)
         st.session_state[IMPORTED_EXAM] = exam, f"{preview.student} on {name}, {preview.split}"
         context.choose_exam(exam)
         st.rerun()
     options = f" --open-test {shlex.quote(text.one_line(purpose, 200))}" if purpose else ""
     return options + " --skip-bad bad-rows.jsonl" * bool(preview.bad_rows)
-
-
-def _forget(files: Sequence[UploadedFile]) -> None:
-    """Empty the uploader from the next run on, and free its memory."""
-    uploads.give_back(files)
-    for file in files:
-        _table.clear(file.file_id, file)
-    st.session_state[UPLOADER] = st.session_state.get(UPLOADER, 0) + 1
 
 
 def _link_to_exam(uid: str, name: str) -> None:

@@ -13,14 +13,15 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.answers.grading import Task
-from mapd.errors import BadInput, BadRows
+from mapd.errors import BadInput
 from mapd.exchange import authors, spreadsheets
 from mapd.exchange.authors import AuthorsContent, AuthorsFile, AuthorsRow, FileKind
 from mapd.questions.options import show_answer
 from mapd.score_forms import VoteStatus, vote
-from mapd.store import db, queries
-from mapd.ui.data import faults, terminal, writing
-from mapd.ui.kit import actions, context, tables, text, theme, uploads
+from mapd.store import exam_material
+from mapd.ui.data import forms
+from mapd.ui.data.forms import UploadRefusal
+from mapd.ui.kit import actions, context, tables, text, theme
 
 KINDS = (
     (FileKind.FEEDBACK, "Feedback", "…_feedback_round0.json"),
@@ -35,16 +36,8 @@ IMPORTED_EXAM = "imported_now"
 PREVIEW_SIZE = 3
 # The largest file: that of the authors has 2.
 MEGABYTES = 50
-# So long parsed files stay in memory for somebody who only looks.
-CACHE_TTL = "15m"
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorsRefusal:
-    """Why the files can't be imported: cached without the exception, whose frames hold the files' bytes."""
-
-    message: str
-    faults: tuple[tuple[str, int, str, str], ...] = ()
+# Session state: a number in the uploaders' keys; another one empties them.
+UPLOADER = "upload_turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +47,25 @@ class AuthorsUpload:
     files: dict[FileKind, UploadedFile]
     sha256: str
 
-    @property
-    def is_complete(self) -> bool:
-        """Return whether both files are there that an import needs."""
-        return OTHER_KIND.keys() <= self.files.keys()
-
 
 def draw() -> None:
     """Draw the uploaders, and what their files would bring or why they can't be imported."""
     upload = choose_files()
     if upload.files:
         st.session_state.pop(IMPORTED_EXAM, None)
-    if not upload.is_complete:
+    # An import needs both of these files.
+    if not OTHER_KIND.keys() <= upload.files.keys():
         if (imported_exam := st.session_state.get(IMPORTED_EXAM)) is not None:
             _link_to_exam("Imported", *imported_exam)
-        st.caption(describe_missing(upload))
+        missing = [f"the {kind} file ({example})" for kind, _, example in KINDS[:2] if kind not in upload.files]
+        st.caption(
+            f"Choose {' and '.join(missing)}: JSON, one list of rows a file. Nothing is written before a preview."
+        )
         show_command(upload)
         return
-    parsed = read_files(upload)
-    if isinstance(parsed, AuthorsRefusal):
+    # Once for the same content.
+    parsed = _read(upload.sha256, upload)
+    if isinstance(parsed, UploadRefusal):
         draw_refusal(parsed, upload)
     elif (exam := find_imported_exam(parsed)) is not None:
         _lead_to_exam(upload, *exam)
@@ -83,7 +76,10 @@ def draw() -> None:
 def _offer(parsed: AuthorsContent, upload: AuthorsUpload) -> None:
     parsed, is_pressed = choose_names(parsed, upload)
     if is_pressed:
-        result = import_files(parsed)
+        person = context.acting_person()
+        result = forms.write_all(
+            lambda session, progress: authors.store(session, parsed, by=person, progress=progress), "mistakes"
+        )
         exam = find_imported_exam(parsed)
         reset_files(upload)
         st.session_state[IMPORTED_EXAM] = exam
@@ -98,7 +94,7 @@ def _link_to_exam(message: str, uid: str, name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
             context.link("pages/loop/overview.py", "See the overview", icon=":material/sync:", exam=uid)
-        context.link("pages/review/triage.py", "Begin to judge", icon=":material/rate_review:", exam=uid)
+        context.link("pages/review/triage.py", "Start judging", icon=":material/rate_review:", exam=uid)
 
 
 def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
@@ -114,7 +110,7 @@ def _lead_to_exam(upload: AuthorsUpload, uid: str, name: str) -> None:
 
 def choose_files() -> AuthorsUpload:
     """Draw the three uploaders, each with what its file holds. Another number in their keys empties them."""
-    uploader = st.session_state.get("upload_turn", 0)
+    uploader = st.session_state.get(UPLOADER, 0)
     files, columns = {}, st.columns(3)
     for column, (kind, label, example) in zip(columns, KINDS, strict=True):
         file = column.file_uploader(
@@ -153,7 +149,7 @@ def _chip(file: UploadedFile, kind: FileKind, role: FileKind) -> str:
         return f"{theme.chip('fails', word='can’t be read')}{name}"
     kinds, number = content
     sign, verdict = (
-        ("fails", f", not {role}") if role not in kinds else ("holds", ", taken as such" * (kind is not role))
+        ("fails", f", not {role}") if role not in kinds else ("holds", ", used as that" * (kind is not role))
     )
     return f"{theme.chip(sign, word=f'{authors.describe_kinds(kinds)}{verdict}', note=f'{number:,} rows')}{name}"
 
@@ -163,40 +159,24 @@ def _look_at(file_id: str, _file: UploadedFile) -> tuple[frozenset[FileKind], in
     try:
         return authors.inspect_file(AuthorsFile(_file.name, _file.getvalue()))
     except BadInput:
-        # `read_files` says why.
+        # `_read` says why.
         return None
 
 
 def reset_files(upload: AuthorsUpload) -> None:
     """Empty the uploaders from the next run on, and free their memory."""
-    uploads.give_back(upload.files.values())
+    forms.empty_uploader(UPLOADER, upload.files.values())
     _read.clear(upload.sha256, upload)
-    st.session_state["upload_turn"] = st.session_state.get("upload_turn", 0) + 1
 
 
-def describe_missing(upload: AuthorsUpload) -> str:
-    """Return which files are still to be chosen."""
-    missing = [f"the {kind} file ({example})" for kind, _, example in KINDS[:2] if kind not in upload.files]
-    return f"Choose {' and '.join(missing)}: JSON, one list of rows a file. Nothing is written before a preview."
-
-
-def read_files(upload: AuthorsUpload) -> AuthorsContent | AuthorsRefusal:
-    """Read and check the files, once for the same content."""
-    return _read(upload.sha256, upload)
-
-
-@st.cache_resource(max_entries=2, ttl=CACHE_TTL, show_spinner="Reading the files …")
-def _read(sha256: str, _upload: AuthorsUpload) -> AuthorsContent | AuthorsRefusal:  # noqa: ARG001 - the key; a name with _ would be none
+@st.cache_resource(max_entries=2, ttl=forms.CACHE_TTL, show_spinner="Reading the files …")
+def _read(sha256: str, _upload: AuthorsUpload) -> AuthorsContent | UploadRefusal:  # noqa: ARG001 - the key; a name with _ would be none
     files = {kind: AuthorsFile(file.name, file.getvalue()) for kind, file in _upload.files.items()}
-    try:
-        return authors.parse(files[FileKind.FEEDBACK], files[FileKind.RATIONALES], files.get(FileKind.MISTAKES))
-    except BadRows as error:
-        return AuthorsRefusal(str(error), tuple(error.faults))
-    except BadInput as error:
-        return AuthorsRefusal(str(error))
+    feedback, rationales, mistakes = files[FileKind.FEEDBACK], files[FileKind.RATIONALES], files.get(FileKind.MISTAKES)
+    return forms.read_or_refuse(lambda: authors.parse(feedback, rationales, mistakes))
 
 
-def draw_refusal(refusal: AuthorsRefusal, upload: AuthorsUpload) -> None:
+def draw_refusal(refusal: UploadRefusal, upload: AuthorsUpload) -> None:
     """Say why: one line, or a table of every bad row with a CSV to download. Swapped files can change roles."""
     if not refusal.faults:
         text.complain(refusal.message)
@@ -207,10 +187,10 @@ def draw_refusal(refusal: AuthorsRefusal, upload: AuthorsUpload) -> None:
     text.complain(
         f"{rows:,} bad {'row' if rows == 1 else 'rows'}: nothing was imported; mend what is listed and choose again"
     )
-    lines = faults.draw_faults(refusal.faults)
+    lines = forms.draw_faults(refusal.faults)
     st.download_button(
         "Download as CSV",
-        bad_rows_csv(faults.HEADER, lines),
+        bad_rows_csv(lines),
         "bad-rows.csv",
         "text/csv",
         icon=":material/download:",
@@ -226,16 +206,16 @@ def _kinds(upload: AuthorsUpload, kind: FileKind) -> frozenset[FileKind]:
 
 
 def _swap() -> None:
-    uploader = st.session_state.get("upload_turn", 0)
+    uploader = st.session_state.get(UPLOADER, 0)
     st.session_state[SWAPPED_UPLOADER] = None if st.session_state.get(SWAPPED_UPLOADER) == uploader else uploader
 
 
-def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+def bad_rows_csv(rows: Sequence[Sequence[str]]) -> bytes:
     """Return the table as CSV. A cell that a spreadsheet would run as a formula gets a leading apostrophe."""
     out = io.StringIO()
-    table = spreadsheets.CsvTable(out, header)
+    table = spreadsheets.CsvTable(out, forms.HEADER)
     for row in rows:
-        table.write(dict(zip(header, row, strict=True)))
+        table.write(dict(zip(forms.HEADER, row, strict=True)))
     return out.getvalue().encode(spreadsheets.ENCODING)
 
 
@@ -258,20 +238,16 @@ def draw_preview(parsed: AuthorsContent) -> None:
     """Draw what the import would write."""
     rationales = [r for row in parsed.rows for r in row.rationales.values()]
     feedback = sum(len(row.feedback) for row in parsed.rows)
-    st.html(
-        tables.row(
-            [
-                (parsed.task.value, "task"),
-                (len(parsed.rows), "mistakes"),
-                (len(parsed.teachers), "teachers"),
-                (feedback, "feedback"),
-                (len(rationales), "rationales"),
-                (sum(len(scores) for _, scores in rationales), "reviews"),
-                (parsed.no_vote, "scores without a vote"),
-                (len(parsed.skipped), "skipped"),
-                (parsed.paper_differs, "decided otherwise than the file"),
-            ]
-        )
+    tables.draw_row(
+        (parsed.task.value, "task"),
+        (len(parsed.rows), "mistakes"),
+        (len(parsed.teachers), "teachers"),
+        (feedback, "feedback"),
+        (len(rationales), "rationales"),
+        (sum(len(scores) for _, scores in rationales), "reviews"),
+        (parsed.no_vote, "scores without a vote"),
+        (len(parsed.skipped), "skipped"),
+        (parsed.paper_differs, "verdicts that differ from the file's"),
     )
     st.html(_teacher_chips(parsed))
     _draw_particulars(parsed)
@@ -283,7 +259,7 @@ def draw_preview(parsed: AuthorsContent) -> None:
 
 def _teacher_chips(parsed: AuthorsContent) -> str:
     """Return the files' teachers as HTML in their future colours: new teachers come after the project's own."""
-    places = context.read(queries.places)
+    places = context.read(exam_material.places)
     number = sum(place is not None for place in places.values())
     new = {name: number + n for n, name in enumerate(name for name in parsed.teachers if name not in places)}
     return "".join(theme.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)
@@ -295,7 +271,7 @@ def _draw_particulars(parsed: AuthorsContent) -> None:
         with st.expander(f"{len(no_votes)} scores outside 1-5: kept as they are, counted as no vote"):
             st.dataframe(no_votes, hide_index=True, width="content")
     if parsed.skipped:
-        with st.expander(f"{len(parsed.skipped):,} skipped: what the files lack"):
+        with st.expander(f"{len(parsed.skipped):,} skipped: parts are missing in the files"):
             st.dataframe({"skipped": [text.one_line(line, 200) for line in parsed.skipped]}, hide_index=True)
 
 
@@ -328,29 +304,15 @@ def find_imported_exam(parsed: AuthorsContent) -> tuple[str, str] | None:
 
     Raises: BadInput where the exam of that name holds other content.
     """
-    with db.reading(context.engine()) as session:
-        exam = authors.exam_of(session, parsed)
-        return None if exam is None else (exam.uid, exam.name)
-
-
-def import_files(parsed: AuthorsContent) -> authors.AuthorsImport:
-    """Import with a progress bar: everything or nothing."""
-    person = context.acting_person()
-    return writing.write_all(
-        lambda session, progress: authors.store(session, parsed, by=person, progress=progress), "mistakes"
-    )
+    exam = context.read(authors.exam_of, parsed)
+    return None if exam is None else (exam.uid, exam.name)
 
 
 def show_command(upload: AuthorsUpload, parsed: AuthorsContent | None = None) -> None:
-    """Show the same import as a command."""
-    names = {kind.value: file.name for kind, file in upload.files.items()}
-    terminal.show_command(command(names, parsed))
-
-
-def command(names: dict[str, str], parsed: AuthorsContent | None = None) -> str:
-    """Return `mapd import authors …` for these files, with placeholders for missing ones."""
-    options = {"feedback": "FEEDBACK.json", "rationales": "RATIONALES.json"} | names
+    """Show the same import as a command, with placeholders for missing files."""
+    options = {"feedback": "FEEDBACK.json", "rationales": "RATIONALES.json"}
+    options |= {kind.value: file.name for kind, file in upload.files.items()}
     if parsed is not None:
         options |= {"dataset": parsed.dataset, "student": parsed.student}
     words = (f"--{name} {shlex.quote(text.one_line(value, 200))}" for name, value in options.items())
-    return " ".join(("mapd import authors", *words))
+    forms.show_command(" ".join(("mapd import authors", *words)))

@@ -7,18 +7,18 @@
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.questions import formats, imports, saved_mappings
+from mapd.questions.file_table import FileTable
 from mapd.questions.imports import Instructions, QuestionImport, RecognisedTable
 from mapd.questions.mapping import ALONE, PARTS, FieldMapping
 from mapd.questions.options import KEY_WORDS, AnswerKey
 from mapd.questions.rows import Shares, parse_shares
-from mapd.questions.tables import FileTable
-from mapd.store import db
 from mapd.ui.kit import actions, context, refusals, tables, text
 
 # Returns None where the files are refused.
@@ -44,7 +44,7 @@ def choose(key: str, contents: Sequence[FileTable], read: Read) -> Instructions:
     is_plain = (
         reading is not None and not reading.files_without_answers and not any(field.is_long for field in reading.unread)
     )
-    with st.expander("How it is read", expanded=not is_plain):
+    with st.expander("How the files are read", expanded=not is_plain):
         format_column, task_column, answers_column = st.columns(3)
         format_ = format_column.selectbox(
             "Format",
@@ -53,14 +53,14 @@ def choose(key: str, contents: Sequence[FileTable], read: Read) -> Instructions:
             key=f"format_{key}",
         )
         task = task_column.selectbox(
-            "Task", [None, *Task], format_func=lambda task: task or "as the answers tell", key=f"task_{key}"
+            "Task", [None, *Task], format_func=lambda task: task or "decided by the answers", key=f"task_{key}"
         )
         answers = answers_column.selectbox(
             "What an answer names",
             [None, *AnswerKey],
-            format_func=lambda kind: KEY_WORDS[kind] if kind else "as the file tells",
+            format_func=lambda kind: KEY_WORDS[kind] if kind else "decided by the file",
             key=f"answers_{key}",
-            help="Of questions with options.",
+            help="For questions with options.",
         )
         if format_ is not None:
             recognised = imports.recognise(contents, format_)
@@ -77,7 +77,7 @@ def _choose_fields(key: str, recognised: RecognisedTable) -> FieldMapping:
     name = None
     if mappings:
         name = st.selectbox(
-            "A mapping that was kept",
+            "A saved mapping",
             [None, *mappings],
             format_func=lambda name: text.one_line(name) if name else "none",
             key=f"saved_{key}",
@@ -94,29 +94,11 @@ def _choose_fields(key: str, recognised: RecognisedTable) -> FieldMapping:
 
 
 def _choose_part(part: str, widget_key: str, names: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
-    label, hint = part.capitalize(), HELP.get(part)
+    options: dict[str, Any] = {"format_func": text.one_line, "key": widget_key, "help": HELP.get(part)}
     if part not in ALONE:
-        paths_now = st.multiselect(
-            label,
-            names,
-            paths,
-            format_func=text.one_line,
-            key=widget_key,
-            help=hint,
-            placeholder="none",
-            select_all=False,
-        )
-        return tuple(paths_now)
-    field = st.selectbox(
-        label,
-        names,
-        names.index(paths[0]) if paths else None,
-        format_func=text.one_line,
-        key=widget_key,
-        help=hint,
-        placeholder="none",
-        accept_new_options=True,
-    )
+        return tuple(st.multiselect(part.capitalize(), names, paths, placeholder="none", select_all=False, **options))
+    options |= {"placeholder": "none", "accept_new_options": True}
+    field = st.selectbox(part.capitalize(), names, names.index(paths[0]) if paths else None, **options)
     return (field,) if field else ()
 
 
@@ -124,9 +106,11 @@ def _choose_shares(key: str) -> tuple[Shares | None, int]:
     """Draw how the splits are drawn, where no file has one."""
     shares_column, seed_column = st.columns(2)
     shares_text = shares_column.text_input(
-        "Shares of train, dev and test", key=f"shares_{key}", placeholder="as the format has them, else 0.6,0.2,0.2"
+        "Shares of train, dev and test", key=f"shares_{key}", placeholder="the format's own, otherwise 0.6,0.2,0.2"
     )
-    seed = seed_column.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed_{key}", help="Draws the splits.")
+    seed = seed_column.number_input(
+        "Seed", 0, 2**31 - 1, 0, key=f"seed_{key}", help="Questions are drawn into the splits with this seed."
+    )
     try:
         return parse_shares(shares_text) if shares_text and shares_text.strip() else None, int(seed)
     except BadInput as error:
@@ -139,12 +123,13 @@ def _choose_ignored(key: str, reading: QuestionImport | None) -> frozenset[str]:
         return frozenset()
     names = reading.not_read
     selection = st.multiselect(
-        "Left out on purpose",
+        "Fields to leave out",
         names,
         format_func=text.one_line,
         key=f"ignore_{key}",
         placeholder="none",
-        help="A long text that isn't read stops the import until it is one of the parts above, or is left out here.",
+        help="A field with long texts stops the import until you choose it as one of the parts above, or leave "
+        "it out here.",
     )
     return frozenset(selection)
 
@@ -154,16 +139,14 @@ def _keep(fields: FieldMapping) -> None:
     if not fields:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Keep this mapping as", key="mapping_name", max_chars=saved_mappings.LONGEST, width=260)
+        name = st.text_input("Save this mapping as", key="mapping_name", max_chars=saved_mappings.LONGEST, width=260)
         actions.button("Keep it", key="keep_mapping", icon=":material/bookmark:", on_click=_save, args=(name, fields))
     st.html(f'<span class="mapd-note">{text.line_html(str(fields), 300)}</span>')
 
 
 @refusals.in_next_run
 def _save(name: str, fields: FieldMapping) -> None:
-    person = context.acting_person()
-    with db.writing(context.engine()) as session:
-        saved_mappings.save(session, name or "", fields, by=person)
+    context.write(saved_mappings.save, name or "", fields, by=context.acting_person())
 
 
 def decide(
@@ -183,7 +166,7 @@ def decide(
             for row in rows
         ]
         header = ("answer", *(KEY_WORDS[kind] for kind in kinds), "question", "row")
-        st.html(tables.table(header, cells, words=len(header)))
+        tables.draw_table(header, cells, words=len(header))
     with st.container(horizontal=True, key="decisions"):
         for choice in choices:
             word = KEY_WORDS[AnswerKey(choice)] if option == "answers" else choice

@@ -6,10 +6,10 @@ from typing import Any
 import streamlit as st
 
 from mapd.questions import imports
-from mapd.questions.imports import BadRow, QuestionImport, UnreadField
+from mapd.questions.drafts import UnreadField
+from mapd.questions.imports import QuestionImport
 from mapd.questions.options import KEY_WORDS
 from mapd.questions.rows import SPLITS, QuestionRow
-from mapd.ui.data import faults
 from mapd.ui.kit import tables, text, theme
 from mapd.ui.kit.tables import Html
 
@@ -24,44 +24,38 @@ MOST_PAGES = 200
 def draw_reading(reading: QuestionImport) -> None:
     """Draw format, task, keys, the splits' sizes, and the fields that aren't read."""
     sizes = [sum(row.split == split for row in reading.rows) for split in SPLITS]
-    st.html(
-        tables.row(
-            [
-                (reading.format, "format"),
-                (", ".join(reading.tasks[:2]) or None, "task"),
-                *([(KEY_WORDS[reading.answers], "an answer names")] if reading.answers else []),
-                (len(reading.rows), "questions"),
-                *zip(sizes, SPLITS, strict=True),
-                (len(reading.bad), "bad rows"),
-            ]
-        )
+    tables.draw_row(
+        (reading.format, "format"),
+        (", ".join(reading.tasks[:2]) or None, "task"),
+        *([(KEY_WORDS[reading.answers], "an answer names")] if reading.answers else []),
+        (len(reading.rows), "questions"),
+        *zip(sizes, SPLITS, strict=True),
+        (len(reading.bad), "bad rows"),
     )
     if reading.rows and not sizes[SPLITS.index("dev")]:
         st.caption(
-            "No question is in dev: nothing to compare students on before the test split is opened. "
+            "No question is in dev, so students can't be compared before the test split is opened. "
             "Choose dev for one of the files, or draw the splits."
         )
     if reading.unread:
-        st.html(tables.table(("not read", "for example", ""), map(_unread_row, reading.unread), words=3))
+        tables.draw_table(("not read", "for example", ""), map(_unread_row, reading.unread), words=3)
 
 
 def _unread_row(field: UnreadField) -> tuple[str, str, str]:
     name, example = text.one_line(field.name, 60), text.one_line(field.example, 80)
-    chip = theme.chip("undecided", word="long: say what it is below, or leave it out") if field.is_long else "left out"
+    chip = (
+        theme.chip("undecided", word="a long text: say below what it is, or leave it out")
+        if field.is_long
+        else "left out"
+    )
     return name, example, Html(chip)
-
-
-def draw_bad_rows(bad_rows: Sequence[BadRow]) -> None:
-    """Draw each bad row with its reasons, and a file with all of them, as the command writes it."""
-    faults.draw_faults([(row.file, row.number, name, reason) for row in bad_rows for name, reason in row.faults])
-    faults.draw_download(bad_rows, key="bad_rows_file")
 
 
 def draw_questions(rows: Sequence[QuestionRow]) -> None:
     """Draw the questions as they will be stored, a few on each page."""
     if not rows:
         return
-    st.subheader("The questions as they will be", anchor=False)
+    st.subheader("The questions as they will be stored", anchor=False)
     pages = min(-(-len(rows) // CARDS_PER_PAGE), MOST_PAGES)
     page = min(st.pagination(pages, key="questions_page"), pages) if pages > 1 else 1
     part = imports.preview(rows[(page - 1) * CARDS_PER_PAGE : page * CARDS_PER_PAGE])

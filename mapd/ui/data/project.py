@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mapd.questions import sets
-from mapd.store import db, project
+from mapd.store import project
 from mapd.store.project import Holding, ImportRecord
 from mapd.ui.kit import context, tables, text, times
 from mapd.ui.kit.tables import Cell
@@ -14,20 +14,19 @@ SETS = ("question set", "from", "train", "dev", "test", "test opened")
 
 def draw_holdings() -> None:
     """Draw sets, exams and how to get data out; in an empty project, how else it may begin."""
-    with db.reading(context.engine()) as session:
-        exams, imports = project.holdings(session), {entry.exam: entry for entry in project.imports(session)}
-        question_sets = sets.list_sets(session)
+    exams, question_sets = context.read(project.holdings), context.read(sets.list_sets)
     if not exams and not question_sets:
         with st.container(border=True):
-            st.markdown("**Nothing is in this project yet.** It can begin without files, too.")
+            st.markdown("**Nothing is in this project yet.** You can also start without files.")
             context.draw_first_steps()
         return
     st.subheader("In this project")
-    st.html(tables.table(SETS, map(_set_row, question_sets), words=2))
+    tables.draw_table(SETS, map(_set_row, question_sets), words=2)
     if not exams:
         st.caption("No exam yet: a student is examined on a set's questions.")
         return
-    st.html(tables.table(EXAMS, [_exam_row(e, imports.get(e.uid)) for e in exams], words=6))
+    imports = {entry.exam: entry for entry in context.read(project.imports)}
+    tables.draw_table(EXAMS, [_exam_row(e, imports.get(e.uid)) for e in exams], words=6)
     st.subheader("Out of it")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("A frozen curated set leaves as a snapshot: training pairs as JSONL with their manifest.")

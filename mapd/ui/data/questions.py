@@ -11,19 +11,17 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from mapd.errors import BadInput, Undecided
+from mapd.errors import BadInput
 from mapd.questions import formats, imports, sets, sources, tables
+from mapd.questions.file_table import FileTable, QuestionFile
 from mapd.questions.imports import Instructions, QuestionImport
 from mapd.questions.rows import SPLITS, split_of_name
-from mapd.questions.tables import FileTable, QuestionFile
-from mapd.store import db
-from mapd.ui.data import faults, mapping, preview, terminal, writing
-from mapd.ui.kit import actions, context, text, uploads
+from mapd.ui.data import forms, mapping, preview
+from mapd.ui.data.forms import UploadRefusal
+from mapd.ui.kit import actions, context, text
 
 # The largest file.
 MEGABYTES = 200
-# So long parsed files stay in memory for somebody who only looks.
-CACHE_TTL = "15m"
 # Up to so many files each has its choice of split; for more, the names decide.
 MOST_FILES = 12
 # Session state: a number in the uploader's key (another one empties it); the new set's name.
@@ -31,15 +29,6 @@ UPLOADER, ADDED_SET = ("questions_turn", "questions_added")
 # In place of a split.
 RANDOM_SPLIT = "drawn"
 SPLIT_WORDS = {RANDOM_SPLIT: "drawn from all", **{split: split for split in SPLITS}}
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionsRefusal:
-    """Why files can't be read, without the exception's frames; `option` and `choices` where a person has to decide."""
-
-    message: str
-    option: str | None = None
-    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +47,14 @@ def draw() -> None:
         if (name := st.session_state.get(ADDED_SET)) is not None:
             link_to_set("Added", name)
         st.caption(
-            "JSON Lines, JSON, CSV, TSV or Parquet, each also as .gz; several files are one set. Known by their fields "
-            f"are {', '.join(formats.FORMATS)}. Nothing is written before a preview."
+            "JSON Lines, JSON, CSV, TSV or Parquet, each also as .gz; several files are one set. Formats that "
+            f"are recognised by their fields: {', '.join(formats.FORMATS)}. Nothing is written before a preview."
         )
-        terminal.show_command("mapd questions add NAME FILE…")
+        forms.show_command("mapd questions add NAME FILE…")
         return
     st.session_state.pop(ADDED_SET, None)
     contents = _read_tables(upload)
-    if isinstance(contents, QuestionsRefusal):
+    if isinstance(contents, UploadRefusal):
         text.complain(contents.message)
         if upload.hub:
             st.button("Try again", key="hub_again", icon=":material/refresh:", on_click=_read_hub.clear)
@@ -91,38 +80,33 @@ def _choose_upload() -> QuestionsUpload:
     return QuestionsUpload(files, hub, " ".join([hub, *(file.file_id for file in files)]))
 
 
-def _read_tables(upload: QuestionsUpload) -> list[FileTable] | QuestionsRefusal:
+def _read_tables(upload: QuestionsUpload) -> list[FileTable] | UploadRefusal:
     if upload.hub:
         return _read_hub(upload.hub)
     contents = []
     for file in upload.files:
         table = _read_file(file.file_id, file)
-        if isinstance(table, QuestionsRefusal):
+        if isinstance(table, UploadRefusal):
             return table
         contents.append(table)
     return contents
 
 
-@st.cache_resource(max_entries=4, ttl=CACHE_TTL, show_spinner="Reading from the hub …")
-def _read_hub(ref: str) -> list[FileTable] | QuestionsRefusal:
-    try:
-        return sources.read_hub(ref)
-    except BadInput as error:
-        return QuestionsRefusal(str(error))
+@st.cache_resource(max_entries=4, ttl=forms.CACHE_TTL, show_spinner="Reading from the hub …")
+def _read_hub(ref: str) -> list[FileTable] | UploadRefusal:
+    return forms.read_or_refuse(lambda: sources.read_hub(ref))
 
 
-@st.cache_resource(max_entries=64, ttl=CACHE_TTL, show_spinner="Reading the file …")
-def _read_file(file_id: str, _file: UploadedFile) -> FileTable | QuestionsRefusal:  # noqa: ARG001 - the key
-    try:
-        return tables.read(QuestionFile(text.one_line(_file.name, 120), _file.getvalue()), formats.headings)
-    except BadInput as error:
-        return QuestionsRefusal(str(error))
+@st.cache_resource(max_entries=64, ttl=forms.CACHE_TTL, show_spinner="Reading the file …")
+def _read_file(file_id: str, _file: UploadedFile) -> FileTable | UploadRefusal:  # noqa: ARG001 - the key
+    file = QuestionFile(text.one_line(_file.name, 120), _file.getvalue())
+    return forms.read_or_refuse(lambda: tables.read(file, formats.headings))
 
 
 def _choose_splits(upload: QuestionsUpload, contents: Sequence[FileTable]) -> list[FileTable]:
     """Draw each table's name, size and split, guessed from its name; return the tables with their splits."""
     if len(contents) > MOST_FILES:
-        st.caption(f"{len(contents):,} files: each has the split that its name tells.")
+        st.caption(f"{len(contents):,} files: the name of each tells its split.")
         return [replace(table, split=table.split or split_of_name(table.name)) for table in contents]
     split_tables = []
     for number, table in enumerate(contents):
@@ -149,7 +133,7 @@ def _offer(upload: QuestionsUpload, contents: Sequence[FileTable]) -> None:
 
     def try_reading(candidate: Instructions) -> QuestionImport | None:
         reading = _read(upload, contents, candidate)
-        return None if isinstance(reading, QuestionsRefusal) else reading
+        return None if isinstance(reading, UploadRefusal) else reading
 
     try:
         instructions = mapping.choose(upload.key, contents, try_reading)
@@ -159,11 +143,11 @@ def _offer(upload: QuestionsUpload, contents: Sequence[FileTable]) -> None:
         return
     reading = _read(upload, contents, instructions)
     with top:
-        if isinstance(reading, QuestionsRefusal):
+        if isinstance(reading, UploadRefusal):
             text.complain(reading.message)
             if reading.option is not None:
                 mapping.decide(upload.key, contents, instructions, reading.option, reading.choices)
-            terminal.show_command(command(upload, contents, instructions))
+            forms.show_command(command(upload, contents, instructions))
             return
         preview.draw_reading(reading)
         _draw_add(upload, contents, instructions, reading)
@@ -176,22 +160,17 @@ def _key(upload: QuestionsUpload, contents: Sequence[FileTable], instructions: I
 
 def _read(
     upload: QuestionsUpload, contents: Sequence[FileTable], instructions: Instructions
-) -> QuestionImport | QuestionsRefusal:
+) -> QuestionImport | UploadRefusal:
     return _read_import(_key(upload, contents, instructions), contents, instructions)
 
 
-@st.cache_resource(max_entries=4, ttl=CACHE_TTL, show_spinner="Reading the questions …")
+@st.cache_resource(max_entries=4, ttl=forms.CACHE_TTL, show_spinner="Reading the questions …")
 def _read_import(
     key: str,  # noqa: ARG001 - the cache's key
     _contents: Sequence[FileTable],
     _instructions: Instructions,
-) -> QuestionImport | QuestionsRefusal:
-    try:
-        return imports.read(_contents, _instructions)
-    except Undecided as error:
-        return QuestionsRefusal(str(error), error.option, error.choices)
-    except BadInput as error:
-        return QuestionsRefusal(str(error))
+) -> QuestionImport | UploadRefusal:
+    return forms.read_or_refuse(lambda: imports.read(_contents, _instructions))
 
 
 def _draw_add(
@@ -199,29 +178,20 @@ def _draw_add(
 ) -> None:
     """Draw the name and the button, or why there is none; each bad row with its reason."""
     command_line = command(upload, contents, instructions, is_skipping=bool(reading.bad and reading.rows))
-    refusal = _find_refusal(reading)
+    refusal = forms.find_refusal(reading.refuse_unread, reading.refuse_bad)
     if refusal is not None:
         text.complain(refusal)
     if reading.bad:
-        preview.draw_bad_rows(reading.bad)
+        forms.draw_bad_rows(reading.bad, key="bad_rows_file")
     if refusal is None or (reading.rows and not any(field.is_long for field in reading.unread)):
         name = _choose_name(upload, contents, reading, _sha256(_key(upload, contents, instructions), reading))
         if name is not None:
             _draw_add_button(name, upload, contents, reading)
             command_line = command_line.replace("NAME", shlex.quote(name), 1)
-    terminal.show_command(command_line)
+    forms.show_command(command_line)
 
 
-def _find_refusal(reading: QuestionImport) -> str | None:
-    try:
-        reading.refuse_unread()
-        reading.refuse_bad()
-    except BadInput as error:
-        return str(error)
-    return None
-
-
-@st.cache_data(max_entries=16, ttl=CACHE_TTL, show_spinner=False)
+@st.cache_data(max_entries=16, ttl=forms.CACHE_TTL, show_spinner=False)
 def _sha256(key: str, _reading: QuestionImport) -> str:  # noqa: ARG001
     return sets.sha256_of(_reading.rows)
 
@@ -230,13 +200,10 @@ def _choose_name(
     upload: QuestionsUpload, contents: Sequence[FileTable], reading: QuestionImport, sha256: str
 ) -> str | None:
     """Draw the field for the set's name and return it; None where the project holds the same questions already."""
-    with db.reading(context.engine()) as session:
-        namesake = sets.find_content(session, sha256)
-        existing_name = None if namesake is None else namesake.name
-        suggestion = sets.free_name(session, _suggest_name(contents, reading))
-    if existing_name is not None:
-        link_to_set("These questions are in the project already, as", existing_name)
+    if (namesake := context.read(sets.find_content, sha256)) is not None:
+        link_to_set("These questions are in the project already, as", namesake.name)
         return None
+    suggestion = context.read(sets.free_name, _suggest_name(contents, reading))
     return st.text_input("The set's name", suggestion, max_chars=200, key=f"set_name_{upload.key}", width=360).strip()
 
 
@@ -251,10 +218,9 @@ def _draw_add_button(
     name: str, upload: QuestionsUpload, contents: Sequence[FileTable], reading: QuestionImport
 ) -> None:
     """Draw the button that adds the questions; at its press, add them and empty the form."""
-    without = faults.without_bad_rows(reading.bad)
     with st.container(horizontal=True, vertical_alignment="center"):
         is_pressed = actions.button(
-            f"Add {faults.count(len(reading.rows), 'question')}{without}",
+            forms.button_label("Add", len(reading.rows), "question", reading.bad),
             type="primary",
             icon=":material/upload:",
             key="add_questions",
@@ -263,23 +229,17 @@ def _draw_add_button(
     if not is_pressed:
         return
     person, source = context.acting_person(), sources.describe(contents)
-    set_name = writing.write_all(
+    set_name = forms.write_all(
         lambda session, progress: (
             sets.add(session, name, reading.rows, source=source, simulated=False, by=person, progress=progress).name
         ),
         "questions",
     )
-    _forget(upload)
-    st.session_state[ADDED_SET] = set_name
-    st.rerun()
-
-
-def _forget(upload: QuestionsUpload) -> None:
-    """Empty the uploader from the next run on, and free its memory."""
-    uploads.give_back(upload.files)
+    forms.empty_uploader(UPLOADER, upload.files)
     for file in upload.files:
         _read_file.clear(file.file_id, file)
-    st.session_state[UPLOADER] = st.session_state.get(UPLOADER, 0) + 1
+    st.session_state[ADDED_SET] = set_name
+    st.rerun()
 
 
 def link_to_set(message: str, name: str) -> None:

@@ -1,8 +1,5 @@
 """Renaming, deleting and restoring, on the data page.
 
-    trash.draw_manager()     # rename or delete; before a deletion, what goes along and what stays
-    trash.draw_trash()       # what was deleted, each with the button that restores it
-
 A press writes first, with the field's text of that moment; the next run says what it did (`MESSAGE`).
 """
 
@@ -16,9 +13,9 @@ from sqlmodel import Session
 from mapd import names, trash
 from mapd.errors import MapdError
 from mapd.people import Person
-from mapd.store import db
 from mapd.trash import Removal, TrashEntry
-from mapd.ui.kit import actions, context, text, times
+from mapd.ui.kit import actions, context, refusals, text, times
+from mapd.ui.kit.cache import derive_index
 
 # The fields' keys.
 CHOICE, NAME = "trash_choice", "trash_name"
@@ -42,18 +39,12 @@ class Thing:
     uid: str
     name: str
 
-    @property
-    def label(self) -> str:
-        """Return the kind and the name, in a line."""
-        return text.one_line(f"{self.kind} · {self.name}", 200)
-
 
 def list_things() -> list[Thing]:
     """Return everything that can be renamed: the project, then each kind, the newest first."""
     all_things = [Thing("project", "", context.project())]
-    with db.reading(context.engine()) as session:
-        for kind in names.TABLES:
-            all_things += [Thing(kind, uid, name) for uid, name in names.list_names(session, kind)]
+    for kind in names.TABLES:
+        all_things += [Thing(kind, uid, name) for uid, name in context.read(names.list_names, kind)]
     return all_things
 
 
@@ -65,16 +56,13 @@ def draw_manager() -> None:
     st.subheader("Rename or delete")
     _draw_last()
     things_by_uid = {thing.uid: thing for thing in list_things()}
+    labels = {uid: text.one_line(f"{thing.kind} · {thing.name}", 200) for uid, thing in things_by_uid.items()}
     chosen_uid = st.session_state.get(CHOICE)
     if chosen_uid not in things_by_uid:
         st.session_state[CHOICE] = chosen_uid = str(context.params().get("exam", ""))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_manage"):
         uid = st.selectbox(
-            "What",
-            list(things_by_uid),
-            format_func=lambda uid: things_by_uid[uid].label if uid in things_by_uid else "…",
-            key=CHOICE,
-            width=380,
+            "What", list(things_by_uid), format_func=lambda uid: labels.get(uid, "…"), key=CHOICE, width=380
         )
         thing = things_by_uid[uid or ""]
         # A new name gets a new field. A key becomes a CSS class, so the name itself, which is foreign, is hashed.
@@ -88,8 +76,7 @@ def draw_manager() -> None:
 
 
 def _draw_last() -> None:
-    if refusal := st.session_state.pop(REFUSAL, None):
-        text.complain(refusal)
+    refusals.draw_message(REFUSAL)
     if message := st.session_state.pop(MESSAGE, None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.html(f'<span role="status"><b>✓</b> {text.line_html(message, 300)}</span>', width="content")
@@ -112,7 +99,7 @@ def _draw_question(thing: Thing) -> None:
     with st.container(border=True, key="mapd_delete"):
         name = text.line_html(removal.name, 200)
         st.html(
-            f"<p><b>Delete {name}?</b> Into the trash go: {text.escape(removed_words)}."
+            f"<p><b>Delete {name}?</b> This moves to the trash: {text.escape(removed_words)}."
             f"</p>{f'<p>What stays:</p><ul>{stays}</ul>' if stays else ''}"
         )
         with st.container(horizontal=True, gap="small"):
@@ -129,7 +116,10 @@ def draw_trash() -> None:
     if not entries:
         return
     with st.expander(f"Trash · {len(entries):,}", icon=":material/delete:"):
-        st.caption("A file each, in the folder trash of MAPD_HOME. Who deletes the file deletes it for good.")
+        st.caption(
+            "Each deletion is a file in the folder trash of MAPD_HOME. Deleting that file deletes its contents "
+            "for good."
+        )
         for entry in entries:
             with st.container(
                 horizontal=True, vertical_alignment="center", gap="small", key=f"mapd_trash_{entry.file}"
@@ -177,15 +167,11 @@ def _delete(thing: Thing) -> None:
         return trash.delete(session, home, _removal(session, thing), by=person).name
 
     if (file := _write(act)) is not None:
-        if st.query_params.get("exam") not in [uid for uid, _ in _exams()]:
+        if st.query_params.get("exam") not in [uid for uid, _ in context.read(names.list_names, "exam")]:
             # The header then shows another exam.
             st.query_params.pop("exam", None)
         st.session_state[TO_DELETE] = None
         st.session_state[MESSAGE], st.session_state[LATEST_FILE] = f"deleted {thing.name}", file
-
-
-def _exams() -> list[tuple[str, str]]:
-    return context.read(names.list_names, "exam")
 
 
 def _restore(file: str) -> None:
@@ -197,6 +183,7 @@ def _restore(file: str) -> None:
         return f"{entry.kind} {entry.name} is back{rename_note}"
 
     if (message := _write(act)) is not None:
+        derive_index()
         # After the commit: until then the file is the only copy.
         trash.discard(home, file)
         st.session_state[MESSAGE] = message
@@ -205,9 +192,7 @@ def _restore(file: str) -> None:
 def _write(act: Callable[[Session, Person], str]) -> str | None:
     """Return the act's result; None where it was refused, which the next run says."""
     try:
-        person = context.acting_person()
-        with db.writing(context.engine()) as session:
-            return act(session, person)
+        return context.write(act, context.acting_person())
     except MapdError as error:
         st.session_state[REFUSAL] = str(error)
         return None

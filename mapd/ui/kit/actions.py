@@ -1,9 +1,4 @@
-"""Buttons of acts that are stored under a person's name. A button asks for the name where this browser has none yet.
-
-if acting.button("Freeze", key="freeze"): snapshots.freeze(session, curated, by=current.acting_person())
-acting.button("Save view", key="view_save", on_click=_save, args=(name,))
-acting.ask("triage")           # the name's field alone, in place of a whole row of buttons
-"""
+"""Buttons of acts that are stored under a person's name. A button asks for the name where this browser has none yet."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +8,6 @@ from sqlmodel import Session
 
 from mapd.errors import BadInput, MapdError
 from mapd.people import LONGEST_NAME, Person
-from mapd.store import db
 from mapd.ui.kit import context, text
 
 # Session state: the key of the button at which a name was entered.
@@ -49,7 +43,7 @@ def _form(key: str, label: str, act: Callable[..., None], args: Sequence[object]
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
     ):
         field = f"{key}_name_field"
-        st.text_input("Your name, kept with what you do here", key=field, max_chars=LONGEST_NAME, width=280)
+        st.text_input("Your name, stored with what you do here", key=field, max_chars=LONGEST_NAME, width=280)
         st.form_submit_button(label, type="primary", on_click=_take_name, args=(key, field, act, tuple(args)))
 
 
@@ -59,13 +53,22 @@ def write(act: Callable[[Session, Person], object], refusal_key: str, name: str 
     Session state gets the refusal at `refusal_key`. `name`: see `current.acting_person`.
     """
     try:
-        person = context.acting_person(name)
-        with db.writing(context.engine()) as session:
-            act(session, person)
+        context.write(act, context.acting_person(name))
     except MapdError as error:
         st.session_state[refusal_key] = str(error)
         return False
     return True
+
+
+def write_and_rerun(act: Callable[[Session, Person], object]) -> None:
+    """Run the act in one transaction for the acting person, and draw the page again; draw a refusal as a line."""
+    try:
+        context.write(act, context.acting_person())
+    # What the button is about ended meanwhile, or the database is busy.
+    except MapdError as error:
+        text.complain(str(error))
+        return
+    st.rerun()
 
 
 # -- callbacks --------------------------------------------------------------------------------------------------------

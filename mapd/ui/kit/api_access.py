@@ -1,20 +1,16 @@
-"""What the routes in api/ need from the running app, and the token that the triage page gives to its client.
-
-app = st.App("app.py", routes=[house.mount()])
-token = house.token(exam_id)      # on the page: the same for every run, until person, role or exam change
-"""
+"""What the routes in api/ need from the running app, and the token that the triage page gives to its client."""
 
 import time
 
 import streamlit as st
+from starlette.datastructures import Headers
 from starlette.routing import Mount
 from starlette.types import Scope
-from streamlit.auth_util import get_origin_from_redirect_uri
 
 from mapd.api import access, routes
 from mapd.api.access import Visitor
-from mapd.store import db, sign_ins
-from mapd.ui.kit import context, gate, rich_text
+from mapd.store import sign_ins
+from mapd.ui.kit import context, gate, rich_text, scripts
 from mapd.ui.kit import sign_in as signing_in
 
 # Session state: the person, role, exam and sign-in of the token, its time, and the token.
@@ -28,22 +24,16 @@ def token(exam_id: int) -> str:
 
     Raises: Forbidden where the app isn't open to this session any more.
     """
-    person, sign_in = context.acting_person(), sign_in_key()
+    person, sign_in = context.acting_person(), sign_ins.key_of(st.user.to_dict()) if signing_in.is_needed() else ""
     subject = (person.name, person.role, exam_id, sign_in)
     entry = st.session_state.get(TOKEN)
     if entry is None or entry[0] != subject or time.monotonic() - entry[1] > FRESH_S:
-        with db.writing(context.engine()) as session:
-            if entry is not None and entry[0][0] != person.name:
-                # The person before at this tab: their token must not judge any more.
-                access.revoke_tokens(session, entry[0][0])
-            new_token = access.issue_token(session, person, exam_id, sign_in)
+        if entry is not None and entry[0][0] != person.name:
+            # The person before at this tab: their token must not judge any more.
+            context.write(access.revoke_tokens, entry[0][0])
+        new_token = context.write(access.issue_token, person, exam_id, sign_in)
         entry = st.session_state[TOKEN] = (subject, time.monotonic(), new_token)
     return str(entry[2])
-
-
-def sign_in_key() -> str:
-    """Return the hash of this session's sign-in; "" where nobody signs in."""
-    return sign_ins.key_of(st.user.to_dict()) if signing_in.is_needed() else ""
 
 
 def visitor(scope: Scope) -> Visitor | None:
@@ -56,22 +46,12 @@ def visitor(scope: Scope) -> Visitor | None:
 
 def origins(scope: Scope) -> set[str]:
     """Return the origins of this app's own pages, for a request."""
-    host = next((value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"), "")
-    public = get_origin_from_redirect_uri()
-    scheme = "https" if st.get_option("server.sslCertFile") else "http"
-    return gate.app_origins(host, public.lower() if public else None, scheme)
+    return gate.app_origins(Headers(scope=scope).get("host", "").lower(), *gate.own_address())
 
 
-def document(text: str, theme: str) -> str:
-    """Return the document of a sandboxed frame, in the colours of the theme."""
-    ink, page = (str(st.get_option(f"theme.{theme}.{name}Color")) for name in ("text", "background"))
-    return rich_text.document(text, theme, ink, page)
-
-
-HOUSE = routes.AppHooks(context.engine, visitor, origins, document)
+HOUSE = routes.AppHooks(context.engine, visitor, origins, rich_text.themed_document)
 
 
 def mount() -> Mount:
     """Return the routes at their path below the app's root."""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return Mount(f"/{base}/api" if base else "/api", routes.make(HOUSE))
+    return Mount(f"{scripts.base_path()}/api", routes.make(HOUSE))

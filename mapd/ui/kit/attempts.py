@@ -1,27 +1,23 @@
 """Attempts as rows: a question, its gold answer, and one response or two side by side. A fold holds the whole texts.
 
-    cells = (make_cell("before", question, response), make_cell("after", question, newer_response))
-    attempts.draw_rows([AttemptRow(question, cells)], ("before", "after"))
-
 Foreign text is escaped here. A fold is the browser's own <details>: it opens without a rerun.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
-from mapd import exam, prompts
+from mapd import attempts, prompts
 from mapd.answers.limits import name_limit
 from mapd.characters import visible
 from mapd.domain import Item, Response
-from mapd.store import queries
+from mapd.store import exam_material
 from mapd.ui.kit import context, rows, tables, theme
 from mapd.ui.kit.rows import Column
 from mapd.ui.kit.text import escape, foreign_html, foreign_line_html, gold_html, line_html, one_line, thought_html
 from mapd.ui.kit.text import find_hits as hits
 
-PAGE_SIZE = rows.PAGE_SIZE
 LONGEST_TEXT = rows.LONGEST_TEXT
 
 
@@ -99,7 +95,9 @@ def draw_rows(
     # Imports have no families: the column would be empty.
     if not any(row.question.family for row in attempt_rows):
         names = [name for name in names if name != "family"]
-    thoughts = context.read(queries.attempt_thoughts, [a.response.id for row in attempt_rows for a in row.answers])
+    thoughts = context.read(
+        exam_material.attempt_thoughts, [a.response.id for row in attempt_rows for a in row.answers]
+    )
     with rows.draw_table("attempts", columns, names, with_links=with_links):
         # Without links all rows are one element.
         bodies = [
@@ -120,15 +118,14 @@ def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, words:
     """Return a row's cells by column. `with_response`: the response stands below its question."""
     question = row.question
     mark = (
-        f' <span class="mapd-state" style="--c:{theme.PURPLE}" title="people said something">✎</span>'
+        f' <span class="mapd-state" style="--c:{theme.PURPLE}" title="people judged this">✎</span>'
         if row.people_html
         else ""
     )
     answers = row.answers[: len(headings)]
     lines = (question.text, answers[-1].response.text or "no text") if with_response else (question.text,)
-    no, title = rows.number_cell(question)
-    cells = {
-        "no": no,
+    return {
+        "no": rows.number_cell(question),
         "family": line_html((question.family or "–").replace("_", " "), 24),
         "question": "".join(foreign_line_html(line, 240, words) for line in lines),
         "gold": f"{gold_html(question.show(question.gold), 24)}{mark}",
@@ -138,7 +135,6 @@ def _cells(row: AttemptRow, headings: Sequence[str], with_response: bool, words:
         "task": question.task.value,
         "length": f"{len(answers[-1].response.text.split()):,}",
     }
-    return {name: (inside, title if name == "no" else "") for name, inside in cells.items()}
 
 
 def _fold(row: AttemptRow, words: str, thoughts: Mapping[int, str]) -> str:
@@ -154,21 +150,16 @@ def _fold(row: AttemptRow, words: str, thoughts: Mapping[int, str]) -> str:
         limit = name_limit(response.text)
         note = f'<span class="mapd-note">{limit}</span>' if limit else _how_read(question, response)
         thought = thought_html(thoughts.get(response.id), LONGEST_TEXT)
-        parts.append(
-            tables.titled_block(
-                answer.heading, f"{answer.chip}{_length(response)}{thought}{text}{_ours(question, response)}{note}"
-            )
-        )
+        tokens = response.tokens_out
+        length = "" if tokens is None else f'<span class="mapd-note">{tokens:,} tokens</span>'
+        body = f"{answer.chip}{length}{thought}{text}{_ours(question, response)}{note}"
+        parts.append(tables.titled_block(answer.heading, body))
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
-
-
-def _length(response: Response) -> str:
-    return "" if response.tokens_out is None else f'<span class="mapd-note">{response.tokens_out:,} tokens</span>'
 
 
 def _how_read(question: Item, response: Response) -> str:
     """Return a fold (HTML) with our reading of the answer and its reason."""
-    reading = exam.read_response(response.text, response.finish, question.task, question.options)
+    reading = attempts.read_response(response.text, response.finish, question.task, question.options)
     value = "no answer" if reading.value is None else one_line(question.show(reading.value), 80)
     return (
         '<details class="mapd-note"><summary>how is this read?</summary>'
@@ -184,14 +175,3 @@ def _ours(question: Item, response: Response) -> str:
     our_word = theme.LOOKS[response.our_outcome].word
     answer = f" {line_html(question.show(response.our_answer), 40)}" if response.our_answer else ""
     return f'<span class="mapd-note">the file calls it {file_word}; as we read the answer{answer}: {our_word}</span>'
-
-
-def draw_pagination(count: int, key: str = "page") -> int:
-    """Draw the page numbers for so many rows; return the chosen page, counted from 1."""
-    total = max(1, -(-count // PAGE_SIZE))
-    return min(st.pagination(total, key=key, bind="query-params"), total)
-
-
-def take_page(attempt_rows: Iterable[AttemptRow], page: int) -> list[AttemptRow]:
-    """Return the rows of one page."""
-    return list(attempt_rows)[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]

@@ -2,9 +2,6 @@
 
 Texts and votes only grow, so they stay in memory between runs, until something is deleted, restored or renamed (an id
 may then belong to another row). Judgements are read each time, and the texts that they are about are decided again.
-
-    curated = load_curated(exam_id)                    # under the exam's own policy
-    curated = load_part(exam_id, {12, 17})             # these questions alone, for a page of 25 rows
 """
 
 from collections.abc import Collection
@@ -15,53 +12,84 @@ from sqlmodel import Session
 
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated
-from mapd.curation.incremental import CuratedParts, decide
+from mapd.curation.live_set import CuratedParts, decide
 from mapd.domain import Material
 from mapd.errors import Busy
+from mapd.jobs import ACTIVE, kinds
 from mapd.policies import Policy
 from mapd.review import curated_part
 from mapd.review.queue_index import derivation
-from mapd.store import db, queries
+from mapd.review.queue_index.derivation import IndexState
+from mapd.store import audit_log, exam_material, judgement_log, queries
 from mapd.store import tables as t
-from mapd.ui.kit import text
-from mapd.ui.kit.context import engine
+from mapd.ui import jobs
+from mapd.ui.kit import run_session, text
+from mapd.ui.kit.context import engine, impatient_engine, read
 
 
 def load_curated(exam_id: int) -> Curated:
     """Return the exam's current curated set under its own policy."""
-    with st.spinner("Reading the exam …"), db.reading(engine()) as session:
-        material = load_material(session, exam_id)
-        # Read anew: its policy may have been set since the material was read.
-        info = queries.exam(session, exam_id)
-        judgements = queries.judgements(session, exam_id)
-        memory = _decisions(exam_id, str(engine().url), queries.edition(session))
-        decision = decide(material, judgements, saved_policies.exam_policy(session, info), info, memory.get("kept"))
-        memory["kept"] = decision
-        return decision.curated
+    with st.spinner("Reading the exam …"):
+        return read(_load_curated, exam_id)
+
+
+def _load_curated(session: Session, exam_id: int) -> Curated:
+    material = load_material(session, exam_id)
+    # Read anew: its policy may have been set since the material was read.
+    info = queries.exam(session, exam_id)
+    judgements = judgement_log.judgements(session, exam_id)
+    memory = _decisions(exam_id, str(engine().url), audit_log.edition(session))
+    decision = decide(material, judgements, saved_policies.exam_policy(session, info), info, memory.get("kept"))
+    memory["kept"] = decision
+    return decision.curated
 
 
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:
     """Return these questions' part of the curated set, under the exam's own policy or the given one.
 
-    Reviewers' leniency comes from the queue index, so `catch_up` has to run first.
+    Reviewers' leniency comes from the queue index, so `require_index` has to be asked first.
     """
-    with db.reading(engine()) as session:
-        setting = curated_part.load_setting(session, exam_id)
-        setting = replace(setting, policy=policy or setting.policy)
-        part = curated_part.load(session, setting, questions)
-        return replace(part, teachers=tuple(queries.voices(session, exam_id)))
+    setting = read(curated_part.load_setting, exam_id)
+    part = read(curated_part.load, replace(setting, policy=policy or setting.policy), questions)
+    return replace(part, teachers=tuple(read(queries.voices, exam_id)))
 
 
-def catch_up(exam_id: int) -> None:
-    """Bring the queue index up to date before a page reads it."""
-    with st.spinner("Reading the exam …"):
-        try:
-            derivation.catch_up(engine(), exam_id)
-        except Busy:
-            # Without any index there is nothing to show; an old one is better than a wait.
-            if not derivation.is_derived(engine(), exam_id):
-                raise
-            text.complain("the database is busy: until it is free, what just came in isn't in queues and filters yet")
+def require_index(exam_id: int) -> bool:
+    """Return whether queues and filters can be shown. Where they can't, draw the job that prepares them.
+
+    No page derives anything itself: where what brought the rows didn't, a job does.
+    """
+    state = read(derivation.find_state, exam_id)
+    if state is IndexState.CURRENT:
+        return True
+    try:
+        run_session.end_reading()
+        uid = kinds.prepare_index(impatient_engine(), exam_id)
+    except Busy:
+        # Without any index there is nothing to show; an old one is better than a wait.
+        if state is IndexState.MISSING:
+            raise
+        text.complain("the database is busy: until it is free, what just came in isn't in queues and filters yet")
+        return True
+    if state is IndexState.MISSING:
+        st.markdown("**Queues and filters of this exam are being prepared.** The page opens once they are ready.")
+    if uid is None or (state is IndexState.BEHIND and jobs.read_job(uid)[0].status in ACTIVE):
+        st.caption("What just came in is on its way into queues and filters: reload the page in a moment.")
+    else:
+        # Where it failed, or was cancelled, its card says why, and has the button that resumes it.
+        jobs.draw_job(uid)
+    return state is IndexState.BEHIND
+
+
+def derive_index() -> None:
+    """Bring the queue index up to date after the page wrote what it is derived from."""
+    run_session.end_reading()
+    with st.empty():
+        derivation.catch_up_all(engine(), _draw_share)
+
+
+def _draw_share(done: int, total: int) -> None:
+    st.progress(done / total, "Preparing queues and filters …")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -74,10 +102,10 @@ def load_material(session: Session, exam_id: int) -> Material:
     """Return the exam's texts and votes, read again only where some came in, or were deleted or renamed."""
     tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
     counts = [queries.newest(session, table) for table in tables]
-    counts.append(queries.edition(session))
+    counts.append(audit_log.edition(session))
     return _material(exam_id, str(engine().url), tuple(counts), session)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _material(exam_id: int, url: str, counts: tuple[int | None, ...], _session: Session) -> Material:  # noqa: ARG001
-    return queries.material(_session, exam_id)
+    return exam_material.material(_session, exam_id)

@@ -1,7 +1,4 @@
-"""Plotly figures. Fonts and background come from the theme, colours from look.py; each line has its own dash style.
-
-st.plotly_chart(sweep_figure(sweep(figures, xs), draft=3.5, saved=3.0))
-"""
+"""Plotly figures. Fonts and background come from the theme, colours from theme.py; each line has its own dash style."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -2,6 +2,8 @@
 
     exam = require_exam()            # in a page: the exam's id, or an empty state is drawn
     link("pages/review/triage.py", "Judge it", mistake=uid)
+    read(queries.voices, exam)       # in the one session of the page's run, which the frame opens and closes
+    write(students.add, "smollm2", by=acting_person())
 
 Session state holds ids and uids, never rows: a row belongs to the database session that read it.
 """
@@ -19,9 +21,8 @@ from sqlmodel import Session
 from mapd.errors import BadInput, Forbidden
 from mapd.people import LONGEST_NAME, Person, owner, person_name
 from mapd.settings import Settings
-from mapd.store import db, queries
-from mapd.store.queries import RECORDED_DEMO
-from mapd.ui.kit import cookies, sign_in, text
+from mapd.store import audit_log, db, queries
+from mapd.ui.kit import cookies, run_session, sign_in, text
 from mapd.ui.kit import url_state as addresses
 
 # By page address.
@@ -62,13 +63,10 @@ def engine() -> sa.Engine:
 
 @st.cache_resource(show_spinner=False)
 def _open(url: str, _settings: Settings) -> sa.Engine:  # noqa: ARG001 - the url is the cache's key
-    return db.open_store(_settings, PAGE_PATIENCE)
-
-
-def read(query: Callable[Concatenate[Session, P], T], *args: P.args, **options: P.kwargs) -> T:
-    """Return what one query gives, in a session of its own: `read(queries.exam, exam_id)`."""
-    with db.reading(engine()) as session:
-        return query(session, *args, **options)
+    store = db.open_store(_settings, PAGE_PATIENCE)
+    # Whatever this run writes, its next read has to see it.
+    sa.event.listen(store, "commit", lambda _: run_session.end_reading())
+    return store
 
 
 def impatient_engine() -> sa.Engine:
@@ -76,9 +74,30 @@ def impatient_engine() -> sa.Engine:
     return engine().execution_options(patience=db.Patience(0))
 
 
+# -- reading and writing ----------------------------------------------------------------------------------------------
+
+
+def read(query: Callable[Concatenate[Session, P], T], *args: P.args, **options: P.kwargs) -> T:
+    """Return what one query gives: `read(queries.exam, exam_id)`. Outside a page's run it has a session of its own.
+
+    Raises: what the query raises; Busy; Damaged.
+    """
+    return run_session.read(engine, lambda session: query(session, *args, **options))
+
+
+def write(act: Callable[Concatenate[Session, P], T], *args: P.args, **options: P.kwargs) -> T:
+    """Do the act in one transaction, all of it or nothing; return its result: values, since rows end with it.
+
+    Raises: what the act raises; Busy; Stale.
+    """
+    run_session.end_reading()
+    with db.writing(engine()) as session:
+        return act(session, *args, **options)
+
+
 def project() -> str:
     """Return the project's name: as people named it, otherwise its folder's."""
-    return read(queries.project_name) or settings().project
+    return read(audit_log.project_name) or settings().project
 
 
 # -- the exam ---------------------------------------------------------------------------------------------------------
@@ -101,10 +120,10 @@ def require_exam() -> int | None:
             if _exams():
                 st.markdown("**Choose an exam above.** This page shows one exam at a time.")
             elif owns():
-                st.markdown("**No exam yet.** What this page shows comes of one. It begins with one of these:")
+                st.markdown("**No exam yet.** This page shows an exam. Start with one of these:")
                 draw_first_steps()
             else:
-                st.markdown("**No exam yet.** What this page shows comes of one; an owner of the project begins it.")
+                st.markdown("**No exam yet.** This page shows an exam; an owner of the project starts the first one.")
     return exam
 
 
@@ -179,19 +198,6 @@ def exam_selector() -> None:
         st.html('<span class="mapd-note">no exam yet</span>', width="content")
 
 
-def is_simulated() -> bool:
-    """Return whether simulated teachers explain the current exam's questions, which are generated."""
-    exam = current_exam()
-    if exam is None:
-        return False
-    return read(queries.exam, exam).simulated
-
-
-def is_recorded() -> bool:
-    """Return whether the recorded demo was loaded into this project."""
-    return read(queries.edition, RECORDED_DEMO) > 0
-
-
 def _exams() -> Mapping[str, tuple[int, str]]:
     return {exam.uid: (exam.id, exam.name) for exam in read(queries.exams)}
 
@@ -232,7 +238,7 @@ def acting_person(name: str = "") -> Person:
 
     Raises: Forbidden where the app isn't open to them any more.
     """
-    if (refusal := sign_in.session_refusal(settings(), engine)) is not None:
+    if (refusal := sign_in.session_refusal(settings(), read)) is not None:
         raise Forbidden(refusal or "you signed out, and nothing was saved: sign in again")
     if name and not sign_in.is_needed():
         return owner(name)
@@ -241,7 +247,7 @@ def acting_person(name: str = "") -> Person:
 
 def rerun_if_refused() -> None:
     """Run the page again where the app isn't open to this session any more. Fragments that refresh call this."""
-    if sign_in.session_refusal(settings(), engine) is not None:
+    if sign_in.session_refusal(settings(), read) is not None:
         st.rerun()
 
 
@@ -275,7 +281,7 @@ def person_popover() -> None:
 
 def _draw_name_field(current_name: str) -> None:
     name = st.text_input("Your name", value=current_name, max_chars=LONGEST_NAME, key="person_name")
-    st.caption("What you judge and start is kept under it. This browser remembers it.")
+    st.caption("What you judge and start is stored under this name. This browser remembers the name.")
     if name and name.strip() and person_name(name) != current_name:
         take_name(name)
         st.rerun()
@@ -303,7 +309,7 @@ def judges_only() -> bool:
 def _draw_view_toggle() -> None:
     is_judging_only = judges_only()
     explanation = (
-        "The sidebar then leads to triage, browse, people and guidelines alone. A link with view=judging opens it so."
+        "The sidebar then shows only triage, browse, people and guidelines. A link with view=judging does the same."
     )
     if (
         st.toggle("Only what judging needs", is_judging_only, key=f"view_toggle_{is_judging_only}", help=explanation)

@@ -1,8 +1,4 @@
-"""Cookies: what a browser remembers of a person. They are read when a session starts, and set by one script.
-
-keep(PERSON, "ann")      # on a page; from the next session on:
-read(PERSON)             # -> "ann" in this browser, "" in another one
-"""
+"""Cookies: what a browser remembers of a person. They are read when a session starts, and set by one script."""
 
 import html
 from urllib.parse import unquote

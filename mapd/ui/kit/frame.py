@@ -1,9 +1,9 @@
 """The frame around every page: settings and style, the sidebar, the header line, and the one error handler.
 
-app.py calls `configure()` and `draw(sections)`; a page draws only its own content.
+app.py calls `configure()` and `draw(sections)`; a page begins with `head`, and draws only its own content.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +11,9 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from mapd.errors import MapdError
+from mapd.store import audit_log, queries
 from mapd.ui import jobs
-from mapd.ui.kit import browser_history, context, refusals, sign_in, text, url_state
+from mapd.ui.kit import context, refusals, run_session, scripts, sign_in, tables, text, url_state
 
 STYLE = Path(__file__).parent / "style.css"
 ABOUT_TEXT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
@@ -29,7 +30,7 @@ def configure() -> None:
     """Set icon, width, style and history. Without an About entry streamlit hides the menu with its theme choice."""
     st.set_page_config("MAPD Studio", page_icon="📖", layout="wide", menu_items={"About": ABOUT_TEXT})
     st.html(STYLE)
-    browser_history.keep()
+    scripts.keep_history()
 
 
 def draw(sections: Mapping[str, Sequence[Page]]) -> None:
@@ -39,29 +40,49 @@ def draw(sections: Mapping[str, Sequence[Page]]) -> None:
     sidebar: Literal["collapsed"] | int = "collapsed" if page.url_path in FULL_WIDTH_PAGES else SIDEBAR_PIXELS
     st.set_page_config(f"{page.title} · MAPD Studio", initial_sidebar_state=sidebar)
     try:
-        if (refusal := sign_in.session_refusal(context.settings(), context.engine)) is not None:
-            sign_in.draw_sign_in(refusal, page.url_path)
-            return
-        _redirect(page, sections)
-        # Before anything that shows the exam: header, sidebar links and page all read it.
-        bad_uid = context.settle_exam()
-        active, has_failed = jobs.read_counts()
-        _draw_sidebar(_visible_pages(sections), {"jobs": f"{active:,}" if active else "failed" if has_failed else ""})
-        _draw_header(active)
-        if bad_uid is not None:
-            text.complain(
-                f"this address asks for an exam that the project doesn't hold: {bad_uid}; choose or import another"
-            )
-        _draw_band()
-        refusals.draw_message()
-        # Before the page: its widgets compare their scopes with the page before.
-        url_state.enter_page(page.url_path)
-        if context.owns() or page.url_path in JUDGING_PAGES:
-            page.run()
-        else:
-            text.complain(f"{page.title} is for this project's owners; what you need to judge is in the sidebar")
+        with run_session.one_session():
+            _draw_inside(page, sections)
     except MapdError as error:
         refusals.draw_error(error)
+
+
+def head(title: str, *styles: Path) -> None:
+    """Add the stylesheets of a page's parts, and draw its heading."""
+    for style in (tables.STYLE, *styles):
+        st.html(style)
+    st.header(title, anchor=False)
+
+
+def draw_exam_page(title: str, draw_exam: Callable[[int], None], *styles: Path) -> None:
+    """Draw a page that shows one exam; without an exam, what to do first."""
+    head(title, *styles)
+    if (exam := context.require_exam()) is not None:
+        draw_exam(exam)
+
+
+def _draw_inside(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:
+    """Draw sidebar, header and page for those whom the app is open to, and the sign-in for others."""
+    if (refusal := sign_in.session_refusal(context.settings(), context.read)) is not None:
+        sign_in.draw_sign_in(refusal, page.url_path)
+        return
+    _redirect(page, sections)
+    # Before anything that shows the exam: header, sidebar links and page all read it.
+    bad_uid = context.settle_exam()
+    active, has_failed = jobs.read_counts()
+    _draw_sidebar(_visible_pages(sections), {"jobs": f"{active:,}" if active else "failed" if has_failed else ""})
+    _draw_header(active)
+    if bad_uid is not None:
+        text.complain(
+            f"this address asks for an exam that the project doesn't hold: {bad_uid}; choose or import another"
+        )
+    _draw_band()
+    refusals.draw_message()
+    # Before the page: its widgets compare their scopes with the page before.
+    url_state.enter_page(page.url_path)
+    if context.owns() or page.url_path in JUDGING_PAGES:
+        page.run()
+    else:
+        text.complain(f"{page.title} is for this project's owners; what you need to judge is in the sidebar")
 
 
 def _redirect(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:
@@ -111,9 +132,11 @@ def _draw_header(active: int) -> None:
 
 def _draw_band() -> None:
     """Say above every page with simulated texts that they are simulated."""
-    if not context.is_simulated():
+    exam = context.current_exam()
+    if exam is None or not context.read(queries.exam, exam).simulated:
         return
-    words = "Recorded demo, simulated teachers" if context.is_recorded() else "Simulated teachers"
+    is_recorded = context.read(audit_log.edition, audit_log.RECORDED_DEMO) > 0
+    words = "Recorded demo, simulated teachers" if is_recorded else "Simulated teachers"
     with st.container(key="mapd_band", horizontal=True, wrap=False, vertical_alignment="center"):
         st.html(
             f'<span><b>{words}</b> <span class="mapd-note">generated questions, a real small student; no person and no '

@@ -1,6 +1,6 @@
 """The gate before streamlit: it refuses requests by host, origin, path and sign-in.
 
-    app = st.App("app.py", middleware=[headers.SECURITY_HEADERS, gate.GATE])
+    app = st.App("app.py", middleware=[responses.SECURITY_HEADERS, gate.GATE])
 
     GET /                     Host: evil.org                      400: a name that somebody rebound to this address
     WS  /_stcore/stream       Origin: http://localhost:3000       403: streamlit would accept any port of localhost
@@ -34,8 +34,8 @@ from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from mapd.errors import MapdError
 from mapd.people import Person, Right, may
-from mapd.store import db, sign_ins
-from mapd.ui.kit import context, sign_in
+from mapd.store import sign_ins
+from mapd.ui.kit import context, scripts, sign_in
 
 SOCKET_PATH = "_stcore/stream"
 # What the page requests before it can show the sign-in.
@@ -95,6 +95,12 @@ def app_origins(host: str, public: str | None, scheme: str) -> set[str]:
     return {public} if host == urlsplit(public).netloc else {public, f"{scheme}://{host}"}
 
 
+def own_address() -> tuple[str | None, str]:
+    """Return the origin at which people sign in, if they do, and the scheme of this server."""
+    origin = get_origin_from_redirect_uri()
+    return origin.lower() if origin else None, "https" if st.get_option("server.sslCertFile") else "http"
+
+
 def refuse_origin(headers: Headers, *, is_unsafe: bool, public: str | None, scheme: str) -> GateRefusal | None:
     """Return why a request is refused by its host and origin; None where it isn't.
 
@@ -125,7 +131,7 @@ class RequestGate:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        is_socket, path = scope["type"] == "websocket", _below_root(scope["path"])
+        is_socket, path = scope["type"] == "websocket", scope["path"].removeprefix(scripts.base_path())
         refusal = await _refuse(scope, path)
         if refusal is not None and is_socket:
             await send({"type": "websocket.close", "code": 1008})
@@ -144,10 +150,8 @@ GATE = Middleware(RequestGate)
 async def _refuse(scope: Scope, path: str) -> GateRefusal | None:
     """Return why this sender is refused; on the sign-out path, end the sign-in first."""
     is_socket = scope["type"] == "websocket"
-    scheme = "https" if st.get_option("server.sslCertFile") else "http"
     is_unsafe = is_socket or scope["method"] not in SAFE_METHODS
-    origin = get_origin_from_redirect_uri()
-    public = origin.lower() if origin else None
+    public, scheme = own_address()
     if (refusal := refuse_origin(Headers(scope=scope), is_unsafe=is_unsafe, public=public, scheme=scheme)) is not None:
         return refusal
     if is_socket:
@@ -173,7 +177,7 @@ def visitor(scope: Scope) -> Person | None:
     """Return who sends this; None where the app isn't open to them."""
     claims = cookie_claims(scope) if sign_in.is_set_up() else None
     try:
-        if sign_in.find_refusal(claims, context.settings(), context.engine) is not None:
+        if sign_in.find_refusal(claims, context.settings(), context.read) is not None:
             return None
         return sign_in.person_of(claims, context.settings())
     # The project can't be opened or read: the page says why.
@@ -199,8 +203,7 @@ def _sign_out(scope: Scope) -> GateRefusal | None:
     """End the cookie's sign-in, for every tab and every copy of the cookie."""
     try:
         if claims := cookie_claims(scope):
-            with db.writing(context.engine()) as session:
-                sign_ins.end(session, claims)
+            context.write(sign_ins.end, claims)
     except (MapdError, sa.exc.OperationalError):
         return GateRefusal(503, "you are not signed out: the project's database can't be written to; try again")
     return None
@@ -229,8 +232,3 @@ def only_messages(receive: Receive, send: Send, *, is_stranger: bool) -> Receive
                 return message
 
     return receive_page
-
-
-def _below_root(path: str) -> str:
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return path.removeprefix(f"/{base}") if base else path

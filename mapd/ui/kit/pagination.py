@@ -1,22 +1,32 @@
-"""Pages by key: the rows that an address asks for, and the links to the rows before and after.
+"""Pages: of a list by number, and of a query's rows by key.
 
-    turn = turning.read_turn(4)                           # /browse?…&after=350,12,17,40
-    turning.draw_links("pages/review/browse.py", rows, 25, 826, verdict="accepted", …)
+    turn = pagination.read_turn(4)                        # /browse?…&after=350,12,17,40
+    pagination.draw_links("pages/review/browse.py", rows, 25, 826, verdict="accepted", …)
 
-A page begins after the last row of the page before, not at a number: it costs the same at any depth, and judgements
-made meanwhile move no row from one page to the next.
+A page by key begins after the last row of the page before, not at a number: it costs the same at any depth, and
+judgements made meanwhile move no row from one page to the next.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import streamlit as st
 
+from mapd.store import browse
 from mapd.store.browse import BrowseRow, PageStart
 from mapd.ui.kit import context, text
 
+T = TypeVar("T")
 AFTER, BEFORE = "after", "before"
 # Session state: the turn in the browser's address.
 LAST_TURN = "turned"
+
+
+def take_page(items: Sequence[T], size: int = browse.PAGE, key: str = "page") -> Sequence[T]:
+    """Draw the numbers of a list's pages; return the items of the chosen page."""
+    pages = max(1, -(-len(items) // size))
+    page = min(st.pagination(pages, key=key, bind="query-params"), pages)
+    return items[(page - 1) * size : page * size]
 
 
 def read_turn(length: int) -> PageStart | None:
@@ -33,7 +43,9 @@ def read_turn(length: int) -> PageStart | None:
         if len(parts) == length and all(part.lstrip("-").isdecimal() and len(part) < 16 for part in parts):
             return PageStart(tuple(map(int, parts)), back=name == BEFORE)
         del st.query_params[name]
-        text.complain(f"this address goes on {name} {value}, which is no row of this order: it begins at the first")
+        text.complain(
+            f"this address asks for the rows {name} {value}, which is no row of this order; the first rows are shown"
+        )
     st.session_state.pop(LAST_TURN, None)
     return None
 
@@ -60,7 +72,7 @@ def draw_links(page: str, rows: Sequence[BrowseRow], offset: int, row_count: int
 
 def draw_first_link(page: str, **params: object) -> None:
     """Draw the link to the first row where no row is left."""
-    st.info("No row stands there any more.", icon=":material/search_off:")
+    st.info("These rows are no longer there.", icon=":material/search_off:")
     context.link(page, "To the first", icon=":material/first_page:", **params)
 
 

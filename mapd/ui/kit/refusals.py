@@ -1,10 +1,5 @@
 """Refusals as one line: of a press, or of a part of a page that refreshes itself. The page stays alive.
 
-    st.number_input(…, on_change=telling.in_next_run(_save))      # a callback: the next run draws the line
-    @st.fragment(run_every=1)
-    @telling.in_place                                              # a fragment: the line takes its place
-    def _live(uid: str) -> None: ...
-
 The frame draws what a page raises: `draw_error(error)`.
 """
 
@@ -15,7 +10,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from mapd.errors import Busy, MapdError
-from mapd.ui.kit import text
+from mapd.ui.kit import run_session, text
 
 # Session state: why the last press changed nothing.
 MESSAGE = "told"
@@ -36,22 +31,26 @@ def in_next_run(callback: Callable[P, None]) -> Callable[P, None]:
 
 
 def in_place(fragment: Callable[P, None]) -> Callable[P, None]:
-    """Return the fragment so that it draws its refusal as a line; the next refresh tries again."""
+    """Return the fragment so that it reads in one session, and draws its refusal as a line.
+
+    The next refresh tries again.
+    """
 
     @wraps(fragment)
     def run_guarded(*args: P.args, **options: P.kwargs) -> None:
         try:
-            fragment(*args, **options)
+            with run_session.one_session():
+                fragment(*args, **options)
         except MapdError as error:
             text.complain(str(error))
 
     return run_guarded
 
 
-def draw_message() -> None:
-    """Draw why the last press changed nothing."""
-    if (words := st.session_state.pop(MESSAGE, "")) != "":
-        text.complain(words)
+def draw_message(key: str = MESSAGE) -> None:
+    """Draw why the last press changed nothing. `key`: where session state has it."""
+    if message := st.session_state.pop(key, None):
+        text.complain(message)
 
 
 def draw_error(error: MapdError) -> None:

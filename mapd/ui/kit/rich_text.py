@@ -1,13 +1,10 @@
 """One foreign text with its markdown and LaTeX rendered, in a frame that runs nothing and fetches only the font.
 
-    if draw_toggle(text, uid):    # a button, key m; True where the person asks for it
-        draw("Half of it is $x = \\frac{1}{2}$, **so** it costs $5", key="focus")
-
 Everywhere else foreign text stays text (text.py). A person may ask to render one text at a time, behind four walls:
 markdown-it creates no HTML, link or image; nh3 passes formatting and MathML, no address and no style; the frame's own
-policy forbids every script, and every fetch except the app's own font; the app's policy (headers.py) also holds in the
-frame. The frame's `sandbox` attribute is no wall: `st.iframe` gives every frame the same permissive one (scripts, same
-origin), and client/room.js listens for keys inside the frame. It is an iframe because `st.html` drops MathML.
+policy forbids every script, and every fetch except the app's own font; the app's policy (responses.py) also holds in
+the frame. The frame's `sandbox` attribute is no wall: `st.iframe` gives every frame the same permissive one (scripts,
+same origin), and client/room.js listens for keys inside the frame. It is an iframe because `st.html` drops MathML.
 
 `$` is money where the text between two of them begins with an amount, unless it is only a number, a term or a
 calculation: "$5 and $3" is money, "$5$" and "$8 + 5 = 13$" are maths. An unreadable formula stays as it was written.
@@ -33,7 +30,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from mapd.characters import visible
 from mapd.review.passages import has_markup
-from mapd.ui.kit import keys
+from mapd.ui.kit import scripts
 
 # Session state: the uid of the text that is shown rendered.
 RENDERED_TEXT = "rendered"
@@ -106,8 +103,8 @@ def draw_toggle(text: str, uid: str) -> bool:
     is_rendered: bool = st.session_state.get(RENDERED_TEXT) == uid
     if has_markup(text):
         words = "as written" if is_rendered else "render"
-        args = (None if is_rendered else uid,)
-        st.button(keys.label("m", words), key=keys.name("m", uid), type="tertiary", on_click=_set_rendered, args=args)
+        name, args = scripts.key_name("m", uid), (None if is_rendered else uid,)
+        st.button(scripts.key_label("m", words), key=name, type="tertiary", on_click=_set_rendered, args=args)
     return is_rendered
 
 
@@ -117,10 +114,15 @@ def _set_rendered(uid: str | None) -> None:
 
 def draw(text: str, key: str, *, rem: float = 1) -> None:
     """Draw the text rendered, in the colours of the person's theme; `rem`: the size of its letters."""
-    theme = st.context.theme.type or "light"
-    ink, page = (str(st.get_option(f"theme.{theme}.{name}Color")) for name in ("text", "background"))
     with st.container(key=f"mapd_rendered_{key}"):
-        st.iframe(document(text, theme, ink, page, rem), height=340, alt="the text, rendered")
+        document_html = themed_document(text, st.context.theme.type or "light", rem)
+        st.iframe(document_html, height=340, alt="the text, rendered")
+
+
+def themed_document(text: str, theme: str, rem: float = 1) -> str:
+    """Return the frame's document in the colours of the theme, "light" or "dark"."""
+    ink, page = (str(st.get_option(f"theme.{theme}.{name}Color")) for name in ("text", "background"))
+    return document(text, theme, ink, page, rem)
 
 
 def document(text: str, theme: str, ink: str, page: str, rem: float = 1) -> str:

@@ -1,7 +1,5 @@
 """The rows of a curated set as HTML: one line or two each, with the whole text and its scores in a fold.
 
-    rows.draw_rows([TextRow(mistake, x)], curated, "browse")     # a head and a row each, with a link to triage
-
 Columns line up because every row of a kind has the same widths. Where space is short, the least needed column goes
 first, so that the text always has some. A fold is the browser's own <details>: it opens without a rerun. All foreign
 text is escaped here, by ui/kit/text.py.
@@ -90,8 +88,8 @@ TEXT_DEFAULTS = ("no", "teacher", "text", "answer", "votes", "mean", "verdict", 
 CHANGE_DEFAULTS = ("no", "teacher", "text", "answer", "votes", "mean", "change", "checks")
 MISTAKE_DEFAULTS = ("no", "question", "answer", "rationales", "feedback", "pair")
 SCORES_ALONE = '<span class="mapd-note">only scores, no critique stored</span>'
-# HTML, and the tooltip as text.
-Cell = tuple[str, str]
+# HTML, or HTML and the tooltip as text.
+Cell = str | tuple[str, str]
 # So many fit into the column of numbers.
 NUMBER_SIGNS = 7
 CHECKS = {Check.MATCHES_GOLD: "gold", Check.EQUATIONS_TRUE: "equations", Check.SHOWS_WORK: "work"}
@@ -141,7 +139,7 @@ def draw_table(
     """Draw the heads of a table with these columns and the widths at which they go; its rows are drawn within."""
     with st.container(key=f"mapd_rows_{key}", gap=None):
         st.html(f"<style>{_narrow_rules(key, columns, names, LINK_REM if with_links else 0)}</style>")
-        heads = _cells(columns, names, {name: _cell(columns[name].head) for name in names}, "div", "mapd-head")
+        heads = _cells(columns, names, {name: columns[name].head for name in names}, "div", "mapd-head")
         draw_row(heads, f"{key}_head") if with_links else st.html(heads)
         yield
 
@@ -187,15 +185,12 @@ def _cells(
 ) -> str:
     body = ""
     for name in names:
-        content, title = cells[name]
+        cell = cells[name]
+        content, title = (cell, "") if isinstance(cell, str) else cell
         tooltip = f' title="{html.escape(title)}"' if title else ""
         grows = int(columns[name].grows)
         body += f'<span class="c-{name}" style="flex:{grows} 0 {columns[name].rem}rem"{tooltip}>{content}</span>'
     return f'<{tag} class="mapd-cells {css_class}">{body}</{tag}>'
-
-
-def _cell(body: str, title: str = "") -> Cell:
-    return body, title
 
 
 def text_cells(
@@ -208,25 +203,25 @@ def text_cells(
     lines = (mistake.question.text, x.text.text or "no text")
     return {
         "no": number_cell(mistake.question),
-        "teacher": _cell(_author(x.text, colours)),
-        "text": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
-        "answer": _cell(_answer(x.states.matches_gold, mistake.show(x.answer), mistake.shown_gold, x.text.kind)),
-        "votes": _cell(votes or "–", one_line(voters or "no votes", 300)),
-        "mean": _cell("–" if mean is None else f"{float(mean):.2f}"),
-        "spread": _cell(str(x.spread) if x.committee.valid_votes > 1 else "–", "between the lowest and highest score"),
-        "verdict": _cell(_verdict(x)),
-        "change": _cell(_change(old_verdict or x.verdict, x)),
-        "checks": _cell("".join(_state(check, getattr(x.states, check)) for check in CHECKS), x.checks.limit),
-        "people": _cell(describe_ruling(x.people, mistake.question) if x.judged else "–"),
-        "task": _cell(mistake.question.task.value),
-        "length": _cell(f"{len(x.text.text.split()):,}"),
+        "teacher": _author(x.text, colours),
+        "text": "".join(foreign_line_html(line, 240, words) for line in lines),
+        "answer": _answer(x.states.matches_gold, mistake.show(x.answer), mistake.shown_gold, x.text.kind),
+        "votes": (votes or "–", one_line(voters or "no votes", 300)),
+        "mean": "–" if mean is None else f"{float(mean):.2f}",
+        "spread": (str(x.spread) if x.committee.valid_votes > 1 else "–", "between the lowest and highest score"),
+        "verdict": _verdict(x),
+        "change": _change(old_verdict or x.verdict, x),
+        "checks": ("".join(_state(check, getattr(x.states, check)) for check in CHECKS), x.checks.limit),
+        "people": describe_ruling(x.people, mistake.question) if x.judged else "–",
+        "task": mistake.question.task.value,
+        "length": f"{len(x.text.text.split()):,}",
     }
 
 
 def number_cell(question: Item) -> Cell:
     """Return the end of the question's number, which tells it from others; the tooltip has all of it, and its place."""
     tooltip = one_line(f"question {question.source_id}, at place {question.position + 1:,} of its set", 300)
-    return _cell(f'<span class="mapd-id">{line_html(_end_of(question.source_id))}</span>', tooltip)
+    return (f'<span class="mapd-id">{line_html(_end_of(question.source_id))}</span>', tooltip)
 
 
 def _end_of(number: str) -> str:
@@ -348,12 +343,12 @@ def mistake_cells(mistake: Mistake, colours: Mapping[str, str], words: str = "")
     pair_words = "covered" if pair else "no feedback stands" if mistake.covered else "not covered"
     return {
         "no": number_cell(mistake.question),
-        "question": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
-        "answer": _cell(_answer(answer, mistake.show(mistake.answer), mistake.shown_gold, "attempt")),
-        "rationales": _cell("".join(_brief(x, colours) for x in mistake.rationales) or "none"),
-        "feedback": _cell(f"{standing_count} of {len(mistake.feedback)}", "feedback that stands"),
-        "pair": _cell(f"{_sign('holds' if pair else 'nothing')} {pair_words}"),
-        "task": _cell(mistake.question.task.value),
+        "question": "".join(foreign_line_html(line, 240, words) for line in lines),
+        "answer": _answer(answer, mistake.show(mistake.answer), mistake.shown_gold, "attempt"),
+        "rationales": "".join(_brief(x, colours) for x in mistake.rationales) or "none",
+        "feedback": (f"{standing_count} of {len(mistake.feedback)}", "feedback that stands"),
+        "pair": f"{_sign('holds' if pair else 'nothing')} {pair_words}",
+        "task": mistake.question.task.value,
     }
 
 

@@ -1,8 +1,5 @@
 """Who may see the app: everybody at this machine or, with `[auth]` in .streamlit/secrets.toml, people who sign in.
 
-    if (refusal := signing_in.session_refusal(settings, engine)) is None: ...  # signing_in.session_person(settings)
-    else: signing_in.draw_sign_in(refusal, page)                               # the sign-in, or why there is none
-
 Streamlit does the sign-in (OpenID Connect), stores it in a signed cookie, and reads that when a session begins. The
 database is asked as well (store/sign_ins.py): a session may outlive its sign-in.
 """
@@ -12,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-import sqlalchemy as sa
 import streamlit as st
 from streamlit.auth_util import get_secrets_auth_section
 from streamlit.errors import StreamlitAPIException
@@ -20,7 +16,7 @@ from streamlit.errors import StreamlitAPIException
 from mapd.errors import BadInput, MapdError
 from mapd.people import READER, Person, admit
 from mapd.settings import Settings
-from mapd.store import db, sign_ins
+from mapd.store import sign_ins
 from mapd.ui.kit import cookies, text
 
 OPEN_TO_NETWORK = (
@@ -37,6 +33,8 @@ HAS_RETURNED = "returned"
 
 # What streamlit knows of a visitor; None where nobody signs in here.
 Claims = Mapping[str, object] | None
+# context.read, which asks the database.
+Read = Callable[..., Any]
 
 
 def is_set_up() -> bool:
@@ -70,19 +68,18 @@ def person_of(claims: Claims, settings: Settings) -> Person:
     return admit(claims, settings.owners, settings.annotators)
 
 
-def session_refusal(settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
+def session_refusal(settings: Settings, read: Read) -> str | None:
     """Return why this session is shown nothing, as `find_refusal` does."""
-    return find_refusal(_claims(), settings, engine)
+    return find_refusal(_claims(), settings, read)
 
 
-def find_refusal(claims: Claims, settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
+def find_refusal(claims: Claims, settings: Settings, read: Read) -> str | None:
     """Return why the app is closed to a visitor: a line, "" where they only have to sign in; None where it is open."""
     if claims is not None:
         if not claims.get("is_logged_in"):
             return ""
-        with db.reading(engine()) as session:
-            if sign_ins.is_over(session, claims):
-                return ""
+        if read(sign_ins.is_over, claims):
+            return ""
         try:
             person_of(claims, settings)
         except MapdError as error:
@@ -115,7 +112,7 @@ def draw_sign_in(refusal: str, page: str) -> None:
             return
         if st.user.get("is_logged_in"):
             st.markdown(f"You signed out, or signed in more than {sign_ins.LONGEST.days} days ago.")
-        st.markdown("This project’s people sign in: what they judge carries their e-mail.")
+        st.markdown("The people of this project sign in; their judgements carry their e-mail.")
         for provider, label in providers(st.secrets["auth"]):
             st.button(label, key=f"sign_in_{label}", on_click=_sign_in, args=(provider,), type="primary")
     cookies.keep(cookies.RETURN_ADDRESS, f"{page}?{urlencode(address_params(), doseq=True)}")

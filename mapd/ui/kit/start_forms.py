@@ -1,21 +1,25 @@
-"""The forms that start jobs: each says what it will do and how long it may take, before its button is pressed."""
+"""The forms that start jobs: each says before its press what it will do, and how long it may take and cost."""
 
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mapd import committee, domain, students, teachers
+from mapd.committee import Estimate, TeacherEstimate
 from mapd.curation.curated import Curated
 from mapd.jobs.kinds import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
 from mapd.models import weights
 from mapd.questions import generated
 from mapd.questions import sets as question_sets
-from mapd.store import db, queries
+from mapd.store import queries
 from mapd.store import tables as t
+from mapd.teacher_prices import format_dollars
 from mapd.ui import jobs
-from mapd.ui.kit import actions, context, money, text, times
+from mapd.ui.kit import actions, context, tables, text, times
+from mapd.ui.kit.tables import Cell
 
 # Of an answer.
 MOST_TOKENS = 100_000
@@ -27,7 +31,7 @@ SPLIT_WORDS = {
 }
 
 LENGTH_HELP = (
-    "A longer explanation loses its end, and a pair whose prompt alone is longer is left out; both are counted."
+    "A longer explanation is cut at the end. A pair whose prompt alone is longer is left out. Both are counted."
 )
 
 
@@ -44,9 +48,8 @@ def draw_exam_form(*, is_open: bool) -> None:
         index = list(sets).index(requested_set) if requested_set in sets else 0
         set_name = set_column.selectbox("Questions", list(sets), index, format_func=text.one_line, key="exam_questions")
         split = split_column.selectbox("Split", sets[set_name], format_func=SPLIT_WORDS.__getitem__, key="exam_split")
-        with db.reading(context.engine()) as session:
-            if (prompting := students.describe_prompting(students.get(session, student))) is not None:
-                st.caption(f"{text.one_line(student, 40)} has {prompting}.")
+        if (prompting := students.describe_prompting(context.read(students.get, student))) is not None:
+            st.caption(f"{text.one_line(student, 40)} has {prompting}.")
         sampling = _choose_sampling()
         opening_purpose = ask_purpose("exam_purpose") if split == "test" else None
         if split == "test" and opening_purpose is None:
@@ -68,8 +71,8 @@ def _choose_sampling() -> dict[str, Any]:
         None,
         placeholder="as its task needs",
         key="exam_tokens",
-        help="A longer answer is cut off. Empty, it is as long as the task needs, and far longer where the student "
-        "thinks before it answers.",
+        help="A longer answer is cut off. If this is empty, the task decides, and a student that thinks before "
+        "it answers gets far more.",
     )
     temperature = cells[1].number_input("Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy.")
     # Greedy answers are all the same: there is nothing to sample.
@@ -86,7 +89,7 @@ def ask_purpose(key: str) -> str | None:
     """Draw the field for why the sealed test split is opened; return its text, or None."""
     answer = st.text_input("What is the test split opened for?", key=key).strip() or None
     if answer is None:
-        st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
+        st.caption("The test split is sealed: say what it is opened for. The opening is recorded with your name.")
     return answer
 
 
@@ -106,8 +109,7 @@ def _draw_missing(names: Sequence[str], sets: dict[str, list[str]]) -> None:
         if weights.find_packaged() is None:
             st.caption(f"Its weights are not installed: {weights.GET_PACKAGE}")
         elif actions.button("Add the packaged student", key="add_student", icon=":material/add:"):
-            with db.writing(context.engine()) as session:
-                students.add(session, "smollm2", by=context.acting_person())
+            context.write(students.add, "smollm2", by=context.acting_person())
             st.rerun()
         st.caption("A student of your own, in a terminal:")
         st.code("mapd students add NAME --path FOLDER", language=None, wrap_lines=True)
@@ -130,16 +132,16 @@ def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
         samples_column, calls_column, budget_column = st.columns(3)
         samples = int(samples_column.number_input("Samples", 1, 20, 1, key="collect_samples"))
         at_once = int(calls_column.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
-        budget = money.choose_budget(budget_column)
+        budget = _choose_budget(budget_column)
         if not names:
-            st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
+            st.caption("Choose at least one teacher. With only one, nothing is reviewed.")
             return
         exam, chosen_teachers, cut_off = curated.exam.uid, tuple(names), _choose_cut_off(curated)
         estimate = context.read(committee.estimate, exam, chosen_teachers, samples, cut_off=cut_off)
-        money.draw_estimate(estimate)
+        _draw_estimate(estimate)
         if estimate.not_sent:
             context.link("pages/loop/exam.py", "Ask again with more tokens", icon=":material/quiz:")
-        if (unknown_price := money.confirm_unknown_price(estimate, "collect_unknown")) is not None:
+        if (unknown_price := confirm_unknown_price(estimate, "collect_unknown")) is not None:
             jobs.draw_start(
                 lambda: CollectWork(
                     exam=exam,
@@ -164,18 +166,72 @@ def _choose_cut_off(curated: Curated) -> bool:
     return st.checkbox(
         f"Send the {count:,} cut-off attempts, too",
         key="collect_cut_off",
-        help="They ran into the exam's longest answer, so they may be no mistakes. The exam page asks them again with "
-        "more tokens.",
+        help="They reached the exam's limit of tokens, so they may not be mistakes. The exam page asks them "
+        "again with more tokens.",
     )
+
+
+def _choose_budget(column: DeltaGenerator) -> float | None:
+    """Draw the field for the most that all of an exam's calls may cost; None is no limit."""
+    budget_usd: float | None = column.number_input(
+        "Budget, US dollars",
+        0.0,
+        None,
+        context.settings().budget_usd,
+        1.0,
+        placeholder="no limit",
+        key="collect_budget",
+        help="The most that all calls of this exam may cost, earlier runs included. A call that might cost more "
+        "isn't sent.",
+    )
+    return budget_usd
+
+
+def _draw_estimate(estimate: Estimate) -> None:
+    """Draw what the missing calls may cost: by teacher where it isn't free, and in total."""
+    if not estimate.is_free:
+        heads = ("teacher", "price", "rationales", "feedback", "reviews", "tokens in", "tokens out", "about", "at most")
+        tables.draw_table(heads, map(_estimate_row, estimate.teachers), words=2)
+        names = [text.one_line(x.teacher, 40) for x in estimate.teachers if not x.measured and x.tokens_out]
+        if names:
+            draw_note(f"These teachers gave no such reply yet, so the longest is assumed: {', '.join(names)}.")
+    draw_note(f"{text.one_line(estimate.in_words, 400)}.")
+
+
+def draw_note(words: str) -> None:
+    """Draw a small line of text; dollar signs stay dollar signs."""
+    st.html(f'<div class="mapd-note">{text.escape(words)}</div>')
+
+
+def _estimate_row(x: TeacherEstimate) -> tuple[Cell, ...]:
+    return (
+        text.one_line(x.teacher, 40),
+        x.price_in_words,
+        *(x.calls.get(kind) for kind in ("rationale", "feedback", "review")),
+        x.tokens_in,
+        x.tokens_out,
+        None if x.usd is None else format_dollars(x.usd),
+        None if x.usd_at_most is None else format_dollars(x.usd_at_most),
+    )
+
+
+def confirm_unknown_price(estimate: Estimate, key: str) -> bool | None:
+    """Return whether somebody agreed to an unknown price; None where they still have to decide."""
+    if not estimate.unknown:
+        return False
+    names = ", ".join(text.label(name, 40) for name in estimate.unknown)
+    if st.checkbox(f"Price unknown ({names}): start anyway", key=key):
+        return True
+    st.caption("Nobody knows what these calls cost, so no budget can stop them. The teachers page takes a price.")
+    return None
 
 
 def draw_finetune_form(*, is_open: bool) -> None:
     """Draw the choice of snapshot, student and hyperparameters."""
     with st.expander("Teach a student", expanded=is_open):
-        with db.reading(context.engine()) as session:
-            rows = queries.snapshots(session)
-            frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
-            sitters = {s.sha256: queries.exam(session, s.exam_id).student for s in rows}
+        rows = context.read(queries.snapshots)
+        frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
+        sitters = {s.sha256: context.read(queries.exam, s.exam_id).student for s in rows}
         if not frozen:
             st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
             context.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")
@@ -226,12 +282,9 @@ def draw_finetune_form(*, is_open: bool) -> None:
 
 def draw_exams_again(exams: Sequence[domain.ExamInfo]) -> None:
     """Offer, for each finetuned student without a held-out exam, the exam that its parent sat."""
-    with db.reading(context.engine()) as session:
-        rows = students.list_students(session)
-        names = {row.id: row.name for row in rows}
+    rows = context.read(students.list_students)
+    names = {row.id: row.name for row in rows}
     taken_exams = {(e.student, e.question_set, e.split) for e in exams}
-    with db.reading(context.engine()) as session:
-        exam_rows = {e.id: session.get_one(t.Exam, e.id) for e in exams if e.split == "dev"}
     for row in rows:
         parent = names.get(row.parent_id)
         for former in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
@@ -243,9 +296,8 @@ def draw_exams_again(exams: Sequence[domain.ExamInfo]) -> None:
                     f"<b>{text.line_html(row.name, 60)}</b> has not sat the exam that "
                     f"{text.line_html(former.student, 60)} sat before."
                 )
-                make_exam = partial(
-                    ExamWork.like, exam_rows[former.id], questions=former.question_set, student=row.name
-                )
+                exam_row = context.read(queries.exam_row, former.id)
+                make_exam = partial(ExamWork.like, exam_row, questions=former.question_set, student=row.name)
                 jobs.draw_start(make_exam, "Examine it again", f"again_{row.uid}")
 
 
@@ -253,7 +305,7 @@ def draw_demo_form(*, is_open: bool) -> None:
     """Draw the form that runs the whole loop on this machine."""
     with st.expander("Run the demo live", expanded=is_open):
         st.caption(
-            "ExamWork, committee, curation, finetune and exam again, on this machine: a real small student, generated "
+            "Exam, committee, curation, finetune and exam again, on this machine: a real small student, generated "
             "questions, simulated teachers. No key, no network."
         )
         if weights.find_packaged() is None:

@@ -1,8 +1,4 @@
-"""Numbers in rows, bars and tables as HTML: aligned, every text escaped.
-
-st.html(figures.row([(387, "mistakes"), (1161, "rationales")]))
-st.html(figures.table(["teacher", "accepted"], [["gpt", 286], [Html(chip), link_cell(221, "/browse?…")]]))
-"""
+"""Numbers in rows, bars and tables: aligned, every text escaped."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -25,11 +21,6 @@ class Html(str):
 Cell = str | int | None
 
 
-def add_style() -> None:
-    """Add the stylesheet of these parts to the page."""
-    st.html(STYLE)
-
-
 def cell_html(cell: Cell) -> str:
     """Return a cell as HTML: numbers with thousands separators, None as a dash."""
     if cell is None:
@@ -44,16 +35,16 @@ def link_cell(cell: Cell, address: str) -> Html:
     return Html(f'<a href="{html.escape(address)}">{cell_html(cell)}</a>' if cell else cell_html(cell))
 
 
-def row(items: Iterable[tuple[Cell, str]]) -> str:
-    """Return numbers beside each other, each above its word."""
+def draw_row(*items: tuple[Cell, str]) -> None:
+    """Draw numbers beside each other, each above its word."""
     cells = (f"<div><dd>{cell_html(value)}</dd><dt>{escape(word)}</dt></div>" for value, word in items)
-    return f'<dl class="mapd-figures">{"".join(cells)}</dl>'
+    st.html(f'<dl class="mapd-figures">{"".join(cells)}</dl>')
 
 
-def facts(items: Iterable[tuple[str, Cell]]) -> str:
-    """Return words with their values, in columns that align from one such list to the next."""
+def draw_facts(*items: tuple[str, Cell]) -> None:
+    """Draw words with their values, in columns that align from one such list to the next."""
     cells = (f"<div><dt>{escape(word)}</dt><dd>{cell_html(value)}</dd></div>" for word, value in items)
-    return f'<dl class="mapd-setup">{"".join(cells)}</dl>'
+    st.html(f'<dl class="mapd-setup">{"".join(cells)}</dl>')
 
 
 def titled_block(title: str, body: str) -> str:
@@ -61,10 +52,10 @@ def titled_block(title: str, body: str) -> str:
     return f'<div class="mapd-titled"><div class="mapd-section">{escape(title)}</div>{body}</div>'
 
 
-def table(
+def draw_table(
     header: Sequence[str], rows: Iterable[Sequence[Cell]], words: int = 1, groups: Sequence[tuple[str, int]] = ()
-) -> str:
-    """Return a table. Its first `words` columns are aligned left; the others are numbers, aligned right.
+) -> None:
+    """Draw a table. Its first `words` columns are aligned left; the others are numbers, aligned right.
 
     `groups`: a line above the header, as (words, columns that it spans).
     """
@@ -76,7 +67,7 @@ def table(
     lines = [f"<tr>{spans}</tr>"] if groups else []
     lines.append(f"<tr>{_cells('th', map(escape, header), words)}</tr>")
     lines += [f"<tr>{_cells('td', map(cell_html, cells), words)}</tr>" for cells in rows]
-    return f'<div class="mapd-scroll mapd-wide" tabindex="0"><table class="mapd-table">{"".join(lines)}</table></div>'
+    st.html(f'<div class="mapd-scroll mapd-wide" tabindex="0"><table class="mapd-table">{"".join(lines)}</table></div>')
 
 
 def _cells(tag: str, cells: Iterable[str], words: int) -> str:
@@ -90,13 +81,11 @@ def bar(number: int, total: int) -> str:
     return f'<span class="mapd-bar" aria-hidden="true"><i style="width:{share:.1%}"></i></span>'
 
 
-def bars(lines: Iterable[tuple[str, Cell, int, int, str]]) -> str:
-    """Return a line with a bar for each name, cell, number, out of, and note."""
-    return '<div class="mapd-bars">' + "".join(_bar_line(*line) for line in lines) + "</div>"
-
-
-def _bar_line(name: str, cell: Cell, number: int, total: int, note: str) -> str:
-    return (
-        f"<span>{escape(name)}</span><b>{cell_html(cell)}</b>"
-        f'<span class="mapd-note">of {total:,}</span>{bar(number, total)}<span class="mapd-note">{escape(note)}</span>'
+def draw_bars(lines: Iterable[tuple[str, int, int, str]]) -> None:
+    """Draw a line with a bar for each name, number, out of, and note."""
+    lines_html = (
+        f'<span>{escape(name)}</span><b>{number:,}</b><span class="mapd-note">of {total:,}</span>{bar(number, total)}'
+        f'<span class="mapd-note">{escape(note)}</span>'
+        for name, number, total, note in lines
     )
+    st.html(f'<div class="mapd-bars">{"".join(lines_html)}</div>')

@@ -1,7 +1,6 @@
 """Foreign text, shown as text: escaped, its line breaks kept, hidden characters made visible, spans marked.
 
-    foreign(rationale.text, marks=[Mark(31, 47, "false step")])     # draws it
-    foreign_html(rationale.text, ...)                           # the same as a string, for a card of one's own
+    foreign_html(rationale.text, [Mark(31, 47, "false step")])
     foreign_html(rationale.text, find_hits(rationale.text, "15 pens"))          # a search's hits are marked
 
 Everything that a model or a file wrote passes through here before it reaches `st.html`. `label` is for the few places
@@ -142,11 +141,6 @@ def find_hits(text: str, words: str) -> list[Mark]:
 def gold_html(gold: str, chars: int) -> str:
     """Return a gold answer on one line as HTML, or that there is none."""
     return line_html(gold, chars) or NO_GOLD
-
-
-def foreign(text: str, marks: Sequence[Mark] = (), max_chars: int | None = None) -> None:
-    """Draw a block of foreign text."""
-    st.html(foreign_html(text, marks, max_chars))
 
 
 def complain(message: str) -> None:

@@ -1,7 +1,4 @@
-"""The look of each thing: its colour, icon and word; a teacher's colour; the layout that all charts share.
-
-    st.html(chip("accepted", "5.0") + teacher_chip("mistral", 1))
-    st.plotly_chart(figure.update_layout(**figure_layout(height=320)), config=FIGURE_CONFIG)
+"""The look of each thing: its colour, sign and word; a teacher's colour; the layout that all charts share.
 
 Text keeps the theme's text colour and a colour stands beside it: it is never the only sign. Each colour meets AA on
 the light and on the dark page (3:1), and white text on it does too (4.5:1), so one set serves both themes.
@@ -20,31 +17,30 @@ GREEN, VERMILLION, GREY, PURPLE, AMBER = "#0f8060", "#c04f00", "#6b7280", "#a552
 
 @dataclass(frozen=True)
 class Look:
-    """The word, the sign for HTML and plain text, streamlit's icon, and the colour of one thing."""
+    """The word, the sign for HTML and plain text, and the colour of one thing."""
 
     word: str
     sign: str
-    icon: str
     colour: str
 
 
 LOOKS: Mapping[str, Look] = {
     # the committee's verdict, and what people made of it
-    "accepted": Look("accepted", "✓", ":material/check_circle:", GREEN),
-    "rejected": Look("rejected", "✕", ":material/cancel:", VERMILLION),
-    "undecided": Look("undecided", "?", ":material/help:", GREY),
-    "overridden": Look("overridden", "✎", ":material/edit:", PURPLE),
-    "conflict": Look("conflict", "⇄", ":material/swap_horiz:", AMBER),
+    "accepted": Look("accepted", "✓", GREEN),
+    "rejected": Look("rejected", "✕", VERMILLION),
+    "undecided": Look("undecided", "?", GREY),
+    "overridden": Look("overridden", "✎", PURPLE),
+    "conflict": Look("conflict", "⇄", AMBER),
     # an attempt beside the gold: keyed by its outcome
-    "correct": Look("right", "=", ":material/check:", GREEN),
-    "incorrect": Look("wrong", "≠", ":material/close:", VERMILLION),
-    "no_answer": Look("no answer", "∅", ":material/block:", GREY),
+    "correct": Look("right", "=", GREEN),
+    "incorrect": Look("wrong", "≠", VERMILLION),
+    "no_answer": Look("no answer", "∅", GREY),
     # Before its answer or after it.
-    "cut_off": Look("cut off", "✂", ":material/content_cut:", AMBER),
+    "cut_off": Look("cut off", "✂", AMBER),
     # a check
-    "holds": Look("holds", "✓", ":material/check:", GREEN),
-    "fails": Look("fails", "✗", ":material/close:", VERMILLION),
-    "nothing": Look("nothing to check", "–", ":material/remove:", GREY),
+    "holds": Look("holds", "✓", GREEN),
+    "fails": Look("fails", "✗", VERMILLION),
+    "nothing": Look("nothing to check", "–", GREY),
 }
 
 # Okabe and Ito's colours, told apart by colour-blind eyes (and a grey for an eighth). Blue, orange and purple come

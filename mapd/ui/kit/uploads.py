@@ -1,9 +1,5 @@
 """The gate for uploads: who may upload, and how much the server holds in all.
 
-    app = st.App("app.py", middleware=[…, uploads.GATE])
-    uploads.allow()                  # on a page that draws an uploader
-    uploads.give_back([file])        # once the file is read
-
 Streamlit keeps an upload in memory until its tab is closed, and accepts it from every visitor, even before they sign
 in. Here a tab may upload once a page has drawn an uploader in it, and all tabs together have one limit.
 """

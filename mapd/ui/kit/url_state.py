@@ -1,19 +1,18 @@
 """Widgets whose values live in the address: what `bind="query-params"` leaves to do.
 
-    settle("browse", exam_id, teacher=None, page=1)     # in a page, before its bound widgets
-
 Streamlit keeps a bound widget's last value for the whole session. It restores that value when the page comes again,
 even where a link asks for another one. Here the address alone decides: a widget that it doesn't name has its default.
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mapd.ui.kit import text
 
+Default = TypeVar("Default", str, None)
 # Session state: the page that runs, and by part of a page the exam (or else) that its widgets were set for.
 PAGE_KEY, SCOPES = "page_at", "settled"
 # Arguments of a widget whose value lives in the address.
@@ -98,12 +97,12 @@ def refuse_outside(
     refuse(key, fits, f"a {'whole ' * (kind is int)}number from {low:g} to {high:g}", default)
 
 
-def choose_group(key: str, groups: Sequence[str], default: str) -> str:
+def choose_group(key: str, groups: Sequence[str], default: Default) -> str | Default:
     """Draw the choice of one group of rows; return it. Another group starts at its first page."""
-    options: dict[str, Any] = {"label_visibility": "collapsed", "on_change": go_to_first_page, "args": ("page",)}
-    return st.segmented_control("Show", groups, key=key, required=True, default=default, **BOUND, **options) or default
+    options: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _go_to_first_page, **BOUND}
+    is_required = default is not None
+    return st.segmented_control("Show", groups, key=key, required=is_required, default=default, **options) or default
 
 
-def go_to_first_page(key: str) -> None:
-    """Show the first page of rows: a callback of the filters."""
-    st.session_state[key] = 1
+def _go_to_first_page() -> None:
+    st.session_state["page"] = 1

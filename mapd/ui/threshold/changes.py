@@ -1,43 +1,37 @@
-"""What a change of policy would add and drop: rows, each with its old verdict, its new one, and a link.
-
-moves.draw_threshold_changes(exam_id, PAPER.at(3.5), PAPER, …)   # from the queue index: 43 dropped
-moves.draw_condition_changes(exam_id, STRICT, PAPER)             # decides every text twice
-"""
+"""What a change of policy would add and drop: rows, each with its old verdict, its new one, and a link."""
 
 from collections.abc import Collection
 
 import streamlit as st
 
-from mapd.curation.curated import find_changes, narrow
+from mapd.curation.curated import narrow
+from mapd.curation.summary import find_changes
 from mapd.domain import RowFilter, Verdict
 from mapd.policies import Policy
-from mapd.store import browse, db
+from mapd.store import browse
 from mapd.ui.kit import context, pagination, rows, url_state
 from mapd.ui.kit.cache import load_part
 from mapd.ui.kit.rows import TextRow
 from mapd.ui.threshold import lab
 
 PAGE = "pages/curate/threshold.py"
-JUDGEMENTS_STAND = "Judgements stand at every threshold, so what people decided is never among them."
-NO_CHANGE = "Nothing: it decides every rationale as the policy in use does."
+JUDGEMENTS_STAND = "People's judgements hold at every threshold, so texts that people decided never change."
+NO_CHANGE = "Nothing changes: this policy decides every rationale like the policy in use."
 
 
 def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, **params: object) -> None:
     """Draw the texts between the two thresholds, where nothing else differs. `params`: the page's address."""
     low, high = sorted(round(policy.threshold * 100) for policy in (draft, saved))
     query, turn = RowFilter(cuts=(low, high)), pagination.read_turn(3)
-    with db.reading(context.engine()) as session:
-        row_count = browse.count_rows(session, exam_id, query, low) if low < high else 0
-        browse_rows = browse.list_rows(session, exam_id, query, low, turn) if row_count else []
-        offset = (
-            browse.count_rows(session, exam_id, query, low, before_key=browse_rows[0].key)
-            if turn and browse_rows
-            else 0
-        )
-        text_count = browse.count_texts(session, exam_id, query, low) if row_count else 0
+    row_count = context.read(browse.count_rows, exam_id, query, low) if low < high else 0
     if not row_count:
         st.caption(NO_CHANGE)
         return
+    browse_rows = context.read(browse.list_rows, exam_id, query, low, turn)
+    offset = 0
+    if turn and browse_rows:
+        offset = context.read(browse.count_rows, exam_id, query, low, before_key=browse_rows[0].key)
+    text_count = context.read(browse.count_texts, exam_id, query, low)
     is_added = draft.threshold < saved.threshold
     st.caption(f"{text_count:,} {'added' if is_added else 'dropped'}. {JUDGEMENTS_STAND}")
     if not browse_rows:
@@ -64,26 +58,10 @@ def draw_condition_changes(exam_id: int, draft: Policy, saved: Policy, teachers:
         st.caption(NO_CHANGE)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        group = st.segmented_control(
-            "Show",
-            list(groups),
-            key="change",
-            bind="query-params",
-            label_visibility="collapsed",
-            on_change=url_state.go_to_first_page,
-            args=("page",),
-        )
+        group = url_state.choose_group("change", list(groups), None)
         counts = ", ".join(f"{len(group_changes):,} {name}" for name, group_changes in groups.items())
         st.caption(f"{counts}. {JUDGEMENTS_STAND}")
-    shown_changes = changes if group is None else groups[group]
-    pages = max(1, -(-len(shown_changes) // rows.PAGE_SIZE))
-    number = st.pagination(pages, key="page", bind="query-params")
-    part = shown_changes[(number - 1) * rows.PAGE_SIZE : number * rows.PAGE_SIZE]
+    part = pagination.take_page(changes if group is None else groups[group])
     old_verdicts = {new.text.id: old.verdict for _, old, new in part}
-    rows.draw_rows(
-        [TextRow(mistake, new) for mistake, _, new in part],
-        after_set,
-        "changes",
-        rows.CHANGE_DEFAULTS,
-        old_verdicts=old_verdicts,
-    )
+    text_rows = [TextRow(mistake, new) for mistake, _, new in part]
+    rows.draw_rows(text_rows, after_set, "changes", rows.CHANGE_DEFAULTS, old_verdicts=old_verdicts)

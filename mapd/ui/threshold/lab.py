@@ -1,9 +1,5 @@
 """The parts of the threshold lab: the draft policy, the exam's saved policy, and the numbers of both.
 
-    saved, choices = load_policies(exam_id)
-    draft = choose_policy(exam_id, saved, choices)
-    saved_figures, draft_figures = load_figures(exam_id, saved, saved), load_figures(exam_id, draft, saved)
-
 The queue index has the numbers of every threshold under the saved policy's conditions; under other conditions every
 text is decided again. A widget that the address doesn't name has the saved policy's value.
 """
@@ -19,21 +15,22 @@ from mapd.curation.curated import Curated, curate, narrow
 from mapd.curation.threshold_sweep import Figures
 from mapd.domain import JudgementRow, Material
 from mapd.policies import PRESETS, Check, Policy
-from mapd.review.queue_index import derivation
-from mapd.store import db, queries, queue_index
+from mapd.review.queue_index.rows import authors_of, compute_figures
+from mapd.store import audit_log, exam_material, judgement_log, queries, queue_index
 from mapd.ui.kit import actions, context, pagination, tables, text, url_state
-from mapd.ui.kit.cache import load_material
+from mapd.ui.kit.cache import derive_index, load_material
 from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
 
 CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations true", Check.SHOWS_WORK: "shows work"}
+# In the address: teachers=gpt&teachers=gemini.
+TEACHERS_KEY = "teachers"
 
 
 def load_policies(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
     """Return the exam's saved policy, and every policy by name (the saved one with the exam's own threshold)."""
-    with db.reading(context.engine()) as session:
-        saved = saved_policies.exam_policy(session, queries.exam(session, exam_id))
-        choices = dict(PRESETS) | {p.name: p for p in saved_policies.saved_policies(session)}
+    saved = context.read(saved_policies.exam_policy, context.read(queries.exam, exam_id))
+    choices = dict(PRESETS) | {p.name: p for p in context.read(saved_policies.saved_policies)}
     return saved, choices | {saved.name: saved}
 
 
@@ -46,6 +43,26 @@ def describe(policy: Policy) -> str:
 
 
 # -- the controls -----------------------------------------------------------------------------------------------------
+
+
+def choose_teachers(exam_id: int) -> tuple[str, ...]:
+    """Draw the choice of teachers that the set is narrowed to; return their names, () for the whole set."""
+    voices, places = context.read(queries.voices, exam_id), context.read(exam_material.places)
+    names = {line: name for line, name in text.distinct_lines(voices).items() if places[name] is not None}
+    url_state.settle(TEACHERS_KEY, exam_id, teachers=[])
+    url_state.refuse_unknown_choices(TEACHERS_KEY, list(names), [])
+    if len(names) < 2:
+        return ()
+    lines = st.multiselect(
+        "Teachers",
+        list(names),
+        key=TEACHERS_KEY,
+        bind="query-params",
+        placeholder="All",
+        help="The set with the texts of these teachers alone, and people’s repairs of them. Reviews by all count.",
+        width=320,
+    )
+    return tuple(names[line] for line in lines)
 
 
 def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) -> Policy:
@@ -76,7 +93,7 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
         with messages:
             _refuse(base, low)
         threshold = st.slider(
-            "Accepted: a mean greater than",
+            "Accepted if the mean is above",
             low,
             5.0,
             base.threshold,
@@ -104,7 +121,13 @@ def _refuse(base: Policy, low: float) -> None:
 
 def _edit_conditions(policy: Policy) -> Policy:
     votes = st.number_input(
-        "Valid votes needed", 1, 9, policy.min_votes, key="votes", help="With fewer it is undecided.", **url_state.BOUND
+        "Valid votes needed",
+        1,
+        9,
+        policy.min_votes,
+        key="votes",
+        help="With fewer votes a rationale is undecided.",
+        **url_state.BOUND,
     )
     checks = st.pills(
         "Checks that must hold",
@@ -118,7 +141,7 @@ def _edit_conditions(policy: Policy) -> Policy:
         "Correct for leniency",
         policy.leniency_adjusted,
         key="leniency",
-        help="Each score is first corrected by how far its reviewer's mean lies from all reviewers'.",
+        help="Each score is first corrected by the distance of its reviewer's mean from the mean of all reviewers.",
         **url_state.BOUND,
     )
     chosen_checks = frozenset(check for check, label in CHECKS.items() if label in checks)
@@ -132,11 +155,9 @@ def _save_as(policy: Policy) -> None:
     with st.form("save_policy", border=False):
         name = st.text_input("Save under a name", "" if policy.name in PRESETS else policy.name, max_chars=60)
         if st.form_submit_button("Save policy", icon=":material/save:"):
-            with db.writing(context.engine()) as session:
-                policy = saved_policies.save_policy(
-                    session, replace(policy, name=name or ""), by=context.acting_person()
-                )
-                st.session_state["policy_saved"] = policy.name
+            named_policy, person = replace(policy, name=name or ""), context.acting_person()
+            st.session_state["policy_saved"] = context.write(saved_policies.save_policy, named_policy, by=person).name
+            derive_index()
             st.rerun()
 
 
@@ -151,8 +172,9 @@ def _draw_use(exam_id: int, draft: Policy, saved: Policy, base: Policy) -> None:
         disabled=draft == saved or not is_named,
         help=reason,
     ):
-        with db.writing(context.engine()) as session:
-            saved_policies.set_policy(session, exam_id, draft.name, draft.threshold, by=context.acting_person())
+        person = context.acting_person()
+        context.write(saved_policies.set_policy, exam_id, draft.name, draft.threshold, by=person)
+        derive_index()
         st.rerun()
 
 
@@ -202,7 +224,13 @@ def draw_status(draft: Policy, saved: Policy, choices: Mapping[str, Policy]) -> 
             f'<span class="mapd-unsaved">● <b>{word}</b> {text.escape(describe(draft))}'
             f"<i>this exam uses {text.escape(describe(saved))}</i></span>"
         )
-        st.button("Back to it", type="tertiary", icon=":material/undo:", on_click=set_widgets, args=(saved.name, saved))
+        st.button(
+            "Back to the policy in use",
+            type="tertiary",
+            icon=":material/undo:",
+            on_click=set_widgets,
+            args=(saved.name, saved),
+        )
 
 
 # -- what a policy gives ----------------------------------------------------------------------------------------------
@@ -218,32 +246,28 @@ def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collecti
     # The queue index knows only the saved conditions and all teachers.
     if teachers or not have_same_conditions(policy, saved):
         curated = narrow(load_curated_under(exam_id, policy), teachers)
-        return derivation.compute_figures(curated, context.read(derivation.authors_of))
+        return compute_figures(curated, context.read(authors_of))
     return Figures.of(context.read(queue_index.figures, exam_id))
 
 
 def load_curated_under(exam_id: int, policy: Policy) -> Curated:
     """Return the exam's curated set under this policy, with all texts, votes and judgements of now."""
-    with db.reading(context.engine()) as session:
-        material = load_material(session, exam_id)
-        info, judgements = queries.exam(session, exam_id), queries.judgements(session, exam_id)
-        # The cache's key grows with every text, vote and judgement.
-        edition = queries.edition(session)
+    material = context.read(load_material, exam_id)
+    info, judgements = context.read(queries.exam, exam_id), context.read(judgement_log.judgements, exam_id)
+    # The cache's key grows with every text, vote and judgement.
+    edition = context.read(audit_log.edition)
     counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
     judgement_ids = tuple(j.judged.id for j in judgements)
     rule = (describe(policy), policy.threshold, policy.version)
-    curated = _curated(exam_id, str(context.engine().url), counts, judgement_ids, rule, material, judgements, policy)
+    key = (exam_id, str(context.engine().url), counts, judgement_ids, rule)
+    curated = _curated(key, material, judgements, policy)
     # The cached set may hold the exam's row from before a change.
     return replace(curated, exam=info)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _curated(
-    exam_id: int,  # noqa: ARG001 - these five are the cache's key
-    url: str,  # noqa: ARG001
-    counts: tuple[int, ...],  # noqa: ARG001
-    judgement_ids: tuple[int, ...],  # noqa: ARG001
-    rule: tuple[Any, ...],  # noqa: ARG001
+    key: tuple[object, ...],  # noqa: ARG001 - the cache's key
     _material: Material,
     _judgements: Sequence[JudgementRow],
     _policy: Policy,
@@ -254,12 +278,7 @@ def _curated(
 # -- the numbers ------------------------------------------------------------------------------------------------------
 
 
-def has_gold(exam_id: int) -> bool:
-    """Return whether any rationale of the exam can be compared with a gold answer."""
-    return context.read(queue_index.has_gold, exam_id)
-
-
-def numbers_table(
+def draw_numbers(
     exam_id: int,
     saved_figures: Figures,
     saved: Policy,
@@ -268,15 +287,14 @@ def numbers_table(
     *,
     with_gold: bool,
     teachers: Collection[str] = (),
-) -> str:
-    """Return as HTML the counts under draft and saved policy. The saved ones link to their rows.
+) -> None:
+    """Draw the counts under draft and saved policy. The saved ones link to their rows.
 
     Without gold answers nothing is known to be wrong. Narrowed to `teachers`, only one teacher's counts link to rows.
     """
-    with db.reading(context.engine()) as session:
-        voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))
-        # Browse hides other people's judgements by default; these counts include them.
-        overlap = {"others": "true"} if queries.exam(session, exam_id).judgements_per_text > 1 else {}
+    voices, colours = context.read(queries.voices, exam_id), teacher_colours(context.read(exam_material.places))
+    # Browse hides other people's judgements by default; these counts include them.
+    overlap = {"others": "true"} if context.read(queries.exam, exam_id).judgements_per_text > 1 else {}
 
     def count_row(label: str, figure: str, **filters: str) -> tuple[tables.Cell, ...]:
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((draft_figures, draft), (saved_figures, saved)))
@@ -299,7 +317,7 @@ def numbers_table(
     for words, figure, filters in COUNT_ROWS:
         is_known = with_gold or "gold" not in filters
         counts.append(count_row(words, figure, **filters) if is_known else (words, None, None, None))
-    return tables.table(("", "chosen", "in use", "change"), counts)
+    tables.draw_table(("", "chosen", "in use", "change"), counts)
 
 
 COUNT_ROWS: Sequence[tuple[str, str, dict[str, str]]] = (

@@ -4,291 +4,242 @@
 
 import { following, targetOf, targetsOf, textOf, textsOf, trace } from "./decisions.js";
 import { newToken } from "./outbox.js";
-import { decided, plural } from "./words.js";
+import { nameDecision, pluralize } from "./words.js";
 
-export function perform(triage, act) {
-  const why = refusal(triage, act);
-  if (why) triage.say(why);
-  else ACTS[act](triage);
+export function perform(triage, act, key) {
+  const [needs, run] = ACTS[act];
+  if (triage.panel?.name !== act) triage.panel = null;
+  const line = needs.split(" ").reduce((lack, need) => lack || NEEDS[need]?.(triage), null);
+  if (line) triage.message = line;
+  else if (run) run(triage, act, key);
+  else triage.toggle(act);
 }
 
-// Why an act can't be done now; empty where it can.
-function refusal(triage, act) {
-  const { card, text, may, subject } = triage;
-  if (["help", "guidelines", "judge", "draw", "acts", "undo", "redo", "class"].includes(act)) {
-    return may || !["acts", "undo", "redo", "class"].includes(act) ? "" : "give your name above to judge";
-  }
-  if (act === "rest" && !card && !triage.isOpening) return "";
-  if (triage.isOpening) return "the mistake is still loading";
-  if (!card) return ["back", "ahead"].includes(act) ? "" : "no mistake is open";
-  if (!may && !["feedback", "back", "ahead", "history", "render"].includes(act)) return "give your name above to judge";
-  if (["accept", "reject"].includes(act) && subject.kind === "attempt" && card.about !== "attempt") {
-    return "nobody has written on this mistake: x decides the attempt";
-  }
-  if (["repair", "answer", "render"].includes(act) && !text) return "no text is open";
-  if (act === "repair" && text.covered) return "judge it first: then it can be repaired";
-  if (act === "answer" && text.kind !== "rationale") return "only a rationale has an answer of its own";
-  if (act === "render" && !text.markup) return "this text has no maths and no markdown";
-  return "";
-}
-
-function toggle(triage, panel) {
-  const isOpen = triage.panel === panel;
-  triage.close();
-  if (!isOpen) {
-    triage.panel = panel;
-    triage.drawPanel();
-  }
-  triage.draw();
-}
+// Why there isn't what an act needs; nothing where there is.
+const NEEDS = {
+  name: ({ may }) => !may && "give your name above to judge",
+  deck: ({ isOpening }) => isOpening && "the mistake is still loading",
+  card: ({ isOpening, card }) => NEEDS.deck({ isOpening }) || (!card && "no mistake is open"),
+  judge: ({ card, may }) => card && NEEDS.name({ may }),
+  author: ({ subject, card }) => subject.kind === "attempt" && card.about !== "attempt"
+    && "nobody has written on this mistake: x decides the attempt",
+  text: ({ text }) => !text && "no text is open",
+  reveal: ({ text }) => text.covered && "judge it first: then it can be repaired",
+  rationale: ({ kind }) => kind !== "rationale" && "only a rationale has an answer of its own",
+  markup: ({ text }) => !text.markup && "this text has no maths and no markdown",
+  class: ({ meta }) => !meta?.queue.class && "this queue has no class to decide at once",
+  lot: ({ meta }) => !meta?.queue.by_lot && "only a random audit is drawn again",
+  guidelines: ({ meta }) => !meta?.guidelines && "nobody has written guidelines yet",
+};
 
 function accept(triage) {
-  const { card, subject, isRevealed } = triage;
-  if (isRevealed && subject.said.decision === "accept") goOn(triage);
-  else decide(triage, "accept", { kind: subject.kind, target: subject.target.uid }, isRevealed && card.about === "texts");
+  const { subject, isRevealed } = triage;
+  if (isRevealed && subject.target.said.decision === "accept") goOn(triage);
+  else decide(triage, "accept", { stays: isRevealed });
 }
 
 export function reject(triage, reason = null) {
   const { subject, step, isRevealed } = triage;
   const marks = step && subject.kind !== "attempt" ? [step] : [];
-  decide(triage, "reject", { kind: subject.kind, target: subject.target.uid, reason, marks }, isRevealed);
+  decide(triage, "reject", { reason, marks, stays: isRevealed });
 }
 
-function skip(triage) {
-  const { subject } = triage;
-  decide(triage, "skip", { kind: subject.kind, target: subject.target.uid });
-}
+const askReason = (triage) => (triage.subject.kind === "attempt" ? reject(triage) : triage.toggle("reject"));
 
 // Enter: accept what is marked as waiting; where there is nothing to accept, go on.
 function decideRest(triage) {
-  const { card, text, rest } = triage;
-  if (!card) {
-    triage.open({ ...triage.named() });
-    return;
+  const { card, rest, kind, focus } = triage;
+  if (!card) triage.open(triage.named());
+  else if (triage.isRevealed) goOn(triage);
+  else if (!rest.length) {
+    const isCovered = textsOf(card, kind).some(({ covered }) => covered);
+    const nothing = `no ${triage.text ? kind : "text"} is marked “waiting” here: → goes on`;
+    triage.message = isCovered ? "judge first: each text has its own decision" : nothing;
+  } else {
+    const texts = rest.map((uid) => ({ uid, seen: textOf(card, uid).seen, after: triage.outbox.lastOn(uid) }));
+    const isNoted = rest.includes(focus) && triage.drafts.of("note", focus).trim();
+    decide(triage, "rest", { kind, texts, target: isNoted ? focus : null });
   }
-  if (triage.isRevealed) {
-    goOn(triage);
-    return;
-  }
-  if (!rest.length) {
-    const isCovered = text && textsOf(card, text.kind).some(({ covered }) => covered);
-    const nothing = `no ${text?.kind ?? "text"} is marked “waiting” here: → goes on`;
-    triage.say(isCovered ? "judge first: each text has its own decision" : nothing);
-    return;
-  }
-  const texts = rest.map((uid) => ({ uid, seen: textOf(card, uid).seen, after: triage.outbox.lastOn(uid) }));
-  const target = rest.includes(triage.focus) && triage.drafts.has("note", triage.focus) ? triage.focus : null;
-  decide(triage, "rest", { kind: text.kind, texts, target });
 }
 
 // Goes on without a decision: the next text that waits, else the next card.
 function goOn(triage) {
-  const { card } = triage;
-  const next = card.open.find((uid) => uid !== triage.focus);
+  const { card, focus } = triage;
+  const next = card.open.find((uid) => uid !== focus);
   if (next && card.about === "texts") triage.enter(next);
-  else goToNext(triage);
+  else triage.goOn();
 }
 
-export function goToNext(triage) {
-  triage.deck.goOn();
-  triage.arrive();
-}
-
-// A decision on the card in front: stored, applied, and one goes on unless one is to stay.
-export function decide(triage, act, { kind, target = null, ...fields }, stays = false) {
-  const { card } = triage;
-  const { seen = null, said } = target ? targetOf(card, target) : {};
+// Stores a decision on the card in front, on what is judged there or on another target; goes on unless one `stays`.
+export function decide(triage, act, more = {}) {
+  const { card, outbox, subject } = triage;
+  const { kind, target, stays = false, ...fields } = { kind: subject.kind, target: subject.target.uid, ...more };
+  const { id, mistake, queue, judge, draw } = card;
+  const { seen = null, said: word } = target ? targetOf(card, target) : {};
   const decision = {
-    token: newToken(), act, kind, target, seen, after: target && (triage.outbox.lastOn(target) ?? said?.act ?? null),
-    card: card.id, mistake: card.mistake, queue: card.queue, judge: card.judge, draw: card.draw,
-    seconds: secondsOf(triage), offline: !triage.leases.holds(card.mistake), ...fields,
+    token: newToken(), act, kind, target, seen, mistake, queue, judge, draw, card: id,
+    after: target && (outbox.lastOn(target) ?? word?.act ?? null),
+    // since the text in focus appeared, to hundredths
+    seconds: Math.min(86_400, Math.round((performance.now() - triage.appeared) / 10) / 100),
+    offline: !triage.leases.holds(mistake), ...fields,
   };
   const targets = targetsOf(decision);
-  takeAlong(triage, decision, targets);
-  const [words, home] = [wordsOf(triage, decision, card), homeOf(triage, card, targets.at(-1))];
-  const entry = { decision, targets, trace: trace(card, targets), words, home };
-  store(triage, entry);
-  triage.say(entry.words);
+  takeDraft(triage, decision, targets);
+  const home = homeOf(triage, card, targets.at(-1));
+  const words = describe(triage, decision);
+  store(triage, { decision, targets, trace: trace(card, targets), words, home });
   move(triage, card, decision, stays);
 }
 
-// What was typed goes with the decision that it belongs to.
-function takeAlong(triage, decision, targets) {
-  const { act } = decision;
-  const takes = ["accept", "reject", "skip", "rest"].includes(act);
-  const taker = takes ? targets.find((uid) => uid === triage.focus || decision.kind === "attempt") : null;
-  if (taker && triage.drafts.has("note", taker)) {
-    decision.note = triage.drafts.of("note", taker).trim();
-    triage.drafts.forget("note", taker);
-  }
-  const field = { note: "note", repair: "repair", correct: "value" }[act];
-  if (field) triage.drafts.forget(field, decision.target);
+// What was typed goes with the decision that it belongs to; what is typed for it is one already.
+export const FIELDS = { note: "note", repair: "repair", correct: "value" };
+
+function takeDraft({ drafts, focus }, decision, targets) {
+  const { act, target, kind } = decision;
+  const field = FIELDS[act];
+  if (field) drafts.take(field, target);
+  if (field || act === "withdraw") return;
+  const uid = targets.find((other) => other === focus || kind === "attempt");
+  decision.note = (uid && drafts.take("note", uid)) || null;
+}
+
+// A note or a repair that wasn't saved is in its field again.
+export function giveBack({ drafts }, { act, target, texts, note, value }) {
+  const uid = target ?? texts?.[0]?.uid;
+  const field = FIELDS[act] ?? "note";
+  const words = field === "note" ? note : value;
+  if (uid && words && !drafts.of(field, uid).trim()) drafts.keep(field, uid, words);
 }
 
 function store(triage, entry) {
   triage.trail.add({ ...entry, token: entry.decision.token });
   triage.outbox.add(entry);
+  triage.message = entry.words;
 }
 
-function move(triage, before, { act, target, targets, kind, texts }, stays) {
-  triage.close();
-  const after = triage.card;
+// To where one goes behind a decision. `former`: the card as it was.
+function move(triage, former, { act, target, kind, texts }, stays) {
+  const { card, focus, readTexts: { rationale } } = triage;
   const uid = act === "rest" ? texts.at(-1).uid : target;
-  const isAttemptAside = (kind === "attempt" || kind === "question") && before.about === "texts";
-  const isCovered = act !== "skip" && textOf(before, uid)?.covered;
-  const isPractice = before.beside === "practice" && act !== "skip";
-  if (stays || isCovered || isPractice) {
-    triage.enter(triage.focus);
-    return;
-  }
-  if (isAttemptAside) {
-    goToNext(triage);
-    return;
-  }
-  const next = following(before, after, uid);
-  const left = triage.readTexts.get(`${before.id} rationale`);
-  const isBack = textOf(before, uid)?.kind === "feedback" && after.open.includes(left) && textOf(after, next)?.kind === "rationale";
-  if (next) triage.enter(isBack ? left : next);
-  else goToNext(triage);
+  const text = textOf(former, uid);
+  const isToRead = act !== "skip" && (text?.covered || former.beside === "practice");
+  const isAside = ["attempt", "question"].includes(kind) && former.about === "texts";
+  const next = isAside ? null : following(former, card, uid);
+  const isBack = text?.kind === "feedback" && card.open.includes(rationale) && textOf(card, next)?.kind === "rationale";
+  if (stays || isToRead) triage.enter(focus);
+  else if (next) triage.enter(isBack ? rationale : next);
+  else triage.goOn();
 }
-
-// Since the text in focus appeared.
-function secondsOf(triage) { return Math.min(86_400, Math.round((performance.now() - triage.appeared) / 10) / 100); }
 
 // Where a target is looked at.
 function homeOf(triage, card, uid) {
-  const text = textOf(card, uid)?.uid ?? triage.focus;
-  const { id, mistake, queue, judge, draw, question } = card;
-  return { card: id, mistake, text, queue, judge, draw, filter: triage.place.filter, question: question.number };
+  const text = card && textOf(card, uid) ? uid : triage.focus;
+  const { mistake = null, id, question } = card ?? {};
+  return { ...triage.place, mistake, text, card: id ?? null, number: uid && question.number };
 }
 
-function wordsOf(triage, decision, card) {
-  const { act, kind, target, texts } = decision;
+function describe({ card, reasons }, { act, kind, target, texts, reason, value, marks }) {
   const number = textOf(card, target)?.number;
-  const alone = `${kind}${number ? ` ${number}` : ""}`;
-  const about = act === "rest" ? plural(texts.length, kind, kind === "feedback" ? "feedback" : `${kind}s`) : alone;
-  return `${decided({ ...decision, decision: act }, kind, triage.reasons)} · ${about}`;
+  const about = act !== "rest" ? [kind, number].filter(Boolean).join(" ")
+    : pluralize(texts.length, kind, kind === "feedback" ? kind : `${kind}s`);
+  const word = { decision: act, reason, value, marks: marks?.length };
+  return `${nameDecision(word, kind, reasons)} · ${about}`;
 }
 
-export function decideClass(triage, word, reason, { version, texts }) {
-  const { queue, judge, draw, filter } = triage.place;
-  const { card } = triage;
-  const decision = { token: newToken(), act: "class", queue, judge, draw, reason, value: word, version };
-  const words = `${word === "accept" ? "accepted" : "rejected"} the class · ${plural(texts, "text")}`;
-  const home = { mistake: card?.mistake ?? null, text: triage.focus, queue, judge, draw, filter };
-  store(triage, { decision, targets: [], trace: null, words, home });
-  triage.say(`${words} …`);
-  triage.close();
-  triage.draw();
+export function decideClass(triage, value, reason, { version, texts }) {
+  const { queue, judge, draw } = triage.place;
+  const decision = { token: newToken(), act: "class", queue, judge, draw, reason, value, version };
+  const words = `${value === "accept" ? "accepted" : "rejected"} the class · ${pluralize(texts, "text")}`;
+  triage.panel = null;
+  store(triage, { decision, targets: [], words, home: homeOf(triage, triage.card, null) });
 }
 
-function turn(triage, isRedo) {
+function undo(triage, act) {
+  const isRedo = act === "redo";
   const token = newToken();
-  const act = isRedo ? triage.trail.redo(token) : triage.trail.undo(token);
-  if (!act) {
-    triage.say(isRedo ? "nothing to redo" : "nothing to undo");
-    return;
-  }
-  const { home, targets = [home.text] } = act;
-  const decision = {
-    token, act: "undo", undoes: isRedo ? act.undo : act.live,
-    queue: home.queue ?? triage.place.queue, judge: home.judge ?? triage.place.judge,
-    draw: home.draw ?? 1, card: home.card ?? null, mistake: home.mistake, target: null,
-  };
-  const effect = isRedo ? { redo: act.decision } : { trace: act.trace };
-  triage.outbox.add({ decision, targets, ...effect, words: act.words, home });
-  triage.say(`${isRedo ? "redone" : "undone"}: ${act.words}`);
-  if (home.mistake) triage.visit(home);
+  const former = triage.trail.turn(act, token);
+  triage.message = former ? `${isRedo ? "redone" : "undone"}: ${former.words}` : `nothing to ${act}`;
+  if (!former) return;
+  const { home, words, targets, latest: undoes } = former;
+  const { judge, draw, mistake, card, queue } = home;
+  const decision = { token, act: "undo", undoes, judge, draw, mistake, card, queue: queue ?? triage.place.queue };
+  const effect = isRedo ? { redo: former.decision } : { trace: former.trace };
+  triage.outbox.add({ decision, targets, words, home, ...effect });
+  if (mistake) triage.visit(home);
   else triage.outbox.drain().then(() => triage.open(triage.named()));
 }
 
-function feedback(triage) {
-  const { card, text } = triage;
-  const other = text?.kind === "feedback" ? "rationale" : "feedback";
+function openText(triage, act, number) {
+  const { texts } = triage.card;
+  const text = texts[number - 1];
+  if (text) triage.enter(text.uid);
+  else triage.message = `this mistake has ${pluralize(texts.length, "text")}: there is no ${number}`;
+}
+
+// To feedback, and back to the text that one left.
+function turnToOther(triage) {
+  const { card, readTexts } = triage;
+  const other = triage.kind === "feedback" && triage.text ? "rationale" : "feedback";
   const texts = textsOf(card, other);
-  if (!texts.length) {
-    triage.say(`this mistake has no ${other}`);
-    return;
-  }
-  const left = triage.readTexts.get(`${card.id} ${other}`);
-  triage.enter(textOf(card, left)?.uid ?? (texts.find(({ uid }) => card.open.includes(uid)) ?? texts[0]).uid);
+  const next = textOf(card, readTexts[other]) ?? texts.find(({ uid }) => card.open.includes(uid)) ?? texts[0];
+  if (next) triage.enter(next.uid);
+  else triage.message = `this mistake has no ${other}`;
 }
 
 export function chooseQueue(triage, queue) {
   const { judge, isOwn } = triage.place;
-  triage.screen.select.blur();
   triage.open({ queue, judge: judge === "first" && !isOwn ? judge : null });
 }
 
 function switchJudge(triage) {
-  const { judge } = triage.place;
-  if (!judge) return;
-  triage.open({ ...triage.place, judge: judge === "first" ? "assisted" : "first", mistake: triage.card?.mistake, text: triage.focus });
+  const { place, card, focus } = triage;
+  const judge = place.judge === "first" ? "assisted" : "first";
+  if (place.judge) triage.open({ ...place, judge, mistake: card?.mistake, text: focus });
 }
 
 function drawAgain(triage) {
   const { queue, judge, draw } = triage.place;
-  if (!triage.meta?.queue.by_lot) triage.say("only a random audit is drawn again");
-  else triage.open({ queue, judge, draw: draw + 1 });
+  triage.open({ queue, judge, draw: draw + 1 });
 }
 
-async function showClass(triage) {
-  if (!triage.meta?.queue.class) {
-    triage.say("this queue has no class to decide at once");
-    return;
-  }
-  triage.classPanel = null;
-  toggle(triage, "class");
+// Counted once all is saved, which is what it will be decided on.
+function openClass(triage) {
   const { queue, judge } = triage.place;
-  await triage.outbox.drain();
-  const reply = await triage.ask(() => triage.api.counts({ queue, judge, panel: true }));
-  if (reply) triage.classPanel = reply.class;
-  if (triage.panel === "class") triage.redrawPanel();
+  triage.toggle("class", async () => {
+    await triage.outbox.drain();
+    return (await triage.api.counts({ queue, judge, panel: true })).class;
+  });
 }
 
-async function showHistory(triage) {
-  const { card, focus } = triage;
-  triage.past = null;
-  toggle(triage, "history");
-  if (triage.panel !== "history") return;
-  const { queue, judge } = triage.place;
-  triage.past = await triage.ask(() => triage.api.history({ card: card.id, mistake: card.mistake, text: focus, judge, queue }));
-  if (triage.panel === "history") triage.redrawPanel();
+function openHistory(triage) {
+  const { card: { mistake, id }, focus, place: { queue, judge }, api } = triage;
+  triage.toggle("history", () => api.history({ card: id, mistake, text: focus, judge, queue }));
 }
 
-function showGuidelines(triage) {
-  if (!triage.meta?.hasGuidelines) {
-    triage.say("nobody has written guidelines yet");
-    return;
-  }
+function openGuidelines(triage) {
   triage.isNewGuidelines = false;
-  triage.frames.toggleBeside(triage.screen.beside);
-  triage.screen.work.classList.toggle("mapd-two", triage.frames.isBesideOpen);
-  triage.draw();
-  if (triage.isOneColumn && triage.frames.isBesideOpen) triage.screen.beside.scrollIntoView();
+  triage.frames.toggle("guidelines");
 }
 
+// What an act needs, and what it does; without that it opens a panel.
 const ACTS = {
-  accept: accept,
-  reject: (triage) => (triage.subject.kind === "attempt" ? reject(triage) : toggle(triage, "reject")),
-  rest: decideRest,
-  skip: skip,
-  note: (triage) => toggle(triage, "note"),
-  repair: (triage) => toggle(triage, "repair"),
-  answer: (triage) => toggle(triage, "answer"),
-  attempt: (triage) => toggle(triage, "attempt"),
-  question: (triage) => toggle(triage, "question"),
-  class: showClass,
-  undo: (triage) => turn(triage, false),
-  redo: (triage) => turn(triage, true),
-  acts: (triage) => toggle(triage, "acts"),
-  history: showHistory,
-  help: (triage) => toggle(triage, "help"),
-  guidelines: showGuidelines,
-  render: (triage) => triage.frames.toggle(triage.text, () => triage.draw()),
-  feedback: feedback,
-  judge: switchJudge,
-  draw: drawAgain,
-  back: (triage) => triage.back(),
-  ahead: (triage) => triage.ahead(),
+  accept: ["card name author", accept],
+  reject: ["card name author", askReason],
+  rest: ["deck judge", decideRest],
+  skip: ["card name", (triage) => decide(triage, "skip")],
+  note: ["card name"], attempt: ["card name"], question: ["card name"], acts: ["name"], help: [""],
+  repair: ["card name text reveal"],
+  answer: ["card name text rationale"],
+  class: ["name class", openClass],
+  undo: ["name", undo],
+  redo: ["name", undo],
+  history: ["card", openHistory],
+  guidelines: ["guidelines", openGuidelines],
+  render: ["card text markup", ({ frames, focus }) => frames.toggle(focus)],
+  text: ["card", openText],
+  feedback: ["card", turnToOther],
+  judge: ["", switchJudge],
+  draw: ["lot", drawAgain],
+  back: ["deck", (triage) => triage.walk(-1)],
+  ahead: ["deck", (triage) => triage.walk(1)],
 };

@@ -1,61 +1,46 @@
 // The five routes that triage asks, with the token of the page. A failure is one line, and says whether to try again.
 //
-//   const api = new Api("./api", token, (line) => …);
+//   const api = connect(token, (line) => …);
 //   await api.window({ queue: "smart", number: 12 });
 
 const PATIENCE = 20_000; // ms: a server that answers nothing for so long is asked again
 const TEMPORARY = [429, 502, 503, 504];
 
-export class ApiError extends Error {
-  constructor(code, line, temporary) {
-    super(line);
-    this.code = code; // dead, forbidden, unknown, bad_request, too_large, busy; offline where nobody answers
-    this.temporary = temporary;
-  }
-}
+// `code`: as messages.py names it; "offline" where nobody answers.
+const fail = (code, line, isTemporary) => Object.assign(new Error(line), { code, isTemporary });
 
-export class Api {
-  // `ondead`: told once the token opens nothing any more: who sits here is to read and decide nothing more.
-  constructor(base, token, ondead) {
-    this.base = base;
-    this.token = token;
-    this.ondead = ondead;
-  }
-
-  window(query) { return this.#get("window", query); }
-  history(query) { return this.#get("history", query); }
-  counts(query) { return this.#get("counts", query); }
-  decide(decisions, leaving = false) { return this.#post("decisions", { decisions }, leaving); }
-  lease(wish, leaving = false) { return this.#post("lease", wish, leaving); }
-
-  #get(route, query) {
-    const params = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) {
-      for (const item of [value].flat()) if (item !== null && item !== undefined && item !== "") params.append(name, item);
-    }
-    return this.#ask(`${route}?${params}`, {});
-  }
-
-  // A request that is sent while the page is left outlives it (keepalive); nobody reads its answer.
-  #post(route, body, leaving) {
-    const headers = { "content-type": "application/json" };
-    return this.#ask(route, { method: "POST", headers, body: JSON.stringify(body), keepalive: leaving });
-  }
-
-  async #ask(path, options) {
-    let response;
-    let body = null;
+// `ondead` hears that the token opens nothing any more: who sits here is to read nothing more.
+export function connect(token, ondead) {
+  async function ask(path, options) {
+    const headers = { "content-type": "application/json", "x-mapd-token": token };
+    const signal = AbortSignal.timeout(PATIENCE);
+    let [response, reply] = [null, null];
     try {
-      const headers = { ...options.headers, "x-mapd-token": this.token };
-      response = await fetch(`${this.base}/${path}`, { ...options, headers, signal: AbortSignal.timeout(PATIENCE) });
-      body = await response.json();
+      response = await fetch(`./api/${path}`, { ...options, headers, signal });
+      reply = await response.json();
     } catch (error) {
-      if (!(error instanceof TypeError || error instanceof SyntaxError || error instanceof DOMException)) throw error;
-      if (!response) throw new ApiError("offline", "no connection to the server", true);
+      const kinds = [TypeError, SyntaxError, DOMException]; // nobody there, no JSON, not in time
+      if (!kinds.some((kind) => error instanceof kind)) throw error;
+      if (!response) throw fail("offline", "no connection to the server", true);
     }
-    if (response.ok && body !== null) return body;
-    const fault = body?.error ?? { code: "busy", line: `the server answered with ${response.status}: try again later` };
-    if (fault.code === "dead") this.ondead(fault.line);
-    throw new ApiError(fault.code, fault.line, response.ok || TEMPORARY.includes(response.status));
+    if (response.ok && reply !== null) return reply;
+    const { ok, status } = response;
+    const { code, line } = reply?.error
+      ?? { code: "busy", line: `the server answered with ${status}: try again later` };
+    if (code === "dead") ondead(line);
+    throw fail(code, line, ok || TEMPORARY.includes(status));
   }
+
+  const get = (route) => (query) => {
+    const values = Object.entries(query).flatMap(([name, value]) => [value].flat().map((item) => [name, item ?? ""]));
+    return ask(`${route}?${new URLSearchParams(values.filter(([, item]) => item !== ""))}`);
+  };
+  // `keepalive`: it is sent while the page is left, and outlives it; nobody reads its answer.
+  const post = (route) => (message, keepalive = false) =>
+    ask(route, { method: "POST", body: JSON.stringify(message), keepalive });
+
+  return {
+    window: get("window"), history: get("history"), counts: get("counts"),
+    decide: post("decisions"), lease: post("lease"),
+  };
 }

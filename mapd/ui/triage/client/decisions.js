@@ -1,7 +1,7 @@
 // What a decision does to a card, at once, before the server has answered; and where one goes from there. Pure.
 //
-//   const after = decide(card, { act: "accept", kind: "rationale", target: "a1b2", token: "7f9c" });
-//   following(card, after, "a1b2")    // -> the uid of the text to go to; null: the next card
+//   const after = decide(card, { decision: { act: "accept", target: "a1b2…", … } });
+//   following(card, after, "a1b2…")    // -> the text to go to; null: the next card
 //
 // The server's own card takes its place as soon as it comes.
 
@@ -9,96 +9,85 @@ export const textOf = (card, uid) => card.texts.find((text) => text.uid === uid)
 export const textsOf = (card, kind) => card.texts.filter((text) => text.kind === kind);
 
 // What a decision can be about: a text, the attempt or the question.
-export function targetOf(card, uid) {
-  if (card.attempt.uid === uid) return card.attempt;
-  return card.question.uid === uid ? card.question : textOf(card, uid);
-}
+export const targetOf = (card, uid) =>
+  [card.attempt, card.question, ...card.texts].find((target) => target.uid === uid) ?? null;
+
+// The targets of a decision.
+export const targetsOf = ({ act, texts, target }) => (act === "rest" ? texts.map(({ uid }) => uid) : [target]);
 
 // Whether the card waits for this person's word.
 export function waits(card) {
+  const { attempt, about, open, texts } = card;
   if (!card.waits) return false;
-  if (card.about === "attempt") return card.attempt.said === null && card.attempt.mark !== "skipped";
-  return card.open.length > 0 || (card.texts.length === 0 && card.attempt.mark !== "skipped");
-}
-
-// The targets of a decision.
-export function targetsOf(decision) {
-  return decision.act === "rest" ? decision.texts.map(({ uid }) => uid) : [decision.target];
+  if (about === "attempt") return attempt.said === null && attempt.mark !== "skipped";
+  return open.length > 0 || (texts.length === 0 && attempt.mark !== "skipped");
 }
 
 // What a decision changes of a card, kept with it so that an undo can bring it back.
 export function trace(card, uids) {
-  const targets = Object.fromEntries(uids.map((uid) => [uid, targetOf(card, uid)]).filter(([, target]) => target)
-    .map(([uid, { said, mark }]) => [uid, { said, mark: mark ?? null }]));
-  return { targets, open: card.open, rest: card.rest };
+  const targets = uids.map((uid) => targetOf(card, uid)).filter(Boolean);
+  const former = targets.map(({ uid, said, mark = null }) => [uid, { said, mark }]);
+  return { targets: Object.fromEntries(former), open: card.open, rest: card.rest };
 }
 
 // The card after an entry of the outbox: a decision, an undo with the trace of what it takes back, or the decision that
 // it makes again.
-export function decide(card, { decision, trace: before, redo }) {
-  const { act, token } = decision;
+export function decide(card, { decision, trace: former, redo }) {
+  const { act } = decision;
   if (act === "undo" && redo) return decide(card, { decision: redo });
-  if (act === "undo") return before ? revert(card, before) : card;
+  if (act === "undo") return former ? revert(card, former) : card;
   if (act === "note" || act === "class") return card;
-  return targetsOf(decision).reduce((now, uid) => say(now, uid, WORDS[act] ?? act, { ...decision, token }), card);
+  return targetsOf(decision).reduce((now, uid) => decideTarget(now, uid, decision), card);
 }
 
-const WORDS = { rest: "accept", repair: "reject" }; // what these say of their target
+const OF_TARGET = { rest: "accept", repair: "reject" }; // what these acts say of their target
 
-function say(card, uid, word, { token, reason = null, note = null, value = null, kind }) {
-  const of = targetOf(card, uid);
-  if (!of) return card;
-  const spoken = { decision: word, reason, note, value, act: token };
-  const marks = { skip: "skipped", withdraw: card.rest[kind] ? "waits" : null, correct: of.mark };
-  const change = {
-    said: word === "skip" ? of.said : word === "withdraw" ? null : spoken,
-    mark: word in marks ? marks[word] : "judged",
-  };
-  const now = replace(card, uid, change);
-  if (!textOf(card, uid) || word === "withdraw" || word === "correct") return now;
-  return without(now, uid);
+function decideTarget(card, uid, { act, kind, token, reason = null, note = null, value = null }) {
+  const target = targetOf(card, uid);
+  if (!target) return card;
+  const word = { decision: OF_TARGET[act] ?? act, reason, note, value, act: token };
+  const said = { skip: target.said, withdraw: null }[act];
+  const waiting = card.rest[kind] ? "waits" : null;
+  const marks = { skip: "skipped", withdraw: waiting, correct: target.mark };
+  const mark = act in marks ? marks[act] : "judged";
+  const now = replaceTarget(card, uid, { said: said === undefined ? word : said, mark });
+  if (!textOf(card, uid) || act === "withdraw" || act === "correct") return now;
+  return keepWaiting(now, (list) => list.filter((other) => other !== uid));
 }
 
-function revert(card, before) {
-  const uids = Object.keys(before.targets);
-  const back = (list, old) => old.filter((uid) => list.includes(uid) || uids.includes(uid));
-  const rest = Object.fromEntries(Object.keys(card.rest).map((kind) => [kind, back(card.rest[kind], before.rest[kind] ?? [])]));
-  const now = uids.reduce((some, uid) => replace(some, uid, before.targets[uid]), card);
-  return { ...now, waits: card.waits || before.open.length > 0, open: back(card.open, before.open), rest };
+function revert(card, former) {
+  const changes = Object.entries(former.targets);
+  const now = changes.reduce((after, [uid, change]) => replaceTarget(after, uid, change), card);
+  const isWaiting = (list) => (uid) => list.includes(uid) || uid in former.targets;
+  const reverted = keepWaiting(now, (list, whole) => whole.filter(isWaiting(list)), former);
+  return { ...reverted, waits: card.waits || former.open.length > 0 };
 }
 
-function replace(card, uid, change) {
-  if (card.attempt.uid === uid) return { ...card, attempt: { ...card.attempt, ...change } };
-  if (card.question.uid === uid) return { ...card, question: { ...card.question, ...change } };
-  return { ...card, texts: card.texts.map((text) => (text.uid === uid ? { ...text, ...change } : text)) };
+function replaceTarget(card, uid, change) {
+  const replace = (target) => (target.uid === uid ? { ...target, ...change } : target);
+  const { attempt, question, texts } = card;
+  return { ...card, attempt: replace(attempt), question: replace(question), texts: texts.map(replace) };
 }
 
-function without(card, uid) {
-  const kept = (list) => list.filter((other) => other !== uid);
-  const rest = Object.fromEntries(Object.entries(card.rest).map(([kind, list]) => [kind, kept(list)]));
-  return { ...card, open: kept(card.open), rest };
+// The card with other lists of what waits, each made of the list that it has and the former one.
+function keepWaiting(card, change, { open, rest } = {}) {
+  const lists = Object.entries(card.rest).map(([kind, list]) => [kind, change(list, rest?.[kind])]);
+  return { ...card, open: change(card.open, open), rest: Object.fromEntries(lists) };
 }
 
 // Where one goes behind a decision on `uid`: the next text that the queue is about; where it isn't about this one, the
-// next of its kind that waits. `before` and `after`: the card as it was and as it is.
-export function following(before, after, uid) {
-  if (after.about === "attempt" && uid === after.attempt.uid) return null;
-  const at = before.open.indexOf(uid);
-  if (at >= 0) return before.open.slice(at + 1).find((other) => after.open.includes(other)) ?? after.open[0] ?? null;
-  const kind = textOf(before, uid)?.kind;
-  const alike = kind ? textsOf(after, kind).filter(isUndecided) : [];
-  const behind = alike.find((text) => text.number > (textOf(before, uid)?.number ?? 0)) ?? alike[0];
-  return behind?.uid ?? after.open[0] ?? null;
+// next of its kind that waits. `former`: the card as it was.
+export function following(former, card, uid) {
+  if (card.about === "attempt" && uid === card.attempt.uid) return null;
+  const at = former.open.indexOf(uid);
+  if (at >= 0) {
+    const behind = former.open.slice(at + 1).find((other) => card.open.includes(other));
+    return behind ?? card.open[0] ?? null;
+  }
+  const text = textOf(former, uid);
+  const siblings = text ? textsOf(card, text.kind).filter(isUndecided) : [];
+  const next = siblings.find(({ number }) => number > text.number) ?? siblings[0];
+  return next?.uid ?? card.open[0] ?? null;
 }
 
-function isUndecided(text) {
-  return text.said === null && (text.covered ? text.mark !== "skipped" : text.mark === "waits");
-}
-
-// The sentences and lines of a text, as ranges: a false step is one of them.
-export function stepsOf(text) {
-  return Array.from(text.matchAll(/\S[^\n]*?(?:[.!?](?=\s)|(?=\r?\n)|$)/g), ({ 0: step, index }) => ({
-    start: index,
-    end: index + step.length,
-  }));
-}
+const isUndecided = ({ said, covered, mark }) => said === null && (covered ? mark !== "skipped" : mark === "waits");

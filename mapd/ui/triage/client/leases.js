@@ -1,24 +1,24 @@
-// Says to the others which mistake is in front of this person, and the two behind it; what comes later is free for them.
+// Says to the others which mistake is in front of this person, and the two behind it; what comes later is free for
+// them. Says which mistakes were read uncovered, too: what one says of them later was not judged first.
 //
-//   const leases = new Leases(api, onrefused);
-//   leases.take({ front: "9d2e", next: ["11aa", "22bb"], queue: "smart", judge: "assisted" });
+//   leases.take({ front: "9d2e…", next: ["11aa…", "22bb…"], queue: "smart", judge: "assisted" });
 
-const RENEWAL = 60_000; // ms
 const MOST = 50; // mistakes in a request
 const READ = "mapd read without a name";
 
 export class Leases {
-  #api; #onanswer; #may; #wish = null; #asked = null; #until = new Map(); #shown; #timer;
+  #api; #onanswer; #may;
+  #wish = null;
+  #request = null; // the one that is on its way
+  #until = new Map(); // by mistake
+  #read; // mistakes that were read uncovered, as far as the server doesn't know
 
-  // `may`: whether there is somebody to have a lease. What nobody in particular has read is noted in this tab, and told
-  // for whoever gives a name here: what they say of it was not judged first.
-  constructor(api, onanswer, may) {
-    this.#api = api;
-    this.#onanswer = onanswer;
-    this.#may = may;
-    this.#shown = new Set(JSON.parse(sessionStorage.getItem(READ) ?? "[]"));
+  // `may`: whether there is somebody to have a lease. What nobody in particular has read is kept in this tab for
+  // whoever gives a name here.
+  constructor(api, may, onanswer) {
+    [this.#api, this.#may, this.#onanswer] = [api, may, onanswer];
+    this.#read = new Set(JSON.parse(sessionStorage.getItem(READ) ?? "[]"));
     if (may) sessionStorage.removeItem(READ);
-    this.#timer = setInterval(() => this.#ask(), RENEWAL);
   }
 
   // Whether a mistake is this person's now, as far as the last answer says.
@@ -26,37 +26,60 @@ export class Leases {
 
   // Waits for nothing: while one request is on its way, the newest wish waits for its answer.
   take(wish) {
-    if (wish.front === this.#wish?.front && wish.next.join() === this.#wish.next.join()) return;
-    if (wish.front) this.#shown.add(wish.front);
+    if (JSON.stringify(wish) === JSON.stringify(this.#wish)) return;
     this.#wish = wish;
-    if (this.#may) this.#ask();
-    else sessionStorage.setItem(READ, JSON.stringify([...this.#shown]));
+    if (wish.front && wish.judge !== "first") this.#read.add(wish.front);
+    this.renew();
+    if (!this.#may) sessionStorage.setItem(READ, JSON.stringify([...this.#read]));
   }
 
-  leave() {
-    clearInterval(this.#timer);
-    const mine = [...this.#until.keys()];
-    if (mine.length) this.#api.lease({ front: null, next: [], leave: mine }, true).catch(() => {});
-    this.#until.clear();
+  renew() {
+    if (!this.#wish || !this.#may) return;
+    this.#request ??= this.#run().finally(() => { this.#request = null; });
   }
 
-  async #ask() {
-    if (this.#asked || !this.#wish || !this.#may) return;
-    const wish = this.#asked = this.#wish;
-    const wanted = [wish.front, ...wish.next];
-    const leave = [...this.#until.keys()].filter((mistake) => !wanted.includes(mistake));
-    const shown = [...this.#shown].slice(0, MOST);
-    try {
-      const reply = await this.#api.lease({ ...wish, leave, shown });
-      const until = performance.now() + reply.seconds * 1000; // the server's clock may differ
-      this.#until = new Map(reply.held.map(({ mistake }) => [mistake, until]));
-      for (const mistake of shown) this.#shown.delete(mistake);
-      this.#onanswer(reply);
-    } catch (error) {
-      if (error.code === undefined) throw error; // what isn't leased is decided all the same: see Decision.offline
-    } finally {
-      this.#asked = null;
+  // Tells what was read uncovered, before anything is judged first. Raises that nobody answers.
+  async report() {
+    await this.#request;
+    while (this.#may && this.#read.size) {
+      const shown = this.#batch();
+      try {
+        await this.#api.lease({ front: null, next: [], shown, judge: "assisted" });
+      } catch (error) {
+        if (error.code === undefined || error.isTemporary) throw error;
+      }
+      this.#note(shown); // told, or the person may not judge at all
     }
-    if (this.#wish !== wish || (this.#shown.size && this.#until.size)) this.#ask();
+  }
+
+  // On leaving the page.
+  flush() {
+    const leave = [...this.#until.keys()];
+    this.#until.clear();
+    if (!this.#may || !(leave.length || this.#read.size)) return;
+    const wish = { front: null, next: [], leave, shown: this.#batch(), judge: "assisted" };
+    this.#api.lease(wish, true).catch(() => {});
+  }
+
+  #batch() { return [...this.#read].slice(0, MOST); }
+  #note(mistakes) { mistakes.forEach((mistake) => this.#read.delete(mistake)); }
+
+  async #run() {
+    let wish;
+    while (wish !== this.#wish) {
+      wish = this.#wish;
+      const { front, next, judge } = wish;
+      const leave = [...this.#until.keys()].filter((mistake) => mistake !== front && !next.includes(mistake));
+      const shown = judge === "first" ? [] : this.#batch(); // judged first: what was read before isn't meant by it
+      try {
+        const reply = await this.#api.lease({ ...wish, leave, shown });
+        const until = performance.now() + reply.seconds * 1000; // the server's clock may differ
+        this.#until = new Map(reply.held.map(({ mistake }) => [mistake, until]));
+        this.#note(shown);
+        this.#onanswer(reply);
+      } catch (error) {
+        if (error.code === undefined) throw error; // what isn't leased is decided all the same
+      }
+    }
   }
 }

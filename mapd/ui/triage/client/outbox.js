@@ -1,194 +1,196 @@
 // Decisions that the server has not acknowledged yet. They are in the browser's storage before anything else happens,
 // and stay there until the server answers: a lost network, a killed server or a closed tab loses none.
 //
-//   const outbox = new Outbox({ storage: localStorage, owner: "exam 5e0c person ann", send, onchange, onanswer });
-//   outbox.add({ decision: { token: "7f9c…", act: "accept", … }, words: "accepted" });   // stored, then sent
+//   const outbox = new Outbox("exam 5e0c person ann", { send, onchange, onanswer });
+//   outbox.add({ decision: { token: "7f9c…", act: "accept", … }, targets: ["a1b2…"], … });
 //
 // Each decision has a token, and the server takes a token once, so that sending again does no harm. Tabs of one person
 // share the outbox: each decision has an entry of its own in the storage, one tab sends at a time (a lock), and the
 // others read the answer from a channel.
 
 const MOST = 50; // decisions in a request
-const FIRST_WAIT = 500; // ms before the second try; each further try waits twice as long
-const LONGEST_WAIT = 8_000;
+const FIRST_DELAY = 500; // ms before the second try; each further try waits twice as long
+const LONGEST_DELAY = 8_000;
 
 export class Outbox {
-  #storage; #prefix; #send; #onchange; #onanswer; #lock; #channel;
-  #entries = []; // { key, decision, words, … }, oldest first
+  entries = []; // { key, decision, targets, words, … }, oldest first
+  stop = null; // the line that says why nothing is sent any more
+  fault = null; // the line that says why the last try failed
+  #page; #prefix; #lock; #channel; #timer;
   #unstored = new Map(); // what the storage had no room for
   #clock = 0;
   #tries = 0;
-  #timer = null;
   #most = MOST;
   #sending = null;
   #again = false;
-  stop = null; // the line that says why nothing is sent any more
-  fault = null; // the line that says why the last try failed
 
-  constructor({ storage, owner, send, onchange, onanswer, locks = navigator.locks }) {
-    this.#storage = storage;
+  // `page`: { send, onchange, onanswer }.
+  constructor(owner, page) {
+    this.#page = page;
     this.#prefix = `mapd outbox ${owner} `;
-    this.#send = send;
-    this.#onchange = onchange;
-    this.#onanswer = onanswer;
-    this.#lock = locks ? (work) => locks.request(this.#prefix, work) : (work) => work(); // none without a secure context
+    // A page without a secure context has no locks.
+    this.#lock = (work) => (navigator.locks ? navigator.locks.request(this.#prefix, work) : work());
     this.#channel = new BroadcastChannel(this.#prefix);
     this.#channel.onmessage = ({ data }) => this.#hear(data);
     this.#read();
   }
 
-  get entries() { return this.#entries; }
-  get isFull() { return this.#unstored.size > 0; }
-
-  // The newest act on a target that is still here: what the next decision on it rests on.
-  lastOn(target) {
-    return this.#entries.findLast(({ decision, targets }) => decision.target === target || targets?.includes(target))
-      ?.decision.token ?? null;
-  }
+  // The newest act on a target that isn't acknowledged: what the next decision on it rests on.
+  lastOn(uid) { return this.entries.findLast(({ targets }) => targets.includes(uid))?.decision.token ?? null; }
 
   add(entry) {
     this.#clock = Math.max(this.#clock + 1, Date.now());
     const key = `${this.#prefix}${String(this.#clock).padStart(15, "0")} ${entry.decision.token}`;
-    this.#entries.push({ ...entry, key });
-    try {
-      this.#storage.setItem(key, JSON.stringify(entry));
-    } catch (error) {
-      if (!(error instanceof DOMException)) throw error;
-      this.#unstored.set(key, entry);
-    }
+    this.entries.push({ ...entry, key });
+    if (!store(key, JSON.stringify(entry))) this.#unstored.set(key, entry);
     this.#channel.postMessage({});
-    this.#onchange();
+    this.#page.onchange();
     if (this.fault === null) this.drain(); // else the next try is on its way
   }
 
   // Sends all there is, one request after the other. Called again meanwhile, it looks once more.
   drain() {
-    if (this.stop) return Promise.resolve();
-    this.#again = true;
+    this.#again = !this.stop;
     this.#sending ??= this.#run().finally(() => { this.#sending = null; });
     return this.#sending;
   }
 
-  // On leaving the page: one more request, whose answer nobody reads. What it carries stays in the storage.
+  // On leaving the page: one more request, whose answer nobody reads. The storage keeps it.
   flush() {
-    const decisions = this.#entries.slice(0, MOST).map(({ decision }) => decision);
-    if (decisions.length && !this.stop) this.#send(decisions, true).catch(() => {});
+    const decisions = this.entries.slice(0, MOST).map(({ decision }) => decision);
+    if (decisions.length && !this.stop) this.#page.send({ decisions }, true).catch(() => {});
   }
 
   // Nothing is sent any more; what is here stays for the next time.
   halt(line) {
     clearTimeout(this.#timer);
     this.stop = line;
-    this.#onchange();
+    this.#page.onchange();
   }
 
   close() {
-    clearTimeout(this.#timer);
-    this.stop = "left";
+    this.halt("closed");
     this.#channel.close();
   }
 
-  // -- sending --------------------------------------------------------------------------------------------------------
+  // The plain line about what is saved.
+  get line() {
+    const { length } = this.entries;
+    if (this.stop) return length ? `${length} not saved: ${this.stop}` : this.stop;
+    if (!length) return "✓ all saved";
+    if (!this.fault) return "saving …";
+    const cure = this.#unstored.size ? "; keep this page open: the browser’s storage is full" : "";
+    return `${length.toLocaleString("en")} not saved yet, trying (${this.fault})${cure}`;
+  }
 
   async #run() {
     clearTimeout(this.#timer);
     while (this.#again && !this.stop) {
       this.#again = false;
       await this.#lock(async () => {
-        this.read(); // another tab may have sent some of it
-        while (this.#entries.length && !this.stop && await this.#sendSome());
+        this.#read(); // another tab may have sent some of it
+        while (this.entries.length && !this.stop && await this.#sendSome());
       });
     }
   }
 
   // Returns whether to go on at once.
   async #sendSome() {
-    const some = this.#entries.slice(0, this.#most);
+    const sent = this.entries.slice(0, this.#most);
     let reply;
     try {
-      reply = await this.#send(some.map(({ decision }) => decision));
+      reply = await this.#page.send({ decisions: sent.map(({ decision }) => decision) });
     } catch (error) {
-      return this.#take(error, some);
+      return this.#takeError(error, sent);
     }
-    this.#tries = 0;
-    this.#most = MOST;
-    this.fault = null;
-    for (const token of settled(reply)) this.#forget(token);
-    this.#channel.postMessage({ reply, sent: some });
-    this.#answer(reply, some);
+    [this.#tries, this.#most, this.fault] = [0, MOST, null];
+    this.#settle(reply, sent);
+    this.#channel.postMessage({ reply, sent });
     return true;
   }
 
-  #take(error, some) {
-    if (error.temporary) {
-      this.fault = error.message;
-      this.#timer = setTimeout(() => this.drain(), Math.min(FIRST_WAIT * 2 ** this.#tries++, LONGEST_WAIT));
-      this.#onchange();
-      return false;
+  #takeError(error, sent) {
+    const { code, isTemporary, message: line } = error;
+    if (code === undefined) throw error;
+    if (isTemporary) {
+      this.fault = line;
+      const delay = Math.min(FIRST_DELAY * 2 ** this.#tries++, LONGEST_DELAY);
+      this.#timer = setTimeout(() => this.drain(), delay);
+      this.#page.onchange();
+    } else if (!["bad_request", "too_large"].includes(code)) this.halt(line);
+    else if (sent.length > 1) this.#most = 1; // one of them is at fault: ask for each by itself
+    else {
+      const { token } = sent[0].decision;
+      const answer = { token, status: "refused", line, since: [], decided: 0, of: 1 };
+      this.#settle({ answers: [answer], cards: {}, gone: {} }, sent);
     }
-    if (!["bad_request", "too_large"].includes(error.code)) {
-      if (error.code === undefined) throw error;
-      this.halt(error.message);
-      return false;
-    }
-    if (some.length > 1) { // one of them is at fault: ask for each by itself
-      this.#most = 1;
-      return true;
-    }
-    const { token } = some[0].decision;
-    this.#forget(token);
-    const answer = { token, status: "refused", act: null, line: error.message, since: [], decided: 0, of: 1 };
-    this.#answer({ answers: [answer], cards: {}, gone: {} }, some);
-    return true;
+    return !isTemporary;
   }
 
-  #forget(token) {
-    for (const { key } of this.#entries.filter(({ decision }) => decision.token === token)) {
-      this.#storage.removeItem(key);
+  // Forgets what needs no other request. A class of thousands takes several.
+  #settle(reply, sent) {
+    const settled = reply.answers.filter(({ status, decided, of }) => status !== "saved" || decided >= of);
+    const isSettled = ({ decision }) => settled.some(({ token }) => token === decision.token);
+    for (const { key } of this.entries.filter(isSettled)) {
+      localStorage.removeItem(key);
       this.#unstored.delete(key);
     }
-    this.#entries = this.#entries.filter(({ decision }) => decision.token !== token);
+    this.entries = this.entries.filter((entry) => !isSettled(entry));
+    this.#page.onanswer(reply, new Map(sent.map((entry) => [entry.decision.token, entry])));
+    this.#page.onchange();
   }
 
-  #answer(reply, sent) {
-    const by = new Map(sent.map((entry) => [entry.decision.token, entry]));
-    this.#onanswer(reply, by);
-    this.#onchange();
-  }
-
-  // -- other tabs -----------------------------------------------------------------------------------------------------
-
-  // What another tab said. The storage may show what it did only later.
+  // What another tab did. The storage may show it only later.
   #hear({ reply, sent }) {
-    this.read();
-    if (!reply) return;
-    this.#entries = this.#entries.filter(({ decision }) => !settled(reply).includes(decision.token));
-    this.#answer(reply, sent);
-  }
-
-  // Looks at the storage anew.
-  read() {
     this.#read();
-    if (!this.#entries.length) this.fault = null;
-    this.#onchange();
+    if (reply) this.#settle(reply, sent);
   }
 
   #read() {
-    const keys = Object.keys(this.#storage).filter((key) => key.startsWith(this.#prefix));
-    const stored = keys.map((key) => [key, JSON.parse(this.#storage.getItem(key) ?? "null")]).filter(([, entry]) => entry);
-    this.#entries = [...stored, ...this.#unstored].map(([key, entry]) => ({ ...entry, key }));
-    this.#entries.sort((a, b) => (a.key < b.key ? -1 : 1));
-    const newest = this.#entries.at(-1)?.key.slice(this.#prefix.length); // of a clock that went ahead, perhaps
-    this.#clock = Math.max(this.#clock, Number(newest?.split(" ")[0] ?? 0));
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(this.#prefix));
+    const stored = keys.map((key) => [key, JSON.parse(localStorage.getItem(key))]);
+    this.entries = [...stored.filter(([, entry]) => entry), ...this.#unstored]
+      .map(([key, entry]) => ({ ...entry, key })).sort((a, b) => (a.key < b.key ? -1 : 1));
+    const moment = parseInt(this.entries.at(-1)?.key.slice(this.#prefix.length) ?? "0", 10);
+    this.#clock = Math.max(this.#clock, moment); // another's clock may go ahead
+    if (!this.entries.length) this.fault = null;
+    this.#page.onchange();
   }
 }
 
-// The decisions that need no other request. A class of thousands takes several.
-function settled({ answers }) {
-  return answers.filter(({ status, decided, of }) => status !== "saved" || decided >= of).map(({ token }) => token);
+// A new token: a name for a decision that nobody else gives.
+export const newToken = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// Returns whether the browser's storage has room for it.
+function store(key, words) {
+  try {
+    localStorage.setItem(key, words);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    return false;
+  }
+  return true;
 }
 
-// A new token: a name for a decision that nobody else gives.
-export function newToken() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+// What was typed and not decided yet, kept in the browser by person, kind of field and target: after a reload, too.
+export class Drafts {
+  #keyOf;
+
+  constructor(owner) { this.#keyOf = (field, target) => `mapd draft ${owner} ${field} ${target}`; }
+
+  of(field, target) { return localStorage.getItem(this.#keyOf(field, target)) ?? ""; }
+
+  // Returns whether there is room for it.
+  keep(field, target, words) {
+    if (!words) this.take(field, target);
+    return !words || store(this.#keyOf(field, target), words);
+  }
+
+  // Returns what was typed, and keeps it no longer.
+  take(field, target) {
+    const words = this.of(field, target).trim();
+    localStorage.removeItem(this.#keyOf(field, target));
+    return words;
+  }
 }

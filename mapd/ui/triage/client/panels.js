@@ -1,171 +1,154 @@
-// What opens over the page: choices by key, a field, a list. Each is made of what triage hands over, and drawn anew with it.
+// What opens over the page: choices by key, a field, a list. Drawn anew from what triage holds.
 //
-//   { title, choices: [{ key, words, press }], field: { name, target, label, save }, body }
+//   { title, choices: [{ key, words, press }], field: { act, kind, target, label, … }, contents }
 
-import { decide, decideClass, reject } from "./acts.js";
-import { drawHistory } from "./card.js";
-import { note } from "./chips.js";
-import { stepsOf } from "./decisions.js";
+import { FIELDS, decide, decideClass, reject } from "./acts.js";
+import { drawButton, drawHistory } from "./card.js";
 import { element } from "./dom.js";
 import { TRIAGE, nameOf } from "../keys.js";
-import { count, day, plural } from "./words.js";
+import { count, formatDay, join, note, pluralize } from "./words.js";
 
-const withdrawal = (triage, kind, { uid: target }) => ({
-  key: "w", words: "withdraw what I said", press: () => decide(triage, "withdraw", { kind, target }, true),
-});
+// What a panel shows of the page as a whole, not of the card: it stays when a card arrives.
+export const OF_PAGE = ["help", "acts", "class"];
 
 export const PANELS = {
   reject(triage) {
-    const { kind } = triage.text;
-    const reasons = triage.reasons[kind] ?? [];
-    const marked = triage.step ? triage.text.text.text.slice(triage.step.start, triage.step.end) : "";
+    const { kind, text: { text } } = triage.text;
+    const { start, end } = triage.step ?? {};
+    const press = (reason) => () => reject(triage, reason);
     return {
       title: `reject this ${kind}: why?`,
-      choices: [
-        ...reasons.map(({ key, words, code }) => ({ key, words, press: () => reject(triage, code) })),
-        { key: "0", words: "no reason", press: () => reject(triage, null) },
-      ],
-      body: note(marked ? `False step: “${marked.slice(0, 120)}”` : "Select the false step in the text to mark it, or choose it with ← →."),
+      choices: [...chooseReasons(triage, kind, press), { key: "0", words: "no reason", press: press(null) }],
+      contents: note(triage.step ? `False step: “${text.slice(start, end).slice(0, 120)}”`
+        : "Select the false step in the text to mark it, or choose it with ← →."),
     };
   },
-  attempt(triage) {
-    const { attempt, about } = triage.card;
-    const press = (act, stays) => () => decide(triage, act, { kind: "attempt", target: attempt.uid }, stays);
-    return {
-      title: "the student’s attempt",
-      choices: [
-        { key: "1", words: "not a mistake: the student is right", press: press("reject", false) },
-        { key: "2", words: "a mistake", press: press("accept", about !== "attempt") },
-        ...(attempt.said ? [withdrawal(triage, "attempt", attempt)] : []),
-      ],
-      field: value(triage, "attempt", attempt, "or type the answer that the student gave"),
-    };
-  },
-  question(triage) {
-    const { question } = triage.card;
-    return {
-      title: "the question and its gold answer",
-      choices: [
-        ...triage.reasons.question.map(({ key, words, code }) => ({
-          key, words, press: () => decide(triage, "reject", { kind: "question", target: question.uid, reason: code }),
-        })),
-        ...(question.said ? [withdrawal(triage, "question", question)] : []),
-      ],
-      field: value(triage, "question", question, "or type the right gold answer"),
-    };
-  },
+  attempt: (triage) => ({
+    title: "the student’s attempt",
+    ...decideTarget(triage, "attempt", "or type the answer that the student gave", (press) => [
+      { key: "1", words: "not a mistake: the student is right", press: press("reject") },
+      { key: "2", words: "a mistake", press: press("accept", { stays: triage.card.about !== "attempt" }) },
+    ]),
+  }),
+  question: (triage) => ({
+    title: "the question and its gold answer",
+    ...decideTarget(triage, "question", "or type the right gold answer", (press) =>
+      chooseReasons(triage, "question", (reason) => press("reject", { reason }))),
+  }),
   answer: (triage) => ({
     title: "this rationale’s own answer was misread",
-    choices: [],
-    field: value(triage, "rationale", triage.text, "its answer is"),
+    field: correct("rationale", triage.text.uid, "its answer is"),
   }),
-  note(triage) {
-    const { target, kind } = triage.subject;
-    return {
-      title: `note on this ${kind}`,
-      choices: [],
-      field: {
-        name: "note", target: target.uid, label: "saved with your next decision on it", rows: 4, longest: triage.longest.note ?? 2000,
-        save: "save the note alone", press: (words) => decide(triage, "note", { kind, target: target.uid, note: words }, true),
-      },
-    };
-  },
+  note: ({ subject: { target: { uid: target }, kind } }) => ({
+    title: `note on this ${kind}`,
+    field: {
+      act: "note", kind, target, rows: 4, label: "saved with your next decision on it", save: "save the note alone",
+    },
+  }),
   repair(triage) {
-    const { text, uid, kind } = triage.text;
-    if (text.cut) return { title: "repair", choices: [], body: note("This text is too long to repair here.") };
+    const { text: { text, cut }, uid: target, kind } = triage.text;
+    if (cut) return { title: "repair", contents: note("This text is too long to repair here.") };
     return {
       title: "your corrected copy",
-      choices: [],
       field: {
-        name: "repair", target: uid, label: "it replaces the text, under your name; the old one is rejected", rows: 14, start: text.text,
-        longest: triage.longest.repair ?? 20_000, save: "save the copy",
-        press: (words) => decide(triage, "repair", { kind, target: uid, value: words }, true),
+        act: "repair", kind, target, rows: 14, start: text, save: "save the copy",
+        label: "it replaces the text, under your name; the old one is rejected",
       },
     };
   },
   class(triage) {
-    const counted = triage.classPanel;
-    if (!counted) return { title: "the whole class", choices: [], body: note("counting …") };
-    const press = (word, reason) => () => decideClass(triage, word, reason, counted);
-    const rest = counted.takes < counted.texts ? ` One act takes the first ${count(counted.takes)}.` : "";
+    const { contents: size } = triage.panel;
+    if (!size) return { title: "the whole class", contents: note("counting …") };
+    const { texts, takes, reject } = size;
+    const most = takes < texts ? ` One act takes the first ${count(takes)}.` : "";
+    const press = (verdict, reason) => () => decideClass(triage, verdict, reason, size);
     return {
-      title: `${plural(counted.texts, "text")} of this class ${counted.texts === 1 ? "is" : "are"} waiting`,
-      choices: counted.takes ? [
-        { key: "1", words: `reject all: ${counted.reject.words}`, press: press("reject", counted.reject.reason) },
+      title: `${pluralize(texts, "text")} of this class ${texts === 1 ? "is" : "are"} waiting`,
+      choices: takes ? [
+        { key: "1", words: `reject all: ${reject.words}`, press: press("reject", reject.reason) },
         { key: "2", words: "accept all", press: press("accept", null) },
       ] : [],
-      body: note(`One undo takes all of it back.${rest}`),
+      contents: note(`One undo takes all of it back.${most}`),
     };
   },
   history: (triage) => ({
     title: "history: who decided what",
-    choices: [],
-    body: triage.past ? drawHistory(triage.past, triage.view) : note("loading …"),
+    contents: triage.panel.contents ? drawHistory(triage.panel.contents, triage) : note("loading …"),
   }),
-  acts: (triage) => ({
-    title: "your last ten decisions",
-    choices: triage.trail.last.map((act, at) => ({
-      key: at < 9 ? String(at + 1) : "0",
-      words: `${act.words}${act.home.question ? ` · question ${act.home.question}` : ""}${act.at ? ` · ${day(act.at)}` : ""}`,
-      press: () => triage.visit(act.home),
-    })),
-    body: note(triage.trail.last.length ? "A digit opens the text, where you can decide anew; u undoes the newest." : "You have decided nothing yet."),
-  }),
+  acts(triage) {
+    const acts = triage.trail.last;
+    return {
+      title: "your last ten decisions",
+      choices: acts.map(({ words, home, at: moment }, at) => ({
+        key: String((at + 1) % 10), press: () => triage.visit(home),
+        words: join([words, home.number && `question ${home.number}`, moment && formatDay(moment)]),
+      })),
+      contents: note(acts.length ? "A digit opens the text, where you can decide anew; u undoes the newest."
+        : "You have decided nothing yet."),
+    };
+  },
   help: () => ({
     title: "keys",
-    choices: [],
-    body: element("dl", { class: "mapd-keys" }, TRIAGE.map(([key, , words]) => [
-      element("dt", {}, element("kbd", {}, nameOf(key))), element("dd", {}, words)]),
-    element("dt", {}, element("kbd", {}, "Space ↑ ↓")), element("dd", {}, "scroll the text, as do PageUp, PageDown, Home and End"),
-    element("dt", {}, "swipe"), element("dd", {}, "on a touch screen: to the right accepts, to the left asks why you reject")),
+    contents: element("dl.mapd-keys", [
+      ...TRIAGE.map(([key, , words]) => [element("kbd", nameOf(key)), words]),
+      [element("kbd", "Space ↑ ↓"), "scroll the text, as do PageUp, PageDown, Home and End"],
+      ["swipe", "on a touch screen: to the right accepts, to the left asks why you reject"],
+    ].map(([key, words]) => [element("dt", key), element("dd", words)])),
   }),
 };
 
-function value(triage, kind, target, label) {
-  return {
-    name: "value", target: target.uid, label, longest: triage.longest.value ?? 200, save: "save", isLine: true,
-    press: (words) => decide(triage, "correct", { kind, target: target.uid, value: words }, true),
-  };
+const chooseReasons = (triage, kind, press) =>
+  (triage.reasons[kind] ?? []).map(({ key, words, code }) => ({ key, words, press: press(code) }));
+
+// Decisions on the question or the attempt: some of its own, a withdrawal, a correction.
+function decideTarget(triage, kind, label, choose) {
+  const { uid: target, said: word } = triage.card[kind];
+  const press = (act, fields) => () => decide(triage, act, { kind, target, ...fields });
+  const withdrawal = { key: "w", words: "withdraw what I said", press: press("withdraw", { stays: true }) };
+  return { choices: [...choose(press), ...(word ? [withdrawal] : [])], field: correct(kind, target, label) };
 }
 
-// The range of the step before or behind the marked one.
-export function stepBeside(text, step, by) {
-  const steps = stepsOf(text);
-  if (!steps.length) return null;
-  const at = steps.findIndex(({ start, end }) => step && start === step.start && end === step.end);
-  return steps[at < 0 ? (by > 0 ? 0 : steps.length - 1) : (at + by + steps.length) % steps.length];
+const correct = (kind, target, label) => ({ act: "correct", kind, target, label, save: "save" });
+
+const drawKey = (key, words) => [element("kbd", key), element("span", words)];
+
+export function drawPanel(triage) {
+  const { name } = triage.panel;
+  const { title, choices = [], field, contents } = PANELS[name](triage);
+  const attributes = { role: "dialog", tabindex: "-1", "data-panel": name, "aria-label": title };
+  const drawChoice = ({ key, words, press }) => drawButton(press, drawKey(key, words), { "data-choice": key });
+  return element("div.mapd-panel", { ...attributes, identity: triage.panel },
+    element("div.mapd-panel-head", element("b", title),
+      drawButton(() => { triage.panel = null; }, drawKey("Esc", "close"))),
+    choices.length > 0 && element("div.mapd-choices", choices.map(drawChoice)),
+    field && drawField(field, triage),
+    contents && element("div.mapd-panel-body", contents));
 }
 
-export function drawPanel({ title, choices, field, body }, { close, drafts, onkept }) {
-  return [
-    element("div", { class: "mapd-panel-head" }, element("b", {}, title),
-      element("button", { type: "button", class: "mapd-act", onclick: close }, element("kbd", {}, "Esc"), element("span", {}, "close"))),
-    choices.length > 0 && element("div", { class: "mapd-choices" }, choices.map(({ key, words, press }) => element("button", {
-      type: "button", class: "mapd-act", "data-choice": key, onclick: press }, element("kbd", {}, key), element("span", {}, words)))),
-    field && drawField(field, drafts, onkept),
-    body && element("div", { class: "mapd-panel-body" }, body),
-  ];
-}
-
-function drawField(field, drafts, onkept) {
-  const { name, target, label, rows, start = "", longest, save, press, isLine } = field;
-  const attributes = { maxlength: longest, rows, class: "mapd-field", "data-field": name, autocomplete: "off" };
-  const input = element(isLine ? "input" : "textarea", attributes);
-  input.value = drafts.of(name, target) || start;
-  const send = () => {
+// Enter sends what stands in a line, Ctrl+Enter what stands in more.
+function drawField({ act, kind, target, label, rows, start = "", save }, triage) {
+  const { drafts, meta: { longest } } = triage;
+  const name = FIELDS[act];
+  const send = (input) => {
     const words = input.value.trim();
-    if (words && words !== start.trim()) press(words);
+    const fields = { kind, target, [act === "note" ? "note" : "value"]: words, stays: true };
+    if (words && words !== start.trim()) decide(triage, act, fields);
   };
-  input.addEventListener("input", () => onkept(drafts.keep(name, target, input.value === start ? "" : input.value)));
-  input.addEventListener("keydown", (event) => {
-    const isSent = event.key === "Enter" && !event.isComposing && !event.shiftKey && (isLine || event.ctrlKey || event.metaKey);
-    if (isSent) {
-      event.preventDefault();
-      send();
-    }
-  });
-  const key = isLine ? "Enter" : "Ctrl+Enter";
-  return element("label", { class: "mapd-labelled" }, element("span", {}, label), input,
-    element("button", { type: "button", class: "mapd-act", onclick: send }, element("kbd", {}, key), element("span", {}, save)));
+  const keep = ({ currentTarget: { value } }) => {
+    if (drafts.keep(name, target, value === start ? "" : value)) return;
+    triage.message = "the browser’s storage is full: keep this page open until you have decided";
+    triage.draw();
+  };
+  const sendByKey = (event) => {
+    const { key, currentTarget: input, isComposing, shiftKey, ctrlKey, metaKey } = event;
+    if (key !== "Enter" || isComposing || shiftKey || (rows && !ctrlKey && !metaKey)) return;
+    event.preventDefault();
+    send(input);
+  };
+  return element("label.mapd-labelled", element("span", label),
+    element(rows ? "textarea.mapd-field" : "input.mapd-field", {
+      maxlength: longest[name], rows, autocomplete: "off", "data-field": name,
+      value: drafts.of(name, target) || start, onkeydown: sendByKey, oninput: keep,
+    }),
+    drawButton((event) => send(event.currentTarget.previousSibling), drawKey(rows ? "Ctrl+Enter" : "Enter", save)));
 }
-

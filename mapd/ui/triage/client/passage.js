@@ -1,92 +1,118 @@
-// A foreign text with its ranges, drawn as text: hidden characters boxed, false steps marked. See dom.js.
+// A foreign text: as it is written, hidden characters boxed and false steps marked, or rendered in a frame.
 //
-//   drawPassage({ text: "We add: 12 + 4 = 17.", cut: 0, ranges: [{ start: 8, end: 19, kind: "false_equation", label: "…" }] })
+//   drawPassage({ text: "12 + 4 = 17.", ranges: [{ start: 0, end: 11, kind: "named_step", … }] })
 
 import { element } from "./dom.js";
-import { count } from "./words.js";
+import { listen } from "../keys.js";
+import { count, note } from "./words.js";
 
-const MARKS = {
-  false_equation: "mapd-mark",
-  named_step: "mapd-named",
-  marked_step: "mapd-marked",
-  chosen_step: "mapd-chosen",
+const MARKS = { // by kind of range
+  false_equation: "mapd-mark", named_step: "mapd-named", marked_step: "mapd-marked", chosen_step: "mapd-chosen",
 };
-const starts = new WeakMap(); // text node -> where it begins in the text as stored, and that piece
 
-export function drawPassage(passage, more = []) {
-  const { text, cut = 0, ranges = [] } = typeof passage === "string" ? { text: passage } : passage;
-  const block = element("div", { class: "mapd-text", dir: "auto" });
-  if (!text) block.append(element("span", { class: "mapd-more" }, "no text"));
-  for (const piece of piecesOf(text, [...ranges, ...more])) block.append(drawPiece(text, piece));
-  if (cut) block.append(element("span", { class: "mapd-more" }, `… ${count(cut)} more characters`));
-  return block;
+// `more`: ranges beside those of the server.
+export function drawPassage({ text, cut, ranges }, more = []) {
+  return element("div.mapd-text", { dir: "auto" },
+    text ? piecesOf(text, [...ranges, ...more]).map((piece) => drawPiece(text, piece))
+      : element("span.mapd-more", "no text"),
+    cut > 0 && element("span.mapd-more", `… ${count(cut)} more characters`));
 }
 
-// The text cut wherever a range begins or ends, each piece with the ranges around it.
-export function piecesOf(text, ranges) {
+// The text cut wherever a range begins or ends, each piece with the ranges around it. A text may have as many hidden
+// characters as characters, so each range is looked at once.
+function piecesOf(text, ranges) {
   const sorted = ranges.filter(({ start, end }) => start < end).sort((a, b) => a.start - b.start);
-  const ends = [...new Set([0, text.length, ...sorted.flatMap(({ start, end }) => [start, Math.min(end, text.length)])])]
-    .filter((at) => at <= text.length).sort((a, b) => a - b);
-  const pieces = [];
-  let around = [];
-  let next = 0;
-  for (let at = 0; at + 1 < ends.length; at++) {
-    const [start, end] = [ends[at], ends[at + 1]];
-    around = around.filter((range) => range.end > start);
+  const edges = new Set([0, text.length, ...sorted.flatMap(({ start, end }) => [start, end])]);
+  const ends = [...edges].filter((at) => at <= text.length).sort((a, b) => a - b);
+  let [around, next] = [[], 0];
+  return ends.slice(0, -1).map((start, at) => {
+    around = around.filter(({ end }) => end > start);
     while (next < sorted.length && sorted[next].start <= start) around.push(sorted[next++]);
-    pieces.push({ start, end, ranges: around });
-  }
-  return pieces;
+    return { start, end: ends[at + 1], ranges: around };
+  });
 }
 
-function drawPiece(text, { start, end, ranges }) {
-  const hidden = ranges.find(({ kind }) => kind === "hidden");
-  const marks = ranges.filter(({ kind }) => kind !== "hidden");
-  const piece = text.slice(start, end);
-  const node = hidden ? element("span", { class: "mapd-char" }, hidden.label) : document.createTextNode(piece.replaceAll("\r\n", "\n"));
-  starts.set(node, { start, piece });
-  if (!marks.length) return node;
-  const look = [...new Set(marks.map(({ kind }) => MARKS[kind]))].join(" ");
-  return element("mark", { class: look, title: [...new Set(marks.map(({ label }) => label))].join("; ") }, node);
+const labelOf = ({ ranges }) => ranges.find(({ kind }) => kind === "hidden")?.label;
+const wordsOf = (text, piece) => labelOf(piece) ?? text.slice(piece.start, piece.end).replaceAll("\r\n", "\n");
+
+function drawPiece(text, piece) {
+  const words = wordsOf(text, piece);
+  const drawing = labelOf(piece) ? element("span.mapd-char", words) : words;
+  const marks = piece.ranges.filter(({ kind }) => kind !== "hidden");
+  if (!marks.length) return drawing;
+  const classes = new Set(marks.map(({ kind }) => MARKS[kind]));
+  const title = [...new Set(marks.map(({ label }) => label))].join("; ");
+  return element(`mark.${[...classes].join(".")}`, { title }, drawing);
 }
 
 // Where a selection within a drawn passage begins and ends in the text as stored; null where it is elsewhere or empty.
-export function selectedRange(block, selection) {
-  if (!selection || selection.isCollapsed || !selection.rangeCount) return null;
+export function selectedRange(block, passage, selection) {
+  if (!block || selection.isCollapsed || !selection.rangeCount) return null;
   const range = selection.getRangeAt(0);
-  if (!block.contains(range.startContainer) || !block.contains(range.endContainer)) return null;
-  const [start, end] = [offsetOf(block, range.startContainer, range.startOffset), offsetOf(block, range.endContainer, range.endOffset)];
-  return start === null || end === null || start >= end ? null : { start, end };
+  if (!block.contains(range.commonAncestorContainer)) return null;
+  const lead = document.createRange();
+  lead.setStart(block, 0);
+  lead.setEnd(range.startContainer, range.startOffset);
+  const offset = lead.toString().length;
+  const start = storedPlace(passage, offset);
+  const end = storedPlace(passage, offset + range.toString().length);
+  return start < end ? { start, end } : null;
 }
 
-function offsetOf(block, node, offset) {
-  if (node.nodeType === Node.ELEMENT_NODE) { // between two children: where the next text begins, else where the last ends
-    const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
-    const child = node.childNodes[offset];
-    for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-      const known = place(text);
-      const isBehind = child && (child.contains(text) || child.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING);
-      if (known && isBehind) return known.start;
+// The place in the stored text of a place in the drawn one: a boxed character is one character.
+function storedPlace({ text, ranges }, offset) {
+  for (const piece of piecesOf(text, ranges.filter(({ kind }) => kind === "hidden"))) {
+    const { length } = wordsOf(text, piece);
+    if (offset > length) offset -= length;
+    else if (labelOf(piece)) return offset > 0 ? piece.end : piece.start;
+    else {
+      let place = piece.start;
+      for (; offset > 0; offset--) place += text.startsWith("\r\n", place) ? 2 : 1;
+      return place;
     }
-    const last = lastPlace(block);
-    return last ? last.start + last.piece.length : null;
   }
-  const known = place(node);
-  if (!known) return null;
-  if (known.node !== node) return known.start + (offset > 0 ? known.piece.length : 0); // a boxed character is one
-  let at = 0;
-  for (let drawn = 0; drawn < offset; drawn++) at += known.piece.startsWith("\r\n", at) ? 2 : 1;
-  return known.start + at;
+  return text.length;
 }
 
-function place(text) {
-  const node = starts.has(text) ? text : text.parentNode;
-  return starts.has(node) ? { ...starts.get(node), node } : null;
+// The sentence or line of a text before or behind a chosen one: a false step is one of them.
+export function stepBeside(text, chosen, by) {
+  const steps = Array.from(text.matchAll(/\S[^\n]*?(?:[.!?](?=\s)|(?=\r?\n)|$)/g),
+    ({ 0: { length }, index: start }) => ({ start, end: start + length }));
+  const at = steps.findIndex(({ start, end }) => start === chosen?.start && end === chosen.end);
+  const next = at < 0 ? Math.min(0, by) : at + by; // where none is chosen: the first, or the last
+  return steps.at(next % steps.length) ?? null;
 }
 
-function lastPlace(block) {
-  const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
-  let last = null;
-  for (let text = walker.nextNode(); text; text = walker.nextNode()) last = place(text) ?? last;
-  return last;
+// Rendered documents (the guidelines, a text's maths) in frames that run nothing: the server makes and cleans them.
+export class Frames {
+  #triage;
+  #open = new Set(); // uids, or "guidelines"
+  #documents = new Map(); // by uid, version and theme; "" while it is on its way
+
+  constructor(triage) { this.#triage = triage; }
+
+  isOpen(uid) { return this.#open.has(uid); }
+  toggle(uid) { if (!this.#open.delete(uid)) this.#open.add(uid); }
+
+  // The frame of a document, which is asked for where it isn't at hand yet, in this version.
+  draw(uid, title, version = "") {
+    const theme = getComputedStyle(this.#triage.root).colorScheme.includes("dark") ? "dark" : "light";
+    const key = `${uid} ${version} ${theme}`;
+    if (!this.#documents.has(key)) this.#load(uid, theme, key);
+    const srcdoc = this.#documents.get(key);
+    if (!srcdoc) return note("loading …");
+    const onload = ({ target }) => listen(this.#triage.take, { on: target.contentWindow }); // the page's keys
+    return element("iframe.mapd-frame", { sandbox: "allow-same-origin", srcdoc, title, identity: key, onload });
+  }
+
+  async #load(uid, theme, key) {
+    this.#documents.set(key, "");
+    const reply = await this.#triage.ask((api) => api.window({ render: uid, theme }));
+    if (reply?.rendered) this.#documents.set(key, reply.rendered.document);
+    else { // said by now; to open it again asks again
+      this.#open.delete(uid);
+      this.#documents.delete(key);
+    }
+    this.#triage.draw();
+  }
 }

@@ -1,40 +1,71 @@
-// The words that the page is written in, and numbers, times and names in them. Pure.
+// The words that the page is written in, and its small signs: verdicts, checks, teachers, votes. Colours, signs and
+// their words are those of mapd/ui/kit/theme.py, which the page hands over; a colour is never the only sign.
 
-const plural = (number, word, words = `${word}s`) => `${number.toLocaleString("en")} ${number === 1 ? word : words}`;
+import { element } from "./dom.js";
 
-export { plural };
 export const count = (number) => number.toLocaleString("en");
-export const clock = (at) => new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-export const day = (at) => `${new Date(at).toLocaleDateString("sv")} ${clock(at)}`;
+export const pluralize = (number, word, words = `${word}s`) => `${count(number)} ${number === 1 ? word : words}`;
+
+export const join = (parts, by = " · ") => parts.filter(Boolean).join(by);
+
+const formatTime = (at) => new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+export const formatDay = (at) => `${new Date(at).toLocaleDateString("sv")} ${formatTime(at)}`;
 
 // A reason's code in words, as the project names it.
-export function reasonOf(code, reasons, kind) {
-  return reasons[kind]?.find((reason) => reason.code === code)?.words ?? (code ?? "").replaceAll("_", " ");
-}
+export const nameReason = (code, about, reasons) =>
+  reasons[about]?.find((reason) => reason.code === code)?.words ?? code.replaceAll("_", " ");
 
-const OF_TEXT = { accept: "accepted", reject: "rejected", correct: "answer corrected to", skip: "skipped", note: "note" };
-const OF_ATTEMPT = { ...OF_TEXT, accept: "a mistake", reject: "not a mistake" };
-const OF_QUESTION = { ...OF_TEXT, accept: "question is fine", reject: "question is wrong", correct: "gold corrected to" };
-const OF_ALL = { withdraw: "withdrew", repair: "repaired", undo: "undone", rest: "accepted", class: "decided the class" };
+const VERBS = {
+  accept: "accepted", reject: "rejected", correct: "answer corrected to", skip: "skipped",
+  rest: "accepted", repair: "repaired", withdraw: "withdrew",
+};
+const OTHER_VERBS = {
+  attempt: { accept: "a mistake", reject: "not a mistake" },
+  question: { accept: "question is fine", reject: "question is wrong", correct: "gold corrected to" },
+};
 
-// What was decided, in words: "rejected · false step".
-export function decided({ decision, act, reason, value }, about, reasons) {
-  const words = { ...({ attempt: OF_ATTEMPT, question: OF_QUESTION }[about] ?? OF_TEXT), ...OF_ALL };
-  const word = words[act] ?? words[decision] ?? decision ?? act;
-  if ((act ?? decision) === "correct") return `${word} ${value}`;
-  return reason ? `${word} · ${reasonOf(reason, reasons, about)}` : word;
+// What was decided, in words: "rejected · false step · step marked". `marks`: how many.
+export function nameDecision({ decision, reason, value, marks }, about, reasons) {
+  const verb = OTHER_VERBS[about]?.[decision] ?? VERBS[decision] ?? decision;
+  if (decision === "correct") return `${verb} ${value}`;
+  return join([verb, reason && nameReason(reason, about, reasons), marks && "step marked"]);
 }
 
 // Who has how many of the queue's mistakes open, and since when: "bea has 2 open since 09:12".
-export function holders(people) {
-  return people.map(({ person, mistakes, since }) => `${person} has ${mistakes ?? "this"} open since ${clock(since)}`).join(", ");
+export const nameHolders = (people) => people.map(({ person, mistakes, since }) =>
+  `${person} has ${mistakes ?? "this"} open since ${formatTime(since)}`).join(", ");
+
+export const label = (words) => element("span.mapd-label", words);
+export const note = (...words) => element("span.mapd-note", ...words);
+
+let look; // { looks: { accepted: ["accepted", "✓", "#0f8060"], … }, teachers: ["#0072B2", …], person: "#…" }
+export const dress = (appearance) => { look = appearance; };
+
+export function chip(kind, more = "") {
+  const [word, mark, colour] = look.looks[kind];
+  return element("span.mapd-chip", { "--c": colour, title: word },
+    element("span.mapd-sign", { "aria-hidden": "true" }, mark), word, more && note(more));
 }
 
-// The plain line about what is saved.
-export function saveLine(outbox) {
-  const number = outbox.entries.length;
-  if (outbox.stop) return number ? `${count(number)} not saved: ${outbox.stop}` : outbox.stop;
-  if (!number) return "all saved";
-  const why = outbox.fault ? ` (${outbox.fault})` : "";
-  return `${count(number)} not saved yet, trying${why}${outbox.isFull ? "; keep this page open: the browser’s storage is full" : ""}`;
+export function sign(state) {
+  const [word, mark, colour] = look.looks[state];
+  return element("span.mapd-sign", { "--c": colour, role: "img", "aria-label": word, title: word }, mark);
+}
+
+// A teacher in its colour; a person, who has no place among the teachers, has none of their own.
+export function teacherChip({ name, place }, mark = "") {
+  const colour = place === null ? look.person : look.teachers[place % look.teachers.length];
+  return element("span.mapd-chip", { "--c": colour, title: name },
+    element("span.mapd-swatch"), element("span.mapd-name", mark + name));
+}
+
+// A vote of 1-5; no vote is said in words, never drawn as 0.
+export const dots = (score) => (score === null ? note("no vote ")
+  : element("span.mapd-dots", { title: `${score} of 5` }, `${"●".repeat(score)}${"○".repeat(5 - score)} ${score}`));
+
+// What counts of a text. A mean is the committee's: it stands beside its own verdict alone.
+export function verdictChips({ conflict, overridden, verdict, committee: { mean } }) {
+  if (conflict) return chip("conflict");
+  if (overridden) return [chip("overridden"), chip(verdict)];
+  return chip(verdict, mean === null ? "" : mean.toFixed(2));
 }

@@ -1,0 +1,41 @@
+"""The audit: one row for each act of a person, and what its rows tell of the project."""
+
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from mapd.errors import Stale
+from mapd.store import tables as t
+
+# The audit's words: for the recorded demo, by which a page knows; for what changes ids or names, and what is renamed
+# then; for a person's judgements that don't count any more, and that do again; for a file of the trash that is gone.
+RECORDED_DEMO = "load recorded demo"
+DELETED, RESTORED, RENAMED = "delete", "restore", "rename"
+PROJECT = "project"
+SET_ASIDE, COUNTED_AGAIN = "set aside", "count again"
+PURGED = "delete for good"
+
+
+def edition(session: Session, *acts: str) -> int:
+    """Count what was deleted, put back, renamed, or set aside."""
+    # What was read before may have other ids or names by now, or may not count.
+    acts = acts or (DELETED, RESTORED, RENAMED, SET_ASIDE, COUNTED_AGAIN)
+    return session.exec(select(func.count()).select_from(t.Audit).where(col(t.Audit.action).in_(acts))).one()
+
+
+def check_ids(session: Session, edition_: int) -> None:
+    """Refuse an act on ids that were read before something was deleted: they may be others' by now. Raises: Stale."""
+    if edition(session, DELETED) != edition_:
+        raise Stale("something was deleted from the project in the meantime; it was reloaded, nothing was saved")
+
+
+def project_name(session: Session) -> str | None:
+    """Return the name that people gave the project last; none where it is called as its folder."""
+    query = select(t.Audit.detail).where(t.Audit.action == RENAMED, t.Audit.target == PROJECT)
+    latest = session.exec(query.order_by(col(t.Audit.id).desc()).limit(1)).first()
+    return latest["to"] or None if latest else None
+
+
+def audit(session: Session, person: str, action: str, target: str, **detail: Any) -> None:
+    """Leave the row that every act leaves."""
+    session.add(t.Audit(person=person, action=action, target=target, detail=detail))

@@ -1,0 +1,185 @@
+"""What an exam gives to curation: its questions, the attempts, their explanations and votes, as frozen values."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, func, select
+
+from mapd.answers.grading import Task
+from mapd.domain import ExamInfo, Item, Material, Response, Text, Vote
+from mapd.store import tables as t
+from mapd.store.queries import exam, identity, shared_values
+
+# These questions alone, by id; None: all of the exam.
+QuestionIds = Sequence[int] | None
+
+
+def material(session: Session, exam_id: int, only: QuestionIds = None, *, thoughts: bool = False) -> Material:
+    """Return questions, attempts, explanations and votes of one exam, in the order of the set's questions."""
+    # Thoughts are left out unless asked for: nothing is decided by them, and they are far longer than the texts.
+    info = exam(session, exam_id)
+    texts = _texts(session, exam_id, only, thoughts=thoughts)
+    voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
+    all_places = places(session)
+    items, responses = questions(session, exam_id, only), attempts(session, exam_id, only, thoughts=thoughts)
+    return Material(info, items, responses, texts, tuple(name for name in all_places if name in voices), all_places)
+
+
+def places(session: Session) -> dict[str, int | None]:
+    """Return each teacher's place, by name, among the teachers of the project in the order in which they were added."""
+    rows = session.exec(select(t.Teacher.name, t.Teacher.kind).order_by(col(t.Teacher.id))).all()
+    # A person who repairs is an author, too, and has no place: nobody's place moves by it.
+    place = count()
+    return {name: None if kind == "person" else next(place) for name, kind in rows}
+
+
+def attempt_condition(exam_id: int, only: QuestionIds) -> sa.ColumnElement[bool]:
+    """Return the attempts of the exam (at these questions)."""
+    of_exam = col(t.Attempt.exam_id) == exam_id
+    return of_exam if only is None else of_exam & col(t.Attempt.question_id).in_(only)
+
+
+def filter_asked(session: Session, exam_id: int, among: Iterable[int], at_once: int = 500) -> set[int]:
+    """Return those of the questions, by id, that the exam asked."""
+    ids = sorted(among)
+    blocks = [ids[start : start + at_once] for start in range(0, len(ids), at_once)]
+    queries = (select(t.Attempt.question_id).where(attempt_condition(exam_id, block)) for block in blocks)
+    return {question_id for query in queries for question_id in session.exec(query)}
+
+
+def questions(session: Session, exam_id: int, only: QuestionIds = None) -> dict[int, Item]:
+    """Return the questions that the exam asked, by id, in the order of their set."""
+    asked_ids = sa.select(col(t.Attempt.question_id)).where(attempt_condition(exam_id, only))
+    rows = session.exec(select(t.Question).where(col(t.Question.id).in_(asked_ids)).order_by(col(t.Question.position)))
+    return {q.id: q for q in map(_item, rows.all())}
+
+
+def _item(q: t.Question) -> Item:
+    return Item(**shared_values(Item, q) | {"task": Task(q.task), "options": tuple(q.options)})
+
+
+def attempts(
+    session: Session, exam_id: int, only: QuestionIds = None, *, thoughts: bool = False
+) -> tuple[Response, ...]:
+    """Return the exam's attempts, in the order of its questions."""
+    query = (
+        select(t.Attempt)
+        .options(sa.orm.defer(t.Attempt.thought))  # type: ignore[arg-type]
+        .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
+        .where(attempt_condition(exam_id, only))
+        .order_by(col(t.Question.position), col(t.Attempt.sample))
+    )
+    rows = session.exec(query).all()
+    thought = attempt_thoughts(session, [identity(a) for a in rows]) if thoughts else {}
+    return tuple(Response(**shared_values(Response, a), thought=thought.get(identity(a))) for a in rows)
+
+
+def attempt_thoughts(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """Return what a thinking student wrote before its responses, by attempt; those without a thought are absent."""
+    return _thoughts(session, t.Attempt, ids)
+
+
+def _thoughts(
+    session: Session, table: type[t.Attempt | t.Explanation | t.Review], ids: Sequence[int], at_once: int = 500
+) -> dict[int, str]:
+    query = sa.select(col(table.id), col(table.thought)).where(col(table.thought).is_not(None))
+    blocks = (ids[start : start + at_once] for start in range(0, len(ids), at_once))
+    return {id_: thought for block in blocks for id_, thought in session.execute(query.where(col(table.id).in_(block)))}
+
+
+def text_condition(exam_id: int, only: QuestionIds = None) -> sa.ColumnElement[bool]:
+    """Return the condition that a text counts in the exam: a rationale of its questions, feedback on its attempts."""
+    questions = sa.select(col(t.Attempt.question_id)).where(attempt_condition(exam_id, only))
+    attempts = sa.select(col(t.Attempt.id)).where(attempt_condition(exam_id, only))
+    rationale = (col(t.Explanation.kind) == "rationale") & col(t.Explanation.question_id).in_(questions)
+    return (rationale | col(t.Explanation.attempt_id).in_(attempts)) & counts_in(t.Explanation.author_id, exam_id)
+
+
+def counts_in(teacher_id: Any, exam_id: int) -> sa.ColumnElement[bool]:
+    """Return the condition that a teacher's texts count in the exam: its committee named it, or it is a person."""
+    members = sa.select(col(t.CommitteeMember.teacher_id)).where(col(t.CommitteeMember.exam_id) == exam_id)
+    people = sa.select(col(t.Teacher.id)).where(col(t.Teacher.kind) == "person")
+    # A bare column would have SQLite begin with all that a teacher ever wrote, by its index.
+    return (col(teacher_id) + 0).in_(members.union_all(people))
+
+
+def _texts(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool) -> tuple[Text, ...]:
+    votes = _votes(session, exam_id, only, thoughts=thoughts)
+    query = (
+        select(t.Explanation, t.Teacher.name, t.Teacher.kind, t.Teacher.simulated)
+        .options(sa.orm.defer(t.Explanation.thought))  # type: ignore[arg-type]
+        .join(t.Teacher, col(t.Explanation.author_id) == t.Teacher.id)
+        .where(text_condition(exam_id, only))
+        .order_by(col(t.Explanation.question_id), col(t.Explanation.author_id), col(t.Explanation.id))
+    )
+    rows = session.exec(query).all()
+    thought = _thoughts(session, t.Explanation, [identity(row[0]) for row in rows]) if thoughts else {}
+    return tuple(
+        Text(
+            **shared_values(Text, x),
+            teacher=name,
+            teacher_kind=kind,
+            simulated=simulated,
+            votes=tuple(votes[identity(x)]),
+            thought=thought.get(identity(x)),
+        )
+        for x, name, kind, simulated in rows
+    )
+
+
+def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool) -> dict[int, list[Vote]]:
+    query = (
+        select(t.Review, t.Teacher.name)
+        .options(sa.orm.defer(t.Review.thought))  # type: ignore[arg-type]
+        .join(t.Teacher, col(t.Review.reviewer_id) == t.Teacher.id)
+        .join(t.Explanation, col(t.Review.explanation_id) == t.Explanation.id)
+        .where(text_condition(exam_id, only), counts_in(t.Review.reviewer_id, exam_id))
+        .order_by(col(t.Review.reviewer_id), col(t.Review.sample))
+    )
+    rows = session.exec(query).all()
+    thought = _thoughts(session, t.Review, [identity(r) for r, _ in rows]) if thoughts else {}
+    votes: dict[int, list[Vote]] = defaultdict(list)
+    for r, reviewer in rows:
+        vote = Vote(reviewer, r.score, r.status, r.raw_score, r.saw_gold, r.text, thought.get(identity(r)))
+        votes[r.explanation_id].append(vote)
+    return votes
+
+
+def iterate_votes(session: Session, exam_id: int) -> Iterator[tuple[int, str, int | None, bool]]:
+    """Yield every vote of the exam as (explanation, reviewer, score, saw the gold), one text after the other."""
+    query = (
+        sa.select(col(t.Review.explanation_id), col(t.Teacher.name), col(t.Review.score), col(t.Review.saw_gold))
+        .join(t.Teacher, col(t.Review.reviewer_id) == col(t.Teacher.id))
+        .join(t.Explanation, col(t.Review.explanation_id) == col(t.Explanation.id))
+        .where(text_condition(exam_id), counts_in(t.Review.reviewer_id, exam_id))
+        .order_by(col(t.Review.explanation_id))
+    )
+    return (tuple(row) for row in session.execute(query))
+
+
+def list_answers(session: Session, exam_id: int) -> Sequence[sa.Row[str, str | None, str, str, str]]:
+    """Return each question's uid, family and gold, and the outcome and finish of its first sample, in order."""
+    # Sample 0 alone: the pairs of McNemar's test have to be independent.
+    question, attempt = t.Question, t.Attempt
+    query = (
+        sa.select(*map(col, (question.uid, question.family, question.gold, attempt.outcome, attempt.finish)))
+        .join(t.Attempt, col(t.Attempt.question_id) == t.Question.id)
+        .where(col(t.Attempt.exam_id) == exam_id, col(t.Attempt.sample) == 0)
+        .order_by(col(t.Question.position))
+    )
+    return session.execute(query).all()
+
+
+def count_questions(session: Session, exam: ExamInfo) -> int:
+    """Return how many questions the exam asks."""
+    set_id = select(t.Exam.set_id).where(t.Exam.id == exam.id).scalar_subquery()
+    query = select(func.count()).select_from(t.Question).where(col(t.Question.set_id) == set_id)
+    return session.exec(query.where(t.Question.split == exam.split)).one()
+
+
+def count_samples(session: Session, exam_id: int) -> int:
+    """Return the most answers that the exam has of a question."""
+    return 1 + (session.exec(select(func.max(t.Attempt.sample)).where(t.Attempt.exam_id == exam_id)).one() or 0)
