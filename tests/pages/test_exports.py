@@ -22,6 +22,7 @@ from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui.kit import exports
 from mapd.ui.kit.exports import MadeFile
+from tests.conftest import writing
 from tests.pages.running import errors, open_page
 
 SNAPSHOTS, BROWSE = "pages/curate/snapshots.py", "pages/review/browse.py"
@@ -110,7 +111,7 @@ def test_of_too_many_rows_the_command_alone_is_shown(full_home: Path, monkeypatc
 
 def test_who_saves_what_others_said_has_seen_it(full_home: Path) -> None:
     engine = db.open_store(Settings())
-    with db.writing(engine) as session:
+    with writing(engine) as session:
         exam = queries.exams(session)[0]
         assignment.set_judging(session, exam.id, by=people.owner("ann"), judgements_wanted=2)
 
