@@ -68,7 +68,10 @@ def _stretch(part: Period) -> dict[str, Any]:
 def list_work(
     exam: ExamRef, person: Annotated[str, typer.Option("--person", help="Whose.")], as_json: AsJson = False
 ) -> None:
-    """List all that a person said in an exam, also what they took back and what is set aside."""
+    """List all judgements of a person in an exam.
+
+    Those that were taken back or set aside are in the list, too.
+    """
     with reading() as session:
         info = queries.exam(session, exam)
         records = list(judgement_rows.iterate_judgements(session, info.id, person_name(person)))
