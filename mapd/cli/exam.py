@@ -11,7 +11,7 @@ from mapd import exam as stage
 from mapd.cli import jobs
 from mapd.cli.delete import delete
 from mapd.cli.rename import rename
-from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show
+from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show, show_lines
 from mapd.errors import BadInput
 from mapd.exchange import attempts
 from mapd.jobs import kinds
@@ -91,13 +91,12 @@ def list_exams(as_json: AsJson = False) -> None:
         rows = [{"name": info.name} | asdict(stage.count_outcomes(session, info.id)) for info in queries.exams(session)]
     for row in rows:
         del row["failed"], row["reason"]
-    if as_json:
-        show({"exams": rows}, as_json, "")
-    for row in () if as_json else rows:
-        line(
-            f"{row['name']:<48} {row['correct']:>5} of {row['n']} correct, {row['no_answer']} no answer, "
-            f"{row['cut_off']} cut off  {row['exam']}"
-        )
+    lines = (
+        f"{row['name']:<48} {row['correct']:>5} of {row['n']} correct, {row['no_answer']} no answer, "
+        f"{row['cut_off']} cut off  {row['exam']}"
+        for row in rows
+    )
+    show_lines({"exams": rows}, as_json, lines)
 
 
 @commands.command("export")

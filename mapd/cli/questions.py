@@ -185,11 +185,7 @@ def list_mappings(as_json: shared.AsJson = False) -> None:
     """List the mappings that --save-map kept."""
     with shared.reading() as session:
         mappings = {name: str(fields) for name, fields in saved_mappings.list_mappings(session).items()}
-    if as_json:
-        shared.show({"maps": mappings}, as_json, "")
-        return
-    for name, text in mappings.items():
-        shared.line(f"{name:<24} {text}")
+    shared.show_lines({"maps": mappings}, as_json, (f"{name:<24} {text}" for name, text in mappings.items()))
 
 
 @commands.command("gym")
