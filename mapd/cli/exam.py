@@ -9,8 +9,8 @@ import typer
 
 from mapd import exam as stage
 from mapd.cli import jobs
-from mapd.cli.delete import delete
-from mapd.cli.rename import rename
+from mapd.cli.delete import delete_command
+from mapd.cli.rename import rename_command
 from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show, show_lines
 from mapd.errors import BadInput
 from mapd.exchange import attempts
@@ -115,5 +115,5 @@ def export_attempts(
     show({"path": str(path), "answers": len(rows)}, as_json, "exported")
 
 
-commands.command("rename")(rename("exam"))
-commands.command("delete")(delete("exam", plan_exam_removal))
+commands.command("rename")(rename_command("exam"))
+commands.command("delete")(delete_command("exam", plan_exam_removal))

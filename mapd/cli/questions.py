@@ -10,8 +10,8 @@ from rich.table import Table
 
 from mapd.answers.grading import Task
 from mapd.cli import shared
-from mapd.cli.delete import delete
-from mapd.cli.rename import rename
+from mapd.cli.delete import delete_command
+from mapd.cli.rename import rename_command
 from mapd.errors import BadInput, BadUsage
 from mapd.questions import file_table, formats, generated, gym, imports, mapping, saved_mappings, sets, sources
 from mapd.questions.mapping import FieldMapping
@@ -261,5 +261,5 @@ def _store(
     shared.show({"questions": added.name, **sizes, **(summary or {})}, as_json, "question set")
 
 
-commands.command("rename")(rename("question set"))
-commands.command("delete")(delete("question set", plan_questions_removal))
+commands.command("rename")(rename_command("question set"))
+commands.command("delete")(delete_command("question set", plan_questions_removal))

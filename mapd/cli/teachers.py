@@ -14,7 +14,7 @@ import typer
 
 from mapd import approvals, teacher_models, teachers
 from mapd.cli import shared
-from mapd.cli.rename import rename
+from mapd.cli.rename import rename_command
 from mapd.errors import MapdError
 from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
@@ -220,4 +220,4 @@ def enable_teacher(
     shared.show(result, as_json, "enabled")
 
 
-commands.command("rename")(rename("teacher"))
+commands.command("rename")(rename_command("teacher"))
