@@ -10,24 +10,18 @@ where the command itself was wrong, 130 where Ctrl+C or SIGTERM ended it.
 import os
 import shlex
 import sys
+from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
-from mapd import doctor as checkup
 from mapd import interrupts
 from mapd.characters import visible
-from mapd.cli import attempts, committee, curate, demo, exam, jobs, judge, people, project, questions, read
-from mapd.cli.shared import AsJson, derive_index, line, open_project, person_of, show
-from mapd.errors import BadInput, BadUsage, MapdError, Stopped
-from mapd.exchange import recorded
-from mapd.settings import Settings
-from mapd.store import db
-from mapd.trash import plan_exam_removal, plan_questions_removal
+from mapd.cli.shared import line
+from mapd.errors import BadUsage, MapdError, Stopped
 
 HELP = """See a student model's mistakes, what teachers say of them, and decide what it should learn.
 
@@ -47,16 +41,17 @@ code 1, or 2 where the command itself was wrong; Ctrl+C ends with 130."""
 ORDER = (
     *("app", "demo", "doctor", "questions", "students", "exam", "read", "import", "teachers", "collect", "curate"),
     *("judge", "judge-all", "repair", "undo", "redo", "history", "people", "guidelines", "finetune", "results"),
-    *("jobs", "worker", "project", "archive", "trash", "restore"),
+    *("jobs", "worker", "project", "archive", "trash", "restore", "openapi"),
 )
+# A command stands in the file of its name; Python takes no module named `import`, and an undo brings its redo.
+FILES = {"import": "import_", "redo": "undo"}
 
 
 class _Commands(TyperGroup):
-    """The commands, in an order for people."""
+    """The commands, in their order; typer would put the groups elsewhere."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        places = {name: place for place, name in enumerate(ORDER)}
-        return sorted(super().list_commands(ctx), key=lambda name: places.get(name, len(ORDER)))
+    def list_commands(self, _: Any) -> list[str]:
+        return list(ORDER)
 
 
 def _show_version(requested: bool) -> None:
@@ -85,86 +80,13 @@ def take_options(
     """Take what stands before the command."""
 
 
-app.add_typer(questions.questioning, name="questions")
-curate.importing.command("attempts")(attempts.import_attempts)
-app.add_typer(curate.importing, name="import")
-app.add_typer(curate.curating, name="curate")
-for command in (judge.judge, judge.judge_all, judge.repair, judge.undo, judge.redo, judge.history):
-    app.command(command.__name__.replace("_", "-"))(command)
-app.add_typer(people.sharing_out, name="people")
-app.add_typer(people.guiding, name="guidelines")
-app.add_typer(committee.teaching, name="teachers")
-app.command("collect")(committee.collect)
-app.command("finetune")(exam.finetune)
-app.add_typer(exam.learning, name="students")
-exam.examining.command("export")(attempts.export_attempts)
-app.add_typer(exam.examining, name="exam")
-app.add_typer(project.naming, name="project")
-app.add_typer(project.binning, name="trash")
-app.command("restore")(project.restore)
-for group, kind in (
-    (exam.examining, "exam"),
-    (questions.questioning, "question set"),
-    (exam.learning, "student"),
-    (committee.teaching, "teacher"),
-):
-    group.command("rename")(project.rename(kind))
-exam.examining.command("delete")(project.delete("exam", plan_exam_removal))
-questions.questioning.command("delete")(project.delete("question set", plan_questions_removal))
-app.add_typer(read.reading_texts, name="read")
-app.add_typer(project.archiving, name="archive")
-app.command("results")(demo.compare)
-app.command("demo")(demo.demo)
-app.add_typer(jobs.handling, name="jobs")
-app.command("worker")(jobs.run_worker)
-
-
-@app.command("openapi")
-def describe_routes(as_json: AsJson = False) -> None:
-    """Describe the app's routes in OpenAPI, as the code has them."""
-    # Here: its library is not needed for the other commands.
-    from mapd.api import routes
-
-    show(routes.describe(), as_json, "The routes below /api; --json prints all of it.")
-
-
-@app.command("app")
-def run_app(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on this machine.")] = 8501,
-    with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
-) -> None:
-    """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
-    # What can't be used is said before a server starts.
-    engine = open_project()
-    if with_demo and recorded.load(engine, Settings().home, by=person_of(None)):
-        derive_index(engine)
-        line("the recorded demo is loaded: its teachers are simulated")
-    with db.reading(engine) as session:
-        name = project.name_of(session)
-    script = Path(__file__).parents[2] / "app.py"
-    if not script.is_file():
-        raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")
-    line(f"MAPD Studio: http://127.0.0.1:{port}   project {name}   (Ctrl+C ends it)")
-    sys.stdout.flush()
-    # Streamlit reads its configuration from the folder that it starts in.
-    home = str(Settings().home.resolve())
-    os.chdir(script.parent)
-    os.environ["MAPD_HOME"] = home
-    os.execv(sys.executable, [sys.executable, "-m", "mapd.ui.kit.server", str(script), str(port)])
-
-
-@app.command("doctor")
-def doctor(as_json: AsJson = False) -> None:
-    """Say what works on this machine, what doesn't, and the cure."""
-    findings = checkup.examine(Settings())
-    if as_json:
-        items = [{"what": f.subject, "ok": f.ok, "found": f.report, "cure": f.cure} for f in findings]
-        show({"ok": all(f.ok for f in findings), "findings": items}, as_json, "")
+for command in ORDER:
+    function = command.replace("-", "_")
+    file = import_module(f"mapd.cli.{FILES.get(command, function)}")
+    if hasattr(file, "commands"):
+        app.add_typer(file.commands, name=command)
     else:
-        for finding in findings:
-            line(f"{'ok ' if finding.ok else 'BAD'}  {finding.subject}: {finding.report}")
-    if bad := [f for f in findings if not f.ok]:
-        raise BadInput("; ".join(f"{f.subject}: {f.cure}" for f in bad))
+        app.command(command)(getattr(file, function))
 
 
 def run() -> int:

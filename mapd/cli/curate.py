@@ -1,30 +1,24 @@
-"""`mapd import …`, `mapd curate …`: from files to a frozen curated set."""
+"""`mapd curate …`: the curated set, counted and frozen."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
-from mapd.cli.shared import AsJson, ExamRef, PersonName, counting, person_of, reading, show, split_names, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, person_of, reading, show, split_names, writing
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, narrow
 from mapd.curation.summary import summary
-from mapd.errors import BadInput
-from mapd.exchange import authors
 from mapd.settings import Settings
 from mapd.store import queries
 
-importing = typer.Typer(no_args_is_help=True, help="Bring files of other tools into the project.")
-curating = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
-
+commands = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
 PolicyName = Annotated[str | None, typer.Option("--policy", help="paper, strict, or a saved policy's name.")]
 Threshold = Annotated[
     float | None, typer.Option(min=0, max=5, help="Accept where the mean is strictly greater, 0 to 5.")
 ]
-
 Teachers = Annotated[
     str | None,
     typer.Option(
@@ -33,34 +27,7 @@ Teachers = Annotated[
 ]
 
 
-@importing.command("authors")
-def import_authors(
-    feedback: Annotated[Path, typer.Option(help="The authors' …_feedback_….json.")],
-    rationales: Annotated[Path, typer.Option(help="The authors' …_rationale_….json.")],
-    mistakes: Annotated[Path | None, typer.Option(help="The authors' …_false_….json.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="By default from the file's name.")] = None,
-    student: Annotated[str | None, typer.Option(help="By default from the file's name.")] = None,
-    by: PersonName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Import the paper authors' files as one exam. The same content twice returns the same exam."""
-    files = [_file(feedback), _file(rationales), None if mistakes is None else _file(mistakes)]
-    content = authors.parse(files[0], files[1], files[2], dataset, student)  # type: ignore[arg-type]
-    with writing() as session, counting("importing", "rows", as_json) as tell:
-        outcome = authors.store(session, content, by=person_of(by), progress=tell)
-    result = asdict(outcome)
-    new = result.pop("new")
-    show(result, as_json, "imported" if new else "this content is imported already")
-
-
-def _file(path: Path) -> authors.AuthorsFile:
-    try:
-        return authors.AuthorsFile(path.name, path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
-
-
-@curating.command("show")
+@commands.command("show")
 def curate_show(
     exam: ExamRef,
     policy: PolicyName = None,
@@ -116,7 +83,7 @@ def _three_states(state: State) -> bool | None:
     return {State.HOLDS: True, State.FAILS: False, State.NOTHING: None}[state]
 
 
-@curating.command("snapshot")
+@commands.command("snapshot")
 def curate_snapshot(
     exam: ExamRef,
     policy: PolicyName = None,

@@ -1,5 +1,6 @@
-"""`mapd students …`, `mapd exam …`, `mapd finetune`: who is taught, how it answers, and the training."""
+"""`mapd exam …`: how a student answers the questions of a set."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -7,66 +8,20 @@ from typing import Annotated
 import typer
 
 from mapd import exam as stage
-from mapd import students
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, errors, line, one_of, person_of, reading, show, usage, writing
+from mapd.cli.delete import delete_command
+from mapd.cli.rename import rename_command
+from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show, show_lines
+from mapd.errors import BadInput
+from mapd.exchange import attempts
 from mapd.jobs import kinds
-from mapd.jobs.kinds import DEFAULT
-from mapd.prompts import MOST_SHOTS
 from mapd.store import queries
+from mapd.trash import plan_exam_removal
 
-learning = typer.Typer(no_args_is_help=True, help="The models that are taught: add one, list them.")
-examining = typer.Typer(no_args_is_help=True, help="Exams: a student answers a set of questions.")
-
-
-@learning.command("add")
-def add_student(
-    name: Annotated[str, typer.Argument(help="As it is shown beside its answers.")],
-    path: Annotated[Path | None, typer.Option(help="A folder that transformers can load.")] = None,
-    hub: Annotated[str | None, typer.Option(metavar="ORG/NAME", help="A model on the hub.")] = None,
-    shots: Annotated[
-        int, typer.Option(min=0, max=MOST_SHOTS, help="Worked examples, for a base model without a chat template.")
-    ] = 0,
-    by: PersonName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add a student; without --path or --hub the packaged SmolLM2. The same one again changes nothing."""
-    with usage():
-        students.check_source(path, hub)
-    base = students.examine_base(path=path, hub=hub)
-    with writing() as session, usage():
-        row = students.add(session, name, base=base, shots=shots, by=person_of(by))
-        result = {"student": row.uid, "name": row.name, "base": students.source_of(row)}
-        result |= {"prompt": prompt} if (prompt := students.describe_prompting(row)) else {}
-    show(result, as_json, "student")
+commands = typer.Typer(no_args_is_help=True, help="Exams: a student answers a set of questions.")
 
 
-@learning.command("list")
-def list_students(as_json: AsJson = False) -> None:
-    """List every student, the newest first; imported ones too."""
-    with reading() as session:
-        rows = students.list_students(session)
-        names = {row.id: row.name for row in rows}
-        items = [
-            {
-                "student": s.uid,
-                "name": s.name,
-                "base": students.source_of(s),
-                "parent": names.get(s.parent_id),
-                "round": s.round,
-                "prompt": students.describe_prompting(s),
-            }
-            for s in rows
-        ]
-    if as_json:
-        show({"students": items}, as_json, "")
-    for s in () if as_json else items:
-        line(f"{s['name']:<24} round {s['round']}  {s['base']}" + (f"  from {s['parent']}" if s["parent"] else ""))
-        if s["prompt"]:
-            line(f"{'':<24} {s['prompt']}")
-
-
-@examining.command("run")
+@commands.command("run")
 def run_exam(
     student: Annotated[str, typer.Option(help="The student's name, uid or id.")],
     questions: Annotated[str, typer.Option(metavar="SET", help="The question set's name, uid or id.")],
@@ -99,7 +54,7 @@ def run_exam(
     _examine(work_, detach=detach, by=by, as_json=as_json)
 
 
-@examining.command("again")
+@commands.command("again")
 def ask_again(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
     max_tokens: Annotated[
@@ -129,58 +84,36 @@ def _examine(work_: kinds.ExamWork, *, detach: bool, by: str | None, as_json: bo
         line(f"{result['cut_off']:,} answers were cut off: `mapd exam again {result['exam']}` takes more tokens")
 
 
-@examining.command("list")
+@commands.command("list")
 def list_exams(as_json: AsJson = False) -> None:
     """List every exam, the newest first."""
     with reading() as session:
         rows = [{"name": info.name} | asdict(stage.count_outcomes(session, info.id)) for info in queries.exams(session)]
     for row in rows:
         del row["failed"], row["reason"]
-    if as_json:
-        show({"exams": rows}, as_json, "")
-    for row in () if as_json else rows:
-        line(
-            f"{row['name']:<48} {row['correct']:>5} of {row['n']} correct, {row['no_answer']} no answer, "
-            f"{row['cut_off']} cut off  {row['exam']}"
-        )
+    lines = (
+        f"{row['name']:<48} {row['correct']:>5} of {row['n']} correct, {row['no_answer']} no answer, "
+        f"{row['cut_off']} cut off  {row['exam']}"
+        for row in rows
+    )
+    show_lines({"exams": rows}, as_json, lines)
 
 
-def finetune(
-    snapshot: Annotated[str, typer.Option(help="The snapshot's sha256, or the beginning of it.")],
-    student: Annotated[str | None, typer.Option(help="By default the student of the snapshot's exam.")] = None,
-    alpha: Annotated[float, typer.Option(help="Weight of the feedback's loss, 0 to 1.")] = DEFAULT.alpha,
-    epochs: Annotated[int, typer.Option(help="How often each pair is taught.")] = DEFAULT.epochs,
-    lr: Annotated[float, typer.Option(help="The highest learning rate.")] = DEFAULT.learning_rate,
-    batch: Annotated[int, typer.Option(help="Pairs a step.")] = DEFAULT.batch,
-    rank: Annotated[int, typer.Option(help="LoRA's rank.")] = DEFAULT.rank,
-    seed: Annotated[int, typer.Option(help="Draws the order and the adapter's first numbers.")] = DEFAULT.seed,
-    max_length: Annotated[int, typer.Option(help="Tokens a dialogue.")] = DEFAULT.max_length,
-    arm: Annotated[str | None, typer.Option(help="A name, where several are compared.")] = None,
-    detach: jobs.Detach = False,
-    by: PersonName = None,
+@commands.command("export")
+def export_attempts(
+    exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, JSON Lines.")],
     as_json: AsJson = False,
 ) -> None:
-    """Train an adapter on a snapshot: the result is a new student. Interrupted and started again it goes on."""
-    work_ = kinds.FinetuneWork(
-        snapshot=snapshot,
-        student=student,
-        arm=arm,
-        alpha=alpha,
-        epochs=epochs,
-        learning_rate=lr,
-        batch=batch,
-        rank=rank,
-        seed=seed,
-        max_length=max_length,
-    )
-    with usage():
-        # Reading them checks that each is in its range.
-        _ = work_.hyperparameters
-    result = jobs.do(work_, by=by, detach=detach, as_json=as_json)
-    if result is None:
-        return
-    if result["cut"] or result["left_out"]:
-        losses = f"{result['cut']} explanations were cut at {max_length} tokens, {result['left_out']} pairs had no room"
-        errors.print(f"{losses}: --max-length gives more", soft_wrap=True)
-    summary = {key: result[key] for key in ("student", "adapter", "pairs", "steps", "seconds")}
-    show(summary, as_json, f"the new student is {result['name']}")
+    """Write an exam's answers to a file. `mapd import attempts` reads it."""
+    with reading() as session:
+        rows = [json.dumps(row, ensure_ascii=False) for row in attempts.lines(session, queries.exam(session, exam))]
+    try:
+        path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"the answers can't be written to {path} ({error.strerror}); choose another place") from error
+    show({"path": str(path), "answers": len(rows)}, as_json, "exported")
+
+
+commands.command("rename")(rename_command("exam"))
+commands.command("delete")(delete_command("exam", plan_exam_removal))

@@ -1,4 +1,4 @@
-"""`mapd jobs …`, `mapd worker`: what runs, and who runs it."""
+"""`mapd jobs …`: what runs, and how a command does its work."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from mapd import committee, interrupts, jobs
 from mapd.cli import shared
-from mapd.jobs import kinds, worker
+from mapd.jobs import kinds
 from mapd.jobs.work import Work, WorkContext
 from mapd.settings import Settings
 from mapd.store import db
@@ -21,7 +21,7 @@ Detach = Annotated[bool, typer.Option("--detach", help="Queue it as a job for th
 JobRef = Annotated[str, typer.Argument(help="The job's uid, or the beginning of it.")]
 # For a database that is away; a job waits as long as it takes.
 WORK_WAITS_S = 600.0
-handling = typer.Typer(no_args_is_help=True, help="Work in the background: watch, cancel and resume it.")
+commands = typer.Typer(no_args_is_help=True, help="Work in the background: watch, cancel and resume it.")
 
 
 def do(work_: Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
@@ -93,7 +93,7 @@ class Bar:
             self.bar.console.print(Text(f"mapd: {words}"), soft_wrap=True)
 
 
-@handling.command("list")
+@commands.command("list")
 def list_jobs(as_json: shared.AsJson = False) -> None:
     """List the jobs, the newest first, and the workers that are there."""
     with shared.reading() as session:
@@ -109,7 +109,7 @@ def list_jobs(as_json: shared.AsJson = False) -> None:
     shared.line(f"workers: {', '.join(workers) or 'none is there; `mapd worker` or `mapd app` starts one'}")
 
 
-@handling.command("show")
+@commands.command("show")
 def show_job(ref: JobRef, as_json: shared.AsJson = False) -> None:
     """Show how far a job is, what came of it, and the end of its log."""
     with shared.reading() as session:
@@ -120,13 +120,13 @@ def show_job(ref: JobRef, as_json: shared.AsJson = False) -> None:
     shared.show(result, as_json, result["title"])
 
 
-@handling.command("cancel")
+@commands.command("cancel")
 def cancel_job(ref: JobRef, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:
     """Stop a job: nothing new is begun, and what is in flight is kept."""
     _change(jobs.cancel, ref, by, as_json)
 
 
-@handling.command("resume")
+@commands.command("resume")
 def resume_job(ref: JobRef, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:
     """Queue a cancelled, failed or silent job again. It does what is missing."""
     _change(jobs.resume, ref, by, as_json)
@@ -142,14 +142,3 @@ def _as_json(job: t.Job, at: datetime) -> dict[str, Any]:
     names = ("attempt", "worker", "stage", "done", "total", "message", "seconds_left", "error")
     result = {"job": job.uid, "kind": job.kind, "title": kinds.job_title(job), "state": jobs.describe_state(job, at)}
     return result | {name: getattr(job, name) for name in names} | {"by": job.person}
-
-
-def run_worker(
-    name: Annotated[str, typer.Option(help="Its name, one a machine; by default the machine's.")] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until another worker of this name has ended.")] = False,
-    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
-) -> None:
-    """Take jobs and do them, until Ctrl+C. The app starts one by itself."""
-    shared.log_to_terminal()
-    worker.serve(Settings(), name or worker.default_name(), wait=wait, with_parent=with_parent)
-    raise typer.Exit(interrupts.CODE)

@@ -1,22 +1,19 @@
-"""`mapd people …`, `mapd guidelines …`: who judged how in an exam, by how many each text is to be judged, and how."""
+"""`mapd people …`: who judged how in an exam, and by how many each text is to be judged."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mapd.cli.shared import AsJson, ExamRef, PersonName, line, moment, person_of, read_file, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, line, person_of, reading, show, writing
 from mapd.curation import live_set
-from mapd.errors import NotFound
-from mapd.review import annotators, assignment, guidelines, leases, reasons
+from mapd.review import annotators, assignment, leases
 from mapd.review.annotators import FEW, AnnotatorRecord, Period
 from mapd.store import queries
 
-sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
-guiding = typer.Typer(no_args_is_help=True, help="How people are to judge: markdown, every version kept.")
+commands = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
 
 
-@sharing_out.command("show")
+@commands.command("show")
 def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
     """Show who judged how much, how fast, and how far they agree."""
     with reading() as session:
@@ -64,7 +61,7 @@ def _number(column: str, help: str) -> Any:
     return typer.Option(min=low, max=high, help=help)
 
 
-@sharing_out.command("want")
+@commands.command("want")
 def want(
     exam: ExamRef,
     judgements: Annotated[
@@ -85,68 +82,3 @@ def want(
         now = queries.exam(session, exam)
     result: dict[str, Any] = {"exam": now.uid, "wanted": now.judgements_per_text, "practice": now.practice}
     show(result | {"check_every": now.check_every, "repeat_every": now.repeat_every}, as_json, now.name)
-
-
-@guiding.command("show")
-def show_guidelines(
-    version: Annotated[int | None, typer.Option(help="By default the current one.")] = None, as_json: AsJson = False
-) -> None:
-    """Show a version, and how many verdicts were given under it."""
-    with reading() as session:
-        versions = guidelines.versions(session)
-    guideline = next((v for v in versions if version in (None, v.number)), None)
-    if guideline is None:
-        name = "no version" if version is None else f"no version {version}"
-        raise NotFound(f"{name} of the guidelines: there are {len(versions)}")
-    if as_json:
-        result = {"version": guideline.number, "of": len(versions), "by": guideline.person}
-        result |= {"since": guideline.since.isoformat()}
-        show(result | {"verdicts": guideline.verdicts, "text": guideline.text}, as_json, "")
-        return
-    line(f"version {guideline.number} of {len(versions)}, by {guideline.person}, since {moment(guideline.since)}")
-    line(guideline.text)
-
-
-@guiding.command("set")
-def set_guidelines(
-    file: Annotated[Path, typer.Argument(help="Markdown, as UTF-8; - reads standard input.")],
-    by: PersonName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Save a new version; the ones before are kept."""
-    words = read_file(file)
-    with writing() as session:
-        last = guidelines.current(session)
-        guidelines.save(session, words, by=person_of(by), base_uid=last.uid if last else None)
-        number = len(guidelines.versions(session))
-    show({"version": number}, as_json, "saved")
-
-
-@guiding.command("reasons")
-def list_reasons(as_json: AsJson = False) -> None:
-    """List the reasons for a rejection, usual and own."""
-    with reading() as session:
-        reasons_, own_reasons = reasons.list_offered(session), reasons.list_own(session)
-    show({"reasons": reasons_, "own": own_reasons}, as_json, ", ".join(reasons_))
-
-
-@guiding.command("add-reason")
-def add_reason(
-    words: Annotated[str, typer.Argument(help="Such as 'wrong units'.")], by: PersonName = None, as_json: AsJson = False
-) -> None:
-    """Offer another reason for a rejection. Triage, browse and `mapd judge --reason` have it from then on."""
-    with writing() as session:
-        code = reasons.add(session, words, by=person_of(by))
-    show({"reason": code}, as_json, "added")
-
-
-@guiding.command("remove-reason")
-def remove_reason(
-    code: Annotated[str, typer.Argument(help="As `mapd guidelines reasons` gives it.")],
-    by: PersonName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take a reason out of the list. What was rejected for it stays."""
-    with writing() as session:
-        reasons.remove(session, code, by=person_of(by))
-    show({"removed": code}, as_json, "removed")

@@ -10,13 +10,16 @@ from rich.table import Table
 
 from mapd.answers.grading import Task
 from mapd.cli import shared
+from mapd.cli.delete import delete_command
+from mapd.cli.rename import rename_command
 from mapd.errors import BadInput, BadUsage
 from mapd.questions import file_table, formats, generated, gym, imports, mapping, saved_mappings, sets, sources
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import AnswerKey
 from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares, parse_shares
+from mapd.trash import plan_questions_removal
 
-questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, make a set, look at it.")
+commands = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, make a set, look at it.")
 
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="The set's name in this project.")]
 SharesText = Annotated[
@@ -32,7 +35,7 @@ def _of_split(split: str) -> Any:
     return typer.Option(f"--{split}", metavar="FILE", help=f"A file of the {split} split; may be given several times.")
 
 
-@questioning.command("add")
+@commands.command("add")
 def add_questions(
     name: SetName,
     paths: Files = None,
@@ -158,7 +161,7 @@ def _show_rows(summary: dict[str, Any], rows: Sequence[QuestionRow], as_json: bo
                 shared.line(f"  {'' if number else key:<9} {part}")
 
 
-@questioning.command("show")
+@commands.command("show")
 def show_questions(
     name: SetName,
     split: Annotated[str | None, typer.Option(help="Of train, dev or test alone.")] = None,
@@ -177,19 +180,15 @@ def show_questions(
     _show_rows(summary, rows, as_json, "question set")
 
 
-@questioning.command("maps")
+@commands.command("maps")
 def list_mappings(as_json: shared.AsJson = False) -> None:
     """List the mappings that --save-map kept."""
     with shared.reading() as session:
         mappings = {name: str(fields) for name, fields in saved_mappings.list_mappings(session).items()}
-    if as_json:
-        shared.show({"maps": mappings}, as_json, "")
-        return
-    for name, text in mappings.items():
-        shared.line(f"{name:<24} {text}")
+    shared.show_lines({"maps": mappings}, as_json, (f"{name:<24} {text}" for name, text in mappings.items()))
 
 
-@questioning.command("gym")
+@commands.command("gym")
 def gym_questions(
     name: SetName,
     task: Annotated[str, typer.Argument(help="A task of reasoning-gym, such as leg_counting.")],
@@ -208,7 +207,7 @@ def gym_questions(
     _store(name, rows, source=f"reasoning-gym {task}, seed {seed}", simulated=False, by=by, as_json=as_json)
 
 
-@questioning.command("generate")
+@commands.command("generate")
 def generate_questions(
     name: SetName,
     train: Count = 36,
@@ -225,7 +224,7 @@ def generate_questions(
     _store(name, sets.make_rows(questions), source=f"generated, seed {seed}", simulated=True, by=by, as_json=as_json)
 
 
-@questioning.command("list")
+@commands.command("list")
 def list_questions(as_json: shared.AsJson = False) -> None:
     """List the sets, their splits, and openings of the test split."""
     with shared.reading() as session:
@@ -260,3 +259,7 @@ def _store(
     sizes = {split: getattr(added, split) for split in SPLITS}
     sizes = {"n": sum(sizes.values()), **sizes}
     shared.show({"questions": added.name, **sizes, **(summary or {})}, as_json, "question set")
+
+
+commands.command("rename")(rename_command("question set"))
+commands.command("delete")(delete_command("question set", plan_questions_removal))

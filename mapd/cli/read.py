@@ -17,10 +17,10 @@ from mapd.questions.golds import read_gold
 from mapd.scores import parse_score
 
 STANDARD_INPUT = Path("-")
-reading_texts = typer.Typer(help="How a text from standard input is read, and why.", no_args_is_help=True)
+commands = typer.Typer(help="How a text from standard input is read, and why.", no_args_is_help=True)
 
 
-@reading_texts.command("answer")
+@commands.command("answer")
 def show_answer(
     task: Annotated[str, typer.Option(help="numeric, boolean, choice or text.")],
     options: Annotated[
@@ -54,7 +54,7 @@ def _gold(gold: str, task: Task, options: tuple[str, ...]) -> str:
     return letter
 
 
-@reading_texts.command("score")
+@commands.command("score")
 def show_score(
     solution: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The text that is reviewed: its own scores are no vote.")

@@ -94,13 +94,7 @@ def judge_all(
 
 
 def _judge_each(
-    session: Session,
-    texts: Mapping[str, BatchText],
-    decision: Act,
-    *,
-    by: Person,
-    as_seen: bool = False,
-    **parts: Any,
+    session: Session, texts: Mapping[str, BatchText], decision: Act, *, by: Person, as_seen: bool = False, **parts: Any
 ) -> list[t.Judgement]:
     """Record the decision on each text, under its token. `as_seen`: none may have been decided on since it was read."""
     at, rows = queries.moment(session), []

@@ -14,52 +14,35 @@ from typing import Literal
 from pydantic import Field
 
 from mapd.domain import LONGEST_REPAIR, MOST_MARKS
-from mapd.review.card_messages import (
-    LONGEST_TEXT,
-    MOST_ACTS,
-    MOST_CARDS,
-    MOST_DECISIONS,
-    ActName,
-    ApiMessage,
-    Card,
-    CardWord,
-    Holder,
-    JudgeMode,
-    Note,
-    Passage,
-    Seen,
-    TargetKind,
-    Token,
-    Uid,
-)
+from mapd.review import card_messages
 from mapd.review.queues import DEFAULT
 
 # -- window -----------------------------------------------------------------------------------------------------------
 
 
-class WindowQuery(ApiMessage):
+class WindowQuery(card_messages.ApiMessage):
     """Which cards: the queue's next, those behind or before a mistake, or one that a link names."""
 
     queue: str = DEFAULT
     judge: str | None = None
     draw: int = Field(default=1, ge=1, lt=10_000_000)
-    number: int = Field(default=12, ge=1, le=MOST_CARDS)
+    number: int = Field(default=12, ge=1, le=card_messages.MOST_CARDS)
     mistake: str | None = None
     text: str | None = None
     question: str | None = None
-    after: Uid | None = None
-    after_text: Uid | None = None
-    before: Uid | None = None
+    after: card_messages.Uid | None = None
+    after_text: card_messages.Uid | None = None
+    before: card_messages.Uid | None = None
     settled: bool = False
-    has: list[Uid] = Field(default=[], max_length=200)
+    has: list[card_messages.Uid] = Field(default=[], max_length=200)
     ahead: int = Field(default=0, ge=0, le=10_000)
-    guidelines: Uid | None = None
+    guidelines: card_messages.Uid | None = None
     filter: str = Field(default="", max_length=4_000)
-    render: Uid | None = None
+    render: card_messages.Uid | None = None
     theme: Literal["light", "dark"] = "light"
 
 
-class QueueCounts(ApiMessage):
+class QueueCounts(card_messages.ApiMessage):
     """How many mistakes of a queue wait for this person, are decided, were skipped by them, of all."""
 
     name: str
@@ -70,7 +53,7 @@ class QueueCounts(ApiMessage):
     all: int
 
 
-class ClassReject(ApiMessage):
+class ClassReject(card_messages.ApiMessage):
     """Why none of a class will do."""
 
     reason: str
@@ -80,8 +63,8 @@ class ClassReject(ApiMessage):
 class QueueState(QueueCounts):
     """The queue that the cards are of. `own_judge`: its own way of judging."""
 
-    judge: JudgeMode
-    own_judge: JudgeMode
+    judge: card_messages.JudgeMode
+    own_judge: card_messages.JudgeMode
     draw: int
     by_lot: bool
     about: Literal["texts", "attempt"]
@@ -89,7 +72,7 @@ class QueueState(QueueCounts):
     class_: ClassReject | None = Field(default=None, serialization_alias="class")
 
 
-class ExamName(ApiMessage):
+class ExamName(card_messages.ApiMessage):
     """The exam; so many people are to judge each text."""
 
     uid: str
@@ -97,14 +80,14 @@ class ExamName(ApiMessage):
     wanted: int
 
 
-class Missing(ApiMessage):
+class Missing(card_messages.ApiMessage):
     """Why what a link names is no card."""
 
     code: Literal["corrected", "excluded", "unknown"]
     line: str
 
 
-class OtherPerson(ApiMessage):
+class OtherPerson(card_messages.ApiMessage):
     """Somebody who has mistakes of this queue in front of them, since when."""
 
     person: str
@@ -112,7 +95,7 @@ class OtherPerson(ApiMessage):
     since: datetime
 
 
-class GuidelinesVersion(ApiMessage):
+class GuidelinesVersion(card_messages.ApiMessage):
     """The current guidelines, in markdown."""
 
     uid: str
@@ -121,14 +104,14 @@ class GuidelinesVersion(ApiMessage):
     since: datetime
 
 
-class Rendered(ApiMessage):
+class Rendered(card_messages.ApiMessage):
     """The document of a sandboxed frame."""
 
     uid: str
     document: str
 
 
-class OfferedReason(ApiMessage):
+class OfferedReason(card_messages.ApiMessage):
     """A reason for a rejection, and the digit that stands for it."""
 
     code: str
@@ -136,14 +119,14 @@ class OfferedReason(ApiMessage):
     key: str
 
 
-class Window(ApiMessage):
+class Window(card_messages.ApiMessage):
     """A person's next cards, and what stands around them."""
 
     person: str
     role: str
     exam: ExamName
     queue: QueueState
-    cards: list[Card]
+    cards: list[card_messages.Card]
     end: bool
     missing: Missing | None = None
     problems: list[str] = Field(default=[])
@@ -173,69 +156,69 @@ class DecisionAct(StrEnum):
     UNDO = "undo"
 
 
-class StepMark(ApiMessage):
+class StepMark(card_messages.ApiMessage):
     """Where the false step stands."""
 
-    start: int = Field(ge=0, le=LONGEST_TEXT * 2)
-    end: int = Field(ge=0, le=LONGEST_TEXT * 2)
+    start: int = Field(ge=0, le=card_messages.LONGEST_TEXT * 2)
+    end: int = Field(ge=0, le=card_messages.LONGEST_TEXT * 2)
 
 
-class SeenText(ApiMessage):
+class SeenText(card_messages.ApiMessage):
     """A text that Enter accepts, as it was shown."""
 
-    uid: Uid
-    seen: Seen
-    after: ActName | None = None
+    uid: card_messages.Uid
+    seen: card_messages.Seen
+    after: card_messages.ActName | None = None
 
 
-class Decision(ApiMessage):
+class Decision(card_messages.ApiMessage):
     """One act of a person, made on what their screen showed."""
 
-    token: Token
+    token: card_messages.Token
     act: DecisionAct
     queue: str = Field(default=DEFAULT, max_length=60)
-    judge: JudgeMode = "assisted"
+    judge: card_messages.JudgeMode = "assisted"
     draw: int = Field(default=1, ge=1, lt=10_000_000)
-    card: Uid | None = None
-    mistake: Uid | None = None
-    kind: TargetKind | None = None
-    target: Uid | None = None
-    seen: Seen | None = None
-    after: ActName | None = None
+    card: card_messages.Uid | None = None
+    mistake: card_messages.Uid | None = None
+    kind: card_messages.TargetKind | None = None
+    target: card_messages.Uid | None = None
+    seen: card_messages.Seen | None = None
+    after: card_messages.ActName | None = None
     reason: str | None = Field(default=None, max_length=60)
-    note: Note | None = None
+    note: card_messages.Note | None = None
     value: str | None = Field(default=None, max_length=LONGEST_REPAIR + 200)
     marks: list[StepMark] = Field(default=[], max_length=MOST_MARKS)
     texts: list[SeenText] = Field(default=[], max_length=100)
-    undoes: ActName | None = None
+    undoes: card_messages.ActName | None = None
     version: str | None = Field(default=None, max_length=64)
     seconds: float | None = Field(default=None, ge=0, le=86_400)
     offline: bool = False
 
 
-class Decisions(ApiMessage):
+class Decisions(card_messages.ApiMessage):
     """Decisions in the order in which they were made."""
 
-    decisions: list[Decision] = Field(min_length=1, max_length=MOST_DECISIONS)
+    decisions: list[Decision] = Field(min_length=1, max_length=card_messages.MOST_DECISIONS)
 
 
-class DecisionAnswer(ApiMessage):
+class DecisionAnswer(card_messages.ApiMessage):
     """What became of a decision. `decided` of `of`: where it takes several requests, how far it is."""
 
     token: str
     status: Literal["saved", "stale", "refused"]
     act: str | None = None
     line: str | None = None
-    since: list[CardWord] = Field(default=[])
+    since: list[card_messages.CardWord] = Field(default=[])
     decided: int = 1
     of: int = 1
 
 
-class Answers(ApiMessage):
+class Answers(card_messages.ApiMessage):
     """An answer to each decision, up to an act that isn’t whole yet; the cards as they may be seen now."""
 
     answers: list[DecisionAnswer]
-    cards: dict[str, Card]
+    cards: dict[str, card_messages.Card]
     gone: dict[str, Missing]
     queue: QueueCounts
     guidelines: str | None
@@ -244,32 +227,32 @@ class Answers(ApiMessage):
 # -- leases, counts, history ------------------------------------------------------------------------------------------
 
 
-class LeaseWish(ApiMessage):
+class LeaseWish(card_messages.ApiMessage):
     """What is in front of a person, what comes next, what they leave."""
 
-    front: Uid | None = None
-    next: list[Uid] = Field(default=[], max_length=2)
-    leave: list[Uid] = Field(default=[], max_length=50)
-    shown: list[Uid] = Field(default=[], max_length=50)
-    judge: JudgeMode = "assisted"
+    front: card_messages.Uid | None = None
+    next: list[card_messages.Uid] = Field(default=[], max_length=2)
+    leave: list[card_messages.Uid] = Field(default=[], max_length=50)
+    shown: list[card_messages.Uid] = Field(default=[], max_length=50)
+    judge: card_messages.JudgeMode = "assisted"
     queue: str = Field(default=DEFAULT, max_length=60)
 
 
-class HeldLease(ApiMessage):
+class HeldLease(card_messages.ApiMessage):
     """A mistake that this person has, until when."""
 
     mistake: str
     until: datetime
 
 
-class RefusedLease(ApiMessage):
+class RefusedLease(card_messages.ApiMessage):
     """A mistake that others have, or that they decided meanwhile: then nobody has it."""
 
     mistake: str
-    people: list[Holder]
+    people: list[card_messages.Holder]
 
 
-class Leases(ApiMessage):
+class Leases(card_messages.ApiMessage):
     """What was taken, what others have."""
 
     held: list[HeldLease]
@@ -278,15 +261,15 @@ class Leases(ApiMessage):
     seconds: int
 
 
-class CountsQuery(ApiMessage):
+class CountsQuery(card_messages.ApiMessage):
     """Which queue's class is asked for, if any."""
 
     queue: str = DEFAULT
-    judge: JudgeMode = "assisted"
+    judge: card_messages.JudgeMode = "assisted"
     panel: bool = False
 
 
-class ClassPanel(ApiMessage):
+class ClassPanel(card_messages.ApiMessage):
     """A class that can be decided at once: so many wait, so many one act takes."""
 
     texts: int
@@ -295,7 +278,7 @@ class ClassPanel(ApiMessage):
     reject: ClassReject
 
 
-class Counts(ApiMessage):
+class Counts(card_messages.ApiMessage):
     """Every queue's counts."""
 
     queues: list[QueueCounts]
@@ -305,18 +288,18 @@ class Counts(ApiMessage):
     guidelines: str | None
 
 
-class HistoryQuery(ApiMessage):
+class HistoryQuery(card_messages.ApiMessage):
     """Of a card what was said; without one the person's last acts."""
 
-    card: Uid | None = None
-    mistake: Uid | None = None
-    text: Uid | None = None
-    judge: JudgeMode = "assisted"
+    card: card_messages.Uid | None = None
+    mistake: card_messages.Uid | None = None
+    text: card_messages.Uid | None = None
+    judge: card_messages.JudgeMode = "assisted"
     queue: str = DEFAULT
-    acts: int = Field(default=10, ge=1, le=MOST_ACTS)
+    acts: int = Field(default=10, ge=1, le=card_messages.MOST_ACTS)
 
 
-class PastWord(ApiMessage):
+class PastWord(card_messages.ApiMessage):
     """A judgement as it was made. `verb`: that it undid or redid one. `marks`: false steps marked in the text."""
 
     about: str
@@ -336,14 +319,14 @@ class PastWord(ApiMessage):
     archive: Literal["counts", "doesn’t count"] | None
 
 
-class UndoneRepair(ApiMessage):
+class UndoneRepair(card_messages.ApiMessage):
     """A repair that was undone."""
 
     by: str
-    text: Passage
+    text: card_messages.Passage
 
 
-class PastAct(ApiMessage):
+class PastAct(card_messages.ApiMessage):
     """One act of this person. `marks`: false steps marked in the text."""
 
     act: str
@@ -359,12 +342,12 @@ class PastAct(ApiMessage):
     text: str | None
     question: str | None
     queue: str | None
-    judge: JudgeMode
+    judge: card_messages.JudgeMode
     undone: bool
-    since: list[CardWord]
+    since: list[card_messages.CardWord]
 
 
-class History(ApiMessage):
+class History(card_messages.ApiMessage):
     """What was said of a card, or the person's last acts, the newest first."""
 
     words: list[PastWord] = Field(default=[])
@@ -374,14 +357,14 @@ class History(ApiMessage):
     redo: str | None = None
 
 
-class ApiError(ApiMessage):
+class ApiError(card_messages.ApiMessage):
     """Why a request got no answer: one line, with its cure."""
 
     code: Literal["dead", "origin", "forbidden", "unknown", "bad_request", "too_large", "busy"]
     line: str
 
 
-class ApiErrorBody(ApiMessage):
+class ApiErrorBody(card_messages.ApiMessage):
     """The body of each response that isn't 200."""
 
     error: ApiError

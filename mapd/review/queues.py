@@ -173,9 +173,7 @@ QUEUES: Mapping[str, Queue] = {
         ),
         Queue("accepted-wrong", "accepted, but wrong answer", _decided(Verdict.ACCEPTED, Check.MATCHES_GOLD)),
         Queue(
-            "rejected-right",
-            "rejected, but right answer",
-            _decided(Verdict.REJECTED, Check.MATCHES_GOLD, State.HOLDS),
+            "rejected-right", "rejected, but right answer", _decided(Verdict.REJECTED, Check.MATCHES_GOLD, State.HOLDS)
         ),
         Queue(
             "disagree",

@@ -13,8 +13,5 @@ _PARTS = "question=question,answer=answer,context=context,options={},id=id,famil
 PLAIN = Format(
     "plain",
     None,
-    (
-        shape(_PARTS.format("options"), fields="question"),
-        shape(_PARTS.format("choices"), fields="question choices"),
-    ),
+    (shape(_PARTS.format("options"), fields="question"), shape(_PARTS.format("choices"), fields="question choices")),
 )

@@ -62,11 +62,7 @@ def draw_manager() -> None:
         st.session_state[CHOICE] = chosen_uid = str(context.params().get("exam", ""))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_manage"):
         uid = st.selectbox(
-            "What",
-            list(things_by_uid),
-            format_func=lambda uid: labels.get(uid, "…"),
-            key=CHOICE,
-            width=380,
+            "What", list(things_by_uid), format_func=lambda uid: labels.get(uid, "…"), key=CHOICE, width=380
         )
         thing = things_by_uid[uid or ""]
         # A new name gets a new field. A key becomes a CSS class, so the name itself, which is foreign, is hashed.

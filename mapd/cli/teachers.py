@@ -1,4 +1,4 @@
-"""`mapd teachers …`, `mapd collect`: who teaches, and what they write.
+"""`mapd teachers …`: the models that teach.
 
 $ mapd teachers add mini --kind openai --model gpt-4o-mini --set temperature=0.7 --limit concurrency=16
 $ mapd teachers test mini --json
@@ -12,23 +12,21 @@ from typing import Annotated, Any
 
 import typer
 
-from mapd import approvals, committee, teacher_models, teachers
-from mapd.cli import jobs, shared
+from mapd import approvals, teacher_models, teachers
+from mapd.cli import shared
+from mapd.cli.rename import rename_command
 from mapd.errors import MapdError
-from mapd.jobs import kinds
 from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.teacher_prices import format_dollars, price_in_words
+from mapd.teacher_prices import price_in_words
 from mapd.teacher_settings import KEY_VARIABLES, read_names, read_pairs
 
-teaching = typer.Typer(no_args_is_help=True, help="The models that teach: add, list, test, change, disable them.")
-
+commands = typer.Typer(no_args_is_help=True, help="The models that teach: add, list, test, change, disable them.")
 TeacherName = Annotated[str, typer.Argument(help="The teacher's name.")]
 Pairs = list[str] | None
 PRICE = "US dollars a million tokens that go {}, where the list doesn't know it."
-BUDGET = "What all calls of this exam may cost, those of earlier runs too. MAPD_BUDGET_USD is the default."
 KeyEnv = typer.Option("--key-env", metavar="NAME", help="The NAME of the variable that holds its key, never the key.")
 SET = "temperature, max_tokens, or any field of a request: reasoning_effort, top_k … VALUE is JSON, or a word."
 HEADER = "A further header of each request, and the NAME of the variable that holds its value."
@@ -36,7 +34,7 @@ Header = typer.Option("--header", metavar="HEADER=NAME", help=HEADER)
 Yes = Annotated[bool, typer.Option("--yes", help="Yes, the key may go to that server; else you are asked.")]
 
 
-@teaching.command("add")
+@commands.command("add")
 def add_teacher(
     name: Annotated[str, typer.Argument(help="As it is shown beside its texts.")],
     kind: Annotated[str, typer.Option(help=" or ".join(teachers.KINDS))],
@@ -82,7 +80,7 @@ def add_teacher(
     shared.show(result, as_json, "teacher")
 
 
-@teaching.command("set")
+@commands.command("set")
 def set_teacher(
     name: TeacherName,
     settings: Annotated[Pairs, typer.Option("--set", metavar="max_tokens=N", help="The longest reply.")] = None,
@@ -152,18 +150,16 @@ def _as_json(row: t.Teacher) -> dict[str, Any]:
     }
 
 
-@teaching.command("list")
+@commands.command("list")
 def list_teachers(as_json: shared.AsJson = False) -> None:
     """List every teacher, people and imported ones too."""
     with shared.reading() as session:
         rows = [_as_json(row) for row in teachers.list_teachers(session)]
-    if as_json:
-        shared.show({"teachers": rows}, as_json, "")
-    for row in () if as_json else rows:
-        shared.line(f"{row['name']:<20} {row['kind']:<10} {row['model']:<12} {', '.join(_words(row))}".rstrip())
+    lines = (f"{row['name']:<20} {row['kind']:<10} {row['model']:<12} {_words(row)}".rstrip() for row in rows)
+    shared.show_lines({"teachers": rows}, as_json, lines)
 
 
-def _words(row: dict[str, Any]) -> list[str]:
+def _words(row: dict[str, Any]) -> str:
     state = [f"disabled{', from an archive' if row['origin'] else ''}"] if row["disabled"] else []
     where = [f"at {row['base_url']}"] if row["base_url"] else []
     key = [f"key in {row['key_env']} ({'set' if row['key_is_set'] else 'not set'})"] if row["key_env"] else []
@@ -171,14 +167,14 @@ def _words(row: dict[str, Any]) -> list[str]:
     price = [f"price: {row['price']}"] if row["kind"] in KEY_VARIABLES else []
     settings = (f"{name} {_word(value)}" for name, value in numbers if value is not None)
     headers = (f"header {name} from {variable}" for name, variable in row["headers"].items())
-    return [*state, *where, *key, *settings, *headers, *price, *row["notes"]]
+    return ", ".join([*state, *where, *key, *settings, *headers, *price, *row["notes"]])
 
 
 def _word(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-@teaching.command("test")
+@commands.command("test")
 def ask_teacher(name: TeacherName, as_json: shared.AsJson = False) -> None:
     """Ask a teacher for a small sum: one real call, and what came back."""
     engine = db.open_store(Settings())
@@ -198,7 +194,7 @@ def ask_teacher(name: TeacherName, as_json: shared.AsJson = False) -> None:
         )
 
 
-@teaching.command("disable")
+@commands.command("disable")
 def disable_teacher(name: TeacherName, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:
     """Ask a teacher no more; what it wrote stays."""
     with shared.writing() as session:
@@ -206,7 +202,7 @@ def disable_teacher(name: TeacherName, by: shared.PersonName = None, as_json: sh
     shared.show(result, as_json, "disabled")
 
 
-@teaching.command("enable")
+@commands.command("enable")
 def enable_teacher(
     name: TeacherName,
     key_env: Annotated[str | None, KeyEnv] = None,
@@ -224,93 +220,4 @@ def enable_teacher(
     shared.show(result, as_json, "enabled")
 
 
-def collect(
-    exam: shared.ExamRef,
-    names: Annotated[str, typer.Option("--teachers", metavar="A,B,C", help="Who teaches, and reviews the others.")],
-    samples: Annotated[int, typer.Option(min=1, help="Texts of each kind by each teacher.")] = 1,
-    cut_off: Annotated[bool, typer.Option("--cut-off", help="Send responses that were cut off, too.")] = False,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
-    budget: Annotated[float | None, typer.Option(metavar="USD", min=0, help=BUDGET)] = None,
-    unknown_price: Annotated[
-        bool, typer.Option("--unknown-price", help="Ask teachers whose price nobody knows, too.")
-    ] = False,
-    only_estimate: Annotated[bool, typer.Option("--estimate", help="Say what it may cost, and send nothing.")] = False,
-    detach: jobs.Detach = False,
-    by: shared.PersonName = None,
-    as_json: shared.AsJson = False,
-) -> None:
-    """Ask teachers for feedback, rationales and reviews. Run again, it makes only the calls that are missing."""
-    names_ = shared.split_names("--teachers", names)
-    work_ = kinds.CollectWork(
-        exam=exam,
-        teachers=names_,
-        samples=samples,
-        cut_off=cut_off,
-        concurrency=concurrency,
-        budget=Settings().budget_usd if budget is None else budget,
-        unknown_price=unknown_price,
-    )
-    if only_estimate or not as_json:
-        _show_estimate(work_, as_json)
-    if only_estimate:
-        return
-    result = jobs.do(work_, by=by, detach=detach, as_json=as_json)
-    if result is None:
-        return
-    reasons, stopped = result["reasons"], result.get("stopped")
-    totals = result if as_json else {k: v for k, v in result.items() if k not in ("reasons", "stopped")}
-    shared.show(totals, as_json, "collected")
-    if not as_json:
-        _show_reasons(reasons)
-        _show_notes(names_)
-    if len(names_) == 1 and not as_json:
-        shared.line(f"no reviews: nobody but {names_[0]} was named, and no teacher reviews itself")
-    if result["cut_off_not_sent"] and not as_json:
-        not_sent = committee.not_sent_in_words(result["cut_off_not_sent"])
-        shared.line(f"{not_sent} (`mapd exam again {exam}`), or send them with --cut-off")
-    # Of a teacher that was stopped the reasons above say it.
-    if result["not_made"] and stopped and not as_json:
-        shared.line(stopped)
-    if result["failed"]:
-        raise typer.Exit(1)
-
-
-def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
-    if reasons:
-        shared.line("calls that gave no text; the same command asks them again")
-    for reason in reasons:
-        stopped = " (stopped: this run asked it nothing more)" if reason["stopped"] else ""
-        shared.line(f"  {reason['calls']:>6,}  {reason['teacher']}: {reason['reason']}{stopped}")
-        shared.line(f"          cure: {reason['cure']}")
-
-
-def _show_notes(names: Sequence[str]) -> None:
-    # What the teachers' servers didn't take changes how they were asked.
-    with shared.reading() as session:
-        notes = [(name, note) for name in names for note in teacher_models.list_notes(teachers.get(session, name))]
-    for name, note in notes:
-        shared.line(f"{name}: {note}")
-
-
-def _show_estimate(work_: kinds.CollectWork, as_json: bool) -> None:
-    """Show what the missing calls may cost: a line a teacher, and one for all of them."""
-    with shared.reading() as session:
-        estimate = committee.estimate(session, work_.exam, work_.teachers, work_.samples, cut_off=work_.cut_off)
-    if as_json:
-        totals = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
-        shared.show(totals | asdict(estimate), as_json, "")
-        return
-    for x in estimate.teachers:
-        shared.line(f"  {x.teacher:<20} {', '.join(_reckon(x))}")
-    shared.line(estimate.in_words)
-
-
-def _reckon(x: committee.TeacherEstimate) -> list[str]:
-    calls = [f"{count:,} {kind}{'' if kind == 'feedback' else 's'}" for kind, count in x.calls.items()]
-    if x.tokens_in is None or x.tokens_out is None:
-        return [*calls, x.price_in_words]
-    guess = "" if x.measured else f" (a reply of a kind that it hasn't given yet: {x.longest:,})"
-    tokens = f"about {x.tokens_in:,} tokens in and {x.tokens_out:,} out{guess}"
-    if x.usd is None or x.usd_at_most is None:
-        return [*calls, tokens, "at an unknown price"]
-    return [*calls, tokens, f"about {format_dollars(x.usd)}, at most {format_dollars(x.usd_at_most)}"]
+commands.command("rename")(rename_command("teacher"))

@@ -1,20 +1,48 @@
-"""`mapd import attempts`, `mapd exam export`: a model's answers, in and out as files."""
+"""`mapd import …`: files of other tools, brought into the project."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mapd.cli.shared import AsJson, PersonName, SkipBad, counting, one_of, person_of, reading, show, write_bad, writing
+from mapd.cli.shared import AsJson, PersonName, SkipBad, counting, one_of, person_of, show, write_bad, writing
 from mapd.errors import BadInput
-from mapd.exchange import attempt_files, attempts
+from mapd.exchange import attempt_files, attempts, authors
 from mapd.questions import sets, sources
 from mapd.questions.rows import SPLITS
-from mapd.store import queries
+
+commands = typer.Typer(no_args_is_help=True, help="Bring files of other tools into the project.")
 
 
+@commands.command("authors")
+def import_authors(
+    feedback: Annotated[Path, typer.Option(help="The authors' …_feedback_….json.")],
+    rationales: Annotated[Path, typer.Option(help="The authors' …_rationale_….json.")],
+    mistakes: Annotated[Path | None, typer.Option(help="The authors' …_false_….json.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="By default from the file's name.")] = None,
+    student: Annotated[str | None, typer.Option(help="By default from the file's name.")] = None,
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import the paper authors' files as one exam. The same content twice returns the same exam."""
+    files = [_file(feedback), _file(rationales), None if mistakes is None else _file(mistakes)]
+    content = authors.parse(files[0], files[1], files[2], dataset, student)  # type: ignore[arg-type]
+    with writing() as session, counting("importing", "rows", as_json) as tell:
+        outcome = authors.store(session, content, by=person_of(by), progress=tell)
+    result = asdict(outcome)
+    new = result.pop("new")
+    show(result, as_json, "imported" if new else "this content is imported already")
+
+
+def _file(path: Path) -> authors.AuthorsFile:
+    try:
+        return authors.AuthorsFile(path.name, path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
+
+
+@commands.command("attempts")
 def import_attempts(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON Lines, or samples_….jsonl of lm-eval.")],
     questions: Annotated[str, typer.Option(metavar="SET", help="The question set's name, uid or id.")],
@@ -44,18 +72,3 @@ def import_attempts(
     result = asdict(outcome) | {"skipped": len(content.bad)}
     new = result.pop("new")
     show(result, as_json, "imported" if new else "these answers are imported already")
-
-
-def export_attempts(
-    exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, JSON Lines.")],
-    as_json: AsJson = False,
-) -> None:
-    """Write an exam's answers to a file. `mapd import attempts` reads it."""
-    with reading() as session:
-        rows = [json.dumps(row, ensure_ascii=False) for row in attempts.lines(session, queries.exam(session, exam))]
-    try:
-        path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"the answers can't be written to {path} ({error.strerror}); choose another place") from error
-    show({"path": str(path), "answers": len(rows)}, as_json, "exported")

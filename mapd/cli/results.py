@@ -1,0 +1,69 @@
+"""`mapd results`: two exams on the same questions, before and after, compared."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from mapd import results as stage
+from mapd.cli import shared
+from mapd.results import FamilyResult, Score
+
+
+def results(
+    exam_before: Annotated[str, typer.Option("--before", help="The exam before: id, uid or name.")],
+    exam_after: Annotated[str, typer.Option("--after", help="The exam after, on the same questions.")],
+    questions: Annotated[
+        bool, typer.Option("--questions", help="List the questions' uids, too, by what became of each.")
+    ] = False,
+    as_json: shared.AsJson = False,
+) -> None:
+    """Compare two exams, before and after, question by question."""
+    with shared.reading() as session:
+        comparison = stage.compare(stage.load(session, exam_before), stage.load(session, exam_after))
+    uids = {change.name.lower(): list(uids_) for change, uids_ in comparison.changes.items()}
+    if as_json:
+        families = {
+            name: {"before": score(f.before), "after": score(f.after), "majority": f.majority, "mcnemar_p": f.mcnemar_p}
+            for name, f in comparison.by_family.items()
+        }
+        overall = comparison.overall
+        result = {"before": score(overall.before), "after": score(overall.after), "fixed": comparison.fixed}
+        result |= {"broken": comparison.broken, "mcnemar_p": overall.mcnemar_p, "majority": overall.majority}
+        result |= {name: len(uids[name]) for name in ("still_wrong", "still_right")}
+        result |= {"by_family": families, "caveats": stage.list_caveats(comparison)}
+        result |= {"asked_otherwise": {name: list(pair) for name, pair in comparison.asked_otherwise.items()}}
+        shared.show(result | ({"questions": uids} if questions else {}), as_json, "")
+        return
+    shared.line(f"{comparison.before.name}  →  {comparison.after.name}")
+    shared.console.print(before_and_after(comparison.overall, comparison.by_family))
+    shared.line(", ".join(f"{change.value} {len(uids_)}" for change, uids_ in comparison.changes.items()))
+    for caveat in stage.list_caveats(comparison):
+        shared.line(f"  {caveat}")
+    if questions:
+        for change, uids_ in comparison.changes.items():
+            for uid in uids_:
+                shared.line(f"{change.value:<12} {uid}")
+
+
+def score(result: Score) -> dict[str, float]:
+    """Return a score as scripts get it."""
+    names = ("n", "correct", "accuracy", "low", "high", "no_answer", "cut_off")
+    return {name: getattr(result, name) for name in names}
+
+
+def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult]) -> Table:
+    """Return the table of a comparison, in all and by family."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "before", "95 %", "after", "95 %", "p", "no answer", "majority"):
+        table.add_column(column, justify="left" if not column else "right", overflow="fold")
+    for name, family in (*by_family.items(), ("all", overall)):
+        cells = (*_cells(family.before), *_cells(family.after), f"{family.mcnemar_p:.2g}")
+        unread = f"{family.before.no_answer} → {family.after.no_answer}"
+        table.add_row(name.replace("_", " "), *cells, unread, f"{family.majority:.1%}")
+    return table
+
+
+def _cells(result: Score) -> tuple[str, str]:
+    return f"{result.accuracy:.1%} ({result.correct}/{result.n})", f"{result.low:.1%}–{result.high:.1%}"
