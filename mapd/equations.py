@@ -16,25 +16,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from mapd import arithmetic
 from mapd.answers.limits import name_limit
 from mapd.answers.markup import blank_markup
-from mapd.arithmetic import (
-    BAD,
-    BOUND,
-    EQ,
-    LP,
-    NOTE,
-    NUM,
-    OP,
-    PCT,
-    RP,
-    WORD,
-    Side,
-    Token,
-    parse_literal,
-    read_side,
-    split_tokens,
-)
+from mapd.arithmetic import BAD, BOUND, EQ, LP, NOTE, NUM, OP, PCT, RP, WORD, Side, Token
 
 # Words, numbers and signs of a text's lines that hold an equals sign.
 MAX_TOKENS = 8_000
@@ -85,7 +70,7 @@ def _read_left_side(tokens: list[Token], equals: int, percent: Fraction) -> tupl
         if token.kind not in (NUM, LP) and not (token.kind == OP and token.text == "-" and _is_sign(tokens, at)):
             at += 1
             continue
-        side = read_side(tokens, at, equals, percent)
+        side = arithmetic.read_side(tokens, at, equals, percent)
         if isinstance(side, int):
             at = max(at + 1, side)
             continue
@@ -159,7 +144,7 @@ def _read_right_side(tokens: list[Token], equals: int, percent: Fraction) -> Sid
     if at < len(tokens) and tokens[at].text == "≈":
         about, at = True, at + 1
     stop = min(len(tokens), at + _MAX_SIDE)
-    side = read_side(tokens, at, stop, percent)
+    side = arithmetic.read_side(tokens, at, stop, percent)
     if isinstance(side, int):
         return None
     side.about = about
@@ -224,8 +209,9 @@ def _check_remainder(tokens: list[Token], equals: int, lhs: Side, rhs: Side) -> 
     later = [t for t in tokens[rhs.stop : rhs.stop + 6] if t.kind == NUM]
     if not later or lhs.operators != "/" or rhs.literal is None:
         return None
-    remainder = parse_literal(later[0])
-    divisor = next((parse_literal(t) for t in reversed(tokens[:equals]) if t.kind == NUM and t.end == lhs.end), None)
+    remainder = arithmetic.parse_literal(later[0])
+    divisors = (t for t in reversed(tokens[:equals]) if t.kind == NUM and t.end == lhs.end)
+    divisor = next(map(arithmetic.parse_literal, divisors), None)
     if divisor is None or not divisor:
         return None
     return 0 <= remainder < divisor and lhs.value == rhs.value + remainder / divisor
@@ -280,7 +266,7 @@ def read_equations(text: str) -> tuple[tuple[Equation, ...], str]:
     offset, budget = 0, MAX_TOKENS
     for line in plain.split("\n"):
         if "=" in line or "≈" in line:
-            tokens = split_tokens(line, offset, budget + 1)
+            tokens = arithmetic.split_tokens(line, offset, budget + 1)
             budget -= len(tokens)
             if budget < 0:
                 reason = f"too much to check: of lines with an equals sign {MAX_TOKENS:,} words and signs are read"

@@ -120,8 +120,7 @@ def run(
 
 def count_questions(session: Session, question_set: str | int, split: str) -> int:
     """Return how many questions a split has. Raises: NotFound, BadInput."""
-    questions = sets.get(session, question_set)
-    return _check_split(session, questions, split)
+    return _check_split(session, sets.get(session, question_set), split)
 
 
 def default_tokens(session: Session, question_set: str | int, split: str, model: Model) -> int:

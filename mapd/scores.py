@@ -31,29 +31,20 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 
-from mapd import thoughts
-from mapd.score_forms import (
-    FORM_NAMES,
-    HALF_WIDTH,
-    MAX_REVIEW,
-    ParsedScore,
-    ScoreForm,
-    ScoreStatement,
-    VoteStatus,
-    find_statements,
-)
+from mapd import score_forms, thoughts
+from mapd.score_forms import ParsedScore, ScoreForm, ScoreStatement, VoteStatus
 
 
 def parse_score(text: str, question: str = "", solution: str = "") -> ParsedScore:
     """Return the score that a review gives to `solution`, an answer to `question`; else why it is no vote."""
-    if len(text) > MAX_REVIEW:
+    if len(text) > score_forms.MAX_REVIEW:
         return ParsedScore(None, VoteStatus.LONG, why=VoteStatus.LONG.value)
     if not text.strip():
         return ParsedScore(None, VoteStatus.EMPTY, why="the text is empty")
     review = thoughts.split(text).text
     if not review:
         return ParsedScore(None, VoteStatus.NOTHING, why="the text ends within its thought")
-    return _pick_score(_Review(review.translate(HALF_WIDTH), (question, solution)))
+    return _pick_score(_Review(review.translate(score_forms.HALF_WIDTH), (question, solution)))
 
 
 def _pick_score(review: "_Review") -> ParsedScore:
@@ -78,7 +69,7 @@ def _pick_score(review: "_Review") -> ParsedScore:
 
 
 def _explain(score: ParsedScore, form: ScoreForm) -> str:
-    return f"{FORM_NAMES[form]} decides" + ("" if score.score else f", but {score.raw} is {score.status}")
+    return f"{score_forms.FORM_NAMES[form]} decides" + ("" if score.score else f", but {score.raw} is {score.status}")
 
 
 def _drop_repeated(statements: Iterable[ScoreStatement]) -> list[ParsedScore]:
@@ -174,7 +165,7 @@ class _Review:
     @cached_property
     def read(self) -> tuple[str, ...]:
         """Return the texts that the reviewer read, without blanks and markup."""
-        return tuple({_squeeze(text.translate(HALF_WIDTH)) for text in self.texts})
+        return tuple({_squeeze(text.translate(score_forms.HALF_WIDTH)) for text in self.texts})
 
     @cached_property
     def quotations(self) -> list[tuple[int, int]]:
@@ -183,14 +174,14 @@ class _Review:
 
     def votes(self) -> list[ScoreStatement]:
         """Return the scores that are the reviewer's own."""
-        claims = [(statement, self._claim(statement)) for statement in find_statements(self.plain)]
+        claims = [(statement, self._claim(statement)) for statement in score_forms.find_statements(self.plain)]
         for least in (_Claim.OWN, _Claim.STANDING):
             if votes := [statement for statement, claim in claims if claim >= least]:
                 return votes
         # Nothing else is left: a number that the review ascribes to a text which has no such score is its own.
         doubtful = [statement for statement, claim in claims if claim is _Claim.DOUBTFUL]
-        read = {text.translate(HALF_WIDTH) for text in self.texts} if doubtful else ()
-        foreign_scores = {statement.score.score for text in read for statement in find_statements(text)}
+        read = {text.translate(score_forms.HALF_WIDTH) for text in self.texts} if doubtful else ()
+        foreign_scores = {statement.score.score for text in read for statement in score_forms.find_statements(text)}
         return [statement for statement in doubtful if statement.score.score not in foreign_scores]
 
     def _claim(self, statement: ScoreStatement) -> _Claim:

@@ -1,4 +1,4 @@
-"""CONTRIBUTING's lists: each file that they name is there; a format, a check and a policy are added as they say."""
+"""CONTRIBUTING's lists: each file that they name is there, and what they tell to add is added as they say."""
 
 import re
 import shutil
@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+
+from tests.provider import Provider
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -134,5 +136,125 @@ def test_a_policy_is_added_as_the_list_says(folder: Path) -> None:
             "from mapd.policies import PRESETS, CheckStates, decide_rationale",
             "assert decide_rationale([3], PRESETS['mild'], CheckStates()).verdict is Verdict.ACCEPTED",
             "assert decide_rationale([3], PRESETS['paper'], CheckStates()).verdict is Verdict.REJECTED",
+        ],
+    )
+
+
+MIRROR = """
+from mapd.models.base import HOMES
+from mapd.models.openai import OpenAIModel
+
+class MirrorModel(OpenAIModel):
+    home = HOMES["mirror"]
+"""
+MIGRATION = """
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "0023", "0022", None, None
+KINDS = "kind IN ('imported', 'person', 'openai', 'anthropic', 'local', 'simulated', 'mirror')"
+
+def upgrade():
+    with op.batch_alter_table("teacher") as batch:
+        batch.drop_constraint("kind_words", type_="check")
+        batch.create_check_constraint("kind_words", KINDS)
+"""
+
+
+def test_a_teacher_kind_is_added_as_the_list_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change = partial(edit, folder, "A teacher kind")
+    (folder / "mapd/models/mirror.py").write_text(MIRROR, encoding="utf-8")
+    with Provider() as server:
+        change(r"(HOMES: Mapping\[str, str\] = \{)", rf'\1"mirror": "{server.url}", ')
+        change(r"(KEY_VARIABLES = \{)", r'\1"mirror": "MIRROR_API_KEY", ')
+        change(r"(OF_PROVIDERS = \{)", r'\1"MIRROR_API_KEY": "mirror", ')
+        change(r"(PATHS = \{)", r'\1"mirror": ("/chat/completions",), ')
+        opening = r'    if teacher.kind == "mirror":\n        from mapd.models.mirror import MirrorModel\n\n'
+        opening += r"        return MirrorModel(teacher.model, **options)\n"
+        change(r'(    if teacher\.kind == "openai":\n)', rf"{opening}\1")
+        change(r'(    "openai": "Any server)', r'    "mirror": "A mirror.",\n\1')
+        change(r"(DEFAULT_SERVERS = \{)", r'\1"mirror": "the mirror\'s own", ')
+        change(r'("anthropic", "local", "simulated")', r'\1, "mirror"')
+        (folder / "mapd/store/migrations/versions/0023_mirror.py").write_text(MIGRATION, encoding="utf-8")
+        monkeypatch.setenv("MIRROR_API_KEY", "a-key-of-the-mirror")
+        run(
+            folder,
+            [
+                "from mapd import people, teacher_models, teachers",
+                "from mapd.settings import Settings",
+                "from mapd.store import db",
+                "engine = db.open_store(Settings(home='home', database_url=None))",
+                "with db.writing(engine) as session:",
+                "    words = {'kind': 'mirror', 'model': 'm', 'key_env': 'MIRROR_API_KEY', 'by': people.owner('ann')}",
+                "    teachers.add(session, 'glass', **words)",
+                "with db.reading(engine) as session:",
+                "    row = teachers.get(session, 'glass')",
+                "trial = teacher_models.test(engine, row)",
+                "assert trial.ok, trial",
+            ],
+        )
+        assert server.asked
+
+
+def test_a_page_is_added_as_the_list_says(folder: Path) -> None:
+    shutil.copytree(ROOT / "pages", folder / "pages")
+    shutil.copytree(ROOT / ".streamlit", folder / ".streamlit", ignore=shutil.ignore_patterns("secrets.toml"))
+    shutil.copyfile(ROOT / "app.py", folder / "app.py")
+    model = (folder / "pages/curate/snapshots.py").read_text(encoding="utf-8")
+    body = (
+        model[: model.index("def draw_page")]
+        + "def draw_page(exam_id: int) -> None:\n    st.caption(f'exam {exam_id}')\n"
+    )
+    page = folder / "pages/curate/numbers.py"
+    page.write_text(f'{body}\n\nframe.draw_exam_page("Numbers", draw_page, rows.STYLE)\n', encoding="utf-8")
+    app = (folder / "app.py").read_text(encoding="utf-8")
+    line = 'st.Page("pages/curate/numbers.py", title="Numbers"),'
+    (folder / "app.py").write_text(app.replace('"Curate": [', f'"Curate": [{line}'), encoding="utf-8")
+    run(
+        folder,
+        [
+            "import os",
+            "os.environ['MAPD_HOME'] = 'home'",
+            f"sys.path.append({str(ROOT)!r})",
+            "from tests import looped",
+            "from mapd.settings import Settings",
+            "from mapd.store import db",
+            "looped.go_round(db.open_store(Settings()))",
+            "from streamlit.testing.v1 import AppTest",
+            "app = AppTest.from_file('app.py', default_timeout=60)",
+            "app.switch_page('pages/curate/numbers.py').run()",
+            "assert not app.exception, app.exception",
+            "assert any('exam ' in caption.value for caption in app.caption)",
+        ],
+    )
+
+
+def test_an_export_format_is_added_as_the_list_says(folder: Path) -> None:
+    change = partial(edit, folder, "An export format")
+    text = (folder / "mapd/exchange/training/messages.py").read_text(encoding="utf-8")
+    name = "MESSAGES = TrainingFormat("
+    body = text[: text.index(name)] + 'LINES = TrainingFormat("lines", "a line a text", ".jsonl", write)\n'
+    (folder / "mapd/exchange/training/lines.py").write_text(body, encoding="utf-8")
+    change(r"(from mapd\.exchange\.training\.llama_factory)", r"from mapd.exchange.training.lines import LINES\n\1")
+    change(r"_ALL = \(", "_ALL = (LINES, ")
+    run(
+        folder,
+        [
+            "import os",
+            "os.environ['MAPD_HOME'] = 'home'",
+            f"sys.path.append({str(ROOT)!r})",
+            "from tests import looped",
+            "from mapd.cli import main",
+            "from mapd.settings import Settings",
+            "from mapd.store import db, queries",
+            "engine = db.open_store(Settings())",
+            "looped.go_round(engine)",
+            "with db.reading(engine) as session:",
+            "    rows = [row for exam in queries.exams(session) for row in queries.snapshots(session, exam.id)]",
+            "sys.argv = ['mapd', 'export', rows[0].sha256, '--format', 'lines', '-o', 'rows.jsonl']",
+            "try:",
+            "    main()",
+            "except SystemExit as end:",
+            "    assert end.code == 0",
+            "assert len(open('rows.jsonl').readlines()) > 1",
         ],
     )

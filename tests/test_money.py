@@ -275,6 +275,13 @@ def test_what_failed_is_asked_again_of_the_same_committee(home: Path, tmp_path: 
         assert again is not None
         assert (again.teachers, again.samples, again.concurrency, again.budget) == (NAMES, 1, 4, 2.0)
         assert (again.failed, again.estimate.calls) == (12, 12 + 24), "with the reviews that could not be asked"
+        with db.reading(engine) as session:
+            act = session.exec(select(t.Audit).where(t.Audit.action == "collect")).one()
+            act.detail = {"teachers": act.detail["teachers"]}  # as an earlier version wrote it
+            earlier = committee.plan_retry(session, 1)
+            session.rollback()
+        assert earlier is not None
+        assert (earlier.samples, earlier.cut_off, earlier.budget) == (1, False, None)
         bad["on"] = False
         assert collect(engine).calls_made == 36
         with db.writing(engine) as session:

@@ -65,17 +65,14 @@ def same_text(answer: str, gold: str) -> bool:
 def _same_units(answer: str, gold: str) -> bool:
     # The same words stand beside both: "Room 3" and "3" are two texts, "$3" and "x = 3" one.
     names = {name[1] for text in (answer, gold) if (name := _NAME.match(text))}
-    currencies = {_currency_name(sign[0]) for text in (answer, gold) if (sign := _CURRENCY.search(text))}
+    signs = {sign[0].lower() for text in (answer, gold) if (sign := _CURRENCY.search(text))}
+    currencies = {_CURRENCY_NAMES.get(sign, sign.rstrip("s")) for sign in signs}
     return len(names) < 2 and len(currencies) < 2 and _unit(answer) == _unit(gold)
 
 
 def _unit(text: str) -> str:
     plain = _CURRENCY.sub(" ", _NO_UNIT.sub(" ", _NAME.sub(" ", plain_quantity(text))))
     return words_beside_number(normalise(plain))
-
-
-def _currency_name(sign: str) -> str:
-    return _CURRENCY_NAMES.get(sign.lower(), sign.lower().rstrip("s"))
 
 
 def same_values(answer: str, gold: str) -> bool:

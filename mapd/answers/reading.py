@@ -80,8 +80,7 @@ class NumberReading:
 def read_numbers(plain: str) -> NumberReading:
     """Return the numbers and results of a blanked text."""
     numbers_ = list(numbers(plain))
-    results = [n for n in numbers_ if _is_result(plain, n)]
-    return NumberReading(plain, numbers_, results)
+    return NumberReading(plain, numbers_, [n for n in numbers_ if _is_result(plain, n)])
 
 
 def _is_result(plain: str, number: Number) -> bool:

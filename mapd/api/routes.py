@@ -20,22 +20,8 @@ from mapd.api.access import HEADER, Caller, InvalidToken, Visitor, authenticate
 from mapd.errors import BadInput, Busy, Damaged, Forbidden, MapdError, NotFound, Stale
 from mapd.jobs import kinds
 from mapd.people import Right, may
-from mapd.review import decisions, history, practice, seats, window
-from mapd.review.messages import (
-    Answers,
-    ApiError,
-    ApiErrorBody,
-    Counts,
-    CountsQuery,
-    Decisions,
-    History,
-    HistoryQuery,
-    Leases,
-    LeaseWish,
-    Rendered,
-    Window,
-    WindowQuery,
-)
+from mapd.review import decisions, history, messages, practice, seats, window
+from mapd.review.messages import Answers, Counts, CountsQuery, History, HistoryQuery, Leases, Window, WindowQuery
 from mapd.review.queue_index import derivation
 from mapd.review.queue_index.derivation import IndexState
 from mapd.store import db, queries
@@ -88,7 +74,7 @@ def make(house: AppHooks) -> FastAPI:
 
 def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -> None:
     errors: dict[int | str, dict[str, Any]] = {
-        status: {"model": ApiErrorBody} for status in sorted({status for status, _ in FAULTS.values()} | {413})
+        status: {"model": messages.ApiErrorBody} for status in sorted({status for status, _ in FAULTS.values()} | {413})
     }
 
     @api.get("/window", response_model=Window, responses=errors)
@@ -100,21 +86,22 @@ def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -
             if query.render is not None:
                 document = house.render(window.load_text(session, exam.id, query.render), query.theme)
                 page = window.load_window(session, caller.person, caller.exam_id, query)
-                return _json(page.model_copy(update={"rendered": Rendered(uid=query.render, document=document)}))
+                rendered = messages.Rendered(uid=query.render, document=document)
+                return _json(page.model_copy(update={"rendered": rendered}))
             if not practice.is_enabled(exam):
                 return _json(window.load_window(session, caller.person, caller.exam_id, query))
         with db.writing(engine) as session:
             return _json(window.load_window(session, caller.person, caller.exam_id, query))
 
     @api.post("/decisions", response_model=Answers, responses=errors)
-    def write_decisions(body: Decisions, caller: Annotated[Caller, Depends(entered)]) -> Response:
+    def write_decisions(body: messages.Decisions, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Save decisions in the order in which they were made, and answer each."""
         engine = _require_index(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
             return _json(decisions.apply(session, caller.person, caller.exam_id, body.decisions))
 
     @api.post("/lease", response_model=Leases, responses=errors)
-    def write_lease(body: LeaseWish, caller: Annotated[Caller, Depends(entered)]) -> Response:
+    def write_lease(body: messages.LeaseWish, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Take, renew or give back what is in front of the person."""
         engine = _require_index(house.engine(), caller.exam_id)
         with db.writing(engine) as session:
@@ -211,7 +198,7 @@ def _refuse_request(_: Request, error: Exception) -> Response:
 
 
 def _failure(status: int, code: str, line: str) -> Response:
-    body = ApiErrorBody(error=ApiError.model_validate({"code": code, "line": line}))
+    body = messages.ApiErrorBody(error=messages.ApiError.model_validate({"code": code, "line": line}))
     return JSONResponse(body.model_dump(), status, headers=RETRY if status == 503 else None)
 
 

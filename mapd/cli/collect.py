@@ -87,13 +87,9 @@ def _show_estimate(work_: kinds.CollectWork, as_json: bool) -> None:
     """Show what the missing calls may cost: a line a teacher, and one for all of them."""
     with shared.reading() as session:
         estimate = committee.estimate(session, work_.exam, work_.teachers, work_.samples, cut_off=work_.cut_off)
-    if as_json:
-        totals = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
-        shared.show(totals | asdict(estimate), as_json, "")
-        return
-    for x in estimate.teachers:
-        shared.line(f"  {x.teacher:<20} {', '.join(_reckon(x))}")
-    shared.line(estimate.in_words)
+    totals = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
+    lines = [*(f"  {x.teacher:<20} {', '.join(_reckon(x))}" for x in estimate.teachers), estimate.in_words]
+    shared.show_lines(totals | asdict(estimate), as_json, lines)
 
 
 def _reckon(x: committee.TeacherEstimate) -> list[str]:

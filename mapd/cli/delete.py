@@ -15,7 +15,7 @@ from mapd.trash import Removal
 Yes = Annotated[bool, typer.Option("--yes", help="Delete it; without this it is only said what goes, and what stays.")]
 
 
-def delete(kind: str, find_removal: Callable[[Session, str], Removal]) -> Callable[..., None]:
+def delete_command(kind: str, find_removal: Callable[[Session, str], Removal]) -> Callable[..., None]:
     """Return the command that deletes a thing of this kind."""
 
     def command(ref: Ref, yes: Yes = False, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:

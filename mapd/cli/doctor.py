@@ -1,7 +1,7 @@
 """`mapd doctor`: what works on this machine, what does not, and the cure."""
 
 from mapd import doctor as checkup
-from mapd.cli.shared import AsJson, line, show
+from mapd.cli.shared import AsJson, show_lines
 from mapd.errors import BadInput
 from mapd.settings import Settings
 
@@ -9,11 +9,8 @@ from mapd.settings import Settings
 def doctor(as_json: AsJson = False) -> None:
     """Say what works on this machine, what doesn't, and the cure."""
     findings = checkup.examine(Settings())
-    if as_json:
-        items = [{"what": f.subject, "ok": f.ok, "found": f.report, "cure": f.cure} for f in findings]
-        show({"ok": all(f.ok for f in findings), "findings": items}, as_json, "")
-    else:
-        for finding in findings:
-            line(f"{'ok ' if finding.ok else 'BAD'}  {finding.subject}: {finding.report}")
+    items = [{"what": f.subject, "ok": f.ok, "found": f.report, "cure": f.cure} for f in findings]
+    lines = (f"{'ok ' if f.ok else 'BAD'}  {f.subject}: {f.report}" for f in findings)
+    show_lines({"ok": all(f.ok for f in findings), "findings": items}, as_json, lines)
     if bad := [f for f in findings if not f.ok]:
         raise BadInput("; ".join(f"{f.subject}: {f.cure}" for f in bad))

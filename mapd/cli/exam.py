@@ -9,9 +9,9 @@ import typer
 
 from mapd import exam as stage
 from mapd.cli import jobs
-from mapd.cli.delete import delete
-from mapd.cli.rename import rename
-from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show
+from mapd.cli.delete import delete_command
+from mapd.cli.rename import rename_command
+from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show, show_lines
 from mapd.errors import BadInput
 from mapd.exchange import attempts
 from mapd.jobs import kinds
@@ -91,15 +91,15 @@ def list_exams(as_json: AsJson = False) -> None:
         rows = [{"name": info.name} | asdict(stage.count_outcomes(session, info.id)) for info in queries.exams(session)]
     for row in rows:
         del row["failed"], row["reason"]
-    if as_json:
-        show({"exams": rows}, as_json, "")
-    for row in () if as_json else rows:
-        line(
-            f"{row['name']:<48} {row['correct']:>5} of {row['n']} correct, {row['no_answer']} no answer, "
-            f"{row['cut_off']} cut off  {row['exam']}"
-        )
+    lines = (
+        f"{row['name']:<48} {row['correct']:>5} of {row['n']} correct, {row['no_answer']} no answer, "
+        f"{row['cut_off']} cut off  {row['exam']}"
+        for row in rows
+    )
+    show_lines({"exams": rows}, as_json, lines)
 
 
+@commands.command("export")
 def export_attempts(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, JSON Lines.")],
@@ -115,5 +115,5 @@ def export_attempts(
     show({"path": str(path), "answers": len(rows)}, as_json, "exported")
 
 
-commands.command("rename")(rename("exam"))
-commands.command("delete")(delete("exam", plan_exam_removal))
+commands.command("rename")(rename_command("exam"))
+commands.command("delete")(delete_command("exam", plan_exam_removal))

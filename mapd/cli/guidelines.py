@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mapd.cli.shared import AsJson, PersonName, line, moment, person_of, read_file, reading, show, writing
+from mapd.cli.shared import AsJson, PersonName, moment, person_of, read_file, reading, show, show_lines, writing
 from mapd.errors import NotFound
 from mapd.review import guidelines, reasons
 
@@ -23,13 +23,10 @@ def show_guidelines(
     if guideline is None:
         name = "no version" if version is None else f"no version {version}"
         raise NotFound(f"{name} of the guidelines: there are {len(versions)}")
-    if as_json:
-        result = {"version": guideline.number, "of": len(versions), "by": guideline.person}
-        result |= {"since": guideline.since.isoformat()}
-        show(result | {"verdicts": guideline.verdicts, "text": guideline.text}, as_json, "")
-        return
-    line(f"version {guideline.number} of {len(versions)}, by {guideline.person}, since {moment(guideline.since)}")
-    line(guideline.text)
+    result = {"version": guideline.number, "of": len(versions), "by": guideline.person}
+    result |= {"since": guideline.since.isoformat(), "verdicts": guideline.verdicts, "text": guideline.text}
+    title = f"version {guideline.number} of {len(versions)}, by {guideline.person}, since {moment(guideline.since)}"
+    show_lines(result, as_json, (title, guideline.text))
 
 
 @commands.command("set")

@@ -25,13 +25,10 @@ def history(
         rows = judgement_log.history(session, (kind, queries.identity(target)))
     standing = {j.id for j in drop_undone(row.judged for row in rows if row.counts)}
     by_id = {row.judged.id: row for row in rows}
-    judgements = [_judgement(row, by_id, standing, target.text or "") for row in rows]
-    if as_json:
-        shared.show({"id": target.uid, "judgements": judgements}, as_json, "")
-        return
-    shared.line(f"{kind} {target.uid}: {len(rows):,} {'judgement' if len(rows) == 1 else 'judgements'}")
-    for row, judgement in zip(rows, judgements, strict=True):
-        shared.line(f"  {shared.moment(row.created_at)}  {_in_words(judgement)}")
+    items = [_judgement(row, by_id, standing, target.text or "") for row in rows]
+    lines = [f"{kind} {target.uid}: {len(rows):,} {'judgement' if len(rows) == 1 else 'judgements'}"]
+    lines += [f"  {shared.moment(row.created_at)}  {_in_words(item)}" for row, item in zip(rows, items, strict=True)]
+    shared.show_lines({"id": target.uid, "judgements": items}, as_json, lines)
 
 
 def _judgement(row: JudgementRow, by_id: dict[int, JudgementRow], standing: set[int], text: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """`mapd judge`: what a person decides on a text, an answer or a question."""
 
 import re
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -21,10 +20,6 @@ from mapd.store import queries
 from mapd.store import tables as t
 
 KINDS = ("rationale", "feedback")
-ROWS: dict[str, Callable[[Session, str], t.Attempt | t.Question]] = {
-    "attempt": queries.attempt,
-    "question": queries.question,
-}
 CHECKS = {"gold": Check.MATCHES_GOLD, "equations": Check.EQUATIONS_TRUE, "work": Check.SHOWS_WORK}
 KindOfText = Annotated[str, typer.Argument(metavar="KIND", help="rationale or feedback.")]
 TextRef = Annotated[str, typer.Argument(metavar="ID", help="As `mapd curate show --items` gives it.")]
@@ -84,7 +79,9 @@ def judge(
 
 def find_target(session: Session, kind: str, ref: str) -> t.Explanation | t.Attempt | t.Question:
     """Return what is judged. Raises: NotFound."""
-    return queries.explanation(session, kind, ref) if kind in KINDS else ROWS[kind](session, ref)
+    if kind in KINDS:
+        return queries.explanation(session, kind, ref)
+    return queries.attempt(session, ref) if kind == "attempt" else queries.question(session, ref)
 
 
 def _read_mark(text: str) -> tuple[int, int]:
@@ -104,11 +101,6 @@ def describe(session: Session, row: t.Explanation | t.Attempt | t.Question) -> t
     """Return what a judgement of the row may change, and its circumstances."""
     if isinstance(row, t.Explanation):
         x = load_explained(session, row)
-        return {"verdict": x.verdict.value}, make_circumstances(x)
+        return {"verdict": x.verdict.value}, Circumstances(queue="cli", committee=x.committee.verdict)
     curated = live_set.load_curated(session, queries.exam_of(session, row))
     return {"mistakes": len(curated.mistakes)}, Circumstances(queue="cli")
-
-
-def make_circumstances(x: DecidedText) -> Circumstances:
-    """Return under what a command's judgement of the text was made."""
-    return Circumstances(queue="cli", committee=x.committee.verdict)

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from mapd.answers.grading import Task
 from mapd.cli import shared
-from mapd.cli.delete import delete
-from mapd.cli.rename import rename
+from mapd.cli.delete import delete_command
+from mapd.cli.rename import rename_command
 from mapd.errors import BadInput, BadUsage
 from mapd.questions import file_table, formats, generated, gym, imports, mapping, saved_mappings, sets, sources
 from mapd.questions.mapping import FieldMapping
@@ -185,11 +185,7 @@ def list_mappings(as_json: shared.AsJson = False) -> None:
     """List the mappings that --save-map kept."""
     with shared.reading() as session:
         mappings = {name: str(fields) for name, fields in saved_mappings.list_mappings(session).items()}
-    if as_json:
-        shared.show({"maps": mappings}, as_json, "")
-        return
-    for name, text in mappings.items():
-        shared.line(f"{name:<24} {text}")
+    shared.show_lines({"maps": mappings}, as_json, (f"{name:<24} {text}" for name, text in mappings.items()))
 
 
 @commands.command("gym")
@@ -265,5 +261,5 @@ def _store(
     shared.show({"questions": added.name, **sizes, **(summary or {})}, as_json, "question set")
 
 
-commands.command("rename")(rename("question set"))
-commands.command("delete")(delete("question set", plan_questions_removal))
+commands.command("rename")(rename_command("question set"))
+commands.command("delete")(delete_command("question set", plan_questions_removal))

@@ -12,7 +12,7 @@ Ref = Annotated[str, typer.Argument(metavar="REF", help="Its name, uid or id.")]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The name it is to have.")]
 
 
-def rename(kind: str) -> Callable[..., None]:
+def rename_command(kind: str) -> Callable[..., None]:
     """Return the command that renames a thing of this kind."""
 
     def command(ref: Ref, name: NewName, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mapd.cli import shared
-from mapd.cli.judge import CHECKS, KINDS, KindOfText, TextRef, load_explained, make_circumstances
+from mapd.cli.judge import CHECKS, KINDS, KindOfText, TextRef, describe, load_explained
 from mapd.people import owner
 from mapd.review import repairs
 from mapd.review.judging import Target
@@ -26,7 +26,7 @@ def repair(
     words = shared.read_file(file)
     with shared.writing() as session:
         row = queries.explanation(session, kind, ref)
-        circumstances = make_circumstances(load_explained(session, row))
+        _, circumstances = describe(session, row)
         token = t.new_uid()
         target = Target(row.kind, queries.identity(row))
         copy = repairs.repair(session, target, words, by=owner(by), token=token, circumstances=circumstances)

@@ -215,6 +215,15 @@ def show(result: Mapping[str, Any], json: bool, title: str) -> None:
             line(f"  {key:<22} {value}")
 
 
+def show_lines(result: Mapping[str, Any], json: bool, lines: Iterable[str]) -> None:
+    """Print a result: one line of JSON, or these lines, which may be made only then."""
+    if json:
+        show(result, json, "")
+    else:
+        for text in lines:
+            line(text)
+
+
 def line(text: str) -> None:
     """Print one line as text."""
     console.print(text, soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mapd import students
-from mapd.cli.rename import rename
+from mapd.cli.rename import rename_command
 from mapd.cli.shared import AsJson, PersonName, line, person_of, reading, show, usage, writing
 from mapd.prompts import MOST_SHOTS
 
@@ -60,4 +60,4 @@ def list_students(as_json: AsJson = False) -> None:
             line(f"{'':<24} {s['prompt']}")
 
 
-commands.command("rename")(rename("student"))
+commands.command("rename")(rename_command("student"))

@@ -14,7 +14,7 @@ import typer
 
 from mapd import approvals, teacher_models, teachers
 from mapd.cli import shared
-from mapd.cli.rename import rename
+from mapd.cli.rename import rename_command
 from mapd.errors import MapdError
 from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
@@ -155,13 +155,11 @@ def list_teachers(as_json: shared.AsJson = False) -> None:
     """List every teacher, people and imported ones too."""
     with shared.reading() as session:
         rows = [_as_json(row) for row in teachers.list_teachers(session)]
-    if as_json:
-        shared.show({"teachers": rows}, as_json, "")
-    for row in () if as_json else rows:
-        shared.line(f"{row['name']:<20} {row['kind']:<10} {row['model']:<12} {', '.join(_words(row))}".rstrip())
+    lines = (f"{row['name']:<20} {row['kind']:<10} {row['model']:<12} {_words(row)}".rstrip() for row in rows)
+    shared.show_lines({"teachers": rows}, as_json, lines)
 
 
-def _words(row: dict[str, Any]) -> list[str]:
+def _words(row: dict[str, Any]) -> str:
     state = [f"disabled{', from an archive' if row['origin'] else ''}"] if row["disabled"] else []
     where = [f"at {row['base_url']}"] if row["base_url"] else []
     key = [f"key in {row['key_env']} ({'set' if row['key_is_set'] else 'not set'})"] if row["key_env"] else []
@@ -169,7 +167,7 @@ def _words(row: dict[str, Any]) -> list[str]:
     price = [f"price: {row['price']}"] if row["kind"] in KEY_VARIABLES else []
     settings = (f"{name} {_word(value)}" for name, value in numbers if value is not None)
     headers = (f"header {name} from {variable}" for name, variable in row["headers"].items())
-    return [*state, *where, *key, *settings, *headers, *price, *row["notes"]]
+    return ", ".join([*state, *where, *key, *settings, *headers, *price, *row["notes"]])
 
 
 def _word(value: Any) -> str:
@@ -222,4 +220,4 @@ def enable_teacher(
     shared.show(result, as_json, "enabled")
 
 
-commands.command("rename")(rename("teacher"))
+commands.command("rename")(rename_command("teacher"))

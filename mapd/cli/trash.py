@@ -17,10 +17,8 @@ TrashFile = Annotated[str, typer.Argument(metavar="FILE", help="As `mapd trash l
 def list_trash(as_json: shared.AsJson = False) -> None:
     """List what was deleted and can be brought back, the newest first."""
     entries = trash.list_files(Settings().home)
-    if as_json:
-        shared.show({"trash": [_as_json(entry) for entry in entries]}, as_json, "")
-    for entry in () if as_json else entries:
-        shared.line(f"{entry.file}  {entry.fault or f'{entry.kind} {entry.name}, by {entry.person}'}")
+    lines = (f"{entry.file}  {entry.fault or f'{entry.kind} {entry.name}, by {entry.person}'}" for entry in entries)
+    shared.show_lines({"trash": [_as_json(entry) for entry in entries]}, as_json, lines)
 
 
 @commands.command("forget")

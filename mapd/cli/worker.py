@@ -17,5 +17,5 @@ def worker(
 ) -> None:
     """Take jobs and do them, until Ctrl+C. The app starts one by itself."""
     shared.log_to_terminal()
-    process.serve(Settings(), name or process.default_name(), wait=wait, with_parent=with_parent)
+    process.serve(Settings(), name, wait=wait, with_parent=with_parent)
     raise typer.Exit(interrupts.CODE)

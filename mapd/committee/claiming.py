@@ -130,8 +130,7 @@ def claim(
     claimed = ClaimResult(purse, answered=[p for p in calls if p.key in has_reply])
     ledger.reuse(session, claimed.answered)
     open_calls = [p for p in calls if p.key not in has_reply]
-    open_keys = {p.key for p in open_calls}
-    free = claims.filter_free(session, run, open_keys)
+    free = claims.filter_free(session, run, {p.key for p in open_calls})
     # `but=free`: what this run has put by for these calls before is about to be put by anew.
     if purse.budget is not None:
         purse.spent = ledger.spent(session, exam_id)

@@ -222,8 +222,9 @@ def plan_retry(session: Session, exam: str | int) -> Retry | None:
     failed = unmended(session, info.id, teachers)
     if not failed:
         return None
-    samples, cut_off = act.detail["samples"], act.detail["cut_off"]
+    # An act of an earlier version says less.
+    samples, cut_off = act.detail.get("samples", 1), act.detail.get("cut_off", False)
     cost = estimate_calls(session, info.id, teachers, samples, cut_off=cut_off)
     if not cost.calls:
         return None
-    return Retry(teachers, samples, cut_off, act.detail["concurrency"], act.detail["budget"], failed, cost)
+    return Retry(teachers, samples, cut_off, act.detail.get("concurrency"), act.detail.get("budget"), failed, cost)

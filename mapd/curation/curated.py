@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeVar
 
+from mapd import policies
 from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
@@ -26,18 +27,7 @@ from mapd.judgements import (
     pick_latest,
     ruling,
 )
-from mapd.policies import (
-    ALWAYS,
-    NEVER,
-    CheckStates,
-    CommitteeVerdict,
-    Policy,
-    decide_feedback,
-    decide_rationale,
-    decide_repair,
-    leniency,
-    mean,
-)
+from mapd.policies import CheckStates, CommitteeVerdict, Policy
 
 T = TypeVar("T")
 # Thresholds are whole hundredths from 0 to 500; a text is accepted at each threshold below its cut.
@@ -273,7 +263,7 @@ def _group_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], M
 
 def measure_leniency(texts: Iterable[Sequence[Vote]]) -> dict[str, Fraction]:
     """Return the reviewers' leniency over these texts' votes."""
-    return leniency((v.reviewer, v.score) for votes in texts for v in filter_votes(votes))
+    return policies.leniency((v.reviewer, v.score) for votes in texts for v in filter_votes(votes))
 
 
 def filter_votes(votes: Sequence[Vote]) -> list[Vote]:
@@ -308,21 +298,21 @@ class _Explainer:
             reading, options = ruling(judged, READING), question.options
             answer, matches_gold = read_own_answer(text.text, self.gold, question.task, options, reading)
             states = CheckStates(matches_gold, checks.equations_true, checks.shows_work)
-            decide = decide_rationale
+            decide = policies.decide_rationale
         else:
             checks = check_feedback(text.text, self.gold, question.task, question.options)
             answer, states = None, CheckStates(checks.states_gold if has_gold else State.NOTHING, checks.equations_true)
-            decide = decide_feedback
+            decide = policies.decide_feedback
         committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
         outranking = people
         # A repair's author accepted it by making it: that judgement doesn't outrank the checks, a later one does.
         if text.repairs_id is not None:
-            committee, founding = decide_repair(text.kind, self.policy, states), find_founding(judged)
+            committee, founding = policies.decide_repair(text.kind, self.policy, states), find_founding(judged)
             outranking = ruling([j for j in judged if j not in founding], VERDICT)
         verdict = final_verdict(committee.verdict, outranking)
         # Where people decided, or differ, the threshold has no say: the cut lies below or above all thresholds.
         by_people = outranking.decision is not None or outranking.conflict
-        cut = (ALWAYS if verdict is Verdict.ACCEPTED else NEVER) if by_people else committee.cut
+        cut = (policies.ALWAYS if verdict is Verdict.ACCEPTED else policies.NEVER) if by_people else committee.cut
         latest = pick_latest(judged, VERDICT)[-1:] if judged else []
         committee_then = self.committee_then[latest[0].id] if latest else None
         valid = [v.score for v in votes if v.score is not None]
@@ -335,7 +325,7 @@ class _Explainer:
             verdict=verdict,
             answer=answer,
             cut=cut,
-            fair_mean=mean(fair_scores),
+            fair_mean=policies.mean(fair_scores),
             committee_then=committee_then,
             spread=max(valid) - min(valid) if valid else 0,
         )

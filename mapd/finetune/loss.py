@@ -141,7 +141,7 @@ def token_losses(model: Any, row: PackedRow) -> Tensor:
     # The head is a vocabulary wide: it is computed where a token is supervised, and nowhere else.
     with _head_only_at(model, row.predicted_from):
         # One dialogue alone goes through the model's own attention, whatever kind that is.
-        if _is_one_dialogue(row):
+        if len(row.spans) == 1 and row.spans[0].rationale == row.spans[0].end:
             logits = model(input_ids=row.ids, use_cache=False).logits  # (supervised, vocabulary)
         else:
             with _packed_attention(model):
@@ -169,10 +169,6 @@ def can_pack(model: Any, examples: Sequence[Example], alpha: float) -> bool:
     # Half precision rounds more: there the two may differ in a loss's second digit.
     allowed = 1e-3 if model.dtype == torch.float32 else 5e-2
     return bool((packed - reference).abs().mean() < allowed)
-
-
-def _is_one_dialogue(row: PackedRow) -> bool:
-    return len(row.spans) == 1 and row.spans[0].rationale == row.spans[0].end
 
 
 def _attend(

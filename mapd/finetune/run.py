@@ -229,10 +229,7 @@ def _end(
         new = t.Student(
             uid=row.uid,
             name=f"{parent.name}-{row.uid[:6]}",
-            base=parent.base,
-            revision=parent.revision,
-            template=parent.template,
-            shots=parent.shots,
+            **parent.model_dump(include={"base", "revision", "template", "shots"}),
             parent_id=parent.id,
             snapshot_sha256=sha256,
             adapter=f"finetunes/{row.uid}/adapter",

@@ -108,8 +108,7 @@ def ask_again(session: Session, ref: str | int, max_tokens: int | None = None) -
     """
     row = exam.require_cut_off(session, ref)
     info = queries.exam(session, row.uid)
-    longest = max_tokens or MORE_TOKENS * row.decoding["max_tokens"]
-    overrides = {"max_tokens": longest, "longer_than": row.uid}
+    overrides = {"max_tokens": max_tokens or MORE_TOKENS * row.decoding["max_tokens"], "longer_than": row.uid}
     return ExamWork.like(row, questions=info.question_set, student=info.student, **overrides)
 
 

@@ -46,11 +46,6 @@ FOREVER = float("inf")
 log = logging.getLogger("mapd.jobs.worker")
 
 
-def default_name() -> str:
-    """Return this machine's name."""
-    return socket.gethostname() or "worker"
-
-
 @dataclass
 class Child:
     """A job's process."""
@@ -176,7 +171,9 @@ class WorkerProcess:
 
 
 def serve(settings: Settings, name: str, *, wait: bool = False, with_parent: bool = False) -> None:
-    """Take jobs until SIGTERM or Ctrl+C. With `wait` for another worker of the same name to end first.
+    """Take jobs until SIGTERM or Ctrl+C, by default under the machine's name.
+
+    `wait`: for another worker of the same name to end first.
 
     `with_parent`: stop where standard input ends, which it does when the parent is gone, even by kill -9.
 
@@ -184,6 +181,7 @@ def serve(settings: Settings, name: str, *, wait: bool = False, with_parent: boo
     """
     if with_parent:
         threading.Thread(target=_stop_with_the_parent, daemon=True).start()
+    name = name or socket.gethostname() or "worker"
     home = settings.make_home()
     folder = home / "workers"
     folder.mkdir(exist_ok=True)

@@ -96,8 +96,7 @@ def _read_saved(path: Path) -> list[FileTable]:
     import pyarrow as pa
 
     try:
-        dataset = datasets.load_from_disk(str(path))
-        return _tables_of(path.name, dataset, {})
+        return _tables_of(path.name, datasets.load_from_disk(str(path)), {})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         why = f"{type(error).__name__}: {first_line(error)}"
         raise BadInput(f"{path} can't be read as a folder that datasets saved ({why})") from error

@@ -222,8 +222,7 @@ class _DecisionWriter:
             )
             self.context.session.flush()
             self._keep(withdrawal, self.context.aim_of(withdrawal))
-        decided = len(undos) + min(len(remaining), UNDOS_AT_ONCE)
-        return _saved(decision, decided=decided, of=len(rows))
+        return _saved(decision, decided=len(undos) + min(len(remaining), UNDOS_AT_ONCE), of=len(rows))
 
     def _act(self, act: str) -> list[t.Judgement]:
         row, of_person = t.Judgement, t.Judgement.person == self.context.by.name

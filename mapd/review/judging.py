@@ -156,8 +156,7 @@ def undo(
     earlier_undo = select(t.Judgement.id).where(t.Judgement.undoes_id == judgement_id, t.Judgement.counts)
     if session.exec(earlier_undo).first() is not None:
         raise Stale(f"judgement {judgement_id} was undone already; nothing was changed")
-    target_id = row.explanation_id or row.attempt_id or row.question_id or 0
-    target = Target(row.target, target_id)
+    target = Target(row.target, row.explanation_id or row.attempt_id or row.question_id or 0)
     withdrawal = t.Judgement(
         created_at=at or queries.moment(session),
         target=row.target,

@@ -40,17 +40,6 @@ from mapd.review.cards import card
 from mapd.review.curated_part import Setting
 from mapd.review.deals import Deal, Seat
 from mapd.review.judging import REASONS
-from mapd.review.messages import (
-    ClassReject,
-    Counts,
-    CountsQuery,
-    GuidelinesVersion,
-    Missing,
-    OfferedReason,
-    QueueState,
-    Window,
-    WindowQuery,
-)
 from mapd.review.passages import line
 from mapd.review.queues import DEFAULT, QUEUES, Queue
 from mapd.review.stops import CardStop, QueueStops, SelectionStops, linked_attempt, questions_of
@@ -80,7 +69,7 @@ def queue_of(person: Person, name: str) -> Queue:
     return SELECTION if name == BROWSE else queues_by_name[name]
 
 
-def load_window(session: Session, person: Person, exam_id: int, query: WindowQuery) -> Window:
+def load_window(session: Session, person: Person, exam_id: int, query: messages.WindowQuery) -> messages.Window:
     """Return the cards that the query asks for. What it asks in vain is told in `problems`, and left out.
 
     Raises: NotFound where there is no such exam.
@@ -106,7 +95,7 @@ def load_text(session: Session, exam_id: int, uid: str) -> str:
     return text
 
 
-def _seat(setting: Setting, person: Person, query: WindowQuery) -> Seat:
+def _seat(setting: Setting, person: Person, query: messages.WindowQuery) -> Seat:
     try:
         queue = queue_of(person, query.queue)
     except BadInput:
@@ -123,9 +112,9 @@ class _Dealer:
     session: Session
     setting: Setting
     seat: Seat
-    query: WindowQuery
+    query: messages.WindowQuery
     problems: list[str] = field(default_factory=list)
-    missing: Missing | None = None
+    missing: messages.Missing | None = None
     leased: dict[int, list[leases.MistakeLease]] = field(default_factory=lambda: defaultdict(list))  # by others
     counts: Mapping[str, QueueCount] = field(default_factory=dict)
     stops: QueueStops | SelectionStops = field(init=False)
@@ -195,7 +184,7 @@ class _Dealer:
         return id_
 
     def _miss(self, code: str, uid: str) -> None:
-        self.missing = Missing.model_validate({"code": code, "line": f"{LINES[code]}: {line(uid, 70)}"})
+        self.missing = messages.Missing.model_validate({"code": code, "line": f"{LINES[code]}: {line(uid, 70)}"})
 
     def _explain_missing(self, part: Curated) -> None:
         """Say why the mistake that a link names is none, and which text it doesn't have."""
@@ -286,14 +275,14 @@ class _Dealer:
 
     # -- what stands around them --------------------------------------------------------------------------------------
 
-    def window(self, cards: list[Card], end: bool) -> Window:
+    def window(self, cards: list[Card], end: bool) -> messages.Window:
         """Return the cards with the queue and what stands beside them."""
         session, exam, person = self.session, self.setting.exam, self.seat.person
         lacking = None
         if not self.count.all and self.seat.queue is not SELECTION:
             has_votes, has_gold = queue_index.has_votes(session, exam.id), queue_index.has_gold(session, exam.id)
             lacking = queues.explain_lack(self.seat.queue, has_votes=has_votes, has_gold=has_gold)
-        return Window(
+        return messages.Window(
             person=person.name,
             role=person.role,
             exam=messages.ExamName(uid=exam.uid, name=line(exam.name), wanted=exam.judgements_per_text),
@@ -306,17 +295,12 @@ class _Dealer:
             lacking=lacking,
             guidelines=_guidelines(session, self.query.guidelines),
             reasons=rejection_reasons(session),
-            longest={
-                "note": LONGEST_NOTE,
-                "value": LONGEST_VALUE,
-                "repair": LONGEST_REPAIR,
-                "marks": MOST_MARKS,
-            },
+            longest={"note": LONGEST_NOTE, "value": LONGEST_VALUE, "repair": LONGEST_REPAIR, "marks": MOST_MARKS},
         )
 
-    def _queue(self) -> QueueState:
+    def _queue(self) -> messages.QueueState:
         seat, queue = self.seat, self.seat.queue
-        return QueueState(
+        return messages.QueueState(
             **counts_of(queue, self.count, covered=seat.judge_first).model_dump(),
             judge=seat.judge,
             own_judge="first" if blinding.is_default(queue, self.setting.exam.judgements_per_text) else "assisted",
@@ -348,35 +332,35 @@ def counts_of(queue: Queue, count: QueueCount, *, covered: bool = False) -> mess
     )
 
 
-def class_of(seat: Seat) -> ClassReject | None:
+def class_of(seat: Seat) -> messages.ClassReject | None:
     """Return why none of the queue's class will do; None where it has no class, or each text is to be read."""
     rule = seat.queue.batch_rule
     if rule is None or seat.judge_first or not seat.person.name:
         return None
-    return ClassReject(reason=rule.reason, words=reasons.words(rule.reason))
+    return messages.ClassReject(reason=rule.reason, words=reasons.words(rule.reason))
 
 
-def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
+def rejection_reasons(session: Session) -> dict[str, list[messages.OfferedReason]]:
     """Return the reasons for a rejection, by what is rejected; the first nine have a digit."""
     of_texts = reasons.list_offered(session)
     codes = {kind: of_texts if kind in blinding.TEXTS else list(usual) for kind, usual in REASONS.items()}
     return {
         kind: [
-            OfferedReason(code=code, words=reasons.words(code), key=str(number) if number < 10 else "")
+            messages.OfferedReason(code=code, words=reasons.words(code), key=str(number) if number < 10 else "")
             for number, code in enumerate(offered, 1)
         ]
         for kind, offered in codes.items()
     }
 
 
-def _guidelines(session: Session, uid: str | None) -> GuidelinesVersion | None:
+def _guidelines(session: Session, uid: str | None) -> messages.GuidelinesVersion | None:
     row = guidelines.current(session)
     if row is None or row.uid == uid:
         return None
-    return GuidelinesVersion(uid=row.uid, text=row.text, person=line(row.person, 60), since=row.created_at)
+    return messages.GuidelinesVersion(uid=row.uid, text=row.text, person=line(row.person, 60), since=row.created_at)
 
 
-def load_counts(session: Session, person: Person, exam_id: int, query: CountsQuery) -> Counts:
+def load_counts(session: Session, person: Person, exam_id: int, query: messages.CountsQuery) -> messages.Counts:
     """Return the counts of every queue that the person may open. Raises: NotFound; BadInput (a panel of no queue)."""
     setting = curated_part.load_setting(session, exam_id)
     queue_counts = queue_index.count_queues(session, exam_id, setting.threshold, person.name)
@@ -385,7 +369,7 @@ def load_counts(session: Session, person: Person, exam_id: int, query: CountsQue
     own_rows = own_judgements.load(session, exam_id, person.name)
     in_force = [j for j in drop_undone(row.judged for row in own_rows) if j.decision in DECISIVE]
     current = guidelines.current(session)
-    return Counts(
+    return messages.Counts(
         queues=[
             counts_of(queue, queue_counts.get(name, QueueCount(0, 0))) for name, queue in open_queues(person).items()
         ],

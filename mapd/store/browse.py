@@ -178,8 +178,7 @@ class ListedText:
 def list_texts(session: Session, exam_id: int, row_filter: RowFilter, threshold: int, number: int) -> list[ListedText]:
     """Return the first texts that fit the filter, each once (attempts may share a rationale)."""
     (stream,) = _streams(row_filter, Order.QUESTION)
-    query = _Query(session, exam_id, row_filter, threshold, Order.QUESTION, stream)
-    return query.texts(number)
+    return _Query(session, exam_id, row_filter, threshold, Order.QUESTION, stream).texts(number)
 
 
 class _Query:

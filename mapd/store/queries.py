@@ -191,8 +191,7 @@ def voices(session: Session, exam_id: int) -> dict[str, int]:
         f"SELECT t.name, t.id FROM teacher t WHERE t.id IN ({counting}) AND (EXISTS ({texts}) OR EXISTS ({reviews}))"
         " ORDER BY t.id"
     )
-    rows = session.execute(sa.text(query), {"exam": exam_id})
-    return {name: int(id_) for name, id_ in rows}
+    return {name: int(id_) for name, id_ in session.execute(sa.text(query), {"exam": exam_id})}
 
 
 def describe_teachers(session: Session) -> dict[str, dict[str, Any]]:

@@ -125,8 +125,7 @@ def take_out(session: Session, rows: Ids, path: Path, description: Mapping[str, 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
-            outside_uids = _write_rows(session, packed, rows)
-            manifest = {"format": FORMAT, "outside": outside_uids, **description}
+            manifest = {"format": FORMAT, "outside": _write_rows(session, packed, rows), **description}
             packed.writestr(LINKS, "".join(json.dumps(link) + "\n" for link in links))
             packed.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
         temporary.replace(path)

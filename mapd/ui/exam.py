@@ -83,8 +83,7 @@ def draw_families(exam_answers: ExamAnswers) -> None:
     groups = {"all": list(exam_answers.answers.values())} if len(families) > 1 else {}
     groups |= {name: [a for a in exam_answers.answers.values() if a.family == name] for name in families}
     rows = [_family_row(name, results.score(group)) for name, group in groups.items()]
-    header = ("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off")
-    tables.draw_table(header, rows)
+    tables.draw_table(("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off"), rows)
 
 
 def _family_row(name: str, score: Score) -> tuple[Cell, ...]:

@@ -108,7 +108,7 @@ def _result_row(name: str, result: FamilyResult) -> tuple[Cell, ...]:
         *_score_cells(score_before),
         *_score_cells(score_after),
         change,
-        _p_words(result.mcnemar_p),
+        f"{result.mcnemar_p:.2g}" if result.mcnemar_p >= 1e-4 else "< 0.0001",
         f"{score_before.no_answer:,} → {score_after.no_answer:,}",
         f"{score_before.cut_off:,} → {score_after.cut_off:,}",
         f"{result.majority:.1%}",
@@ -118,10 +118,6 @@ def _result_row(name: str, result: FamilyResult) -> tuple[Cell, ...]:
 def _score_cells(score: Score) -> tuple[Cell, Cell]:
     share = Html(f'<b>{score.accuracy:.1%}</b> <span class="mapd-note">{score.correct:,}/{score.n:,}</span>')
     return share, Html(f'<span class="mapd-note">{score.low:.1%} – {score.high:.1%}</span>')
-
-
-def _p_words(value: float) -> str:
-    return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
 
 
 def draw_caveats(comparison: Results) -> None:

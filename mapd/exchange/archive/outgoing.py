@@ -115,8 +115,7 @@ def _pack(session: Session, file: Any, masks: Masks) -> int:
                 f"the project is too large for an archive, which has {MOST_BYTES:,} bytes at most, {MOST_PACKED:,} "
                 "packed; delete what isn't needed (`mapd exam delete`), or copy the database as it is"
             )
-        schema = str(db.current_version(session.connection()))
-        manifest = {"format": FORMAT, "schema": schema, "tables": tables}
+        manifest = {"format": FORMAT, "schema": str(db.current_version(session.connection())), "tables": tables}
         zip_file.writestr(_entry(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     return sum(int(entry["rows"]) for entry in tables.values())
 

@@ -8,7 +8,7 @@ changes. A mistake whose rationales have the means 4 and 2.5 (and a gold that bo
 Thresholds are hundredths, `low` is in, `high` is out.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -64,12 +64,9 @@ def find_positions(
     at: dict[int, Mistake] = {}
     positions: list[BandPosition] = []
     for queue in QUEUES.values():
-        positions += _of_queue(queue, mistake, at, _bounds(cuts | set(queue.edges(mistake))), find)
+        bounds = {LOWEST, END} | {cut for cut in (*cuts, *queue.edges(mistake)) if LOWEST < cut < END}
+        positions += _of_queue(queue, mistake, at, sorted(bounds), find)
     return positions
-
-
-def _bounds(cuts: Iterable[int]) -> list[int]:
-    return sorted({LOWEST, END} | {cut for cut in cuts if LOWEST < cut < END})
 
 
 def _of_queue(

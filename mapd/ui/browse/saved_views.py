@@ -46,8 +46,7 @@ def _draw_field(saved: Sequence[View], params: saved_views.Address) -> None:
     st.button("Save view", icon=icon, key="view_save", on_click=_save_typed, args=(params,))
     name = st.session_state.pop(TAKEN_NAME, None)
     if name is not None and name in [view.name for view in saved]:
-        label = text.label(f"Replace {name}", 80)
-        st.button(label, key="view_replace", on_click=_replace, args=(name, params))
+        st.button(text.label(f"Replace {name}", 80), key="view_replace", on_click=_replace, args=(name, params))
 
 
 def _draw_view(number: int, view: View, params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:

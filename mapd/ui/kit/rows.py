@@ -221,11 +221,9 @@ def text_cells(
 def number_cell(question: Item) -> Cell:
     """Return the end of the question's number, which tells it from others; the tooltip has all of it, and its place."""
     tooltip = one_line(f"question {question.source_id}, at place {question.position + 1:,} of its set", 300)
-    return (f'<span class="mapd-id">{line_html(_end_of(question.source_id))}</span>', tooltip)
-
-
-def _end_of(number: str) -> str:
-    return number if len(number) <= NUMBER_SIGNS else f"…{number[1 - NUMBER_SIGNS :]}"
+    number = question.source_id
+    end = number if len(number) <= NUMBER_SIGNS else f"…{number[1 - NUMBER_SIGNS :]}"
+    return (f'<span class="mapd-id">{line_html(end)}</span>', tooltip)
 
 
 def _author(x: Text, colours: Mapping[str, str]) -> str:

@@ -245,8 +245,7 @@ def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collecti
     """Return the exam's figures at every threshold under this policy, narrowed to `teachers` if there are any."""
     # The queue index knows only the saved conditions and all teachers.
     if teachers or not have_same_conditions(policy, saved):
-        curated = narrow(load_curated_under(exam_id, policy), teachers)
-        return compute_figures(curated, context.read(authors_of))
+        return compute_figures(narrow(load_curated_under(exam_id, policy), teachers), context.read(authors_of))
     return Figures.of(context.read(queue_index.figures, exam_id))
 
 
