@@ -1,4 +1,4 @@
-"""Compare a student before and after: what it now gets right and wrong, and if that may be luck. Pure, but for `load`.
+"""Compare a student before and after: what it now gets right and wrong, and if that may be luck. Pure but for `load…`.
 
     compare(load(session, "dev · smollm2"), load(session, "dev · smollm2 tuned"))
     -> before 6/210 [1.3 %, 6.1 %], after 79/210 [31.3 %, 44.3 %], fixed 75, broken 2, mcnemar_p 4e-20
@@ -10,13 +10,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 
 from sqlmodel import Session
 
 from mapd import domain
-from mapd.answers.grading import Outcome
+from mapd.answers.grading import Outcome, Task
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
+from mapd.sampled_answers import QuestionAnswers, SampledScores, measure
 from mapd.statistics import CONFIDENCE, mcnemar, wilson
 from mapd.store import exam_material as store
 from mapd.store import queries
@@ -118,6 +121,22 @@ def load(session: Session, ref: str | int) -> ExamAnswers:
     }
     question_count, samples = store.count_questions(session, info), store.count_samples(session, info.id)
     return ExamAnswers(info, answers, question_count, samples, _describe_asking(session, info.id))
+
+
+def load_sampled(session: Session, ref: str | int) -> SampledScores | None:
+    """Return the scores of an exam that asked each question several times; None of another. Raises: NotFound."""
+    info = queries.exam(session, ref)
+    # An import has mistakes alone: it says nothing of how often the student is right.
+    if info.graded_by == "import" or store.count_samples(session, info.id) == 1:
+        return None
+    by_question = groupby(store.list_samples(session, info.id), key=itemgetter(0))
+    return measure(_gather_samples(list(rows)) for _, rows in by_question)
+
+
+def _gather_samples(rows: Sequence[tuple[int, str, list[str], str | None, str]]) -> QuestionAnswers:
+    _, task, options, *_ = rows[0]
+    answers = tuple((answer, outcome == Outcome.CORRECT) for *_, answer, outcome in rows)
+    return QuestionAnswers(Task(task), tuple(options), answers)
 
 
 def _describe_asking(session: Session, exam_id: int) -> dict[str, str]:

@@ -4,8 +4,11 @@ wilson(81, 263) -> (0.2553, 0.3662), as published by Newcombe (1998)
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 CONFIDENCE = 0.95
+# Draws of an interval: its ends are then steady to a hundredth of its width.
+RESAMPLES = 2_000
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
@@ -14,6 +17,23 @@ def wilson(count: int, of: int) -> tuple[float, float]:
 
     interval = binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def bootstrap_mean(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of a mean of shares, over draws of the values; Wilson's where each is 0 or 1."""
+    # Wilson's has a width also where all are right, which no draw of them shows.
+    if all(value in (0, 1) for value in values):
+        return wilson(round(sum(values)), len(values))
+    from scipy.stats import bootstrap
+
+    interval = bootstrap(
+        (values,), _mean, n_resamples=RESAMPLES, batch=100, method="percentile", rng=0, confidence_level=CONFIDENCE
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def _mean(values: Any, axis: int = -1) -> Any:
+    return values.mean(axis=axis)
 
 
 def mcnemar(fixed: int, broken: int) -> float:

@@ -161,6 +161,7 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "collect --exam {taught} --teachers sound,slips --estimate",
     "students list",
     "exam list",
+    "exam show {taught}",
     "results --before {before} --after {after} --questions",
     "read answer --task numeric --gold 18",
     "read score",

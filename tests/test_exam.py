@@ -7,12 +7,13 @@ import sys
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import cli, exam, prompts, students
+from mapd import cli, exam, prompts, results, students
 from mapd.curation import live_set
 from mapd.curation.summary import summary
 from mapd.errors import BadInput, NotFound, Stopped
@@ -337,6 +338,63 @@ def test_the_command_gives_one_line_of_json(
     assert "--open-test" in err
     assert mapd(*run, "test", "--open-test", "the end")[0] == 0
     assert json.loads(mapd("students", "list", "--json")[1])["students"][0]["name"] == "s"
+
+
+class Dicing(Scripted):
+    """A student that knows the answer where its seed is even."""
+
+    async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
+        async for request in requests:
+            made = generated.read(request.messages[-1].content.split("\n")[0])
+            assert made is not None
+            seed = request.sampling.seed or 0
+            yield Completion(request.key, f"seed {seed}\nAnswer: {1001 if seed % 2 else made.gold}", Finish.OK)
+
+
+def test_several_answers_to_each_question_have_their_scores(
+    store: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sampled = sit(store, Dicing(), decoding=SAMPLED, samples=4, seed=5).exam
+    single = sit(store, Dicing(), decoding=SAMPLED, samples=1, seed=5).exam
+    with db.reading(store) as session:
+        outcomes = session.exec(select(t.Attempt.outcome).join(t.Exam).where(t.Exam.uid == sampled)).all()
+        scores = results.load_sampled(session, sampled)
+        assert results.load_sampled(session, single) is None
+    assert scores is not None
+    share = outcomes.count("correct") / len(outcomes)  # the seeds are the same for each question
+    assert 0 < share < 1
+    assert (scores.k, scores.questions, scores.mean.value) == (4, 15, pytest.approx(share))
+    assert (scores.passed[1].value, scores.passed[4].value) == (pytest.approx(share), 1.0)
+    monkeypatch.setattr(sys, "argv", ["mapd", "exam", "show", sampled, "--json"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["exam"], shown["n"], shown["sampled"]["k"]) == (sampled, 60, 4)
+    assert set(shown["sampled"]["passed"]) == {"1", "2", "4"}
+    assert shown["sampled"]["mean"]["low"] <= share <= shown["sampled"]["mean"]["high"]
+
+
+def test_a_preset_sets_what_no_option_sets(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        prepare(session)
+    monkeypatch.setattr(students, "open_model", lambda *_: Scripted())
+
+    def decoding(*options: str) -> dict[str, Any]:
+        words = ["mapd", "exam", "run", "--student", "s", "--questions", "demo", "--split", "dev", "--json", *options]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert not end.value.code
+        with db.reading(db.open_store(Settings())) as session:
+            uid = json.loads(capsys.readouterr().out)["exam"]
+            return dict(session.exec(select(t.Exam.decoding).where(t.Exam.uid == uid)).one())
+
+    names = ("temperature", "top_p", "max_tokens")
+    assert [decoding("--preset", "paper")[name] for name in names] == [0.3, 0.9, 512]
+    assert [decoding("--preset", "paper", "--max-tokens", "64")[name] for name in names] == [0.3, 0.9, 64]
+    assert [decoding()[name] for name in names] == [0, 1, 256]
 
 
 def test_the_real_student_goes_on_with_the_same_answers(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mapd import exam as stage
+from mapd import results
 from mapd.cli import jobs
 from mapd.cli.delete import delete_command
 from mapd.cli.rename import rename_command
@@ -26,10 +27,16 @@ def run_exam(
     student: Annotated[str, typer.Option(help="The student's name, uid or id.")],
     questions: Annotated[str, typer.Option(metavar="SET", help="The question set's name, uid or id.")],
     split: Annotated[str, typer.Option(help="train, dev or test.")],
+    preset: Annotated[
+        str,
+        typer.Option(help="greedy, or paper (temperature 0.3, top p 0.9, 512 tokens); an option beside it counts."),
+    ] = "greedy",
     samples: Annotated[int, typer.Option(min=1, help="Answers to each question.")] = 1,
     seed: Annotated[int, typer.Option(help="Of sampled answers.")] = 0,
-    temperature: Annotated[float, typer.Option(min=0, max=2, help="0 is greedy.")] = 0,
-    top_p: Annotated[float, typer.Option("--top-p", min=0.01, max=1, help="Draw from so much of the likeliest.")] = 1,
+    temperature: Annotated[float | None, typer.Option(min=0, max=2, help="0 is greedy.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option("--top-p", min=0.01, max=1, help="Draw from so much of the likeliest.")
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="An answer's longest; else as its task needs.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions asked, and kept, at a time.")] = 32,
     open_test: Annotated[str | None, typer.Option(metavar="PURPOSE", help="Open the sealed test split.")] = None,
@@ -39,7 +46,8 @@ def run_exam(
 ) -> None:
     """Examine a student. Started again, the same exam goes on where it was; complete, nothing is asked."""
     one_of("--split", split, ("train", "dev", "test"))
-    work_ = kinds.ExamWork(
+    work_ = kinds.ExamWork.by_preset(
+        one_of("--preset", preset, kinds.PRESETS),
         student=student,
         questions=questions,
         split=split,
@@ -82,6 +90,28 @@ def _examine(work_: kinds.ExamWork, *, detach: bool, by: str | None, as_json: bo
     show(result, as_json, "examined")
     if result["cut_off"] and not as_json:
         line(f"{result['cut_off']:,} answers were cut off: `mapd exam again {result['exam']}` takes more tokens")
+
+
+@commands.command("show")
+def show_exam(
+    exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")], as_json: AsJson = False
+) -> None:
+    """Show an exam's counts; of several answers to each question also mean@k, maj@k and pass@k.
+
+    Their intervals hold with 95 % confidence. maj@k: the answer that most of the k give is right. pass@k: one of k is.
+    """
+    with reading() as session:
+        info = queries.exam(session, exam)
+        counts, scores = asdict(stage.count_outcomes(session, info.id)), results.load_sampled(session, info.id)
+    sampled = None if scores is None else asdict(scores)
+    for name in ("failed", "reason"):
+        del counts[name]
+    lines = [f"{info.name}: {counts['correct']:,} of {counts['n']:,} correct, {counts['no_answer']:,} no answer"]
+    if scores is not None:
+        shares = {f"mean@{scores.k}": scores.mean, f"maj@{scores.k}": scores.majority}
+        shares |= {f"pass@{j}": share for j, share in scores.passed.items()}
+        lines += [f"  {name:<9} {x.value:6.1%}  {x.low:.1%} to {x.high:.1%}" for name, x in shares.items()]
+    show_lines({"name": info.name, **counts, "sampled": sampled}, as_json, lines)
 
 
 @commands.command("list")

@@ -33,6 +33,13 @@ DEFAULT = Hyperparameters()
 STANDARD = loop.DemoPlan()
 
 
+# How a student is asked, by name. `paper`: the paper's inference (section 4.1 and the authors' code).
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "greedy": {"temperature": 0.0, "top_p": 1.0},
+    "paper": {"temperature": 0.3, "top_p": 0.9, "max_tokens": 512},
+}
+
+
 class ExamWork(Work):
     """A student over one split of a question set."""
 
@@ -51,6 +58,11 @@ class ExamWork(Work):
     longer_than: str | None = None  # the exam whose whole answers it takes over
     batch_size: int = 32
     open_test: str | None = None
+
+    @classmethod
+    def by_preset(cls, name: str, **settings: Any) -> "ExamWork":
+        """Return the exam work of a preset's sampling (PRESETS); what is set beside it counts, None doesn't."""
+        return cls(**{**PRESETS[name], **{key: value for key, value in settings.items() if value is not None}})
 
     @classmethod
     def like(cls, row: t.Exam, *, questions: str, student: str, **overrides: Any) -> "ExamWork":

@@ -175,6 +175,18 @@ def list_answers(session: Session, exam_id: int) -> Sequence[sa.Row[str, str | N
     return session.execute(query).all()
 
 
+def list_samples(session: Session, exam_id: int) -> Sequence[tuple[int, str, list[str], str | None, str]]:
+    """Return each answer's question, its task and options, what was read and the outcome, question by question."""
+    question, attempt = t.Question, t.Attempt
+    query = (
+        sa.select(*map(col, (question.id, question.task, question.options, attempt.answer, attempt.outcome)))
+        .join(t.Attempt, col(t.Attempt.question_id) == t.Question.id)
+        .where(col(t.Attempt.exam_id) == exam_id)
+        .order_by(col(t.Question.position), col(t.Question.id), col(t.Attempt.sample))
+    )
+    return [tuple(row) for row in session.execute(query)]
+
+
 def count_questions(session: Session, exam: ExamInfo) -> int:
     """Return how many questions the exam asks."""
     set_id = select(t.Exam.set_id).where(t.Exam.id == exam.id).scalar_subquery()

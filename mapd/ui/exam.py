@@ -9,7 +9,8 @@ from mapd.answers.grading import Outcome
 from mapd.domain import Material, Response
 from mapd.jobs import kinds
 from mapd.results import ExamAnswers, Score
-from mapd.store import queries
+from mapd.sampled_answers import SampledScores
+from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.ui import jobs
 from mapd.ui.kit import attempts, context, start_forms, tables, text, theme, url_state
@@ -96,6 +97,30 @@ def _family_row(name: str, score: Score) -> tuple[Cell, ...]:
         score.no_answer,
         score.cut_off,
     )
+
+
+def draw_samples(exam_id: int) -> None:
+    """Draw mean@k, maj@k and pass@k, where each question was asked several times."""
+    edition = context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
+    scores = _measure_samples(exam_id, (str(context.engine().url), *edition))
+    if scores is None:
+        return
+    shares = {f"mean@{scores.k}": scores.mean, f"maj@{scores.k}": scores.majority}
+    shares |= {f"pass@{j}": share for j, share in scores.passed.items()}
+    rows = [(name, Html(f"<b>{x.value:.1%}</b>"), f"{x.low:.1%} – {x.high:.1%}") for name, x in shares.items()]
+    st.subheader(f"{scores.k} answers to each question", anchor=False)
+    tables.draw_table(("", "of the questions", "95 %"), rows)
+    words = {
+        "mean": "the share of right answers",
+        "maj": "the answer that most samples give is right",
+        "pass@j": "one of j answers is right",
+    }
+    st.caption(" · ".join(f"{name}: {meaning}" for name, meaning in words.items()))
+
+
+@st.cache_data(max_entries=32, show_spinner="Counting samples …")
+def _measure_samples(exam_id: int, edition: tuple[object, ...]) -> SampledScores | None:  # noqa: ARG001 - the cache's key
+    return context.read(results.load_sampled, exam_id)
 
 
 def draw_setup(row: t.Exam, exam_answers: ExamAnswers) -> None:

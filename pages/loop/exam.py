@@ -19,6 +19,8 @@ def draw_page(exam_id: int) -> None:
     families_column, setup_column = st.columns((3, 2), gap="large")
     with families_column:
         sitting.draw_families(exam_answers)
+        if exam_answers.samples > 1:
+            sitting.draw_samples(exam_id)
     with setup_column:
         sitting.draw_setup(context.read(queries.exam_row, exam_id), exam_answers)
     sitting.draw_attempts(material)

@@ -70,6 +70,9 @@ def test_a_button_asks_again_with_more_tokens(examined: str) -> None:
 def test_the_form_sets_tokens_temperature_and_samples(examined: str) -> None:
     app = open_page("pages/loop/exam.py", exam=examined)
     assert app.number_input(key="exam_samples").disabled
+    app.segmented_control(key="exam_preset").set_value("paper").run()
+    fields = [app.number_input(key=f"exam_{name}").value for name in ("tokens", "temperature", "top_p")]
+    assert fields == [512, 0.3, 0.9]
     app.number_input(key="exam_tokens").set_value(300)
     app.number_input(key="exam_temperature").set_value(0.8).run()
     app.number_input(key="exam_samples").set_value(4)

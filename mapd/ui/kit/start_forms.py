@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from mapd import committee, domain, students, teachers
 from mapd.committee import Estimate, TeacherEstimate
 from mapd.curation.curated import Curated
-from mapd.jobs.kinds import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
+from mapd.jobs.kinds import DEFAULT, PRESETS, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
 from mapd.models import weights
 from mapd.questions import generated
 from mapd.questions import sets as question_sets
@@ -63,6 +63,15 @@ def draw_exam_form(*, is_open: bool) -> None:
 
 def _choose_sampling() -> dict[str, Any]:
     """Draw the length of an answer, its sampling, and the number of samples; return these settings."""
+    st.segmented_control(
+        "Sampling",
+        list(PRESETS),
+        default="greedy",
+        required=True,
+        key="exam_preset",
+        on_change=_apply_preset,
+        help="Fills the fields below. paper: as the paper's student is asked.",
+    )
     cells = st.columns(5)
     tokens = cells[0].number_input(
         "Tokens of an answer",
@@ -83,6 +92,12 @@ def _choose_sampling() -> dict[str, Any]:
     longest = None if tokens is None else int(tokens)
     random_settings = {} if is_greedy else {"top_p": float(top_p), "samples": int(samples), "seed": int(seed)}
     return {"max_tokens": longest, "temperature": float(temperature)} | random_settings
+
+
+def _apply_preset() -> None:
+    usual = PRESETS[st.session_state.exam_preset]
+    fields = {"exam_tokens": "max_tokens", "exam_temperature": "temperature", "exam_top_p": "top_p"}
+    st.session_state.update({key: usual.get(name) for key, name in fields.items()})
 
 
 def ask_purpose(key: str) -> str | None:
