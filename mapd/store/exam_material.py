@@ -162,12 +162,13 @@ def iterate_votes(
     return (tuple(row) for row in session.execute(query))
 
 
-def list_answers(session: Session, exam_id: int) -> Sequence[sa.Row[str, str | None, str, str, str]]:
-    """Return each question's uid, family and gold, and the outcome and finish of its first sample, in order."""
+def list_answers(session: Session, exam_id: int) -> Sequence[sa.Row[str, str | None, str, str, str, int]]:
+    """Return each question's uid, family and gold, and its first sample's outcome, finish and length, in order."""
     # Sample 0 alone: the pairs of McNemar's test have to be independent.
     question, attempt = t.Question, t.Attempt
+    columns = (question.uid, question.family, question.gold, attempt.outcome, attempt.finish)
     query = (
-        sa.select(*map(col, (question.uid, question.family, question.gold, attempt.outcome, attempt.finish)))
+        sa.select(*map(col, columns), func.length(attempt.text))
         .join(t.Attempt, col(t.Attempt.question_id) == t.Question.id)
         .where(col(t.Attempt.exam_id) == exam_id, col(t.Attempt.sample) == 0)
         .order_by(col(t.Question.position))
