@@ -106,6 +106,7 @@ def accuracy_figure(results: Mapping[str, FamilyResult]) -> go.Figure:
             },
             name=name,
             mode="markers",
+            cliponaxis=False,
             marker={"color": colour, "symbol": mark, "size": 9, "line": {"width": 2, "color": colour}},
             customdata=[(score.correct, score.n, score.low, score.high) for score in scores],
             hovertemplate="%{x:.1%} (%{customdata[0]:,} of %{customdata[1]:,}), "
@@ -115,5 +116,6 @@ def accuracy_figure(results: Mapping[str, FamilyResult]) -> go.Figure:
     figure.update_layout(margin={"l": 110, "r": 16, "t": 32, "b": 40})
     figure.update_xaxes(title="right", tickformat=".0%", rangemode="tozero")
     names = [html.escape(text.one_line(name, 24)) for name in results]
-    figure.update_yaxes(tickvals=list(range(rows)), ticktext=names[::-1], range=[-0.6, rows - 0.4], showgrid=False)
+    figure.update_yaxes(tickvals=list(range(rows)), ticktext=names[::-1], range=[-0.6, rows - 0.4])
+    figure.update_yaxes(showgrid=False, zeroline=False)
     return figure
