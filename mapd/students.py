@@ -8,7 +8,7 @@ open_model(engine, get(session, "smollm2"), home)      -> the Model, its adapter
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -124,7 +124,8 @@ def add(
         return namesake
     row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
     session.add(row)
-    audit_log.audit(session, person, "add student", f"student {name}", base=base.source)
+    detail = {"format": "model", "file": PurePath(base.source).name, "sha256": base.sha256, "base": base.source}
+    audit_log.audit(session, person, "add student", f"student {name}", **detail)
     session.flush()
     return row
 

@@ -42,6 +42,7 @@ def _file(path: Path) -> authors.AuthorsFile:
         raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
 
 
+@commands.command("attempts")
 def import_attempts(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON Lines, or samples_….jsonl of lm-eval.")],
     questions: Annotated[str, typer.Option(metavar="SET", help="The question set's name, uid or id.")],

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mapd.ui.data import archives, attempts, authors, project, questions, students, trash
+from mapd.ui.data import archives, attempts, authors, history, project, questions, students, trash
 from mapd.ui.kit import tables, uploads, url_state
 
 # By the word in the address: the purpose, and the function that draws it.
@@ -33,5 +33,6 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(purpose)
 draw()
 project.draw_holdings()
+history.draw()
 trash.draw_manager()
 trash.draw_trash()
