@@ -219,6 +219,17 @@ def _adapter(student: t.Student, home: Path) -> Path:
     return folder
 
 
+def find_adapter(student: t.Student, home: Path) -> Path:
+    """Return the folder of the student's adapter. Raises: BadInput where it has none, or not as it was."""
+    if student.adapter is None:
+        raise BadInput(
+            f"student {student.name} has no adapter: it is {student.base} itself; name a student taught here"
+        )
+    folder = _adapter(student, home)
+    _check_adapter(student, folder)
+    return folder
+
+
 def open_model(engine: sa.Engine, student: t.Student, home: Path, batch_size: int = 32) -> "LocalModel":
     """Return the student's model, to be asked. Raises: BadInput where its weights are missing or have changed."""
     model, tokenizer = load_model(engine, student, home)

@@ -88,17 +88,9 @@ def add_questions(
     if save_map is not None:
         with shared.writing() as session:
             saved_mappings.save(session, save_map, instructions.mapping, by=shared.person_of(by))
-    source, summary = sources.describe(contents), _summary(question_import)
-    _store(
-        name,
-        question_import.rows,
-        source=source,
-        simulated=False,
-        files=sources.list_files(contents),
-        by=by,
-        as_json=as_json,
-        summary=summary,
-    )
+    source, files, summary = sources.describe(contents), sources.list_files(contents), _summary(question_import)
+    rows = question_import.rows
+    _store(name, rows, source=source, simulated=False, files=files, summary=summary, by=by, as_json=as_json)
 
 
 def _tables(
