@@ -32,6 +32,7 @@ def load_facts(session: Session, student: t.Student, settings: AdapterSettings, 
     """Return what the template asks for."""
     parent = None if student.parent_id is None else session.get(t.Student, student.parent_id)
     snapshot = _find_snapshot(session, student.snapshot_sha256)
+    finetune = session.exec(select(t.Finetune).where(t.Finetune.student_id == student.id)).first()
     manifest = None if snapshot is None else snapshot.manifest
     teachers = dict(sorted(manifest["teachers"].items())) if manifest else {}
     comparisons = [] if parent is None else list(_compare(session, student, parent))
@@ -44,7 +45,7 @@ def load_facts(session: Session, student: t.Student, settings: AdapterSettings, 
         "shots": student.shots,
         "origin": students.describe_origin(student),
         "settings": settings,
-        "hyperparameters": _load_hyperparameters(session, student.uid),
+        "hyperparameters": _list_hyperparameters(finetune),
         "snapshot": student.snapshot_sha256,
         "manifest": manifest,
         "teachers": teachers,
@@ -73,9 +74,8 @@ def _describe_base(session: Session, student: t.Student) -> dict[str, Any]:
     }
 
 
-def _load_hyperparameters(session: Session, uid: str) -> dict[str, Any]:
+def _list_hyperparameters(row: t.Finetune | None) -> dict[str, Any]:
     """Return what the finetune was made with; empty where the student was trained elsewhere."""
-    row = session.exec(select(t.Finetune).where(t.Finetune.uid == uid)).first()
     return {} if row is None else {"alpha": row.alpha, "seed": row.seed, **row.hyperparameters}
 
 

@@ -69,7 +69,7 @@ def render(template: Path, facts: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"code": code, "block": block, "number": "{:,}".format, "in_yaml": in_yaml}
+    environment.filters |= {"code": code, "plain": plain, "block": block, "number": "{:,}".format, "in_yaml": in_yaml}
     return environment.get_template(template.name).render(facts)
 
 
@@ -80,6 +80,11 @@ def code(text: object) -> str:
     fence, blank = "`" * (1 + max(runs, default=0)), " " * bool(runs)
     # A bar ends a table's cell, also within code.
     return f"{fence}{blank}{line}{blank}{fence}".replace("|", "\\|")
+
+
+def plain(text: str) -> str:
+    """Return a line of words, among which foreign ones may stand: markdown and HTML do nothing in it."""
+    return re.sub(r"([\\`*_{}\[\]<>|~&#$])", r"\\\1", " ".join(visible(text).split()))
 
 
 def block(text: str) -> str:
