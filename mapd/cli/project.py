@@ -49,7 +49,10 @@ def show_history(
     skip: Annotated[int, typer.Option(min=0, max=2**31, help="Leave out so many of the newest.")] = 0,
     as_json: shared.AsJson = False,
 ) -> None:
-    """List what came in and what went out: when, by whom, how many, which file, and what it made."""
+    """List what came in and what went out.
+
+    Each act says when, by whom, how many, which file with its sha256, and what it made, or was of.
+    """
     direction = None if way is None else Direction(shared.one_of("--only", way, tuple(Direction)))
     with shared.reading() as session:
         count = exchange_log.count_entries(session, direction)

@@ -31,7 +31,8 @@ SHORT_NAME = 12
 def draw() -> None:
     """Draw the form, and what it added last."""
     home = context.settings().home
-    names = [row.name for row in context.read(students.list_students) if students.is_here(row, home)]
+    rows = [row for row in context.read(students.list_students) if students.is_here(row, home)]
+    names = [row.name for row in rows]
     if not names:
         st.markdown("**No student can be its parent yet.** An adapter changes a model that is here: add that first.")
         context.link("pages/loop/exam.py", "Add a student", icon=":material/school:")
@@ -48,7 +49,11 @@ def draw() -> None:
     )
     name_column, parent_column, snapshot_column = st.columns(3)
     name = name_column.text_input("Its name", max_chars=students.LONGEST_NAME, key=f"adapter_name_{uploader}").strip()
-    parent = parent_column.selectbox("Trained on the student", names, format_func=text.one_line, key="adapter_parent")
+    # Most are trained on a base model.
+    index = next((place for place, row in enumerate(rows) if row.adapter is None), 0)
+    parent = parent_column.selectbox(
+        "Trained on the student", names, index, format_func=text.one_line, key="adapter_parent"
+    )
     snapshot = _choose_snapshot(snapshot_column)
     if files:
         st.session_state.pop(ADDED, None)
