@@ -131,8 +131,24 @@ def _compare_bases(settings: AdapterSettings, parent: t.Student, base: Path, fol
             f"it stands in place of the adapter of {parent.name}: right where its training went on from that, wrong "
             "where that was merged first"
         )
+    yield from _compare_vocabularies(folder, base, parent.name)
     if (template := weights.read_template(folder)) is not None and template != weights.read_template(base):
         yield "it brings another chat template, which isn't used: the student is asked as its parent is"
+
+
+def _compare_vocabularies(folder: Path, base: Path, parent: str) -> Iterator[str]:
+    """Yield what to mind of the adapter's own tokenizer. Raises: BadInput where its tokens have other numbers."""
+    theirs, ours = adapters.read_vocabulary(folder), adapters.read_vocabulary(base)
+    if theirs is None or ours is None:
+        return
+    other = next((token for token, number in ours.items() if theirs.get(token) != number), None)
+    if other is not None:
+        raise BadInput(
+            f"the adapter was trained with another vocabulary: token {other[:40]!a} is {theirs.get(other)} there, and "
+            f"{ours[other]} of {parent}: name the student that it was trained on"
+        )
+    if len(theirs) > len(ours):
+        yield f"its tokenizer has {len(theirs) - len(ours):,} more tokens, which the student isn't given"
 
 
 def _is_same_folder(name: str, base: Path) -> bool:

@@ -29,6 +29,8 @@ from mapd.models import weights
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 FILES = (CONFIG, WEIGHTS)
+TOKENIZER = "tokenizer.json"  # many trainers put it beside them
+MOST_TOKENIZER = 64 << 20  # bytes
 PICKLES = ("adapter_model.bin", "pytorch_model.bin", "adapter_model.pt")
 MOST_RANK = 1024
 MOST_MODULES = 100_000
@@ -224,6 +226,22 @@ def _count_numbers(folder: Path, place: Path) -> list[int]:
         raise BadInput(
             f"the adapter can't be used: {folder / WEIGHTS} is no safetensors file, or was cut off; take a whole copy"
         ) from error
+
+
+def read_vocabulary(folder: Path) -> dict[str, int] | None:
+    """Return the tokens of a folder's tokenizer with their numbers; None where there is none that can be read so."""
+    try:
+        with _open_inside(folder, TOKENIZER) as file:
+            if os.fstat(file.fileno()).st_size > MOST_TOKENIZER:
+                return None
+            content = json.loads(file.read())
+        tokens = content["model"]["vocab"]
+        # One kind of tokenizer has a list of tokens, each with how likely it is.
+        pairs = tokens.items() if isinstance(tokens, dict) else ((token[0], n) for n, token in enumerate(tokens))
+        added = ((token["content"], token["id"]) for token in content.get("added_tokens") or ())
+        return {str(token): int(number) for token, number in (*pairs, *added)}
+    except (BadInput, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def write_config(place: Path, settings: AdapterSettings, modules: Sequence[str], base: tuple[str, str | None]) -> None:

@@ -21,6 +21,7 @@ from mapd import students
 from mapd.curation import live_set, snapshots
 from mapd.errors import BadInput, Forbidden, NotFound
 from mapd.exchange import adapters as coming_in
+from mapd.exchange import archive
 from mapd.exchange.adapters import AdapterImport
 from mapd.models import adapters, loader, sandbox
 from mapd.people import Person, Role, owner
@@ -478,6 +479,50 @@ def test_what_else_is_to_be_minded(base: Path, folder: Path) -> None:
     (folder / "chat_template.jinja").write_text("{{ 'Another.' }}")
     (template,) = notes(folder, t.Student(name="tiny", base=f"path:{base}"), base)
     assert "another chat template, which isn't used" in template
+
+
+def test_the_vocabulary_is_compared_where_it_comes_along(base: Path, folder: Path) -> None:
+    own = t.Student(name="tiny", base=f"path:{base}")
+    tokenizer = json.loads((base / adapters.TOKENIZER).read_text())
+    (folder / adapters.TOKENIZER).write_text(json.dumps(tokenizer))
+    assert notes(folder, own, base) == []
+    more = [*tokenizer["added_tokens"], {"id": 900, "content": "<tool>"}]
+    (folder / adapters.TOKENIZER).write_text(json.dumps(tokenizer | {"added_tokens": more}))
+    assert notes(folder, own, base) == ["its tokenizer has 1 more tokens, which the student isn't given"]
+    first, second, *_ = tokenizer["model"]["vocab"]
+    swapped = tokenizer["model"]["vocab"] | {first: 1, second: 0}
+    (folder / adapters.TOKENIZER).write_text(
+        json.dumps({"model": tokenizer["model"] | {"vocab": swapped}, "added_tokens": []})
+    )
+    with pytest.raises(
+        BadInput, match=r"trained with another vocabulary: token .* is 1 there, and 0 of tiny"
+    ) as refused:
+        notes(folder, own, base)
+    one_line(refused)
+    for content in ("", "{", "[]", '{"model": {"vocab": 7}}', '{"model": {"vocab": {"a": "b"}}}', "[" * 100_000):
+        (folder / adapters.TOKENIZER).write_text(content)
+        assert notes(folder, own, base) == []
+
+
+def test_an_archive_carries_the_row_and_the_same_command_brings_the_files(
+    engine: sa.Engine, parent: str, snapshot: str, base: Path, folder: Path, tmp_path: Path
+) -> None:
+    first = add(engine, folder, snapshot=snapshot)
+    archive.export(engine, tmp_path / "p.zip", Settings().home, by=ANN)
+    home = tmp_path / "other"
+    other = db.open_store(Settings(home=home, database_url=None))
+    with (tmp_path / "p.zip").open("rb") as stream, archive.stage("p.zip", stream) as staging:
+        archive.load(other, staging, home, by=ANN)
+    with db.reading(other) as session:
+        (entry,) = finetunes.list_added(session)
+        row = students.get(session, "mine")
+        assert (entry.name, entry.parent, entry.snapshot, entry.person) == ("mine", "tiny", snapshot, None)
+        assert (row.round, students.is_here(row, home)) == (1, False)
+    again = coming_in.add(other, "mine", folder, parent="tiny", snapshot=snapshot, by=ANN, home=home)
+    assert (again.student, again.is_new) == (first.student, False)
+    with db.reading(other) as session:
+        assert students.is_here(students.get(session, "mine"), home)
+    other.dispose()
 
 
 def test_a_file_of_the_hubs_cache_is_taken(folder: Path, tmp_path: Path) -> None:

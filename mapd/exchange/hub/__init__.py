@@ -6,6 +6,7 @@
 `parcels.py` makes the folder that is sent, `model_card.py` a student's card, `sending.py` speaks with the hub.
 """
 
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from mapd.people import Person, Right, require
 from mapd.store import audit_log, db
 
 MAIN = "main"
+BRANCH = re.compile(r"[A-Za-z0-9][\w./-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def push(
     person = require(by, Right.EXPORT)
     if not weights.is_hub_name(repository):
         raise BadInput(f"a repository on the hub is named ORG/NAME, not {repository[:120]!r}")
+    if not BRANCH.fullmatch(revision) or ".." in revision:
+        raise BadInput(f"a branch is named by letters, digits and . _ - /, not {revision[:120]!r}")
     if (snapshot is None) == (student is None):
         raise BadInput("what is sent is one of a snapshot and a student")
     with tempfile.TemporaryDirectory() as temporary:

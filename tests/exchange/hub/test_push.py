@@ -301,6 +301,8 @@ def test_without_a_token_or_a_network_it_is_one_line(
 def test_what_can_not_be_sent(engine: sa.Engine, hub: FakeHub, snapshot: str, student: str) -> None:
     for name in ("rows", "a/b/c", "../x", "org/na me", "https://x.org/y"):
         refused(engine, "named ORG/NAME", name=name, snapshot=snapshot)
+    for branch in ("", "../x", "-f", "a b", "x" * 200):
+        refused(engine, "a branch is named by letters", snapshot=snapshot, revision=branch)
     refused(engine, "one of a snapshot and a student")
     refused(engine, "student tiny has no adapter", student="tiny")
     with db.reading(engine) as session:
