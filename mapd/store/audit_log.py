@@ -16,6 +16,8 @@ DELETED, RESTORED, RENAMED = "delete", "restore", "rename"
 PROJECT = "project"
 SET_ASIDE, COUNTED_AGAIN = "set aside", "count again"
 PURGED = "delete for good"
+# So many are named; the sha256 is of all.
+MOST_FILES = 20
 
 
 def edition(session: Session, *acts: str) -> int:
@@ -45,7 +47,10 @@ def describe_files(files: Sequence[tuple[str, str]]) -> dict[str, Any]:
     if len(sums) < 2:
         return dict(zip(("file", "sha256"), next(iter(sums.items()), ()), strict=False))
     listing = "".join(f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items()))
-    return {"file": ", ".join(sums), "sha256": hashlib.sha256(listing.encode()).hexdigest(), "files": sums}
+    surplus = len(sums) - MOST_FILES
+    names = ", ".join([*sums][:MOST_FILES]) + (f" and {surplus:,} more" if surplus > 0 else "")
+    sha256 = hashlib.sha256(listing.encode()).hexdigest()
+    return {"file": names, "sha256": sha256, "files": dict([*sums.items()][:MOST_FILES])}
 
 
 def audit(session: Session, person: str, action: str, target: str, **detail: Any) -> None:

@@ -119,6 +119,17 @@ def test_whatever_is_imported_or_exported_is_among_them_and_nothing_else(engine:
     assert [e.action for e in listed(engine, Direction.OUT)] == ["export", "push"]
 
 
+def test_many_files_are_one_entry() -> None:
+    files = [(f"{number:03}.json", str(number)) for number in range(100)]
+    detail = audit_log.describe_files(files)
+    assert detail["file"].endswith("019.json and 80 more")
+    assert len(detail["files"]) == 20
+    listing = "".join(f"{sha256}  {name}\n" for name, sha256 in files)
+    assert detail["sha256"] == hashlib.sha256(listing.encode()).hexdigest()
+    assert audit_log.describe_files(files[:1]) == {"file": "000.json", "sha256": "0"}
+    assert audit_log.describe_files([]) == {}
+
+
 @pytest.mark.parametrize("value", [7, ["x"], {"a": 1}, "", None, True])
 def test_odd_details_are_left_out(engine: sa.Engine, value: object) -> None:
     write(engine, "export", "oddity", format=value, file=value, sha256=value, rows=json.dumps(value))

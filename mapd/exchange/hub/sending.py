@@ -73,7 +73,8 @@ class _Hub:
                 f"{self.repository} has another content, {len(others):,} files, such as {others[0][:80]}: a push "
                 "writes over nothing; give another name, or a branch of its own with --revision"
             )
-        surplus = [path for path in others if path not in {file.path for file in self.parcel.files}] if is_new else []
+        is_other = is_new and self.parcel.identity not in same
+        surplus = sorted(set(others) - {file.path for file in self.parcel.files}) if is_other else []
         changed = tuple(file.path for file in self.parcel.files if file.path not in same)
         commit = self._commit(changed, surplus, revision, head) if changed or surplus else head
         kind = "datasets/" if self.parcel.kind == "dataset" else ""

@@ -197,6 +197,13 @@ def test_a_repository_with_another_content_stays(
     assert push(engine, snapshot=snapshot, revision="v2").changed == ()
 
 
+def test_a_branch_of_the_same_keeps_what_others_put_there(engine: sa.Engine, hub: FakeHub, snapshot: str) -> None:
+    push(engine, snapshot=snapshot)
+    hub.repositories[ROWS].files["main"]["LICENSE"] = b"of theirs"
+    assert push(engine, snapshot=snapshot, revision="v2").changed == ()
+    assert hub.repositories[ROWS].files["v2"]["LICENSE"] == b"of theirs"
+
+
 def test_a_branch_with_another_content_stays(engine: sa.Engine, hub: FakeHub, snapshot: str) -> None:
     hub.repositories[ROWS] = Repository("dataset", True, {"main": {}, "v2": {"x": b"y"}})
     refused(engine, "has another content", snapshot=snapshot, revision="v2")
