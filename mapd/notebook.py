@@ -86,16 +86,25 @@ class Project:
         question_import = imports.read(tables, instructions)
         question_import.refuse_unread()
         question_import.refuse_bad()
-        return self._add_rows(name, question_import.rows, source=sources.describe(tables), simulated=False)
+        sums = sources.list_files(tables)
+        return self._add_rows(name, question_import.rows, source=sources.describe(tables), simulated=False, files=sums)
 
     def generate_questions(self, name: str, *, train: int = 36, dev: int = 70, test: int = 0, seed: int = 0) -> str:
         """Draw questions of the demo's three families, so many of each; return the set's name. Raises: BadInput."""
         questions = generated.draw(generated.FAMILIES, {"train": train, "dev": dev, "test": test}, seed)
         return self._add_rows(name, sets.make_rows(questions), source=f"generated, seed {seed}", simulated=True)
 
-    def _add_rows(self, name: str, rows: Sequence[QuestionRow], *, source: str, simulated: bool) -> str:
+    def _add_rows(
+        self,
+        name: str,
+        rows: Sequence[QuestionRow],
+        *,
+        source: str,
+        simulated: bool,
+        files: Sequence[tuple[str, str]] = (),
+    ) -> str:
         with db.writing(self.engine) as session:
-            return sets.add(session, name, rows, source=source, simulated=simulated, by=self.person).name
+            return sets.add(session, name, rows, source=source, simulated=simulated, by=self.person, files=files).name
 
     def questions(self, name: str, split: str | None = None) -> pd.DataFrame:
         """Return a set's questions, one row each. Raises: NotFound."""

@@ -28,6 +28,7 @@ from mapd.store import tables as t
 from tests import looped, samples
 from tests.api.client import decision, undo
 from tests.conftest import ReadyMade, import_files
+from tests.exchange.test_adapters import write_adapter
 from tests.finetune import tiny
 from tests.pages.running import ROOT, errors, triage
 from tests.pages.test_busy import locked
@@ -147,6 +148,8 @@ def every_command(group: Any = None, before: tuple[str, ...] = ()) -> Iterator[t
 
 READING = (  # in the order of the help; {…} is filled in from the project
     "project show",
+    "project history",
+    "push org/rows --snapshot {snapshot} --dry-run",
     "questions list",
     "questions show demo --split train",
     "questions maps",
@@ -200,6 +203,8 @@ WRITING = (
     "teachers enable careful",
     "students add packaged",
     "students add tiny --path {tiny}",
+    "students add theirs --adapter {adapter} --parent tiny --snapshot {snapshot}",
+    "push org/theirs --student theirs --dry-run",
     "exam run --student small --questions made --split train",
     "exam again {before} --max-tokens 999",
     "collect --exam {taught} --teachers sound,slips,careful --samples 2",
@@ -245,6 +250,7 @@ class Scribe:
         (folder / "how.md").write_text("# Accept\nwhat is right")
         self.words = {"folder": str(folder), "feedback": str(feedback), "rationales": str(rationales)}
         self.words["tiny"] = str(tiny.save(folder / "tiny"))
+        self.words["adapter"] = str(write_adapter(folder / "tiny", folder / "adapter"))
         with db.writing(engine) as session:
             infos = {(info.split, info.student): info.uid for info in queries.exams(session)}
             taught = queries.exam(session, infos["train", "small"])

@@ -13,7 +13,7 @@ from mapd import approvals, committee, exam, jobs, loop, names, people, students
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.domain import Act, RowFilter
 from mapd.errors import BadInput, Forbidden
-from mapd.exchange import archive, attempt_files, attempts, authors, browse_rows, judgements, recorded
+from mapd.exchange import adapters, archive, attempt_files, attempts, authors, browse_rows, hub, judgements, recorded
 from mapd.exchange.training import FORMATS, authors_files
 from mapd.exchange.training import snapshots as going_out
 from mapd.finetune import run as finetuning
@@ -64,6 +64,9 @@ FOR_OWNERS: dict[str, Write] = {
     "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
     "trial.run_test": lambda s, by: trial.run_test("gpt", by=by),
     "students.add": lambda s, by: students.add(s, "x", by=by),
+    "adapters.add": lambda s, by: adapters.add(_engine(s), "x", HERE, parent="x", by=by, home=HERE),
+    "__init__.push": lambda s, by: hub.push(_engine(s), "org/x", snapshot="x", by=by, home=HERE),
+    "attempts.export": lambda s, by: attempts.export(_engine(s), "1", HERE, by=by),
     "sets.add": lambda s, by: sets.add(s, "x", [], source="", simulated=False, by=by),
     "saved_mappings.save": lambda s, by: saved_mappings.save(s, "m", mapping.parse("question=Body"), by=by),
     "exam.unseal": lambda s, by: exam.unseal(s, s.get_one(t.Exam, 1), "to see it", by=by),

@@ -56,6 +56,7 @@ class AttemptsContent:
     bad: tuple[BadRow, ...]
     student: str
     split: str
+    files: tuple[tuple[str, str], ...] = ()  # each by its name with its sha256
 
     def refuse_bad(self) -> None:
         """Refuse a file with rows that can't be matched or read. Raises: BadRows."""
@@ -110,7 +111,8 @@ def parse(
         )
     name = student or _student_of(tables)
     answers, repetitions = _number_samples(pairs)
-    return AttemptsContent(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""))
+    files = tuple((table.name, table.sha256) for table in tables if table.sha256 is not None)
+    return AttemptsContent(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""), files)
 
 
 def _read_replies(table: FileTable) -> list[_Reply]:

@@ -95,6 +95,7 @@ class AuthorsContent:
     round: int
     sha256: str
     skipped: tuple[str, ...]
+    files: tuple[tuple[str, str], ...] = ()  # each by its name with its sha256
 
     @property
     def no_vote(self) -> int:
@@ -210,6 +211,7 @@ def parse(
         round=int(name_parts.get("round", 0)),
         sha256=hashlib.sha256(json.dumps([asdict(r) for r in rows], sort_keys=True).encode()).hexdigest(),
         skipped=tuple(skipped),
+        files=tuple((f.name, hashlib.sha256(f.content).hexdigest()) for f in files),
     )
 
 
@@ -464,7 +466,8 @@ def store(
         writer.rows(exam, content.rows[start : start + BLOCK], start)
         progress(min(start + BLOCK, len(content.rows)), len(content.rows))
     committees.name_members(session, queries.identity(exam), list(writer.teachers.values()))
-    audit_log.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows))
+    detail = {"format": "authors", "rows": len(content.rows), **audit_log.describe_files(content.files)}
+    audit_log.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows), **detail)
     session.flush()
     return _summarize(content, exam.uid, new=True)
 

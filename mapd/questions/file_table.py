@@ -41,6 +41,7 @@ class FileTable:
     bad: tuple[BadRecord, ...] = ()
     split: str | None = None
     is_text: bool = False
+    sha256: str | None = None  # of the file as it was, packed or not
     origin: dict[str, str] = field(default_factory=dict)  # of the hub: repository and commit
 
 

@@ -10,12 +10,14 @@ standard library, because it tells the line of each row; Parquet and Arrow by py
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import math
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +46,10 @@ _SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
 
 def read(file: QuestionFile, headings: Headings | None = None) -> FileTable:
     """Read a file by its content; only CSV and TSV by its name. Raises: BadInput where it is no table at all."""
+    return replace(_read(file, headings), sha256=hashlib.sha256(file.content).hexdigest())
+
+
+def _read(file: QuestionFile, headings: Headings | None) -> FileTable:
     name, content = file.name, file.content
     if len(content) > MOST_BYTES:
         raise BadInput(too_large(name))

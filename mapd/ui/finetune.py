@@ -6,8 +6,8 @@ import streamlit as st
 
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.store import finetunes
-from mapd.store.finetunes import Training
-from mapd.ui.kit import charts, context, refusals, tables, text
+from mapd.store.finetunes import AddedStudent, Training
+from mapd.ui.kit import charts, context, refusals, tables, text, times
 from mapd.ui.kit.tables import Cell, Html
 from mapd.ui.kit.theme import FIGURE_CONFIG
 
@@ -16,6 +16,7 @@ LIVE_S = 2.0
 SHORT_NAME = 12
 # As in the form.
 WORDS = {"batch": "pairs a step", "max_length": "tokens a dialogue", "rank": "rank of the adapter"}
+ADDED_HEADER = ("trained elsewhere", "from", "snapshot", "added by", "when", "adapter", "round")
 HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
 
 
@@ -51,6 +52,32 @@ def _training_row(run: Training, is_open: bool) -> tuple[Cell, ...]:
         run.seed,
         f"{run.steps_done:,} of {count_steps(run):,}",
         f"{run.seconds / 60:.1f}",
+    )
+
+
+def draw_added(added: Sequence[AddedStudent]) -> None:
+    """Draw every student that was trained elsewhere, and the link to add one."""
+    if added:
+        tables.draw_table(ADDED_HEADER, map(_added_row, added), words=6)
+    label = "Add a student that was trained elsewhere"
+    context.link("pages/loop/data.py", label, icon=":material/upload_file:", way="students")
+
+
+def _added_row(student: AddedStudent) -> tuple[Cell, ...]:
+    snapshot: Cell = None if student.snapshot is None else student.snapshot[:SHORT_NAME]
+    if student.exam is not None:
+        snapshot = tables.link_cell(
+            snapshot, context.address("snapshots", exam=student.exam, snapshot=student.snapshot)
+        )
+    is_here = (context.settings().home / student.adapter).is_dir()
+    return (
+        text.one_line(student.name, 40),
+        text.one_line(student.parent, 30) if student.parent else None,
+        snapshot,
+        text.one_line(student.person, 30) if student.person else None,
+        times.cell(student.created_at),
+        Html(f'<code class="mapd-file">{text.line_html(student.adapter, 60)}</code>') if is_here else "not here",
+        student.round,
     )
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mapd.ui.data import archives, attempts, authors, project, questions, trash
+from mapd.ui.data import archives, attempts, authors, history, project, questions, students, trash
 from mapd.ui.kit import tables, uploads, url_state
 
 # By the word in the address: the purpose, and the function that draws it.
@@ -10,6 +10,7 @@ WAYS = {
     "questions": ("Questions of a benchmark, or your own: a student is examined on them.", questions.draw),
     "attempts": ("Answers that a model gave elsewhere: graded here, as an exam.", attempts.draw),
     "authors": ("The files that the paper's authors released: mistakes with what teachers said.", authors.draw),
+    "students": ("A student that was trained elsewhere, on what was exported here: its adapter.", students.draw),
     "archive": ("A whole project, as another MAPD Studio wrote it.", archives.draw),
 }
 
@@ -32,5 +33,6 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(purpose)
 draw()
 project.draw_holdings()
+history.draw()
 trash.draw_manager()
 trash.draw_trash()

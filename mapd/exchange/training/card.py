@@ -57,16 +57,20 @@ MEANINGS = {
 
 def write(source: TrainingSource, files: Mapping[str, str]) -> str:
     """Return the card. `files`: by the name of a configuration its file."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    return render(Path(__file__).with_name(TEMPLATE), {**_facts(source), "files": files})
+
+
+def render(template: Path, facts: Mapping[str, Any]) -> str:
+    """Return a card of these facts. The template's filters make code of foreign names."""
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.FileSystemLoader(template.parent),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"code": code, "block": block, "number": "{:,}".format, "in_yaml": in_yaml}
-    return environment.get_template(TEMPLATE).render(_facts(source), files=files)
+    environment.filters |= {"code": code, "plain": plain, "block": block, "number": "{:,}".format, "in_yaml": in_yaml}
+    return environment.get_template(template.name).render(facts)
 
 
 def code(text: object) -> str:
@@ -76,6 +80,11 @@ def code(text: object) -> str:
     fence, blank = "`" * (1 + max(runs, default=0)), " " * bool(runs)
     # A bar ends a table's cell, also within code.
     return f"{fence}{blank}{line}{blank}{fence}".replace("|", "\\|")
+
+
+def plain(text: str) -> str:
+    """Return a line of words, among which foreign ones may stand: markdown and HTML do nothing in it."""
+    return re.sub(r"([\\`*_{}\[\]<>|~&#$])", r"\\\1", " ".join(visible(text).split()))
 
 
 def block(text: str) -> str:

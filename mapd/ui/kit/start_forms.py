@@ -48,8 +48,11 @@ def draw_exam_form(*, is_open: bool) -> None:
         index = list(sets).index(requested_set) if requested_set in sets else 0
         set_name = set_column.selectbox("Questions", list(sets), index, format_func=text.one_line, key="exam_questions")
         split = split_column.selectbox("Split", sets[set_name], format_func=SPLIT_WORDS.__getitem__, key="exam_split")
-        if (prompting := students.describe_prompting(context.read(students.get, student))) is not None:
-            st.caption(f"{text.one_line(student, 40)} has {prompting}.")
+        row, name = context.read(students.get, student), text.label(student, 40)
+        if (prompting := students.describe_prompting(row)) is not None:
+            st.caption(f"{name} has {prompting}.")
+        if (origin := students.describe_origin(row)) is not None:
+            st.caption(f"{name} was {origin}.")
         sampling = _choose_sampling()
         opening_purpose = ask_purpose("exam_purpose") if split == "test" else None
         if split == "test" and opening_purpose is None:
