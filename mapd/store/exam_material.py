@@ -148,14 +148,16 @@ def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
     return votes
 
 
-def iterate_votes(session: Session, exam_id: int) -> Iterator[tuple[int, str, int | None, bool]]:
+def iterate_votes(
+    session: Session, exam_id: int, only: QuestionIds = None
+) -> Iterator[tuple[int, str, int | None, bool]]:
     """Yield every vote of the exam as (explanation, reviewer, score, saw the gold), one text after the other."""
     query = (
         sa.select(col(t.Review.explanation_id), col(t.Teacher.name), col(t.Review.score), col(t.Review.saw_gold))
         .join(t.Teacher, col(t.Review.reviewer_id) == col(t.Teacher.id))
         .join(t.Explanation, col(t.Review.explanation_id) == col(t.Explanation.id))
-        .where(text_condition(exam_id), counts_in(t.Review.reviewer_id, exam_id))
-        .order_by(col(t.Review.explanation_id))
+        .where(text_condition(exam_id, only), counts_in(t.Review.reviewer_id, exam_id))
+        .order_by(col(t.Review.explanation_id), col(t.Review.reviewer_id), col(t.Review.sample))
     )
     return (tuple(row) for row in session.execute(query))
 
