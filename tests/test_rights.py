@@ -13,9 +13,11 @@ from mapd import approvals, committee, exam, jobs, loop, names, people, students
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.domain import Act, RowFilter
 from mapd.errors import BadInput, Forbidden
-from mapd.exchange import archive, attempt_files, attempts, authors, browse_rows, judgements, recorded
+from mapd.exchange import archive, attempt_files, attempts, authors, browse_rows, judgements, labelling, recorded, verdicts
 from mapd.exchange.training import FORMATS, authors_files
 from mapd.exchange.training import snapshots as going_out
+from mapd.exchange.verdict_files import VerdictFile
+from mapd.exchange.verdict_matching import VerdictPlan
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.judgements import ADJUDICATOR
@@ -35,6 +37,7 @@ ANNOTATOR = Person("bob@x.org", Role.ANNOTATOR)
 TEXT = Target("rationale", 1)
 HERE = Path("nowhere")
 NO_ANSWERS = attempt_files.AttemptsContent((), (), "x", "train")
+NO_VERDICTS = VerdictPlan(VerdictFile("x", "", "judgements", ()), None, counting=True)
 Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {
@@ -77,6 +80,8 @@ FOR_OWNERS: dict[str, Write] = {
     "approvals.approve": lambda s, by: approvals.approve(s, "A_KEY", "https://x.org", by=by),
     "outgoing.export": lambda s, by: archive.export(_engine(s), HERE, HERE, by=by),
     "snapshots.export": lambda s, by: going_out.export(_engine(s), "x", FORMATS["csv"], HERE, by=by),
+    "labelling.export": lambda s, by: labelling.export(_engine(s), "1", None, HERE, threshold=300, by=by),
+    "verdicts.store": lambda s, by: verdicts.store(s, NO_VERDICTS, by=by),
     "judgements.export": lambda s, by: judgements.export(_engine(s), "1", HERE, by=by),
     "browse_rows.export": lambda s, by: browse_rows.export(_engine(s), 1, RowFilter(), HERE, threshold=300, by=by),
     "authors_files.export_exam": lambda s, by: authors_files.export_exam(_engine(s), "1", HERE, by=by),

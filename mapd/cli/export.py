@@ -22,6 +22,28 @@ from mapd.store import db, queries
 
 OF_SNAPSHOTS = "; ".join(f"{format_.name} ({format_.purpose})" for format_ in FORMATS.values())
 FORMAT_HELP = f"Of a snapshot: {OF_SNAPSHOTS}. Of an exam: authors, {label_studio.FORMAT}."
+Shots = Annotated[
+    int | None,
+    typer.Option(
+        min=0, max=MOST_SHOTS, help="Worked examples before each question; by default as its student is asked."
+    ),
+]
+WithJudgements = Annotated[
+    bool, typer.Option("--judgements", help="All that people said in the exam, to a .csv or .jsonl.")
+]
+OfPerson = Annotated[str | None, typer.Option("--person", help="With --judgements: those of one person alone.")]
+FilterText = Annotated[
+    str | None,
+    typer.Option(
+        "--filter",
+        metavar="FILTER",
+        help='The rows that it finds, to a .csv or .jsonl: "verdict=accepted&matches_gold=fails"; "" finds all '
+        "rationales. Browse writes it for what it shows.",
+    ),
+]
+WithCommittee = Annotated[
+    bool, typer.Option("--with-committee", help="With --format label-studio: show what the committee said.")
+]
 
 
 def export(
@@ -30,35 +52,16 @@ def export(
     ],
     snapshot: Annotated[str | None, typer.Argument(metavar="[SNAPSHOT]", help="How its sha256 begins.")] = None,
     format_: Annotated[str | None, typer.Option("--format", metavar="FORMAT", help=FORMAT_HELP)] = None,
-    shots: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=MOST_SHOTS, help="Worked examples before each question; by default as its student is asked."
-        ),
-    ] = None,
+    shots: Shots = None,
     exam: Annotated[str | None, typer.Option("--exam", help="The exam's id, uid or name.")] = None,
-    with_judgements: Annotated[
-        bool, typer.Option("--judgements", help="All that people said in the exam, to a .csv or .jsonl.")
-    ] = False,
-    person: Annotated[
-        str | None, typer.Option("--person", help="With --judgements: those of one person alone.")
-    ] = None,
-    filter_: Annotated[
-        str | None,
-        typer.Option(
-            "--filter",
-            metavar="FILTER",
-            help='The rows that it finds, to a .csv or .jsonl: "verdict=accepted&matches_gold=fails"; "" finds all '
-            "rationales. Browse writes it for what it shows.",
-        ),
-    ] = None,
-    with_committee: Annotated[
-        bool, typer.Option("--with-committee", help="With --format label-studio: show what the committee said.")
-    ] = False,
+    with_judgements: WithJudgements = False,
+    person: OfPerson = None,
+    filter_: FilterText = None,
+    with_committee: WithCommittee = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a snapshot, or what is in an exam, to a file or folder for others. It is whole, or it isn't there.
+    """Write a snapshot, judgements or rows to a file or folder. It is whole, or it isn't there.
 
     \b
     mapd export 3f2a --format messages -o rows.jsonl

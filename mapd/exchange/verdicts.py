@@ -110,7 +110,7 @@ class _Writing:
         ids: dict[str, int] = {}
         for block in blocks(sorted(uids)):
             query = sa.select(col(t.Judgement.uid), col(t.Judgement.id)).where(col(t.Judgement.uid).in_(block))
-            ids |= dict(self.session.execute(query).tuples().all())
+            ids |= dict(self.session.execute(query).all())
         return ids
 
     def _insert(self, block: dict[str, dict[str, Any]]) -> dict[str, int]:
