@@ -13,7 +13,19 @@ from mapd import approvals, committee, exam, jobs, loop, names, people, students
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.domain import Act, RowFilter
 from mapd.errors import BadInput, Forbidden
-from mapd.exchange import archive, attempt_files, attempts, authors, browse_rows, judgements, labelling, recorded, verdicts
+from mapd.exchange import (
+    archive,
+    attempt_files,
+    attempts,
+    authors,
+    browse_rows,
+    explanations,
+    judgements,
+    labelling,
+    recorded,
+    verdicts,
+)
+from mapd.exchange.explanations import ExplanationPlan
 from mapd.exchange.training import FORMATS, authors_files
 from mapd.exchange.training import snapshots as going_out
 from mapd.exchange.verdict_files import VerdictFile
@@ -37,6 +49,7 @@ ANNOTATOR = Person("bob@x.org", Role.ANNOTATOR)
 TEXT = Target("rationale", 1)
 HERE = Path("nowhere")
 NO_ANSWERS = attempt_files.AttemptsContent((), (), "x", "train")
+NO_EXPLANATIONS = ExplanationPlan(None)  # type: ignore[arg-type]
 NO_VERDICTS = VerdictPlan(VerdictFile("x", "", "judgements", ()), None, counting=True)
 Write = Callable[[Session, Person], object]
 
@@ -81,6 +94,7 @@ FOR_OWNERS: dict[str, Write] = {
     "outgoing.export": lambda s, by: archive.export(_engine(s), HERE, HERE, by=by),
     "snapshots.export": lambda s, by: going_out.export(_engine(s), "x", FORMATS["csv"], HERE, by=by),
     "labelling.export": lambda s, by: labelling.export(_engine(s), "1", None, HERE, threshold=300, by=by),
+    "explanations.store": lambda s, by: explanations.store(s, NO_EXPLANATIONS, by=by),
     "verdicts.store": lambda s, by: verdicts.store(s, NO_VERDICTS, by=by),
     "judgements.export": lambda s, by: judgements.export(_engine(s), "1", HERE, by=by),
     "browse_rows.export": lambda s, by: browse_rows.export(_engine(s), 1, RowFilter(), HERE, threshold=300, by=by),
