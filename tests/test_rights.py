@@ -23,21 +23,20 @@ from mapd.exchange import (
     judgements,
     labelling,
     recorded,
-    verdicts,
 )
 from mapd.exchange.explanations import ExplanationPlan
 from mapd.exchange.training import FORMATS, authors_files
 from mapd.exchange.training import snapshots as going_out
 from mapd.exchange.verdict_files import VerdictFile
-from mapd.exchange.verdict_matching import VerdictPlan
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.judgements import ADJUDICATOR
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.policies import STRICT
 from mapd.questions import generated, mapping, saved_mappings, sets
-from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views, set_aside
+from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views, set_aside, verdicts
 from mapd.review.judging import Target
+from mapd.review.verdict_matching import VerdictPlan
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -93,7 +92,7 @@ FOR_OWNERS: dict[str, Write] = {
     "approvals.approve": lambda s, by: approvals.approve(s, "A_KEY", "https://x.org", by=by),
     "outgoing.export": lambda s, by: archive.export(_engine(s), HERE, HERE, by=by),
     "snapshots.export": lambda s, by: going_out.export(_engine(s), "x", FORMATS["csv"], HERE, by=by),
-    "labelling.export": lambda s, by: labelling.export(_engine(s), "1", None, HERE, threshold=300, by=by),
+    "labelling.export": lambda s, by: labelling.export(_engine(s), "1", None, HERE, threshold=300, reasons=[], by=by),
     "explanations.store": lambda s, by: explanations.store(s, NO_EXPLANATIONS, by=by),
     "verdicts.store": lambda s, by: verdicts.store(s, NO_VERDICTS, by=by),
     "judgements.export": lambda s, by: judgements.export(_engine(s), "1", HERE, by=by),

@@ -16,7 +16,7 @@ from mapd.exchange import browse_rows, judgements, label_studio, labelling, row_
 from mapd.exchange.training import FORMATS, authors_files, snapshots
 from mapd.people import Person, person_name
 from mapd.prompts import MOST_SHOTS
-from mapd.review import filters
+from mapd.review import filters, reasons
 from mapd.review.queue_index import derivation
 from mapd.store import db, queries
 
@@ -149,6 +149,8 @@ def _export_tasks(exam: str, filter_: str | None, path: Path, by: Person, with_c
     engine = open_project()
     exam_id, selection, threshold = _read_filter(engine, exam, filter_ or "")
     derivation.catch_up(engine, exam_id)
+    with db.reading(engine) as session:
+        words = [reasons.words(code) for code in reasons.list_offered(session)]
     with counting("exporting", "tasks", as_json) as tell:
         result = labelling.export(
             engine,
@@ -156,6 +158,7 @@ def _export_tasks(exam: str, filter_: str | None, path: Path, by: Person, with_c
             None if filter_ is None else selection.filter,
             path,
             threshold=threshold,
+            reasons=words,
             by=by,
             order=selection.order,
             with_committee=with_committee,

@@ -10,12 +10,13 @@ from sqlmodel import Session
 from mapd import interrupts
 from mapd.cli import shared
 from mapd.errors import BadInput, BadUsage
-from mapd.exchange import verdict_files, verdict_matching, verdicts
+from mapd.exchange import verdict_files
 from mapd.exchange.files import sha256_of
 from mapd.exchange.verdict_files import VerdictFile
-from mapd.exchange.verdict_matching import VerdictPlan
 from mapd.people import is_one_of
 from mapd.questions.file_table import QuestionFile
+from mapd.review import verdict_matching, verdicts
+from mapd.review.verdict_matching import VerdictPlan
 from mapd.settings import Settings
 
 

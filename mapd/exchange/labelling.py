@@ -1,13 +1,13 @@
 """An exam's texts as tasks for Label Studio, with the labelling configuration beside them.
 
-    export(engine, "1", None, Path("tasks.json"), threshold=300, by=owner("ann"))
+    export(engine, "1", None, Path("tasks.json"), threshold=300, reasons=["false step"], by=owner("ann"))
     -> LabellingExport(path="tasks.json", config="tasks.xml", rows=72, …)
 
-label_studio.py has the shapes; what people did there comes back by verdicts.py.
+label_studio.py has the shapes; what people did there comes back by review/verdicts.py.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from mapd.errors import BadInput, BadUsage
 from mapd.exchange import browse_rows, files, label_studio
 from mapd.exchange.archive.outgoing import one_moment
 from mapd.people import Person, Right, require
-from mapd.review import reasons
 from mapd.store import audit_log, browse, db, queries
 
 ENDING = ".json"
@@ -52,6 +51,7 @@ def export(
     path: Path,
     *,
     threshold: int,
+    reasons: Sequence[str],
     by: Person,
     order: Order = Order.QUESTION,
     with_committee: bool = False,
@@ -60,8 +60,8 @@ def export(
 ) -> LabellingExport:
     """Write a task for each text that fits the filter; without one for each of the exam's texts.
 
-    `with_committee`: the tasks show what the committee said, and who wrote. The exam's queue index has to be up to
-    date.
+    `reasons`: those of a rejection, in words. `with_committee`: the tasks show what the committee said, and who wrote.
+    The exam's queue index has to be up to date.
 
     Raises: Forbidden; NotFound; BadUsage for another ending, or a filter that finds no texts; BadInput where the files
     can't be written.
@@ -80,9 +80,8 @@ def export(
             for row in browse_rows.iterate_rows(session, info, each, threshold, order, lambda _: None)
         )
         tasks = (label_studio.make_task(row, info.uid, with_committee=with_committee) for row in rows)
-        words = [reasons.words(code) for code in reasons.list_offered(session)]
         with files.whole(path) as place, files.whole(config_path) as config_place:
-            config = label_studio.make_config(words, with_committee=with_committee)
+            config = label_studio.make_config(reasons, with_committee=with_committee)
             config_place.write_text(config, encoding="utf-8")
             count = _write_tasks(place, tasks, lambda number: progress(number, expected))
             if count != expected:

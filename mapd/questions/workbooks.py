@@ -80,9 +80,15 @@ def _has_rows(sheet: Any) -> bool:
 
 def _filled_rows(sheet: Any, columns: int) -> Iterator[tuple[int, Sequence[Any]]]:
     """Yield each row that has anything in it, with its number."""
+    empty: Sequence[Any] | None = None
     for number, cells in enumerate(sheet.iter_rows(max_col=columns, values_only=True), 1):
+        # openpyxl gives the same row for all that a sheet leaves out, and a sheet may leave out a million.
+        if cells is empty:
+            continue
         if any(cell is not None and cell != "" for cell in cells):
             yield number, cells
+        else:
+            empty = cells
 
 
 def _read_rows(name: str, sheet: Any) -> FileTable:

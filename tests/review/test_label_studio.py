@@ -14,17 +14,18 @@ from sqlmodel import select
 
 from mapd.domain import ExamInfo, RowFilter, RowKind
 from mapd.errors import BadInput, BadRows, BadUsage
-from mapd.exchange import labelling, verdict_files, verdict_matching, verdicts
-from mapd.exchange.verdicts import VerdictImport
+from mapd.exchange import labelling, verdict_files
 from mapd.people import owner
 from mapd.questions.file_table import QuestionFile
-from mapd.review import reasons
+from mapd.review import reasons, verdict_matching, verdicts
 from mapd.review.queue_index import derivation
+from mapd.review.verdicts import VerdictImport
 from mapd.store import db, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files
 
+WORDS = ["false step", "no work shown", "odd units"]
 AT = "2026-01-01T10:00:00.500000Z"
 
 
@@ -40,7 +41,7 @@ def exam(engine: sa.Engine, tmp_path: Path) -> ExamInfo:
 def export(
     engine: sa.Engine, exam: ExamInfo, path: Path, row_filter: RowFilter | None = None, **options: Any
 ) -> list[Any]:
-    labelling.export(engine, exam.uid, row_filter, path, threshold=300, by=owner("ann"), **options)
+    labelling.export(engine, exam.uid, row_filter, path, threshold=300, reasons=WORDS, by=owner("ann"), **options)
     tasks: list[Any] = json.loads(path.read_text(encoding="utf-8"))
     return tasks
 

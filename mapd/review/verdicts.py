@@ -16,10 +16,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from mapd.exchange.verdict_matching import NewVerdict, VerdictPlan
-from mapd.exchange.verdict_targets import BLOCK, blocks
 from mapd.people import Person, Right, require
 from mapd.review import judging
+from mapd.review.verdict_matching import NewVerdict, VerdictPlan
+from mapd.review.verdict_targets import BLOCK, blocks
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
 

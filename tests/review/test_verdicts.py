@@ -21,15 +21,15 @@ from sqlmodel import Session, select
 from mapd.curation import live_set
 from mapd.domain import Act, ExamInfo
 from mapd.errors import BadInput, BadRows, Forbidden, Stale
-from mapd.exchange import judgements, verdict_files, verdict_matching, verdicts
-from mapd.exchange.verdict_matching import VerdictPlan
-from mapd.exchange.verdicts import VerdictImport
+from mapd.exchange import judgements, verdict_files
 from mapd.judgements import ADJUDICATOR
 from mapd.people import Person, Role, is_one_of, owner
 from mapd.questions.file_table import QuestionFile
-from mapd.review import judging, reasons, set_aside
+from mapd.review import judging, reasons, set_aside, verdict_matching, verdicts
 from mapd.review.judging import Circumstances, Target
 from mapd.review.queue_index import derivation
+from mapd.review.verdict_matching import VerdictPlan
+from mapd.review.verdicts import VerdictImport
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t

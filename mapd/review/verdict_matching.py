@@ -19,12 +19,12 @@ from mapd.answers.grading import Task
 from mapd.domain import DECISIVE, Act, ExamInfo, Judged
 from mapd.errors import BadInput, NotFound
 from mapd.exchange.verdict_files import VerdictFile, VerdictRow
-from mapd.exchange.verdict_targets import VerdictTarget, blocks, check_rows, load_targets
 from mapd.judgements import pick_latest_of
 from mapd.questions.golds import read_correction
 from mapd.questions.imports import BadRow, refuse_rows
 from mapd.questions.values import short
 from mapd.review import judging
+from mapd.review.verdict_targets import VerdictTarget, blocks, check_rows, load_targets
 from mapd.store import audit_log, judgement_log, queries
 from mapd.store import tables as t
 
