@@ -100,6 +100,7 @@ def list_exams(as_json: AsJson = False) -> None:
         )
 
 
+@commands.command("export")
 def export_attempts(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, JSON Lines.")],

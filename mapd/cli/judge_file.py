@@ -84,6 +84,7 @@ def describe(plan: VerdictPlan) -> dict[str, Any]:
         "new_people": list(plan.new_people),
         "kinds": plan.kinds,
         "decisions": plan.decisions,
+        "repairs": len(plan.repairs),
         "counted": plan.counted,
         "conflicts": plan.conflicts,
         "first_conflicts": plan.conflict_lines,
@@ -107,7 +108,7 @@ def preview_lines(plan: VerdictPlan) -> list[str]:
     if plan.new_people:
         lines.append(f"nobody of this name has judged here before: {', '.join(plan.new_people)}")
     if plan.conflicts:
-        lines.append(f"{plan.conflicts:,} are at odds with what people said here: {'; '.join(plan.conflict_lines)}")
+        lines.append(f"{plan.conflicts:,} are at odds with what others say: {'; '.join(plan.conflict_lines)}")
     if plan.content.open_tasks:
         lines.append(f"{plan.content.open_tasks:,} tasks are not done yet")
     return lines

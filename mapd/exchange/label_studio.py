@@ -117,9 +117,9 @@ def _read_annotation(annotation: Mapping[str, Any], data: Mapping[str, Any]) -> 
     text = data.get(TEXT)
     fields = {"uid": data.get("uid"), "kind": data.get("kind"), "at": annotation.get("created_at"), "queue": QUEUE}
     fields |= {"seconds": annotation.get("lead_time"), "committee": data.get("committee"), "faults": faults}
-    fields |= {"blind": data.get("committee") is None, TEXT: text if isinstance(text, str) else None}
+    fields |= {"blind": data.get("committee") is None, "task_text": text if isinstance(text, str) else None}
     fields |= _read_person(annotation.get("completed_by"))
-    fields |= _read_result(annotation.get("result"), fields[TEXT] or "", faults)
+    fields |= _read_result(annotation.get("result"), fields["task_text"] or "", faults)
     if annotation.get("was_cancelled") is True:
         # What was chosen before it was skipped doesn't count.
         fields |= {"decision": Act.SKIP, "reason": None, "marks": None}

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from mapd.characters import find_unstorable
-from mapd.domain import Act
+from mapd.domain import LONGEST_REPAIR, Act
 from mapd.errors import BadInput
 from mapd.exchange import label_studio, moments
 from mapd.exchange.spreadsheets import read_cell
@@ -53,7 +53,8 @@ Fault = tuple[str, str]
 class VerdictRow:
     """One verdict as a file has it. `judgement`, `undoes`: judgements by uid, in files of ours.
 
-    `question`, `text`: what the row says that it is about, beside the uid; of Label Studio's tasks the text.
+    `question`, `text`: what the row says that it is about, beside the uid; of Label Studio's tasks the text. On a
+    repair: what it `repairs`, by uid, the `repair` itself, and who made it.
     """
 
     file: str
@@ -79,6 +80,9 @@ class VerdictRow:
     judgement: str | None = None
     undoes: str | None = None
     counts: bool = True
+    repairs: str | None = None
+    repair: str | None = None
+    repaired_by: str = ""
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -153,7 +157,7 @@ def _match_names(headings: Iterable[str]) -> dict[str, str]:
     plain = {"_".join(heading.casefold().split()): heading for heading in reversed([*headings])}
     fields = (*NEEDED, "kind", "reason", "note", "value", "marks", "role", "at", "seconds", "blind", "queue")
     matches = {}
-    for name in (*fields, "committee", "question", "judgement", "undoes", "counts"):
+    for name in (*fields, "committee", "question", "judgement", "undoes", "counts", "repairs", "text", "teacher"):
         if heading := next((plain[word] for word in (name, *NAMES.get(name, ())) if word in plain), None):
             matches[name] = heading
     return matches
@@ -187,7 +191,7 @@ def _read_row(row: VerdictRow, fields: _Fields, at: datetime | str | None, peopl
     reader = _RowReader(row, fields)
     # What Label Studio's annotation lacks.
     row.faults += fields.values.get("faults", ())
-    row.text = fields.values.get("text")
+    row.text = fields.values.get("task_text")
     row.person = reader.person(people)
     row.kind = reader.word("kind", KINDS)
     row.uid = reader.uid("uid", is_needed=True) or ""
@@ -201,6 +205,11 @@ def _read_row(row: VerdictRow, fields: _Fields, at: datetime | str | None, peopl
     row.committee = reader.word("committee", ("accepted", "rejected", "undecided"))
     row.question = fields.text("question")
     row.judgement, row.undoes = reader.uid("judgement"), reader.uid("undoes")
+    if (repaired := reader.uid("repairs")) is not None:
+        row.repairs, row.repair = repaired, reader.text("text", LONGEST_REPAIR)
+        # Beside a teacher of the same name the person is "ann (person)".
+        author = (fields.text("teacher") or row.person).removesuffix(" (person)")
+        row.repaired_by = people.get(_known_name(author)) or author
     if isinstance(at, str):
         reader.fail("at", at)
     else:
@@ -267,7 +276,7 @@ class _RowReader:
             if is_needed:
                 self.fail(name, "missing; it names the text, as `mapd curate show --items` and exports do")
             return None
-        if name != "uid" and not _UID.fullmatch(text.lower()):
+        if name in ("judgement", "undoes") and not _UID.fullmatch(text.lower()):
             self.fail(name, f"{short(text)} is no judgement's uid; leave the column out where the file isn't our own")
         if _AS_NUMBER.fullmatch(text):
             self.fail(name, f"{text[:40]} was a uid until a spreadsheet made a number of it; give the column as text")

@@ -24,7 +24,7 @@ from mapd.questions.golds import read_correction
 from mapd.questions.imports import BadRow, refuse_rows
 from mapd.questions.values import short
 from mapd.review import judging
-from mapd.review.verdict_targets import VerdictTarget, blocks, check_rows, load_targets
+from mapd.review.verdict_targets import VerdictTarget, blocks, check_rows, find_root, load_targets
 from mapd.store import audit_log, judgement_log, queries
 from mapd.store import tables as t
 
@@ -56,6 +56,8 @@ class VerdictPlan:
     new: list[NewVerdict] = field(default_factory=list)
     known: int = 0
     silent: list[int] = field(default_factory=list)
+    # One verdict on each repair that comes in with them.
+    repairs: list[NewVerdict] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
     conflicts: int = 0
     # The first of them, in words.
@@ -104,7 +106,7 @@ def match(
     Raises: NotFound for an unknown exam.
     """
     info = None if exam is None else queries.exam(session, exam)
-    targets = load_targets(session, {row.uid for row in content.rows})
+    targets = load_targets(session, content.rows)
     plan = VerdictPlan(content, info, counting)
     judges = set(session.exec(select(t.Judgement.person).distinct()))
     check_rows(session, content.rows, targets, info, lambda person: person in judges or is_known(person))
@@ -113,7 +115,8 @@ def match(
     plan.bad = [row.as_bad() for row in content.rows if row.faults] + list(content.unreadable)
     plan.new_people = tuple(person for person in plan.people if person not in judges)
     if info is None and plan.new:
-        plan.exam = _find_exam(session, plan.new[0].target)
+        plan.exam = _find_exam(session, find_root(plan.new[0].target, targets))
+    plan.repairs = list({v.target.uid: v for v in reversed(plan.new) if v.target.repairs is not None}.values())
     return plan
 
 
@@ -136,6 +139,8 @@ class _Matching:
         self.by_target: dict[Key, list[t.Judgement]] = defaultdict(list)
         self.by_content: dict[tuple[Any, ...], list[t.Judgement]] = defaultdict(list)
         self.uid_by_id: dict[int, str] = {}
+        # What each person of the file says of a text, and of its reading: decision, value, where.
+        self.words_of: dict[tuple[str, bool], dict[str, tuple[Act, str | None, str]]] = defaultdict(dict)
         self.uid_by_target = {(target.kind, target.id): target.uid for target in targets.values()}
 
     def take(self, rows: Sequence[VerdictRow]) -> None:
@@ -163,8 +168,10 @@ class _Matching:
             taken[uid] = row
         self._check_undos(taken)
         self._drop_set_aside()
+        undone = {verdict.row.undoes for verdict in self.plan.new}
         for verdict in self.plan.new:
-            self._note_conflict(verdict)
+            if verdict.uid not in undone:
+                self._note_conflict(verdict)
 
     def _load(self, rows: Sequence[VerdictRow]) -> None:
         """Load the judgements that the rows name, and all on what they are about."""
@@ -285,21 +292,26 @@ class _Matching:
         self.plan.silent = [id_ for id_ in self.plan.silent if self.uid_by_id[id_] not in aside]
 
     def _note_conflict(self, verdict: NewVerdict) -> None:
-        """Count a verdict that is at odds with what people's words on the text come to now."""
+        """Count a verdict that is at odds with what people say of the text here, or in the file."""
         row, target = verdict.row, verdict.target
         if row.decision not in DECISIVE or not verdict.counts:
             return
         judged = [_as_judged(j) for j in self.by_target.get((target.kind, target.id), ()) if j.counts]
         about = {Act.CORRECT} if row.decision is Act.CORRECT else {Act.ACCEPT, Act.REJECT}
-        others = [j for j in pick_latest_of(target.kind, judged) if j.decision in about]
-        mine = (row.decision, verdict.value)
-        other = next((j for j in others if (j.decision, j.value) != mine), None)
-        if other is None:
+        words = {
+            j.person: (j.decision, j.value, "here") for j in pick_latest_of(target.kind, judged) if j.decision in about
+        }
+        others = self.words_of[target.uid, row.decision is Act.CORRECT]
+        other = next((w for w in [*words.items(), *others.items()] if w[1][:2] != (row.decision, verdict.value)), None)
+        # Who says something else later changes their mind.
+        others[row.person] = (row.decision, verdict.value, f"in {row.place}")
+        if other is None or (other[0] == row.person and other[1][2] != "here"):
             return
         self.plan.conflicts += 1
         if len(self.plan.conflict_lines) < NAMED:
-            words = f"{row.person} says {row.decision} of {target.kind} {target.uid[:12]}"
-            self.plan.conflict_lines.append(f"{row.place}: {words}, and {other.person} said {other.decision} here")
+            person, (decision, _, where) = other
+            sentence = f"{row.person} says {row.decision} of {target.kind} {target.uid[:12]}"
+            self.plan.conflict_lines.append(f"{row.place}: {sentence}, and {person} said {decision} {where}")
 
 
 def _key_of(row: t.Judgement) -> Key:

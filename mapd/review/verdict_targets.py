@@ -23,7 +23,10 @@ BLOCK = 500
 
 
 class VerdictTarget(NamedTuple):
-    """What a row is about. `text`: what may be marked; `question_id`, `source_id`: its question."""
+    """What a row is about. `text`: what may be marked; `question_id`, `source_id`: its question.
+
+    A repair that comes in with the file has no row yet: its `id` is below 0; `repairs`: what it repairs, by uid.
+    """
 
     kind: str
     id: int
@@ -31,11 +34,13 @@ class VerdictTarget(NamedTuple):
     question_id: int
     source_id: str
     text: str
+    repairs: str | None = None
 
 
-def load_targets(session: Session, uids: set[str]) -> dict[str, VerdictTarget]:
-    """Return what the uids name, by uid; what the project hasn't is left out."""
+def load_targets(session: Session, rows: Sequence[VerdictRow]) -> dict[str, VerdictTarget]:
+    """Return what the rows are about, by uid; what neither the project nor the file has is left out."""
     targets: dict[str, VerdictTarget] = {}
+    uids = {uid for row in rows for uid in (row.uid, row.repairs) if uid}
     x, a, q = t.Explanation, t.Attempt, t.Question
     for block in blocks(sorted(uids)):
         queries_ = (
@@ -51,7 +56,27 @@ def load_targets(session: Session, uids: set[str]) -> dict[str, VerdictTarget]:
         )
         for query in queries_:
             targets |= {row[2]: VerdictTarget(*row) for row in session.execute(query)}
+    _add_repairs(targets, rows)
     return targets
+
+
+def _add_repairs(targets: dict[str, VerdictTarget], rows: Sequence[VerdictRow]) -> None:
+    """Add the repairs that come in with their judgements; one of a repair behind that one."""
+    repairs = {row.uid: row for row in rows if row.repair and row.repairs and row.uid not in targets}
+    while ready := [uid for uid, row in repairs.items() if row.repairs in targets]:
+        for uid in ready:
+            row = repairs.pop(uid)
+            broken = targets[row.repairs or ""]
+            if broken.kind in ("rationale", "feedback"):
+                place = -1 - len(targets)
+                targets[uid] = broken._replace(id=place, uid=uid, text=row.repair or "", repairs=broken.uid)
+
+
+def find_root(target: VerdictTarget, targets: dict[str, VerdictTarget]) -> VerdictTarget:
+    """Return what the project has of a repair that comes in: the text at the beginning."""
+    while target.repairs is not None:
+        target = targets[target.repairs]
+    return target
 
 
 def blocks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -93,7 +118,7 @@ def check_rows(
             if not any(name == "uid" for name, _ in row.faults):
                 row.faults.append(("uid", _explain_unknown(row)))
             continue
-        if target.uid not in inside and exam is not None:
+        if exam is not None and find_root(target, targets).uid not in inside:
             cure = "give that one with --exam, or leave --exam out"
             row.faults.append(("uid", f"{row.uid[:12]} is a {target.kind} of another exam than {exam.name}; {cure}"))
         _check_row(session, row, target, offered)
@@ -101,10 +126,7 @@ def check_rows(
 
 def _explain_unknown(row: VerdictRow) -> str:
     kind = row.kind or "text"
-    cure = (
-        "is it another project's? A repair comes with an archive" if kind != "question" else "is it another project's?"
-    )
-    return f"unknown: the project has no {kind} {short(row.uid)}; {cure}"
+    return f"unknown: the project has no {kind} {short(row.uid)}; is it another project's?"
 
 
 def _check_row(session: Session, row: VerdictRow, target: VerdictTarget, offered: frozenset[str]) -> None:

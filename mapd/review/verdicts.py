@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from mapd.people import Person, Right, require
-from mapd.review import judging
+from mapd.review import judging, repairs
 from mapd.review.verdict_matching import NewVerdict, VerdictPlan
 from mapd.review.verdict_targets import BLOCK, blocks
 from mapd.store import audit_log, queries
@@ -67,9 +67,12 @@ class _Writing:
     def __init__(self, session: Session, plan: VerdictPlan) -> None:
         self.session, self.plan = session, plan
         self.moment = queries.moment(session)
+        # Of those that come in with the file.
+        self.repair_ids: dict[str, int] = {}
 
     def write(self, progress: Callable[[int, int], None]) -> None:
         """Insert the judgements in the order of their times; an undo comes behind what it takes back."""
+        self._keep_repairs()
         verdicts = [(self._time_of(place, verdict), place, verdict) for place, verdict in enumerate(self.plan.new)]
         verdicts.sort(key=lambda entry: entry[:2])
         block: dict[str, dict[str, Any]] = {}
@@ -101,6 +104,14 @@ class _Writing:
             self.session.execute(sa.update(t.Judgement).where(col(t.Judgement.id).in_(ids_)).values(counts=True))
             queries.mark_stale(self.session, ids_)
 
+    def _keep_repairs(self) -> None:
+        """Make the repairs, each behind what it repairs."""
+        for verdict in sorted(self.plan.repairs, key=lambda verdict: -verdict.target.id):
+            target = verdict.target
+            broken = queries.explanation(self.session, target.kind, target.repairs or "")
+            row = repairs.keep(self.session, broken, target.text, verdict.row.repaired_by, target.uid)
+            self.repair_ids[target.uid] = queries.identity(row)
+
     def _time_of(self, place: int, verdict: NewVerdict) -> datetime:
         # What is said here from now on comes behind it. Rows without a time keep their order.
         at = verdict.row.at
@@ -122,7 +133,7 @@ class _Writing:
     def _values(self, verdict: NewVerdict, at: datetime, undoes_id: int | None) -> dict[str, Any]:
         row, target = verdict.row, verdict.target
         columns: dict[str, int | None] = dict.fromkeys(("explanation_id", "attempt_id", "question_id"))
-        columns[f"{judging.TABLES[target.kind].__tablename__}_id"] = target.id
+        columns[f"{judging.TABLES[target.kind].__tablename__}_id"] = self.repair_ids.get(target.uid, target.id)
         return {
             **columns,
             "uid": verdict.uid,

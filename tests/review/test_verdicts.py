@@ -25,7 +25,7 @@ from mapd.exchange import judgements, verdict_files
 from mapd.judgements import ADJUDICATOR
 from mapd.people import Person, Role, is_one_of, owner
 from mapd.questions.file_table import QuestionFile
-from mapd.review import judging, reasons, set_aside, verdict_matching, verdicts
+from mapd.review import judging, reasons, repairs, set_aside, verdict_matching, verdicts
 from mapd.review.judging import Circumstances, Target
 from mapd.review.queue_index import derivation
 from mapd.review.verdict_matching import VerdictPlan
@@ -81,6 +81,9 @@ def judge_all_sorts(engine: sa.Engine) -> None:
             session, Target("question", queries.question(session, question).id or 0), Act.CORRECT, by=ann, value="88"
         )
         judging.judge(session, Target("attempt", queries.attempt(session, attempt).id or 0), Act.REJECT, by=bob)
+        repair = repairs.repair(session, of[7], '=A "repair",\nin lines', by=ann, token="t")
+        judging.judge(session, Target("rationale", repair.id or 0), Act.REJECT, by=bob)
+        repairs.repair(session, Target("rationale", repair.id or 0), "Repaired again.", by=bob, token="u")
         judging.judge(session, of[6], Act.ACCEPT, by=owner("mallory"))
         set_aside.set_aside(session, 1, "mallory", "a bot", by=ann)
 
@@ -98,15 +101,18 @@ def rows(engine: sa.Engine, exam: ExamInfo, folder: Path) -> list[dict[str, Any]
 
 
 def forget(engine: sa.Engine) -> None:
-    """Make the project a copy from before anybody judged."""
+    """Make the project a copy from before anybody judged or repaired."""
+    repairs_ = "repairs_id IS NOT NULL"
+    shown = f"explanation_id IN (SELECT id FROM explanation WHERE {repairs_})"
+    leaves = {  # what nothing refers to goes first
+        "judgement": "id NOT IN (SELECT undoes_id FROM judgement WHERE undoes_id IS NOT NULL)",
+        "explanation": f"{repairs_} AND id NOT IN (SELECT repairs_id FROM explanation WHERE {repairs_})",
+    }
     with db.writing(engine) as session:
-        session.execute(sa.delete(t.Judgement).where(t.Judgement.undoes_id.is_not(None)))  # type: ignore[union-attr]
-        while session.execute(
-            sa.delete(t.Judgement).where(
-                ~t.Judgement.id.in_(sa.select(t.Judgement.undoes_id).where(t.Judgement.undoes_id.is_not(None)))
-            )
-        ).rowcount:  # type: ignore[union-attr, attr-defined]
-            pass
+        session.execute(sa.text(f"DELETE FROM standing WHERE {shown}"))
+        for name, is_leaf in leaves.items():
+            while session.execute(sa.text(f"DELETE FROM {name} WHERE {is_leaf}")).rowcount:  # type: ignore[attr-defined]
+                pass
 
 
 def read(engine: sa.Engine, name: str, content: bytes, **options: Any) -> VerdictPlan:
@@ -160,6 +166,7 @@ def test_a_file_of_ours_gives_a_copy_the_same_verdicts(
     assert (outcome.new, outcome.known) == (len(before), 0)
     assert rows(engine, exam, tmp_path) == before
     assert verdicts_of(engine, exam) == decided
+    assert {row["uid"] for row in before if row["repairs"]} & set(decided), "the repairs, too"
     again = bring(engine, path.name, path.read_bytes())
     assert (again.new, again.known, again.counted) == (0, len(before), 0)
     assert rows(engine, exam, tmp_path) == before
@@ -289,6 +296,30 @@ def test_what_somebody_said_here_already_is_known_by_its_content(engine: sa.Engi
     plan = read(engine, "v.csv", table([("bob", "rationale", one, "accept", "", "")]).encode())
     assert plan.conflicts == 1
     assert plan.conflict_lines == [f"line 2: bob says accept of rationale {one[:12]}, and ann said reject here"]
+
+
+def test_people_of_a_file_who_differ_are_counted(engine: sa.Engine, exam: ExamInfo) -> None:
+    with db.reading(engine) as session:
+        one = uids(session, "rationale")[0]
+    rows_ = [("ann", "", one, "reject", "", ""), ("bob", "", one, "accept", "", ""), ("ann", "", one, "accept", "", "")]
+    plan = read(engine, "v.csv", table(rows_).encode())
+    assert plan.conflict_lines == [f"line 3: bob says accept of rationale {one[:12]}, and ann said reject in line 2"]
+
+
+def test_a_repair_without_its_text_or_of_an_unknown_text_is_named(engine: sa.Engine, exam: ExamInfo) -> None:
+    with db.reading(engine) as session:
+        one, question = uids(session, "rationale")[0], uids(session, "question")[0]
+    row = {"person": "ann", "kind": "rationale", "uid": "d" * 32, "decision": "accept", "teacher": "ann"}
+    for more in ({}, {"repairs": one}, {"repairs": "e" * 32, "text": "x"}, {"repairs": question, "text": "x"}):
+        with pytest.raises(BadRows, match="row 1 uid: unknown: the project has no rationale"):
+            bring(engine, "v.json", json.dumps([row | more]).encode())
+    with pytest.raises(BadRows, match=r"row 1 text: .* has 30,000 characters"):
+        bring(engine, "v.json", json.dumps([row | {"repairs": one, "text": "x" * 30_000}]).encode())
+    assert bring(engine, "v.json", json.dumps([row | {"repairs": one, "text": "x"}]).encode()).new == 1
+    with db.reading(engine) as session:
+        repair = queries.explanation(session, "rationale", "d" * 32)
+        author = session.get_one(t.Teacher, repair.author_id)
+    assert (repair.text, author.name, author.kind) == ("x", "ann", "person")
 
 
 def test_in_the_history_alone_nothing_is_decided_and_later_it_may_count(

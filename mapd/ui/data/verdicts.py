@@ -175,7 +175,7 @@ def _draw_preview(preview: VerdictsPreview) -> None:
         (preview.new, "new judgements"),
         (preview.known, "here already"),
         (preview.counted, "count from now on"),
-        (preview.conflicts, "at odds with what people said here"),
+        (preview.conflicts, "at odds with what others say"),
         *([(preview.open_tasks, "tasks not done yet")] if preview.open_tasks else []),
     )
     tables.draw_facts(
