@@ -43,6 +43,8 @@ NAMES = {
 }
 NEEDED = ("question", "teacher", "kind", "text")
 _SCORE = re.compile(r"score[\s_:]+(?P<reviewer>\S.*)", re.IGNORECASE | re.DOTALL)
+# Each row is held in memory while the file is checked.
+MOST_ROWS = 300_000
 # Characters of a text: a longer one is no explanation that anybody reads.
 LONGEST_TEXT = 200_000
 EXAMPLE = '{"question": "…", "teacher": "gpt", "kind": "rationale", "text": "…", "scores": {"gemini": 5}}'
@@ -85,7 +87,9 @@ class ExplanationsContent:
 
 
 def parse(session: Session, tables: Sequence[FileTable], exam: ExamInfo) -> ExplanationsContent:
-    """Match files of explanations to an exam. Raises: BadInput where there are none in a file."""
+    """Match files of explanations to an exam. Raises: BadInput where a file has none, or too many."""
+    if sum(len(table.records) + len(table.bad) for table in tables) > MOST_ROWS:
+        raise BadInput(f"{tables[0].name} holds more than {MOST_ROWS:,} rows; split it, and import each part")
     reader = _Reader(session, exam)
     rows = tuple(
         reader.read(table.name, table.unit, number, fields) for table in tables for number, fields in _rows(table)

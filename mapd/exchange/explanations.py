@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Outcome
 from mapd.domain import ExamInfo
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Stale
 from mapd.exchange import imported_teachers
 from mapd.exchange.explanation_files import ExplanationRow, ExplanationsContent
 from mapd.exchange.imported_teachers import UNKNOWN_PROMPT
@@ -200,14 +200,17 @@ def store(
 
     `file`, `sha256`: the file's name and hash, for the audit.
 
-    Raises: Forbidden; BadInput where the file has no explanation for the exam.
+    Raises: Forbidden; BadInput where the file has no explanation for the exam; Stale where another was faster.
     """
     person = require(by, Right.IMPORT)
     if not plan.texts:
         raise BadInput("the file has no explanation of any question of the exam; nothing was imported")
     new, reviews = plan.new, plan.reviews
     if new or reviews:
-        _Writing(session, plan).write(progress)
+        try:
+            _Writing(session, plan).write(progress)
+        except sa.exc.IntegrityError as error:
+            raise Stale("somebody imported the same explanations at the same moment; nothing was changed") from error
         detail = {"format": "explanations", "file": file, "sha256": sha256, "rows": len(new), "reviews": reviews}
         audit_log.audit(session, person, "import explanations", f"exam {plan.exam.uid}", **detail)
         session.flush()

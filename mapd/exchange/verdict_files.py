@@ -29,7 +29,7 @@ from mapd.questions.imports import BadRow, unreadable_rows
 from mapd.questions.values import as_text, is_blank, short
 
 # A file with more is no file of people's verdicts; each row is held in memory while the file is checked.
-MOST_ROWS, MOST_BYTES = 200_000, 64 * 2**20
+MOST_ROWS, MOST_BYTES = 200_000, 128 * 2**20
 KINDS = ("rationale", "feedback", "attempt", "question")
 # What a column is called elsewhere: the second in Label Studio's short JSON and CSV.
 NAMES = {

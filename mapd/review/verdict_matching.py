@@ -33,6 +33,8 @@ NAMED = 5
 # A spreadsheet shows times without their seconds.
 SAME_TIME = timedelta(minutes=1)
 Key = tuple[str, int]
+# Person, decision, value, and where that is said.
+Word = tuple[str, Act, str | None, str]
 
 
 @dataclass(slots=True)
@@ -139,8 +141,9 @@ class _Matching:
         self.by_target: dict[Key, list[t.Judgement]] = defaultdict(list)
         self.by_content: dict[tuple[Any, ...], list[t.Judgement]] = defaultdict(list)
         self.uid_by_id: dict[int, str] = {}
-        # What each person of the file says of a text, and of its reading: decision, value, where.
-        self.words_of: dict[tuple[str, bool], dict[str, tuple[Act, str | None, str]]] = defaultdict(dict)
+        # What each person says of a text, or of its reading: in the file, and in the project.
+        self.words_of: dict[tuple[str, bool], dict[str, Word]] = defaultdict(dict)
+        self.standing_words: dict[tuple[str, bool], list[Word]] = {}
         self.uid_by_target = {(target.kind, target.id): target.uid for target in targets.values()}
 
     def take(self, rows: Sequence[VerdictRow]) -> None:
@@ -271,7 +274,18 @@ class _Matching:
                 verdict.counts = False
             elif verdict.counts:
                 undone.add(uid)
+        self.plan.silent = [id_ for id_ in self.plan.silent if self._may_count(id_, undone)]
         self._refuse_circles()
+
+    def _may_count(self, id_: int, undone: set[str]) -> bool:
+        """Return whether a judgement may count from now on: an undo of what is undone may not. Notes the undo."""
+        undoes_id = self.present[self.uid_by_id[id_]].undoes_id
+        if undoes_id is None:
+            return True
+        uid = self.uid_by_id[undoes_id]
+        is_first = uid not in undone
+        undone.add(uid)
+        return is_first
 
     def _refuse_circles(self) -> None:
         undoes = {verdict.uid: verdict.row.undoes for verdict in self.plan.new if verdict.row.undoes}
@@ -296,22 +310,29 @@ class _Matching:
         row, target = verdict.row, verdict.target
         if row.decision not in DECISIVE or not verdict.counts:
             return
-        judged = [_as_judged(j) for j in self.by_target.get((target.kind, target.id), ()) if j.counts]
-        about = {Act.CORRECT} if row.decision is Act.CORRECT else {Act.ACCEPT, Act.REJECT}
-        words = {
-            j.person: (j.decision, j.value, "here") for j in pick_latest_of(target.kind, judged) if j.decision in about
-        }
-        others = self.words_of[target.uid, row.decision is Act.CORRECT]
-        other = next((w for w in [*words.items(), *others.items()] if w[1][:2] != (row.decision, verdict.value)), None)
-        # Who says something else later changes their mind.
-        others[row.person] = (row.decision, verdict.value, f"in {row.place}")
-        if other is None or (other[0] == row.person and other[1][2] != "here"):
+        is_reading = row.decision is Act.CORRECT
+        of_file = self.words_of[target.uid, is_reading]
+        # Who says something else later in the file changes their mind.
+        others = [*self._load_words(target, is_reading), *(word for word in of_file.values() if word[0] != row.person)]
+        other = next((word for word in others if word[1:3] != (row.decision, verdict.value)), None)
+        of_file[row.person] = (row.person, row.decision, verdict.value, f"in {row.place}")
+        if other is None:
             return
         self.plan.conflicts += 1
         if len(self.plan.conflict_lines) < NAMED:
-            person, (decision, _, where) = other
+            person, decision, _, where = other
             sentence = f"{row.person} says {row.decision} of {target.kind} {target.uid[:12]}"
             self.plan.conflict_lines.append(f"{row.place}: {sentence}, and {person} said {decision} {where}")
+
+    def _load_words(self, target: VerdictTarget, is_reading: bool) -> list[Word]:
+        """Return what people say of the target in the project, or of its reading."""
+        place = (target.uid, is_reading)
+        if place not in self.standing_words:
+            judged = [_as_judged(j) for j in self.by_target.get((target.kind, target.id), ()) if j.counts]
+            about = {Act.CORRECT} if is_reading else {Act.ACCEPT, Act.REJECT}
+            latest = [j for j in pick_latest_of(target.kind, judged) if j.decision in about]
+            self.standing_words[place] = [(j.person, j.decision, j.value, "here") for j in latest]
+        return self.standing_words[place]
 
 
 def _key_of(row: t.Judgement) -> Key:

@@ -145,9 +145,9 @@ def _check_row(session: Session, row: VerdictRow, target: VerdictTarget, offered
         if row.decision is not Act.WITHDRAW:
             row.faults.append(("undoes", f"goes with withdraw, not with {row.decision}"))
         return
-    if row.decision is Act.REJECT and row.kind != "question" and row.reason and row.reason not in offered:
-        own = target.kind in ("rationale", "feedback")
-        cure = f'offer it with `mapd guidelines add-reason "{row.reason.replace("_", " ")}"`' if own else "leave it out"
+    is_of_text = target.kind in ("rationale", "feedback")
+    if row.decision is Act.REJECT and is_of_text and row.reason and row.reason not in offered:
+        cure = f'offer it with `mapd guidelines add-reason "{row.reason.replace("_", " ")}"`'
         row.faults.append(("reason", f"unknown: {short(row.reason)}; one of {', '.join(sorted(offered))}, or {cure}"))
         return
     try:

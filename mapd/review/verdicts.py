@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from mapd.errors import Stale
 from mapd.people import Person, Right, require
 from mapd.review import judging, repairs
 from mapd.review.verdict_matching import NewVerdict, VerdictPlan
@@ -45,12 +46,18 @@ def store(
 ) -> VerdictImport:
     """Write what is new of a file; the same file again adds nothing.
 
-    Raises: Forbidden; BadRows where a row can't come in: then none does.
+    Raises: Forbidden; BadRows where a row can't come in: then none does; Stale where another import was faster.
     """
     person = require(by, Right.IMPORT_JUDGEMENTS)
     plan.refuse_bad()
     if plan.new or plan.silent:
-        _Writing(session, plan).write(progress)
+        try:
+            _Writing(session, plan).write(progress)
+        except sa.exc.IntegrityError as error:
+            raise Stale(
+                f"somebody brought in judgements of {plan.content.name} at the same moment; nothing was changed: bring "
+                "it in again"
+            ) from error
         detail: dict[str, Any] = {
             "format": plan.content.format,
             "file": plan.content.name,

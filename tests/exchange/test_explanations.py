@@ -295,6 +295,10 @@ def test_a_file_that_is_none_is_one_line(full_home: Path) -> None:
     for content, line in (
         (b"question,text\n0,x\n", "holds no explanations; a row is .*: teacher, kind isn't among"),
         (b"question,teacher,kind,text\n", "holds no rows behind its heading"),
+        (
+            b"question,teacher,kind,text\n" + b"0,a,b,c\n" * 300_001,
+            "holds more than 300,000 rows; split it, and import",
+        ),
         (b"PK\x03\x04nothing", "is a ZIP archive or an old Excel file"),
     ):
         with pytest.raises(BadInput, match=line):

@@ -267,7 +267,7 @@ def test_rows_from_anywhere_become_their_peoples_judgements(engine: sa.Engine, e
         [
             ("Ann ", "rationale", one, "Reject", "false step", "x"),
             ("bob@x.org", "", two, "accept", "", ""),
-            ("bob@x.org", "question", question, "reject", "gold_wrong", ""),
+            ("bob@x.org", "", question, "reject", "gold_wrong", ""),
         ]
     ).encode()
     plan = read(engine, "v.csv", content)
@@ -336,6 +336,33 @@ def test_in_the_history_alone_nothing_is_decided_and_later_it_may_count(
         set_aside.set_aside(session, exam.id, "ann", "a bot", by=owner("lead"))
     assert bring(engine, "v.csv", content).counted == 0, "what was set aside stays so"
     assert verdicts_of(engine, exam) == decided
+
+
+def test_undos_of_the_history_count_later_but_one_of_what_is_undone(
+    engine: sa.Engine, exam: ExamInfo, tmp_path: Path
+) -> None:
+    judge_all_sorts(engine)
+    before, decided = export(engine, exam, tmp_path / "v.jsonl"), verdicts_of(engine, exam)
+    content = (tmp_path / "v.jsonl").read_bytes()
+    forget(engine)
+    assert bring(engine, "v.jsonl", content, counting=False).counted == 0
+    assert not any(row["counts"] for row in rows(engine, exam, tmp_path))
+    assert bring(engine, "v.jsonl", content).counted == sum(row["counts"] for row in before)
+    assert rows(engine, exam, tmp_path) == before
+    assert verdicts_of(engine, exam) == decided
+
+
+def test_two_undos_of_one_judgement_undo_it_once(engine: sa.Engine, exam: ExamInfo) -> None:
+    with db.writing(engine) as session:
+        one = uids(session, "rationale")[0]
+        target = Target("rationale", queries.explanation(session, "rationale", one).id or 0)
+        judged = judging.judge(session, target, Act.ACCEPT, by=owner("ann"))
+        judging.undo(session, queries.identity(judged), by=owner("ann"))
+        uid = judged.uid
+    undo = {"person": "ann", "uid": one, "decision": "withdraw", "undoes": uid}
+    content = json.dumps([undo | {"judgement": "a" * 32}, undo | {"judgement": "b" * 32}]).encode()
+    outcome = bring(engine, "v.json", content)
+    assert (outcome.new, outcome.counted) == (2, 0)
 
 
 def test_only_who_owns_the_project_brings_in_what_others_judged(engine: sa.Engine, exam: ExamInfo) -> None:
@@ -493,7 +520,7 @@ def test_a_table_that_went_through_excel_comes_back(engine: sa.Engine, exam: Exa
         ("v.json", b'{"a": 1}', "holds no verdicts"),
         ("v.jsonl", b"[1, 2]", "holds no"),
         ("v.csv", b"person,uid,decision\r\n" + b"a,b,accept\r\n" * 200_001, "more than 200,000 rows of verdicts"),
-        ("v.csv", b"person,uid,decision\r\n" + b"x" * (65 << 20), "holds more than 64 MB"),
+        ("v.csv", b"person,uid,decision\r\n" + b"x" * (129 << 20), "holds more than 128 MB"),
     ],
 )
 def test_a_file_that_is_none_is_one_line(full_home: Path, name: str, content: bytes, line: str) -> None:
