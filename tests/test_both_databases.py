@@ -196,6 +196,9 @@ WRITING = (
     "export --exam {taught} --judgements -o {folder}/verdicts.csv",
     "export --exam {taught} --filter show=mistakes&verdict=rejected -o {folder}/rows.jsonl",
     "export --exam {taught} --format authors -o {folder}/theirs",
+    "export --exam {taught} --format label-studio -o {folder}/tasks.json",
+    "judge --file {folder}/verdicts.csv --exam {taught} --yes",
+    "import explanations {folder}/texts.csv --exam {taught}",
     "teachers add careful --kind simulated --model sound",
     "teachers add served --kind openai --model m --base-url http://127.0.0.1:9/v1",
     "teachers set served --set max_tokens=64 --limit concurrency=2",
@@ -269,6 +272,8 @@ class Scribe:
                 "snapshot": queries.snapshots(session)[0].sha256,
                 "job": job.uid,
             }
+        texts = f"question,teacher,kind,text,score_gpt\n{self.words['question']},me,rationale,So it is 7.,5\n"
+        (folder / "texts.csv").write_text(texts)
 
     def run(self, line: str) -> Any:
         """One command with --json; what it told."""

@@ -17,11 +17,11 @@ from typing import Any
 
 from mapd.errors import BadInput
 from mapd.questions import file_table, tables
-from mapd.questions.file_table import FileRecord, FileTable
+from mapd.questions.file_table import MOST_BYTES, FileRecord, FileTable, too_large
 from mapd.questions.rows import split_of_name
-from mapd.questions.tables import MOST_BYTES, Headings, first_line, too_large
+from mapd.questions.tables import Headings, first_line
 
-DATA = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
+DATA = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".xlsx", ".txt")
 BESIDE_DATA = ("dataset_info.json", "dataset_infos.json", "readme.txt", "license.txt")
 HUB_TIMEOUT = 20.0  # seconds
 HUB_NAME = re.compile(r"(?P<name>[\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::(?P<config>[\w.-]{1,96}))?", re.ASCII)
