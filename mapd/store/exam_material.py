@@ -57,6 +57,12 @@ def questions(session: Session, exam_id: int, only: QuestionIds = None) -> dict[
     return {q.id: q for q in map(_item, rows.all())}
 
 
+def list_test_questions(session: Session) -> Sequence[sa.Row[str | None, str, list[str]]]:
+    """Return context, text and options of each question that stands in a test split, whatever set it is of."""
+    columns = map(col, (t.Question.context, t.Question.text, t.Question.options))
+    return session.execute(sa.select(*columns).where(col(t.Question.split) == "test")).all()
+
+
 def _item(q: t.Question) -> Item:
     return Item(**shared_values(Item, q) | {"task": Task(q.task), "options": tuple(q.options)})
 
@@ -148,14 +154,16 @@ def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
     return votes
 
 
-def iterate_votes(session: Session, exam_id: int) -> Iterator[tuple[int, str, int | None, bool]]:
+def iterate_votes(
+    session: Session, exam_id: int, only: QuestionIds = None
+) -> Iterator[tuple[int, str, int | None, bool]]:
     """Yield every vote of the exam as (explanation, reviewer, score, saw the gold), one text after the other."""
     query = (
         sa.select(col(t.Review.explanation_id), col(t.Teacher.name), col(t.Review.score), col(t.Review.saw_gold))
         .join(t.Teacher, col(t.Review.reviewer_id) == col(t.Teacher.id))
         .join(t.Explanation, col(t.Review.explanation_id) == col(t.Explanation.id))
-        .where(text_condition(exam_id), counts_in(t.Review.reviewer_id, exam_id))
-        .order_by(col(t.Review.explanation_id))
+        .where(text_condition(exam_id, only), counts_in(t.Review.reviewer_id, exam_id))
+        .order_by(col(t.Review.explanation_id), col(t.Review.reviewer_id), col(t.Review.sample))
     )
     return (tuple(row) for row in session.execute(query))
 

@@ -49,7 +49,8 @@ def holdings(session: Session) -> list[Holding]:
         .where(col(t.Attempt.exam_id) == t.Exam.id, col(t.Attempt.outcome) != "correct")
         .scalar_subquery()
     )
-    snapshot_count = sa.select(sa.func.count()).where(col(t.Snapshot.exam_id) == t.Exam.id).scalar_subquery()
+    of_exam = queries.is_of_exam(t.Exam.id)
+    snapshot_count = sa.select(sa.func.count()).select_from(t.Snapshot).where(of_exam).scalar_subquery()
     query = (
         sa.select(
             col(t.Exam.id),

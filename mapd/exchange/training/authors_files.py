@@ -140,7 +140,8 @@ def _rationales(row: AuthorsRow, teachers: Sequence[str]) -> dict[str, Any]:
 def _read_pairs(pairs: Sequence[FrozenPair]) -> AuthorsRow:
     """Return a mistake's pairs as one row."""
     first, question = pairs[0], pairs[0].question
-    accepted = {pair.rationale.uid: pair.rationale for pair in pairs}
+    accepted = {pair.rationale.uid: pair.rationale for pair in pairs if pair.rationale is not None}
+    feedback = [pair.feedback for pair in pairs if pair.feedback is not None]
     texts = [*accepted.values(), *first.rejected]
     gold = read_shown(question.gold, question.task, question.options)
     answer = first.attempt.answer
@@ -154,7 +155,7 @@ def _read_pairs(pairs: Sequence[FrozenPair]) -> AuthorsRow:
         response=first.attempt.text,
         answer=None if answer is None else read_shown(answer, question.task, question.options),
         # Of several by one teacher the first: the files have room for one.
-        feedback={pair.feedback.teacher: pair.feedback.text for pair in reversed(pairs)},
+        feedback={text.teacher: text.text for text in reversed(feedback)},
         rationales={text.teacher: (text.text, tuple(_votes(text))) for text in reversed(texts)},
         accepted=tuple(text.text for text in accepted.values()),
     )
