@@ -45,8 +45,8 @@ TextsOfPair = Annotated[
     typer.Option(
         "--texts",
         metavar="A,B",
-        help="What a pair may have. both: a rationale and a feedback. rationale, feedback: one without the other. "
-        "both,rationale: both, and a rationale alone where no feedback stands; both,rationale,feedback: whatever there "
+        help="What a pair may have. both: a rationale and a feedback; rationale, feedback: one without the other. "
+        "both,rationale: both, or a rationale alone where no feedback stands; both,rationale,feedback: whatever there "
         "is.",
     ),
 ]
@@ -64,7 +64,10 @@ def curate_show(
     items: Annotated[bool, typer.Option("--items", help="Every rationale too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Count the curated set of one exam or several under a policy; nothing is changed."""
+    """Count the curated set of one exam or several.
+
+    Nothing is changed.
+    """
     settings = DrawSettings(texts=_read_texts(texts))
     with reading() as session:
         sets = _load_sets(session, exam, policy, threshold, _read_narrowing(teachers, task, family))
@@ -156,7 +159,10 @@ def curate_snapshot(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Freeze the curated set of one exam or several. The same input returns the same snapshot."""
+    """Freeze the curated set of one exam or several.
+
+    The same input returns the same snapshot.
+    """
     kinds = _read_texts(texts)
     with writing() as session:
         sets = _load_sets(session, exam, policy, threshold, _read_narrowing(teachers, task, family))

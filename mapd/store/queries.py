@@ -167,7 +167,7 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
     return list(session.exec(query.order_by(col(t.Snapshot.id).desc())).all())
 
 
-def is_of_exam(exam_id: Any) -> sa.ColumnElement[bool]:
+def is_of_exam(exam_id: int) -> sa.ColumnElement[bool]:
     """Return the condition that a snapshot is of an exam, be it of several."""
     links = sa.select(col(t.SnapshotExam.snapshot_id)).where(col(t.SnapshotExam.exam_id) == exam_id)
     return sa.or_(col(t.Snapshot.exam_id) == exam_id, col(t.Snapshot.id).in_(links))

@@ -82,7 +82,7 @@ def _choose_exams(exam: ExamInfo) -> list[ExamInfo]:
         placeholder="No other exam",
         help="One snapshot of several exams, rounds or question sets, all under this exam's policy. What two of them "
         "teach alike is taught once.",
-        width=420,
+        width=320,
     )
     if uids != requested:
         st.query_params[EXAMS_KEY] = uids
@@ -96,7 +96,7 @@ def _choose_some(key: str, label: str, exam_id: int, names: Sequence[str]) -> tu
     url_state.refuse_unknown_choices(key, list(lines), [])
     if len(lines) < 2:
         return ()
-    chosen = st.multiselect(label, list(lines), key=key, bind="query-params", placeholder="All", width=240)
+    chosen = st.multiselect(label, list(lines), key=key, bind="query-params", placeholder="All", width=210)
     return tuple(lines[line] for line in chosen)
 
 
@@ -106,7 +106,7 @@ def draw_form(sets: Sequence[Curated]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_freeze"):
         url_state.refuse_unknown("texts", list(TEXTS), USUAL_TEXTS)
         words = st.selectbox(
-            "A pair has", list(TEXTS), key="texts", bind="query-params", width=270, help="What each line teaches."
+            "A pair has", list(TEXTS), key="texts", bind="query-params", width=235, help="What each line teaches."
         )
         everything = st.toggle(
             "All accepted rationales",
@@ -114,7 +114,7 @@ def draw_form(sets: Sequence[Curated]) -> None:
             bind="query-params",
             help="Otherwise one for each mistake, drawn with the seed.",
         )
-        seed = int(st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150))
+        seed = int(st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=125))
         settings = DrawSettings(seed, everything, texts=TEXTS[words])
         split = sets[0].exam.split
         pair_draw = draw(*sets, settings=settings, sealed=load_sealed()) if split == "train" else PairDraw(())
@@ -241,14 +241,8 @@ def _draw_words(settings: Mapping[str, Any]) -> str:
 def draw_contents(row: t.Snapshot) -> None:
     """Draw one snapshot: its exams where it is of several, its downloads, its manifest, its pairs."""
     st.subheader(f"Snapshot {row.sha256[:SHORT_NAME]}", anchor=False)
-    exams = context.read(queries.exams_of_snapshot, queries.identity(row))
-    if len(exams) > 1:
-        links = (
-            f'<a href="{text.escape(context.address("snapshots", exam=exam.uid, snapshot=row.sha256))}">'
-            f"{text.line_html(exam.name, 120)}</a>"
-            for exam in exams
-        )
-        st.html(f'<p class="mapd-note">Of {len(exams)} exams: {" · ".join(links)}</p>')
+    if len(snapshots.list_exams(row.manifest)) > 1:
+        _draw_exams(row)
     files = {"pairs.jsonl": row.lines, "manifest.json": snapshots.manifest_text(row.manifest)}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.download_button(
@@ -269,6 +263,27 @@ def draw_contents(row: t.Snapshot) -> None:
         st.code(json.dumps(row.manifest, indent=2, ensure_ascii=False), language=None, wrap_lines=True)
     for number, line in take_page(list(enumerate(snapshots.lines_of(row.lines), 1)), PAGE_SIZE, "pairs_page"):
         _draw_pair(number, line)
+
+
+def _draw_exams(row: t.Snapshot) -> None:
+    """Draw the exams of a snapshot of several, each with a link to it among that exam's."""
+    infos = {exam.uid: exam for exam in context.read(queries.exams_of_snapshot, queries.identity(row))}
+    exams = [(infos[exam["uid"]], exam["counts"]) for exam in row.manifest["exams"] if exam["uid"] in infos]
+    header = (f"of {len(exams)} exams", "student", "questions", "round", "mistakes", "covered")
+    rows = [
+        (
+            tables.link_cell(
+                text.one_line(exam.name, 80), context.address("snapshots", exam=exam.uid, snapshot=row.sha256)
+            ),
+            text.one_line(exam.student, 40),
+            text.one_line(exam.question_set, 40),
+            exam.round,
+            counts["mistakes"],
+            counts["covered"],
+        )
+        for exam, counts in exams
+    ]
+    tables.draw_table(header, rows, words=3)
 
 
 def _draw_formats(row: t.Snapshot) -> None:

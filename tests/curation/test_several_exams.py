@@ -28,7 +28,7 @@ from mapd.people import owner
 from mapd.policies import PAPER, STRICT
 from mapd.review.judging import Target, judge
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import db, project, queries
 from mapd.store import snapshots as stored
 from mapd.store import tables as t
 from tests import samples
@@ -112,6 +112,8 @@ def test_it_stands_among_the_snapshots_of_each_of_its_exams(session: Session, ex
     row = snapshots.freeze(session, *sets_of(session, exams[:2]), by=ANN)
     listed = [[snapshot.sha256 for snapshot in queries.snapshots(session, exam.id)] for exam in exams]
     assert listed == [[row.sha256], [row.sha256], []]
+    counts = {holding.uid: holding.snapshots for holding in project.holdings(session)}
+    assert [counts[exam.uid] for exam in exams] == [1, 1, 0]
     stored.check(row)
 
 

@@ -120,7 +120,7 @@ def test_several_exams_are_frozen_from_the_page_as_by_the_command(
     freeze(app)
     sha256 = app.query_params["snapshot"]
     assert f"frozen: {pairs} pairs" in shown(app)
-    assert "Of 2 exams: " in shown(app)
+    assert "of 2 exams" in shown(app)
     assert run_command(app) == sha256
     # It stands on the page of the other exam, too, and of the finetune.
     other = page(exam=second, snapshot=sha256)
