@@ -359,7 +359,10 @@ class _RowRestorer:
         column = t.metadata.tables[table].c
         row_id = self.session.scalar(sa.select(column.id).where(column.uid == uid))
         if row_id is None:
-            raise BadInput(f"{self.file} refers to a {table} that isn't in the project any more; nothing was put back")
+            raise BadInput(
+                f"{self.file} refers to a row of {table} that isn't in the project any more; nothing was put back: if "
+                "that is in the trash, too, bring it back first"
+            )
         self.ids[table][old] = row_id
         return int(row_id)
 

@@ -476,6 +476,23 @@ def test_it_goes_with_each_of_its_exams_and_comes_back(engine: sa.Engine, frozen
             assert [exam.uid for exam in back] == [exam.uid for exam in exams]
 
 
+def test_of_two_that_were_deleted_the_later_one_comes_back_first(engine: sa.Engine, frozen: str, home: Path) -> None:
+    files = []
+    with db.reading(engine) as session:
+        exams = queries.exams_of_snapshot(session, queries.identity(queries.snapshot(session, frozen)))
+    for exam in exams:
+        with db.writing(engine) as session:
+            files.append(trash.delete(session, home, trash.plan_exam_removal(session, exam.uid), by=ANN).name)
+    with pytest.raises(BadInput, match="in the trash, too, bring it back first"), db.writing(engine) as session:
+        trash.restore(session, home, files[0], by=ANN)
+    for file in files[::-1]:
+        with db.writing(engine) as session:
+            trash.restore(session, home, file, by=ANN)
+    with db.reading(engine) as session:
+        back = queries.exams_of_snapshot(session, queries.identity(queries.snapshot(session, frozen)))
+    assert [exam.uid for exam in back] == [exam.uid for exam in exams]
+
+
 def test_a_finetune_on_it_holds_back_the_deletion_of_each_of_its_exams(
     engine: sa.Engine, frozen: str, home: Path
 ) -> None:
