@@ -96,7 +96,7 @@ def _choose_some(key: str, label: str, exam_id: int, names: Sequence[str]) -> tu
     url_state.refuse_unknown_choices(key, list(lines), [])
     if len(lines) < 2:
         return ()
-    chosen = st.multiselect(label, list(lines), key=key, bind="query-params", placeholder="All", width=210)
+    chosen = st.multiselect(label, list(lines), key=key, bind="query-params", placeholder="All", width=190)
     return tuple(lines[line] for line in chosen)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from mapd import jobs, students, trash
+from mapd import committee, exam, jobs, students, teacher_models, teachers, trash
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, Narrowing
 from mapd.curation.pairs import DrawSettings, Texts, draw, read_texts
@@ -31,7 +31,7 @@ from mapd.settings import Settings
 from mapd.store import db, project, queries
 from mapd.store import snapshots as stored
 from mapd.store import tables as t
-from tests import samples
+from tests import looped, samples
 from tests.conftest import import_files
 
 ANN = owner("ann")
@@ -443,6 +443,37 @@ def test_of_exams_of_several_students_the_one_to_be_taught_is_named(engine: sa.E
         assert steps == Hyperparameters().steps(queries.snapshot(session, frozen).pairs)
 
 
+def test_two_rounds_over_the_same_questions_share_rationales_judgements_and_preferences(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    looped.go_round(engine)
+    second = exam.run(
+        engine, looped.Scripted(7), student="small-tuned", question_set=looped.SET, split="train", by=ANN
+    ).exam
+    with db.reading(engine) as session:
+        rows = [teachers.get(session, name) for name in ("sound", "slips", "lucky")]
+        models = {row.name: teacher_models.open_model(engine, row) for row in rows}
+    committee.collect(engine, exam=second, teachers=list(models), models=models, by=ANN)
+    with db.writing(engine) as session:
+        infos = [info for info in queries.exams(session) if info.split == "train"]
+        shared = [{x.text.uid for x in curated.rationales} for curated in sets_of(session, infos)]
+        (first, *_) = [x for x in sets_of(session, infos)[0].rationales if x.text.uid in shared[1]]
+        judge(session, Target("rationale", first.text.id), Act.ACCEPT, by=ANN)
+        row = snapshots.freeze(session, *sets_of(session, infos), by=ANN, everything=True)
+        sha256, counts = row.sha256, row.manifest["counts"]
+        assert [judgement["uid"] for judgement in row.manifest["judgements"]] == [first.text.uid]
+        assert {line["question"]["uid"] for line in lines(row)} == {
+            m.question.uid for c in sets_of(session, infos) for m in c.mistakes if m.covered
+        }
+    path = tmp_path / "rows.jsonl"
+    outgoing.export(engine, sha256, FORMATS["preference"], path, by=ANN)
+    preferences = [json.loads(line) for line in path.read_text().splitlines()]
+    uids = [(preference["chosen_uid"], preference["rejected_uid"]) for preference in preferences]
+    assert len(set(uids)) == len(uids) == counts["preferences"] > 0
+    for name in ("datasets", "authors"):
+        outgoing.export(engine, sha256, FORMATS[name], tmp_path / name, by=ANN)
+
+
 def test_students_who_are_shown_other_numbers_of_examples_need_a_word(
     engine: sa.Engine, frozen: str, tmp_path: Path
 ) -> None:
@@ -480,9 +511,9 @@ def test_of_two_that_were_deleted_the_later_one_comes_back_first(engine: sa.Engi
     files = []
     with db.reading(engine) as session:
         exams = queries.exams_of_snapshot(session, queries.identity(queries.snapshot(session, frozen)))
-    for exam in exams:
+    for info in exams:
         with db.writing(engine) as session:
-            files.append(trash.delete(session, home, trash.plan_exam_removal(session, exam.uid), by=ANN).name)
+            files.append(trash.delete(session, home, trash.plan_exam_removal(session, info.uid), by=ANN).name)
     with pytest.raises(BadInput, match="in the trash, too, bring it back first"), db.writing(engine) as session:
         trash.restore(session, home, files[0], by=ANN)
     for file in files[::-1]:
@@ -499,11 +530,11 @@ def test_a_finetune_on_it_holds_back_the_deletion_of_each_of_its_exams(
     with db.writing(engine) as session:
         students.add(session, "tiny", by=ANN)
         jobs.start(session, "finetune", {"snapshot": frozen[:12], "student": "tiny"}, by=ANN)
-    for exam in (0, 1):
+    for place in (0, 1):
         with db.writing(engine) as session:
             exams = queries.exams_of_snapshot(session, queries.identity(queries.snapshot(session, frozen)))
             with pytest.raises(BadInput, match="works on it; nothing was deleted"):
-                trash.delete(session, home, trash.plan_exam_removal(session, exams[exam].uid), by=ANN)
+                trash.delete(session, home, trash.plan_exam_removal(session, exams[place].uid), by=ANN)
 
 
 def test_it_travels_with_its_exams(engine: sa.Engine, frozen: str, tmp_path: Path, home: Path) -> None:
