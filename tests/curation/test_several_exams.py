@@ -18,7 +18,7 @@ from mapd.curation.selection import load_sets, narrow
 from mapd.curation.summary import summary
 from mapd.domain import Act, ExamInfo
 from mapd.errors import BadInput
-from mapd.exchange import archive
+from mapd.exchange import archive, authors
 from mapd.exchange.training import FORMATS
 from mapd.exchange.training import snapshots as outgoing
 from mapd.finetune import run as finetuning
@@ -472,6 +472,19 @@ def test_two_rounds_over_the_same_questions_share_rationales_judgements_and_pref
     assert len(set(uids)) == len(uids) == counts["preferences"] > 0
     for name in ("datasets", "authors"):
         outgoing.export(engine, sha256, FORMATS[name], tmp_path / name, by=ANN)
+
+
+def test_the_authors_files_have_each_number_once_and_come_in_again(
+    engine: sa.Engine, frozen: str, tmp_path: Path
+) -> None:
+    outgoing.export(engine, frozen, FORMATS["authors"], tmp_path / "out", by=ANN)
+    names = ("feedback.json", "rationales.json", "mistakes.json")
+    content = authors.parse(*(authors.AuthorsFile(name, (tmp_path / "out" / name).read_bytes()) for name in names))
+    assert len({row.source_id for row in content.rows}) == len(content.rows)
+    assert [row.source_id for row in content.rows if row.source_id.endswith(" (2)")] == ["0 (2)", "2 (2)"]
+    with db.writing(engine) as session:
+        info = queries.exam(session, authors.store(session, content, by=ANN).exam)
+        assert len(live_set.load_curated(session, info.id).mistakes) == len(content.rows)
 
 
 def test_students_who_are_shown_other_numbers_of_examples_need_a_word(
