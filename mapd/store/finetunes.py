@@ -15,6 +15,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd.store import tables as t
 from mapd.store.queries import shared_values
+from mapd.store.snapshots import count_taught, is_named
 
 ADDED = "adapters"  # the folder of what was trained elsewhere, under MAPD_HOME; finetunes have another
 
@@ -122,7 +123,7 @@ def finetunes(session: Session) -> list[Training]:
             adapter=adapter,
             snapshot=snapshot.sha256,
             exam=exam,
-            pairs=snapshot.pairs,
+            pairs=count_taught(snapshot.manifest, f.alpha) if is_named(snapshot) else snapshot.pairs,
             simulated=simulated,
             steps_done=steps_done or 0,
             seconds=seconds or 0.0,

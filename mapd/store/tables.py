@@ -374,6 +374,15 @@ class Snapshot(Travelling, table=True):
     person: str
 
 
+class SnapshotExam(Travelling, table=True):
+    """A further exam that a snapshot is of, beside the one that its row names."""
+
+    __tablename__ = "snapshot_exam"
+    snapshot_id: int = Field(foreign_key="snapshot.id")
+    exam_id: int = Field(foreign_key="exam.id", index=True)
+    __table_args__ = (sa.UniqueConstraint("snapshot_id", "exam_id"),)
+
+
 class Finetune(Travelling, table=True):
     """One training of one student on one snapshot."""
 

@@ -105,7 +105,6 @@ def _draw_curves(run: Training) -> None:
         st.caption("No step is done yet.")
         return
     figure = charts.loss_figure(steps)
-    first, last = steps[0], steps[-1]
     alt = f"Loss on rationales and on feedback over {len(steps)} steps"
     st.plotly_chart(figure, key=f"losses_{run.uid}", config=FIGURE_CONFIG, alt=alt)
     if len(steps) < count_steps(run):
@@ -116,15 +115,17 @@ def _draw_curves(run: Training) -> None:
         )
         st.caption("If the finetune is no longer running, start it again: it goes on from its checkpoint.")
     tables.draw_row(
-        (_loss_change(first.loss_rationale, last.loss_rationale), "loss on rationales"),
-        (_loss_change(first.loss_feedback, last.loss_feedback), "loss on feedback"),
+        (_loss_change([step.loss_rationale for step in steps]), "loss on rationales"),
+        (_loss_change([step.loss_feedback for step in steps]), "loss on feedback"),
         (f"{sum(s.tokens_per_s for s in steps) / len(steps):,.0f}", "tokens a second"),
         (f"{run.seconds / 60:.1f}", "minutes"),
     )
 
 
-def _loss_change(first: float | None, last: float | None) -> str | None:
-    return None if first is None or last is None else f"{first:.2f} → {last:.2f}"
+def _loss_change(losses: Sequence[float | None]) -> str | None:
+    # A step that teaches nothing of a kind has no loss of it.
+    values = [loss for loss in losses if loss is not None]
+    return f"{values[0]:.2f} → {values[-1]:.2f}" if values else None
 
 
 def draw_settings(run: Training) -> None:
