@@ -222,7 +222,7 @@ class JudgementRow:
     batch: str
     seconds: float | None = None  # it took
     counts: bool = True
-    origin: str | None = None  # the archive that it came with
+    origin: str | None = None  # the archive, or the file, that it came with
     marks: tuple[tuple[int, int], ...] = ()  # the false step: from, up to
 
 

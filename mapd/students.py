@@ -8,7 +8,7 @@ open_model(engine, get(session, "smollm2"), home)      -> the Model, its adapter
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -19,7 +19,7 @@ from mapd import fingerprints, prompts
 from mapd.errors import BadInput, NotFound
 from mapd.models import weights
 from mapd.people import Person, Right, require
-from mapd.store import audit_log, db
+from mapd.store import audit_log, db, finetunes
 from mapd.store import tables as t
 from mapd.store.lookup import by_reference
 
@@ -105,9 +105,7 @@ def add(
 
     Raises: Forbidden; BadInput where the name can't be used or belongs to another student, or as `examine_base`.
     """
-    person, name = require(by, Right.ADD_STUDENTS), name.strip()
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise BadInput(f"a student's name has 1 to {LONGEST_NAME} printable characters, not {name[:LONGEST_NAME]!r}")
+    person, name = require(by, Right.ADD_STUDENTS), check_name(name)
     base = base or examine_base(path=path, hub=hub)
     _check_shots(shots, base)
     # A hash of its content: uids that are derived from it, of exams and answers, are the same in every project.
@@ -126,9 +124,17 @@ def add(
         return namesake
     row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
     session.add(row)
-    audit_log.audit(session, person, "add student", f"student {name}", base=base.source)
+    detail = {"format": "model", "file": PurePath(base.source).name, "sha256": base.sha256, "base": base.source}
+    audit_log.audit(session, person, "add student", f"student {name}", **detail)
     session.flush()
     return row
+
+
+def check_name(name: str) -> str:
+    """Return the name as it is kept. Raises: BadInput where it can't be used."""
+    if not 0 < len(name := name.strip()) <= LONGEST_NAME or not name.isprintable():
+        raise BadInput(f"a student's name has 1 to {LONGEST_NAME} printable characters, not {name[:LONGEST_NAME]!r}")
+    return name
 
 
 def _check_shots(shots: int, base: Base) -> None:
@@ -185,6 +191,19 @@ def list_students(session: Session) -> Sequence[t.Student]:
     return session.exec(select(t.Student).order_by(col(t.Student.id).desc())).all()
 
 
+def is_from_elsewhere(student: t.Student) -> bool:
+    """Return whether the student's adapter was trained elsewhere, and added."""
+    return student.adapter is not None and student.adapter.startswith(f"{finetunes.ADDED}/")
+
+
+def describe_origin(student: t.Student) -> str | None:
+    """Say where an adapter comes from that no finetune here made, and on which snapshot; None of any other student."""
+    if not is_from_elsewhere(student):
+        return None
+    taught_on = f", on snapshot {student.snapshot_sha256[:12]}" if student.snapshot_sha256 else ", on what isn't said"
+    return f"trained elsewhere{taught_on}"
+
+
 def is_here(student: t.Student, home: Path) -> bool:
     """Return whether the student can be asked. One from an import or an archive came without weights."""
     kind = student.base.partition(":")[0]
@@ -197,6 +216,17 @@ def _adapter(student: t.Student, home: Path) -> Path:
     folder = (home / (student.adapter or "")).resolve()
     if not folder.is_relative_to(home.resolve()):
         raise BadInput(f"the adapter of student {student.name} is not under {home}: {student.adapter}; finetune again")
+    return folder
+
+
+def find_adapter(student: t.Student, home: Path) -> Path:
+    """Return the folder of the student's adapter. Raises: BadInput where it has none, or not as it was."""
+    if student.adapter is None:
+        raise BadInput(
+            f"student {student.name} has no adapter: it is {student.base} itself; name a student taught here"
+        )
+    folder = _adapter(student, home)
+    _check_adapter(student, folder)
     return folder
 
 
@@ -213,19 +243,25 @@ def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, 
 
     Raises: BadInput where its weights are not there, or others than they were.
     """
-    kind, _, where = student.base.partition(":")
-    if kind not in KINDS or not where:
-        raise BadInput(f"student {student.name} came with an import, without weights: it can't be used here")
     adapter = None if student.adapter is None else _adapter(student, home)
     if adapter is not None:
         _check_adapter(student, adapter)
-    from mapd.models.loader import load
+    from mapd.models.loader import load  # torch takes seconds to import
 
+    folder = base_folder(engine, student, home)
+    return load(folder, adapter)
+
+
+def base_folder(engine: sa.Engine, student: t.Student, home: Path) -> Path:
+    """Return the folder of the student's base. Raises: BadInput where its files are missing, or others than before."""
+    kind, _, where = student.base.partition(":")
+    if kind not in KINDS or not where:
+        raise BadInput(f"student {student.name} came with an import, without weights: it can't be used here")
     folder = fingerprints.folder_of(engine, source_of(student), home)
     if kind == "hub" and student.revision is None:  # of an archive that knew no commits
         with db.writing(engine) as session:
             _record_commit(session, student.uid, folder)
-    return load(folder, adapter)
+    return folder
 
 
 def _record_commit(session: Session, uid: str, folder: Path) -> None:
@@ -238,8 +274,13 @@ def _record_commit(session: Session, uid: str, folder: Path) -> None:
 def _check_adapter(student: t.Student, folder: Path) -> None:
     """See that the adapter's files are those that its finetune wrote. Raises: BadInput."""
     if not folder.is_dir():
-        raise BadInput(f"the student's adapter is missing: {folder}; finetune again, or put the folder back")
+        cure = "add it again" if is_from_elsewhere(student) else "finetune again"
+        raise BadInput(f"the student's adapter is missing: {folder}; {cure}, or put the folder back")
     if weights.fingerprint(folder) != student.adapter_sha256:
+        if is_from_elsewhere(student):
+            raise BadInput(
+                f"the adapter of student {student.name} is not the one that was added: {folder}; add it again"
+            )
         raise BadInput(
             f"the adapter of student {student.name} is not the one that its finetune wrote: {folder}; put the files "
             "back, or remove the folder and finetune again"

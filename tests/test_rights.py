@@ -13,17 +13,32 @@ from mapd import approvals, committee, exam, jobs, loop, names, people, students
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.domain import Act, RowFilter
 from mapd.errors import BadInput, Forbidden
-from mapd.exchange import archive, attempt_files, attempts, authors, browse_rows, judgements, recorded
+from mapd.exchange import (
+    adapters,
+    archive,
+    attempt_files,
+    attempts,
+    authors,
+    browse_rows,
+    explanations,
+    hub,
+    judgements,
+    labelling,
+    recorded,
+)
+from mapd.exchange.explanations import ExplanationPlan
 from mapd.exchange.training import FORMATS, authors_files
 from mapd.exchange.training import snapshots as going_out
+from mapd.exchange.verdict_files import VerdictFile
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.judgements import ADJUDICATOR
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.policies import STRICT
 from mapd.questions import generated, mapping, saved_mappings, sets
-from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views, set_aside
+from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views, set_aside, verdicts
 from mapd.review.judging import Target
+from mapd.review.verdict_matching import VerdictPlan
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -35,6 +50,8 @@ ANNOTATOR = Person("bob@x.org", Role.ANNOTATOR)
 TEXT = Target("rationale", 1)
 HERE = Path("nowhere")
 NO_ANSWERS = attempt_files.AttemptsContent((), (), "x", "train")
+NO_EXPLANATIONS = ExplanationPlan(None)  # type: ignore[arg-type]
+NO_VERDICTS = VerdictPlan(VerdictFile("x", "", "judgements", ()), None, counting=True)
 Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {
@@ -64,6 +81,9 @@ FOR_OWNERS: dict[str, Write] = {
     "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
     "trial.run_test": lambda s, by: trial.run_test("gpt", by=by),
     "students.add": lambda s, by: students.add(s, "x", by=by),
+    "adapters.add": lambda s, by: adapters.add(_engine(s), "x", HERE, parent="x", by=by, home=HERE),
+    "__init__.push": lambda s, by: hub.push(_engine(s), "org/x", snapshot="x", by=by, home=HERE),
+    "attempts.export": lambda s, by: attempts.export(_engine(s), "1", HERE, by=by),
     "sets.add": lambda s, by: sets.add(s, "x", [], source="", simulated=False, by=by),
     "saved_mappings.save": lambda s, by: saved_mappings.save(s, "m", mapping.parse("question=Body"), by=by),
     "exam.unseal": lambda s, by: exam.unseal(s, s.get_one(t.Exam, 1), "to see it", by=by),
@@ -77,6 +97,9 @@ FOR_OWNERS: dict[str, Write] = {
     "approvals.approve": lambda s, by: approvals.approve(s, "A_KEY", "https://x.org", by=by),
     "outgoing.export": lambda s, by: archive.export(_engine(s), HERE, HERE, by=by),
     "snapshots.export": lambda s, by: going_out.export(_engine(s), "x", FORMATS["csv"], HERE, by=by),
+    "labelling.export": lambda s, by: labelling.export(_engine(s), "1", None, HERE, threshold=300, reasons=[], by=by),
+    "explanations.store": lambda s, by: explanations.store(s, NO_EXPLANATIONS, by=by),
+    "verdicts.store": lambda s, by: verdicts.store(s, NO_VERDICTS, by=by),
     "judgements.export": lambda s, by: judgements.export(_engine(s), "1", HERE, by=by),
     "browse_rows.export": lambda s, by: browse_rows.export(_engine(s), 1, RowFilter(), HERE, threshold=300, by=by),
     "authors_files.export_exam": lambda s, by: authors_files.export_exam(_engine(s), "1", HERE, by=by),

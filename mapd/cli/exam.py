@@ -1,6 +1,5 @@
 """`mapd exam …`: how a student answers the questions of a set."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,7 @@ from mapd import results
 from mapd.cli import jobs
 from mapd.cli.delete import delete_command
 from mapd.cli.rename import rename_command
-from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show, show_lines
-from mapd.errors import BadInput
+from mapd.cli.shared import AsJson, PersonName, line, one_of, open_project, person_of, reading, show, show_lines
 from mapd.exchange import attempts
 from mapd.jobs import kinds
 from mapd.store import queries
@@ -133,16 +131,12 @@ def list_exams(as_json: AsJson = False) -> None:
 def export_attempts(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, JSON Lines.")],
+    by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Write an exam's answers to a file. `mapd import attempts` reads it."""
-    with reading() as session:
-        rows = [json.dumps(row, ensure_ascii=False) for row in attempts.lines(session, queries.exam(session, exam))]
-    try:
-        path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"the answers can't be written to {path} ({error.strerror}); choose another place") from error
-    show({"path": str(path), "answers": len(rows)}, as_json, "exported")
+    written = attempts.export(open_project(), exam, path, by=person_of(by))
+    show({"path": written.path, "answers": written.rows, "sha256": written.sha256}, as_json, "exported")
 
 
 commands.command("rename")(rename_command("exam"))

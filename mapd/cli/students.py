@@ -1,5 +1,6 @@
 """`mapd students …`: the models that are taught."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +8,12 @@ import typer
 
 from mapd import students
 from mapd.cli.rename import rename_command
-from mapd.cli.shared import AsJson, PersonName, line, person_of, reading, show, usage, writing
+from mapd.cli.shared import AsJson, PersonName, line, open_project, person_of, reading, show, usage, writing
+from mapd.errors import BadUsage
+from mapd.exchange import adapters
+from mapd.people import Person
 from mapd.prompts import MOST_SHOTS
+from mapd.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="The models that are taught: add one, list them.")
 
@@ -21,10 +26,33 @@ def add_student(
     shots: Annotated[
         int, typer.Option(min=0, max=MOST_SHOTS, help="Worked examples, for a base model without a chat template.")
     ] = 0,
+    adapter: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A LoRA adapter that was trained elsewhere, as peft wrote it.")
+    ] = None,
+    parent: Annotated[
+        str | None, typer.Option(metavar="STUDENT", help="With --adapter: the student that it was trained on.")
+    ] = None,
+    snapshot: Annotated[
+        str | None, typer.Option(metavar="SHA", help="With --adapter: the snapshot whose export it was trained on.")
+    ] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a student; without --path or --hub the packaged SmolLM2. The same one again changes nothing."""
+    """Add a student; without --path or --hub the packaged SmolLM2. The same one again changes nothing.
+
+    \b
+    mapd students add mine --path FOLDER
+    mapd students add tuned --adapter FOLDER --parent mine --snapshot 3f2a        trained elsewhere, on an export
+    """
+    if adapter is not None:
+        if parent is None:
+            raise BadUsage("--adapter needs --parent, the student that it was trained on")
+        if path is not None or hub is not None or shots:
+            raise BadUsage("an adapter is on its parent's base: leave --path, --hub and --shots out")
+        _add_adapter(name, adapter, parent, snapshot, person_of(by), as_json)
+        return
+    if parent is not None or snapshot is not None:
+        raise BadUsage("--parent and --snapshot are of an adapter: name its folder with --adapter")
     with usage():
         students.check_source(path, hub)
     base = students.examine_base(path=path, hub=hub)
@@ -33,6 +61,17 @@ def add_student(
         result = {"student": row.uid, "name": row.name, "base": students.source_of(row)}
         result |= {"prompt": prompt} if (prompt := students.describe_prompting(row)) else {}
     show(result, as_json, "student")
+
+
+def _add_adapter(name: str, folder: Path, parent: str, snapshot: str | None, by: Person, as_json: bool) -> None:
+    home = Settings().make_home()
+    result = asdict(adapters.add(open_project(), name, folder, parent=parent, snapshot=snapshot, by=by, home=home))
+    is_new, notes = result.pop("is_new"), result["notes"]
+    if not as_json:
+        result = {key: value for key, value in result.items() if value is not None and key != "notes"}
+    show(result, as_json, "student" if is_new else "this adapter is in the project already")
+    for note in () if as_json else notes:
+        line(f"  mind: {note}")
 
 
 @commands.command("list")
@@ -49,6 +88,7 @@ def list_students(as_json: AsJson = False) -> None:
                 "parent": names.get(s.parent_id),
                 "round": s.round,
                 "prompt": students.describe_prompting(s),
+                "origin": students.describe_origin(s),
             }
             for s in rows
         ]
@@ -56,8 +96,8 @@ def list_students(as_json: AsJson = False) -> None:
         show({"students": items}, as_json, "")
     for s in () if as_json else items:
         line(f"{s['name']:<24} round {s['round']}  {s['base']}" + (f"  from {s['parent']}" if s["parent"] else ""))
-        if s["prompt"]:
-            line(f"{'':<24} {s['prompt']}")
+        for words in filter(None, (s["origin"], s["prompt"])):
+            line(f"{'':<24} {words}")
 
 
 commands.command("rename")(rename_command("student"))

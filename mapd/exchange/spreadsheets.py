@@ -8,6 +8,7 @@ The file begins with a byte order mark, by which spreadsheets know UTF-8.
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -52,3 +53,12 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
             table.write(row)
             count += 1
     return count
+
+
+def format_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return a short table as the bytes of a file."""
+    out = io.StringIO(newline="")
+    table = CsvTable(out, columns)
+    for row in rows:
+        table.write(row)
+    return out.getvalue().encode(ENCODING)

@@ -57,6 +57,12 @@ def questions(session: Session, exam_id: int, only: QuestionIds = None) -> dict[
     return {q.id: q for q in map(_item, rows.all())}
 
 
+def list_test_questions(session: Session) -> Sequence[sa.Row[str | None, str, list[str]]]:
+    """Return context, text and options of each question that stands in a test split, whatever set it is of."""
+    columns = map(col, (t.Question.context, t.Question.text, t.Question.options))
+    return session.execute(sa.select(*columns).where(col(t.Question.split) == "test")).all()
+
+
 def _item(q: t.Question) -> Item:
     return Item(**shared_values(Item, q) | {"task": Task(q.task), "options": tuple(q.options)})
 

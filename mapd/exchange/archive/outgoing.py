@@ -79,7 +79,8 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> ArchiveE
         with suppress(OSError):
             temporary.unlink()
     with db.writing(engine) as session:
-        audit_log.audit(session, person, "archive export", f"archive {sha256}", rows=rows)
+        detail = {"format": "archive", "rows": rows, "file": path.name, "sha256": sha256}
+        audit_log.audit(session, person, "archive export", f"archive {sha256}", **detail)
     return ArchiveExport(str(path), rows, sha256)
 
 

@@ -298,6 +298,7 @@ UNIQUE: Mapping[str, tuple[str, ...]] = {
     "question": ("set_id", "source_id"),
     "question_set": ("sha256",),
     "snapshot": ("sha256",),
+    "snapshot_exam": ("snapshot_id", "exam_id"),
 }
 
 

@@ -8,6 +8,7 @@ A teacher's scores are by the others, in the order of their columns; 0 is no vot
 snapshot the files hold its pairs and the rejected rationales; of an exam all of it (`write_exam`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
@@ -75,11 +76,12 @@ def write_files(path: Path, rows: Iterable[AuthorsRow], teachers: Sequence[str])
     if "correct" in teachers:
         raise BadInput("the authors' files can't have a teacher named correct; rename it with `mapd teachers rename`")
     path.mkdir()
-    count = 0
+    count, numbers = 0, Counter[str]()
     with ExitStack() as stack:
         add = {name: stack.enter_context(_json_list(path / name)) for name in FILES}
         for row in rows:
-            base = _base(row)
+            numbers[row.source_id] += 1
+            base = _base(row, numbers[row.source_id])
             add[MISTAKES](base)
             add[FEEDBACK](base | {f"{name}_feedback": row.feedback.get(name) for name in teachers})
             add[RATIONALES](base | _rationales(row, teachers) | {ACCEPTED: list(row.accepted or ())})
@@ -108,12 +110,14 @@ def _order_teachers(names: Sequence[str]) -> list[str]:
     return [name for name in AUTHORS_ORDER if name in names] + [name for name in names if name not in AUTHORS_ORDER]
 
 
-def _base(row: AuthorsRow) -> dict[str, Any]:
-    """Return what each of the files says of a mistake."""
-    number = as_whole_number(row.source_id)
+def _base(row: AuthorsRow, occurrence: int) -> dict[str, Any]:
+    """Return what each of the files says of a mistake. `occurrence`: the how manyth it is with this number."""
+    # Of several exams, or several answers to a question, two may have one number; a file has each once.
+    source_id = row.source_id if occurrence == 1 else f"{row.source_id} ({occurrence})"
+    number = as_whole_number(source_id)
     base: dict[str, Any] = {
         # The authors number their rows.
-        "id": number if str(number) == row.source_id else row.source_id,
+        "id": number if str(number) == source_id else source_id,
         "question": row.question,
         "gold_answer": row.gold,
         "student_wrong_pred": row.response,
@@ -140,7 +144,8 @@ def _rationales(row: AuthorsRow, teachers: Sequence[str]) -> dict[str, Any]:
 def _read_pairs(pairs: Sequence[FrozenPair]) -> AuthorsRow:
     """Return a mistake's pairs as one row."""
     first, question = pairs[0], pairs[0].question
-    accepted = {pair.rationale.uid: pair.rationale for pair in pairs}
+    accepted = {pair.rationale.uid: pair.rationale for pair in pairs if pair.rationale is not None}
+    feedback = [pair.feedback for pair in pairs if pair.feedback is not None]
     texts = [*accepted.values(), *first.rejected]
     gold = read_shown(question.gold, question.task, question.options)
     answer = first.attempt.answer
@@ -154,7 +159,7 @@ def _read_pairs(pairs: Sequence[FrozenPair]) -> AuthorsRow:
         response=first.attempt.text,
         answer=None if answer is None else read_shown(answer, question.task, question.options),
         # Of several by one teacher the first: the files have room for one.
-        feedback={pair.feedback.teacher: pair.feedback.text for pair in reversed(pairs)},
+        feedback={text.teacher: text.text for text in reversed(feedback)},
         rationales={text.teacher: (text.text, tuple(_votes(text))) for text in reversed(texts)},
         accepted=tuple(text.text for text in accepted.values()),
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mapd.exchange.training.pairs import FrozenPair
-from mapd.exchange.training.rows import TaughtRow, taught_rows
+from mapd.exchange.training.rows import FEEDBACK, RATIONALE, TaughtRow, taught_rows
+from mapd.store.snapshots import count_kind
 
 # Letters of a snapshot's name that the names of its pairs begin with.
 SHORT_NAME = 12
@@ -19,10 +20,10 @@ SHORT_NAME = 12
 class Origin:
     """What a snapshot's own manifest doesn't say of where it comes from.
 
-    `questions_source`: of which file or hub the questions are. `prompts`: the texts by their sha256.
+    `questions_sources`: of which files or hub the questions are. `prompts`: the texts by their sha256.
     """
 
-    questions_source: str = ""
+    questions_sources: tuple[str, ...] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -45,14 +46,14 @@ class TrainingSource:
             yield f"{self.sha256[:SHORT_NAME]}-{number}", pair
 
     def rows(self) -> Iterator[TaughtRow]:
-        """Yield what is taught: of each pair the rationale, then the feedback."""
+        """Yield what is taught: of each pair the rationale, then the feedback, as far as it has them."""
         for name, pair in self.named_pairs():
             yield from taught_rows(pair, name, self.shots)
 
 
 def count_texts(manifest: Mapping[str, Any]) -> int:
     """Return how many rows a snapshot has in a format with a row a text."""
-    return 2 * int(manifest["counts"]["pairs"])
+    return sum(count_kind(manifest, kind) for kind in (RATIONALE, FEEDBACK))
 
 
 def count_preferences(manifest: Mapping[str, Any]) -> int:

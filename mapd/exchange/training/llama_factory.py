@@ -9,7 +9,7 @@ sharegpt    {"conversations": [{"from": "human", "value": "There are 87 oranges 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,19 @@ from typing import Any
 from mapd.characters import as_json
 from mapd.exchange.training.format import TrainingFormat, TrainingSource
 from mapd.exchange.training.rows import FEEDBACK, RATIONALE, TaughtRow, columns, split_dialogue
+from mapd.store.snapshots import count_kind
 
 INFO = "dataset_info.json"
-README = """# For LLaMA-Factory
+BOTH = """# For LLaMA-Factory
 
 `dataset_dir` is this folder; `dataset: mapd_rationale,mapd_feedback` names its two data sets. `mix_strategy:
 interleave_under` with `interleave_probs: 0.5,0.5` weighs them as the joint loss does at alpha 0.5.
+"""
+ALONE = """# For LLaMA-Factory
 
+`dataset_dir` is this folder; `dataset: mapd_{kind}` names its data set. The snapshot holds nothing else.
+"""
+MASK = """
 **Set `mask_history: true`.** The earlier turns of `mapd_feedback` hold the student's wrong answer. Without it
 LLaMA-Factory teaches that answer, too.
 """
@@ -57,12 +63,17 @@ def _describe_sharegpt(file: str, **_: bool) -> dict[str, Any]:
     return {"file_name": file, "formatting": "sharegpt", "columns": fields, "tags": tags}
 
 
+def _readme(kinds: Sequence[str]) -> str:
+    return (BOTH if len(kinds) > 1 else ALONE.format(kind=kinds[0])) + (MASK if FEEDBACK in kinds else "")
+
+
 def _writer(
     as_row: Callable[[TaughtRow], dict[str, Any]], describe: Callable[..., dict[str, Any]]
 ) -> Callable[[Path, TrainingSource], int]:
     def write(path: Path, source: TrainingSource) -> int:
         path.mkdir()
-        kinds, count = (RATIONALE, FEEDBACK), 0
+        # No loader takes a file without rows.
+        kinds, count = [kind for kind in (RATIONALE, FEEDBACK) if count_kind(source.manifest, kind)], 0
         with ExitStack() as stack:
             files = {
                 kind: stack.enter_context((path / f"{kind}.jsonl").open("w", encoding="utf-8", newline="\n"))
@@ -76,7 +87,7 @@ def _writer(
             for kind in kinds
         }
         (path / INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
-        (path / "README.md").write_text(README, encoding="utf-8")
+        (path / "README.md").write_text(_readme(kinds), encoding="utf-8")
         return count
 
     return write

@@ -100,13 +100,13 @@ class FrozenAttempt(_Part):
 
 
 class FrozenPair(_Part):
-    """A mistake with the rationale and the feedback that are taught, and the question's rejected rationales."""
+    """A mistake with the rationale and the feedback that are taught, or one of them, and its rejected rationales."""
 
     mistake: str
     question: FrozenQuestion
     attempt: FrozenAttempt
-    rationale: FrozenText
-    feedback: FrozenText
+    rationale: FrozenText | None = None
+    feedback: FrozenText | None = None
     rejected: tuple[FrozenText, ...]
 
 

@@ -77,7 +77,9 @@ def loss_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
         ys = [getattr(step, name) for step in steps]
         if any(y is not None for y in ys):
             line = {"dash": dash, "width": 2, "color": colour}
-            figure.add_scatter(x=xs, y=ys, name=label, mode="lines", line=line, hovertemplate="%{y:.3f}")
+            # A step may teach nothing of a kind: the line goes on behind it.
+            style = {"mode": "lines", "line": line, "connectgaps": True}
+            figure.add_scatter(x=xs, y=ys, name=label, hovertemplate="%{y:.3f}", **style)
     figure.update_layout(**figure_layout(height=330))
     figure.update_xaxes(
         title="optimizer step", unifiedhovertitle={"text": "step %{x}"}, showgrid=False, rangemode="tozero"
