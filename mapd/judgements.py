@@ -5,6 +5,7 @@ ruling([accept by ann, reject by bob, accept by the adjudicator]) -> Ruling(deci
 is_mistake(attempt, question, gold="145", people=Ruling(Act.REJECT))    -> False: a person found it correct
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import overload
 
@@ -103,6 +104,13 @@ def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> 
         answer = apply_correction(attempt.answer, people)
         return answer is None or not answers_equal(answer, gold, question.task, question.options)
     return attempt.outcome != Outcome.CORRECT
+
+
+def pick_mistakes(wrong: Iterable[Response], wrong_in: int) -> set[int]:
+    """Return which of the wrong answers are mistakes, by id: those at questions with so many wrong answers."""
+    answers = list(wrong)
+    counts = Counter(answer.question_id for answer in answers)
+    return {answer.id for answer in answers if counts[answer.question_id] >= wrong_in}
 
 
 @overload

@@ -11,7 +11,19 @@ from mapd import results
 from mapd.cli import jobs
 from mapd.cli.delete import delete_command
 from mapd.cli.rename import rename_command
-from mapd.cli.shared import AsJson, PersonName, line, one_of, open_project, person_of, reading, show, show_lines
+from mapd.cli.shared import (
+    AsJson,
+    PersonName,
+    line,
+    one_of,
+    open_project,
+    person_of,
+    reading,
+    show,
+    show_lines,
+    writing,
+)
+from mapd.curation import live_set
 from mapd.exchange import attempts
 from mapd.jobs import kinds
 from mapd.store import queries
@@ -110,6 +122,22 @@ def show_exam(
         shares |= {f"pass@{j}": share for j, share in scores.passed.items()}
         lines += [f"  {name:<9} {x.value:6.1%}  {x.low:.1%} to {x.high:.1%}" for name, x in shares.items()]
     show_lines({"name": info.name, **counts, "sampled": sampled}, as_json, lines)
+
+
+@commands.command("mistakes")
+def set_mistakes(
+    exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
+    wrong_in: Annotated[int, typer.Option("--wrong-in", min=1, help="So many of a question's samples are wrong.")],
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say in how many samples a question is to be wrong for its wrong answers to be mistakes."""
+    with writing() as session:
+        row = stage.set_wrong_in(session, exam, wrong_in, by=person_of(by))
+        mistakes = len(live_set.load_curated(session, queries.identity(row)).mistakes)
+        result = {"exam": row.uid, "wrong_in": row.wrong_in, "mistakes": mistakes}
+        name = row.name
+    show(result, as_json, name)
 
 
 @commands.command("list")

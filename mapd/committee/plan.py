@@ -23,7 +23,7 @@ from mapd import teachers as named
 from mapd.answers.grading import Task
 from mapd.domain import Act, Judged
 from mapd.errors import BadInput
-from mapd.judgements import apply_correction, is_mistake, ruling
+from mapd.judgements import apply_correction, is_mistake, pick_mistakes, ruling
 from mapd.models.base import Message, Request
 from mapd.store import exam_material, judgement_log, queries
 from mapd.store import tables as t
@@ -106,12 +106,19 @@ def _load_mistakes(session: Session, exam_id: int, *, cut_off: bool) -> tuple[tu
     for row in judgement_log.judgements(session, exam_id):
         judged[row.target, row.target_id].append(row.judged)
     questions, taught, question_ids, not_sent = exam_material.questions(session, exam_id), [], set(), 0
-    for attempt in exam_material.attempts(session, exam_id):
-        question = questions[attempt.question_id]
-        of_question, of_attempt = ruling(judged["question", question.id]), ruling(judged["attempt", attempt.id])
-        gold = apply_correction(question.gold, of_question)
-        if of_question.decision is Act.REJECT or not is_mistake(attempt, question, gold, of_attempt):
+    of_questions = {id_: ruling(judged["question", id_]) for id_ in questions}
+    golds = {id_: apply_correction(question.gold, of_questions[id_]) for id_, question in questions.items()}
+    wrong = [
+        a
+        for a in exam_material.attempts(session, exam_id)
+        if is_mistake(a, questions[a.question_id], golds[a.question_id], ruling(judged["attempt", a.id]))
+    ]
+    mistake_ids = pick_mistakes(wrong, queries.exam(session, exam_id).wrong_in)
+    for attempt in wrong:
+        question, gold = questions[attempt.question_id], golds[attempt.question_id]
+        if of_questions[question.id].decision is Act.REJECT or attempt.id not in mistake_ids:
             continue
+        of_attempt = ruling(judged["attempt", attempt.id])
         # With more tokens it may turn out right: only a person's word makes it a mistake now.
         if attempt.is_cut_off and not cut_off and of_attempt.decision is None:
             not_sent += 1

@@ -24,6 +24,7 @@ from mapd.judgements import (
     is_mistake,
     is_repair_undone,
     pick_latest,
+    pick_mistakes,
     ruling,
 )
 from mapd.policies import CheckStates, CommitteeVerdict, Policy
@@ -228,13 +229,25 @@ def curate(
     undone_rationales, undone_feedback = _group_by_target(undone.values())
     # Measured over the whole exam: a text's own few votes would say nothing of a reviewer.
     offsets = measure_leniency(x.votes for x in material.texts) if offsets is None else offsets
-    mistakes, corrected, excluded = [], [], []
+    mistakes, corrected, excluded, exam = [], [], [], exam or material.exam
+    of_questions = {id_: ruling(judged_of["question", id_]) for id_ in material.questions}
+    golds = {id_: apply_correction(question.gold, of_questions[id_]) for id_, question in material.questions.items()}
+    wrong = [
+        attempt
+        for attempt in material.attempts
+        if is_mistake(
+            attempt,
+            material.questions[attempt.question_id],
+            golds[attempt.question_id],
+            ruling(judged_of["attempt", attempt.id]),
+        )
+    ]
+    mistake_ids, wrong_ids = pick_mistakes(wrong, exam.wrong_in), {attempt.id for attempt in wrong}
     for attempt in material.attempts:
-        question = material.questions[attempt.question_id]
-        of_question, of_attempt = ruling(judged_of["question", question.id]), ruling(judged_of["attempt", attempt.id])
-        gold = apply_correction(question.gold, of_question)
-        if not is_mistake(attempt, question, gold, of_attempt):
-            if attempt.outcome != Outcome.CORRECT:
+        question, gold = material.questions[attempt.question_id], golds[attempt.question_id]
+        of_question, of_attempt = of_questions[question.id], ruling(judged_of["attempt", attempt.id])
+        if attempt.id not in mistake_ids:
+            if attempt.id not in wrong_ids and attempt.outcome != Outcome.CORRECT:
                 corrected.append(attempt)
             continue
         # A rejected question is no good question: nothing is taught by it.
@@ -255,7 +268,7 @@ def curate(
             )
         )
     lists = (tuple(mistakes), tuple(corrected), tuple(excluded), tuple(judgements))
-    return Curated(exam or material.exam, policy, material.teachers, *lists, material.places)
+    return Curated(exam, policy, material.teachers, *lists, material.places)
 
 
 def _group_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:

@@ -64,7 +64,11 @@ def decide(
     previous: CuratedParts | None = None,
 ) -> CuratedParts:
     """Decide the questions whose judgements changed since `previous`; all of them for other material or policy."""
-    if previous is None or previous.material is not material or previous.curated.policy != policy:
+    same_rules = previous is not None and (previous.curated.policy, previous.curated.exam.wrong_in) == (
+        policy,
+        exam.wrong_in,
+    )
+    if previous is None or previous.material is not material or not same_rules:
         previous = _decide_nothing(material, policy, exam)
     rows_of: dict[int, list[JudgementRow]] = defaultdict(list)
     for row in judgements:
@@ -77,7 +81,7 @@ def decide(
         if question in previous.parts and rows == previous.judgements_of.get(question, []):
             parts[question] = previous.parts[question]
         else:
-            parts[question] = curate(piece, rows, policy, offsets=previous.offsets)
+            parts[question] = curate(piece, rows, policy, exam, previous.offsets)
     curated = Curated(
         exam,
         policy,

@@ -55,7 +55,8 @@ def _version_of(session: Session, info: ExamInfo) -> str:
     """Return the version of the exam's rows: rules and policy, but no threshold (a row holds for all of them)."""
     policy, members = saved_policies.exam_policy(session, info), committees.members(session, info.id)
     decided = f"votes {policy.min_votes}, checks {sorted(policy.checks)}, leniency {policy.leniency_adjusted}"
-    return f"rules {RULES_VERSION}, {decided}, judgements {info.judgements_per_text}, committee {members}"
+    often = f", wrong in {info.wrong_in}" if info.wrong_in > 1 else ""
+    return f"rules {RULES_VERSION}, {decided}, judgements {info.judgements_per_text}, committee {members}{often}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------
