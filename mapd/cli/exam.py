@@ -106,9 +106,10 @@ def _examine(work_: kinds.ExamWork, *, detach: bool, by: str | None, as_json: bo
 def show_exam(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")], as_json: AsJson = False
 ) -> None:
-    """Show an exam's counts; of several answers to each question also mean@k, maj@k and pass@k.
+    """Show an exam's counts, and the scores of several samples.
 
-    Their intervals hold with 95 % confidence. maj@k: the answer that most of the k give is right. pass@k: one of k is.
+    mean@k is the share of right answers; maj@k: the answer that most of the k give is right; pass@k: one of k is. Their
+    intervals hold with 95 % confidence.
     """
     with reading() as session:
         info = queries.exam(session, exam)
@@ -131,7 +132,10 @@ def set_mistakes(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say in how many samples a question is to be wrong for its wrong answers to be mistakes."""
+    """Set in how many samples a mistake's question is wrong.
+
+    An answer that is wrong less often is no mistake; what was collected on it stays, and counts again later.
+    """
     with writing() as session:
         row = stage.set_wrong_in(session, exam, wrong_in, by=person_of(by))
         mistakes = len(live_set.load_curated(session, queries.identity(row)).mistakes)

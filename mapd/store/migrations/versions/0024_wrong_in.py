@@ -1,13 +1,13 @@
 """In how many samples a question is to be wrong for its wrong answers to be mistakes.
 
-Revision ID: 0026
+Revision ID: 0024
 Revises: 0023
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0026"
+revision = "0024"
 down_revision = "0023"
 branch_labels = None
 depends_on = None
