@@ -25,8 +25,10 @@ def whole(path: Path) -> Iterator[Path]:
 
     Raises: BadInput where `path` is there, or can't be written.
     """
+    # exists() follows a link, and says no of one that leads nowhere.
     if path.exists() or path.is_symlink():
         raise BadInput(f"there is {path} already, and an export writes over nothing: give another name, or remove it")
+    # It lies beside the file, for a rename within one file system is a single step.
     temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
         yield temporary
@@ -34,6 +36,7 @@ def whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise BadInput(f"the export can't be written to {path} ({error.strerror}); choose another place") from error
     finally:
+        # The place is a folder or a file; after the rename it is neither.
         shutil.rmtree(temporary, ignore_errors=True)
         if temporary.is_file():
             temporary.unlink()
@@ -42,6 +45,7 @@ def whole(path: Path) -> Iterator[Path]:
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file; of a folder that of a list of its files, as `sha256sum` writes one."""
     if path.is_dir():
+        # Each file system lists files in an order of its own.
         files = sorted(file for file in path.rglob("*") if file.is_file())
         sums = "".join(f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
         return hashlib.sha256(sums.encode()).hexdigest()

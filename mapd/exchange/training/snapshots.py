@@ -117,9 +117,11 @@ def export(
                 f"snapshot {source.sha256[:12]} gives no row of {format_.name}: it holds no accepted rationale of a "
                 "question that has a rejected one; take another format"
             )
+        # A name that is taken is refused before any row is announced.
         with files.whole(path) as place:
             announce(expected)
             rows = format_.write(place, source)
+            # A snapshot made by hand may fit its own sums: its counts are held against its rows.
             if rows != expected:
                 raise damaged(source.sha256, f"it gave {rows} rows of {format_.name}, not {expected}")
             sha256 = files.sha256_of(place)
