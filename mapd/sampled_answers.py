@@ -44,6 +44,12 @@ class SampledScores:
     majority: SampledShare
     passed: Mapping[int, SampledShare]
 
+    @property
+    def by_name(self) -> dict[str, SampledShare]:
+        """Return each score by the name that it has in papers: "mean@4", "maj@4", "pass@1", …"""
+        shares = {f"mean@{self.k}": self.mean, f"maj@{self.k}": self.majority}
+        return shares | {f"pass@{j}": share for j, share in self.passed.items()}
+
 
 def measure(questions: Iterable[QuestionAnswers]) -> SampledScores | None:
     """Return the scores over the questions that have as many answers as any other; None where there are none."""

@@ -119,9 +119,7 @@ def show_exam(
         del counts[name]
     lines = [f"{info.name}: {counts['correct']:,} of {counts['n']:,} correct, {counts['no_answer']:,} no answer"]
     if scores is not None:
-        shares = {f"mean@{scores.k}": scores.mean, f"maj@{scores.k}": scores.majority}
-        shares |= {f"pass@{j}": share for j, share in scores.passed.items()}
-        lines += [f"  {name:<9} {x.value:6.1%}  {x.low:.1%} to {x.high:.1%}" for name, x in shares.items()]
+        lines += [f"  {name:<9} {x.value:6.1%}  {x.low:.1%} to {x.high:.1%}" for name, x in scores.by_name.items()]
     show_lines({"name": info.name, **counts, "sampled": sampled}, as_json, lines)
 
 

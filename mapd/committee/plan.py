@@ -23,7 +23,7 @@ from mapd import teachers as named
 from mapd.answers.grading import Task
 from mapd.domain import Act, Judged
 from mapd.errors import BadInput
-from mapd.judgements import apply_correction, is_mistake, pick_mistakes, ruling
+from mapd.judgements import correct_attempts
 from mapd.models.base import Message, Request
 from mapd.store import exam_material, judgement_log, queries
 from mapd.store import tables as t
@@ -106,21 +106,14 @@ def _load_mistakes(session: Session, exam_id: int, *, cut_off: bool) -> tuple[tu
     for row in judgement_log.judgements(session, exam_id):
         judged[row.target, row.target_id].append(row.judged)
     questions, taught, question_ids, not_sent = exam_material.questions(session, exam_id), [], set(), 0
-    of_questions = {id_: ruling(judged["question", id_]) for id_ in questions}
-    golds = {id_: apply_correction(question.gold, of_questions[id_]) for id_, question in questions.items()}
-    wrong = [
-        a
-        for a in exam_material.attempts(session, exam_id)
-        if is_mistake(a, questions[a.question_id], golds[a.question_id], ruling(judged["attempt", a.id]))
-    ]
-    mistake_ids = pick_mistakes(wrong, queries.exam(session, exam_id).wrong_in)
-    for attempt in wrong:
-        question, gold = questions[attempt.question_id], golds[attempt.question_id]
-        if of_questions[question.id].decision is Act.REJECT or attempt.id not in mistake_ids:
+    attempts = exam_material.attempts(session, exam_id)
+    answers = correct_attempts(questions, attempts, judged, queries.exam(session, exam_id).wrong_in)
+    for attempt in attempts:
+        question, gold = questions[attempt.question_id], answers.golds[attempt.question_id]
+        if answers.of_question[question.id].decision is Act.REJECT or attempt.id not in answers.mistakes:
             continue
-        of_attempt = ruling(judged["attempt", attempt.id])
         # With more tokens it may turn out right: only a person's word makes it a mistake now.
-        if attempt.is_cut_off and not cut_off and of_attempt.decision is None:
+        if attempt.is_cut_off and not cut_off and answers.of_attempt[attempt.id].decision is None:
             not_sent += 1
         else:
             taught.append(TaughtMistake(attempt.id, question.id, question.show(gold), question.id not in question_ids))

@@ -19,12 +19,11 @@ from mapd.judgements import (
     READING,
     VERDICT,
     apply_correction,
+    correct_attempts,
     final_verdict,
     find_founding,
-    is_mistake,
     is_repair_undone,
     pick_latest,
-    pick_mistakes,
     ruling,
 )
 from mapd.policies import CheckStates, CommitteeVerdict, Policy
@@ -230,24 +229,12 @@ def curate(
     # Measured over the whole exam: a text's own few votes would say nothing of a reviewer.
     offsets = measure_leniency(x.votes for x in material.texts) if offsets is None else offsets
     mistakes, corrected, excluded, exam = [], [], [], exam or material.exam
-    of_questions = {id_: ruling(judged_of["question", id_]) for id_ in material.questions}
-    golds = {id_: apply_correction(question.gold, of_questions[id_]) for id_, question in material.questions.items()}
-    wrong = [
-        attempt
-        for attempt in material.attempts
-        if is_mistake(
-            attempt,
-            material.questions[attempt.question_id],
-            golds[attempt.question_id],
-            ruling(judged_of["attempt", attempt.id]),
-        )
-    ]
-    mistake_ids, wrong_ids = pick_mistakes(wrong, exam.wrong_in), {attempt.id for attempt in wrong}
+    answers = correct_attempts(material.questions, material.attempts, judged_of, exam.wrong_in)
     for attempt in material.attempts:
-        question, gold = material.questions[attempt.question_id], golds[attempt.question_id]
-        of_question, of_attempt = of_questions[question.id], ruling(judged_of["attempt", attempt.id])
-        if attempt.id not in mistake_ids:
-            if attempt.id not in wrong_ids and attempt.outcome != Outcome.CORRECT:
+        question, gold = material.questions[attempt.question_id], answers.golds[attempt.question_id]
+        of_question, of_attempt = answers.of_question[question.id], answers.of_attempt[attempt.id]
+        if attempt.id not in answers.mistakes:
+            if attempt.id not in answers.wrong and attempt.outcome != Outcome.CORRECT:
                 corrected.append(attempt)
             continue
         # A rejected question is no good question: nothing is taught by it.

@@ -8,6 +8,7 @@ spreadsheet's dates, commas and words for true and false are read, without the a
 running. label_studio.py reads what comes back from there into the same rows.
 """
 
+import hashlib
 import json
 import math
 import re
@@ -108,7 +109,7 @@ class VerdictFile:
     open_tasks: int = 0
 
 
-def read(file: QuestionFile, sha256: str, people: Mapping[str, str] | None = None) -> VerdictFile:
+def read(file: QuestionFile, people: Mapping[str, str] | None = None) -> VerdictFile:
     """Read a file of verdicts. `people`: people's names here, by their names in the file.
 
     Raises: BadInput where it is no such file. What is wrong with a row stands in its `faults`.
@@ -133,6 +134,7 @@ def read(file: QuestionFile, sha256: str, people: Mapping[str, str] | None = Non
         _read_row(VerdictRow(table.name, unit, number, original), fields, at, names)
         for (number, original, _), fields, at in zip(entries, values, times, strict=True)
     )
+    sha256 = hashlib.sha256(file.content).hexdigest()
     return VerdictFile(table.name, sha256, format_, rows, tuple(unreadable_rows(table)), open_tasks)
 
 

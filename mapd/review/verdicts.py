@@ -1,6 +1,6 @@
 """Verdicts from a file into the project: all of them or none, each as the judgement of the person whom its row names.
 
-    content = verdict_files.read(file, sha256)
+    content = verdict_files.read(file)
     plan = verdict_matching.match(session, content, exam="1")
     verdicts.store(session, plan, by=owner("ann"))        -> VerdictImport(new=204, known=12, …)
 

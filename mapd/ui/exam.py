@@ -106,9 +106,7 @@ def draw_samples(exam_id: int) -> None:
     scores = _measure_samples(exam_id, (str(context.engine().url), *edition))
     if scores is None:
         return
-    shares = {f"mean@{scores.k}": scores.mean, f"maj@{scores.k}": scores.majority}
-    shares |= {f"pass@{j}": share for j, share in scores.passed.items()}
-    rows = [(name, Html(f"<b>{x.value:.1%}</b>"), f"{x.low:.1%} – {x.high:.1%}") for name, x in shares.items()]
+    rows = [(name, Html(f"<b>{x.value:.1%}</b>"), f"{x.low:.1%} – {x.high:.1%}") for name, x in scores.by_name.items()]
     st.subheader(f"{scores.k} answers to each question", anchor=False)
     tables.draw_table(("", "of the questions", "95 %"), rows)
     words = {
@@ -132,8 +130,7 @@ def draw_mistake_rule(exam_id: int, samples: int) -> None:
             width=420,
         )
         if int(number) != info.wrong_in and actions.button("Set", key="set_wrong_in", icon=":material/check:"):
-            context.write(stage.set_wrong_in, exam_id, int(number), by=context.acting_person())
-            st.rerun()
+            actions.write_and_rerun(lambda session, by: stage.set_wrong_in(session, exam_id, int(number), by=by))
 
 
 @st.cache_data(max_entries=32, show_spinner="Counting samples …")

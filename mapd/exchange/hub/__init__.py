@@ -8,7 +8,7 @@
 
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -96,14 +96,4 @@ def push(
     detail |= {"revision": revision, "commit": delivery.commit, "private": delivery.private}
     with db.writing(engine) as session:
         audit_log.audit(session, person, "push", parcel.subject, **detail)
-    return Push(
-        **{
-            name: getattr(result, name)
-            for name in ("repository", "kind", "revision", "files", "bytes", "sha256", "card")
-        },
-        private=delivery.private,
-        commit=delivery.commit,
-        url=delivery.url,
-        changed=delivery.changed,
-        note=delivery.note,
-    )
+    return replace(result, **asdict(delivery))
