@@ -6,12 +6,15 @@ One `Text` of an imported exam, as the rules and the pages see it:
          votes=(Vote("gpt", 5), Vote("mistral", 5)), …)
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from mapd.answers.grading import Task
+from mapd.errors import BadInput
 from mapd.questions.options import show_answer
 
 # The word of models.base.Finish.
@@ -252,8 +255,27 @@ class Order(StrEnum):
 OF_QUESTIONS = (Order.QUESTION, Order.WRONG, Order.RIGHT)
 OF_TEXTS = (Order.QUESTION, Order.DOUBT, Order.LOWEST, Order.HIGHEST)
 CHECKS = ("matches_gold", "equations_true", "shows_work")
+MOST_PARTS = 99
 # What people said of a row, as a filter names it.
 PEOPLE = ("not judged", "judged", "overridden", "conflict")
+
+
+class Part(NamedTuple):
+    """One of several parts of an exam's questions, about equally large: `Part.read("2/3")`, the second of three."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+    @classmethod
+    def read(cls, text: str) -> "Part":
+        """Return the part that is written so. Raises: BadInput."""
+        match = re.fullmatch(r"([1-9][0-9]?)/([1-9][0-9]?)", text.strip(), re.ASCII)
+        if match is None or int(match[1]) > int(match[2]):
+            raise BadInput(f"a part is written as 2/3, the second of three, of at most {MOST_PARTS}; not {text[:20]}")
+        return cls(int(match[1]), int(match[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +297,7 @@ class RowFilter:
     task: str | None = None
     question: str | None = None  # its own number, as its file has it
     words: str = ""
+    part: Part | None = None
     # Of texts that this person hasn't judged, what others said may not be asked.
     blind_person: str | None = None
 

@@ -158,6 +158,7 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "judge-all --exam {taught} --by ann --decision accept --kind feedback --equations holds",
     "people show --exam {taught}",
     "people work --exam {taught} --person ann",
+    "people share --exam {taught} --among 2",
     "guidelines show",
     "teachers list",
     "teachers test sound",

@@ -2,15 +2,17 @@
 
 from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import typer
 
-from mapd.cli.shared import AsJson, ExamRef, PersonName, line, moment, person_of, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, line, moment, open_project, person_of, reading, show, writing
 from mapd.curation import live_set
 from mapd.exchange import judgements
 from mapd.people import person_name
 from mapd.review import annotators, assignment, leases, set_aside
 from mapd.review.annotators import FEW, AnnotatorRecord, Period
+from mapd.review.queue_index import derivation
 from mapd.store import judgement_rows, queries
 
 commands = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
@@ -112,6 +114,31 @@ def count_work_again(
         info, name = queries.exam(session, exam), person_name(person)
         number = set_aside.count_again(session, info.id, name, by=person_of(by))
     show({"exam": info.uid, "person": name, "judgements": number}, as_json, "they count again")
+
+
+@commands.command("share")
+def share(
+    exam: ExamRef,
+    among: Annotated[int, typer.Option("--among", help="Among so many people.")],
+    as_json: AsJson = False,
+) -> None:
+    """Share out what waits: a filter for each person's part.
+
+    Browse and triage open it, and `mapd export --exam E --filter …` writes it.
+    """
+    with reading() as session:
+        info = queries.exam(session, exam)
+    derivation.catch_up(open_project(), info.id)
+    with reading() as session:
+        shares = assignment.share_out(session, info.id, among)
+    if as_json:
+        parts = [{"part": str(x.part), "mistakes": x.mistakes, "filter": x.filter} for x in shares]
+        show({"exam": info.uid, "parts": parts}, as_json, "")
+        return
+    line(f"{info.name}: what waits, among {among}")
+    for x in shares:
+        address = urlencode({"exam": info.uid, "queue": "browse", "filter": x.filter})
+        line(f"  {x.part}  {x.mistakes:,} mistakes  /triage?{address}")
 
 
 def _number(column: str, help: str) -> Any:

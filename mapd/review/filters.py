@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from mapd.checks import State
-from mapd.domain import CHECKS, LONGEST_SEARCH, OF_QUESTIONS, OF_TEXTS, PEOPLE, Order, RowFilter, RowKind, Verdict
+from mapd.domain import CHECKS, LONGEST_SEARCH, OF_QUESTIONS, OF_TEXTS, PEOPLE, Order, Part, RowFilter, RowKind, Verdict
 from mapd.errors import BadInput
 
 # What can be judged; a question is no mistake.
@@ -36,6 +36,7 @@ def write(row_filter: RowFilter, order: Order, voices: Mapping[str, int]) -> str
     values: dict[str, object] = {"show": row_filter.show.value, "author": author, "order": order.value}
     values |= {name: getattr(row_filter, name) for name in TEXTS}
     values |= dict(row_filter.checks) | {"spread": row_filter.spread or None}
+    values |= {"part": row_filter.part and str(row_filter.part)}
     if row_filter.means is not None:
         values |= {"mean_from": row_filter.means[0], "mean_to": row_filter.means[1]}
     # What is as usual is left out, so that addresses stay short.
@@ -46,7 +47,7 @@ def write(row_filter: RowFilter, order: Order, voices: Mapping[str, int]) -> str
 def read(text: str, voices: Mapping[str, int], shows: Collection[RowKind] = MISTAKES) -> Selection:
     """Return the filter that the string holds. `shows`: what it may ask for. Raises: BadInput, naming what can't be."""
     values = dict(parse_qsl(text, keep_blank_values=False))
-    names = {"show", "order", "author", *TEXTS, *CHECKS, *NUMBERS}
+    names = {"show", "order", "author", "part", *TEXTS, *CHECKS, *NUMBERS}
     if unknown := sorted(values.keys() - names):
         raise BadInput(f"unknown filter: {unknown[0][:60]}; one of {', '.join(sorted(names))}")
     _check_words(values, voices, shows)
@@ -58,6 +59,7 @@ def read(text: str, voices: Mapping[str, int], shows: Collection[RowKind] = MIST
         checks={check: values[check] for check in CHECKS if check in values},
         means=None if low is None and high is None else (low or 100, high or 500),
         spread=_number(values, "spread", 0, 4) or 0,
+        part=Part.read(values["part"]) if "part" in values else None,
         **plain,
     )
     return Selection(row_filter, Order(values.get("order", Order.QUESTION)))

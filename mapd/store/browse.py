@@ -40,6 +40,8 @@ PEOPLE_SQL: Mapping[str, str] = {
     "overridden": "(({row}.cut > :at) <> ({row}.committee_cut > :at) OR {row}.undecided <> {row}.committee_undecided)",
     "conflict": "{row}.people = 'conflict'",
 }
+# The parts of the questions. Mixed by a prime: a file that takes turns between two tasks would give each part but one.
+PART_SQL = "abs(CAST({row}.position AS BIGINT) * 7919) % 10007 % :parts = :part"
 # People called the question bad, or corrected its gold or an answer to it.
 OVERRIDDEN = "{row}.people IN ('reject', 'correct')"
 CHUNKS = re.compile('["“”„]([^"“”„]*)["“”„]|([^\\s"“”„]+)')  # of what is searched for: quoted, or a word
@@ -282,6 +284,9 @@ class _Query:
         if row_filter.task is not None:
             conditions.append(f"(SELECT q.task FROM question q WHERE q.id = {row}.question_id) = :task")
             self.values["task"] = row_filter.task
+        if row_filter.part is not None:
+            conditions.append(PART_SQL.format(row=row))
+            self.values |= {"part": row_filter.part.number - 1, "parts": row_filter.part.of}
         if row_filter.question is not None:
             of_set = "q.set_id = (SELECT e.set_id FROM exam e WHERE e.id = :exam)"
             ids = f"SELECT q.id FROM question q WHERE {of_set} AND q.source_id = :question"

@@ -5,7 +5,7 @@ import streamlit as st
 from mapd.curation.curated import Curated
 from mapd.people import Right, may
 from mapd.review import annotators, leases
-from mapd.ui import people, set_aside
+from mapd.ui import people, set_aside, shares
 from mapd.ui.kit import context, frame, rows, text
 from mapd.ui.kit.cache import load_curated
 
@@ -21,6 +21,7 @@ def draw_page(exam_id: int) -> None:
     people.draw_progress(curated, people_records, open_leases)
     if may(context.current_person(), Right.SET_EXAM):
         set_aside.draw(exam_id, [record.person for record in people_records])
+        shares.draw(curated.exam, len(people_records))
     if not people_records:
         st.info("Nobody has judged a text of this exam.", icon=":material/rate_review:")
         context.link("pages/review/triage.py", "Judge the first", icon=":material/rate_review:")

@@ -102,6 +102,8 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
         ({"reason": "unclear"}, 1),
         ({"task": "numeric"}, 36),
         ({"task": "choice"}, 0),
+        ({"part": "1/1"}, 36),
+        ({"show": "questions", "part": "2/2"}, 6),
         ({"low": "4", "high": "5"}, 12),
         ({"apart": "4"}, 12),
         ({"teacher": "gpt", "order": "lowest mean"}, 12),

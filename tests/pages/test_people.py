@@ -72,3 +72,17 @@ def test_how_people_judge_is_set_here(full_home: Path) -> None:
     with db.reading(db.open_store(Settings())) as session:
         info = queries.exam(session, 1)
     assert (info.judgements_per_text, info.practice, info.check_every, info.repeat_every) == (2, 0, 15, 0)
+
+
+def test_what_waits_is_shared_out_by_links(full_home: Path) -> None:
+    app = people()
+    assert "open in triage" not in shown(app)
+    app.session_state["shares"] = True
+    app.run()
+    body = shown(app)
+    assert body.count("open in triage") == 2
+    assert "part%3D1%252F2" in body
+    assert "/triage?exam=" in body
+    next(field for field in app.number_input if field.key == "shares_among").set_value(4).run()
+    assert shown(app).count("open in triage") == 4
+    assert not errors(app)

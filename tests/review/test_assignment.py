@@ -4,11 +4,12 @@ import pytest
 from sqlmodel import Session
 
 from mapd.curation import live_set
-from mapd.domain import Act, ExamInfo, Verdict
+from mapd.domain import Act, ExamInfo, Part, Verdict
 from mapd.errors import BadInput, NotFound
 from mapd.people import owner
-from mapd.review import assignment, blinding, judging
+from mapd.review import assignment, blinding, filters, judging
 from mapd.review.judging import Target
+from mapd.review.queue_index import derivation
 from mapd.review.queues import QUEUES, QueuedMistake
 from tests.review.filled import FilledQueue, fill
 
@@ -84,3 +85,39 @@ def test_an_exam_wants_a_few_judgements(session: Session, exam: ExamInfo, number
         assignment.set_judging(session, exam.id, judgements_wanted=number, by=owner("ann"))
     with pytest.raises(NotFound):
         assignment.set_judging(session, 999, judgements_wanted=2, by=owner("ann"))
+
+
+# -- shared out -------------------------------------------------------------------------------------------------------
+
+
+def test_what_waits_is_shared_out(session: Session, exam: ExamInfo) -> None:
+    session.commit()
+    derivation.catch_up(session.get_bind().engine, exam.id)
+    before = assignment.share_out(session, exam.id, 3)
+    assert [str(share.part) for share in before] == ["1/3", "2/3", "3/3"]
+    assert sum(share.mistakes for share in before) == 12
+    assert min(share.mistakes for share in before) >= 3, "about equally many"
+    selection = filters.read(before[1].filter, {}).filter
+    assert (selection.part, selection.people) == (Part(2, 3), "not judged")
+
+
+def test_a_share_holds_what_one_judged_where_another_judgement_is_wanted(session: Session, exam: ExamInfo) -> None:
+    assignment.set_judging(session, exam.id, judgements_wanted=2, by=owner("ann"))
+    session.commit()
+    derivation.catch_up(session.get_bind().engine, exam.id)
+    assert "not+judged" not in assignment.share_out(session, exam.id, 2)[0].filter
+
+
+@pytest.mark.parametrize("among", [-1, 0, 1, 100])
+def test_work_is_shared_among_people(session: Session, exam: ExamInfo, among: int) -> None:
+    with pytest.raises(BadInput, match=rf"among 2 to 99 people, not {among}"):
+        assignment.share_out(session, exam.id, among)
+
+
+@pytest.mark.parametrize("text", ["", "0/3", "4/3", "2/100", "1", "1/2/3", "²/3", "1,5/3", "-1/3"])
+def test_a_part_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="a part is written as 2/3"):
+        Part.read(text)
+    if text:
+        with pytest.raises(BadInput, match="a part is written as 2/3"):
+            filters.read(f"part={text}", {})

@@ -13,7 +13,7 @@ from mapd import domain
 from mapd.checks import State
 from mapd.curation import live_set
 from mapd.curation.curated import Curated, DecidedText, Mistake
-from mapd.domain import Act, ExamInfo, Order, RowFilter, RowKind
+from mapd.domain import Act, ExamInfo, Order, Part, RowFilter, RowKind
 from mapd.judgements import pick_latest
 from mapd.people import owner
 from mapd.policies import PAPER
@@ -59,6 +59,8 @@ ASKED = [
     RowFilter(RowKind.MISTAKES, author_id=2, verdict="accepted"),
     RowFilter(task="numeric"),
     RowFilter(task="choice"),
+    RowFilter(part=Part(1, 2)),
+    RowFilter(RowKind.MISTAKES, part=Part(2, 3)),
     RowFilter(words="ann HAS 15 pens"),
     RowFilter(words="pens 15 ann"),
     RowFilter(words='15 "Ann has"'),
@@ -104,6 +106,10 @@ def exam_of(engine: sa.Engine, tmp_path: Path) -> Iterator[ExamInfo]:
 # -- the same by the rules --------------------------------------------------------------------------------------------
 
 
+def part_of(position: int, of: int) -> Part:
+    return Part(abs(position * 7919) % 10007 % of + 1, of)
+
+
 def fits(curated: Curated, mistake: Mistake, x: DecidedText, wanted: RowFilter, authors: dict[str, int]) -> bool:
     said = [row.judged for row in curated.judgements if (row.target, row.target_id) == (x.text.kind, x.text.id)]
     people = {
@@ -128,6 +134,7 @@ def fits(curated: Curated, mistake: Mistake, x: DecidedText, wanted: RowFilter, 
         and (wanted.cuts is None or wanted.cuts[0] < x.final_cut <= wanted.cuts[1])
         and x.spread >= wanted.spread
         and wanted.task in (None, mistake.question.task.value)
+        and (wanted.part is None or part_of(mistake.question.position, wanted.part.of) == wanted.part)
         and has(wanted.words, x.text.text, mistake.question.text, mistake.attempt.text)
     )
 
@@ -331,3 +338,15 @@ def test_the_texts_to_judge_come_with_what_was_seen(engine: sa.Engine, exam_of: 
         ruled = {x.text.id: x.committee.verdict.value for x in live_set.load_curated(session, exam_of.id).rationales}
         assert {x.explanation_id: x.committee for x in every} == ruled
         assert len(browse.list_texts(session, exam_of.id, RowFilter(), 300, 7)) == 7
+
+
+@pytest.mark.parametrize("show", list(RowKind))
+def test_each_row_is_in_one_part(engine: sa.Engine, exam_of: ExamInfo, show: RowKind) -> None:
+    with db.reading(engine) as session:
+        all_rows = browse.list_rows(session, exam_of.id, RowFilter(show), 300, number=1_000)
+        parts = [
+            browse.list_rows(session, exam_of.id, RowFilter(show, part=Part(number, 3)), 300, number=1_000)
+            for number in (1, 2, 3)
+        ]
+    assert all(parts), "nobody goes without work"
+    assert sorted(row.key for part in parts for row in part) == sorted(row.key for row in all_rows)

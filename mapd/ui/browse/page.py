@@ -17,8 +17,8 @@ from mapd import domain
 from mapd.answers.grading import Task
 from mapd.checks import State
 from mapd.curation import saved_policies
-from mapd.domain import Order, RowFilter, RowKind, Verdict
-from mapd.errors import Busy
+from mapd.domain import Order, Part, RowFilter, RowKind, Verdict
+from mapd.errors import BadInput, Busy
 from mapd.review import blinding, filters, reasons, seats
 from mapd.store import browse, db, judgement_log, queries
 from mapd.store.browse import BrowseRow
@@ -66,7 +66,7 @@ OTHERS_KEY = "others"
 # Session state: the pairs of person and text that this tab noted as seen; without a name until the person enters one.
 NOTES = "reveals_noted"
 # The filters in the popover "More".
-RARE_FILTERS = ("by", "reason", "task", "low", "high", "apart")
+RARE_FILTERS = ("by", "reason", "task", "part", "low", "high", "apart")
 DEFAULTS: dict[str, Any] = {
     "show": RowKind.RATIONALES.value,
     "q": "",
@@ -76,7 +76,7 @@ DEFAULTS: dict[str, Any] = {
     **{key: removable_columns(usual) for key, _, usual in COLUMNS.values()},
 }
 # The filters that apply to questions.
-QUESTION_FILTERS = {"show", "q", "no", "student", "people", "by", "task"}
+QUESTION_FILTERS = {"show", "q", "no", "student", "people", "by", "task", "part"}
 TEXT_FILTERS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"student", "question_order"}
 SEARCH_HELP = (
     "Shows a row if its question, its text or the student’s response has all of these words, in any order. Words in "
@@ -84,6 +84,8 @@ SEARCH_HELP = (
 )
 
 NUMBER_HELP = "The question’s whole number, as in its file, in triage and in the first column."
+
+PART_HELP = "2/3 is the second of three parts of the questions, about equally large. *People* shares them out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +179,15 @@ def _refuse_unfit(choices: Mapping[str, Sequence[str]]) -> None:
     for key in ("low", "high"):
         url_state.refuse_outside(key, 1, 5, float)
     url_state.refuse_outside("apart", 1, 4)
+    url_state.refuse("part", _is_part, "a part like 2/3, the second of three")
     for key, names, defaults in COLUMNS.values():
         url_state.refuse_unknown_choices(key, removable_columns(names), removable_columns(defaults))
+
+
+def _is_part(value: str) -> bool:
+    with suppress(BadInput):
+        return not value or bool(Part.read(value))
+    return False
 
 
 def _make_filter(show: RowKind, values: Mapping[str, Any], voices: Mapping[str, int]) -> RowFilter:
@@ -195,6 +204,7 @@ def _make_filter(show: RowKind, values: Mapping[str, Any], voices: Mapping[str, 
         means=None if low is None and high is None else (low or 100, high or 500),
         spread=int(values["apart"] or 0),
         task=values["task"],
+        part=Part.read(values["part"]) if values["part"] else None,
         question=(values["no"] or "").strip() or None,
         words=values["q"] or "",
     )
@@ -322,6 +332,7 @@ def _draw_rare(choices: Mapping[str, Sequence[str]], show: RowKind) -> None:
     with st.popover(f"More · {set_count}" if set_count else "More", icon=":material/tune:", key="browse_more"):
         _draw_choice("by", choices["by"], "Judged by", width=260)
         _draw_choice("task", choices["task"], width=260)
+        st.text_input("Part", key="part", placeholder="all questions", width=260, help=PART_HELP, **FILTER)
         if show is not RowKind.QUESTIONS:
             _draw_choice("reason", choices["reason"], "Rejected for", width=260)
             with st.container(horizontal=True, gap="small"):

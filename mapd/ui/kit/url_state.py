@@ -32,7 +32,7 @@ def is_history_navigation() -> bool:
     return context is not None and context.is_history_navigation
 
 
-def settle(part: str, scope: Hashable, **defaults: Any) -> bool:
+def settle(part: str, scope: Hashable, /, **defaults: Any) -> bool:
     """Set the widgets that the address doesn't name to their defaults: on arrival, and when `scope` (the exam) changes.
 
     Returns whether the scope changed.
