@@ -1,7 +1,7 @@
 """How people are to judge an exam: by how many each text, who which part, and what is dealt beside the queue.
 
     set_judging(session, exam_id, by=owner("ann"), judgements_wanted=2) -> a text waits until two people judged it
-    share_out(session, exam_id, 3)    -> [Share(Part(1, 3), 41, "show=mistakes&people=not+judged&part=1%2F3"), …]
+    share_out(session, exam_id, 3)    -> [WorkShare(Part(1, 3), 41, "show=mistakes&people=not+judged&part=1%2F3"), …]
 
 A share is a filter of Browse, so a link opens it in triage. It binds nobody: who is done can take another's.
 Who has which mistake in front of them: review/leases.py.
@@ -50,7 +50,7 @@ def set_judging(session: Session, exam_id: int, *, by: Person, **numbers: int) -
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class WorkShare:
     """A part of what waits: so many mistakes, and the filter that shows them in Browse and in triage."""
 
     part: Part
@@ -58,7 +58,7 @@ class Share:
     filter: str
 
 
-def share_out(session: Session, exam_id: int, among: int) -> list[Share]:
+def share_out(session: Session, exam_id: int, among: int) -> list[WorkShare]:
     """Share out the mistakes that wait among so many people. The exam's queue index has to be up to date.
 
     Where the exam wants one judgement of each text, only what nobody judged is in a share.
@@ -74,5 +74,5 @@ def share_out(session: Session, exam_id: int, among: int) -> list[Share]:
     for number in range(1, among + 1):
         row_filter = RowFilter(RowKind.MISTAKES, people=people, part=Part(number, among))
         count = browse.count_rows(session, exam_id, row_filter, setting.threshold)
-        shares.append(Share(Part(number, among), count, filters.write(row_filter, Order.QUESTION, {})))
+        shares.append(WorkShare(Part(number, among), count, filters.write(row_filter, Order.QUESTION, {})))
     return shares

@@ -38,6 +38,6 @@ def _draw_shares(exam: ExamInfo, people: int) -> None:
     st.caption("The parts don’t change while people work. Who is done can open another’s.")
 
 
-def _row(share: assignment.Share) -> tuple[tables.Cell, ...]:
+def _row(share: assignment.WorkShare) -> tuple[tables.Cell, ...]:
     link = context.address("triage", queue="browse", filter=share.filter)
     return str(share.part), share.mistakes, tables.link_cell("open in triage", link)
