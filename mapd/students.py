@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from mapd.models.local import LocalModel
 
 KINDS = ("package", "path", "hub")  # where a base lies that can be loaded
+SERVED = "served"  # the kind of a base behind a server: "served:qwen-1.5b"
 LONGEST_NAME = 80
+LONGEST_MODEL = 200  # characters of a model's name at its server
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def examine_base(*, path: Path | None = None, hub: str | None = None) -> Base:
     if hub is None:
         assert path is not None
         return _examine(f"path:{weights.require_model(path).resolve()}", path.resolve())
-    from mapd.models.loader import fetch  # torch takes seconds to import
+    from mapd.models.hub import fetch  # the hub's library takes a second to import
 
     # First: what is quantized need not be fetched.
     config = fetch(hub, patterns=("config.json",))
@@ -105,15 +107,13 @@ def add(
 
     Raises: Forbidden; BadInput where the name can't be used or belongs to another student, or as `examine_base`.
     """
-    person, name = require(by, Right.ADD_STUDENTS), name.strip()
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise BadInput(f"a student's name has 1 to {LONGEST_NAME} printable characters, not {name[:LONGEST_NAME]!r}")
+    person, name = require(by, Right.ADD_STUDENTS), check_name(name)
     base = base or examine_base(path=path, hub=hub)
-    _check_shots(shots, base)
+    check_shots(shots, base.source, base.template)
     # A hash of its content: uids that are derived from it, of exams and answers, are the same in every project.
     uid = uuid5(NAMESPACE_URL, f"student {name} {base.source}" + (f" {shots} shots" if shots else "")).hex
-    by_name = select(t.Student).where(t.Student.name == name)
-    namesake = session.exec(by_name).first() or session.exec(select(t.Student).where(t.Student.uid == uid)).first()
+    row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
+    namesake = find_namesake(session, row)
     if namesake is not None and (source_of(namesake), namesake.shots, namesake.adapter) != (base.source, shots, None):
         raise BadInput(
             f"there is another student named {namesake.name}: {_describe(source_of(namesake), namesake.shots)}, not "
@@ -124,25 +124,42 @@ def add(
     # The same student again. Found by its uid it may have another name by now.
     if namesake is not None:
         return namesake
-    row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
     session.add(row)
     audit_log.audit(session, person, "add student", f"student {name}", base=base.source)
     session.flush()
     return row
 
 
-def _check_shots(shots: int, base: Base) -> None:
+def check_name(name: str) -> str:
+    """Return a student's name as it is kept. Raises: BadInput where it can't be one."""
+    name = name.strip()
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise BadInput(f"a student's name has 1 to {LONGEST_NAME} printable characters, not {name[:LONGEST_NAME]!r}")
+    return name
+
+
+def find_namesake(session: Session, row: t.Student) -> t.Student | None:
+    """Return the student of the row's name; else the one of its uid, which may have another name by now."""
+    conditions = (t.Student.name == row.name, t.Student.uid == row.uid)
+    namesakes = (session.exec(select(t.Student).where(condition)).first() for condition in conditions)
+    return next((namesake for namesake in namesakes if namesake is not None), None)
+
+
+def check_shots(shots: int, source: str, template: str | None) -> None:
+    """See that a student with this template can be shown so many worked examples. Raises: BadInput."""
     if not 0 <= shots <= prompts.MOST_SHOTS:
         raise BadInput(f"a student is shown 0 to {prompts.MOST_SHOTS} worked examples, not {shots}")
-    if shots and base.template is None:
+    if shots and template != "plain":
         raise BadInput(
-            f"{base.source} has a chat template, and is asked by that: worked examples are for a base model without "
+            f"{source} has a chat template, and is asked by that: worked examples are for a base model without "
             "one; leave --shots out"
         )
 
 
 def describe_prompting(student: t.Student) -> str | None:
-    """Say how a student is asked that brings no chat template; None of any other."""
+    """Say how a student is asked that isn't asked by a chat template of its own; None of any other."""
+    if student.template == "server":
+        return "no chat template here: its server writes the prompt"
     if student.template is None:
         return None
     examples = f", behind {student.shots} worked examples" if student.shots else ", without worked examples"
@@ -185,8 +202,23 @@ def list_students(session: Session) -> Sequence[t.Student]:
     return session.exec(select(t.Student).order_by(col(t.Student.id).desc())).all()
 
 
+def is_served(student: t.Student) -> bool:
+    """Return whether the student stands behind a server."""
+    return student.base.partition(":")[0] == SERVED
+
+
+def model_of(student: t.Student) -> str:
+    """Return a served student's model, as its server names it."""
+    return student.base.removeprefix(f"{SERVED}:")
+
+
+def can_be_asked(student: t.Student, home: Path) -> bool:
+    """Return whether the student can be examined: its weights are here, or its server may be asked."""
+    return not student.disabled if is_served(student) else is_here(student, home)
+
+
 def is_here(student: t.Student, home: Path) -> bool:
-    """Return whether the student can be asked. One from an import or an archive came without weights."""
+    """Return whether the student's weights are here. One from an import or an archive came without."""
     kind = student.base.partition(":")[0]
     return kind in KINDS and (student.adapter is None or _adapter(student, home).is_dir())
 
@@ -213,19 +245,41 @@ def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, 
 
     Raises: BadInput where its weights are not there, or others than they were.
     """
+    folder, adapter = locate(engine, student, home)
+    from mapd.models.loader import load  # torch takes seconds to import
+
+    return load(folder, adapter)
+
+
+def locate(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Path, Path | None]:
+    """Return the folders of the student's base and of its adapter, if it has one. Raises: BadInput, as `load_model`."""
     kind, _, where = student.base.partition(":")
+    if kind == SERVED:
+        raise BadInput(
+            f"student {student.name} is served at {student.base_url}, its weights aren't here: "
+            f"{_suggest_local(engine, student)}"
+        )
     if kind not in KINDS or not where:
         raise BadInput(f"student {student.name} came with an import, without weights: it can't be used here")
     adapter = None if student.adapter is None else _adapter(student, home)
     if adapter is not None:
         _check_adapter(student, adapter)
-    from mapd.models.loader import load
-
     folder = fingerprints.folder_of(engine, source_of(student), home)
     if kind == "hub" and student.revision is None:  # of an archive that knew no commits
         with db.writing(engine) as session:
             _record_commit(session, student.uid, folder)
-    return load(folder, adapter)
+    return folder, adapter
+
+
+def _suggest_local(engine: sa.Engine, student: t.Student) -> str:
+    with db.reading(engine) as session:
+        parent = session.get(t.Student, student.parent_id) if student.parent_id is not None else None
+    if parent is not None and not is_served(parent):
+        return f"name its parent, {parent.name}, with --student"
+    return (
+        "add the model that it is made of as a local student, `mapd students add NAME --path FOLDER` or "
+        "--hub ORG/NAME, and name that one with --student"
+    )
 
 
 def _record_commit(session: Session, uid: str, folder: Path) -> None:

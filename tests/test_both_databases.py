@@ -201,6 +201,9 @@ WRITING = (
     "teachers enable careful",
     "students add packaged",
     "students add tiny --path {tiny}",
+    "students add served --served m --base-url http://127.0.0.1:9/v1 --limit concurrency=2",
+    "students disable served",
+    "students enable served",
     "exam run --student small --questions made --split train",
     "exam again {before} --max-tokens 999",
     "collect --exam {taught} --teachers sound,slips,careful --samples 2",
@@ -226,7 +229,8 @@ WRITING = (
     "trash forget {trashed}",
     "project delete --yes",
 )
-ELSEWHERE = {"app", "worker", "questions gym"}  # they serve, or need a compiler: tests of their own
+# They serve, need a compiler, or ask a server: tests of their own.
+ELSEWHERE = {"app", "worker", "questions gym", "students test"}
 
 
 def test_each_command_is_among_those_that_are_tried() -> None:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Self
@@ -49,7 +49,17 @@ def check(folder: Path) -> None:
     Raises: BadInput where it can't, or takes too long or too much.
     """
     weights.check_files(weights.require_model(folder))
-    answer = _run_check(folder)
+    _check_in_process(folder, "check")
+
+
+def check_tokenizer(folder: Path) -> None:
+    """See that a folder's tokenizer can be loaded, its weights aside. Raises: BadInput, as `check`."""
+    weights.check_files(weights.require_tokenizer(folder), with_weights=False)
+    _check_in_process(folder, "check-tokenizer")
+
+
+def _check_in_process(folder: Path, check_name: str) -> None:
+    answer = _run_check(folder, check_name)
     if "fault" in answer:
         raise BadInput(
             f"the model can't be loaded: {folder} ({answer['fault']}); check the folder, or take another model"
@@ -57,9 +67,9 @@ def check(folder: Path) -> None:
     dialogue.find_form(Template(answer["template"], answer["fields"]).render)
 
 
-def _run_check(folder: Path) -> dict[str, Any]:
+def _run_check(folder: Path, check_name: str) -> dict[str, Any]:
     """Return what a process of its own says of the folder: its template, or what is wrong with it."""
-    command = [sys.executable, "-m", "mapd.models.sandbox", "check", str(folder)]
+    command = [sys.executable, "-m", "mapd.models.sandbox", check_name, str(folder)]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     try:
         process = subprocess.run(
@@ -160,11 +170,11 @@ def _render_on() -> None:
         sys.stdout.flush()
 
 
-def _check(folder: Path) -> dict[str, Any]:
+def _check(folder: Path, inspect: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_CPU, (CHECK_S, CHECK_S))
     resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
     try:
-        return _inspect(folder)
+        return inspect(folder)
     except BaseException as error:  # noqa: BLE001 - a library raises what it likes; the tokenizer's panic is no Exception
         code = "contains custom code" in str(error)
         return {"fault": "it needs code that it brings along, which is not run here" if code else in_a_line(error)}
@@ -172,7 +182,7 @@ def _check(folder: Path) -> dict[str, Any]:
 
 def _inspect(folder: Path) -> dict[str, Any]:
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     config = AutoConfig.from_pretrained(folder, **options)
@@ -183,7 +193,13 @@ def _inspect(folder: Path) -> dict[str, Any]:
         return {"fault": f"its config asks for {config_numbers:,} numbers, its weights hold {held_numbers:,}"}
     if (folder / "generation_config.json").is_file():
         GenerationConfig.from_pretrained(folder, local_files_only=True)
-    tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    return _inspect_tokenizer(folder)
+
+
+def _inspect_tokenizer(folder: Path) -> dict[str, Any]:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     token_count = len(tokenizer(PROBE, add_special_tokens=False)["input_ids"])
     if token_count > MOST_TOKENS * len(PROBE.encode()):
         return {"fault": f"its tokenizer makes {token_count:,} tokens of {len(PROBE):,} characters"}
@@ -197,4 +213,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "render":
         _render_on()
     else:
-        sys.stdout.write("\n" + json.dumps(_check(Path(sys.argv[2]))) + "\n")
+        inspections = {"check": _inspect, "check-tokenizer": _inspect_tokenizer}
+        sys.stdout.write("\n" + json.dumps(_check(Path(sys.argv[2]), inspections[sys.argv[1]])) + "\n")

@@ -8,7 +8,7 @@ from mapd import prompts, results, students
 from mapd.answers.grading import Outcome
 from mapd.domain import Material, Response
 from mapd.jobs import kinds
-from mapd.results import ExamAnswers, Score
+from mapd.results import ExamAnswers, ExamContent, Score
 from mapd.sampled_answers import SampledScores
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
@@ -45,7 +45,7 @@ def draw_cut_off_form(material: Material) -> None:
     if not count or jobs.is_active("exam"):
         return
     row = context.read(queries.exam_row, info.id)
-    is_available = students.is_here(context.read(students.get, row.student_id), context.settings().home)
+    is_available = students.can_be_asked(context.read(students.get, row.student_id), context.settings().home)
     longest = row.decoding.get("max_tokens")
     limit_words = f" at {longest:,} tokens" if isinstance(longest, int) else ""
     subject = "answers were" if count != 1 else "answer was"
@@ -101,8 +101,7 @@ def _family_row(name: str, score: Score) -> tuple[Cell, ...]:
 
 def draw_samples(exam_id: int) -> None:
     """Draw mean@k, maj@k and pass@k, where each question was asked several times."""
-    edition = context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
-    scores = _measure_samples(exam_id, (str(context.engine().url), *edition))
+    scores = _measure_samples(exam_id, (str(context.engine().url), *_read_edition()))
     if scores is None:
         return
     shares = {f"mean@{scores.k}": scores.mean, f"maj@{scores.k}": scores.majority}
@@ -116,6 +115,15 @@ def draw_samples(exam_id: int) -> None:
         "pass@j": "one of j answers is right",
     }
     st.caption(" · ".join(f"{name}: {meaning}" for name, meaning in words.items()))
+
+
+def _read_edition() -> tuple[object, ...]:
+    return context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
+
+
+@st.cache_data(max_entries=32, show_spinner="Comparing answers …")
+def _load_content(exam_id: int | None, edition: tuple[object, ...]) -> ExamContent:  # noqa: ARG001 - the cache's key
+    return context.read(results.load_content, exam_id or 0)
 
 
 @st.cache_data(max_entries=32, show_spinner="Counting samples …")
@@ -137,7 +145,14 @@ def draw_setup(row: t.Exam, exam_answers: ExamAnswers) -> None:
         if isinstance(value, int | float)
     ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
+    settings += [
+        (name, text.one_line(str(row.decoding[name]), 80)) for name in ("backend", "rendering") if name in row.decoding
+    ]
+    content = _load_content(row.id, (str(context.engine().url), *_read_edition()))
+    settings += [("answers, sha256", Html(f"<code>{content.sha256[:16]}</code>"))]
     tables.draw_table(("asked", ""), settings, words=2)
+    if content.note is not None:
+        st.caption(f"{content.note[0].upper()}{content.note[1:]}.")
     # Missing where the student was asked elsewhere.
     if "prompt" in row.decoding:
         with st.expander("The prompt"):
