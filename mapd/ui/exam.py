@@ -145,12 +145,12 @@ def draw_setup(row: t.Exam, exam_answers: ExamAnswers) -> None:
         if isinstance(value, int | float)
     ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
-    settings += [
-        (name, text.one_line(str(row.decoding[name]), 80)) for name in ("backend", "rendering") if name in row.decoding
-    ]
+    settings += [("backend", text.one_line(str(row.decoding["backend"]), 40))] if "backend" in row.decoding else []
     content = _load_content(row.id, (str(context.engine().url), *_read_edition()))
     settings += [("answers, sha256", Html(f"<code>{content.sha256[:16]}</code>"))]
     tables.draw_table(("asked", ""), settings, words=2)
+    if content.rendering is not None:
+        st.caption(text.label(f"Its prompt: {content.rendering}.", 200))
     if content.note is not None:
         st.caption(f"{content.note[0].upper()}{content.note[1:]}.")
     # Missing where the student was asked elsewhere.

@@ -114,8 +114,12 @@ def _add(values: Mapping[str, Any], *, approved: bool) -> str | None:
 
 def _draw_disabled() -> None:
     """Draw the served students that aren't asked, each with what enabling it would let happen."""
-    for row in context.read(students.list_students):
-        if students.is_served(row) and row.disabled:
+    rows = [row for row in context.read(students.list_students) if students.is_served(row) and row.disabled]
+    if not rows:
+        return
+    with st.expander(f"Students behind a server that aren’t asked: {len(rows):,}"):
+        st.caption("They came with an archive, or were disabled. Each is asked once somebody here enables it.")
+        for row in rows:
             _draw_enable(row)
 
 
