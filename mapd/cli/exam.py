@@ -102,10 +102,11 @@ def _examine(work_: kinds.ExamWork, *, detach: bool, by: str | None, as_json: bo
 def show_exam(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")], as_json: AsJson = False
 ) -> None:
-    """Show an exam's counts; of several answers to each question also mean@k, maj@k and pass@k.
+    """Show an exam's counts, its scores, and its answers' sha256.
 
-    Exams with the same answers have the same sha256. Intervals hold with 95 % confidence. maj@k: the answer that most
-    of the k give is right. pass@k: one of k is.
+    Exams with the same answers have the same sha256. Of several answers to each question it shows mean@k, maj@k and
+    pass@k, with intervals that hold with 95 % confidence. maj@k: the answer that most of the k give is right. pass@k:
+    one of k is.
     """
     with reading() as session:
         info = queries.exam(session, exam)

@@ -53,9 +53,9 @@ def add_student(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a student; without --path, --hub and --served the packaged SmolLM2. The same one again changes nothing.
+    """Add a student; by default the packaged SmolLM2.
 
-    A served one is sent its own prompt, in tokens, where its tokenizer is known; else its server writes the prompt. It
+    The same one again changes nothing. A served one is sent its own prompt, in tokens, where its tokenizer is known; else its server writes the prompt. It
     may be added again with other limits, or another key.
     """
     options: dict[str, Any] = {"--base-url": base_url, "--key-env": key_env, "--parent": parent}
@@ -134,7 +134,7 @@ def list_students(as_json: AsJson = False) -> None:
 
 @commands.command("test")
 def try_student(name: StudentName, as_json: AsJson = False) -> None:
-    """Ask a student one small sum, and say who writes its prompt; of a served one it is a real call."""
+    """Ask a student one small sum; say who writes its prompt."""
     settings = Settings()
     engine = db.open_store(settings)
     with db.reading(engine) as session:
