@@ -25,8 +25,8 @@ class StudentServer:
     tokenizer: Any
     kind: str = "vllm"
     failing: int = 0
-    # What it writes before a prompt that it renders itself.
-    header: str = ""
+    # A field that it doesn't take.
+    refused: str = ""
     answered: list[str] = field(default_factory=list)
 
     def __call__(self, asked: Asked) -> str | Raw:
@@ -46,11 +46,13 @@ class StudentServer:
 
     def _render(self, asked: Asked) -> str:
         messages = [Message(turn["role"], turn["content"]) for turn in asked.body["messages"]]
-        return self.header + dialogue.render(messages, self.tokenizer, {})
+        return dialogue.render(messages, self.tokenizer, {})
 
     def _complete(self, asked: Asked) -> str | Raw:
         if asked.tries <= self.failing:
             return "500"
+        if self.refused in asked.body:
+            return refusal(400, f"Unrecognized request argument supplied: {self.refused}", param=self.refused)
         is_chat = asked.path.endswith("/chat/completions")
         if not is_chat and self.kind == "ollama":
             return refusal(400, "json: cannot unmarshal array into Go struct field .prompt of type string")

