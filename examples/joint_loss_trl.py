@@ -4,14 +4,16 @@
     pip install trl peft
     python examples/joint_loss_trl.py rows --model HuggingFaceTB/SmolLM2-135M-Instruct --alpha 0.5 --output student
 
-A step takes whole pairs. Its loss is alpha times the mean over the tokens of its feedback, plus 1 - alpha times the
-mean over those of its rationales. `kind` says what a row is; the two rows of a pair stand one behind the other. Of each
-row the completion is learned, up to the end of the turn: not the prompt, where the student's wrong answer stands.
+A step takes whole pairs; where some have one text alone, it takes as many rows, and a pair may be cut. Its loss is
+alpha times the mean over the tokens of its feedback, plus 1 - alpha times the mean over those of its rationales. `kind`
+says what a row is, `pair` which rows belong together: they stand one behind the other. Of each row the completion is
+learned, up to the end of the turn: not the prompt, where the student's wrong answer stands.
 """
 
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +29,21 @@ IGNORED = -100  # a label that isn't learned
 
 
 class PairSampler(Sampler[int]):
-    """The pairs in an order that is drawn anew each epoch, the two rows of each one behind the other."""
+    """The pairs in an order that is drawn anew each epoch, the rows of each one behind the other.
 
-    def __init__(self, rows: int, seed: int) -> None:
-        self.rows, self.generator = rows, torch.Generator().manual_seed(seed)
+    `names`: of each row its pair's.
+    """
+
+    def __init__(self, names: Sequence[str], seed: int) -> None:
+        self.rows, self.generator = len(names), torch.Generator().manual_seed(seed)
+        self.pairs = [[place for place, _ in rows] for _, rows in groupby(enumerate(names), key=lambda row: row[1])]
 
     def __len__(self) -> int:
         return self.rows
 
     def __iter__(self) -> Iterator[int]:
-        for pair in torch.randperm(self.rows // 2, generator=self.generator).tolist():
-            yield from (2 * pair, 2 * pair + 1)
+        for pair in torch.randperm(len(self.pairs), generator=self.generator).tolist():
+            yield from self.pairs[pair]
 
 
 @dataclass
@@ -81,14 +87,14 @@ class JointTrainer(SFTTrainer):
         return (loss, outputs) if return_outputs else loss
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        return PairSampler(len(train_dataset or self.train_dataset), self.args.seed)
+        return PairSampler((train_dataset or self.train_dataset)["pair"], self.args.seed)
 
 
 def load(path: Path) -> Dataset:
     """Return the rows of a `datasets` folder, or of a prompt-completion file."""
     source: dict[str, Any] = {"path": str(path)} if path.is_dir() else {"path": "json", "data_files": str(path)}
     rows = load_dataset(**source, split="train")
-    return rows.select_columns(["prompt", "completion", "kind"])
+    return rows.select_columns(["prompt", "completion", "kind", "pair"])
 
 
 def make_trainer(rows: Dataset, options: argparse.Namespace) -> JointTrainer:
@@ -102,7 +108,7 @@ def make_trainer(rows: Dataset, options: argparse.Namespace) -> JointTrainer:
         learning_rate=options.learning_rate,
         max_length=options.max_length,
         seed=options.seed,
-        # TRL would take `kind` away.
+        # TRL would take `kind` and `pair` away.
         remove_unused_columns=False,
         logging_steps=1,
         save_strategy="no",

@@ -1,6 +1,6 @@
 """What `mapd doctor` looks at: Python, the home, the database and what lies beside it. Each names itself and the cure.
 
-examine(Settings())[4]  -> Finding("database", True, "sqlite, schema 0022, 2 exams, check ok", "")
+examine(Settings())[4]  -> Finding("database", True, "sqlite, schema 0023, 2 exams, check ok", "")
 """
 
 import platform

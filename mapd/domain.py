@@ -105,6 +105,8 @@ class ExamInfo:
     practice: int = 0  # explained texts before a person's first
     check_every: int = 0
     repeat_every: int = 0
+    # A wrong answer is a mistake where so many of its question's samples are wrong.
+    wrong_in: int = 1
     # Several answers to a question were asked for, which share its rationales.
     shares_rationales: bool = False
 
@@ -222,7 +224,7 @@ class JudgementRow:
     batch: str
     seconds: float | None = None  # it took
     counts: bool = True
-    origin: str | None = None  # the archive that it came with
+    origin: str | None = None  # the archive, or the file, that it came with
     marks: tuple[tuple[int, int], ...] = ()  # the false step: from, up to
 
 

@@ -17,10 +17,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from mapd import committee, exam, results, students, teacher_models, teachers
-from mapd.curation import live_set, saved_policies, snapshots
+from mapd.curation import live_set, pairs, saved_policies, snapshots
 from mapd.curation.curated import Curated, drop_repairs
+from mapd.curation.pairs import DrawSettings, PairDraw
 from mapd.curation.reviewer_stats import Reviewer, reviewers
-from mapd.curation.snapshots import Pair
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
@@ -136,20 +136,20 @@ def demo(
         if plan.arms:
             curated = {name: drop_repairs(c) for name, c in curated.items()}
         # Arms are compared on sets of one size, so that the difference is of quality, not of number.
-        limit = min(len(snapshots.draw(c, seed=plan.seed)) for c in curated.values()) if len(arms) > 1 else None
+        limit = min(len(run.draw(c, None).pairs) for c in curated.values()) if len(arms) > 1 else None
     outcomes = []
     for name, arm in arms.items():
         alpha = plan.alpha if arm.alpha is None else arm.alpha
         with run.stage("curation"):
-            snapshot, pairs = run.freeze(curated[name], limit)
+            snapshot, pair_draw = run.freeze(curated[name], limit)
         with run.stage("finetune"):
             tuned = run.finetune(student, snapshot, name if plan.arms else None, alpha)
         with run.stage("exam after"):
             second_exam = run.examine(tuned, questions, "dev")
         with run.stage("results"), db.reading(engine) as session:
             comparison = results.compare(results.load(session, first_exam), results.load(session, second_exam))
-        wrong = sum(rationale.states.refuted for _, rationale, _ in pairs)
-        outcomes.append(ArmOutcome(name, tuned, snapshot, alpha, len(pairs), wrong, comparison))
+        wrong = sum(x.states.refuted for _, x, _ in pair_draw.pairs if x is not None)
+        outcomes.append(ArmOutcome(name, tuned, snapshot, alpha, len(pair_draw.pairs), wrong, comparison))
     any_curated = next(iter(curated.values()))
     seconds = run.seconds | {"total": round(sum(run.seconds.values()), 1)}
     return DemoSummary(len(any_curated.mistakes), train_exam, tuple(reviewers(any_curated)), tuple(outcomes), seconds)
@@ -244,11 +244,17 @@ class _DemoRun:
         with db.reading(self.engine) as session:
             return live_set.load_curated(session, queries.exam(session, exam_uid).id, policy)
 
-    def freeze(self, curated: Curated, limit: int | None) -> tuple[str, list[Pair]]:
+    def draw(self, curated: Curated, limit: int | None) -> PairDraw:
+        """Return the pairs that a snapshot of at most so many would hold."""
+        with db.reading(self.engine) as session:
+            sealed = snapshots.find_sealed(session)
+        return pairs.draw(curated, settings=DrawSettings(self.plan.seed, limit=limit), sealed=sealed)
+
+    def freeze(self, curated: Curated, limit: int | None) -> tuple[str, PairDraw]:
         """Freeze a snapshot of at most so many pairs; return its sha256 and its pairs."""
         with db.writing(self.engine) as session:
             sha256 = snapshots.freeze(session, curated, by=self.by, seed=self.plan.seed, limit=limit).sha256
-        return sha256, snapshots.draw(curated, seed=self.plan.seed, limit=limit)
+        return sha256, self.draw(curated, limit)
 
     def finetune(self, student: str, snapshot: str, arm: str | None, alpha: float) -> str:
         """Run one finetune; return the new student's name."""

@@ -8,7 +8,6 @@ An act (a verb) returns the name of what it made; what was made is read as a Dat
 the stage's own function, or the work that its command starts: the same act again does only what is missing.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from os import PathLike
@@ -21,8 +20,9 @@ from pydantic import ValidationError
 from sqlmodel import Session
 
 from mapd import results, served_students, students, teachers
-from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation import live_set, saved_policies, selection, snapshots
+from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
+from mapd.curation.pairs import read_texts
 from mapd.errors import BadInput, NotFound
 from mapd.jobs import kinds
 from mapd.jobs.work import Work, WorkContext
@@ -32,6 +32,7 @@ from mapd.questions.options import AnswerKey
 from mapd.questions.rows import QuestionRow, parse_shares
 from mapd.settings import Settings
 from mapd.store import db, exam_material, finetunes, queries
+from mapd.store.snapshots import lines_of, read_line
 
 
 class Project:
@@ -86,16 +87,25 @@ class Project:
         question_import = imports.read(tables, instructions)
         question_import.refuse_unread()
         question_import.refuse_bad()
-        return self._add_rows(name, question_import.rows, source=sources.describe(tables), simulated=False)
+        sums = sources.list_files(tables)
+        return self._add_rows(name, question_import.rows, source=sources.describe(tables), simulated=False, files=sums)
 
     def generate_questions(self, name: str, *, train: int = 36, dev: int = 70, test: int = 0, seed: int = 0) -> str:
         """Draw questions of the demo's three families, so many of each; return the set's name. Raises: BadInput."""
         questions = generated.draw(generated.FAMILIES, {"train": train, "dev": dev, "test": test}, seed)
         return self._add_rows(name, sets.make_rows(questions), source=f"generated, seed {seed}", simulated=True)
 
-    def _add_rows(self, name: str, rows: Sequence[QuestionRow], *, source: str, simulated: bool) -> str:
+    def _add_rows(
+        self,
+        name: str,
+        rows: Sequence[QuestionRow],
+        *,
+        source: str,
+        simulated: bool,
+        files: Sequence[tuple[str, str]] = (),
+    ) -> str:
         with db.writing(self.engine) as session:
-            return sets.add(session, name, rows, source=source, simulated=simulated, by=self.person).name
+            return sets.add(session, name, rows, source=source, simulated=simulated, by=self.person, files=files).name
 
     def questions(self, name: str, split: str | None = None) -> pd.DataFrame:
         """Return a set's questions, one row each. Raises: NotFound."""
@@ -189,23 +199,42 @@ class Project:
         return _frame(_rationale(mistake, x) for mistake in curated.mistakes for x in mistake.rationales)
 
     def freeze(
-        self, exam: str, policy: str | None = None, threshold: float | None = None, *, seed: int = 0, **draw: Any
+        self,
+        exam: str | Sequence[str],
+        policy: str | None = None,
+        threshold: float | None = None,
+        *,
+        seed: int = 0,
+        teachers: Sequence[str] = (),
+        tasks: Sequence[str] = (),
+        families: Sequence[str] = (),
+        texts: Sequence[str] = ("both",),
+        **draw: Any,
     ) -> str:
-        """Freeze the curated set; return the snapshot's sha256. `draw`: `everything` or `limit` of `snapshots.freeze`.
+        """Freeze the curated set of one exam or of several; return the snapshot's sha256.
 
-        Raises: NotFound; BadInput where no pair can be made.
+        `teachers`, `tasks`, `families`: what it is narrowed to. `texts`: what a pair may have: "both", "rationale",
+        "feedback". `draw`: `everything` or `limit` of `snapshots.freeze`.
+
+        Raises: NotFound; BadInput where no pair can be made, or the exams have different policies and none is named.
         """
+        kinds = read_texts([texts] if isinstance(texts, str) else texts)
+        narrowing = Narrowing(tuple(teachers), tuple(tasks), tuple(families))
         with db.writing(self.engine) as session:
-            curated = self._load(session, exam, policy, threshold)
-            snapshot = snapshots.freeze(session, curated, by=self.person, seed=seed, **draw)
+            exams = [queries.exam(session, ref) for ref in ([exam] if isinstance(exam, str) else exam)]
+            sets = selection.load_sets(session, exams, policy, threshold, narrowing)
+            snapshot = snapshots.freeze(session, *sets, by=self.person, seed=seed, texts=kinds, **draw)
             snapshots.write(snapshot, self.home)
             return snapshot.sha256
 
     def pairs(self, snapshot: str) -> pd.DataFrame:
-        """Return a snapshot's pairs, one row each, nested fields as "rationale.text". Raises: NotFound."""
+        """Return a snapshot's pairs, one row each, nested fields as "rationale.text"; a text that a pair lacks is NaN.
+
+        Raises: NotFound.
+        """
         with db.reading(self.engine) as session:
             lines = queries.snapshot(session, snapshot).lines
-        return pd.json_normalize([json.loads(line) for line in lines.splitlines()])
+        return pd.json_normalize([read_line(line) for line in lines_of(lines)])
 
     def _load(self, session: Session, exam: str, policy: str | None = None, threshold: float | None = None) -> Curated:
         info = queries.exam(session, exam)

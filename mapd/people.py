@@ -45,6 +45,7 @@ class Right(StrEnum):
     ADD_STUDENTS = "add students"
     ADD_QUESTIONS = "add questions"
     IMPORT = "import"
+    IMPORT_JUDGEMENTS = "bring in what others judged"
     EXPORT = "export"
     RENAME = "rename"
     DELETE = "delete or bring back"
@@ -125,6 +126,16 @@ def role_of(address: str, owners: Collection[str], annotators: Collection[str]) 
     if address in annotators or address[address.index("@") :] in annotators:
         return Role.ANNOTATOR
     return None
+
+
+def is_one_of(name: str, owners: Collection[str], annotators: Collection[str]) -> bool:
+    """Return whether somebody of this name may be one of the project's people: anybody, where nobody signs in."""
+    if not owners:
+        return True
+    try:
+        return role_of(mailbox(name), owners, annotators) is not None
+    except BadInput:
+        return False
 
 
 def person_name(name: str) -> str:

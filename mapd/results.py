@@ -22,7 +22,7 @@ from mapd.answers.grading import Outcome, Task
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.sampled_answers import QuestionAnswers, SampledScores, measure
-from mapd.statistics import CONFIDENCE, mcnemar, wilson
+from mapd.statistics import CONFIDENCE, mcnemar, paired_bootstrap, wilson
 from mapd.store import exam_material as store
 from mapd.store import queries
 from mapd.store import tables as t
@@ -46,6 +46,7 @@ class ExamAnswer:
     gold: str
     outcome: Outcome
     is_cut_off: bool = False
+    length: int = 0  # characters of the response
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class ExamAnswers:
 class Score:
     """`correct` of `n` (at least 1), and between which shares the truth lies with 95 % confidence.
 
-    `cut_off`: the answers that ran into their exam's max_tokens, whatever came of them.
+    `cut_off`: the answers that ran into their exam's max_tokens, whatever came of them. `length`: of a response, the
+    mean in characters.
     """
 
     n: int
@@ -76,16 +78,21 @@ class Score:
     low: float
     high: float
     cut_off: int = 0
+    length: float = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FamilyResult:
-    """One family (or the whole): both scores, what always giving its most common gold answer would score, and p."""
+    """One family (or the whole): both scores, what always giving its most common gold answer would score, and p.
+
+    `difference`: the 95 % interval of what accuracy gained, over draws of the questions; None where none changed.
+    """
 
     before: Score
     after: Score
     majority: float
     mcnemar_p: float
+    difference: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +125,8 @@ def load(session: Session, ref: str | int) -> ExamAnswers:
     """Return one exam's first samples. Raises: NotFound."""
     info = queries.exam(session, ref)
     answers = {
-        uid: ExamAnswer(uid, family or info.question_set, gold, Outcome(outcome), finish == domain.CUT_OFF)
-        for uid, family, gold, outcome, finish in store.list_answers(session, info.id)
+        uid: ExamAnswer(uid, family or info.question_set, gold, Outcome(outcome), finish == domain.CUT_OFF, length)
+        for uid, family, gold, outcome, finish, length in store.list_answers(session, info.id)
     }
     question_count, samples = store.count_questions(session, info), store.count_samples(session, info.id)
     return ExamAnswers(info, answers, question_count, samples, _describe_asking(session, info.id))
@@ -244,7 +251,12 @@ def _result(pairs: Sequence[tuple[ExamAnswer, ExamAnswer]]) -> FamilyResult:
         after=score(second for _, second in pairs),
         majority=sum(best.values()) / len(pairs),
         mcnemar_p=mcnemar(changes[Change.FIXED], changes[Change.BROKEN]),
+        difference=paired_bootstrap([_is_right(second) - _is_right(first) for first, second in pairs]),
     )
+
+
+def _is_right(answer: ExamAnswer) -> bool:
+    return answer.outcome is Outcome.CORRECT
 
 
 def score(answers: Iterable[ExamAnswer]) -> Score:
@@ -254,7 +266,8 @@ def score(answers: Iterable[ExamAnswer]) -> Score:
     n, correct = counts.total(), counts[Outcome.CORRECT]
     low, high = wilson(correct, n)
     cut_off = sum(answered.is_cut_off for answered in answers)
-    return Score(n, correct, counts[Outcome.NO_ANSWER], correct / n, low, high, cut_off)
+    length = sum(answered.length for answered in answers) / n
+    return Score(n, correct, counts[Outcome.NO_ANSWER], correct / n, low, high, cut_off, length)
 
 
 def list_caveats(results: Results) -> list[str]:

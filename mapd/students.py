@@ -8,7 +8,7 @@ open_model(engine, get(session, "smollm2"), home)      -> the Model, its adapter
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -19,7 +19,7 @@ from mapd import fingerprints, prompts
 from mapd.errors import BadInput, NotFound
 from mapd.models import weights
 from mapd.people import Person, Right, require
-from mapd.store import audit_log, db
+from mapd.store import audit_log, db, finetunes
 from mapd.store import tables as t
 from mapd.store.lookup import by_reference
 
@@ -125,7 +125,8 @@ def add(
     if namesake is not None:
         return namesake
     session.add(row)
-    audit_log.audit(session, person, "add student", f"student {name}", base=base.source)
+    detail = {"format": "model", "file": PurePath(base.source).name, "sha256": base.sha256, "base": base.source}
+    audit_log.audit(session, person, "add student", f"student {name}", **detail)
     session.flush()
     return row
 
@@ -217,6 +218,19 @@ def can_be_asked(student: t.Student, home: Path) -> bool:
     return not student.disabled if is_served(student) else is_here(student, home)
 
 
+def is_from_elsewhere(student: t.Student) -> bool:
+    """Return whether the student's adapter was trained elsewhere, and added."""
+    return student.adapter is not None and student.adapter.startswith(f"{finetunes.ADDED}/")
+
+
+def describe_origin(student: t.Student) -> str | None:
+    """Say where an adapter comes from that no finetune here made, and on which snapshot; None of any other student."""
+    if not is_from_elsewhere(student):
+        return None
+    taught_on = f", on snapshot {student.snapshot_sha256[:12]}" if student.snapshot_sha256 else ", on what isn't said"
+    return f"trained elsewhere{taught_on}"
+
+
 def is_here(student: t.Student, home: Path) -> bool:
     """Return whether the student's weights are here. One from an import or an archive came without."""
     kind = student.base.partition(":")[0]
@@ -229,6 +243,16 @@ def _adapter(student: t.Student, home: Path) -> Path:
     folder = (home / (student.adapter or "")).resolve()
     if not folder.is_relative_to(home.resolve()):
         raise BadInput(f"the adapter of student {student.name} is not under {home}: {student.adapter}; finetune again")
+    return folder
+
+
+def find_adapter(student: t.Student, home: Path) -> Path:
+    """Return the folder of the student's adapter. Raises: BadInput where it has none, or not as it was."""
+    if student.adapter is None:
+        place = f"its weights are at {student.base_url}" if is_served(student) else f"it is {student.base} itself"
+        raise BadInput(f"student {student.name} has no adapter here: {place}; name a student taught here")
+    folder = _adapter(student, home)
+    _check_adapter(student, folder)
     return folder
 
 
@@ -253,32 +277,42 @@ def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, 
 
 def locate(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Path, Path | None]:
     """Return the folders of the student's base and of its adapter, if it has one. Raises: BadInput, as `load_model`."""
-    kind, _, where = student.base.partition(":")
-    if kind == SERVED:
-        raise BadInput(
-            f"student {student.name} is served at {student.base_url}, its weights aren't here: "
-            f"{_suggest_local(engine, student)}"
-        )
-    if kind not in KINDS or not where:
-        raise BadInput(f"student {student.name} came with an import, without weights: it can't be used here")
     adapter = None if student.adapter is None else _adapter(student, home)
     if adapter is not None:
         _check_adapter(student, adapter)
+    return base_folder(engine, student, home), adapter
+
+
+def base_folder(engine: sa.Engine, student: t.Student, home: Path) -> Path:
+    """Return the folder of the student's base. Raises: BadInput where its files are missing, or others than before."""
+    with db.reading(engine) as session:
+        require_weights(session, student)
     folder = fingerprints.folder_of(engine, source_of(student), home)
-    if kind == "hub" and student.revision is None:  # of an archive that knew no commits
+    if student.base.startswith("hub:") and student.revision is None:  # of an archive that knew no commits
         with db.writing(engine) as session:
             _record_commit(session, student.uid, folder)
-    return folder, adapter
+    return folder
 
 
-def _suggest_local(engine: sa.Engine, student: t.Student) -> str:
-    with db.reading(engine) as session:
-        parent = session.get(t.Student, student.parent_id) if student.parent_id is not None else None
+def require_weights(session: Session, student: t.Student) -> None:
+    """See that the student's weights are on this machine. Raises: BadInput: it is served, or came with an import."""
+    if is_served(student):
+        raise BadInput(
+            f"student {student.name} is served at {student.base_url}, its weights aren't here: "
+            f"{_suggest_local(session, student)}"
+        )
+    kind, _, where = student.base.partition(":")
+    if kind not in KINDS or not where:
+        raise BadInput(f"student {student.name} came with an import, without weights: it can't be used here")
+
+
+def _suggest_local(session: Session, student: t.Student) -> str:
+    parent = session.get(t.Student, student.parent_id) if student.parent_id is not None else None
     if parent is not None and not is_served(parent):
-        return f"name its parent, {parent.name}, with --student"
+        return f"name its parent, {parent.name}, instead"
     return (
         "add the model that it is made of as a local student, `mapd students add NAME --path FOLDER` or "
-        "--hub ORG/NAME, and name that one with --student"
+        "--hub ORG/NAME, and name that one instead"
     )
 
 
@@ -292,8 +326,13 @@ def _record_commit(session: Session, uid: str, folder: Path) -> None:
 def _check_adapter(student: t.Student, folder: Path) -> None:
     """See that the adapter's files are those that its finetune wrote. Raises: BadInput."""
     if not folder.is_dir():
-        raise BadInput(f"the student's adapter is missing: {folder}; finetune again, or put the folder back")
+        cure = "add it again" if is_from_elsewhere(student) else "finetune again"
+        raise BadInput(f"the student's adapter is missing: {folder}; {cure}, or put the folder back")
     if weights.fingerprint(folder) != student.adapter_sha256:
+        if is_from_elsewhere(student):
+            raise BadInput(
+                f"the adapter of student {student.name} is not the one that was added: {folder}; add it again"
+            )
         raise BadInput(
             f"the adapter of student {student.name} is not the one that its finetune wrote: {folder}; put the files "
             "back, or remove the folder and finetune again"

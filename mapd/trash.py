@@ -52,7 +52,10 @@ WORDS = {  # of the tables whose rows are counted
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What is to be deleted: its rows by table, how many of what that is, and what stays, in lines."""
+    """What is to be deleted: its rows by table, how many of what that is, and what stays, in lines.
+
+    `shared`: what goes along though it is also of something that stays, in lines.
+    """
 
     kind: str
     name: str
@@ -60,6 +63,7 @@ class Removal:
     rows: Ids
     counts: Mapping[str, int]
     stays: tuple[str, ...]
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def plan_exam_removal(session: Session, ref: str | int) -> Removal:
         number = store.count_rationales(session, row.set_id)
         stays.insert(0, f"the question set {info.question_set} with the {number:,} rationales on its questions")
     kind = "import" if info.graded_by == "import" else "exam"
-    return Removal(kind, info.name, info.uid, rows, _counts(session, rows), tuple(stays))
+    return Removal(kind, info.name, info.uid, rows, _counts(session, rows), tuple(stays), _list_shared(session, rows))
 
 
 def plan_questions_removal(session: Session, ref: str | int) -> Removal:
@@ -111,7 +115,8 @@ def plan_questions_removal(session: Session, ref: str | int) -> Removal:
     row = sets.get(session, ref)
     rows = removal.closure(session, {"question_set": {queries.identity(row)}})
     stays = tuple(_list_kept(session, rows))
-    return Removal("question set", row.name, row.uid, rows, _counts(session, rows), stays)
+    shared = _list_shared(session, rows)
+    return Removal("question set", row.name, row.uid, rows, _counts(session, rows), stays, shared)
 
 
 def plan_project_removal(session: Session, name: str) -> Removal:
@@ -153,6 +158,18 @@ def _list_kept(session: Session, rows: Ids, *, of_project: bool = False) -> Iter
         yield "the files of snapshots, checkpoints and adapters"
     if of_project:
         yield "the record of who did what"
+
+
+def _list_shared(session: Session, rows: Ids) -> tuple[str, ...]:
+    """Return the snapshots that go with one of their exams while others of them stay."""
+    gone = rows.get("exam", set())
+    lines = []
+    for snapshot in queries.snapshots(session):
+        if snapshot.id in rows.get("snapshot", set()):
+            exams = queries.exams_of_snapshot(session, queries.identity(snapshot))
+            staying = ", ".join(exam.name for exam in exams if exam.id not in gone)
+            lines += [f"snapshot {snapshot.sha256[:12]}, which is of {staying}, too"] if staying else []
+    return tuple(lines)
 
 
 def delete(session: Session, home: Path, removed: Removal, *, by: Person) -> Path:

@@ -28,6 +28,7 @@ from mapd.store import tables as t
 from tests import looped, samples
 from tests.api.client import decision, undo
 from tests.conftest import ReadyMade, import_files
+from tests.exchange.test_adapters import write_adapter
 from tests.finetune import tiny
 from tests.pages.running import ROOT, errors, triage
 from tests.pages.test_busy import locked
@@ -147,6 +148,8 @@ def every_command(group: Any = None, before: tuple[str, ...] = ()) -> Iterator[t
 
 READING = (  # in the order of the help; {…} is filled in from the project
     "project show",
+    "project history",
+    "push org/rows --snapshot {snapshot} --dry-run",
     "questions list",
     "questions show demo --split train",
     "questions maps",
@@ -185,6 +188,7 @@ WRITING = (
     "undo --exam {taught} --by ann",
     "redo --exam {taught} --by ann",
     "people want --exam {taught} --judgements 2",
+    "exam mistakes {taught} --wrong-in 1",
     "people set-aside --exam {taught} --person ann --reason tried",
     "people count-again --exam {taught} --person ann",
     "guidelines set {folder}/how.md",
@@ -194,6 +198,9 @@ WRITING = (
     "export --exam {taught} --judgements -o {folder}/verdicts.csv",
     "export --exam {taught} --filter show=mistakes&verdict=rejected -o {folder}/rows.jsonl",
     "export --exam {taught} --format authors -o {folder}/theirs",
+    "export --exam {taught} --format label-studio -o {folder}/tasks.json",
+    "judge --file {folder}/verdicts.csv --exam {taught} --yes",
+    "import explanations {folder}/texts.csv --exam {taught}",
     "teachers add careful --kind simulated --model sound",
     "teachers add served --kind openai --model m --base-url http://127.0.0.1:9/v1",
     "teachers set served --set max_tokens=64 --limit concurrency=2",
@@ -204,6 +211,8 @@ WRITING = (
     "students add served --served m --base-url http://127.0.0.1:9/v1 --limit concurrency=2",
     "students disable served",
     "students enable served",
+    "students add theirs --adapter {adapter} --parent tiny --snapshot {snapshot}",
+    "push org/theirs --student theirs --dry-run",
     "exam run --student small --questions made --split train",
     "exam again {before} --max-tokens 999",
     "collect --exam {taught} --teachers sound,slips,careful --samples 2",
@@ -250,6 +259,7 @@ class Scribe:
         (folder / "how.md").write_text("# Accept\nwhat is right")
         self.words = {"folder": str(folder), "feedback": str(feedback), "rationales": str(rationales)}
         self.words["tiny"] = str(tiny.save(folder / "tiny"))
+        self.words["adapter"] = str(write_adapter(folder / "tiny", folder / "adapter"))
         with db.writing(engine) as session:
             infos = {(info.split, info.student): info.uid for info in queries.exams(session)}
             taught = queries.exam(session, infos["train", "small"])
@@ -268,6 +278,8 @@ class Scribe:
                 "snapshot": queries.snapshots(session)[0].sha256,
                 "job": job.uid,
             }
+        texts = f"question,teacher,kind,text,score_gpt\n{self.words['question']},me,rationale,So it is 7.,5\n"
+        (folder / "texts.csv").write_text(texts)
 
     def run(self, line: str) -> Any:
         """One command with --json; what it told."""

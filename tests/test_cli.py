@@ -44,6 +44,7 @@ def test_show_counts_and_lists(mapd: Mapd, imported: str) -> None:
     assert list(shown) == [
         *("exam", "policy", "threshold", "rationales", "accepted", "rejected", "undecided", "overridden", "by_teacher"),
         *("mistakes_covered", "accepted_wrong_answer", "rejected_right_answer", "answer_unreadable"),
+        *("pairs", "repeated_pairs", "in_test_splits"),
     ]
     items = mapd("curate", "show", "--exam", 1, "--policy", "strict", "--threshold", 4, "--items", "--json").json[
         "items"
@@ -348,7 +349,7 @@ def test_an_exam_is_renamed_deleted_and_brought_back(mapd: Mapd, imported: str) 
     renamed = mapd("exam", "rename", imported, "svamp, first", "--json").json
     assert renamed == {"exam": imported, "name": "svamp, first"}
     asked = mapd("exam", "delete", "svamp, first", "--json").json
-    assert list(asked) == ["kind", "name", "uid", "deleted", "gone", "stays", "file"]
+    assert list(asked) == ["kind", "name", "uid", "deleted", "gone", "shared", "stays", "file"]
     assert (asked["kind"], asked["deleted"], asked["file"]) == ("import", False, None)
     assert asked["gone"]["rationales"] == 36
     gone = mapd("exam", "delete", "svamp, first", "--yes", "--by", "ann", "--json").json

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from mapd.store import db
 from tests.provider import Provider
 
 ROOT = Path(__file__).parents[1]
@@ -151,7 +150,7 @@ class MirrorModel(OpenAIModel):
 MIGRATION = """
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "9999", "HEAD", None, None
+revision, down_revision, branch_labels, depends_on = "9999", "{head}", None, None
 KINDS = "kind IN ('imported', 'person', 'openai', 'anthropic', 'local', 'simulated', 'mirror')"
 
 def upgrade():
@@ -175,9 +174,9 @@ def test_a_teacher_kind_is_added_as_the_list_says(folder: Path, monkeypatch: pyt
         change(r'(    "openai": "Any server)', r'    "mirror": "A mirror.",\n\1')
         change(r"(DEFAULT_SERVERS = \{)", r'\1"mirror": "the mirror\'s own", ')
         change(r'("anthropic", "local", "simulated")', r'\1, "mirror"')
-        (folder / "mapd/store/migrations/versions/9999_mirror.py").write_text(
-            MIGRATION.replace("HEAD", db.list_versions()[-1]), encoding="utf-8"
-        )
+        versions = folder / "mapd/store/migrations/versions"
+        head = max(path.name for path in versions.glob("[0-9]*.py"))[:4]
+        (versions / "9999_mirror.py").write_text(MIGRATION.format(head=head), encoding="utf-8")
         monkeypatch.setenv("MIRROR_API_KEY", "a-key-of-the-mirror")
         run(
             folder,

@@ -50,6 +50,7 @@ PURE = (
     "curation/threshold_sweep.py",
     "curation/curated.py",
     "curation/summary.py",
+    "curation/pairs.py",
     "review/messages.py",
     "review/card_messages.py",
     "review/deals.py",
@@ -75,7 +76,7 @@ OWNERS = {
     "teachers.py": ("teacher",),
     "approvals.py": ("key_approval",),
     "committee": ("call", "explanation", "review"),
-    "curation": ("policy", "snapshot"),
+    "curation": ("policy", "snapshot", "snapshot_exam"),
     "review": (
         *("judgement", "guidelines", "rejection_reason", "saved_view", "lease", "seen", "dealt_card"),
         *("standing", "standing_exam", "band", "queued", "passed", "stale"),  # the queue index

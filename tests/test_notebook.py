@@ -10,6 +10,9 @@ import pytest
 
 import mapd
 from mapd.errors import BadInput, NotFound
+from mapd.store import db
+from tests import samples
+from tests.conftest import import_files
 
 ROOT = Path(__file__).parents[1]
 SESSION = ROOT / "docs" / "python.md"
@@ -59,6 +62,22 @@ def test_files_are_questions(home: Path, tmp_path: Path) -> None:
     assert project.add_questions("sums", tmp_path / "sums.jsonl", split="train") == "sums"
     assert project.questions("sums", "train").gold.tolist() == ["2", "3"]
     assert project.exams().empty
+
+
+def test_a_snapshot_is_of_several_exams_and_of_what_is_asked_for(full_home: Path, tmp_path: Path) -> None:
+    project = mapd.open(full_home, person="ann")
+    (first,) = project.exams().uid
+    with db.writing(project.engine) as session:
+        second = import_files(session, *samples.files(tmp_path, count=6, start=8)).exam
+    whole = project.pairs(project.freeze([first, second], teachers=["gpt", "gemini"]))
+    assert set(whole["rationale.teacher"]) | set(whole["feedback.teacher"]) == {"gpt", "gemini"}
+    assert len(whole) > len(project.pairs(project.freeze(first, teachers=["gpt", "gemini"])))
+    alone = project.pairs(project.freeze([second, first], texts="feedback", tasks=["numeric"]))
+    assert [name for name in alone if name.startswith("rationale")] == []
+    with pytest.raises(BadInput, match="is named twice"):
+        project.freeze([first, first])
+    with pytest.raises(BadInput, match=r"there is none"):
+        project.freeze(first, families=["algebra"])
 
 
 def test_refusals_are_one_line(home: Path) -> None:

@@ -1,6 +1,7 @@
 """Before and after: the numbers by hand, and what can't be compared."""
 
 import json
+import random
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.results import Change, ExamAnswer, ExamAnswers, compare, list_caveats
 from mapd.settings import Settings
+from mapd.statistics import paired_bootstrap
 from mapd.store import db
 from mapd.store import tables as t
 
@@ -92,6 +94,24 @@ def test_the_caveats_say_luck_and_form() -> None:
     assert unread.readable is None
     sure = list_caveats(compare(sat("a", [WRONG] * 20), sat("b", [RIGHT] * 20)))
     assert not any("luck" in said for said in sure)
+
+
+def test_the_change_has_a_paired_interval() -> None:
+    comparison = compare(sat("a", [WRONG] * 60 + [RIGHT] * 40), sat("b", [RIGHT] * 30 + [WRONG] * 30 + [RIGHT] * 40))
+    assert comparison.overall.difference is not None
+    low, high = comparison.overall.difference
+    assert 0.20 < low < 0.23
+    assert 0.37 < high < 0.40
+    # Unpaired, the same shares would leave more room: the questions that stayed as they were say nothing of change.
+    assert high - low < (comparison.overall.after.high - comparison.overall.after.low) * 2**0.5
+    assert compare(sat("a", [RIGHT, WRONG]), sat("b", [RIGHT, WRONG])).overall.difference is None
+
+
+def test_the_paired_interval_is_that_of_drawing_questions() -> None:
+    changes, draw = [1] * 12 + [-1] * 5 + [0] * 33, random.Random(1)
+    means = sorted(sum(draw.choices(changes, k=50)) / 50 for _ in range(4000))
+    low, high = paired_bootstrap(changes) or (0, 0)
+    assert (low, high) == (pytest.approx(means[100], abs=0.021), pytest.approx(means[3899], abs=0.021))
 
 
 def test_only_the_first_sample_counts_and_that_is_said(session: Session, exam: ExamInfo) -> None:

@@ -26,17 +26,32 @@ from mapd import (
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.domain import Act, RowFilter
 from mapd.errors import BadInput, Forbidden
-from mapd.exchange import archive, attempt_files, attempts, authors, browse_rows, judgements, recorded
+from mapd.exchange import (
+    adapters,
+    archive,
+    attempt_files,
+    attempts,
+    authors,
+    browse_rows,
+    explanations,
+    hub,
+    judgements,
+    labelling,
+    recorded,
+)
+from mapd.exchange.explanations import ExplanationPlan
 from mapd.exchange.training import FORMATS, authors_files
 from mapd.exchange.training import snapshots as going_out
+from mapd.exchange.verdict_files import VerdictFile
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.judgements import ADJUDICATOR
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.policies import STRICT
 from mapd.questions import generated, mapping, saved_mappings, sets
-from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views, set_aside
+from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views, set_aside, verdicts
 from mapd.review.judging import Target
+from mapd.review.verdict_matching import VerdictPlan
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -50,6 +65,8 @@ HERE = Path("nowhere")
 SERVED = t.Student(name="x", base="served:m", base_url="http://h/v1")
 EFFECT = server_access.EnableEffect("student x", "m", None, None, needs_yes=False)
 NO_ANSWERS = attempt_files.AttemptsContent((), (), "x", "train")
+NO_EXPLANATIONS = ExplanationPlan(None)  # type: ignore[arg-type]
+NO_VERDICTS = VerdictPlan(VerdictFile("x", "", "judgements", ()), None, counting=True)
 Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {
@@ -64,6 +81,8 @@ FOR_OWNERS: dict[str, Write] = {
     "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, base_uid=None),
     "reasons.add": lambda s, by: reasons.add(s, "wrong units", by=by),
     "reasons.remove": lambda s, by: reasons.remove(s, "wrong_units", by=by),
+    "exam.set_wrong_in": lambda s, by: exam.set_wrong_in(s, 1, 1, by=by),
+    "snapshots.note_download": lambda s, by: going_out.note_download(s, "3f", "pairs.jsonl", b"", 0, by=by),
     "assignment.set_judging": lambda s, by: assignment.set_judging(s, 1, by=by, judgements_wanted=3),
     "set_aside.set_aside": lambda s, by: set_aside.set_aside(s, 1, "eve", "clicked through", by=by),
     "set_aside.count_again": lambda s, by: set_aside.count_again(s, 1, "eve", by=by),
@@ -84,6 +103,9 @@ FOR_OWNERS: dict[str, Write] = {
     "server_access.enable": lambda s, by: server_access.enable(s, SERVED, EFFECT, by=by, approved=True),
     "server_access.disable": lambda s, by: server_access.disable(s, SERVED, by=by),
     "students.add": lambda s, by: students.add(s, "x", by=by),
+    "adapters.add": lambda s, by: adapters.add(_engine(s), "x", HERE, parent="x", by=by, home=HERE),
+    "__init__.push": lambda s, by: hub.push(_engine(s), "org/x", snapshot="x", by=by, home=HERE),
+    "attempts.export": lambda s, by: attempts.export(_engine(s), "1", HERE, by=by),
     "sets.add": lambda s, by: sets.add(s, "x", [], source="", simulated=False, by=by),
     "saved_mappings.save": lambda s, by: saved_mappings.save(s, "m", mapping.parse("question=Body"), by=by),
     "exam.unseal": lambda s, by: exam.unseal(s, s.get_one(t.Exam, 1), "to see it", by=by),
@@ -99,6 +121,9 @@ FOR_OWNERS: dict[str, Write] = {
     "approvals.approve": lambda s, by: approvals.approve(s, "A_KEY", "https://x.org", by=by),
     "outgoing.export": lambda s, by: archive.export(_engine(s), HERE, HERE, by=by),
     "snapshots.export": lambda s, by: going_out.export(_engine(s), "x", FORMATS["csv"], HERE, by=by),
+    "labelling.export": lambda s, by: labelling.export(_engine(s), "1", None, HERE, threshold=300, reasons=[], by=by),
+    "explanations.store": lambda s, by: explanations.store(s, NO_EXPLANATIONS, by=by),
+    "verdicts.store": lambda s, by: verdicts.store(s, NO_VERDICTS, by=by),
     "judgements.export": lambda s, by: judgements.export(_engine(s), "1", HERE, by=by),
     "browse_rows.export": lambda s, by: browse_rows.export(_engine(s), 1, RowFilter(), HERE, threshold=300, by=by),
     "authors_files.export_exam": lambda s, by: authors_files.export_exam(_engine(s), "1", HERE, by=by),

@@ -26,8 +26,10 @@ from mapd.questions.rows import QuestionRow
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
+from tests import samples
 from tests.archives import bring_in, exported
 from tests.commands import Mapd
+from tests.exchange.test_adapters import write_adapter
 from tests.finetune import tiny
 from tests.provider import Provider, bad_key
 from tests.student_server import StudentServer
@@ -393,7 +395,7 @@ def test_its_weights_cannot_be_taught(store: sa.Engine, home: Path, tokenizer_fo
     add(store, "http://lab:8000", None, name="tuned", parent="base")
     cures = {
         "s": "add the model that it is made of as a local student",
-        "tuned": "name its parent, base, with --student",
+        "tuned": "name its parent, base, instead",
     }
     for name, cure in cures.items():
         with db.reading(store) as session:
@@ -401,6 +403,22 @@ def test_its_weights_cannot_be_taught(store: sa.Engine, home: Path, tokenizer_fo
         assert not students.is_here(student, home)
         with pytest.raises(BadInput, match=f"student {name} is served at http://lab:8000/v1, .*{cure}"):
             students.load_model(store, student, home)
+
+
+def test_what_needs_its_weights_refuses_it(mapd: Mapd, tmp_path: Path) -> None:
+    feedback, rationales = samples.files(tmp_path)
+    mapd("import", "authors", "--feedback", feedback, "--rationales", rationales)
+    sha256 = mapd("curate", "snapshot", "--exam", 1, "--json").json["snapshot"]
+    mapd("students", "add", "s", "--served", "m", "--base-url", "http://lab:8000/v1")
+    adapter = write_adapter(tiny.save(tmp_path / "tiny"), tmp_path / "out")
+    why = "student s is served at http://lab:8000/v1, its weights aren't here: add the model that it is made of"
+    fails(mapd("finetune", "--snapshot", sha256, "--student", "s"), 1, why)
+    fails(mapd("finetune", "--snapshot", sha256, "--student", "s", "--detach"), 1, why)
+    fails(mapd("students", "add", "t", "--adapter", adapter, "--parent", "s"), 1, why)
+    place = "student s has no adapter here: its weights are at http://lab:8000/v1"
+    fails(mapd("push", "org/s", "--student", "s", "--dry-run"), 1, place)
+    assert [row["name"] for row in mapd("students", "list", "--json").json["students"]] == ["s", "Tiny-1b"]
+    assert mapd("jobs", "list", "--json").json["jobs"] == []
 
 
 # --- The command ------------------------------------------------------------------------------------------------------
@@ -434,10 +452,16 @@ def test_the_command_adds_tests_and_examines_one(mapd: Mapd, tokenizer_folder: P
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--served m", "--served m needs its server"),
-        ("--base-url http://h/v1", "--base-url is of a served student"),
-        ("--chat", "--chat is of a served student"),
-        ("--served m --base-url http://h/v1 --path x", "comes from one place"),
+        ("--served m", "--served m needs --base-url, its server"),
+        ("--base-url http://h/v1", "--base-url goes with --served"),
+        ("--chat", "--chat goes with --served"),
+        ("--served m --base-url http://h/v1 --path x", "comes from one place: --path x or --served m, not both"),
+        ("--served m --base-url http://h/v1 --adapter x", "--adapter x or --served m, not both"),
+        ("--served m --base-url http://h/v1 --snapshot 3f2a", "--snapshot goes with --adapter, not with --served"),
+        ("--adapter x --parent y --base-url http://h/v1", "--base-url goes with --served, not with --adapter"),
+        ("--adapter x --parent y --shots 2", "--shots goes with --path or --hub or --served, not with --adapter"),
+        ("--parent y", "--parent goes with --adapter or --served"),
+        ("--adapter x", "--adapter x needs --parent, the student that it was trained on"),
         ("--served m --base-url h", "must begin with http"),
         ("--served m --base-url http://h/v1 --limit fast", "--limit takes KEY=VALUE"),
     ],

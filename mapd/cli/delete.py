@@ -32,6 +32,6 @@ def run_delete(find_removal: Callable[[Session], Removal], yes: bool, by: str | 
         home = Settings().make_home()
         file = trash.delete(session, home, removal, by=shared.person_of(by)).name if yes else None
     result: dict[str, Any] = {"kind": removal.kind, "name": removal.name, "uid": removal.uid, "deleted": yes}
-    result |= {"gone": dict(removal.counts), "stays": list(removal.stays), "file": file}
+    result |= {"gone": dict(removal.counts), "shared": list(removal.shared), "stays": list(removal.stays), "file": file}
     title = f"in the trash: mapd restore {file}" if yes else "nothing was deleted yet: --yes does it"
     shared.show(result, as_json, title)

@@ -1,6 +1,5 @@
 """`mapd exam …`: how a student answers the questions of a set."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,19 @@ from mapd import results, student_models
 from mapd.cli import jobs
 from mapd.cli.delete import delete_command
 from mapd.cli.rename import rename_command
-from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show, show_lines
-from mapd.errors import BadInput
+from mapd.cli.shared import (
+    AsJson,
+    PersonName,
+    line,
+    one_of,
+    open_project,
+    person_of,
+    reading,
+    show,
+    show_lines,
+    writing,
+)
+from mapd.curation import live_set
 from mapd.exchange import attempts
 from mapd.jobs import kinds
 from mapd.store import queries
@@ -104,9 +114,8 @@ def show_exam(
 ) -> None:
     """Show an exam's counts, its scores, and its answers' sha256.
 
-    Exams with the same answers have the same sha256. Of several answers to each question it shows mean@k, maj@k and
-    pass@k, with intervals that hold with 95 % confidence. maj@k: the answer that most of the k give is right. pass@k:
-    one of k is.
+    Exams with the same answers have the same sha256. Of several samples: mean@k is the share of right answers; maj@k:
+    the answer that most of the k give is right; pass@k: one of k is. Their intervals hold with 95 % confidence.
     """
     with reading() as session:
         info = queries.exam(session, exam)
@@ -117,12 +126,29 @@ def show_exam(
         del counts[name]
     lines = [f"{info.name}: {counts['correct']:,} of {counts['n']:,} correct, {counts['no_answer']:,} no answer"]
     if scores is not None:
-        shares = {f"mean@{scores.k}": scores.mean, f"maj@{scores.k}": scores.majority}
-        shares |= {f"pass@{j}": share for j, share in scores.passed.items()}
-        lines += [f"  {name:<9} {x.value:6.1%}  {x.low:.1%} to {x.high:.1%}" for name, x in shares.items()]
+        lines += [f"  {name:<9} {x.value:6.1%}  {x.low:.1%} to {x.high:.1%}" for name, x in scores.by_name.items()]
     lines += [f"  prompt    {content.rendering}"] if content.rendering else []
     lines += [f"  answers   sha256 {content.sha256}", *([f"  {'':<9} {content.note}"] if content.note else [])]
     show_lines({"name": info.name, **counts, "content": asdict(content), "sampled": sampled}, as_json, lines)
+
+
+@commands.command("mistakes")
+def set_mistakes(
+    exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
+    wrong_in: Annotated[int, typer.Option("--wrong-in", min=1, help="So many of a question's samples are wrong.")],
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set in how many samples a mistake's question is wrong.
+
+    An answer that is wrong less often is no mistake; what was collected on it stays, and counts again later.
+    """
+    with writing() as session:
+        row = stage.set_wrong_in(session, exam, wrong_in, by=person_of(by))
+        mistakes = len(live_set.load_curated(session, queries.identity(row)).mistakes)
+        result = {"exam": row.uid, "wrong_in": row.wrong_in, "mistakes": mistakes}
+        name = row.name
+    show(result, as_json, name)
 
 
 @commands.command("list")
@@ -144,16 +170,12 @@ def list_exams(as_json: AsJson = False) -> None:
 def export_attempts(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, JSON Lines.")],
+    by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Write an exam's answers to a file. `mapd import attempts` reads it."""
-    with reading() as session:
-        rows = [json.dumps(row, ensure_ascii=False) for row in attempts.lines(session, queries.exam(session, exam))]
-    try:
-        path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"the answers can't be written to {path} ({error.strerror}); choose another place") from error
-    show({"path": str(path), "answers": len(rows)}, as_json, "exported")
+    written = attempts.export(open_project(), exam, path, by=person_of(by))
+    show({"path": written.path, "answers": written.rows, "sha256": written.sha256}, as_json, "exported")
 
 
 commands.command("rename")(rename_command("exam"))

@@ -1,4 +1,4 @@
-"""`mapd export …`: a snapshot for a trainer, people's judgements, or the rows that a filter finds."""
+"""`mapd export …`: a snapshot for a trainer, people's judgements, the rows that a filter finds, tasks to label."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,15 +12,16 @@ from mapd.cli.shared import AsJson, PersonName, counting, one_of, open_project, 
 from mapd.curation import saved_policies
 from mapd.domain import RowKind
 from mapd.errors import BadUsage
-from mapd.exchange import browse_rows, judgements, row_files
+from mapd.exchange import browse_rows, judgements, label_studio, labelling, row_files
 from mapd.exchange.training import FORMATS, authors_files, snapshots
 from mapd.people import Person, person_name
 from mapd.prompts import MOST_SHOTS
-from mapd.review import filters
+from mapd.review import filters, reasons
 from mapd.review.queue_index import derivation
 from mapd.store import db, queries
 
-FORMAT_HELP = "Of a snapshot: " + "; ".join(f"{format_.name} ({format_.purpose})" for format_ in FORMATS.values()) + "."
+OF_SNAPSHOTS = "; ".join(f"{format_.name} ({format_.purpose})" for format_ in FORMATS.values())
+FORMAT_HELP = f"Of a snapshot: {OF_SNAPSHOTS}. Of an exam: authors, {label_studio.FORMAT}."
 Shots = Annotated[
     int | None,
     typer.Option(
@@ -40,6 +41,9 @@ FilterText = Annotated[
         "rationales. Browse writes it for what it shows.",
     ),
 ]
+WithCommittee = Annotated[
+    bool, typer.Option("--with-committee", help="With --format label-studio: show what the committee said.")
+]
 
 
 def export(
@@ -53,6 +57,7 @@ def export(
     with_judgements: WithJudgements = False,
     person: OfPerson = None,
     filter_: FilterText = None,
+    with_committee: WithCommittee = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,9 +68,17 @@ def export(
     mapd export --exam 1 --judgements -o verdicts.csv
     mapd export --exam 1 --filter "show=feedback&author=gpt" -o rows.jsonl
     mapd export --exam 1 --format authors -o folder       all of an exam, as the paper's authors have theirs
+    mapd export --exam 1 --format label-studio -o tasks.json     its texts to judge in Label Studio; --filter narrows
     """
     ways = {"a SNAPSHOT": snapshot is not None, "--judgements": with_judgements, "--filter": filter_ is not None}
     chosen = [way for way, is_chosen in ways.items() if is_chosen]
+    if exam is not None and format_ == label_studio.FORMAT and chosen in ([], ["--filter"]):
+        _refuse_beside(f"--format {format_}", {"--person": person is not None, "--shots": shots is not None})
+        labelling.check_path(path)
+        _export_tasks(exam, filter_, path, person_of(by), with_committee, as_json)
+        return
+    if with_committee:
+        raise BadUsage(f"--with-committee goes with --exam and --format {label_studio.FORMAT}; leave it out")
     if exam is not None and format_ == "authors" and not chosen:
         _export_exam(exam, path, person_of(by), as_json)
         return
@@ -127,6 +140,29 @@ def _export_rows(exam: str, filter_: str, path: Path, by: Person, as_json: bool)
             by=by,
             order=selection.order,
             announce=_announcer(selection.filter.show.value, as_json),
+            progress=tell,
+        )
+    _show(asdict(result), as_json)
+
+
+def _export_tasks(exam: str, filter_: str | None, path: Path, by: Person, with_committee: bool, as_json: bool) -> None:
+    engine = open_project()
+    exam_id, selection, threshold = _read_filter(engine, exam, filter_ or "")
+    derivation.catch_up(engine, exam_id)
+    with db.reading(engine) as session:
+        words = [reasons.words(code) for code in reasons.list_offered(session)]
+    with counting("exporting", "tasks", as_json) as tell:
+        result = labelling.export(
+            engine,
+            exam_id,
+            None if filter_ is None else selection.filter,
+            path,
+            threshold=threshold,
+            reasons=words,
+            by=by,
+            order=selection.order,
+            with_committee=with_committee,
+            announce=_announcer("tasks", as_json),
             progress=tell,
         )
     _show(asdict(result), as_json)

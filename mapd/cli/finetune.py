@@ -12,7 +12,7 @@ from mapd.jobs.kinds import DEFAULT
 
 def finetune(
     snapshot: Annotated[str, typer.Option(help="The snapshot's sha256, or the beginning of it.")],
-    student: Annotated[str | None, typer.Option(help="By default the student of the snapshot's exam.")] = None,
+    student: Annotated[str | None, typer.Option(help="By default the student of the snapshot's exams.")] = None,
     alpha: Annotated[float, typer.Option(help="Weight of the feedback's loss, 0 to 1.")] = DEFAULT.alpha,
     epochs: Annotated[int, typer.Option(help="How often each pair is taught.")] = DEFAULT.epochs,
     lr: Annotated[float, typer.Option(help="The highest learning rate.")] = DEFAULT.learning_rate,

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from mapd.cli.shared import AsJson, PersonName, SkipBad, counting, one_of, person_of, show, write_bad, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, SkipBad, counting, one_of, person_of, show, write_bad, writing
 from mapd.errors import BadInput
-from mapd.exchange import attempt_files, attempts, authors
+from mapd.exchange import attempt_files, attempts, authors, explanation_files, explanations, files
 from mapd.questions import sets, sources
 from mapd.questions.rows import SPLITS
+from mapd.store import queries
 
 commands = typer.Typer(no_args_is_help=True, help="Bring files of other tools into the project.")
 
@@ -72,3 +73,33 @@ def import_attempts(
     result = asdict(outcome) | {"skipped": len(content.bad)}
     new = result.pop("new")
     show(result, as_json, "imported" if new else "these answers are imported already")
+
+
+@commands.command("explanations")
+def import_explanations(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="CSV, JSON Lines or .xlsx: question (id, uid or text), teacher, kind (rationale or feedback), text, "
+            "and scores: a column score_NAME for each reviewer, or an object.",
+        ),
+    ],
+    exam: ExamRef,
+    skip_bad: SkipBad = None,
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import explanations and scores from elsewhere into an exam. The same file again adds nothing."""
+    tables = sources.read_path(path)
+    with writing() as session, counting("importing", "explanations", as_json) as tell:
+        info = queries.exam(session, exam)
+        plan = explanations.match(session, explanation_files.parse(session, tables, info), info)
+        if skip_bad is None or not plan.texts:
+            plan.refuse_bad()
+        elif plan.bad:
+            write_bad(skip_bad, plan.bad)
+        sha256 = files.sha256_of(path)
+        outcome = explanations.store(session, plan, by=person_of(by), file=path.name, sha256=sha256, progress=tell)
+    result = asdict(outcome) | {"skipped": len(plan.bad)}
+    show(result, as_json, "imported" if outcome.new or outcome.reviews else "these explanations are imported already")

@@ -1,12 +1,15 @@
 """`mapd judge`: what a person decides on a text, an answer or a question."""
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from sqlmodel import Session
 
 from mapd.cli import shared
+from mapd.cli.judge_file import judge_file
 from mapd.curation import live_set
 from mapd.curation.curated import DecidedText
 from mapd.domain import Act
@@ -26,14 +29,25 @@ TextRef = Annotated[str, typer.Argument(metavar="ID", help="As `mapd curate show
 ReasonCode = Annotated[
     str | None, typer.Option(help="Why: false_step, … with reject; note with skip, to leave a note alone.")
 ]
+JudgeOrImporter = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        envvar=shared.PERSON,
+        callback=shared.check_person,
+        help="Who judges: your name. With --file who brings them in, by default the machine's user.",
+    ),
+]
 Words = Annotated[str | None, typer.Option(help="A remark in your words.")]
 
 
 def judge(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="rationale, feedback, attempt or question.")],
-    ref: TextRef,
-    decision: Annotated[str, typer.Option(help="accept, reject, correct, skip or withdraw.")],
-    by: shared.JudgeName,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="rationale, feedback, attempt or question.")
+    ] = None,
+    ref: Annotated[str | None, typer.Argument(metavar="[ID]", help="As `mapd curate show --items` gives it.")] = None,
+    decision: Annotated[str | None, typer.Option(help="accept, reject, correct, skip or withdraw.")] = None,
+    by: JudgeOrImporter = None,
     reason: ReasonCode = None,
     note: Words = None,
     value: Annotated[
@@ -44,13 +58,71 @@ def judge(
         typer.Option(help="With reject: a false step, from character START (from 0) up to END; repeat it for more."),
     ] = None,
     adjudicate: Annotated[bool, typer.Option("--adjudicate", help="Have the last word where people disagree.")] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="Verdicts that were given elsewhere, all or none: CSV, JSON Lines or .xlsx with person, kind, uid, "
+            "decision, reason and note; what `mapd export --judgements` wrote; or Label Studio's export (JSON).",
+        ),
+    ] = None,
+    exam: Annotated[str | None, typer.Option("--exam", help="With --file: every row is of this exam.")] = None,
+    person: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--person", metavar="WHO=NAME", help="With --file: who somebody of the file is here; repeat it for more."
+        ),
+    ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="With --file: they don't count, and stand in the history alone.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --file: bring them in without asking.")] = False,
     as_json: shared.AsJson = False,
 ) -> None:
     """Decide on an explanation, an answer or a question. A judgement stands whatever the threshold.
 
     Rejecting an attempt says that it is not a mistake, rejecting a question takes it out of the curated set.
+
+    \b
+    mapd judge rationale UID --decision reject --reason false_step --by ann
+    mapd judge --file verdicts.csv                       what others said: shown first, then brought in at a yes
     """
-    act, marks = Act(shared.one_of("--decision", decision, list(Act))), [_read_mark(text) for text in mark or ()]
+    of_one = {"KIND": kind, "ID": ref, "--decision": decision, "--reason": reason, "--note": note, "--value": value}
+    of_file = {"--exam": exam, "--person": person, "--history": history or None, "--yes": yes or None}
+    if file is not None:
+        _refuse_beside("--file", of_one | {"--mark": mark, "--adjudicate": adjudicate or None})
+        judge_file(file, exam, person or (), by, history=history, yes=yes, as_json=as_json)
+        return
+    if kind is None or ref is None or decision is None:
+        absent = next(name for name, text in of_one.items() if text is None)
+        raise BadUsage(f"Missing {absent}: a judgement is KIND ID --decision DECISION, or --file FILE brings in many")
+    if by is None:
+        raise BadUsage(f"Missing option '--by': who judges? Give your name, or set {shared.PERSON}")
+    _refuse_beside("a judgement of one text", of_file)
+    judge_one(kind, ref, decision, by, reason, note, value, mark or (), adjudicate=adjudicate, as_json=as_json)
+
+
+def _refuse_beside(way: str, others: dict[str, Any]) -> None:
+    if clashing := [name for name, value in others.items() if value is not None]:
+        raise BadUsage(f"{way} goes without {clashing[0]}; leave it out")
+
+
+def judge_one(
+    kind: str,
+    ref: str,
+    decision: str,
+    by: str,
+    reason: str | None,
+    note: str | None,
+    value: str | None,
+    mark: Sequence[str],
+    *,
+    adjudicate: bool,
+    as_json: bool,
+) -> None:
+    """Record one judgement, and show what it changes."""
+    act, marks = Act(shared.one_of("--decision", decision, list(Act))), [_read_mark(text) for text in mark]
     shared.one_of("KIND", kind, judging.TABLES)
     with shared.writing() as session:
         with shared.usage():

@@ -88,8 +88,9 @@ def add_questions(
     if save_map is not None:
         with shared.writing() as session:
             saved_mappings.save(session, save_map, instructions.mapping, by=shared.person_of(by))
-    source, summary = sources.describe(contents), _summary(question_import)
-    _store(name, question_import.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
+    source, files, summary = sources.describe(contents), sources.list_files(contents), _summary(question_import)
+    rows = question_import.rows
+    _store(name, rows, source=source, simulated=False, files=files, summary=summary, by=by, as_json=as_json)
 
 
 def _tables(
@@ -251,10 +252,12 @@ def _store(
     simulated: bool,
     by: str | None,
     as_json: bool,
+    files: Sequence[tuple[str, str]] = (),
     summary: dict[str, Any] | None = None,
 ) -> None:
     with shared.writing() as session:
-        question_set = sets.add(session, name, rows, source=source, simulated=simulated, by=shared.person_of(by))
+        person = shared.person_of(by)
+        question_set = sets.add(session, name, rows, source=source, simulated=simulated, by=person, files=files)
         [added] = sets.list_sets(session, question_set.name)
     sizes = {split: getattr(added, split) for split in SPLITS}
     sizes = {"n": sum(sizes.values()), **sizes}

@@ -26,11 +26,13 @@ def results(
     if as_json:
         families = {
             name: {"before": score(f.before), "after": score(f.after), "majority": f.majority, "mcnemar_p": f.mcnemar_p}
+            | {"difference": f.difference}
             for name, f in comparison.by_family.items()
         }
         overall = comparison.overall
         result = {"before": score(overall.before), "after": score(overall.after), "fixed": comparison.fixed}
         result |= {"broken": comparison.broken, "mcnemar_p": overall.mcnemar_p, "majority": overall.majority}
+        result |= {"difference": overall.difference}
         result |= {name: len(uids[name]) for name in ("still_wrong", "still_right")}
         result |= {"by_family": families, "caveats": stage.list_caveats(comparison)}
         result |= {"asked_otherwise": {name: list(pair) for name, pair in comparison.asked_otherwise.items()}}
@@ -49,7 +51,7 @@ def results(
 
 def score(result: Score) -> dict[str, float]:
     """Return a score as scripts get it."""
-    names = ("n", "correct", "accuracy", "low", "high", "no_answer", "cut_off")
+    names = ("n", "correct", "accuracy", "low", "high", "no_answer", "cut_off", "length")
     return {name: getattr(result, name) for name in names}
 
 

@@ -101,7 +101,8 @@ def one_of(name: str, value: str, choices: Iterable[str]) -> str:
     return value
 
 
-def _check_person(name: str | None) -> str | None:
+def check_person(name: str | None) -> str | None:
+    """Return a person's name as it is kept. Raises: BadUsage where it can't be one."""
     with usage():
         return None if name is None else person_name(name)
 
@@ -117,9 +118,9 @@ def usage() -> Iterator[None]:
 
 PersonName = Annotated[
     str | None,
-    typer.Option("--by", envvar=PERSON, callback=_check_person, help="Who does it; by default the machine's user."),
+    typer.Option("--by", envvar=PERSON, callback=check_person, help="Who does it; by default the machine's user."),
 ]
-JudgeName = Annotated[str, typer.Option("--by", envvar=PERSON, callback=_check_person, help="Who judges: your name.")]
+JudgeName = Annotated[str, typer.Option("--by", envvar=PERSON, callback=check_person, help="Who judges: your name.")]
 
 
 def split_names(option: str, text: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ summary(curated).accepted          -> 826 on the authors' SVAMP file
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -15,14 +15,13 @@ from mapd import policies
 from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
-from mapd.errors import BadInput
 from mapd.judgements import (
     READING,
     VERDICT,
     apply_correction,
+    correct_attempts,
     final_verdict,
     find_founding,
-    is_mistake,
     is_repair_undone,
     pick_latest,
     ruling,
@@ -166,6 +165,15 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What of a curated set is taken: texts by these teachers, questions of these tasks and families; none: all."""
+
+    teachers: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Curated:
     """The live curated set of one exam under one policy."""
 
@@ -177,7 +185,7 @@ class Curated:
     excluded: tuple[Response, ...]  # mistakes on questions that people excluded
     judgements: tuple[JudgementRow, ...]
     places: Mapping[str, int | None] = field(default_factory=dict)  # by name, each teacher's among the project's
-    narrowed_to: tuple[str, ...] = ()  # the teachers whose texts alone it has; none: all
+    narrowing: Narrowing = Narrowing()
 
     @property
     def rationales(self) -> Iterator[DecidedText]:
@@ -220,13 +228,13 @@ def curate(
     undone_rationales, undone_feedback = _group_by_target(undone.values())
     # Measured over the whole exam: a text's own few votes would say nothing of a reviewer.
     offsets = measure_leniency(x.votes for x in material.texts) if offsets is None else offsets
-    mistakes, corrected, excluded = [], [], []
+    mistakes, corrected, excluded, exam = [], [], [], exam or material.exam
+    answers = correct_attempts(material.questions, material.attempts, judged_of, exam.wrong_in)
     for attempt in material.attempts:
-        question = material.questions[attempt.question_id]
-        of_question, of_attempt = ruling(judged_of["question", question.id]), ruling(judged_of["attempt", attempt.id])
-        gold = apply_correction(question.gold, of_question)
-        if not is_mistake(attempt, question, gold, of_attempt):
-            if attempt.outcome != Outcome.CORRECT:
+        question, gold = material.questions[attempt.question_id], answers.golds[attempt.question_id]
+        of_question, of_attempt = answers.of_question[question.id], answers.of_attempt[attempt.id]
+        if attempt.id not in answers.mistakes:
+            if attempt.id not in answers.wrong and attempt.outcome != Outcome.CORRECT:
                 corrected.append(attempt)
             continue
         # A rejected question is no good question: nothing is taught by it.
@@ -247,7 +255,7 @@ def curate(
             )
         )
     lists = (tuple(mistakes), tuple(corrected), tuple(excluded), tuple(judgements))
-    return Curated(exam or material.exam, policy, material.teachers, *lists, material.places)
+    return Curated(exam, policy, material.teachers, *lists, material.places)
 
 
 def _group_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:
@@ -349,28 +357,6 @@ def drop_repairs(curated: Curated) -> Curated:
     """Return the set without people's texts: what is compared as peer-reviewed holds the teachers' texts alone."""
     mistakes = (m.change_texts(lambda texts: (x for x in texts if x.text.repairs_id is None)) for m in curated.mistakes)
     return replace(curated, mistakes=tuple(mistakes))
-
-
-def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
-    """Return the set with these teachers' texts alone, and people's repairs of them; of no teachers all of it.
-
-    Everybody's reviews of them count: a text is as good as it was.
-
-    Raises: BadInput for a teacher that teaches nothing in the exam.
-    """
-    if not teachers:
-        return curated
-    if unknown := sorted(set(teachers) - set(curated.teachers)):
-        names = ", ".join(curated.teachers) or "nobody"
-        raise BadInput(f"{unknown[0]} wrote and reviewed nothing that counts in {curated.exam.name}; {names} did")
-
-    def narrow_mistake(m: Mistake) -> Mistake:
-        return m.change_texts(lambda texts: (x for x in texts if m.first_author(x.text) in teachers))
-
-    mistakes = tuple(map(narrow_mistake, curated.mistakes))
-    narrowed = replace(curated, mistakes=mistakes, narrowed_to=tuple(sorted(teachers)))
-    dropped = {x.text.uid for x in curated.texts} - {x.text.uid for x in narrowed.texts}
-    return replace(narrowed, judgements=tuple(row for row in curated.judgements if row.target_uid not in dropped))
 
 
 def decide_at(mistake: Mistake, threshold: int) -> Mistake:

@@ -88,7 +88,7 @@ class SnapshotSummary:
     policy: Mapping[str, Any]
     taught: bool = False  # a student learned from it
     mistakes: frozenset[str] = frozenset()  # by their attempts' uids
-    narrowed_to: tuple[str, ...] = ()  # teachers; none: all
+    narrowed_to: tuple[str, ...] = ()  # teachers, tasks, families, or one kind of text; none: all
 
 
 @dataclass(frozen=True, slots=True)

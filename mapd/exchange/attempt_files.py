@@ -56,6 +56,7 @@ class AttemptsContent:
     bad: tuple[BadRow, ...]
     student: str
     split: str
+    files: tuple[tuple[str, str], ...] = ()  # each by its name with its sha256
 
     def refuse_bad(self) -> None:
         """Refuse a file with rows that can't be matched or read. Raises: BadRows."""
@@ -87,13 +88,16 @@ def parse(
     session: Session, tables: Sequence[FileTable], questions: t.QuestionSet, *, split: str | None, student: str | None
 ) -> AttemptsContent:
     """Match files of answers to a set's questions. Raises: BadInput for no answers; Undecided for several splits."""
-    index = _Index(session.exec(select(t.Question).where(t.Question.set_id == questions.id)).all())
+    index = QuestionIndex(session.exec(select(t.Question).where(t.Question.set_id == questions.id)).all())
     pairs: list[tuple[_Reply, t.Question]] = []
     bad: list[BadRow] = []
     for table in tables:
         replies = _read_replies(table)
         for reply in replies:
-            question = None if reply.faults else index.find(reply)
+            match = None if reply.faults else index.find(reply.name, reply.question_keys)
+            if isinstance(match, str):
+                reply.faults.append(("question", match))
+            question = match if isinstance(match, t.Question) else None
             if question is not None and split is not None and question.split != split:
                 reply.faults.append(("question", f"is in split {question.split}, not {split}"))
             if question is not None and not reply.faults:
@@ -110,7 +114,8 @@ def parse(
         )
     name = student or _student_of(tables)
     answers, repetitions = _number_samples(pairs)
-    return AttemptsContent(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""))
+    files = tuple((table.name, table.sha256) for table in tables if table.sha256 is not None)
+    return AttemptsContent(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""), files)
 
 
 def _read_replies(table: FileTable) -> list[_Reply]:
@@ -144,7 +149,7 @@ def _read_docs(table: FileTable) -> dict[int, tuple[str | None, list[tuple[str, 
     try:
         format_, shape = formats.recognise(table.name, [record.fields for record in records])
     except BadInput:
-        return {n: (None, [_text_key(v) for v in doc.values() if isinstance(v, str)]) for n, doc in records}
+        return {n: (None, [text_key(v) for v in doc.values() if isinstance(v, str)]) for n, doc in records}
     source = Source(FileTable(table.name, table.unit, records), format_, shape, shape.mapping)
     return {draft.number: (draft.read_name("id"), _question_keys(draft)) for draft in make_drafts(source)}
 
@@ -152,10 +157,10 @@ def _read_docs(table: FileTable) -> dict[int, tuple[str | None, list[tuple[str, 
 def _question_keys(doc: Draft) -> list[tuple[str, ...]]:
     text, context = as_text(doc.values["question"]) or "", as_text(doc.values["context"])
     question = QuestionRow("", "", doc.task, text, "", context=context, options=doc.options.texts)
-    return [question_key(question), _text_key(text)]
+    return [question_key(question), text_key(text)]
 
 
-def _text_key(text: str) -> tuple[str, ...]:
+def text_key(text: str) -> tuple[str, ...]:
     """Return a question's text without passage and options."""
     return question_key(QuestionRow("", "", Task.TEXT, text, ""))
 
@@ -182,7 +187,7 @@ def _plain_reply(table: FileTable, record: FileRecord) -> _Reply:
     names = [as_text(fields[key]) for key in IDS if not is_blank(fields.get(key))]
     reply.name = without_zeros(names[0]) if names and names[0] is not None else None
     if isinstance(question := fields.get("question"), str):
-        reply.question_keys = [_text_key(question)]
+        reply.question_keys = [text_key(question)]
     if reply.name is None and not reply.question_keys:
         reply.faults.append(("question_id", "missing; a row names its question"))
     text = as_text(fields.get("response"))
@@ -202,35 +207,43 @@ def _plain_reply(table: FileTable, record: FileRecord) -> _Reply:
     return reply
 
 
-class _Index:
-    def __init__(self, questions: Sequence[t.Question]) -> None:
+class QuestionIndex:
+    """Finds a question by its id, its uid, or its text. `whole`: what they are all of them of, as a message says it."""
+
+    def __init__(self, questions: Sequence[t.Question], whole: str = "set") -> None:
+        self.whole = whole
         self.by_name = {name: q for q in questions for name in (q.uid, q.source_id)}
         self.by_key: dict[tuple[str, ...], list[t.Question]] = defaultdict(list)
         for q in questions:
             question = QuestionRow("", "", Task(q.task), q.text, "", context=q.context, options=tuple(q.options))
             full_key = question_key(question)
             self.by_key[full_key].append(q)
-            if full_key != _text_key(q.text):
-                self.by_key[_text_key(q.text)].append(q)
+            if full_key != text_key(q.text):
+                self.by_key[text_key(q.text)].append(q)
 
-    def find(self, reply: _Reply) -> t.Question | None:
-        """Return the question that a row answers; where there is none, note why."""
-        by_text = next((self.by_key[key] for key in reply.question_keys if key in self.by_key), [])
-        by_name = self.by_name.get(reply.name) if reply.name is not None else None
-        if by_name is not None and (not reply.question_keys or any(q is by_name for q in by_text)):
+    def find(self, name: str | None, keys: Sequence[tuple[str, ...]]) -> t.Question | str:
+        """Return the question that has the name, or one of the keys of its text; where there is none, why."""
+        by_text = next((self.by_key[key] for key in keys if key in self.by_key), [])
+        by_name = self.by_name.get(name) if name is not None else None
+        if by_name is not None and (not keys or any(q is by_name for q in by_text)):
             return by_name
         if len(by_text) == 1:
             return by_text[0]
-        reply.faults.append(("question", self._why_not(reply, by_name, by_text)))
-        return None
+        return self._why_not(name, keys, by_name, by_text)
 
-    def _why_not(self, reply: _Reply, by_name: t.Question | None, by_text: Sequence[t.Question]) -> str:
-        text = reply.question_keys[-1][1] if reply.question_keys else ""
+    def _why_not(
+        self,
+        name: str | None,
+        keys: Sequence[tuple[str, ...]],
+        by_name: t.Question | None,
+        by_text: Sequence[t.Question],
+    ) -> str:
+        text = keys[-1][1] if keys else ""
         if by_text:
-            return f"{short(text)} is the text of {len(by_text)} questions of the set; name it by its id"
+            return f"{short(text)} is the text of {len(by_text)} questions of the {self.whole}; name it by its id"
         if by_name is not None:
-            return f"{short(reply.name)} is another question in the set: {short(by_name.text)}"
-        return f"{short(reply.name or text)} is no question of the set"
+            return f"{short(name)} is another question in the {self.whole}: {short(by_name.text)}"
+        return f"{short(name or text)} is no question of the {self.whole}"
 
 
 def _number_samples(pairs: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[ImportedAnswer], list[BadRow]]:

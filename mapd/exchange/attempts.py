@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
@@ -20,16 +21,20 @@ from mapd import exam as stage
 from mapd.answers.grading import Grade, Task
 from mapd.characters import find_unstorable
 from mapd.errors import BadInput
+from mapd.exchange import files
+from mapd.exchange.archive.outgoing import one_moment
 from mapd.exchange.attempt_files import AttemptsContent, ImportedAnswer
+from mapd.exchange.row_files import RowsExport
 from mapd.models.base import Completion, Finish, split_thought
 from mapd.people import Person, Right, require
 from mapd.questions.options import show_answer
 from mapd.questions.rows import LONGEST_NAME
 from mapd.questions.values import short
-from mapd.store import audit_log, queries
+from mapd.store import audit_log, db, queries
 from mapd.store import tables as t
 
 BLOCK = 500
+FORMAT = "attempts"  # as the audit names it
 
 
 class AnswerPreview(NamedTuple):
@@ -108,7 +113,8 @@ def store(
             block = content.answers[start : start + BLOCK]
             session.execute(sa.insert(t.Attempt), [_attempt(exam, answer) for answer in block])
             progress(start + len(block), len(content.answers))
-        audit_log.audit(session, person, "import attempts", f"exam {exam.uid}", attempts=len(content.answers))
+        detail = {"format": FORMAT, "rows": len(content.answers), **audit_log.describe_files(content.files)}
+        audit_log.audit(session, person, "import attempts", f"exam {exam.uid}", **detail)
     counts = stage.count_outcomes(session, exam.uid)
     return AttemptImport(
         exam=exam.uid,
@@ -171,6 +177,22 @@ def _attempt(exam: t.Exam, answer: ImportedAnswer) -> dict[str, Any]:
         "our_answer": grade_.answer,
         "our_outcome": grade_.outcome,
     }
+
+
+def export(engine: sa.Engine, exam: str, path: Path, *, by: Person) -> RowsExport:
+    """Write an exam's answers to a file, whole or not at all; one that is there is replaced.
+
+    Raises: Forbidden; NotFound; BadInput where the file can't be written.
+    """
+    person = require(by, Right.EXPORT)
+    with files.whole(path, replaces=True) as place, one_moment(engine) as session:
+        info = queries.exam(session, exam)
+        count = files.write_lines(place, lines(session, info))
+    sha256 = files.sha256_of(path)
+    with db.writing(engine) as session:
+        detail = {"format": FORMAT, "rows": count, "file": path.name, "sha256": sha256}
+        audit_log.audit(session, person, "export", f"exam {info.uid}", **detail)
+    return RowsExport(str(path), count, sha256)
 
 
 def lines(session: Session, exam: domain.ExamInfo) -> Iterator[dict[str, Any]]:

@@ -34,6 +34,8 @@ from mapd.answers.numbers import parse_number
 from mapd.characters import find_unstorable
 from mapd.domain import Verdict
 from mapd.errors import BadInput, BadRows
+from mapd.exchange import imported_teachers
+from mapd.exchange.imported_teachers import UNKNOWN_PROMPT
 from mapd.people import Person, Right, require
 from mapd.policies import PAPER, CheckStates, decide_rationale
 from mapd.questions.values import as_whole_number
@@ -45,7 +47,6 @@ TEXT_KINDS = ("_rationale", "_feedback")  # how the columns that teachers wrote 
 # The order behind their score columns, whatever a file's keys say.
 AUTHORS_ORDER = ("gpt", "gemini", "mistral")
 NO_ANSWER = "absolute_wrong_final_ans"
-UNKNOWN_PROMPT = hashlib.sha256(b"").hexdigest()
 FILE_NAME = re.compile(r"(?P<student>.+)_(?P<dataset>[^_]+)_(?:false|feedback|rationale)_round(?P<round>\d{1,4})$")
 # Characters of an id or a name: PostgreSQL indexes no key much longer.
 LONGEST_NAME = 200
@@ -95,6 +96,7 @@ class AuthorsContent:
     round: int
     sha256: str
     skipped: tuple[str, ...]
+    files: tuple[tuple[str, str], ...] = ()  # each by its name with its sha256
 
     @property
     def no_vote(self) -> int:
@@ -210,6 +212,7 @@ def parse(
         round=int(name_parts.get("round", 0)),
         sha256=hashlib.sha256(json.dumps([asdict(r) for r in rows], sort_keys=True).encode()).hexdigest(),
         skipped=tuple(skipped),
+        files=tuple((f.name, hashlib.sha256(f.content).hexdigest()) for f in files),
     )
 
 
@@ -464,7 +467,8 @@ def store(
         writer.rows(exam, content.rows[start : start + BLOCK], start)
         progress(min(start + BLOCK, len(content.rows)), len(content.rows))
     committees.name_members(session, queries.identity(exam), list(writer.teachers.values()))
-    audit_log.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows))
+    detail = {"format": "authors", "rows": len(content.rows), **audit_log.describe_files(content.files)}
+    audit_log.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows), **detail)
     session.flush()
     return _summarize(content, exam.uid, new=True)
 
@@ -533,26 +537,7 @@ class _AuthorsWriter:
 
     def __init__(self, session: Session, content: AuthorsContent) -> None:
         self.session, self.content, self.uid = session, content, partial(_uid, content)
-        self.teachers = {name: self._teacher(name) for name in content.teachers}
-
-    def _teacher(self, name: str) -> int:
-        for display_name in (name, f"{name} (imported)"):
-            uid = uuid5(NAMESPACE_URL, f"imported teacher {display_name}").hex
-            teacher = self._present_teacher(uid, display_name)
-            if teacher is None:
-                teacher = t.Teacher(uid=uid, name=display_name, kind="imported")
-                self.session.add(teacher)
-                self.session.flush()
-            if teacher.kind == "imported":
-                return queries.identity(teacher)
-        raise BadInput(f"the names {name} and {name} (imported) belong to teachers of the project; rename one of them")
-
-    def _present_teacher(self, uid: str, name: str) -> t.Teacher | None:
-        # By uid first: the teacher may have been renamed since.
-        for condition in (t.Teacher.uid == uid, t.Teacher.name == name):
-            if (row := self.session.exec(select(t.Teacher).where(condition)).first()) is not None:
-                return row
-        return None
+        self.teachers = {name: imported_teachers.ensure(session, name) for name in content.teachers}
 
     def _free_name(self, column: Any, name: str) -> str:
         return queries.free_name(name, queries.names_like(self.session, column, name))
@@ -568,8 +553,7 @@ class _AuthorsWriter:
             sha256=p.sha256,
         )
         self.session.add(questions)
-        if self.session.get(t.Prompt, UNKNOWN_PROMPT) is None:
-            self.session.add(t.Prompt(sha256=UNKNOWN_PROMPT, kind="imported", text=""))
+        imported_teachers.ensure_prompt(self.session)
         self.session.flush()
         name = self._free_name(t.Exam.name, f"{p.dataset} · {p.student} · round {p.round}")
         exam = t.Exam(

@@ -3,7 +3,8 @@
     {"person": "ann", "kind": "rationale", "uid": "c1…", "decision": "reject", "reason": "false_step", "note": null,
      "value": null, "marks": [[12, 27]], "role": "annotator", "at": "2026-01-01T10:00:00+00:00", "seconds": 4.2,
      "blind": true, "queue": "smart", "committee": "accepted", "question": "0", "teacher": "gpt",
-     "judgement": "9d…", "undoes": null, "undone_by": null, "counts": true}
+     "judgement": "9d…", "undoes": null, "undone_by": null, "counts": true,
+     "repairs": null, "text": null}
 
 Every judgement is a row, also one that was undone, an undo itself, and one that came with an archive and doesn't count.
 """
@@ -23,7 +24,8 @@ from mapd.store.judgement_rows import JudgementRecord
 
 COLUMNS = (
     *("person", "kind", "uid", "decision", "reason", "note", "value", "marks", "role", "at", "seconds", "blind"),
-    *("queue", "committee", "question", "teacher", "judgement", "undoes", "undone_by", "counts"),
+    *("queue", "committee", "question", "teacher", "judgement", "undoes", "undone_by", "counts", "repairs"),
+    "text",
 )
 
 

@@ -44,6 +44,16 @@ class Example:
     def __len__(self) -> int:
         return len(self.prompt) + len(self.lead) + len(self.rationale) + len(self.correction) + len(self.feedback)
 
+    @property
+    def has_both(self) -> bool:
+        """Return whether both of its dialogues are taught."""
+        return bool(self.rationale and self.feedback)
+
+    @property
+    def dialogues(self) -> "list[Example]":
+        """Return its dialogues, each as an example of its own."""
+        return [self.weighted_by(0), self.weighted_by(1)] if self.has_both else [self]
+
     def weighted_by(self, alpha: float) -> "Example":
         """Keep what has weight in the loss: no feedback at alpha 0, no rationale at alpha 1."""
         if alpha == 0:
@@ -53,7 +63,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The examples of a snapshot, and what the length limit did to them."""
+    """The examples of a snapshot, and what the length limit did to them.
+
+    Where a pair lacks a text, its example has the other one. Where that one has no weight, there is no example.
+    """
 
     items: tuple[Example, ...]
     cut: int  # explanations that lost their end
@@ -83,9 +96,15 @@ def examples(
     try:
         # Not splitlines(): it splits at characters that stand inside texts, too.
         pairs = [json.loads(line) for line in lines.split("\n") if line]
-        uncut = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in pairs]
+        taught = [pair for pair in pairs if _is_taught(pair, alpha)]
+        uncut = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in taught]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"the snapshot's lines can't be read ({error!r}): freeze it again") from error
+    if not taught:
+        raise BadInput(
+            f"no pair of the snapshot has a {'feedback' if alpha == 1 else 'rationale'}, and alpha {alpha:g} teaches "
+            "nothing else: take another --alpha, or another snapshot"
+        )
     fitting = [(uncut_example, _cut_to(uncut_example, max_length)) for uncut_example in uncut]
     taught_pairs = [(uncut_example, fit) for uncut_example, fit in fitting if fit is not None]
     if not taught_pairs:
@@ -96,22 +115,28 @@ def examples(
     return Examples(tuple(fit for _, fit in taught_pairs), cut, len(fitting) - len(taught_pairs))
 
 
+def _is_taught(pair: dict[str, Any], alpha: float) -> bool:
+    """Return whether a line has a text that has weight: at alpha 1 a rationale has none, at alpha 0 a feedback."""
+    return alpha not in (0, 1) or ("feedback" if alpha == 1 else "rationale") in pair
+
+
 def example(pair: dict[str, Any], tokenizer: Any, *, alpha: float = 0.5, shots: int = 0) -> Example:
     """Return one line of a snapshot as an example, of whatever length; only what has weight in the loss is made.
 
     Raises: BadInput where feedback has weight and the student's chat template takes no turn behind an answer.
     """
-    q = pair["question"]
+    q, texts = pair["question"], {kind: pair[kind]["text"] for kind in ("rationale", "feedback") if kind in pair}
     question, task = prompts.question_block(q["text"], q["context"], q["options"]), Task(q["task"])
-    *exam_turns, rationale = prompts.rationale_dialogue(question, task, pair["rationale"]["text"], shots)
+    *exam_turns, rationale = prompts.rationale_dialogue(question, task, texts.get("rationale", ""), shots)
     *correction_turns, feedback = prompts.feedback_dialogue(
-        question, task, pair["attempt"]["text"], q["gold"], pair["feedback"]["text"], shots
+        question, task, pair["attempt"]["text"], q["gold"], texts.get("feedback", ""), shots
     )
     marks = dialogue.mark(correction_turns, tokenizer)
     prompt = dialogue.render(exam_turns, tokenizer, marks)
     # Each part is encoded alone: at an exam, too, the student goes on behind a prompt that is encoded already.
-    prompt_ids, rationale_ids = dialogue.encode(prompt, tokenizer, marks), _completion(rationale, tokenizer)
-    if alpha == 0:
+    prompt_ids = dialogue.encode(prompt, tokenizer, marks)
+    rationale_ids = _completion(rationale, tokenizer) if "rationale" in texts else ()
+    if alpha == 0 or "feedback" not in texts:
         return Example(tuple(prompt_ids), rationale_ids, (), ())
     if not dialogue.template_form(tokenizer).has_second_turn:
         raise BadInput(
@@ -132,7 +157,7 @@ def example(pair: dict[str, Any], tokenizer: Any, *, alpha: float = 0.5, shots: 
         correction=tuple(correction),
         feedback=_completion(feedback, tokenizer),
     )
-    return whole_example.weighted_by(alpha)
+    return whole_example.weighted_by(alpha if "rationale" in texts else 1)
 
 
 def _count_shared(first: Sequence[int], second: Sequence[int]) -> int:

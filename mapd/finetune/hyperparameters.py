@@ -14,7 +14,7 @@ from mapd.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """L = alpha · L_feedback + (1 - alpha) · L_rationale, learned by LoRA on all linear layers.
+    """L = alpha · L_feedback + (1 - alpha) · L_rationale, learned by LoRA on all linear layers; see finetune/loss.py.
 
     The learning rate rises over the first `warmup` of the steps and falls as a cosine; `batch` counts pairs a step;
     `max_length` is in tokens a dialogue.
@@ -75,7 +75,7 @@ class Hyperparameters:
 
 @dataclass(frozen=True, slots=True)
 class TrainingStep:
-    """One optimizer step, done. A loss is None where it isn't taught (alpha 0 or 1); tokens are the rows'."""
+    """One optimizer step, done. A loss is None where the step teaches nothing of its kind; tokens are the rows'."""
 
     step: int
     total: int

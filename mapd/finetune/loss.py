@@ -1,5 +1,11 @@
 """The joint loss of one optimizer step: L = alpha · L_feedback + (1 - alpha) · L_rationale.
 
+L_feedback is the mean cross-entropy over all tokens of the step's feedback, L_rationale that over all tokens of its
+rationales, whichever pairs they stand in: alpha weighs the two kinds, not the two texts of a pair. A pair that has one
+of them alone adds its tokens to that mean, and nothing to the other. A step without any feedback has the rest of the
+formula, (1 - alpha) · L_rationale, and one without any rationale alpha · L_feedback. Neither is scaled up: a text has
+the weight that it has beside the other kind.
+
 One row holds the mistakes of a micro-batch end to end, so nothing is padded, and the prompt of a mistake is read once
 for its two dialogues:
 
@@ -158,8 +164,12 @@ def can_pack(model: Any, examples: Sequence[Example], alpha: float) -> bool:
     attention without asking transformers for it.
     """
     # The longest example goes beyond a sliding window, if the model has one; the shortest makes it a row of two.
-    tried = [pick(examples, key=len).weighted_by(alpha) for pick in (max, min)]
-    dialogues = [example.weighted_by(side) for example in tried for side in ((alpha,) if alpha in (0, 1) else (0, 1))]
+    taught = [example.weighted_by(alpha) for example in examples]
+    tried = [max(taught, key=len), min(taught, key=len)]
+    # Where these have one dialogue each, one with both shows whether they keep apart.
+    if not any(example.has_both for example in tried):
+        tried += [max(both, key=len)] if (both := [example for example in taught if example.has_both]) else []
+    dialogues = [dialogue for example in tried for dialogue in example.dialogues]
     reference = torch.cat([token_losses(model, pack([example], model.device)) for example in dialogues])
     try:
         packed = token_losses(model, pack(tried, model.device))

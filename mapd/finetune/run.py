@@ -25,6 +25,7 @@ from mapd.models import weights
 from mapd.people import Person, Right, require
 from mapd.store import audit_log, claims, db, queries
 from mapd.store import tables as t
+from mapd.store.snapshots import count_taught
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,12 @@ def run(
     waits: Callable[[], None] = lambda: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Finetuned:
-    """Finetune a student (by default the one whose exam the snapshot is of) on a snapshot; `progress` hears each step,
+    """Finetune a student (by default the one whose exams the snapshot is of) on a snapshot; `progress` hears each step,
     and `stopping` is asked after it. `waits` is called each second that another run is at the same finetune.
 
-    Raises: Forbidden; NotFound; BadInput where the snapshot or the student can't be used, another project's folder got
-    the adapter meanwhile, or the disk is full; Stopped. What was trained until then is kept.
+    Raises: Forbidden; NotFound; BadInput where the snapshot or the student can't be used, the exams are of several
+    students and none is named, another project's folder got the adapter meanwhile, or the disk is full; Stopped. What
+    was trained until then is kept.
     """
     person = require(by, Right.RUN_JOBS)
     snapshot, parent = _load_inputs(engine, snapshot_sha, student)
@@ -83,7 +85,7 @@ def run(
     def wait() -> None:
         waits()
         if stopping():
-            raise Stopped(0, hyperparameters.steps(snapshot.pairs))
+            raise Stopped(0, hyperparameters.steps(count_taught(snapshot.manifest, hyperparameters.alpha)))
 
     # One run at a time is at a finetune. A second one waits here, and finds what the first one made.
     with claims.ClaimHolder(engine, home) as claimer:
@@ -160,13 +162,21 @@ def find_student(
 def _load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
     with db.reading(engine) as session:
         snapshot = queries.snapshot(session, snapshot_sha)
-        if student is None:
-            of_exam = select(t.Exam.student_id).where(t.Exam.id == snapshot.exam_id)
-            parent = students.get(session, session.exec(of_exam).one())
-        else:
-            parent = students.get(session, student)
+        parent = students.get(session, find_parent(session, snapshot) if student is None else student)
         session.expunge_all()
     return snapshot, parent
+
+
+def find_parent(session: Session, snapshot: t.Snapshot) -> str:
+    """Return the name of the student whose exams a snapshot is of. Raises: BadInput where they are of several."""
+    exams = queries.exams_of_snapshot(session, queries.identity(snapshot))
+    names = sorted({exam.student for exam in exams})
+    if len(names) > 1:
+        raise BadInput(
+            f"snapshot {snapshot.sha256[:12]} is of exams of {', '.join(names)}: name the student to be taught, with "
+            "--student"
+        )
+    return names[0]
 
 
 def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:

@@ -124,7 +124,7 @@ def _tokens_at_once(learner: Any, examples: Sequence[Example], alpha: float) -> 
     # A student that can't read packed rows is taught one dialogue at a time.
     if loss.can_pack(learner, examples, alpha):
         return loss.TOKENS_AT_ONCE
-    if 0 < alpha < 1:
+    if 0 < alpha < 1 and any(example.has_both for example in examples):
         raise BadInput(
             "this student can't be trained on rows that share a prompt: its layers carry more than plain attention "
             "from token to token; take another student, or --alpha 0"

@@ -25,6 +25,7 @@ from mapd.people import owner
 from mapd.review.queue_index import derivation
 from mapd.store import claims, db, queries, queue_index
 from mapd.store import tables as t
+from mapd.store.snapshots import count_taught
 from mapd.teacher_prices import format_dollars
 
 # Who starts what nobody asked for.
@@ -213,9 +214,10 @@ class FinetuneWork(Work):
 
     def size(self, session: Session) -> int:
         """Return how many optimizer steps it has."""
-        if self.student is not None:
-            students.get(session, self.student)
-        return self.hyperparameters.steps(queries.snapshot(session, self.snapshot).pairs)
+        snapshot = queries.snapshot(session, self.snapshot)
+        parent = finetuning.find_parent(session, snapshot) if self.student is None else self.student
+        students.require_weights(session, students.get(session, parent))
+        return self.hyperparameters.steps(count_taught(snapshot.manifest, self.alpha))
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Train from the last checkpoint on."""

@@ -5,7 +5,11 @@ template = Template("{% for m in messages %}…", {"eos_token": "<|im_end|>"})
 template.render([{"role": "user", "content": "2 + 2?"}], add_generation_prompt=True)
     -> "<|im_start|>user\\n2 + 2?<|im_end|>\\n<|im_start|>assistant\\n"
 
+find_modules(Path("models/mine"), Path("adapter_model.safetensors"), settings)
+                                            -> ["q_proj", "v_proj"], where the adapter fits the model; else raises
+
 python -m mapd.models.sandbox check FOLDER      says in a line of JSON what is wrong
+python -m mapd.models.sandbox fit FOLDER        reads settings, and the place of an adapter's weights: the same of these
 python -m mapd.models.sandbox render            reads a dialogue a line, writes a text a line
 """
 
@@ -19,12 +23,15 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from mapd.errors import BadInput, in_a_line
 from mapd.models import dialogue, weights
+from mapd.models.adapters import AdapterSettings
 
 # A config.json may name 100,000,000 layers, and a chat template is a program that may never end. A thread can't be
 # stopped; a process can, by its own clock. Seconds are a processor's; most of the bytes torch only reserves.
@@ -49,17 +56,17 @@ def check(folder: Path) -> None:
     Raises: BadInput where it can't, or takes too long or too much.
     """
     weights.check_files(weights.require_model(folder))
-    _check_in_process(folder, "check")
+    _check_in_process("check", folder)
 
 
 def check_tokenizer(folder: Path) -> None:
     """See that a folder's tokenizer can be loaded, its weights aside. Raises: BadInput, as `check`."""
     weights.check_files(weights.require_tokenizer(folder), with_weights=False)
-    _check_in_process(folder, "check-tokenizer")
+    _check_in_process("check-tokenizer", folder)
 
 
-def _check_in_process(folder: Path, check_name: str) -> None:
-    answer = _run_check(folder, check_name)
+def _check_in_process(kind: str, folder: Path) -> None:
+    answer = _run_check(kind, folder)
     if "fault" in answer:
         raise BadInput(
             f"the model can't be loaded: {folder} ({answer['fault']}); check the folder, or take another model"
@@ -67,14 +74,27 @@ def _check_in_process(folder: Path, check_name: str) -> None:
     dialogue.find_form(Template(answer["template"], answer["fields"]).render)
 
 
-def _run_check(folder: Path, check_name: str) -> dict[str, Any]:
-    """Return what a process of its own says of the folder: its template, or what is wrong with it."""
-    command = [sys.executable, "-m", "mapd.models.sandbox", check_name, str(folder)]
+def find_modules(base: Path, file: Path, settings: AdapterSettings) -> list[str]:
+    """Return the modules that an adapter's weights change, by the shortest names that say which.
+
+    `base`: the folder of a model that has been through `check`.
+
+    Raises: BadInput where the weights are not those of such an adapter on this model, or hold what is no number.
+    """
+    answer = _run_check("fit", base, {"file": str(file), "settings": asdict(settings)})
+    if "fault" in answer:
+        raise BadInput(f"the adapter doesn't fit {base}: {answer['fault']}; name the student that it was trained on")
+    modules: list[str] = answer["modules"]
+    return modules
+
+
+def _run_check(kind: str, folder: Path, question: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what a process of its own says of the folder: what was asked, or what is wrong with it."""
+    command = [sys.executable, "-m", "mapd.models.sandbox", kind, str(folder)]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    content = json.dumps(question).encode()
     try:
-        process = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=PATIENCE_S
-        )
+        process = subprocess.run(command, input=content, capture_output=True, env=environment, timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
         return {"fault": f"reading it takes more than {PATIENCE_S} s"}
     last_line = process.stdout.decode("utf-8", "replace").strip().split("\n")[-1]
@@ -170,24 +190,20 @@ def _render_on() -> None:
         sys.stdout.flush()
 
 
-def _check(folder: Path, inspect: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+def _within_limits(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_CPU, (CHECK_S, CHECK_S))
     resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
     try:
-        return inspect(folder)
+        return look()
     except BaseException as error:  # noqa: BLE001 - a library raises what it likes; the tokenizer's panic is no Exception
         code = "contains custom code" in str(error)
         return {"fault": "it needs code that it brings along, which is not run here" if code else in_a_line(error)}
 
 
 def _inspect(folder: Path) -> dict[str, Any]:
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+    from transformers import GenerationConfig
 
-    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-    config = AutoConfig.from_pretrained(folder, **options)
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    model = _make_empty(folder)
     config_numbers, held_numbers = sum(p.numel() for p in model.parameters()), sum(weights.count_numbers(folder))
     if config_numbers > TIMES * held_numbers:
         return {"fault": f"its config asks for {config_numbers:,} numbers, its weights hold {held_numbers:,}"}
@@ -209,9 +225,77 @@ def _inspect_tokenizer(folder: Path) -> dict[str, Any]:
     return {"template": source, "fields": fields}
 
 
+def _make_empty(folder: Path) -> Any:
+    """Return the folder's model without its numbers."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+
+
+def _fit(folder: Path, file: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Compare an adapter's tensors with those that peft would make on this model."""
+    from safetensors import safe_open
+
+    model = _make_empty(folder)
+    architecture = settings["architecture"]
+    if architecture not in (None, type(model).__name__):
+        return {"fault": f"it was trained on a {architecture[:80]}, this is a {type(model).__name__}"}
+    whole_names, expected = _expect(model, settings, settings["modules"])
+    with safe_open(file, framework="pt") as tensors:
+        shapes = {name: list(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
+        if (fault := _find_difference(shapes, expected)) is not None:
+            return {"fault": fault}
+        for name in shapes:
+            if not tensors.get_tensor(name).isfinite().all():
+                return {"fault": f"{name} holds what is no number"}
+    names = sorted({name.rpartition(".")[2] for name in whole_names})
+    plain = {"rank": settings["rank"], "excluded": (), "layers": (), "layers_pattern": ()}
+    is_enough = _expect(_make_empty(folder), plain, names)[0] == whole_names
+    return {"modules": names if is_enough else sorted(whole_names)}
+
+
+def _expect(model: Any, settings: Mapping[str, Any], modules: Any) -> tuple[set[str], dict[str, list[int]]]:
+    """Return the modules that such an adapter changes, and the shapes of its tensors."""
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+    from peft.tuners.lora import LoraLayer
+
+    config = LoraConfig(
+        r=settings["rank"],
+        target_modules=modules,
+        exclude_modules=settings["excluded"] or None,
+        layers_to_transform=settings["layers"] or None,
+        layers_pattern=settings["layers_pattern"] or None,
+        task_type="CAUSAL_LM",
+    )
+    learner = get_peft_model(model, config, low_cpu_mem_usage=True)
+    prefix = "base_model.model."
+    names = {name.removeprefix(prefix) for name, module in learner.named_modules() if isinstance(module, LoraLayer)}
+    state = get_peft_model_state_dict(learner, save_embedding_layers=False)
+    return names, {name: list(tensor.shape) for name, tensor in state.items()}
+
+
+def _find_difference(shapes: Mapping[str, Sequence[int]], expected: Mapping[str, Sequence[int]]) -> str | None:
+    for name, shape in shapes.items():
+        if name not in expected:
+            what = "the adapter's file holds more than LoRA's tensors" if "lora_" not in name else "no module takes"
+            return f"{what}: {name[:120]!a}, of {list(shape)}"
+        if list(shape) != list(expected[name]):
+            return f"{name[:120]} is of {list(shape)}, and would be of {list(expected[name])} here"
+    absent = next((name for name in expected if name not in shapes), None)
+    return None if absent is None else f"its file lacks {absent[:120]}"
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "render":
         _render_on()
+    elif sys.argv[1] == "fit":
+        request = json.load(sys.stdin)
+        fit = partial(_fit, Path(sys.argv[2]), Path(request["file"]), request["settings"])
+        sys.stdout.write("\n" + json.dumps(_within_limits(fit)) + "\n")
     else:
         inspections = {"check": _inspect, "check-tokenizer": _inspect_tokenizer}
-        sys.stdout.write("\n" + json.dumps(_check(Path(sys.argv[2]), inspections[sys.argv[1]])) + "\n")
+        inspect = partial(inspections[sys.argv[1]], Path(sys.argv[2]))
+        sys.stdout.write("\n" + json.dumps(_within_limits(inspect)) + "\n")

@@ -103,13 +103,28 @@ def quantization_method(folder: Path) -> str | None:
 
 def has_template(folder: Path) -> bool:
     """Return whether the folder brings a chat template: a file, or a line of tokenizer_config.json."""
-    if (folder / "chat_template.jinja").is_file():
-        return True
+    return (folder / "chat_template.jinja").is_file() or bool(_read_template_line(folder))
+
+
+def read_template(folder: Path) -> str | None:
+    """Return the chat template that a folder brings; None where it brings none, or none that can be read."""
+    file = folder / "chat_template.jinja"
     try:
-        config = json.loads((folder / "tokenizer_config.json").read_bytes())
+        if file.is_file() and file.stat().st_size <= MOST_BYTES[file.name]:
+            return file.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    template = _read_template_line(folder)
+    return template if isinstance(template, str) else None
+
+
+def _read_template_line(folder: Path) -> object:
+    file = folder / "tokenizer_config.json"
+    try:
+        config = json.loads(file.read_bytes()) if file.stat().st_size <= MOST_BYTES[file.name] else None
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(config, dict) and bool(config.get("chat_template"))
+        return None
+    return config.get("chat_template") if isinstance(config, dict) else None
 
 
 def published_name(folder: Path) -> tuple[str, str | None]:

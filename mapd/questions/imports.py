@@ -120,8 +120,8 @@ def refuse_rows(bad: Sequence[BadRow], *, are_others: bool) -> None:
     """Refuse a file with bad rows; where there are others, those may be imported alone. Raises: BadRows."""
     if bad:
         faults = [(row.file, row.number, name, reason) for row in bad for name, reason in row.faults]
-        unit = "line" if all(row.unit == "line" for row in bad) else "row"
-        raise BadRows(faults, unit, SKIP if are_others else "")
+        units = {row.unit for row in bad}
+        raise BadRows(faults, units.pop() if len(units) == 1 else "row", SKIP if are_others else "")
 
 
 def unreadable_rows(table: FileTable) -> list[BadRow]:

@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, BadUsage
@@ -82,6 +83,25 @@ def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
     return splits
 
 
-def question_key(row: QuestionRow) -> tuple[str, ...]:
+class Wording(Protocol):
+    """A question, as far as its words go."""
+
+    @property
+    def context(self) -> str | None:
+        """Return what stands before it."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """Return what it asks."""
+        ...
+
+    @property
+    def options(self) -> Sequence[str]:
+        """Return what there is to choose from."""
+        ...
+
+
+def question_key(row: Wording) -> tuple[str, ...]:
     """Return what two rows must not share: context, text and options, however they are spaced."""
     return tuple(" ".join(part.split()) for part in (row.context or "", row.text, *row.options))

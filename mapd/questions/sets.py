@@ -58,9 +58,12 @@ def add(
     source: str,
     simulated: bool,
     by: Person,
+    files: Sequence[tuple[str, str]] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> t.QuestionSet:
     """Write an immutable set; the same content again returns the set that is there, under the name it has.
+
+    `files`: those that it comes from, each as (name, sha256).
 
     Raises: Forbidden; BadInput where there are no rows, the name can't be used, or it is that of a set with other
     content; where the set that is there isn't what its sha256 says.
@@ -89,9 +92,8 @@ def add(
         ]
         session.execute(sa.insert(t.Question), values)
         progress(start + len(values), len(rows))
-    audit_log.audit(
-        session, person, "add questions", f"question_set {question_set.uid}", name=name, questions=len(rows)
-    )
+    detail = {"format": "questions", "rows": len(rows), "source": source, **audit_log.describe_files(files)}
+    audit_log.audit(session, person, "add questions", f"question_set {question_set.uid}", name=name, **detail)
     return question_set
 
 

@@ -8,6 +8,7 @@ A folder is one that `datasets` saved, or it holds plain files, as on the hub: t
 has no loading scripts any more, and a folder's files are read by tables.py.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,11 +17,11 @@ from typing import Any
 
 from mapd.errors import BadInput
 from mapd.questions import file_table, tables
-from mapd.questions.file_table import FileRecord, FileTable
+from mapd.questions.file_table import MOST_BYTES, FileRecord, FileTable, too_large
 from mapd.questions.rows import split_of_name
-from mapd.questions.tables import MOST_BYTES, Headings, first_line, too_large
+from mapd.questions.tables import Headings, first_line
 
-DATA = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
+DATA = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".xlsx", ".txt")
 BESIDE_DATA = ("dataset_info.json", "dataset_infos.json", "readme.txt", "license.txt")
 HUB_TIMEOUT = 20.0  # seconds
 HUB_NAME = re.compile(r"(?P<name>[\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::(?P<config>[\w.-]{1,96}))?", re.ASCII)
@@ -87,7 +88,9 @@ def _problem_files(files: Sequence[FileTable]) -> list[FileTable]:
     for split in dict.fromkeys(table.split for table in files):
         of_split = [table for table in files if table.split == split]
         records = tuple(FileRecord(number, table.records[0].fields) for number, table in enumerate(of_split, 1))
-        problems.append(FileTable(str(Path(of_split[0].name).parent), "row", records, split=split))
+        sums = "".join(f"{table.sha256}  {table.name}\n" for table in of_split)
+        sha256 = hashlib.sha256(sums.encode()).hexdigest()
+        problems.append(FileTable(str(Path(of_split[0].name).parent), "row", records, split=split, sha256=sha256))
     return problems
 
 
@@ -135,6 +138,14 @@ def describe(contents: Sequence[FileTable]) -> str:
     if origin:
         return f"hub {origin['hub']} at {origin['commit']}"
     return ", ".join(dict.fromkeys(table.name for table in contents))[:200]
+
+
+def list_files(contents: Sequence[FileTable]) -> list[tuple[str, str]]:
+    """Return the files that tables come from, each by its name with its sha256; a set of the hub with its commit."""
+    origin = contents[0].origin
+    if origin:
+        return [(f"hub {origin['hub']}", origin["commit"])]
+    return [(table.name, table.sha256) for table in contents if table.sha256 is not None]
 
 
 def read_hub(ref: str) -> list[FileTable]:

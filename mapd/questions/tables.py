@@ -4,30 +4,40 @@
     -> FileTable("q.jsonl", "line", (FileRecord(1, {"question": "1 + 1?", "answer": 2}),))
 
 JSON is lines, an array, a table by columns, objects by id, or what lies inside an object. JSON and CSV are read by the
-standard library, because it tells the line of each row; Parquet and Arrow by pyarrow. What no row can be made of is a
-`BadRecord`, so that the rest can be imported. Folders and the hub: sources.py.
+standard library, because it tells the line of each row; Parquet and Arrow by pyarrow, Excel's by workbooks.py. What no
+row can be made of is a `BadRecord`, so that the rest can be imported. Folders and the hub: sources.py.
 """
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import math
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from mapd.errors import BadInput
-from mapd.questions.file_table import BadRecord, Fields, FileRecord, FileTable, QuestionFile, check_row_count
+from mapd.questions import workbooks
+from mapd.questions.file_table import (
+    MOST_BYTES,
+    BadRecord,
+    Fields,
+    FileRecord,
+    FileTable,
+    QuestionFile,
+    check_row_count,
+    too_large,
+)
 from mapd.questions.values import short
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Of one file, unpacked.
-MOST_BYTES = 256 * 2**20
 # Rows that are taken out of an Arrow file at a time: a short file may hold very long texts.
 BATCH = 256
 LFS = b"version https://git-lfs"
@@ -44,6 +54,10 @@ _SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
 
 def read(file: QuestionFile, headings: Headings | None = None) -> FileTable:
     """Read a file by its content; only CSV and TSV by its name. Raises: BadInput where it is no table at all."""
+    return replace(_read(file, headings), sha256=hashlib.sha256(file.content).hexdigest())
+
+
+def _read(file: QuestionFile, headings: Headings | None) -> FileTable:
     name, content = file.name, file.content
     if len(content) > MOST_BYTES:
         raise BadInput(too_large(name))
@@ -56,8 +70,12 @@ def read(file: QuestionFile, headings: Headings | None = None) -> FileTable:
         return _parquet(name, content)
     if content[:6] == b"ARROW1" or content[:4] == b"\xff\xff\xff\xff":
         return _arrow(name, content)
+    if workbooks.is_workbook(content):
+        return workbooks.read(name, content)
     if content[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
-        raise BadInput(f"{name} is a ZIP archive or an Excel file; unpack it, or save it as CSV or JSON Lines")
+        raise BadInput(
+            f"{name} is a ZIP archive or an old Excel file; unpack it, or save it as .xlsx, CSV or JSON Lines"
+        )
     text = _decode(name, content)
     if not text.strip():
         raise BadInput(f"{name} is empty: it holds no rows")
@@ -73,11 +91,6 @@ def read(file: QuestionFile, headings: Headings | None = None) -> FileTable:
         return _csv(name, text, "\t", headings)
     lines = enumerate(text.split("\n"), 1)
     return FileTable(name, "line", tuple(FileRecord(n, {"line": line}) for n, line in lines), is_text=True)
-
-
-def too_large(name: str) -> str:
-    """Return what is said of a file that is too large."""
-    return f"{name} holds more than {MOST_BYTES // 2**20} MB; split it: several files can be added as one set"
 
 
 def _unpack(name: str, content: bytes) -> bytes:
@@ -98,7 +111,8 @@ def _decode(name: str, content: bytes) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding == "UTF-8" and BINARY.search(content, 0, 512):
-            raise BadInput(f"{name} is no table: save it as JSON Lines, JSON, CSV, TSV, Parquet or Arrow") from error
+            kinds = "JSON Lines, JSON, CSV, TSV, .xlsx, Parquet or Arrow"
+            raise BadInput(f"{name} is no table: save it as {kinds}") from error
         raise BadInput(
             f"{name} is not {encoding} text at byte {error.start:,}; save it as UTF-8, or unpack it (known is .gz)"
         ) from error
@@ -140,7 +154,7 @@ def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> Fil
             bad.append(BadRecord(number, f"{counts}; a comma or a quote is missing, or too many", cells))
     if not records and not bad:
         raise BadInput(f"{name} holds no rows behind its heading")
-    return FileTable(name, "line", tuple(records), tuple(bad))
+    return FileTable(name, "line", tuple(records), tuple(bad), has_cells=True)
 
 
 def _delimiter(text: str, usual: str) -> str:

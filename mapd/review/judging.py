@@ -148,7 +148,7 @@ def undo(
     if row is None:
         raise NotFound(f"unknown judgement: {judgement_id}")
     if not row.counts:
-        raise BadInput(f"judgement {judgement_id} came with an archive and doesn't count: there is nothing to undo")
+        raise BadInput(f"judgement {judgement_id} came from elsewhere and doesn't count: there is nothing to undo")
     if row.person != person:
         raise BadInput(f"judgement {judgement_id} is {row.person}'s: only the one who made it can undo it")
     if row.role == ADJUDICATOR:

@@ -48,7 +48,7 @@ def repair(
     # Both judgements share the act's token, so that one undo takes both back.
     rejects, accepts = f"{token}{ACT}/rejects", f"{token}{ACT}/accepts"
     judge(session, target, Act.REJECT, by=by, note="repaired", token=rejects, role=role, circumstances=circumstances)
-    row = _keep(session, broken, text.strip(), _author(session, person), uid)
+    row = keep(session, broken, text.strip(), person, uid)
     audit_log.audit(session, person, "repair", f"{broken.kind} {broken.uid}", repair=uid)
     repair_target = Target(row.kind, queries.identity(row))
     # No committee and no order: nobody has scored the new text yet.
@@ -62,8 +62,9 @@ def uid_of(token: str) -> str:
     return hashlib.sha256(f"repair {token}".encode()).hexdigest()[:32]
 
 
-def _keep(session: Session, broken: t.Explanation, text: str, author: t.Teacher, uid: str) -> t.Explanation:
-    x, author_id = t.Explanation, queries.identity(author)
+def keep(session: Session, broken: t.Explanation, text: str, person: str, uid: str) -> t.Explanation:
+    """Keep a text as a person's repair, without a word of theirs on it. Raises: BadInput where two have the name."""
+    x, author_id = t.Explanation, queries.identity(_author(session, person))
     query = select(func.max(x.sample)).where(
         x.kind == broken.kind,
         x.question_id == broken.question_id,

@@ -1,5 +1,7 @@
 """The audit: one row for each act of a person, and what its rows tell of the project."""
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from sqlmodel import Session, col, func, select
@@ -14,6 +16,8 @@ DELETED, RESTORED, RENAMED = "delete", "restore", "rename"
 PROJECT = "project"
 SET_ASIDE, COUNTED_AGAIN = "set aside", "count again"
 PURGED = "delete for good"
+# So many are named; the sha256 is of all.
+MOST_FILES = 20
 
 
 def edition(session: Session, *acts: str) -> int:
@@ -34,6 +38,19 @@ def project_name(session: Session) -> str | None:
     query = select(t.Audit.detail).where(t.Audit.action == RENAMED, t.Audit.target == PROJECT)
     latest = session.exec(query.order_by(col(t.Audit.id).desc()).limit(1)).first()
     return latest["to"] or None if latest else None
+
+
+def describe_files(files: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return an act's details of its files, each as (name, sha256). Of several it is that of their list, as
+    `sha256sum` writes one."""
+    sums = dict(files)
+    if len(sums) < 2:
+        return dict(zip(("file", "sha256"), next(iter(sums.items()), ()), strict=False))
+    listing = "".join(f"{sha256}  {name}\n" for name, sha256 in sorted(sums.items()))
+    surplus = len(sums) - MOST_FILES
+    names = ", ".join([*sums][:MOST_FILES]) + (f" and {surplus:,} more" if surplus > 0 else "")
+    sha256 = hashlib.sha256(listing.encode()).hexdigest()
+    return {"file": names, "sha256": sha256, "files": dict([*sums.items()][:MOST_FILES])}
 
 
 def audit(session: Session, person: str, action: str, target: str, **detail: Any) -> None:

@@ -57,6 +57,12 @@ def questions(session: Session, exam_id: int, only: QuestionIds = None) -> dict[
     return {q.id: q for q in map(_item, rows.all())}
 
 
+def list_test_questions(session: Session) -> Sequence[sa.Row[str | None, str, list[str]]]:
+    """Return context, text and options of each question that stands in a test split, whatever set it is of."""
+    columns = map(col, (t.Question.context, t.Question.text, t.Question.options))
+    return session.execute(sa.select(*columns).where(col(t.Question.split) == "test")).all()
+
+
 def _item(q: t.Question) -> Item:
     return Item(**shared_values(Item, q) | {"task": Task(q.task), "options": tuple(q.options)})
 
@@ -162,12 +168,13 @@ def iterate_votes(
     return (tuple(row) for row in session.execute(query))
 
 
-def list_answers(session: Session, exam_id: int) -> Sequence[sa.Row[str, str | None, str, str, str]]:
-    """Return each question's uid, family and gold, and the outcome and finish of its first sample, in order."""
+def list_answers(session: Session, exam_id: int) -> Sequence[sa.Row[str, str | None, str, str, str, int]]:
+    """Return each question's uid, family and gold, and its first sample's outcome, finish and length, in order."""
     # Sample 0 alone: the pairs of McNemar's test have to be independent.
     question, attempt = t.Question, t.Attempt
+    columns = (question.uid, question.family, question.gold, attempt.outcome, attempt.finish)
     query = (
-        sa.select(*map(col, (question.uid, question.family, question.gold, attempt.outcome, attempt.finish)))
+        sa.select(*map(col, columns), func.length(attempt.text))
         .join(t.Attempt, col(t.Attempt.question_id) == t.Question.id)
         .where(col(t.Attempt.exam_id) == exam_id, col(t.Attempt.sample) == 0)
         .order_by(col(t.Question.position))

@@ -1,6 +1,7 @@
-"""Every finetune with its steps, for the pages.
+"""Every finetune with its steps, and every student that was trained elsewhere, for the pages.
 
 finetunes(session)[0] -> Training(parent="smollm2", student="smollm2-f3a1", pairs=101, alpha=0.5, done=39, …)
+list_added(session)   -> (AddedStudent(name="mine", parent="smollm2", snapshot="3f2a…", person="ann", …), …)
 steps(session, 1)[0]  -> FinetuneStep(step=1, loss_feedback=2.91, loss_rationale=1.74, …)
 """
 
@@ -14,6 +15,9 @@ from sqlmodel import Session, col, func, select
 
 from mapd.store import tables as t
 from mapd.store.queries import shared_values
+from mapd.store.snapshots import count_taught, is_named
+
+ADDED = "adapters"  # the folder of what was trained elsewhere, under MAPD_HOME; finetunes have another
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,51 @@ class Training:
     steps_done: int
     seconds: float
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AddedStudent:
+    """A student that was trained elsewhere. Who added it is None where it came with an archive.
+
+    `exam`: of the snapshot, where the project holds that.
+    """
+
+    uid: str
+    name: str
+    parent: str | None
+    round: int
+    snapshot: str | None
+    exam: str | None
+    adapter: str
+    person: str | None
+    created_at: datetime
+
+
+def list_added(session: Session) -> list[AddedStudent]:
+    """Return every student whose adapter no finetune here made, the newest first."""
+    parent = sa.orm.aliased(t.Student)
+    person = (
+        sa.select(col(t.Audit.person))
+        .where(col(t.Audit.action) == "add student", col(t.Audit.target) == sa.literal("student ") + col(t.Student.uid))
+        .order_by(col(t.Audit.id))
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(t.Student, col(parent.name), col(t.Exam.uid), person)
+        .outerjoin(parent, col(t.Student.parent_id) == parent.id)
+        .outerjoin(t.Snapshot, col(t.Student.snapshot_sha256) == t.Snapshot.sha256)
+        .outerjoin(t.Exam, col(t.Snapshot.exam_id) == t.Exam.id)
+        .where(col(t.Student.adapter).startswith(f"{ADDED}/"))
+        .order_by(col(t.Student.id).desc())
+    )
+    rows: Sequence[Any] = session.execute(query).all()
+    return [
+        AddedStudent(
+            row.uid, row.name, parent_, row.round, row.snapshot_sha256, exam, row.adapter, person_, row.created_at
+        )
+        for row, parent_, exam, person_ in rows
+    ]
 
 
 def finetunes(session: Session) -> list[Training]:
@@ -74,7 +123,7 @@ def finetunes(session: Session) -> list[Training]:
             adapter=adapter,
             snapshot=snapshot.sha256,
             exam=exam,
-            pairs=snapshot.pairs,
+            pairs=count_taught(snapshot.manifest, f.alpha) if is_named(snapshot) else snapshot.pairs,
             simulated=simulated,
             steps_done=steps_done or 0,
             seconds=seconds or 0.0,

@@ -19,7 +19,10 @@ BLOCK = 500
 
 
 class JudgementRecord(NamedTuple):
-    """A judgement as the database has it, and by name what it is on. `undoes`, `undone_by`: judgements, by uid."""
+    """A judgement as the database has it, and by name what it is on. `undoes`, `undone_by`: judgements, by uid.
+
+    On a repair: what it `repairs`, by uid, and its `text`; a project that hasn't the repair can make it of them.
+    """
 
     judgement: str
     person: str
@@ -41,6 +44,8 @@ class JudgementRecord(NamedTuple):
     undoes: str | None
     undone_by: str | None
     counts: bool
+    repairs: str | None
+    text: str | None
 
 
 def count_judgements(session: Session, exam_id: int, person: str | None = None) -> int:
@@ -52,6 +57,7 @@ def count_judgements(session: Session, exam_id: int, person: str | None = None) 
 def iterate_judgements(session: Session, exam_id: int, person: str | None = None) -> Iterator[JudgementRecord]:
     """Yield every judgement (of one person) on the exam's texts, attempts and questions, the oldest first."""
     undone, undo = sa.orm.aliased(t.Judgement), sa.orm.aliased(t.Judgement)
+    broken = sa.orm.aliased(t.Explanation)
     question_id = sa.func.coalesce(t.Judgement.question_id, t.Explanation.question_id, t.Attempt.question_id)
     columns: list[Any] = [
         *(t.Judgement.uid, t.Judgement.person, t.Judgement.role, t.Judgement.target),
@@ -59,12 +65,14 @@ def iterate_judgements(session: Session, exam_id: int, person: str | None = None
         *(t.Question.source_id, t.Teacher.name, t.Judgement.decision, t.Judgement.reason, t.Judgement.value),
         *(t.Judgement.note, t.Judgement.marks, t.Judgement.created_at, t.Judgement.seconds, t.Judgement.revealed),
         *(t.Judgement.queue, t.Judgement.committee, undone.uid, undo.uid, t.Judgement.counts),
+        *(broken.uid, sa.case((col(t.Explanation.repairs_id).is_not(None), t.Explanation.text))),
     ]
     query = (
         sa.select(*columns)
         .select_from(t.Judgement)
         .outerjoin(t.Explanation, col(t.Judgement.explanation_id) == col(t.Explanation.id))
         .outerjoin(t.Attempt, col(t.Judgement.attempt_id) == col(t.Attempt.id))
+        .outerjoin(broken, col(t.Explanation.repairs_id) == col(broken.id))
         .join(t.Question, col(t.Question.id) == question_id)
         .outerjoin(t.Teacher, col(t.Explanation.author_id) == col(t.Teacher.id))
         .outerjoin(undone, col(t.Judgement.undoes_id) == col(undone.id))

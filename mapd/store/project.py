@@ -49,7 +49,7 @@ def holdings(session: Session) -> list[Holding]:
         .where(col(t.Attempt.exam_id) == t.Exam.id, col(t.Attempt.outcome) != "correct")
         .scalar_subquery()
     )
-    snapshot_count = sa.select(sa.func.count()).where(col(t.Snapshot.exam_id) == t.Exam.id).scalar_subquery()
+    snapshots = _count_snapshots(session)
     query = (
         sa.select(
             col(t.Exam.id),
@@ -58,7 +58,6 @@ def holdings(session: Session) -> list[Holding]:
             col(t.Student.name),
             col(t.QuestionSet.name),
             mistakes,
-            snapshot_count,
             col(t.Exam.created_at),
         )
         .join(t.Student, col(t.Exam.student_id) == t.Student.id)
@@ -66,9 +65,16 @@ def holdings(session: Session) -> list[Holding]:
         .order_by(col(t.Exam.id).desc())
     )
     return [
-        Holding(uid, name, student, questions, count, tuple(queries.voices(session, id_)), snapshots, created_at)
-        for id_, uid, name, student, questions, count, snapshots, created_at in session.execute(query).all()
+        Holding(uid, name, student, questions, count, tuple(queries.voices(session, id_)), snapshots[id_], created_at)
+        for id_, uid, name, student, questions, count, created_at in session.execute(query).all()
     ]
+
+
+def _count_snapshots(session: Session) -> Counter[int]:
+    """Return how many snapshots are of an exam, by its id: one of several exams is counted with each."""
+    pairs = [*session.exec(select(t.Snapshot.id, t.Snapshot.exam_id)).all()]
+    pairs += session.exec(select(t.SnapshotExam.snapshot_id, t.SnapshotExam.exam_id)).all()
+    return Counter(exam_id for _, exam_id in set(pairs))
 
 
 def imports(session: Session) -> list[ImportRecord]:

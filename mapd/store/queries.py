@@ -160,11 +160,25 @@ def find_snapshot(session: Session, sha256: str, *, with_lines: bool = True) -> 
 
 
 def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
-    """Return every snapshot (of one exam), the newest first, without its lines loaded."""
+    """Return every snapshot (that is of one exam, too), the newest first, without its lines loaded."""
     query = select(t.Snapshot).options(sa.orm.defer(t.Snapshot.lines))  # type: ignore[arg-type]
     if exam_id is not None:
-        query = query.where(t.Snapshot.exam_id == exam_id)
+        query = query.where(is_of_exam(exam_id))
     return list(session.exec(query.order_by(col(t.Snapshot.id).desc())).all())
+
+
+def is_of_exam(exam_id: int) -> sa.ColumnElement[bool]:
+    """Return the condition that a snapshot is of an exam, be it of several."""
+    links = sa.select(col(t.SnapshotExam.snapshot_id)).where(col(t.SnapshotExam.exam_id) == exam_id)
+    return sa.or_(col(t.Snapshot.exam_id) == exam_id, col(t.Snapshot.id).in_(links))
+
+
+def exams_of_snapshot(session: Session, snapshot_id: int) -> list[ExamInfo]:
+    """Return the exams that a snapshot is of, in its own order: the one that its row names is the first."""
+    first = select(t.Snapshot.exam_id).where(t.Snapshot.id == snapshot_id)
+    links = select(t.SnapshotExam.exam_id).where(t.SnapshotExam.snapshot_id == snapshot_id)
+    ids = dict.fromkeys([*session.exec(first), *session.exec(links.order_by(col(t.SnapshotExam.id)))])
+    return [exam(session, exam_id) for exam_id in ids]
 
 
 def snapshot_lines(session: Session, snapshot_id: int) -> str:

@@ -44,6 +44,8 @@ LOOSE = {
     "student": {"parent_id"},
     "finetune": {"student_id"},
 }
+# By table, the column whose row goes along where this one goes: a part takes the whole with it.
+WHOLES = {"snapshot_exam": "snapshot_id"}
 # Who has what open is of no use later.
 TRANSIENT_TABLES = {"lease"}
 # What may be there again: without a uid, or the same text, collected anew from what the ledger has.
@@ -88,15 +90,35 @@ def references(table: sa.Table) -> Mapping[str, str]:
 
 
 def closure(session: Session, seeds: Mapping[str, Collection[int]]) -> Ids:
-    """Return these rows, by table, and all that refers to them."""
+    """Return these rows, by table, and all that refers to them. A snapshot goes with each exam that it is of."""
     rows: Ids = defaultdict(set, {name: set(ids) for name, ids in seeds.items()})
+    _add_referring(session, rows)
+    # A whole that goes along has rows of its own that refer to it.
+    while _add_wholes(session, rows):
+        _add_referring(session, rows)
+    return {name: ids for name, ids in rows.items() if ids}
+
+
+def _add_referring(session: Session, rows: Ids) -> None:
     for table in t.metadata.sorted_tables:
         if "id" not in table.c:
             continue
         for column, parent in references(table).items():
             if column not in LOOSE.get(table.name, ()):
                 rows[table.name] |= _find_referring(session, table, column, rows[parent])
-    return {name: ids for name, ids in rows.items() if ids}
+
+
+def _add_wholes(session: Session, rows: Ids) -> bool:
+    """Add the wholes of these parts; return whether there was one that isn't there yet."""
+    is_added = False
+    for name, column in WHOLES.items():
+        table = t.metadata.tables[name]
+        whole = references(table)[column]
+        for block in _blocks(rows[name]):
+            ids = set(session.scalars(sa.select(table.c[column]).where(table.c.id.in_(block))))
+            is_added |= not ids <= rows[whole]
+            rows[whole] |= ids
+    return is_added
 
 
 def _find_referring(session: Session, table: sa.Table, column: str, parents: set[int]) -> set[int]:
@@ -336,7 +358,10 @@ class _RowRestorer:
         column = t.metadata.tables[table].c
         row_id = self.session.scalar(sa.select(column.id).where(column.uid == uid))
         if row_id is None:
-            raise BadInput(f"{self.file} refers to a {table} that isn't in the project any more; nothing was put back")
+            raise BadInput(
+                f"{self.file} refers to a row of {table} that isn't in the project any more; nothing was put back: if "
+                "that is in the trash, too, bring it back first"
+            )
         self.ids[table][old] = row_id
         return int(row_id)
 

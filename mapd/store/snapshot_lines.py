@@ -28,7 +28,6 @@ class SnapshotHead(NamedTuple):
 
     id: int
     sha256: str
-    exam_id: int
     pairs: int
     manifest: dict[str, Any]
 
@@ -38,7 +37,7 @@ def find_head(session: Session, sha256: str) -> SnapshotHead:
     row = queries.find_snapshot(session, sha256, with_lines=False)
     if not is_named(row):
         raise damaged(row.sha256, "its manifest is not the one that its name is the sha256 of")
-    return SnapshotHead(queries.identity(row), row.sha256, row.exam_id, row.pairs, row.manifest)
+    return SnapshotHead(queries.identity(row), row.sha256, row.pairs, row.manifest)
 
 
 def iterate_lines(session: Session, head: SnapshotHead) -> Iterator[str]:
@@ -87,11 +86,14 @@ def load_prompts(session: Session, sha256s: list[str]) -> dict[str, str]:
     return {row.sha256: row.text for row in rows}
 
 
-def load_student(session: Session, exam_id: int) -> tuple[int, str]:
-    """Return how many worked examples the exam's student is shown, and where the exam's questions came from."""
-    query = (
-        select(t.Student.shots, t.QuestionSet.source)
-        .join(t.Exam, col(t.Exam.student_id) == t.Student.id)
-        .join(t.QuestionSet, col(t.Exam.set_id) == t.QuestionSet.id)
-    )
-    return session.exec(query.where(t.Exam.id == exam_id)).one()
+def load_shots(session: Session, exam_ids: list[int]) -> dict[str, int]:
+    """Return how many worked examples the exams' students are shown, by name."""
+    query = select(t.Student.name, t.Student.shots).join(t.Exam, col(t.Exam.student_id) == t.Student.id)
+    return dict(session.exec(query.where(col(t.Exam.id).in_(exam_ids)).order_by(t.Student.name)).all())
+
+
+def load_sources(session: Session, exam_ids: list[int]) -> tuple[str, ...]:
+    """Return where the exams' questions came from."""
+    query = select(t.QuestionSet.source).join(t.Exam, col(t.Exam.set_id) == t.QuestionSet.id)
+    rows = session.exec(query.where(col(t.Exam.id).in_(exam_ids)).order_by(t.QuestionSet.name))
+    return tuple(dict.fromkeys(rows))

@@ -9,9 +9,11 @@ The sha256 of manifest.json is the snapshot's name; the manifest includes the sh
 
 import hashlib
 import json
-from typing import Annotated, Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
@@ -36,16 +38,34 @@ class _Policy(_Shape):
 class _Draw(_Shape):
     seed: int
     pairs: str
+    texts: list[Annotated[str, Field(pattern="^(?:both|rationale|feedback)$")]] = []
+
+
+class _Exam(_Shape):
+    name: str
+    student: str
+    questions: str
+    split: str
+    round: int
+
+
+class _ExamOfSeveral(_Exam):
+    uid: str
+    counts: dict[str, int]
 
 
 class _Counts(_Shape):
     covered: int
     accepted_wrong_answer: int
     pairs: int
+    pairs_without_feedback: int = 0
+    pairs_without_rationale: int = 0
 
 
 class _Manifest(_Shape):
     format: int
+    exam: _Exam | None = None
+    exams: Annotated[list[_ExamOfSeveral], Field(min_length=2)] | None = None
     policy: _Policy
     draw: _Draw
     counts: _Counts
@@ -53,6 +73,15 @@ class _Manifest(_Shape):
     teachers: dict[str, dict[str, Any]]
     lines_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     narrowed_to: list[str] = []
+    tasks: list[str] = []
+    families: list[str] = []
+
+    @model_validator(mode="after")
+    def check_exams(self) -> Self:
+        """See that it is of one exam, or of several."""
+        if (self.exam is None) == (self.exams is None):
+            raise ValueError("it names its exam, or its exams")
+        return self
 
 
 class _Question(_Shape):
@@ -74,12 +103,21 @@ class _ExplanationText(_Shape):
     simulated: bool
 
 
+# Stands for the text that a line lacks; in the line itself nothing does.
+_NO_TEXT = _ExplanationText(uid="", teacher="", text="", simulated=False)
+
+
 class _PairLine(_Shape):
     mistake: str
     question: _Question
     attempt: _Attempt
-    rationale: _ExplanationText
-    feedback: _ExplanationText
+    rationale: _ExplanationText = _NO_TEXT
+    feedback: _ExplanationText = _NO_TEXT
+
+    @property
+    def missing(self) -> set[str]:
+        """Return which of its two texts it lacks."""
+        return {"rationale", "feedback"} - self.model_fields_set
 
 
 def manifest_text(manifest: dict[str, Any]) -> str:
@@ -139,11 +177,49 @@ def fault(snapshot: t.Snapshot) -> str | None:
         if sha256(snapshot.lines) != manifest.lines_sha256:
             return "its lines are not those that its manifest names"
         lines = lines_of(snapshot.lines)
-        for line in lines:
-            _PairLine.model_validate_json(line)
+        missing = [_PairLine.model_validate_json(line).missing for line in lines]
     except ValidationError as error:
         detail = error.errors()[0]
         return f"{'.'.join(map(str, detail['loc']))[:80]}: {detail['msg']}"
     if not len(lines) == snapshot.pairs == manifest.counts.pairs:
         return f"it holds {len(lines)} pairs, not {snapshot.pairs}"
+    return _find_gap(missing, manifest.counts)
+
+
+def _find_gap(missing: Sequence[set[str]], counts: _Counts) -> str | None:
+    """Return what is wrong with the pairs that lack a text."""
+    if any(len(of_pair) > 1 for of_pair in missing):
+        return "one of its pairs has neither a rationale nor a feedback"
+    number = Counter(kind for of_pair in missing for kind in of_pair)
+    if (number["feedback"], number["rationale"]) != (counts.pairs_without_feedback, counts.pairs_without_rationale):
+        return "it doesn't say how many of its pairs have one text alone"
     return None
+
+
+def list_exams(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the exams that a snapshot is of, as its manifest has them."""
+    exams: list[dict[str, Any]] = manifest["exams"] if "exams" in manifest else [manifest["exam"]]
+    return exams
+
+
+def list_narrowing(manifest: Mapping[str, Any]) -> list[str]:
+    """Return what a snapshot was narrowed to: teachers, tasks, families; nothing where it wasn't."""
+    return [name for part in ("narrowed_to", "tasks", "families") for name in manifest.get(part, ())]
+
+
+def list_kinds_alone(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the kinds of text that a snapshot was to hold; nothing where a pair may have both."""
+    kinds = list(manifest["draw"].get("texts", ()))
+    return [] if "both" in kinds else kinds
+
+
+def count_kind(manifest: Mapping[str, Any], kind: str) -> int:
+    """Return in how many pairs of a snapshot there is a text of a kind: "rationale" or "feedback"."""
+    return int(manifest["counts"]["pairs"]) - int(manifest["counts"].get(f"pairs_without_{kind}", 0))
+
+
+def count_taught(manifest: Mapping[str, Any], alpha: float) -> int:
+    """Return how many pairs of a snapshot teach something: a text that has weight at this alpha."""
+    if alpha in (0, 1):
+        return count_kind(manifest, "feedback" if alpha == 1 else "rationale")
+    return int(manifest["counts"]["pairs"])

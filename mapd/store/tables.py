@@ -40,7 +40,10 @@ STAYS: Mapping[str, Any] = {"info": {"stays": True}}
 
 
 def origin() -> Any:
-    """Return the column that names the archive (by its sha256) that a row came with; none where it was made here."""
+    """Return the column that names the archive, or the file of verdicts, that a row came with; none of what is ours.
+
+    By its sha256.
+    """
     return Field(default=None, sa_column_kwargs=STAYS)
 
 
@@ -190,6 +193,8 @@ class Exam(Travelling, table=True):
     # Texts, after which a person is given one that an adjudicator decided, or one of their own again; 0 = never.
     check_every: int = 0
     repeat_every: int = 0
+    # A wrong answer is a mistake where so many of its question's samples are wrong.
+    wrong_in: int = 1
     sha256: str | None = Field(default=None, unique=True)
     __table_args__ = (one_of("split", "train", "dev", "test"), one_of("graded_by", "ours", "import"))
 
@@ -344,7 +349,7 @@ class Judgement(Travelling, table=True):
     revealed: bool = True
     seconds: float | None = None
     token: str = Field(default_factory=new_uid, unique=True)
-    # One that came with an archive counts only where the importer says so; the history shows it all the same.
+    # One that came with an archive or a file counts only where the importer says so; the history shows it all the same.
     counts: bool = True
     origin: str | None = origin()
     __table_args__ = (
@@ -379,6 +384,15 @@ class Snapshot(Travelling, table=True):
     lines: str
     manifest: dict[str, Any] = Field(sa_type=Json(dict))
     person: str
+
+
+class SnapshotExam(Travelling, table=True):
+    """A further exam that a snapshot is of, beside the one that its row names."""
+
+    __tablename__ = "snapshot_exam"
+    snapshot_id: int = Field(foreign_key="snapshot.id")
+    exam_id: int = Field(foreign_key="exam.id", index=True)
+    __table_args__ = (sa.UniqueConstraint("snapshot_id", "exam_id"),)
 
 
 class Finetune(Travelling, table=True):

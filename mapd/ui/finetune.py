@@ -6,8 +6,8 @@ import streamlit as st
 
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.store import finetunes
-from mapd.store.finetunes import Training
-from mapd.ui.kit import charts, context, refusals, tables, text
+from mapd.store.finetunes import AddedStudent, Training
+from mapd.ui.kit import charts, context, refusals, tables, text, times
 from mapd.ui.kit.tables import Cell, Html
 from mapd.ui.kit.theme import FIGURE_CONFIG
 
@@ -16,6 +16,7 @@ LIVE_S = 2.0
 SHORT_NAME = 12
 # As in the form.
 WORDS = {"batch": "pairs a step", "max_length": "tokens a dialogue", "rank": "rank of the adapter"}
+ADDED_HEADER = ("trained elsewhere", "from", "snapshot", "added by", "when", "adapter", "round")
 HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
 
 
@@ -54,6 +55,32 @@ def _training_row(run: Training, is_open: bool) -> tuple[Cell, ...]:
     )
 
 
+def draw_added(added: Sequence[AddedStudent]) -> None:
+    """Draw every student that was trained elsewhere, and the link to add one."""
+    if added:
+        tables.draw_table(ADDED_HEADER, map(_added_row, added), words=6)
+    label = "Add a student that was trained elsewhere"
+    context.link("pages/loop/data.py", label, icon=":material/upload_file:", way="students")
+
+
+def _added_row(student: AddedStudent) -> tuple[Cell, ...]:
+    snapshot: Cell = None if student.snapshot is None else student.snapshot[:SHORT_NAME]
+    if student.exam is not None:
+        snapshot = tables.link_cell(
+            snapshot, context.address("snapshots", exam=student.exam, snapshot=student.snapshot)
+        )
+    is_here = (context.settings().home / student.adapter).is_dir()
+    return (
+        text.one_line(student.name, 40),
+        text.one_line(student.parent, 30) if student.parent else None,
+        snapshot,
+        text.one_line(student.person, 30) if student.person else None,
+        times.cell(student.created_at),
+        Html(f'<code class="mapd-file">{text.line_html(student.adapter, 60)}</code>') if is_here else "not here",
+        student.round,
+    )
+
+
 def draw_curves(run: Training, *, is_live: bool) -> None:
     """Draw both losses step by step, and the speed; `is_live`: refresh until the student is there."""
     if is_live and run.student is None:
@@ -78,7 +105,6 @@ def _draw_curves(run: Training) -> None:
         st.caption("No step is done yet.")
         return
     figure = charts.loss_figure(steps)
-    first, last = steps[0], steps[-1]
     alt = f"Loss on rationales and on feedback over {len(steps)} steps"
     st.plotly_chart(figure, key=f"losses_{run.uid}", config=FIGURE_CONFIG, alt=alt)
     if len(steps) < count_steps(run):
@@ -89,15 +115,17 @@ def _draw_curves(run: Training) -> None:
         )
         st.caption("If the finetune is no longer running, start it again: it goes on from its checkpoint.")
     tables.draw_row(
-        (_loss_change(first.loss_rationale, last.loss_rationale), "loss on rationales"),
-        (_loss_change(first.loss_feedback, last.loss_feedback), "loss on feedback"),
+        (_loss_change([step.loss_rationale for step in steps]), "loss on rationales"),
+        (_loss_change([step.loss_feedback for step in steps]), "loss on feedback"),
         (f"{sum(s.tokens_per_s for s in steps) / len(steps):,.0f}", "tokens a second"),
         (f"{run.seconds / 60:.1f}", "minutes"),
     )
 
 
-def _loss_change(first: float | None, last: float | None) -> str | None:
-    return None if first is None or last is None else f"{first:.2f} → {last:.2f}"
+def _loss_change(losses: Sequence[float | None]) -> str | None:
+    # A step that teaches nothing of a kind has no loss of it.
+    values = [loss for loss in losses if loss is not None]
+    return f"{values[0]:.2f} → {values[-1]:.2f}" if values else None
 
 
 def draw_settings(run: Training) -> None:

@@ -62,8 +62,8 @@ def load_newest_snapshot(exam_id: int) -> tuple[SnapshotSummary | None, int]:
         return None, len(rows)
     is_taught = any(student.snapshot_sha256 == row.sha256 for student in context.read(students.list_students))
     pairs, policy = frozen.read_pairs(row), row.manifest["policy"]
-    teachers = tuple(row.manifest.get("narrowed_to", ()))
-    newest = SnapshotSummary(row.sha256, pairs.pairs, row.created_at, policy, is_taught, pairs.mistakes, teachers)
+    part = (*snapshots.list_narrowing(row.manifest), *snapshots.list_kinds_alone(row.manifest))
+    newest = SnapshotSummary(row.sha256, pairs.pairs, row.created_at, policy, is_taught, pairs.mistakes, part)
     return newest, len(rows)
 
 

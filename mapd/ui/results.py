@@ -10,13 +10,14 @@ from mapd.domain import ExamInfo
 from mapd.results import Change, FamilyResult, Results, Score
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
-from mapd.ui.kit import attempts, context, tables, text, url_state
+from mapd.ui.kit import attempts, charts, context, tables, text, url_state
 from mapd.ui.kit.attempts import AttemptRow
 from mapd.ui.kit.cache import load_material
 from mapd.ui.kit.pagination import take_page
 from mapd.ui.kit.tables import Cell, Html
+from mapd.ui.kit.theme import FIGURE_CONFIG
 
-HEADER = ("", "before", "95 %", "after", "95 %", "change", "p", "no answer", "cut off", "majority")
+HEADER = ("", "before", "95 %", "after", "95 %", "change", "95 %", "p", "no answer", "cut off", "length", "majority")
 DEFAULT_CHANGE = Change.FIXED
 
 
@@ -89,14 +90,25 @@ def draw_warning(comparison: Results) -> None:
         text.complain(results.differences_in_words(comparison))
 
 
+def draw_figure(comparison: Results) -> None:
+    """Draw accuracy before and after with its intervals, overall and by family."""
+    results_by_name = _by_name(comparison)
+    alt = f"Accuracy before and after with 95 % intervals, {len(results_by_name)} rows; the table below has the numbers"
+    st.plotly_chart(charts.accuracy_figure(results_by_name), key="accuracy", config=FIGURE_CONFIG, alt=alt)
+
+
+def _by_name(comparison: Results) -> dict[str, FamilyResult]:
+    overall = {"all": comparison.overall} if len(comparison.by_family) > 1 else {}
+    return overall | {name.replace("_", " "): result for name, result in comparison.by_family.items()}
+
+
 def draw_table(comparison: Results) -> None:
     """Draw before and after, overall and by family."""
-    rows = [_result_row("all", comparison.overall)] if len(comparison.by_family) > 1 else []
-    rows += [_result_row(name.replace("_", " "), result) for name, result in comparison.by_family.items()]
-    tables.draw_table(HEADER, rows)
+    tables.draw_table(HEADER, [_result_row(name, result) for name, result in _by_name(comparison).items()])
     st.caption(
-        "95 %: Wilson's interval · p: McNemar's exact, of the questions that changed · "
-        "no answer, cut off: before → after · majority: always giving the family's most common gold answer"
+        "95 %: Wilson's interval; of the change a paired bootstrap's, in points · p: McNemar's exact, of the questions "
+        "that changed · no answer, cut off, length in characters: before → after · majority: always giving the "
+        "family's most common gold answer"
     )
 
 
@@ -107,12 +119,21 @@ def _result_row(name: str, result: FamilyResult) -> tuple[Cell, ...]:
         text.one_line(name, 40),
         *_score_cells(score_before),
         *_score_cells(score_after),
-        change,
+        Html(f"<b>{change}</b>"),
+        _difference_cell(result.difference),
         f"{result.mcnemar_p:.2g}" if result.mcnemar_p >= 1e-4 else "< 0.0001",
         f"{score_before.no_answer:,} → {score_after.no_answer:,}",
         f"{score_before.cut_off:,} → {score_after.cut_off:,}",
+        f"{score_before.length:,.0f} → {score_after.length:,.0f}",
         f"{result.majority:.1%}",
     )
+
+
+def _difference_cell(difference: tuple[float, float] | None) -> Cell:
+    if difference is None:
+        return "no change"
+    low, high = (f"{100 * end:+.1f}".replace("-", "−") for end in difference)
+    return Html(f'<span class="mapd-note">{low} to {high}</span>')
 
 
 def _score_cells(score: Score) -> tuple[Cell, Cell]:

@@ -4,83 +4,174 @@ import io
 import json
 import shlex
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from sqlmodel import Session
 
 from mapd import prompts
+from mapd.curation import selection
 from mapd.curation import snapshots as freezing
-from mapd.curation.curated import Curated
-from mapd.curation.snapshots import Pair, SnapshotContents
+from mapd.curation.curated import Curated, Narrowing
+from mapd.curation.pairs import DrawSettings, PairDraw, Texts, draw, sort_sets
+from mapd.curation.snapshots import SnapshotContents
 from mapd.curation.summary import summary
+from mapd.domain import ExamInfo
 from mapd.exchange.training import FORMATS
 from mapd.exchange.training import snapshots as outgoing
 from mapd.exchange.training.snapshots import SnapshotExport
 from mapd.people import Person
 from mapd.store import queries, snapshots
 from mapd.store import tables as t
-from mapd.ui.kit import actions, context, exports, tables, text, times
+from mapd.ui.kit import actions, context, exports, tables, text, times, url_state
+from mapd.ui.kit.cache import load_parts, load_sealed
 from mapd.ui.kit.pagination import take_page
 from mapd.ui.threshold import lab
 
 # Letters of a sha256 that are shown; the address has all of them.
 SHORT_NAME = 12
+DOWNLOAD_REFUSAL = "download_refusal"
 # Pairs on a page: each is a question and three texts.
 PAGE_SIZE = 10
 MESSAGE = "snapshot_made"
+# In the address: with=5e…&with=9a…
+EXAMS_KEY = "with"
+USUAL_TEXTS = "a rationale and a feedback"
+# What a pair may have, in words, which stand in the address, too.
+TEXTS: Mapping[str, tuple[Texts, ...]] = {
+    USUAL_TEXTS: (Texts.BOTH,),
+    "both, or a rationale alone": (Texts.BOTH, Texts.RATIONALE),
+    "both, or a feedback alone": (Texts.BOTH, Texts.FEEDBACK),
+    "whatever there is": tuple(Texts),
+    "a rationale alone": (Texts.RATIONALE,),
+    "a feedback alone": (Texts.FEEDBACK,),
+}
 
 
-def draw_form(curated: Curated) -> None:
-    """Draw the form that freezes the current set, and above it what that gives."""
-    counts, headline = summary(curated), st.container()
+def choose_sets(exam_id: int) -> tuple[Curated, ...]:
+    """Draw which exams are frozen together, and what of them; return their sets."""
+    exam = context.read(queries.exam, exam_id)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_freeze_of"):
+        further = _choose_exams(exam)
+        own = load_parts(exam_id)
+        parts = [own, *(load_parts(other.id, own.curated.policy) for other in further)]
+        teachers = lab.choose_teachers(exam_id, *(other.id for other in further))
+        choices = selection.list_choices(parts)
+        tasks = _choose_some("tasks", "Tasks", exam_id, choices.tasks)
+        families = _choose_some("families", "Families", exam_id, choices.families)
+    return tuple(sort_sets(selection.narrow_sets(parts, Narrowing(teachers, tasks, families))))
+
+
+def _choose_exams(exam: ExamInfo) -> list[ExamInfo]:
+    """Draw the choice of exams that are frozen with this one, whose uids stand in the address; return them."""
+    taught = [info for info in context.read(queries.exams) if info.split == exam.split == "train"]
+    others = {info.uid: info for info in taught if info.id != exam.id}
+    requested = st.query_params.get_all(EXAMS_KEY)
+    for uid in [uid for uid in requested if uid not in others]:
+        text.complain(f"this address asks for an exam that can't be frozen together with this one: {uid}")
+    chosen = [uid for uid in dict.fromkeys(requested) if uid in others]
+    if not others:
+        return []
+    # No `bind`: streamlit would put names into the address, and they change.
+    uids = st.multiselect(
+        "Together with",
+        list(others),
+        chosen,
+        format_func=lambda uid: text.one_line(others[uid].name, 80),
+        placeholder="No other exam",
+        help="One snapshot of several exams, rounds or question sets, all under this exam's policy. What two of them "
+        "teach alike is taught once.",
+        width=320,
+    )
+    if uids != requested:
+        st.query_params[EXAMS_KEY] = uids
+    return [others[uid] for uid in uids]
+
+
+def _choose_some(key: str, label: str, exam_id: int, names: Sequence[str]) -> tuple[str, ...]:
+    """Draw the choice of some of these names, if there are several; return them, () for all."""
+    lines = text.distinct_lines({name: number for number, name in enumerate(names)})
+    url_state.settle(key, exam_id, **{key: []})
+    url_state.refuse_unknown_choices(key, list(lines), [])
+    if len(lines) < 2:
+        return ()
+    chosen = st.multiselect(label, list(lines), key=key, bind="query-params", placeholder="All", width=190)
+    return tuple(lines[line] for line in chosen)
+
+
+def draw_form(sets: Sequence[Curated]) -> None:
+    """Draw the form that freezes these sets, and above it what that gives."""
+    headline, policy = st.container(), sets[0].policy
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_freeze"):
+        url_state.refuse_unknown("texts", list(TEXTS), USUAL_TEXTS)
+        words = st.selectbox(
+            "A pair has", list(TEXTS), key="texts", bind="query-params", width=235, help="What each line teaches."
+        )
         everything = st.toggle(
             "All accepted rationales",
             key="every",
             bind="query-params",
             help="Otherwise one for each mistake, drawn with the seed.",
         )
-        seed = int(st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150))
-        if actions.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
-            _freeze(curated, seed, everything)
-        st.caption(f"Policy {text.label(lab.describe(curated.policy), 200)}")
+        seed = int(st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=125))
+        settings = DrawSettings(seed, everything, texts=TEXTS[words])
+        split = sets[0].exam.split
+        pair_draw = draw(*sets, settings=settings, sealed=load_sealed()) if split == "train" else PairDraw(())
+        if actions.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not pair_draw.pairs):
+            _freeze(sets, settings)
+        st.caption(f"Policy {text.label(lab.describe(policy), 200)}")
         # The link to the lab keeps the narrowing.
         teachers = {lab.TEACHERS_KEY: st.query_params.get_all(lab.TEACHERS_KEY)}
         context.link("pages/curate/threshold.py", "Change it", icon=":material/tune:", **teachers)
     with headline:
-        _draw_headline(curated, freezing.draw(curated, seed=seed, everything=everything))
-    if not counts.pairs:
-        cure = "lower the threshold, or judge" if curated.has_votes else "ask reviewers for votes, or judge"
-        text.complain(
-            "nothing to freeze: no mistake has an accepted rationale and a standing feedback under this policy; " + cure
-        )
+        _draw_headline(sets, pair_draw, settings)
+    if split != "train":
+        text.complain(f"nothing to freeze: this exam asked the {split} questions, which are never taught")
+    elif not pair_draw.pairs:
+        has_votes = any(curated.has_votes for curated in sets)
+        cure = "lower the threshold, or judge" if has_votes else "ask reviewers for votes, or judge"
+        missing = " or ".join(freezing.MISSING[kind] for kind in settings.texts)
+        text.complain(f"nothing to freeze: no mistake has {missing} under this policy; {cure}")
     elif message := st.session_state.pop(MESSAGE, None):
         st.html(f'<div class="mapd-saved" role="status"><b>✓ {text.escape(message)}</b></div>')
-    _draw_command(curated, seed, everything)
+    _draw_command(sets, settings)
 
 
-def _draw_headline(curated: Curated, pairs: Sequence[Pair]) -> None:
-    """Draw the pairs that freezing would write, and the set that they are drawn from."""
-    counts, gold = summary(curated), curated.has_gold
+def _draw_headline(sets: Sequence[Curated], pair_draw: PairDraw, settings: DrawSettings) -> None:
+    """Draw the pairs that freezing would write, and the sets that they are drawn from."""
+    counts, gold = [summary(curated) for curated in sets], any(curated.has_gold for curated in sets)
+    mistakes, pairs = [m for curated in sets for m in curated.mistakes], pair_draw.pairs
+    in_pairs = {pair.mistake.attempt.uid for pair in pairs}
+    left_out = [m for m in mistakes if m.attempt.uid not in in_pairs]
+    without_feedback = [m for m in left_out if m.covered and not m.feedback_stands]
+    uncovered = [m for m in left_out if not m.covered and not (m.feedback_stands and Texts.FEEDBACK in settings.texts)]
+    alone = [
+        (sum(pair.feedback is None for pair in pairs), "a rationale alone"),
+        (sum(pair.rationale is None for pair in pairs), "a feedback alone"),
+    ]
     tables.draw_row(
         (len(pairs), "training pairs"),
-        (freezing.count_wrong(pairs) if gold else None, "pairs with a wrong answer"),
-        (counts.pairs, "mistakes in these pairs"),
-        (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
-        (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
-        (counts.accepted, "rationales accepted"),
-        (counts.accepted_wrong_answer if gold else None, "accepted, wrong answer"),
-        (counts.overridden, "overridden by people"),
+        *([] if settings.is_usual else alone),
+        (pair_draw.wrong if gold else None, "pairs with a wrong answer"),
+        (len(in_pairs), "mistakes in these pairs"),
+        (len(uncovered), "left out: nothing accepted"),
+        *([(len(without_feedback), "left out: no feedback stands")] if Texts.RATIONALE not in settings.texts else []),
+        *([(pair_draw.repeated, "left out: taught by another pair")] if pair_draw.repeated else []),
+        *([(pair_draw.sealed, "left out: questions of a test split")] if pair_draw.sealed else []),
+        (sum(x.accepted for x in counts), "rationales accepted"),
+        (sum(x.accepted_wrong_answer for x in counts) if gold else None, "accepted, wrong answer"),
+        (sum(x.overridden for x in counts), "overridden by people"),
     )
 
 
-def _freeze(curated: Curated, seed: int, everything: bool) -> None:
+def _freeze(sets: Sequence[Curated], settings: DrawSettings) -> None:
     old_names = {row.sha256 for row in context.read(queries.snapshots)}
 
     def freeze(session: Session, person: Person) -> tuple[str, int]:
-        row = freezing.freeze(session, curated, by=person, seed=seed, everything=everything)
+        kinds, every = settings.texts, settings.everything
+        row = freezing.freeze(session, *sets, by=person, seed=settings.seed, everything=every, texts=kinds)
         freezing.write(row, context.settings().home)
         return row.sha256, row.pairs
 
@@ -93,18 +184,22 @@ def _freeze(curated: Curated, seed: int, everything: bool) -> None:
     st.rerun()
 
 
-def _draw_command(curated: Curated, seed: int, everything: bool) -> None:
-    policy = curated.policy
-    options = f"--policy {policy.name} --threshold {policy.threshold:g} --seed {seed}{' --all' if everything else ''}"
-    if curated.narrowed_to:
-        options += f" --teachers {shlex.quote(','.join(curated.narrowed_to))}"
+def _draw_command(sets: Sequence[Curated], settings: DrawSettings) -> None:
+    policy, narrowing = sets[0].policy, sets[0].narrowing
+    options = [f"--exam {curated.exam.uid}" for curated in sets]
+    options += [f"--policy {shlex.quote(policy.name)} --threshold {policy.threshold:g} --seed {settings.seed}"]
+    options += ["--all"] if settings.everything else []
+    options += [] if settings.is_usual else [f"--texts {','.join(settings.texts)}"]
+    options += [f"--teachers {shlex.quote(','.join(narrowing.teachers))}"] if narrowing.teachers else []
+    options += [f"--task {shlex.quote(task)}" for task in narrowing.tasks]
+    options += [f"--family {shlex.quote(family)}" for family in narrowing.families]
     with st.expander("The same in a terminal"):
-        st.code(f"mapd curate snapshot --exam {curated.exam.uid} {options}", language=None, wrap_lines=True)
+        st.code(f"mapd curate snapshot {' '.join(options)}", language=None, wrap_lines=True)
 
 
 def draw_list(rows: Sequence[t.Snapshot], open_sha256: str | None) -> None:
-    """Draw every snapshot of the exam, the newest first, with what its own pairs hold."""
-    header = ("snapshot", "made", "by", "policy", "teachers", "draw", "pairs", "mistakes", "wrong", "judgements")
+    """Draw every snapshot that is of the exam, too, the newest first, with what its own pairs hold."""
+    header = ("snapshot", "made", "by", "policy", "of", "draw", "pairs", "mistakes", "wrong", "exams", "judgements")
     tables.draw_table(header, [_snapshot_row(row, open_sha256) for row in rows], words=6)
     st.caption("wrong: pairs whose rationale ends in a wrong answer, by the gold answers in the snapshot")
 
@@ -123,43 +218,90 @@ def _snapshot_row(row: t.Snapshot, open_sha256: str | None) -> list[tables.Cell]
         text.one_line(row.person, 30),
     ]
     if not snapshots.is_named(row):
-        return [*cells, "damaged", None, None, None, None, None, None]
+        return [*cells, "damaged", None, None, None, None, None, None, None]
     manifest, policy = row.manifest, row.manifest["policy"]
     return [
         *cells,
         f"{text.one_line(policy['name'], 40)} > {policy['threshold']:.2f}",
-        ", ".join(text.one_line(name, 30) for name in manifest.get("narrowed_to", ())) or "all",
-        f"{manifest['draw']['pairs']}, seed {manifest['draw']['seed']}",
+        ", ".join(text.one_line(name, 30) for name in snapshots.list_narrowing(manifest)) or "all",
+        _draw_words(manifest["draw"]),
         read_pairs(row).pairs,
         len(read_pairs(row).mistakes),
         read_pairs(row).wrong,
+        len(snapshots.list_exams(manifest)),
         len(manifest["judgements"]),
     ]
 
 
+def _draw_words(settings: Mapping[str, Any]) -> str:
+    """Return how pairs were drawn, in words."""
+    texts = f", {' or '.join(settings['texts'])}" if "texts" in settings else ""
+    return f"{settings['pairs']}, seed {settings['seed']}{texts}"
+
+
 def draw_contents(row: t.Snapshot) -> None:
-    """Draw one snapshot: its downloads, its manifest, its pairs."""
+    """Draw one snapshot: its exams where it is of several, its downloads, its manifest, its pairs."""
     st.subheader(f"Snapshot {row.sha256[:SHORT_NAME]}", anchor=False)
-    files = {"pairs.jsonl": row.lines, "manifest.json": snapshots.manifest_text(row.manifest)}
+    if len(snapshots.list_exams(row.manifest)) > 1:
+        _draw_exams(row)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.download_button(
-            "Download",
-            _zip(files),
-            f"snapshot-{row.sha256[:SHORT_NAME]}.zip",
-            "application/zip",
-            icon=":material/download:",
-            on_click="ignore",
-            type="primary",
-        )
-        for name, body in files.items():
-            st.download_button(name, body, name, icon=":material/description:", on_click="ignore", key=f"get_{name}")
         if exports.is_allowed():
+            _draw_downloads(row)
             _draw_formats(row)
         st.html(f'<span class="mapd-note">sha256 of manifest.json: <code class="mapd-file">{row.sha256}</code></span>')
     with st.expander("Manifest"):
         st.code(json.dumps(row.manifest, indent=2, ensure_ascii=False), language=None, wrap_lines=True)
     for number, line in take_page(list(enumerate(snapshots.lines_of(row.lines), 1)), PAGE_SIZE, "pairs_page"):
         _draw_pair(number, line)
+
+
+def _draw_exams(row: t.Snapshot) -> None:
+    """Draw the exams of a snapshot of several, each with a link to it among that exam's."""
+    infos = {exam.uid: exam for exam in context.read(queries.exams_of_snapshot, queries.identity(row))}
+    exams = [(infos[exam["uid"]], exam["counts"]) for exam in row.manifest["exams"] if exam["uid"] in infos]
+    header = (f"of {len(exams)} exams", "student", "questions", "round", "mistakes", "covered")
+    rows = [
+        (
+            tables.link_cell(
+                text.one_line(exam.name, 80), context.address("snapshots", exam=exam.uid, snapshot=row.sha256)
+            ),
+            text.one_line(exam.student, 40),
+            text.one_line(exam.question_set, 40),
+            exam.round,
+            counts["mistakes"],
+            counts["covered"],
+        )
+        for exam, counts in exams
+    ]
+    tables.draw_table(header, rows, words=3)
+
+
+def _draw_downloads(row: t.Snapshot) -> None:
+    """Draw the buttons that save the snapshot as it is; each is noted under the person's name."""
+    if not context.current_person().name:
+        actions.ask("snapshot_files", "Download")
+        return
+    files = {"pairs.jsonl": row.lines.encode(), "manifest.json": snapshots.manifest_text(row.manifest).encode()}
+    archive = f"snapshot-{row.sha256[:SHORT_NAME]}.zip"
+    files_by_label = {"Download": (archive, _zip(files))} | {name: (name, body) for name, body in files.items()}
+    for label, (name, body) in files_by_label.items():
+        is_whole = label == "Download"
+        st.download_button(
+            label,
+            body,
+            name,
+            icon=f":material/{'download' if is_whole else 'description'}:",
+            on_click=_note_download,
+            args=(row.sha256, name, body, row.pairs),
+            type="primary" if is_whole else "secondary",
+            key=f"get_{label}",
+        )
+    if reason := st.session_state.pop(DOWNLOAD_REFUSAL, None):
+        text.complain(reason)
+
+
+def _note_download(*download: Any) -> None:
+    actions.write(lambda session, person: outgoing.note_download(session, *download, by=person), DOWNLOAD_REFUSAL)
 
 
 def _draw_formats(row: t.Snapshot) -> None:
@@ -186,13 +328,12 @@ def _draw_formats(row: t.Snapshot) -> None:
 
 def _draw_pair(number: int, line: str) -> None:
     pair = snapshots.read_line(line)
-    q, rationale, feedback = pair["question"], pair["rationale"], pair["feedback"]
+    q, texts = pair["question"], [(kind, pair[kind]) for kind in ("feedback", "rationale") if kind in pair]
     block = prompts.question_block(q["text"], q["context"], q["options"])
     parts = (
         ("question", f"{text.foreign_html(block, max_chars=4000)}gold {text.gold_html(q['gold'], 60)}"),
         ("student", text.foreign_html(pair["attempt"]["text"], max_chars=2000)),
-        (f"feedback · {_author(feedback)}", text.foreign_html(feedback["text"], max_chars=4000)),
-        (f"rationale · {_author(rationale)}", text.foreign_html(rationale["text"], max_chars=4000)),
+        *((f"{kind} · {_author(x)}", text.foreign_html(x["text"], max_chars=4000)) for kind, x in texts),
     )
     cells = "".join(tables.titled_block(title, body) for title, body in parts)
     title = text.foreign_line_html(q["text"], 160)
@@ -207,7 +348,7 @@ def _author(explanation: dict[str, object]) -> str:
     return f"{text.one_line(str(explanation['teacher']), 40)}{marks}"
 
 
-def _zip(files: dict[str, str]) -> bytes:
+def _zip(files: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, body in files.items():

@@ -182,6 +182,7 @@ def _training_html(curated: Curated, m: Mistake) -> str:
             text.foreign_html(frozen[kind]["text"], max_chars=400),
         )
         for kind in ("rationale", "feedback")
+        if kind in frozen
     ]
     link = f'<a href="{text.escape(context.address("snapshots", snapshot=sha256))}">snapshot {sha256[:8]}</a>'
     return "".join(parts) + link

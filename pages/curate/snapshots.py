@@ -2,18 +2,15 @@
 
 import streamlit as st
 
-from mapd.curation.curated import narrow
 from mapd.errors import BadInput, NotFound
 from mapd.store import queries
 from mapd.ui import snapshots as frozen
 from mapd.ui.kit import context, frame, rows, text
-from mapd.ui.kit.cache import load_curated
-from mapd.ui.threshold import lab
 
 
 def draw_page(exam_id: int) -> None:
     """Draw the snapshots of one exam."""
-    frozen.draw_form(narrow(load_curated(exam_id), lab.choose_teachers(exam_id)))
+    frozen.draw_form(frozen.choose_sets(exam_id))
     requested_sha = st.query_params.get("snapshot")
     snapshots = context.read(queries.snapshots, exam_id)
     st.subheader("Frozen", anchor=False)
@@ -25,7 +22,7 @@ def draw_page(exam_id: int) -> None:
     except (NotFound, BadInput) as error:
         text.complain(str(error))
         open_snapshot = None
-    if open_snapshot is not None and open_snapshot.exam_id != exam_id:
+    if open_snapshot is not None and open_snapshot.sha256 not in {row.sha256 for row in snapshots}:
         open_snapshot = None
     frozen.draw_list(snapshots, open_snapshot.sha256 if open_snapshot else None)
     if open_snapshot is not None:

@@ -10,9 +10,13 @@ frame.head("Finetune")
 jobs.draw_active("finetune")
 trainings = context.read(finetunes.finetunes)
 start_forms.draw_finetune_form(is_open=not trainings)
-if trainings:
+added = context.read(finetunes.list_added)
+if not trainings:
+    finetune.draw_added(added)
+else:
     open_training = finetune.choose_training(trainings)
     finetune.draw_list(trainings, open_training)
+    finetune.draw_added(added)
     curves_column, settings_column = st.columns([62, 38], gap="large")
     with curves_column:
         st.subheader("Losses", anchor=False)

@@ -21,6 +21,7 @@ def draw_page() -> None:
         text.complain(str(error))
         return
     results.draw_warning(pair_results)
+    results.draw_figure(pair_results)
     results.draw_table(pair_results)
     results.draw_caveats(pair_results)
     results.draw_changes(pair_results)

@@ -12,7 +12,8 @@ from tests.browser.conftest import App
 from tests.browser.scripted import Server
 
 PAGES = ("", "committee", "triage", "browse", "people", "room", "threshold", "snapshots")
-LIGHT = ("data", "exam", "teachers", "jobs", "guidelines", "finetune", "results")  # of the same parts: once is enough
+# Of the same parts: once is enough.
+LIGHT = ("data", "data?way=students", "exam", "teachers", "jobs", "guidelines", "finetune", "results")
 RULES = {"light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "dark": ["color-contrast"]}  # the rest is the same
 STREAMLITS = (
     ".stPlotlyChart",

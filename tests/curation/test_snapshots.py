@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import Session, select
 
 from mapd.curation import live_set, snapshots
-from mapd.curation.curated import narrow
+from mapd.curation.selection import narrow
 from mapd.domain import Act, ExamInfo, Verdict
 from mapd.errors import BadInput
 from mapd.people import owner

@@ -55,8 +55,9 @@ def fill(session: Session, folder: Path, home: Path) -> None:
     )
     call = t.Call(key="k", kind="review", outcome="failed", model="m", teacher_id=teacher.id, job_id=job.id, cost_usd=1)
     call.error = f"bad key {KEY} in {Path.home()}/.env"
+    link = t.SnapshotExam(snapshot_id=frozen.id or 0, exam_id=exam.id)
     opening = t.Opening(set_id=session.exec(select(t.QuestionSet.id)).one() or 0, exam_id=exam.id, person="ann")
-    session.add_all([training, call, opening])
+    session.add_all([training, call, opening, link])
     session.flush()
     for step in (1, 2):
         session.add(

@@ -1,5 +1,6 @@
 """Answers that a model gave elsewhere: matched to their questions, graded here, one exam for the same content."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -236,7 +237,8 @@ def test_the_commands(mapd: Mapd, tmp_path: Path) -> None:
     assert told == {"exam": told["exam"], **expected, "no_answer": 0, "skipped": 1}
     assert json.loads((tmp_path / "bad.jsonl").read_text())["row"]["question_id"] == "none"
     exported = mapd("exam", "export", told["exam"], tmp_path / "out.jsonl", "--json").json
-    assert exported == {"path": str(tmp_path / "out.jsonl"), "answers": 4}
+    assert (exported["path"], exported["answers"]) == (str(tmp_path / "out.jsonl"), 4)
+    assert exported["sha256"] == hashlib.sha256((tmp_path / "out.jsonl").read_bytes()).hexdigest()
     first, second = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()][:2]
     assert (first["answer"], first["gold"], first["outcome"]) == ("B. granite 0", "B. granite 0", "correct")
     assert (second["answer"], second["gold"], second["outcome"]) == ("A. oak 1", "B. granite 1", "incorrect")

@@ -444,7 +444,7 @@ def test_judgements_of_an_archive_count_for_nothing_but_stand_in_the_history(rec
         mallorys = next(row.judged.id for row in rows if row.judged.person == "mallory")
     with (
         db.writing(receiver.engine) as session,
-        pytest.raises(BadInput, match="came with an archive and doesn't count"),
+        pytest.raises(BadInput, match="came from elsewhere and doesn't count"),
     ):
         judging.undo(session, mallorys, by=owner("mallory"))
     with db.writing(receiver.engine) as session:  # mallory's undo took nothing: ann takes her word back herself

@@ -187,6 +187,7 @@ def test_every_judgement_is_a_row_with_who_when_what_and_why(
         **{"note": "=1+1", "value": None, "marks": [[0, 4]], "role": "annotator", "at": at.isoformat()},
         **{"seconds": 4.25, "blind": True, "queue": "smart", "committee": "accepted", "question": "0"},
         **{"teacher": x.text.teacher, "judgement": made_uid, "undoes": None, "undone_by": undo_uid, "counts": True},
+        **{"repairs": None, "text": None},
     }
     kinds = {row["kind"] for row in rows}
     assert kinds == {"rationale", "question", "attempt"}

@@ -114,6 +114,38 @@ def test_a_limit_cuts_and_counts() -> None:
         examples(MANIFEST, lines(pair()), TOKENIZER, alpha=0.5, max_length=20)
 
 
+def without(kind: str, **changed: str) -> dict[str, Any]:
+    return {name: value for name, value in pair(**changed).items() if name != kind}
+
+
+def test_of_a_pair_with_one_text_alone_that_one_is_taught() -> None:
+    whole = example(pair(), TOKENIZER)
+    assert example(without("feedback"), TOKENIZER) == whole.weighted_by(0)
+    assert example(without("rationale"), TOKENIZER) == whole.weighted_by(1)
+    made = examples(MANIFEST, lines(pair(), without("feedback"), without("rationale")), TOKENIZER, alpha=0.5)
+    assert made.items == (whole, whole.weighted_by(0), whole.weighted_by(1))
+    assert (made.cut, made.left_out) == (0, 0)
+
+
+def test_a_pair_of_which_nothing_has_weight_is_no_example() -> None:
+    three = lines(pair(), without("feedback"), without("rationale"))
+    for alpha, number in ((0, 2), (0.5, 3), (1, 2)):
+        made = examples(MANIFEST, three, TOKENIZER, alpha=alpha)
+        counts = {"pairs": 3, "pairs_without_feedback": 1, "pairs_without_rationale": 1}
+        assert len(made.items) == number == snapshots.count_taught({"counts": counts}, alpha)
+    for kind, alpha in (("feedback", 1), ("rationale", 0)):
+        with pytest.raises(BadInput, match=f"no pair of the snapshot has a {kind}, and alpha {alpha} teaches nothing"):
+            examples(MANIFEST, lines(without(kind)), TOKENIZER, alpha=alpha)
+
+
+def test_a_template_that_takes_one_question_teaches_a_snapshot_of_rationales_at_any_alpha() -> None:
+    tokenizer = tiny.tokenizer()
+    once = "{% if messages | length > 3 %}{{ raise_exception('one question at a time') }}{% endif %}"
+    tokenizer.chat_template = once + tiny.TEMPLATE
+    alone = example(without("feedback"), TOKENIZER)
+    assert example(without("feedback"), tokenizer, alpha=0.5) == alone
+
+
 def test_what_has_no_weight_is_not_taught() -> None:
     one = Example((1,), (2,), (3,), (4,))
     assert one.weighted_by(0) == Example((1,), (2,), (), ())

@@ -21,13 +21,13 @@ from tests.finetune import tiny
 def plain(model: Any, examples: Sequence[Example], alpha: float) -> tuple[float | None, float | None]:
     """The reference's way: one padded pass for each kind, transformers' own loss; adds the gradient of the whole."""
     kinds = {
-        "rationale": (1 - alpha, [(e.prompt, e.rationale) for e in examples]),
-        "feedback": (alpha, [(e.prompt + e.correction, e.feedback) for e in examples]),
+        "rationale": (1 - alpha, [(e.prompt, e.rationale) for e in examples if e.rationale]),
+        "feedback": (alpha, [(e.prompt + e.correction, e.feedback) for e in examples if e.feedback]),
     }
     losses: dict[str, float | None] = {}
     for kind, (weight, dialogues) in kinds.items():
         losses[kind] = None
-        if weight:
+        if weight and dialogues:
             ids = [torch.tensor(asked + said) for asked, said in dialogues]
             labels = [torch.tensor((-100,) * len(asked) + said) for asked, said in dialogues]
             mask = [torch.ones(len(one), dtype=torch.long) for one in ids]
@@ -48,12 +48,16 @@ def gradient(model: Any) -> torch.Tensor:
     return taken
 
 
+SIDES = ((0, "feedback"), (1, "rationale"))
+
+
 def assert_equal(model: Any, examples: Sequence[Example], alpha: float, tokens_at_once: int) -> None:
     """Both losses and all gradients of the two ways, to 1e-5; large gradients to as many digits."""
     feedback, rationale = plain(model, examples, alpha)
     expected = gradient(model)
     found = loss.backward(model, examples, alpha, tokens_at_once)
-    assert (found.feedback is None, found.rationale is None) == (alpha == 0, alpha == 1)
+    missing = [alpha == weight or not any(getattr(e, kind) for e in examples) for weight, kind in SIDES]
+    assert [found.feedback is None, found.rationale is None] == missing
     assert found.feedback == pytest.approx(feedback, abs=1e-5)
     assert found.rationale == pytest.approx(rationale, abs=1e-5)
     torch.testing.assert_close(gradient(model), expected, atol=1e-5, rtol=1e-5)
@@ -78,6 +82,43 @@ def test_equals_the_plain_two_passes_whatever_the_lengths(
     examples: list[Example], alpha: float, tokens_at_once: int
 ) -> None:
     assert_equal(tiny.model(), examples, alpha, tokens_at_once)
+
+
+BOTH = st.builds(Example, PART, PART, PART, PART)
+ONE = BOTH.map(lambda e: e.weighted_by(0)) | BOTH.map(lambda e: e.weighted_by(1))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    examples=st.lists(BOTH | ONE, min_size=1, max_size=6),
+    alpha=st.sampled_from([0.3, 0.5, 0.9]),
+    tokens_at_once=st.integers(1, 300),
+)
+def test_a_pair_with_one_text_alone_adds_its_tokens_to_the_mean_of_their_kind(
+    examples: list[Example], alpha: float, tokens_at_once: int
+) -> None:
+    assert_equal(tiny.model(), examples, alpha, tokens_at_once)
+
+
+@pytest.mark.parametrize(("side", "share"), [(0, 0.7), (1, 0.3)])
+def test_a_step_without_one_kind_has_the_rest_of_the_formula_not_scaled_up(side: int, share: float) -> None:
+    model, examples = tiny.model(), [e.weighted_by(side) for e in tiny.examples(4)]
+    loss.backward(model, examples, 0.3)
+    mixed = gradient(model)
+    loss.backward(model, examples, side)
+    torch.testing.assert_close(mixed, share * gradient(model), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [0, 0.5, 1])
+def test_packing_is_tried_where_some_examples_have_one_dialogue(alpha: float) -> None:
+    both, rationale, feedback = tiny.examples(3)
+    examples = [both, rationale.weighted_by(0), feedback.weighted_by(1)]
+    taught = [e for e in examples if alpha == 0.5 or e.weighted_by(alpha).feedback or e.weighted_by(alpha).rationale]
+    for some in (taught, taught[:1], taught[1:], taught[-1:]):
+        assert loss.can_pack(tiny.model(), some, alpha)
+        dragging = tiny.model()
+        dragging.model.layers[0].mlp.register_forward_hook(drag)
+        assert not loss.can_pack(dragging, some, alpha)
 
 
 def test_feedback_is_left_out_at_alpha_0() -> None:

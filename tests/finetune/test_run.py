@@ -12,6 +12,8 @@ from sqlmodel import col, select
 
 from mapd import students
 from mapd.curation import live_set, snapshots
+from mapd.curation.pairs import Texts
+from mapd.domain import Act
 from mapd.errors import BadInput, NotFound
 from mapd.finetune import loss
 from mapd.finetune import run as finetune
@@ -20,6 +22,7 @@ from mapd.jobs import kinds
 from mapd.jobs.work import WorkContext
 from mapd.models import weights
 from mapd.people import owner
+from mapd.review.judging import Target, judge
 from mapd.settings import Settings
 from mapd.store import audit_log, claims, db, finetunes, queries
 from mapd.store import snapshots as stored
@@ -302,3 +305,28 @@ def test_a_database_that_takes_no_step_is_one_line(engine: sa.Engine, sha256: st
     engine.dispose()
     with pytest.raises(BadInput, match=r"a step can't be recorded: .*full.*goes on from its last checkpoint"):
         run(engine, sha256, progress=fill)
+
+
+@pytest.mark.parametrize(("alpha", "taught"), [(0.5, 12), (1.0, 11), (0.0, 11)])
+def test_a_snapshot_whose_pairs_have_one_text_alone_is_taught(
+    engine: sa.Engine, sha256: str, alpha: float, taught: int
+) -> None:
+    with db.writing(engine) as session:
+        exam_id = queries.snapshot(session, sha256).exam_id
+        first, second, *_ = live_set.load_curated(session, exam_id).mistakes
+        for x in (*first.feedback, *second.rationales):
+            judge(session, Target(x.text.kind, x.text.id), Act.REJECT, by=owner("ann"), reason="other")
+        curated = live_set.load_curated(session, exam_id)
+        mixed = snapshots.freeze(session, curated, by=owner("ann"), texts=tuple(Texts)).sha256
+    hyperparameters = Hyperparameters(alpha=alpha, epochs=1, batch=4, rank=2, max_length=2000)
+    with db.reading(engine) as session:
+        work = kinds.FinetuneWork(snapshot=mixed, student="tiny", alpha=alpha, epochs=1, batch=4)
+        assert work.size(session) == hyperparameters.steps(taught)
+    done = run(engine, mixed, hyperparameters=hyperparameters)
+    assert (done.pairs, done.steps, done.left_out) == (taught, hyperparameters.steps(taught), 0)
+    with db.reading(engine) as session:
+        (training,) = finetunes.finetunes(session)
+        steps = finetunes.steps(session, training.id)
+    assert (training.pairs, training.steps_done) == (taught, done.steps)
+    assert all(step.loss_feedback is None for step in steps) is (alpha == 0)
+    assert all(step.loss_rationale is None for step in steps) is (alpha == 1)

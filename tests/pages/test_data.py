@@ -196,7 +196,7 @@ def test_a_name_that_a_set_has_is_suggested_with_a_number(home: Path) -> None:
     [
         ("empty.jsonl", b" \n", "empty.jsonl is empty: it holds no rows"),
         ("cut.json", b'[{"question": "1?", "ans', "cut.json can't be read: no whole JSON"),
-        ("q.xlsx", b"PK\x03\x04", "is a ZIP archive or an Excel file"),
+        ("q.xlsx", b"PK\x03\x04", "is a ZIP archive or an old Excel file"),
         ("photo.jsonl", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff", "photo.jsonl is no table: save it as JSON Lines"),
         ("words.txt", b"Once upon a time", "words.txt is no table of questions"),
         ("q.jsonl", '{"question": "é"}'.encode("latin-1"), "q.jsonl is not UTF-8 text at byte"),

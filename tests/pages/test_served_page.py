@@ -7,10 +7,11 @@ from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from mapd import served_students, students
+from mapd.curation import live_set, snapshots
 from mapd.models import sandbox
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui.kit import text
 from tests.finetune import tiny
@@ -85,7 +86,20 @@ def test_a_key_of_another_server_is_asked_about(home: Path) -> None:
     assert [row.key_env for row in kept()] == ["OPENAI_API_KEY"]
 
 
-def test_it_is_examined_but_not_taught(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_it_is_no_choice_where_its_weights_are_needed(full_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        served_students.add(session, "served", model="m", base_url="http://lab/v1", by=owner("ann"))
+        students.add(session, "local", by=owner("ann"))
+        exam = queries.exams(session)[0].id
+        snapshots.freeze(session, live_set.load_curated(session, exam), by=owner("ann"))
+    app = open_page("pages/train/finetune.py")
+    (choice,) = (box for box in app.selectbox if (box.key or "").startswith("finetune_student"))
+    assert choice.options == ["local"]
+    app = open_page("pages/loop/data.py", way="students")
+    assert app.selectbox(key="adapter_parent").options == ["local"]
+
+
+def test_it_is_examined(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sandbox, "check_tokenizer", lambda folder: None)
     tiny.tokenizer().save_pretrained(tmp_path / "t")
     engine = db.open_store(Settings())

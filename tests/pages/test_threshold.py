@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mapd.curation import live_set
-from mapd.curation.curated import narrow
+from mapd.curation.selection import narrow
 from mapd.curation.summary import summary
 from mapd.settings import Settings
 from mapd.store import db

@@ -116,8 +116,10 @@ class Merge:
         return outcome
 
     def _note(self, person: str, act: str, **detail: Any) -> None:
+        archive = self.archive
+        detail |= {"format": "archive", "file": archive.name, "sha256": archive.sha256}
         with db.writing(self.engine) as session:
-            audit_log.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
+            audit_log.audit(session, person, act, f"archive {archive.sha256}", name=archive.name, **detail)
 
     def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> MergeOutcome:
         outcome, policies = MergeOutcome(), dict[str, str]()

@@ -19,7 +19,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from sqlmodel import select
+from sqlmodel import col, select
 
 from mapd.errors import BadInput
 from mapd.exchange.archive import container, shapes
@@ -228,9 +228,21 @@ def _check_meaning(name: str, connection: sa.Connection) -> None:
                 snapshots.check(snapshot)
             except BadInput as error:
                 raise damage_of(name, str(error).partition(";")[0]) from error
+            _check_exams(name, session, snapshot)
             session.expunge(snapshot)
         for questions in session.scalars(select(t.QuestionSet)).all():
             _check_questions(name, session, questions)
+
+
+def _check_exams(name: str, session: Session, snapshot: t.Snapshot) -> None:
+    # What is deleted with an exam, and on which pages a snapshot stands, follows from these rows.
+    if "exams" not in snapshot.manifest:
+        return
+    links = select(t.SnapshotExam.exam_id).where(t.SnapshotExam.snapshot_id == snapshot.id)
+    ids = {snapshot.exam_id, *session.scalars(links)}
+    uids = set(session.scalars(select(t.Exam.uid).where(col(t.Exam.id).in_(ids))))
+    if uids != {exam["uid"] for exam in snapshot.manifest["exams"]}:
+        raise damage_of(name, f"snapshot {snapshot.sha256[:12]} is of other exams than its manifest names")
 
 
 def _check_questions(name: str, session: Session, questions: t.QuestionSet) -> None:

@@ -1,6 +1,6 @@
 """The card of a `datasets` folder: all that somebody needs who knows nothing of this project. Pure.
 
-    write(source, {"default": "data/train.parquet"})     -> "---\\npretty_name: …\\n---\\n\\n# Explanations of …"
+    write(source, {"default": "data/train-9b41….parquet"})     -> "---\\npretty_name: …\\n---\\n\\n# Explanations of …"
 
 Its words stand in card.md.jinja. Names are foreign: they stand in code, where markdown does nothing.
 """
@@ -18,6 +18,7 @@ from mapd import prompts
 from mapd.characters import visible
 from mapd.exchange.training.format import TrainingSource, count_preferences, count_texts
 from mapd.exchange.training.parquet import OF_ROW
+from mapd.store.snapshots import count_kind, list_exams
 
 TEMPLATE = "card.md.jinja"
 # As the hub words it: fewer rows than this.
@@ -27,6 +28,19 @@ CHECKS = {
     "equations_true": "no equation in it is false",
     "shows_work": "it shows its work",
 }
+# What a pair has, by the manifest's word.
+MAY_HAVE = {
+    "both": "a rationale and a feedback",
+    "rationale": "a rationale without feedback",
+    "feedback": "a feedback without a rationale",
+}
+# Counts that a manifest has where they were chosen, or where there are any.
+OF_CHOICES = {
+    "pairs_without_feedback": "of them a rationale without feedback",
+    "pairs_without_rationale": "of them a feedback without a rationale",
+    "repeated_pairs": "pairs left out, for another one teaches the same",
+    "in_test_splits": "mistakes left out, for their question is one that students are tested on",
+}
 MEANINGS = {
     "prompt": "the dialogue before the text, as chat: what the student was asked; for feedback its wrong answer, too",
     "completion": "the text to learn, one assistant turn",
@@ -34,7 +48,7 @@ MEANINGS = {
     "rejected": "the rejected one",
     "margin": "how far the accepted one's mean lies above the other's; 0 where nobody scored one of them",
     "kind": "`rationale`: a teacher's own solution; `feedback`: what a teacher says is wrong in the student's answer",
-    "pair": "the rationale and the feedback of one mistake have the same",
+    "pair": "the rationale and the feedback of one pair have the same",
     "mistake": "the id of the student's wrong answer",
     "question": "the id of the question",
     "source_id": "the question's number in its own file",
@@ -56,26 +70,37 @@ MEANINGS = {
 
 
 def write(source: TrainingSource, files: Mapping[str, str]) -> str:
-    """Return the card. `files`: by the name of a configuration its file."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    """Return the card. `files`: each configuration's file, by the configuration's name."""
+    return render(Path(__file__).with_name(TEMPLATE), {**_facts(source), "files": files})
+
+
+def render(template: Path, facts: Mapping[str, Any]) -> str:
+    """Return a card of these facts. The template's filters make code of foreign names."""
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.FileSystemLoader(template.parent),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        # A card with a gap would go out unnoticed: a missing fact is an error.
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"code": code, "block": block, "number": "{:,}".format, "in_yaml": in_yaml}
-    return environment.get_template(TEMPLATE).render(_facts(source), files=files)
+    environment.filters |= {"code": code, "plain": plain, "block": block, "number": "{:,}".format, "in_yaml": in_yaml}
+    return environment.get_template(template.name).render(facts)
 
 
 def code(text: object) -> str:
     """Return a foreign text as code within a line, and within a table: markdown and HTML do nothing there."""
     line = " ".join(visible(str(text)).split()) or "–"
     runs = [len(run) for run in re.findall("`+", line)]
+    # A fence is longer than any run of backticks inside; markdown takes the blanks beside it away again.
     fence, blank = "`" * (1 + max(runs, default=0)), " " * bool(runs)
     # A bar ends a table's cell, also within code.
     return f"{fence}{blank}{line}{blank}{fence}".replace("|", "\\|")
+
+
+def plain(text: str) -> str:
+    """Return a line of words, among which foreign ones may stand: markdown and HTML do nothing in it."""
+    return re.sub(r"([\\`*_{}\[\]<>|~&#$])", r"\\\1", " ".join(visible(text).split()))
 
 
 def block(text: str) -> str:
@@ -95,9 +120,14 @@ def _facts(source: TrainingSource) -> dict[str, Any]:
     judgements = manifest["judgements"]
     counts = Counter((judgement["target"], judgement["decision"]) for judgement in judgements)
     teachers = dict(sorted(manifest["teachers"].items()))
-    rows = count_texts(manifest)
+    rows, exams = count_texts(manifest), list_exams(manifest)
     return {
         **manifest,
+        "exams": exams,
+        "students": sorted({exam["student"] for exam in exams}),
+        "question_sets": sorted({exam["questions"] for exam in exams}),
+        "rationales": count_kind(manifest, "rationale"),
+        "feedback": count_kind(manifest, "feedback"),
         "sha256": source.sha256,
         "size": next((word for size, word in SIZES if rows < size), "n>1M"),
         "teachers": teachers,
@@ -107,15 +137,21 @@ def _facts(source: TrainingSource) -> dict[str, Any]:
         "meanings": MEANINGS,
         "required": [CHECKS.get(check, check) for check in manifest["policy"]["checks"]],
         "narrowed_to": manifest.get("narrowed_to", ()),
+        "tasks": manifest.get("tasks", ()),
+        "families": manifest.get("families", ()),
+        # A manifest leaves out what is usual: pairs with both texts.
+        "may_have": [MAY_HAVE[kind] for kind in manifest["draw"].get("texts", ["both"])],
         "figures": _figures(manifest),
+        "feedback_by_teacher": manifest["counts"].get("feedback_by_teacher", {}),
         "judgements": [(*key, number) for key, number in sorted(counts.items())],
         "people": len({judgement["person"] for judgement in judgements}),
         "shots": source.shots,
         "exam_prompt": prompts.EXAM.text,
         "correction": prompts.CORRECTION,
         "forms": prompts.ANSWER_FORM,
+        # The prompt of imported texts is empty, for nobody here knows it.
         "teacher_prompts": [text for _, text in sorted(source.origin.prompts.items()) if text],
-        "questions_source": source.origin.questions_source,
+        "questions_sources": [name for name in source.origin.questions_sources if name],
     }
 
 
@@ -132,5 +168,6 @@ def _figures(manifest: Mapping[str, Any]) -> list[tuple[str, int]]:
         ("decided by people against the committee", counts["overridden"]),
         ("accepted, and their final answer is not the reference answer", counts["accepted_wrong_answer"]),
         ("pairs", counts["pairs"]),
+        *((words, counts[name]) for name, words in OF_CHOICES.items() if name in counts),
         ("preferences", count_preferences(manifest)),
     ]

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mapd.exchange.training.pairs import FrozenPair
-from mapd.exchange.training.rows import TaughtRow, taught_rows
+from mapd.exchange.training.rows import FEEDBACK, RATIONALE, TaughtRow, taught_rows
+from mapd.store.snapshots import count_kind
 
 # Letters of a snapshot's name that the names of its pairs begin with.
 SHORT_NAME = 12
@@ -19,16 +20,16 @@ SHORT_NAME = 12
 class Origin:
     """What a snapshot's own manifest doesn't say of where it comes from.
 
-    `questions_source`: of which file or hub the questions are. `prompts`: the texts by their sha256.
+    `questions_sources`: the files or the repositories that the questions came from. `prompts`: texts by their sha256.
     """
 
-    questions_source: str = ""
+    questions_sources: tuple[str, ...] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSource:
-    """A snapshot as formats read it. Its pairs come one by one, and from the beginning each time that they are asked.
+    """A snapshot as formats read it. Its pairs come one by one, and each iteration begins at the first.
 
     `shots`: worked examples that stand before each question, as its student is asked.
     """
@@ -41,18 +42,19 @@ class TrainingSource:
 
     def named_pairs(self) -> Iterator[tuple[str, FrozenPair]]:
         """Yield each pair with its name: the snapshot's, and its number in it."""
+        # A mistake may have several pairs, so its uid can't name them.
         for number, pair in enumerate(self.pairs, 1):
             yield f"{self.sha256[:SHORT_NAME]}-{number}", pair
 
     def rows(self) -> Iterator[TaughtRow]:
-        """Yield what is taught: of each pair the rationale, then the feedback."""
+        """Yield the rows that are taught: each pair's rationale, then its feedback, as far as it has them."""
         for name, pair in self.named_pairs():
             yield from taught_rows(pair, name, self.shots)
 
 
 def count_texts(manifest: Mapping[str, Any]) -> int:
     """Return how many rows a snapshot has in a format with a row a text."""
-    return 2 * int(manifest["counts"]["pairs"])
+    return sum(count_kind(manifest, kind) for kind in (RATIONALE, FEEDBACK))
 
 
 def count_preferences(manifest: Mapping[str, Any]) -> int:

@@ -9,7 +9,7 @@ sharegpt    {"conversations": [{"from": "human", "value": "There are 87 oranges 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,19 @@ from typing import Any
 from mapd.characters import as_json
 from mapd.exchange.training.format import TrainingFormat, TrainingSource
 from mapd.exchange.training.rows import FEEDBACK, RATIONALE, TaughtRow, columns, split_dialogue
+from mapd.store.snapshots import count_kind
 
 INFO = "dataset_info.json"
-README = """# For LLaMA-Factory
+BOTH = """# For LLaMA-Factory
 
 `dataset_dir` is this folder; `dataset: mapd_rationale,mapd_feedback` names its two data sets. `mix_strategy:
 interleave_under` with `interleave_probs: 0.5,0.5` weighs them as the joint loss does at alpha 0.5.
+"""
+ALONE = """# For LLaMA-Factory
 
+`dataset_dir` is this folder; `dataset: mapd_{kind}` names its data set. The snapshot holds nothing else.
+"""
+MASK = """
 **Set `mask_history: true`.** The earlier turns of `mapd_feedback` hold the student's wrong answer. Without it
 LLaMA-Factory teaches that answer, too.
 """
@@ -33,6 +39,7 @@ NOTE = "set mask_history: true in LLaMA-Factory, or it teaches the wrong answers
 def as_alpaca(row: TaughtRow) -> dict[str, Any]:
     """Return a row in Alpaca's fields; without earlier turns it has no `history`."""
     system, history, instruction = split_dialogue(row.prompt)
+    # The instruction is the whole question; LLaMA-Factory would add `input` to its end.
     fields = {"instruction": instruction, "input": "", "output": row.completion, "system": system}
     # An empty list has no type of its own: a file in which each row's is empty has none.
     return {**fields, **({"history": history} if history else {}), **columns(row)}
@@ -57,12 +64,17 @@ def _describe_sharegpt(file: str, **_: bool) -> dict[str, Any]:
     return {"file_name": file, "formatting": "sharegpt", "columns": fields, "tags": tags}
 
 
+def _readme(kinds: Sequence[str]) -> str:
+    return (BOTH if len(kinds) > 1 else ALONE.format(kind=kinds[0])) + (MASK if FEEDBACK in kinds else "")
+
+
 def _writer(
     as_row: Callable[[TaughtRow], dict[str, Any]], describe: Callable[..., dict[str, Any]]
 ) -> Callable[[Path, TrainingSource], int]:
     def write(path: Path, source: TrainingSource) -> int:
         path.mkdir()
-        kinds, count = (RATIONALE, FEEDBACK), 0
+        # No loader takes a file without rows.
+        kinds, count = [kind for kind in (RATIONALE, FEEDBACK) if count_kind(source.manifest, kind)], 0
         with ExitStack() as stack:
             files = {
                 kind: stack.enter_context((path / f"{kind}.jsonl").open("w", encoding="utf-8", newline="\n"))
@@ -72,11 +84,12 @@ def _writer(
                 files[row.kind].write(as_json(as_row(row)) + "\n")
                 count += 1
         info = {
+            # Worked examples are earlier turns, too; the index names a column only where the file has it.
             f"mapd_{kind}": describe(f"{kind}.jsonl", has_history=kind == FEEDBACK or source.shots > 0)
             for kind in kinds
         }
         (path / INFO).write_text(json.dumps(info, indent=2) + "\n", encoding="utf-8")
-        (path / "README.md").write_text(README, encoding="utf-8")
+        (path / "README.md").write_text(_readme(kinds), encoding="utf-8")
         return count
 
     return write

@@ -1,6 +1,6 @@
 """What a pair teaches, as dialogues: the prompts are the exam's own and those of our finetune. Pure.
 
-rationale, feedback = taught_rows(pair, "3f2a9c1b7d20-17")
+rationale, feedback = taught_rows(pair, "3f2a9c1b7d20-17")      # a row each; of a pair with one text alone that row
 rationale.prompt        -> (system "You solve …", user "There are 87 oranges … End with …")
 feedback.prompt         -> the same, then assistant "Answer: … 0.92", user "The right answer is 145. What went …"
 feedback.completion     -> "It seems that the student …", which alone is to be learned
@@ -23,7 +23,7 @@ RATIONALE, FEEDBACK = "rationale", "feedback"
 
 @dataclass(frozen=True, slots=True)
 class TaughtRow:
-    """One text to learn, and the dialogue before it. `name` is that of its pair, which two rows share."""
+    """One text to learn, and the dialogue before it. `name`: its pair's, which a rationale and a feedback may share."""
 
     kind: str
     name: str
@@ -54,7 +54,7 @@ class Preference:
 
     @property
     def margin(self) -> float:
-        """Return by how much the accepted one's mean is above the other's; 0 where nobody voted on one of them.
+        """Return how far the chosen mean is above the rejected one's; 0 where nobody voted on one of the two.
 
         It is below 0 where people decided against the scores.
         """
@@ -63,24 +63,27 @@ class Preference:
         return (self.chosen.mean or 0.0) - (self.rejected.mean or 0.0) if known else 0.0
 
 
-def taught_rows(pair: FrozenPair, name: str, shots: int = 0) -> tuple[TaughtRow, TaughtRow]:
-    """Return what a pair teaches: its rationale, then its feedback. `shots`: worked examples before the question."""
+def taught_rows(pair: FrozenPair, name: str, shots: int = 0) -> Iterator[TaughtRow]:
+    """Yield what a pair teaches: its rationale, then its feedback. `shots`: worked examples before the question."""
     q = pair.question
     question = prompts.question_block(q.text, q.context, q.options)
-    *exam_turns, _ = prompts.rationale_dialogue(question, q.task, pair.rationale.text, shots)
-    *turns, _ = prompts.feedback_dialogue(question, q.task, pair.attempt.text, q.gold, pair.feedback.text, shots)
-    return (
-        TaughtRow(RATIONALE, name, pair, pair.rationale, tuple(exam_turns)),
-        TaughtRow(FEEDBACK, name, pair, pair.feedback, tuple(turns)),
-    )
+    if (rationale := pair.rationale) is not None:
+        # The last turn is the text itself, which the row holds apart from its prompt.
+        *turns, _ = prompts.rationale_dialogue(question, q.task, rationale.text, shots)
+        yield TaughtRow(RATIONALE, name, pair, rationale, tuple(turns))
+    if (feedback := pair.feedback) is not None:
+        *turns, _ = prompts.feedback_dialogue(question, q.task, pair.attempt.text, q.gold, feedback.text, shots)
+        yield TaughtRow(FEEDBACK, name, pair, feedback, tuple(turns))
 
 
 def preferences(pair: FrozenPair, name: str, shots: int = 0) -> Iterator[Preference]:
-    """Yield the pair's rationale with each rejected one of its question."""
-    q = pair.question
+    """Yield the pair's rationale with each rejected one of its question; nothing where it has no rationale."""
+    q, rationale = pair.question, pair.rationale
+    if rationale is None:
+        return
     prompt = prompts.exam_messages(prompts.question_block(q.text, q.context, q.options), q.task, shots)
     for number, rejected in enumerate(pair.rejected, 1):
-        yield Preference(f"{name}-{number}", pair, prompt, pair.rationale, rejected)
+        yield Preference(f"{name}-{number}", pair, prompt, rationale, rejected)
 
 
 def distinct_preferences(pairs: Iterable[tuple[str, FrozenPair]], shots: int = 0) -> Iterator[Preference]:
@@ -135,6 +138,7 @@ def _text_columns(text: FrozenText) -> dict[str, Any]:
         "by_person": text.by_person,
         "simulated": text.simulated,
         "mean": "" if text.mean is None else str(text.mean),
+        # A score may be null, which no column may be: so the scores are one text.
         "scores": json.dumps(scores(text), ensure_ascii=False),
         "decided_by": "committee" if not text.decided_by else ", ".join(text.decided_by),
         "why": text.why,

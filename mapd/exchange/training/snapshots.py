@@ -4,20 +4,22 @@ export(engine, "3f2a", FORMATS["messages"], Path("rows.jsonl"), by=ann)
 -> SnapshotExport(path="rows.jsonl", format="messages", pairs=365, rows=730, sha256="9b…", …)
 """
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.exchange import files
 from mapd.exchange.archive.outgoing import one_moment
 from mapd.exchange.training.format import Origin, TrainingFormat, TrainingSource
 from mapd.exchange.training.pairs import FrozenPair, read_pair
 from mapd.people import Person, Right, require
-from mapd.store import audit_log, db, snapshot_lines
+from mapd.store import audit_log, db, queries, snapshot_lines
 from mapd.store.snapshot_lines import SnapshotHead
 from mapd.store.snapshots import FORMAT, damaged
 
@@ -73,10 +75,21 @@ def find_source(
             f"snapshot {head.sha256[:12]} was frozen before scores stood in its lines (format "
             f"{head.manifest.get('format')}): freeze the set again, with the same seed, and export that"
         )
-    usual_shots, questions_source = snapshot_lines.load_student(session, head.exam_id)
-    origin = Origin(questions_source, snapshot_lines.load_prompts(session, head.manifest["prompts"]))
+    exams = queries.exams_of_snapshot(session, head.id)
+    sources = snapshot_lines.load_sources(session, [exam.id for exam in exams])
+    origin = Origin(sources, snapshot_lines.load_prompts(session, head.manifest["prompts"]))
     pairs = _StoredPairs(session, head, progress)
-    return TrainingSource(head.sha256, head.manifest, pairs, usual_shots if shots is None else shots, origin)
+    shots = _find_shots(session, exams) if shots is None else shots
+    return TrainingSource(head.sha256, head.manifest, pairs, shots, origin)
+
+
+def _find_shots(session: Session, exams: Sequence[ExamInfo]) -> int:
+    """Return how many worked examples the exams' students are shown. Raises: BadInput where these differ."""
+    shots_by_student = snapshot_lines.load_shots(session, [exam.id for exam in exams])
+    if len(set(shots_by_student.values())) > 1:
+        students = ", ".join(f"{name} {number}" for name, number in shots_by_student.items())
+        raise BadInput(f"its exams' students are shown different numbers of worked examples ({students}): name --shots")
+    return next(iter(shots_by_student.values()))
 
 
 def export(
@@ -93,15 +106,22 @@ def export(
     """Write a snapshot to `path`, whole or not at all. `announce` is told the number of rows before.
 
     Raises: Forbidden; NotFound; BadInput where there is something at `path`, or it can't be written, or the snapshot is
-    damaged or of an older format.
+    damaged, of an older format, or gives no row.
     """
     person = require(by, Right.EXPORT)
     with one_moment(engine) as session:
         source = find_source(session, ref, shots, progress)
         expected = format_.count(source.manifest)
+        if not expected:
+            raise BadInput(
+                f"snapshot {source.sha256[:12]} gives no row of {format_.name}: it holds no accepted rationale of a "
+                "question that has a rejected one; take another format"
+            )
+        # A name that is taken is refused before any row is announced.
         with files.whole(path) as place:
             announce(expected)
             rows = format_.write(place, source)
+            # A snapshot made by hand may fit its own sums: its counts are held against its rows.
             if rows != expected:
                 raise damaged(source.sha256, f"it gave {rows} rows of {format_.name}, not {expected}")
             sha256 = files.sha256_of(place)
@@ -110,3 +130,10 @@ def export(
         detail = {"format": format_.name, "rows": rows, "file": path.name, "sha256": sha256}
         audit_log.audit(session, person, "export", f"snapshot {source.sha256}", **detail)
     return SnapshotExport(str(path), format_.name, source.sha256, pairs, rows, sha256, format_.note)
+
+
+def note_download(session: Session, sha256: str, file: str, content: bytes, pairs: int, *, by: Person) -> None:
+    """Note that a snapshot went out as it is, by a browser's download. Raises: Forbidden; BadInput without a name."""
+    person = require(by, Right.EXPORT)
+    detail = {"format": "snapshot", "rows": pairs, "file": file, "sha256": hashlib.sha256(content).hexdigest()}
+    audit_log.audit(session, person, "export", f"snapshot {sha256}", **detail)

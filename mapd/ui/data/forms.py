@@ -16,6 +16,7 @@ from sqlmodel import Session
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.errors import BadInput, BadRows, Undecided
+from mapd.exchange import spreadsheets
 from mapd.questions import imports
 from mapd.questions.imports import BadRow
 from mapd.review.queue_index import derivation
@@ -54,6 +55,17 @@ def read_or_refuse(read: Callable[[], T]) -> T | UploadRefusal:
         return UploadRefusal(str(error))
 
 
+def read_once(key: str, question: object, spinner: str, read: Callable[[], T]) -> T | UploadRefusal:
+    """Return what is read for this question, or why it can't be. Session state keeps the latest answer under `key`."""
+    preview: tuple[object, T | UploadRefusal] | None = st.session_state.get(key)
+    if preview is None or preview[0] != question:
+        run_session.end_reading()
+        with st.spinner(spinner):
+            preview = question, read_or_refuse(read)
+        st.session_state[key] = preview
+    return preview[1]
+
+
 def find_refusal(*checks: Callable[[], object]) -> str | None:
     """Return why one of the checks refuses the import; None where none does."""
     for check in checks:
@@ -64,11 +76,12 @@ def find_refusal(*checks: Callable[[], object]) -> str | None:
 
 def button_label(verb: str, number: int, noun: str, bad_rows: Sequence[object]) -> str:
     """Return the label of a button that imports all rows but the bad ones: "Add 12 questions, without 1 bad row"."""
-    without = f", without {_count(len(bad_rows), 'bad row')}" if bad_rows else ""
-    return f"{verb} {_count(number, noun)}{without}"
+    without = f", without {count_noun(len(bad_rows), 'bad row')}" if bad_rows else ""
+    return f"{verb} {count_noun(number, noun)}{without}"
 
 
-def _count(number: int, noun: str) -> str:
+def count_noun(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 judgement", "12 judgements"."""
     return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
@@ -88,9 +101,19 @@ def draw_bad_rows(bad_rows: Sequence[BadRow], key: str) -> None:
     """Draw each bad row with its reasons, and a file with all of them, as the command writes it."""
     draw_faults((row.file, row.number, name, reason) for row in bad_rows for name, reason in row.faults)
     lines, icon = imports.format_bad_rows(bad_rows), ":material/download:"
-    st.download_button(
-        "Download the bad rows", lines, "bad-rows.jsonl", "application/jsonl", icon=icon, on_click="ignore", key=key
-    )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download the bad rows", lines, "bad-rows.jsonl", "application/jsonl", icon=icon, on_click="ignore", key=key
+        )
+        table = spreadsheets.format_table(HEADER, map(_bad_row, bad_rows))
+        st.download_button("As CSV", table, "bad-rows.csv", "text/csv", icon=icon, on_click="ignore", key=f"{key}_csv")
+
+
+def _bad_row(row: BadRow) -> dict[str, str]:
+    """Return a bad row as a line of a table for people."""
+    fields = ", ".join(name for name, _ in row.faults)
+    problems = "; ".join(f"{name}: {reason}" for name, reason in row.faults)
+    return dict(zip(HEADER, (row.file, str(row.number), fields, problems), strict=True))
 
 
 def show_command(command: str) -> None:

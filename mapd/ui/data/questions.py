@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
+from sqlmodel import Session
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.errors import BadInput
@@ -47,7 +48,7 @@ def draw() -> None:
         if (name := st.session_state.get(ADDED_SET)) is not None:
             link_to_set("Added", name)
         st.caption(
-            "JSON Lines, JSON, CSV, TSV or Parquet, each also as .gz; several files are one set. Formats that "
+            "JSON Lines, JSON, CSV, TSV, .xlsx or Parquet, each also as .gz; several files are one set. Formats that "
             f"are recognised by their fields: {', '.join(formats.FORMATS)}. Nothing is written before a preview."
         )
         forms.show_command("mapd questions add NAME FILE…")
@@ -228,13 +229,14 @@ def _draw_add_button(
         st.caption("All of them or nothing. A set never changes.")
     if not is_pressed:
         return
-    person, source = context.acting_person(), sources.describe(contents)
-    set_name = forms.write_all(
-        lambda session, progress: (
-            sets.add(session, name, reading.rows, source=source, simulated=False, by=person, progress=progress).name
-        ),
-        "questions",
-    )
+    person, source, files = context.acting_person(), sources.describe(contents), sources.list_files(contents)
+
+    def write(session: Session, progress: forms.Progress) -> str:
+        return sets.add(
+            session, name, reading.rows, source=source, simulated=False, by=person, files=files, progress=progress
+        ).name
+
+    set_name = forms.write_all(write, "questions")
     forms.empty_uploader(UPLOADER, upload.files)
     for file in upload.files:
         _read_file.clear(file.file_id, file)

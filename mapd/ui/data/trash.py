@@ -95,13 +95,15 @@ def _removal(session: Session, thing: Thing) -> Removal:
 def _draw_question(thing: Thing) -> None:
     removal = context.read(_removal, thing)
     removed_words = trash.count_in_words(removal.counts) or "nothing"
-    stays = "".join(f"<li>{text.line_html(line, 300)}</li>" for line in removal.stays)
+    lists = (("Also of what stays, and gone with it:", removal.shared), ("What stays:", removal.stays))
+    listed = "".join(
+        f"<p>{title}</p><ul>{''.join(f'<li>{text.line_html(line, 300)}</li>' for line in lines)}</ul>"
+        for title, lines in lists
+        if lines
+    )
     with st.container(border=True, key="mapd_delete"):
         name = text.line_html(removal.name, 200)
-        st.html(
-            f"<p><b>Delete {name}?</b> This moves to the trash: {text.escape(removed_words)}."
-            f"</p>{f'<p>What stays:</p><ul>{stays}</ul>' if stays else ''}"
-        )
+        st.html(f"<p><b>Delete {name}?</b> This moves to the trash: {text.escape(removed_words)}.</p>{listed}")
         with st.container(horizontal=True, gap="small"):
             actions.button("Delete it", key="trash_delete", type="primary", on_click=_delete, args=(thing,))
             st.button("Keep it", key="trash_keep", on_click=_set_to_delete, args=(None,))

@@ -13,6 +13,8 @@ from sqlmodel import Session
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated
 from mapd.curation.live_set import CuratedParts, decide
+from mapd.curation.pairs import QuestionKey
+from mapd.curation.snapshots import find_sealed
 from mapd.domain import Material
 from mapd.errors import Busy
 from mapd.jobs import ACTIVE, kinds
@@ -29,19 +31,41 @@ from mapd.ui.kit.context import engine, impatient_engine, read
 
 def load_curated(exam_id: int) -> Curated:
     """Return the exam's current curated set under its own policy."""
+    return load_parts(exam_id).curated
+
+
+def load_parts(exam_id: int, policy: Policy | None = None) -> CuratedParts:
+    """Return the exam's current curated set, question by question, under its own policy or the given one."""
     with st.spinner("Reading the exam …"):
-        return read(_load_curated, exam_id)
+        return read(_load_parts, exam_id, policy)
 
 
-def _load_curated(session: Session, exam_id: int) -> Curated:
+def _load_parts(session: Session, exam_id: int, policy: Policy | None) -> CuratedParts:
     material = load_material(session, exam_id)
     # Read anew: its policy may have been set since the material was read.
     info = queries.exam(session, exam_id)
     judgements = judgement_log.judgements(session, exam_id)
     memory = _decisions(exam_id, str(engine().url), audit_log.edition(session))
-    decision = decide(material, judgements, saved_policies.exam_policy(session, info), info, memory.get("kept"))
-    memory["kept"] = decision
-    return decision.curated
+    # Beside its own policy the last other one is remembered: that of an exam with which it is frozen.
+    kind = "own" if policy is None else "other"
+    rules = saved_policies.exam_policy(session, info) if policy is None else policy
+    memory[kind] = parts = decide(material, judgements, rules, info, memory.get(kind))
+    return parts
+
+
+def load_sealed() -> frozenset[QuestionKey]:
+    """Return the questions of the project's test splits, read again where questions came or something was deleted."""
+    return read(_load_sealed)
+
+
+def _load_sealed(session: Session) -> frozenset[QuestionKey]:
+    edition = (queries.newest(session, t.Question), audit_log.edition(session))
+    return _sealed(str(engine().url), edition, session)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _sealed(url: str, edition: tuple[object, ...], _session: Session) -> frozenset[QuestionKey]:  # noqa: ARG001
+    return find_sealed(_session)
 
 
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:

@@ -1,12 +1,15 @@
 """Plotly figures. Fonts and background come from the theme, colours from theme.py; each line has its own dash style."""
 
-from collections.abc import Iterable, Sequence
+import html
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from mapd.curation.threshold_sweep import AtThreshold
+from mapd.results import FamilyResult
 from mapd.store.tables import FinetuneStep
+from mapd.ui.kit import text
 from mapd.ui.kit.theme import GREY, LOOKS, figure_layout
 
 # Between the theme's two accents: legible on the light and on the dark page.
@@ -74,10 +77,47 @@ def loss_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
         ys = [getattr(step, name) for step in steps]
         if any(y is not None for y in ys):
             line = {"dash": dash, "width": 2, "color": colour}
-            figure.add_scatter(x=xs, y=ys, name=label, mode="lines", line=line, hovertemplate="%{y:.3f}")
+            # A step may teach nothing of a kind: the line goes on behind it.
+            style = {"mode": "lines", "line": line, "connectgaps": True}
+            figure.add_scatter(x=xs, y=ys, name=label, hovertemplate="%{y:.3f}", **style)
     figure.update_layout(**figure_layout(height=330))
     figure.update_xaxes(
         title="optimizer step", unifiedhovertitle={"text": "step %{x}"}, showgrid=False, rangemode="tozero"
     )
     figure.update_yaxes(title="loss (mean over the step's tokens)", rangemode="tozero", nticks=6)
+    return figure
+
+
+# Before and after: name, colour, mark, and how far from the row's middle.
+EXAMS = {"before": (GREY, "circle-open", 0.14), "after": (ACCENT, "circle", -0.14)}
+
+
+def accuracy_figure(results: Mapping[str, FamilyResult]) -> go.Figure:
+    """Return the figure of accuracy before and after, a row a family, with whiskers of 95 %."""
+    figure, rows = go.Figure(), len(results)
+    for name, (colour, mark, offset) in EXAMS.items():
+        scores = [getattr(result, name) for result in results.values()]
+        figure.add_scatter(
+            x=[score.accuracy for score in scores],
+            y=[rows - 1 - row + offset for row in range(rows)],
+            error_x={
+                "array": [score.high - score.accuracy for score in scores],
+                "arrayminus": [score.accuracy - score.low for score in scores],
+                "color": colour,
+                "thickness": 2,
+            },
+            name=name,
+            mode="markers",
+            cliponaxis=False,
+            marker={"color": colour, "symbol": mark, "size": 9, "line": {"width": 2, "color": colour}},
+            customdata=[(score.correct, score.n, score.low, score.high) for score in scores],
+            hovertemplate="%{x:.1%} (%{customdata[0]:,} of %{customdata[1]:,}), "
+            "%{customdata[2]:.1%} to %{customdata[3]:.1%}",
+        )
+    figure.update_layout(**figure_layout(height=110 + 46 * rows, hovermode="closest"))
+    figure.update_layout(margin={"l": 110, "r": 16, "t": 32, "b": 40})
+    figure.update_xaxes(title="right", tickformat=".0%", rangemode="tozero")
+    names = [html.escape(text.one_line(name, 24)) for name in results]
+    figure.update_yaxes(tickvals=list(range(rows)), ticktext=names[::-1], range=[-0.6, rows - 0.4])
+    figure.update_yaxes(showgrid=False, zeroline=False)
     return figure

@@ -24,9 +24,14 @@ LAST_TURN = "turned"
 
 def take_page(items: Sequence[T], size: int = browse.PAGE, key: str = "page") -> Sequence[T]:
     """Draw the numbers of a list's pages; return the items of the chosen page."""
-    pages = max(1, -(-len(items) // size))
-    page = min(st.pagination(pages, key=key, bind="query-params"), pages)
-    return items[(page - 1) * size : page * size]
+    start = choose_start(len(items), size, key)
+    return items[start : start + size]
+
+
+def choose_start(item_count: int, size: int = browse.PAGE, key: str = "page") -> int:
+    """Draw the numbers of pages; return how many items stand before the chosen page."""
+    pages = max(1, -(-item_count // size))
+    return (min(st.pagination(pages, key=key, bind="query-params"), pages) - 1) * size
 
 
 def read_turn(length: int) -> PageStart | None:

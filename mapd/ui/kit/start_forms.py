@@ -49,8 +49,11 @@ def draw_exam_form(*, is_open: bool) -> None:
         index = list(sets).index(requested_set) if requested_set in sets else 0
         set_name = set_column.selectbox("Questions", list(sets), index, format_func=text.one_line, key="exam_questions")
         split = split_column.selectbox("Split", sets[set_name], format_func=SPLIT_WORDS.__getitem__, key="exam_split")
-        if (prompting := students.describe_prompting(context.read(students.get, student))) is not None:
-            st.caption(f"{text.one_line(student, 40)} has {prompting}.")
+        row, name = context.read(students.get, student), text.label(student, 40)
+        if (prompting := students.describe_prompting(row)) is not None:
+            st.caption(f"{name} has {prompting}.")
+        if (origin := students.describe_origin(row)) is not None:
+            st.caption(f"{name} was {origin}.")
         sampling = _choose_sampling()
         opening_purpose = ask_purpose("exam_purpose") if split == "test" else None
         if split == "test" and opening_purpose is None:
@@ -247,7 +250,6 @@ def draw_finetune_form(*, is_open: bool) -> None:
     with st.expander("Teach a student", expanded=is_open):
         rows = context.read(queries.snapshots)
         frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
-        sitters = {s.sha256: context.read(queries.exam, s.exam_id).student for s in rows}
         if not frozen:
             st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
             context.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")
@@ -263,10 +265,8 @@ def draw_finetune_form(*, is_open: bool) -> None:
         sha = snapshot_column.selectbox(
             "Snapshot", list(frozen), index, format_func=frozen.__getitem__, key="finetune_snapshot"
         )
-        sitter = names.index(sitters[sha]) if sitters[sha] in names else 0
-        student = student_column.selectbox(
-            "Student", names, sitter, format_func=text.one_line, key=f"finetune_student_{sha[:12]}"
-        )
+        snapshot_id = next(queries.identity(s) for s in rows if s.sha256 == sha)
+        student = _choose_student(student_column, names, snapshot_id)
         seed = seed_column.number_input("Seed", 0, 2**31 - 1, DEFAULT.seed, key="finetune_seed")
         alpha_, rank_, length_ = st.columns(3)
         alpha = alpha_.slider("α, the weight of feedback", 0.0, 1.0, DEFAULT.alpha, 0.05, key="finetune_alpha")
@@ -295,6 +295,18 @@ def draw_finetune_form(*, is_open: bool) -> None:
             "Start the finetune",
             "start_finetune",
         )
+
+
+def _choose_student(column: DeltaGenerator, names: Sequence[str], snapshot_id: int) -> str | None:
+    """Draw the choice of who is taught; return it. Of exams of several students it has to be made first."""
+    sitters = {exam.student for exam in context.read(queries.exams_of_snapshot, snapshot_id)}
+    known = [name for name in names if name in sitters]
+    index = None if len(sitters) > 1 else names.index(known[0]) if known else 0
+    key, hint = f"finetune_student_{snapshot_id}", "Who is taught?"
+    student: str | None = column.selectbox(
+        "Student", names, index, format_func=text.one_line, key=key, placeholder=hint
+    )
+    return student
 
 
 def draw_exams_again(exams: Sequence[domain.ExamInfo]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from mapd.curation.curated import narrow
+from mapd.curation.selection import narrow
 from mapd.curation.summary import find_changes
 from mapd.domain import RowFilter, Verdict
 from mapd.policies import Policy

@@ -11,7 +11,8 @@ from typing import Any
 import streamlit as st
 
 from mapd.curation import saved_policies
-from mapd.curation.curated import Curated, curate, narrow
+from mapd.curation.curated import Curated, curate
+from mapd.curation.selection import narrow
 from mapd.curation.threshold_sweep import Figures
 from mapd.domain import JudgementRow, Material
 from mapd.policies import PRESETS, Check, Policy
@@ -45,9 +46,13 @@ def describe(policy: Policy) -> str:
 # -- the controls -----------------------------------------------------------------------------------------------------
 
 
-def choose_teachers(exam_id: int) -> tuple[str, ...]:
-    """Draw the choice of teachers that the set is narrowed to; return their names, () for the whole set."""
-    voices, places = context.read(queries.voices, exam_id), context.read(exam_material.places)
+def choose_teachers(exam_id: int, *further: int) -> tuple[str, ...]:
+    """Draw the choice of teachers that the set is narrowed to; return their names, () for the whole set.
+
+    `further`: other exams whose teachers there are to choose from, too.
+    """
+    places = context.read(exam_material.places)
+    voices = {name: id_ for exam in (exam_id, *further) for name, id_ in context.read(queries.voices, exam).items()}
     names = {line: name for line, name in text.distinct_lines(voices).items() if places[name] is not None}
     url_state.settle(TEACHERS_KEY, exam_id, teachers=[])
     url_state.refuse_unknown_choices(TEACHERS_KEY, list(names), [])

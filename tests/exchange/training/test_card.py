@@ -11,7 +11,8 @@ from markdown_it import MarkdownIt
 from mapd import prompts
 from mapd.exchange.training import card
 from mapd.exchange.training.format import Origin, TrainingSource
-from tests.exchange.training.snapshots import SHA256, TEXTS, source
+from mapd.exchange.training.pairs import FrozenPair
+from tests.exchange.training.snapshots import SHA256, TEXTS, plain_pair, source
 
 FILES = {"default": "data/train.parquet", "preference": "preference/train.parquet"}
 
@@ -43,14 +44,14 @@ def test_it_says_what_a_stranger_has_to_know() -> None:
     judged = {"target": "rationale", "uid": "x", "person": "ann@x.org", "role": "annotator", "reason": None}
     policy = {"name": "strict", "threshold": 3.5, "min_votes": 2, "checks": ["shows_work"], "leniency_adjusted": True}
     content = source(
-        [],
+        [plain_pair()],
         teachers=teachers,
         judgements=[judged | {"decision": "reject"}, judged | {"decision": "accept", "person": "bob"}],
         policy=policy,
         narrowed_to=["mini"],
         draw={"seed": 7, "pairs": "one a mistake", "limit": 5},
     )
-    origin = Origin("hub allenai/ai2_arc", {"a" * 64: "You are a teacher. ```x```", "b" * 64: ""})
+    origin = Origin(("hub allenai/ai2_arc",), {"a" * 64: "You are a teacher. ```x```", "b" * 64: ""})
     text = written(replace(content, origin=origin, shots=2))
     for words in (
         f"snapshot `{SHA256}`",
@@ -73,6 +74,55 @@ def test_it_says_what_a_stranger_has_to_know() -> None:
     ):
         assert words in text, words
     assert "ann@x.org" not in text, "who judged stands in the rows, not on the first page"
+
+
+def of_several(pairs: list[FrozenPair], texts: list[str], **counts: int) -> TrainingSource:
+    exams = [
+        exam(name="first", questions="pens") | {"counts": {"mistakes": 5}},
+        exam(name="second", student="smaller", questions="apples") | {"round": 1, "counts": {"mistakes": 4}},
+    ]
+    content = source(pairs, exams=exams, draw={"seed": 0, "pairs": "one a mistake", "texts": texts})
+    manifest = {name: value for name, value in content.manifest.items() if name != "exam"}
+    return replace(content, manifest=manifest | {"counts": manifest["counts"] | counts})
+
+
+def test_of_several_exams_it_names_each_and_what_was_left_out() -> None:
+    text = written(of_several([plain_pair()], ["both"], repeated_pairs=3, in_test_splits=2))
+    assert (
+        DatasetCard(text).data.to_dict()["pretty_name"]
+        == "Explanations of small and smaller's mistakes in apples, pens"
+    )
+    for words in (
+        "the *students* `small`, `smaller`, answered",
+        "in 2 exams. Each of their 9 wrong answers",
+        "| `first` | `small` | `pens` | train | 0 | 5 |",
+        "| `second` | `smaller` | `apples` | train | 1 | 4 |",
+        "a text that two exams share is counted in each",
+        "| pairs left out, for another one teaches the same | 3 |",
+        "| mistakes left out, for their question is one that students are tested on | 2 |",
+    ):
+        assert words in text, words
+
+
+def test_it_says_what_a_pair_has() -> None:
+    both = plain_pair()
+    rationale, feedback = plain_pair(1, "rationale"), plain_pair(2, "feedback")
+    mixed = written(of_several([both, rationale], ["both", "rationale"]))
+    assert "A pair has a rationale and a feedback, or a rationale without feedback." in mixed
+    assert "| of them a rationale without feedback | 1 |" in mixed
+    assert "joint loss" in mixed
+    alone = written(of_several([rationale], ["rationale"]))
+    assert "with accepted rationales alone" in alone
+    for words in ("joint loss", prompts.CORRECTION, "and a feedback, on", "wrong answers stand in the rows"):
+        assert words not in alone
+    assert "with feedback alone" in written(of_several([feedback], ["feedback"]))
+    assert "A pair has" not in written(of_several([both], ["both"]))
+
+
+def test_it_says_what_it_was_narrowed_to() -> None:
+    text = written(source([plain_pair()], tasks=["numeric", "choice"], families=["a|b"]))
+    assert "Only questions whose task is `numeric` or `choice` are here." in text
+    assert "Only questions of the families `a\\|b` are here." in text
 
 
 def test_without_preferences_nothing_is_said_of_them() -> None:

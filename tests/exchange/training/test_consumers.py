@@ -9,12 +9,15 @@ import pytest
 from sqlmodel import Session
 
 from mapd.curation import live_set, snapshots
+from mapd.curation.pairs import Texts
+from mapd.curation.selection import narrow
 from mapd.domain import ExamInfo
 from mapd.exchange.training import FORMATS
 from mapd.exchange.training.snapshots import find_source
 from mapd.people import owner
 from tests.finetune import tiny
 
+JSONL = ("messages.jsonl", "prompt-completion.jsonl")
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
@@ -59,6 +62,30 @@ def test_datasets_loads_the_folder_by_its_card(folder: Path) -> None:
     card = (folder / "datasets" / "README.md").read_text()
     for name in (*rows.column_names, "chosen", "rejected", "margin"):
         assert f"| `{name}` | " in card
+
+
+def test_two_folders_of_one_name_are_not_taken_for_one(session: Session, exam: ExamInfo, tmp_path: Path) -> None:
+    curated, teachers = live_set.load_curated(session, exam.id), []
+    for teacher in ("gpt", "gemini"):
+        sha256 = snapshots.freeze(session, narrow(curated, [teacher]), by=owner("ann")).sha256
+        (tmp_path / teacher).mkdir()
+        FORMATS["datasets"].write(tmp_path / teacher / "rows", find_source(session, sha256))
+        teachers.append(set(load(tmp_path / teacher / "rows")["teacher"]))
+    assert teachers == [{"gpt"}, {"gemini"}]
+
+
+@pytest.mark.parametrize("name", [*JSONL, "datasets", "parquet.parquet"])
+@pytest.mark.parametrize("kind", ["rationale", "feedback"])
+def test_a_snapshot_of_one_kind_is_loaded_without_nulls(
+    session: Session, exam: ExamInfo, tmp_path: Path, kind: str, name: str
+) -> None:
+    curated = live_set.load_curated(session, exam.id)
+    row = snapshots.freeze(session, curated, by=owner("ann"), texts=[Texts(kind)])
+    FORMATS[name.split(".")[0]].write(tmp_path / name, find_source(session, row.sha256))
+    rows = load(tmp_path / name)
+    assert len(rows) == row.pairs
+    assert set(rows["kind"]) == {kind}
+    assert None not in rows["uid"]
 
 
 @pytest.mark.parametrize("name", ["messages.jsonl", "prompt-completion.jsonl", "preference.jsonl", "parquet.parquet"])

@@ -282,7 +282,7 @@ function drawPastWord(word, reasons) {
   const decision = `${isOfText(about) ? "" : `${about}: `}${nameDecision(word, about, reasons)}`;
   const circumstances = [
     remark && `“${remark}”`, role === "adjudicator" && "as the adjudicator", queue && `queue ${queue}`,
-    blind && "judged first", verdict && `the committee said ${verdict}`, archive && `came with an archive, ${archive}`,
+    blind && "judged first", verdict && `the committee said ${verdict}`, archive && `came from elsewhere, ${archive}`,
   ].filter(Boolean).map((part) => ` · ${part}`);
   return element("li", note(`${formatDay(at)} `), element("b", person), " ",
     verb ? `${verb}: ${decision}` : [stands ? decision : element("s", decision), circumstances]);

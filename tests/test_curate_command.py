@@ -1,0 +1,81 @@
+"""`mapd curate …` over several exams, narrowed, and with a choice of texts; what its words can't be is one line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mapd.curation import live_set
+from mapd.domain import Act
+from mapd.people import owner
+from mapd.review.judging import Target, judge
+from mapd.settings import Settings
+from mapd.store import db, queries
+from tests import samples
+from tests.commands import Mapd
+from tests.conftest import import_files, writing
+
+
+@pytest.fixture
+def exams(full_home: Path, tmp_path: Path) -> list[str]:
+    """Two exams with mistakes in common; of one mistake no feedback stands. Their uids."""
+    with writing(db.open_store(Settings())) as session:
+        first = queries.exams(session)[0]
+        second = import_files(session, *samples.files(tmp_path, count=8, start=8)).exam
+        for x in live_set.load_curated(session, first.id).mistakes[0].feedback:
+            judge(session, Target("feedback", x.text.id), Act.REJECT, by=owner("ann"), reason="other")
+    return [first.uid, second]
+
+
+def test_what_is_shown_is_what_is_frozen(exams: list[str], mapd: Mapd) -> None:
+    both = ("--exam", exams[0], "--exam", exams[1])
+    for words in ((), ("--teachers", "gpt,gemini"), ("--task", "numeric"), ("--texts", "both,rationale")):
+        told = mapd("curate", "show", *both, *words, "--json").json
+        made = mapd("curate", "snapshot", *both, *words, "--json").json
+        assert told["exams"] == exams
+        assert (told["pairs"], told["repeated_pairs"]) == (made["pairs"], made["repeated_pairs"])
+        manifest = json.loads((Path(made["path"]) / "manifest.json").read_text())
+        assert (told["accepted"], told["rationales"]) == tuple(
+            manifest["counts"][n] for n in ("accepted", "rationales")
+        )
+    assert made["pairs_without_feedback"] == 1
+
+
+def test_of_one_exam_it_shows_what_it_always_did(exams: list[str], mapd: Mapd) -> None:
+    told = mapd("curate", "show", "--exam", exams[0], "--json").json
+    assert told["exam"] == exams[0]
+    assert told["mistakes_covered"] == told["pairs"] + 1
+    assert told["by_teacher"].keys() == {"gpt", "gemini", "mistral"}
+    made = mapd("curate", "snapshot", "--exam", exams[0], "--json").json
+    assert made.keys() == {"snapshot", "pairs", "mistakes", "wrong", "path"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--texts", "none"), 2, "a pair has one of both, rationale, feedback, not none"),
+        (("--texts", "both,both"), 2, "--texts takes names"),
+        (("--texts", ","), 2, "--texts takes names"),
+        (("--task", "poetry"), 1, "no question asked there is of task poetry; there is numeric"),
+        (("--family", "algebra"), 1, "no question asked there is of family algebra; there is none"),
+        (("--teachers", "nobody"), 1, "nobody wrote and reviewed nothing"),
+        (("--exam", "nowhere"), 1, "unknown exam: nowhere"),
+    ],
+)
+@pytest.mark.parametrize("command", ["show", "snapshot"])
+def test_what_can_not_be_is_one_line_and_changes_nothing(
+    exams: list[str], mapd: Mapd, command: str, words: tuple[str, ...], code: int, message: str
+) -> None:
+    result = mapd("curate", command, "--exam", exams[0], *words)
+    assert (result.code, result.out, result.err.count("\n")) == (code, "", 1)
+    assert message in result.err
+    with db.reading(db.open_store(Settings())) as session:
+        assert queries.snapshots(session) == []
+
+
+def test_an_exam_that_is_named_twice(exams: list[str], mapd: Mapd) -> None:
+    with db.reading(db.open_store(Settings())) as session:
+        name = queries.exam(session, exams[0]).name
+    result = mapd("curate", "snapshot", "--exam", exams[0], "--exam", name)
+    assert (result.code, result.out) == (1, "")
+    assert "is named twice" in result.err
