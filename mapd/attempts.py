@@ -1,6 +1,6 @@
 """The attempts of an exam: read and grade a response, store it once, take it over into an exam with more tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
@@ -56,10 +56,10 @@ def take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
     session.flush()
 
 
-def load_answered(session: Session, exam_id: int) -> set[tuple[int, int]]:
-    """Return the questions of an exam that have an answer, each with its sample's number."""
+def load_answered(session: Session, exam_id: int, questions: Collection[int] | None = None) -> set[tuple[int, int]]:
+    """Return the questions of an exam, or of these, that have an answer, each with its sample's number."""
     query = select(t.Attempt.question_id, t.Attempt.sample).where(t.Attempt.exam_id == exam_id)
-    return set(session.exec(query).all())
+    return set(session.exec(query if questions is None else query.where(col(t.Attempt.question_id).in_(questions))))
 
 
 def store_answers(
@@ -67,8 +67,8 @@ def store_answers(
 ) -> None:
     """Grade and store the group's answers; those that another process kept meanwhile stand."""
     session.exec(select(t.Exam.id).where(t.Exam.id == exam_id).with_for_update()).one()
-    answered = load_answered(session, exam_id)
     inquiries = {inquiry.request.key: inquiry for inquiry in group}
+    answered = load_answered(session, exam_id, {inquiries[answer.key].question_id for answer in answers})
     for answer in answers:
         inquiry, completion = inquiries[answer.key], split_thought(answer)
         if (inquiry.question_id, inquiry.sample) in answered:

@@ -10,20 +10,21 @@ gets the same answers, bit for bit, on the same machine.
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import event_loops, prompts, students
+from mapd import answer_stream, event_loops, prompts, students
 from mapd.answers.grading import Outcome, Task
 from mapd.attempts import Inquiry, load_answered, store_answers, take_over
 from mapd.errors import BadInput, Stopped
-from mapd.models.base import Finish, Model, Request, Sampling, stream
+from mapd.models.base import Completion, Finish, Model, Rendering, Request, Sampling, stream
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.store import audit_log, claims, db, exam_material, queries
@@ -80,6 +81,8 @@ def run(
     open_test: str | None = None,
     longer_than: str | int | None = None,
     batch_size: int = 32,
+    backend: str = "transformers",
+    rendering: str | None = None,
     progress: Callable[[ExamProgress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
     home: Path | None = None,
@@ -89,7 +92,9 @@ def run(
     `decoding`: how it draws its tokens; by default greedily, as long as its task and its template need. `samples`:
     answers to each question, each with a seed that follows from `seed`. `open_test`: what a sealed test split is opened
     for. `longer_than`: an earlier exam with fewer tokens, whose whole responses are taken over. `batch_size`: questions
-    asked, and kept, at a time. `home`: the project's folder, which tells at once that another run here was killed.
+    asked, and kept, at a time; a served student is asked in one stream. `backend`: what a local one is asked with.
+    `rendering`: who writes a served student's prompt. `home`: the project's folder, which tells at once that another
+    run here was killed.
 
     Raises: Forbidden; NotFound (student, question set, earlier exam), BadInput (no such split, a sealed one, samples
     without a temperature, an earlier exam that was asked in another way), Stopped.
@@ -102,17 +107,22 @@ def run(
     if samples > 1 and decoding.temperature == 0:
         raise BadInput(f"{samples} samples at temperature 0 are {samples} times the same answer; set a temperature")
     with db.writing(engine) as session:
-        exam = _ensure_exam(session, student, question_set, split, decoding, seed, samples, person)
+        way = _describe_way(decoding, samples, backend)
+        exam = _ensure_exam(session, student, question_set, split, way, seed, person)
+        _note_rendering(session, exam, rendering)
         uid, exam_id = exam.uid, queries.identity(exam)
         inquiries = _list_inquiries(session, exam, decoding, seed, samples)
         if longer_than is not None:
             take_over(session, exam, queries.exam(session, longer_than).id)
-        groups = _group_missing(session, exam_id, inquiries, batch_size)
+        # Only in this process an answer may depend on the rest of its group.
+        is_streamed = getattr(model, "is_streamed", False)
+        group_size = max(len(inquiries), 1) if is_streamed else batch_size
+        groups = _group_missing(session, exam_id, inquiries, group_size)
         if split == "test":
             unseal(session, exam, open_test, by=by)
         if groups:
             audit_log.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
-    exam_run = _ExamRun(engine, exam_id, uid, inquiries, batch_size, progress, stopping)
+    exam_run = _ExamRun(engine, exam_id, uid, inquiries, group_size, is_streamed, progress, stopping)
     failures = exam_run.hold(model, home) if groups else []
     with db.reading(engine) as session:
         return replace(count_outcomes(session, uid), failed=len(failures), reason=next(iter(failures), None))
@@ -148,18 +158,15 @@ def _ensure_exam(
     student: str | int,
     question_set: str | int,
     split: str,
-    decoding: Sampling,
+    way: Mapping[str, Any],
     seed: int,
-    samples: int,
     person: str,
 ) -> t.Exam:
     """Return the exam that these arguments describe, and make it where it isn't there. They are hashed to its uid."""
     learner, questions = students.get(session, student), sets.get(session, question_set)
     # Two starts of one exam must not both make it. The lock is PostgreSQL's; on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
-    decoding_row = {key: value for key, value in asdict(decoding).items() if key != "seed"}
-    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256}
-    decoding_row |= {"shots": learner.shots} if learner.shots else {}
+    decoding_row = dict(way) | ({"shots": learner.shots} if learner.shots else {})
     # The uid is a hash of all that decides the answers: the same exam has the same uid in every project.
     words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, decoding_row], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
@@ -173,11 +180,12 @@ def _ensure_exam(
         return namesake
     if session.get(t.Prompt, prompts.EXAM.sha256) is None:
         session.add(t.Prompt(sha256=prompts.EXAM.sha256, kind=prompts.EXAM.kind, text=prompts.EXAM.text))
-    draw_note = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
+    draw_note = f" · temperature {way['temperature']:g}, seed {seed}" if way["temperature"] else ""
+    draw_note += f" · {way['backend']}" if "backend" in way else ""
     name = f"{questions.name} · {learner.name} · {split} · round {learner.round}{draw_note}"
     if name in queries.names_like(session, t.Exam.name, name):
         # An exam of this name was asked before: most often this one asks again with more tokens.
-        name += f" · {decoding.max_tokens:,} tokens"
+        name += f" · {way['max_tokens']:,} tokens"
     exam = t.Exam(
         uid=uid,
         name=free_name(session, name),
@@ -194,6 +202,26 @@ def _ensure_exam(
     audit_log.audit(session, person, "make exam", f"exam {uid}", student=learner.name, questions=questions.name)
     session.flush()
     return exam
+
+
+def _describe_way(decoding: Sampling, samples: int, backend: str) -> dict[str, Any]:
+    """Return how a student is asked, as an exam's row has it and its uid hashes it."""
+    way = {key: value for key, value in asdict(decoding).items() if key != "seed"}
+    way |= {"samples": samples, "prompt": prompts.EXAM.sha256}
+    return way | ({} if backend == "transformers" else {"backend": backend})
+
+
+def _note_rendering(session: Session, exam: t.Exam, rendering: str | None) -> None:
+    """Keep who writes the prompt; of several runs the least certain one counts."""
+    earlier = exam.decoding.get("rendering")
+    if rendering is not None and (earlier is None or _certainty(rendering) > _certainty(str(earlier))):
+        exam.decoding = exam.decoding | {"rendering": rendering}
+        session.add(exam)
+
+
+def _certainty(rendering: str) -> int:
+    words = [word.value for word in Rendering]
+    return words.index(rendering) if rendering in words else len(words)
 
 
 def _check_split(session: Session, questions: t.QuestionSet, split: str) -> int:
@@ -287,7 +315,8 @@ class _ExamRun:
     exam_id: int
     uid: str
     inquiries: Sequence[Inquiry]
-    batch_size: int
+    group_size: int
+    is_streamed: bool
     progress: Callable[[ExamProgress], None]
     stopping: Callable[[], bool]
 
@@ -297,8 +326,8 @@ class _ExamRun:
             # One run at a time is at an exam; a second one waits here, and may find nothing left to ask.
             claims.claim_when_free(claimer, f"exam {self.uid}", self._wait)
             with db.reading(self.engine) as session:
-                groups = _group_missing(session, self.exam_id, self.inquiries, self.batch_size)
-            return event_loops.run(self._answer(model, groups))
+                groups = _group_missing(session, self.exam_id, self.inquiries, self.group_size)
+            return event_loops.run((self._stream if self.is_streamed else self._answer)(model, groups))
 
     def _wait(self) -> None:
         """Say how far the other run is. Raises: Stopped."""
@@ -329,3 +358,29 @@ class _ExamRun:
                 ExamProgress(earlier_count + answer_count, total, rate, (total - earlier_count - answer_count) / rate)
             )
         return failures
+
+    async def _stream(self, model: Model, groups: Sequence[Sequence[Inquiry]]) -> list[str]:
+        """Ask all at once and keep each answer as it comes; return the reasons of what failed. Raises: Stopped."""
+        missing = [inquiry for group in groups for inquiry in group]
+        by_key = {inquiry.request.key: inquiry for inquiry in missing}
+        total, earlier_count = len(self.inquiries), len(self.inquiries) - len(missing)
+        started, answer_count = time.perf_counter(), 0
+
+        def keep(answers: Sequence[Completion]) -> None:
+            nonlocal answer_count
+            if answers:
+                group = [by_key[answer.key] for answer in answers]
+                way = partial(store_answers, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers)
+                db.transact(self.engine, way)
+            answer_count += len(answers)
+            rate = answer_count / (time.perf_counter() - started)
+            seconds_left = (len(missing) - answer_count) / rate if rate else None
+            self.progress(ExamProgress(earlier_count + answer_count, total, rate, seconds_left))
+
+        ending = await answer_stream.ask(model, [inquiry.request for inquiry in missing], keep, self.stopping)
+        if ending.stopped and answer_count < len(missing):
+            given_up = ending.sent - answer_count - len(ending.failures)
+            raise Stopped(earlier_count + answer_count, total, given_up)
+        # Behind a fault that lasts, such as a wrong key, a model is asked no more.
+        unasked = len(missing) - answer_count - len(ending.failures)
+        return ending.failures + ending.failures[-1:] * unasked

@@ -7,6 +7,7 @@
 A row of `fingerprint` has the sha256 of every file that a loader reads, from the source's first use on.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -32,6 +33,17 @@ def look(folder: Path) -> str:
     return weights.fingerprint(folder)
 
 
+def look_at_tokenizer(folder: Path) -> str:
+    """Return the fingerprint of a new folder, its weights aside. Raises: BadInput where its tokenizer can't be used."""
+    sandbox.check_tokenizer(folder)
+    return weights.fingerprint(folder, with_weights=False)
+
+
+def tokenizer_source(source: str) -> str:
+    """Return the name under which a source's tokenizer alone is known."""
+    return f"tokenizer:{source}"
+
+
 def record(session: Session, source: str, sha256: str) -> None:
     """Keep the source's fingerprint. Raises: BadInput where it had another before."""
     first_sha256 = store.find_fingerprint(session, source)
@@ -47,26 +59,42 @@ def record(session: Session, source: str, sha256: str) -> None:
 
 def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
     """Return a model's folder. Raises: BadInput where its files are missing, can't be loaded, or have changed."""
-    kind, _, where = source.partition(":")
     if source == weights.PACKAGED:
         return _packaged(engine, home)
-    if kind == "path":
-        folder = weights.require_model(Path(where))
-    else:
-        from mapd.models.loader import fetch  # torch takes seconds to import
-
-        name, _, commit = where.partition("@")
-        folder = weights.require_model(fetch(name, commit) if commit else fetch(name))
+    folder = weights.require_model(_locate(source, weights.PATTERNS))
     # Hashed at each load: half a second for the small student, ten for 14 GB, which is less than reading them takes.
-    sha256 = weights.fingerprint(folder)
+    _check_unchanged(engine, source, folder, weights.fingerprint(folder), sandbox.check)
+    return folder
+
+
+def tokenizer_folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
+    """Return the folder of a source's tokenizer; its weights need not be there. Raises: BadInput, as `folder_of`."""
+    if source == weights.PACKAGED:
+        return _packaged(engine, home)
+    folder = weights.require_tokenizer(_locate(source, weights.TOKENIZER_PATTERNS))
+    sha256 = weights.fingerprint(folder, with_weights=False)
+    _check_unchanged(engine, tokenizer_source(source), folder, sha256, sandbox.check_tokenizer)
+    return folder
+
+
+def _locate(source: str, patterns: Sequence[str]) -> Path:
+    kind, _, where = source.partition(":")
+    if kind == "path":
+        return Path(where)
+    from mapd.models.hub import fetch  # the hub's library takes a second to import
+
+    name, _, commit = where.partition("@")
+    return fetch(name, commit or None, patterns)
+
+
+def _check_unchanged(engine: sa.Engine, source: str, folder: Path, sha256: str, check: Callable[[Path], None]) -> None:
     with db.reading(engine) as session:
         first_sha256 = store.find_fingerprint(session, source)
     if first_sha256 is None:
-        sandbox.check(folder)
+        check(folder)
     if first_sha256 != sha256:
         with db.writing(engine) as session:
             record(session, source, sha256)
-    return folder
 
 
 def _packaged(engine: sa.Engine, home: Path) -> Path:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlmodel import Session
 
-from mapd import results, students, teachers
+from mapd import results, served_students, students, teachers
 from mapd.curation import live_set, saved_policies, selection, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
 from mapd.curation.pairs import read_texts
@@ -112,11 +112,22 @@ class Project:
         with db.reading(self.engine) as session:
             return _frame(map(asdict, sets.load_rows(session, sets.get(session, name), split)))
 
-    def add_student(self, name: str, *, path: str | Path | None = None, hub: str | None = None, shots: int = 0) -> str:
-        """Add a student: of a folder, of the hub, or (neither) the packaged SmolLM2; return its name.
+    def add_student(
+        self, name: str, *, path: str | Path | None = None, hub: str | None = None, shots: int = 0, **served: Any
+    ) -> str:
+        """Add a student: of a folder, of the hub, behind a server, or (none of them) the packaged SmolLM2.
+
+        `served`: the settings of `mapd.served_students.add`, `tokenizer` as a folder or ORG/NAME. Returns its name.
 
         Raises: BadInput.
         """
+        if served:
+            source = served.pop("tokenizer", None)
+            tokenizer = None if source is None else served_students.examine_tokenizer(source)
+            with db.writing(self.engine) as session:
+                return served_students.add(
+                    session, name, **served, shots=shots, tokenizer=tokenizer, by=self.person
+                ).name
         base = students.examine_base(path=None if path is None else Path(path), hub=hub)
         with db.writing(self.engine) as session:
             return students.add(session, name, base=base, shots=shots, by=self.person).name

@@ -6,6 +6,8 @@
 Intervals are Wilson's 95 %, p is McNemar's exact one. An attempt counts as its exam recorded it.
 """
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,6 +142,33 @@ def load_sampled(session: Session, ref: str | int) -> SampledScores | None:
     return measure(_gather_samples(list(rows)) for _, rows in by_question)
 
 
+@dataclass(frozen=True, slots=True)
+class ExamContent:
+    """The sha256 of an exam's answers, in whatever order they came; who wrote a served student's prompt.
+
+    `note`: where another run of the same exam may answer otherwise.
+    """
+
+    sha256: str
+    rendering: str | None = None
+    note: str | None = None
+
+
+MAY_DIFFER = "another run may differ: a server's batch can turn two tokens that nearly tie; compare the sha256"
+
+
+def load_content(session: Session, ref: str | int) -> ExamContent:
+    """Return what an exam's answers are, as far as two runs of it can be compared by it. Raises: NotFound."""
+    row = queries.exam_row(session, queries.exam(session, ref).id)
+    # Sorted here: databases order texts in ways of their own.
+    texts = store.list_texts(session, queries.identity(row))
+    lines = sorted(f"{json.dumps(tuple(text), ensure_ascii=False)}\n" for text in texts)
+    rendering = row.decoding.get("rendering")
+    may_differ = rendering is not None or "backend" in row.decoding
+    sha256 = hashlib.sha256("".join(lines).encode()).hexdigest()
+    return ExamContent(sha256, None if rendering is None else str(rendering), MAY_DIFFER if may_differ else None)
+
+
 def _gather_samples(rows: Sequence[tuple[int, str, list[str], str | None, str]]) -> QuestionAnswers:
     _, task, options, *_ = rows[0]
     answers = tuple((answer, outcome == Outcome.CORRECT) for *_, answer, outcome in rows)
@@ -152,8 +181,15 @@ def _describe_asking(session: Session, exam_id: int) -> dict[str, str]:
     student = session.get_one(t.Student, exam.student_id)
     values = {n.replace("_", " "): value for n, value in exam.decoding.items() if n != "samples"}
     how = {name: f"{v:g}" if isinstance(v, float) else str(v)[:64] for name, v in values.items()}
-    base = {"base model, hence template": f"{student.base}{f' at {student.revision}' if student.revision else ''}"}
+    base = {"base model, hence template": _describe_base(student)}
     return how | base | ({"seed": str(exam.seed)} if exam.decoding.get("temperature") else {})
+
+
+def _describe_base(student: t.Student) -> str:
+    # An adapter has a name of its own at its server: what it shares with its base is the tokenizer.
+    if student.base_url is not None:
+        return student.tokenizer or f"{student.base} at {student.base_url}"
+    return f"{student.base}{f' at {student.revision}' if student.revision else ''}"
 
 
 def _find_differences(first: ExamAnswers, second: ExamAnswers) -> dict[str, tuple[str, str]]:

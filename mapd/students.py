@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from mapd.models.local import LocalModel
 
 KINDS = ("package", "path", "hub")  # where a base lies that can be loaded
+SERVED = "served"  # the kind of a base behind a server: "served:qwen-1.5b"
 LONGEST_NAME = 80
+LONGEST_MODEL = 200  # characters of a model's name at its server
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def examine_base(*, path: Path | None = None, hub: str | None = None) -> Base:
     if hub is None:
         assert path is not None
         return _examine(f"path:{weights.require_model(path).resolve()}", path.resolve())
-    from mapd.models.loader import fetch  # torch takes seconds to import
+    from mapd.models.hub import fetch  # the hub's library takes a second to import
 
     # First: what is quantized need not be fetched.
     config = fetch(hub, patterns=("config.json",))
@@ -107,11 +109,11 @@ def add(
     """
     person, name = require(by, Right.ADD_STUDENTS), check_name(name)
     base = base or examine_base(path=path, hub=hub)
-    _check_shots(shots, base)
+    check_shots(shots, base.source, base.template)
     # A hash of its content: uids that are derived from it, of exams and answers, are the same in every project.
     uid = uuid5(NAMESPACE_URL, f"student {name} {base.source}" + (f" {shots} shots" if shots else "")).hex
-    by_name = select(t.Student).where(t.Student.name == name)
-    namesake = session.exec(by_name).first() or session.exec(select(t.Student).where(t.Student.uid == uid)).first()
+    row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
+    namesake = find_namesake(session, row)
     if namesake is not None and (source_of(namesake), namesake.shots, namesake.adapter) != (base.source, shots, None):
         raise BadInput(
             f"there is another student named {namesake.name}: {_describe(source_of(namesake), namesake.shots)}, not "
@@ -122,7 +124,6 @@ def add(
     # The same student again. Found by its uid it may have another name by now.
     if namesake is not None:
         return namesake
-    row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
     session.add(row)
     detail = {"format": "model", "file": PurePath(base.source).name, "sha256": base.sha256, "base": base.source}
     audit_log.audit(session, person, "add student", f"student {name}", **detail)
@@ -131,24 +132,35 @@ def add(
 
 
 def check_name(name: str) -> str:
-    """Return the name as it is kept. Raises: BadInput where it can't be used."""
-    if not 0 < len(name := name.strip()) <= LONGEST_NAME or not name.isprintable():
+    """Return a student's name as it is kept. Raises: BadInput where it can't be one."""
+    name = name.strip()
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise BadInput(f"a student's name has 1 to {LONGEST_NAME} printable characters, not {name[:LONGEST_NAME]!r}")
     return name
 
 
-def _check_shots(shots: int, base: Base) -> None:
+def find_namesake(session: Session, row: t.Student) -> t.Student | None:
+    """Return the student of the row's name; else the one of its uid, which may have another name by now."""
+    conditions = (t.Student.name == row.name, t.Student.uid == row.uid)
+    namesakes = (session.exec(select(t.Student).where(condition)).first() for condition in conditions)
+    return next((namesake for namesake in namesakes if namesake is not None), None)
+
+
+def check_shots(shots: int, source: str, template: str | None) -> None:
+    """See that a student with this template can be shown so many worked examples. Raises: BadInput."""
     if not 0 <= shots <= prompts.MOST_SHOTS:
         raise BadInput(f"a student is shown 0 to {prompts.MOST_SHOTS} worked examples, not {shots}")
-    if shots and base.template is None:
+    if shots and template != "plain":
         raise BadInput(
-            f"{base.source} has a chat template, and is asked by that: worked examples are for a base model without "
+            f"{source} has a chat template, and is asked by that: worked examples are for a base model without "
             "one; leave --shots out"
         )
 
 
 def describe_prompting(student: t.Student) -> str | None:
-    """Say how a student is asked that brings no chat template; None of any other."""
+    """Say how a student is asked that isn't asked by a chat template of its own; None of any other."""
+    if student.template == "server":
+        return "no chat template here: its server writes the prompt"
     if student.template is None:
         return None
     examples = f", behind {student.shots} worked examples" if student.shots else ", without worked examples"
@@ -191,6 +203,21 @@ def list_students(session: Session) -> Sequence[t.Student]:
     return session.exec(select(t.Student).order_by(col(t.Student.id).desc())).all()
 
 
+def is_served(student: t.Student) -> bool:
+    """Return whether the student stands behind a server."""
+    return student.base.partition(":")[0] == SERVED
+
+
+def model_of(student: t.Student) -> str:
+    """Return a served student's model, as its server names it."""
+    return student.base.removeprefix(f"{SERVED}:")
+
+
+def can_be_asked(student: t.Student, home: Path) -> bool:
+    """Return whether the student can be examined: its weights are here, or its server may be asked."""
+    return not student.disabled if is_served(student) else is_here(student, home)
+
+
 def is_from_elsewhere(student: t.Student) -> bool:
     """Return whether the student's adapter was trained elsewhere, and added."""
     return student.adapter is not None and student.adapter.startswith(f"{finetunes.ADDED}/")
@@ -205,7 +232,7 @@ def describe_origin(student: t.Student) -> str | None:
 
 
 def is_here(student: t.Student, home: Path) -> bool:
-    """Return whether the student can be asked. One from an import or an archive came without weights."""
+    """Return whether the student's weights are here. One from an import or an archive came without."""
     kind = student.base.partition(":")[0]
     return kind in KINDS and (student.adapter is None or _adapter(student, home).is_dir())
 
@@ -222,9 +249,8 @@ def _adapter(student: t.Student, home: Path) -> Path:
 def find_adapter(student: t.Student, home: Path) -> Path:
     """Return the folder of the student's adapter. Raises: BadInput where it has none, or not as it was."""
     if student.adapter is None:
-        raise BadInput(
-            f"student {student.name} has no adapter: it is {student.base} itself; name a student taught here"
-        )
+        place = f"its weights are at {student.base_url}" if is_served(student) else f"it is {student.base} itself"
+        raise BadInput(f"student {student.name} has no adapter here: {place}; name a student taught here")
     folder = _adapter(student, home)
     _check_adapter(student, folder)
     return folder
@@ -243,25 +269,51 @@ def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, 
 
     Raises: BadInput where its weights are not there, or others than they were.
     """
+    folder, adapter = locate(engine, student, home)
+    from mapd.models.loader import load  # torch takes seconds to import
+
+    return load(folder, adapter)
+
+
+def locate(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Path, Path | None]:
+    """Return the folders of the student's base and of its adapter, if it has one. Raises: BadInput, as `load_model`."""
     adapter = None if student.adapter is None else _adapter(student, home)
     if adapter is not None:
         _check_adapter(student, adapter)
-    from mapd.models.loader import load  # torch takes seconds to import
-
-    folder = base_folder(engine, student, home)
-    return load(folder, adapter)
+    return base_folder(engine, student, home), adapter
 
 
 def base_folder(engine: sa.Engine, student: t.Student, home: Path) -> Path:
     """Return the folder of the student's base. Raises: BadInput where its files are missing, or others than before."""
-    kind, _, where = student.base.partition(":")
-    if kind not in KINDS or not where:
-        raise BadInput(f"student {student.name} came with an import, without weights: it can't be used here")
+    with db.reading(engine) as session:
+        require_weights(session, student)
     folder = fingerprints.folder_of(engine, source_of(student), home)
-    if kind == "hub" and student.revision is None:  # of an archive that knew no commits
+    if student.base.startswith("hub:") and student.revision is None:  # of an archive that knew no commits
         with db.writing(engine) as session:
             _record_commit(session, student.uid, folder)
     return folder
+
+
+def require_weights(session: Session, student: t.Student) -> None:
+    """See that the student's weights are on this machine. Raises: BadInput: it is served, or came with an import."""
+    if is_served(student):
+        raise BadInput(
+            f"student {student.name} is served at {student.base_url}, its weights aren't here: "
+            f"{_suggest_local(session, student)}"
+        )
+    kind, _, where = student.base.partition(":")
+    if kind not in KINDS or not where:
+        raise BadInput(f"student {student.name} came with an import, without weights: it can't be used here")
+
+
+def _suggest_local(session: Session, student: t.Student) -> str:
+    parent = session.get(t.Student, student.parent_id) if student.parent_id is not None else None
+    if parent is not None and not is_served(parent):
+        return f"name its parent, {parent.name}, instead"
+    return (
+        "add the model that it is made of as a local student, `mapd students add NAME --path FOLDER` or "
+        "--hub ORG/NAME, and name that one instead"
+    )
 
 
 def _record_commit(session: Session, uid: str, folder: Path) -> None:

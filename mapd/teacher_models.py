@@ -4,17 +4,15 @@ open_model(engine, get(session, "brook"))  -> the Model; its texts are marked as
 test(engine, get(session, "mini"))         -> TeacherTest(ok=True, text="2 + 2 + 2 = 6. Answer: 6", …)
 """
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session
 
-from mapd import approvals, event_loops, fingerprints, keys, prompts
+from mapd import approvals, event_loops, fingerprints, keys, prompts, server_access
 from mapd.answers.grading import Task
-from mapd.errors import BadInput, MapdError
+from mapd.errors import BadInput
 from mapd.models import forms
 from mapd.models.base import Completion, Finish, Limits, Model, Request, Sampling, stream
 from mapd.models.simulated import SimulatedTeacher
@@ -23,8 +21,6 @@ from mapd.store import db
 from mapd.store import tables as t
 from mapd.teacher_settings import KEY_VARIABLES, SAMPLING
 from mapd.teachers import KINDS
-
-SHORTEST_KEY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,41 +59,16 @@ def key_is_set(teacher: t.Teacher) -> bool | None:
     return None if teacher.key_env is None else bool(keys.read_key(teacher.key_env))
 
 
-def _read_secret(engine: sa.Engine, teacher: t.Teacher, variable: str, purpose: str) -> str:
-    """Return a variable's value for the teacher's present server. Raises: BadInput (not approved, not there)."""
-    with db.reading(engine) as session:
-        server = approvals.server_of(teacher.kind, teacher.base_url)
-        approvals.require(session, keys.check_name(variable), server)
-    value = keys.read_key(variable)
-    if not value:
-        raise BadInput(
-            f"teacher {teacher.name} takes {purpose} from the variable {variable}, which is not set; "
-            f"export {variable}=…, or write it into {keys.SECRETS}, and start again"
-        )
-    return value
-
-
-def _read_headers(engine: sa.Engine, teacher: t.Teacher) -> dict[str, str]:
+def _read_headers(engine: sa.Engine, teacher: t.Teacher, server: str) -> dict[str, str]:
     """Return the teacher's further headers. Raises: BadInput where one isn't approved or set, or can't be sent."""
     values = {}
     for name, variable in teacher.headers.items():
-        values[name] = _read_secret(engine, teacher, variable, f"its header {name}")
+        values[name] = server_access.read_secret(
+            engine, f"teacher {teacher.name}", server, variable, f"its header {name}"
+        )
         if not values[name].isascii() or not values[name].isprintable():
             raise BadInput(f"the variable {variable} can't be sent as a header: plain characters in one line can")
     return values
-
-
-def _read_key_of(engine: sa.Engine, teacher: t.Teacher) -> str | None:
-    """Return the teacher's key for its present server. Raises: BadInput, as `_read_secret`, or where it is no key."""
-    if teacher.key_env is None:
-        return None
-    key = _read_secret(engine, teacher, teacher.key_env, "its key")
-    if len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
-        raise BadInput(  # a short one could not be told from a word of a reply, from which it is to be cut
-            f"the variable {teacher.key_env} holds no key: at least {SHORTEST_KEY} plain characters without a space; "
-            "a server that needs none takes no --key-env"
-        )
-    return key
 
 
 def open_model(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -> Model:
@@ -125,14 +96,15 @@ def open_model(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = Non
 
 
 def _open_served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
+    server = approvals.server_of(teacher.kind, teacher.base_url)
     options: dict[str, Any] = {
         "base_url": teacher.base_url and approvals.check_address(teacher.base_url),
-        "key": _read_key_of(engine, teacher),
+        "key": server_access.read_key(engine, f"teacher {teacher.name}", server, teacher.key_env),
         "limits": Limits(**teacher.limits),
         "fields": {name: value for name, value in teacher.sampling.items() if name not in SAMPLING},
-        "headers": _read_headers(engine, teacher),
+        "headers": _read_headers(engine, teacher, server),
         "form": teacher.learned,
-        "keep_form": partial(_keep_form, engine, teacher.id),
+        "keep_form": partial(server_access.keep_form, engine, teacher),
     } | ({} if tries is None else {"tries": tries})
     if teacher.kind == "openai":
         from mapd.models.openai import OpenAIModel  # the SDKs take seconds to import
@@ -143,17 +115,14 @@ def _open_served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Mo
     return AnthropicModel(teacher.model, **options)
 
 
-def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.RequestForm) -> None:
-    # Where the database is away, the next process learns it again.
-    def write(session: Session) -> None:
-        row = session.get(t.Teacher, teacher_id)
-        if row is not None and row.learned != form:
-            row.learned = dict(row.learned) | dict(form)
-            session.add(row)
+def ask_once(model: Model, request: Request) -> Completion:
+    """Return what a model answers to one request."""
 
-    # Where the database is away nothing is lost: the next process learns the form again.
-    with suppress(MapdError):
-        db.transact(engine.execution_options(patience=db.Patience(0)), write)
+    async def reply() -> Completion:
+        (completion,) = [received async for received in model.generate(stream([request]))]
+        return completion
+
+    return event_loops.run(reply())
 
 
 def list_notes(teacher: t.Teacher) -> list[str]:
@@ -164,13 +133,8 @@ def list_notes(teacher: t.Teacher) -> list[str]:
 def test(engine: sa.Engine, teacher: t.Teacher) -> TeacherTest:
     """Ask the teacher once for a small sum. Raises: BadInput where it can't be asked at all."""
     model = open_model(engine, teacher, tries=1)
-    request = Request("test", prompts.rationale_messages("Calculate 2 + 2 + 2.", Task.NUMERIC), sampling_of(teacher))
-
-    async def reply() -> Completion:
-        (completion,) = [received async for received in model.generate(stream([request]))]
-        return completion
-
-    completion = event_loops.run(reply())
+    messages = prompts.rationale_messages("Calculate 2 + 2 + 2.", Task.NUMERIC)
+    completion = ask_once(model, Request("test", messages, sampling_of(teacher)))
     with db.reading(engine) as session:
         learned = list_notes(session.get(t.Teacher, teacher.id) or teacher)
     counts = completion.latency_s, completion.tokens_in, completion.tokens_out

@@ -8,16 +8,17 @@ request's body; `learned` is what its server refused and takes instead (models/f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, col, select
 
-from mapd import approvals, fingerprints, keys
+from mapd import approvals, fingerprints, keys, server_access
 from mapd.errors import BadInput, NotFound
 from mapd.models import weights
 from mapd.people import Person, Right, require
+from mapd.server_access import EnableEffect
 from mapd.store import audit_log
 from mapd.store import tables as t
 from mapd.teacher_settings import KEY_VARIABLES, LIMITS, PRICE, check_headers, check_numbers, check_sampling
@@ -25,10 +26,6 @@ from mapd.teacher_settings import KEY_VARIABLES, LIMITS, PRICE, check_headers, c
 # What can be asked; a row may also be of a person or an import.
 KINDS = ("simulated", "local", *KEY_VARIABLES)
 LONGEST_NAME = 80
-PATHS = {  # what each call adds to a base_url, which is often copied with it
-    "openai": ("/chat/completions", "/completions"),
-    "anthropic": ("/v1/messages", "/messages", "/v1"),
-}
 
 
 def add(
@@ -75,7 +72,7 @@ def add(
             raise BadInput(
                 f"there is another teacher named {row.name}: {namesake.kind} {namesake.model}; choose another name"
             )
-        return _write_changes(
+        return server_access.write_changes(
             session, namesake, _list_changes(namesake, row, sampling or {}, limited=limits is not None), person
         )
     session.add(row)
@@ -114,7 +111,7 @@ def check_row(
         name=name,
         kind=kind,
         model=model,
-        base_url=None if base_url is None else _check_base(kind, base_url),
+        base_url=None if base_url is None else server_access.check_base(kind, base_url),
         key_env=None if variable is None else keys.check_name(variable),
         sampling=check_sampling(kind, model, sampling or {}),
         limits=check_numbers(f"a teacher of kind {kind}", "limit", limits or {}, LIMITS),
@@ -124,25 +121,11 @@ def check_row(
     )
 
 
-def _check_base(kind: str, base_url: str) -> str:
-    """Return a server's address as it is kept, if it ends before what each call adds. Raises: BadInput."""
-    address = approvals.check_address(base_url)
-    path = next((path for path in PATHS[kind] if address.endswith(path)), None)
-    if path is not None:
-        raise BadInput(f"the base_url ends before {path}, which each call adds: {address.removesuffix(path)}")
-    return address
-
-
-def approve_key(session: Session, variable: str, server: str, *, by: Person, approved: bool) -> None:
-    """Let the key be sent to the server, if it is `approved` or no other server's key. Raises: BadInput."""
-    if not approved and (doubt := approvals.find_doubt(session, variable, server)) is not None:
-        raise BadInput(f"{doubt}; nothing was changed: name another key, or say yes (--yes; on the page its box)")
-    approvals.approve(session, variable, server, by=by)
-
-
 def _approve_keys(session: Session, row: t.Teacher, *, by: Person, approved: bool) -> None:
     for variable in secrets_of(row):
-        approve_key(session, variable, approvals.server_of(row.kind, row.base_url), by=by, approved=approved)
+        server_access.approve_key(
+            session, variable, approvals.server_of(row.kind, row.base_url), by=by, approved=approved
+        )
 
 
 def secrets_of(row: t.Teacher) -> list[str]:
@@ -188,7 +171,7 @@ def change_settings(
         "headers": new_row.headers or row.headers,
         "sampling": row.sampling | dict(sampling or {}),
     }
-    return _write_changes(session, row, changes | ({"learned": {}} if forget else {}), person)
+    return server_access.write_changes(session, row, changes | ({"learned": {}} if forget else {}), person)
 
 
 def _list_changes(namesake: t.Teacher, row: t.Teacher, sampling: Mapping[str, Any], *, limited: bool) -> dict[str, Any]:
@@ -205,17 +188,6 @@ def _list_changes(namesake: t.Teacher, row: t.Teacher, sampling: Mapping[str, An
     }
 
 
-def _write_changes(session: Session, row: t.Teacher, changes: Mapping[str, Any], person: str) -> t.Teacher:
-    """Write what is other than before, and that it was changed."""
-    if any(getattr(row, name) != value for name, value in changes.items()):
-        for name, value in changes.items():
-            setattr(row, name, value)
-        session.add(row)
-        audit_log.audit(session, person, "change teacher", f"teacher {row.name}", **changes)
-        session.flush()
-    return row
-
-
 def _identity(row: t.Teacher) -> tuple[Any, ...]:
     # How long a reply may be is no part of who the teacher is.
     sampling = {name: value for name, value in row.sampling.items() if name != "max_tokens"}
@@ -224,31 +196,7 @@ def _identity(row: t.Teacher) -> tuple[Any, ...]:
 
 def disable(session: Session, name: str, by: Person) -> t.Teacher:
     """Ask this teacher no more; what it wrote stays. Raises: Forbidden; NotFound for an unknown one."""
-    person, row = require(by, Right.MANAGE_TEACHERS), get(session, name)
-    if not row.disabled:
-        row.disabled = True
-        session.add(row)
-        audit_log.audit(session, person, "disable teacher", f"teacher {name}")
-        session.flush()
-    return row
-
-
-@dataclass(frozen=True, slots=True)
-class EnableEffect:
-    """What enabling a teacher lets happen, to be shown first. `needs_yes`: nobody here has agreed to it yet."""
-
-    teacher: str
-    model: str
-    server: str | None  # none: it works on this machine
-    key_env: str | None
-    needs_yes: bool
-
-    @property
-    def in_words(self) -> str:
-        """Return one line: "teacher own asks the model m at https://…, with the key in MY_KEY"."""
-        where = "on this machine" if self.server is None else f"at {self.server}"
-        key = f"with the key in {self.key_env}" if self.key_env else "without a key"
-        return f"teacher {self.teacher} asks the model {self.model} {where}, {key}"
+    return server_access.disable(session, get(session, name), by=by)
 
 
 def preview_enabling(session: Session, name: str, key_env: str | None = None) -> EnableEffect:
@@ -260,10 +208,9 @@ def preview_enabling(session: Session, name: str, key_env: str | None = None) ->
     server = approvals.server_of(row.kind, row.base_url) if row.kind in KEY_VARIABLES else None
     if key_env is not None and server is None:
         raise BadInput(f"a teacher of kind {row.kind} works on this machine: it takes no key")
-    variable = key_env or row.key_env
-    is_new = variable is not None and server not in approvals.list_servers(session, keys.check_name(variable))
-    is_foreign = row.origin is not None and row.kind != "simulated"
-    return EnableEffect(row.name, row.model, server, variable, needs_yes=is_new or is_foreign)
+    effect = server_access.preview(session, row, row.model, server, key_env)
+    # A simulated one is a rule of ours: it asks nobody.
+    return replace(effect, needs_yes=False) if row.kind == "simulated" else effect
 
 
 def enable(session: Session, name: str, by: Person, *, key_env: str | None = None, approved: bool = False) -> t.Teacher:
@@ -271,21 +218,9 @@ def enable(session: Session, name: str, by: Person, *, key_env: str | None = Non
 
     Raises: Forbidden; NotFound for an unknown one; BadInput where it isn't approved, or the key's name is none.
     """
-    person = require(by, Right.MANAGE_TEACHERS)
-    effect, row = preview_enabling(session, name, key_env), get(session, name)
-    if effect.needs_yes and not approved:
-        raise BadInput(
-            f"{effect.in_words}: nobody here has said yes to that; say it with --yes, on the page with its box"
-        )
-    if effect.key_env is not None and effect.server is not None:
-        approvals.approve(session, effect.key_env, effect.server, by=by)
-    if row.disabled or row.origin is not None or row.key_env != effect.key_env:
-        row.disabled, row.origin, row.key_env = False, None, effect.key_env
-        session.add(row)
-        detail = {"server": effect.server, "model": row.model, "key": effect.key_env}
-        audit_log.audit(session, person, "enable teacher", f"teacher {name}", **detail)
-        session.flush()
-    return row
+    require(by, Right.MANAGE_TEACHERS)
+    effect = preview_enabling(session, name, key_env)
+    return server_access.enable(session, get(session, name), effect, by=by, approved=approved)
 
 
 def get(session: Session, name: str) -> t.Teacher:

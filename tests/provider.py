@@ -39,8 +39,8 @@ class Asked:
 
     @property
     def text(self) -> str:
-        """The last message."""
-        return str(self.body["messages"][-1]["content"])
+        """The last message; of completions the prompt, which may be a list of tokens."""
+        return str(self.body["messages"][-1]["content"] if "messages" in self.body else self.body.get("prompt"))
 
 
 Raw = tuple[int, dict[str, str], str]  # status, headers, body
@@ -312,6 +312,8 @@ def _say(word: str, asked: Asked) -> str:
             "usage": {"input_tokens": 9, "output_tokens": 3},
         }
     else:
+        prompt = asked.body.get("prompt")
+        prompt_tokens = len(prompt) if isinstance(prompt, list) else 9
         refusal = {"content": None, "refusal": text} if word == "refusal" else {"content": text}
         said = {
             "id": "c",
@@ -321,11 +323,12 @@ def _say(word: str, asked: Asked) -> str:
             "choices": [
                 {
                     "index": 0,
+                    "text": text,
                     "message": {"role": "assistant", **refusal},
                     "finish_reason": {"cut_off": "length", "filtered": "content_filter"}.get(word, "stop"),
                 }
             ],
-            "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12},
+            "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": 3, "total_tokens": prompt_tokens + 3},
         }
     return json.dumps(said)
 

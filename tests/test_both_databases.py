@@ -209,6 +209,9 @@ WRITING = (
     "teachers enable careful",
     "students add packaged",
     "students add tiny --path {tiny}",
+    "students add served --served m --base-url http://127.0.0.1:9/v1 --limit concurrency=2",
+    "students disable served",
+    "students enable served",
     "students add theirs --adapter {adapter} --parent tiny --snapshot {snapshot}",
     "push org/theirs --student theirs --dry-run",
     "exam run --student small --questions made --split train",
@@ -236,7 +239,8 @@ WRITING = (
     "trash forget {trashed}",
     "project delete --yes",
 )
-ELSEWHERE = {"app", "worker", "questions gym"}  # they serve, or need a compiler: tests of their own
+# They serve, need a compiler, or ask a server: tests of their own.
+ELSEWHERE = {"app", "worker", "questions gym", "students test"}
 
 
 def test_each_command_is_among_those_that_are_tried() -> None:

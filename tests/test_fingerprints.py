@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from mapd import cli, doctor, fingerprints, students, teacher_models, teachers
 from mapd.errors import BadInput
-from mapd.models import loader, sandbox, weights
+from mapd.models import hub, loader, sandbox, weights
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
@@ -77,7 +77,7 @@ def test_every_file_that_is_read_counts(folder: Path, file: str) -> None:
 def test_what_the_hub_gives_is_what_it_gave(
     engine: sa.Engine, home: Path, folder: Path, checks: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, "fetch", lambda name: folder)
+    monkeypatch.setattr(hub, "fetch", lambda *_: folder)
     for _ in range(2):
         assert fingerprints.folder_of(engine, "hub:org/name", home) == folder
     assert checks == [folder]

@@ -9,7 +9,20 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import approvals, committee, exam, jobs, loop, names, people, students, teachers, trash
+from mapd import (
+    approvals,
+    committee,
+    exam,
+    jobs,
+    loop,
+    names,
+    people,
+    served_students,
+    server_access,
+    students,
+    teachers,
+    trash,
+)
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.domain import Act, RowFilter
 from mapd.errors import BadInput, Forbidden
@@ -49,6 +62,8 @@ ROOT = Path(__file__).parents[1]
 ANNOTATOR = Person("bob@x.org", Role.ANNOTATOR)
 TEXT = Target("rationale", 1)
 HERE = Path("nowhere")
+SERVED = t.Student(name="x", base="served:m", base_url="http://h/v1")
+EFFECT = server_access.EnableEffect("student x", "m", None, None, needs_yes=False)
 NO_ANSWERS = attempt_files.AttemptsContent((), (), "x", "train")
 NO_EXPLANATIONS = ExplanationPlan(None)  # type: ignore[arg-type]
 NO_VERDICTS = VerdictPlan(VerdictFile("x", "", "judgements", ()), None, counting=True)
@@ -82,6 +97,11 @@ FOR_OWNERS: dict[str, Write] = {
     "teachers.disable": lambda s, by: teachers.disable(s, "gpt", by),
     "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
     "trial.run_test": lambda s, by: trial.run_test("gpt", by=by),
+    "served_students.add": lambda s, by: served_students.add(s, "x", model="m", base_url="http://h/v1", by=by),
+    "served_students.enable": lambda s, by: served_students.enable(s, "x", by),
+    "served_students.disable": lambda s, by: served_students.disable(s, "x", by),
+    "server_access.enable": lambda s, by: server_access.enable(s, SERVED, EFFECT, by=by, approved=True),
+    "server_access.disable": lambda s, by: server_access.disable(s, SERVED, by=by),
     "students.add": lambda s, by: students.add(s, "x", by=by),
     "adapters.add": lambda s, by: adapters.add(_engine(s), "x", HERE, parent="x", by=by, home=HERE),
     "__init__.push": lambda s, by: hub.push(_engine(s), "org/x", snapshot="x", by=by, home=HERE),
@@ -95,7 +115,9 @@ FOR_OWNERS: dict[str, Write] = {
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
     "loop.demo": lambda s, by: loop.demo(_engine(s), HERE, loop.DemoPlan(), by=by),
-    "teachers.approve_key": lambda s, by: teachers.approve_key(s, "A_KEY", "https://x.org", by=by, approved=True),
+    "server_access.approve_key": lambda s, by: server_access.approve_key(
+        s, "A_KEY", "https://x.org", by=by, approved=True
+    ),
     "approvals.approve": lambda s, by: approvals.approve(s, "A_KEY", "https://x.org", by=by),
     "outgoing.export": lambda s, by: archive.export(_engine(s), HERE, HERE, by=by),
     "snapshots.export": lambda s, by: going_out.export(_engine(s), "x", FORMATS["csv"], HERE, by=by),

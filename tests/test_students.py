@@ -9,7 +9,8 @@ from sqlmodel import Session, select
 from mapd import fingerprints, prompts, students
 from mapd.answers.grading import Outcome, Task, grade
 from mapd.errors import BadInput, NotFound
-from mapd.models import loader, weights
+from mapd.models import hub as hub_module
+from mapd.models import weights
 from mapd.people import owner
 from mapd.store import tables as t
 
@@ -33,7 +34,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hub whose models are all the folder."""
-    monkeypatch.setattr(loader, "snapshot_download", lambda *_, **__: folder)
+    monkeypatch.setattr(hub_module, "snapshot_download", lambda *_, **__: folder)
 
 
 @pytest.mark.usefixtures("unread", "hub")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mapd import exam as stage
-from mapd import results
+from mapd import results, student_models
 from mapd.cli import jobs
 from mapd.cli.delete import delete_command
 from mapd.cli.rename import rename_command
@@ -48,7 +48,12 @@ def run_exam(
         float | None, typer.Option("--top-p", min=0.01, max=1, help="Draw from so much of the likeliest.")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="An answer's longest; else as its task needs.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Questions asked, and kept, at a time.")] = 32,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Questions asked, and kept, at a time; a served student has limits instead.")
+    ] = 32,
+    backend: Annotated[
+        str, typer.Option(help="What a student on this machine is asked with: transformers, or vllm on a GPU.")
+    ] = student_models.BACKENDS[0],
     open_test: Annotated[str | None, typer.Option(metavar="PURPOSE", help="Open the sealed test split.")] = None,
     detach: jobs.Detach = False,
     by: PersonName = None,
@@ -67,6 +72,7 @@ def run_exam(
         top_p=top_p,
         max_tokens=max_tokens,
         batch_size=batch_size,
+        backend=one_of("--backend", backend, student_models.BACKENDS),
         open_test=open_test,
     )
     _examine(work_, detach=detach, by=by, as_json=as_json)
@@ -106,21 +112,24 @@ def _examine(work_: kinds.ExamWork, *, detach: bool, by: str | None, as_json: bo
 def show_exam(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")], as_json: AsJson = False
 ) -> None:
-    """Show an exam's counts, and the scores of several samples.
+    """Show an exam's counts, its scores, and its answers' sha256.
 
-    mean@k is the share of right answers; maj@k: the answer that most of the k give is right; pass@k: one of k is. Their
-    intervals hold with 95 % confidence.
+    Exams with the same answers have the same sha256. Of several samples: mean@k is the share of right answers; maj@k:
+    the answer that most of the k give is right; pass@k: one of k is. Their intervals hold with 95 % confidence.
     """
     with reading() as session:
         info = queries.exam(session, exam)
         counts, scores = asdict(stage.count_outcomes(session, info.id)), results.load_sampled(session, info.id)
+        content = results.load_content(session, info.id)
     sampled = None if scores is None else asdict(scores)
     for name in ("failed", "reason"):
         del counts[name]
     lines = [f"{info.name}: {counts['correct']:,} of {counts['n']:,} correct, {counts['no_answer']:,} no answer"]
     if scores is not None:
         lines += [f"  {name:<9} {x.value:6.1%}  {x.low:.1%} to {x.high:.1%}" for name, x in scores.by_name.items()]
-    show_lines({"name": info.name, **counts, "sampled": sampled}, as_json, lines)
+    lines += [f"  prompt    {content.rendering}"] if content.rendering else []
+    lines += [f"  answers   sha256 {content.sha256}", *([f"  {'':<9} {content.note}"] if content.note else [])]
+    show_lines({"name": info.name, **counts, "content": asdict(content), "sampled": sampled}, as_json, lines)
 
 
 @commands.command("mistakes")

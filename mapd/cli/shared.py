@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlmodel import Session
 
-from mapd import interrupts
+from mapd import approvals, interrupts
 from mapd.characters import HIDDEN, as_json, visible
 from mapd.errors import BadInput, BadUsage
 from mapd.jobs import JobProgress
@@ -174,6 +174,15 @@ def agree(question: str, yes: bool) -> None:
         raise BadInput(f"{question}: nothing was done, for nobody is at a terminal to say yes; --yes says it")
     if not typer.confirm(f"{question}. Yes?", err=True):
         raise BadInput("nothing was done: the answer was no")
+
+
+def ask_about_keys(server: str, variables: Iterable[str], yes: bool) -> None:
+    """Ask whether each key may go to the server, where it is another server's. Raises: BadInput where nobody agrees."""
+    for variable in variables:
+        with reading() as session:
+            doubt = approvals.find_doubt(session, variable, server)
+        if doubt is not None:
+            agree(f"{doubt}: the key would be sent there", yes)
 
 
 def read_file(file: Path) -> str:

@@ -128,11 +128,7 @@ def _ask_about_keys(kind: str, base_url: str | None, variables: Sequence[str], y
         return
     with shared.usage():
         server = approvals.server_of(kind, base_url)
-    for variable in variables:
-        with shared.reading() as session:
-            doubt = approvals.find_doubt(session, variable, server)
-        if doubt is not None:
-            shared.agree(f"{doubt}: the key would be sent there", yes)
+    shared.ask_about_keys(server, variables, yes)
 
 
 def _as_json(row: t.Teacher) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
-from mapd import committee, exam, jobs, loop, students, teacher_models, teachers
+from mapd import committee, exam, jobs, loop, student_models, students, teacher_models, teachers
 from mapd.errors import BadInput, Stopped
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
@@ -58,6 +58,8 @@ class ExamWork(Work):
     max_tokens: int | None = None
     longer_than: str | None = None  # the exam whose whole answers it takes over
     batch_size: int = 32
+    # What a student on this machine is asked with (student_models.BACKENDS).
+    backend: str = student_models.BACKENDS[0]
     open_test: str | None = None
 
     @classmethod
@@ -68,7 +70,7 @@ class ExamWork(Work):
     @classmethod
     def like(cls, row: t.Exam, *, questions: str, student: str, **overrides: Any) -> "ExamWork":
         """Return the exam work that asks as an earlier exam did, but for `overrides`."""
-        names = ("samples", "temperature", "top_p", "max_tokens")  # an import's exam lacks some
+        names = ("samples", "temperature", "top_p", "max_tokens", "backend")  # an import's exam lacks some
         sampling = {name: row.decoding[name] for name in names if name in row.decoding}
         settings = {"split": row.split, "seed": row.seed or 0} | sampling | overrides
         return cls(student=student, questions=questions, **settings)
@@ -95,7 +97,9 @@ class ExamWork(Work):
     def _ask(self, run: WorkContext) -> exam.ExamResult:
         run.tell(JobProgress("loading the student"))
         with db.reading(run.engine) as session:
-            model = students.open_model(run.engine, students.get(session, self.student), run.home, self.batch_size)
+            student = students.get(session, self.student)
+            model = student_models.open_model(run.engine, student, run.home, self.batch_size, self.backend)
+            rendering = student_models.find_rendering(run.engine, student, run.home, model)
             longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, model)
         return exam.run(
             run.engine,
@@ -103,6 +107,7 @@ class ExamWork(Work):
             **self.model_dump(exclude={"questions", "temperature", "top_p", "max_tokens"}),
             question_set=self.questions,
             decoding=Sampling(self.temperature, self.top_p, longest),
+            rendering=rendering,
             by=run.by,
             progress=lambda p: run.tell(JobProgress("exam", p.completed, p.total, p.in_words, p.seconds_left)),
             stopping=run.stopping,
@@ -210,7 +215,8 @@ class FinetuneWork(Work):
     def size(self, session: Session) -> int:
         """Return how many optimizer steps it has."""
         snapshot = queries.snapshot(session, self.snapshot)
-        students.get(session, finetuning.find_parent(session, snapshot) if self.student is None else self.student)
+        parent = finetuning.find_parent(session, snapshot) if self.student is None else self.student
+        students.require_weights(session, students.get(session, parent))
         return self.hyperparameters.steps(count_taught(snapshot.manifest, self.alpha))
 
     def run(self, run: WorkContext) -> dict[str, Any]:

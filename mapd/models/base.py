@@ -140,6 +140,16 @@ def _without_answer(completion: Completion, thought: str, finish: Finish) -> str
     return f"it ended within {length} and gave no answer: max_tokens may be too small, or its server reads it wrongly"
 
 
+class Rendering(StrEnum):
+    """Who writes a served student's prompt, the surest way first; the words stand in the exam."""
+
+    TOKENS = "its own, sent as tokens"
+    TOKENS_UNCOMPARED = "its own, sent as tokens (the server's vocabulary could not be compared)"
+    SAME = "the server's, which is the same as its own"
+    SAME_LENGTH = "the server's, which has as many tokens as its own"
+    UNCHECKED = "the server's, which could not be compared with its own"
+
+
 class Model(Protocol):
     """A model that can be asked. `name` says which it is, as its provider calls it."""
 

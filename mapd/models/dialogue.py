@@ -213,6 +213,12 @@ def encode(rendered: str, tokenizer: Any, marks: Marks) -> list[int]:
     return ids
 
 
+def encode_prompt(turns: Sequence[Message], tokenizer: Any) -> list[int]:
+    """Return the ids of the turns up to where the model's answer begins. Raises: BadInput, as `encode`."""
+    marks = mark(turns, tokenizer)
+    return encode(render(turns, tokenizer, marks), tokenizer, marks)
+
+
 def encode_text(text: str, tokenizer: Any, *, special: bool = False) -> list[int]:
     """Return the ids of a text; `special`: the special tokens in it act. Raises: BadInput, as `encode`."""
     with _telling_panics():

@@ -20,7 +20,7 @@ from mapd.models.refusals import ServerRefusal, phrases
 RequestForm = Mapping[str, str | None]
 SYSTEM = "system"
 # A request is none without these: they are never left out.
-NEEDED = ("model", "messages", SYSTEM, "max_tokens", "max_completion_tokens", "stream")
+NEEDED = ("model", "messages", "prompt", SYSTEM, "max_tokens", "max_completion_tokens", "stream")
 
 _NOT_TAKEN = phrases(
     "unsupported",
@@ -95,7 +95,7 @@ def refused_fields(refusal: ServerRefusal, body: Mapping[str, Any]) -> list[str]
     exact = [name for name in body if refusal.param and _plain(name) == _plain(refusal.param)]
     if exact:
         return exact
-    fields = [name for name in body if name not in ("model", "messages")]
+    fields = [name for name in body if name not in ("model", "messages", "prompt")]
     return _fields_named(_SUGGESTION.split(refusal.words)[0], fields)
 
 
@@ -110,7 +110,7 @@ def adapt(body: Mapping[str, Any], form: RequestForm) -> dict[str, Any]:
     """Return the body in the form that its server takes."""
     adapted = {}
     for name, value in body.items():
-        new_name = form.get(name, name) if name not in ("model", "messages", SYSTEM) else name
+        new_name = form.get(name, name) if name not in ("model", "messages", "prompt", SYSTEM) else name
         if new_name is not None:
             adapted[new_name] = value
     return adapted
@@ -118,7 +118,7 @@ def adapt(body: Mapping[str, Any], form: RequestForm) -> dict[str, Any]:
 
 def describe_shape(body: Mapping[str, Any]) -> frozenset[str]:
     """Return what tells one form of the same request from another: its fields and its roles."""
-    return frozenset(body) | {f"role {message['role']}" for message in body["messages"]}
+    return frozenset(body) | {f"role {message['role']}" for message in body.get("messages", ())}
 
 
 def place_system(messages: Sequence[Message], form: RequestForm) -> tuple[Message, ...]:

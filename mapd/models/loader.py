@@ -1,4 +1,4 @@
-"""Load a local model: convert the packaged weights, fetch from the hub, open a folder, lay an adapter over it.
+"""Load a local model: convert the packaged weights, open a folder, lay an adapter over it.
 
     load(convert(home))        -> the model on its device, and its tokenizer
 
@@ -9,7 +9,6 @@ import io
 import json
 import shutil
 import warnings
-from collections.abc import Sequence
 from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import Any
 import torch
 import transformers
 from filelock import FileLock
-from huggingface_hub import snapshot_download
 from peft import LoraConfig, PeftModel
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -84,29 +82,6 @@ def _convert(source: Path, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def fetch(name: str, revision: str | None = None, patterns: Sequence[str] = weights.PATTERNS) -> Path:
-    """Return the folder of a hub's "org/name" at a commit, or as it is today: fetched, or from the cache; no code, no
-    pickles. The folder is named by its commit.
-
-    Raises: BadInput where the hub can't be reached, doesn't have it, or gives another commit.
-    """
-    where = f"{name} at commit {revision}" if revision else name
-    # Fetched here and not by transformers, whose retries take half a minute without a network.
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
-    except (OSError, ValueError) as error:
-        raise BadInput(
-            f"the hub doesn't give the model: {where} ({in_a_line(error)}); check the name and the network, "
-            "or take a folder with --path"
-        ) from error
-    if revision is not None and folder.name != revision:
-        raise BadInput(
-            f"the hub gives another commit than the student is of: {folder.name[:80]}, not {where}; another commit is "
-            "another student: add it under a name of its own"
-        )
-    return folder
-
-
 def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> tuple[Any, Any]:
     """Return a transformers model and its tokenizer, from a folder; with `adapter`, a peft model.
 
@@ -119,8 +94,7 @@ def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> 
     weights.check_files(weights.require_model(folder))
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
-        template = Template(*dialogue.read_template(tokenizer, thinks=thinks))
+        tokenizer = _read_tokenizer(folder, thinks=thinks)
         options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
         result: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
         model, report = result
@@ -134,11 +108,26 @@ def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> 
             f"the model's weights lack {len(bad_tensors)} of its tensors, or have them in another size: {folder} "
             f"({bad_tensors[0][:80]} …); take a whole copy"
         )
+    model.to(DEVICE).eval()
+    return (model if adapter is None else _with_adapter(model, adapter)), tokenizer
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Return the folder's tokenizer alone, its chat template rendered as `load` has it. Raises: BadInput."""
+    weights.check_files(weights.require_tokenizer(folder), with_weights=False)
+    try:
+        return _read_tokenizer(folder)
+    except Exception as error:  # as above
+        raise BadInput(f"the tokenizer can't be loaded: {folder} ({in_a_line(error)}); check the folder") from error
+
+
+def _read_tokenizer(folder: Path, *, thinks: bool = False) -> Any:
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    template = Template(*dialogue.read_template(tokenizer, thinks=thinks))
     tokenizer.apply_chat_template = partial(_render, template)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model.to(DEVICE).eval()
-    return (model if adapter is None else _with_adapter(model, adapter)), tokenizer
+    return tokenizer
 
 
 def _render(

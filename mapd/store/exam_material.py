@@ -204,3 +204,10 @@ def count_questions(session: Session, exam: ExamInfo) -> int:
 def count_samples(session: Session, exam_id: int) -> int:
     """Return the most answers that the exam has of a question."""
     return 1 + (session.exec(select(func.max(t.Attempt.sample)).where(t.Attempt.exam_id == exam_id)).one() or 0)
+
+
+def list_texts(session: Session, exam_id: int) -> Sequence[tuple[str, int, str]]:
+    """Return each answer's question uid, its sample and its text, in no order."""
+    query = select(t.Question.uid, t.Attempt.sample, t.Attempt.text)
+    query = query.join(t.Question, col(t.Attempt.question_id) == t.Question.id)
+    return session.exec(query.where(t.Attempt.exam_id == exam_id)).all()

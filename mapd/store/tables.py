@@ -130,13 +130,14 @@ class Question(Travelling, table=True):
 
 
 class Student(Travelling, table=True):
-    """A model that is taught. A finetuned student names its parent, snapshot and adapter."""
+    """A model that is taught. A finetuned student names its parent, snapshot and adapter; a served one its server."""
 
     __tablename__ = "student"
     name: str = Field(unique=True)
     base: str
     revision: str | None = None  # of a base on the hub: the commit, the same from its first use on
-    template: str | None = None  # "plain": ours, for a base model that brings no chat template
+    # "plain": ours, for a base model that brings no chat template; "server": its server writes the prompt
+    template: str | None = None
     shots: int = 0  # worked examples in front of each question, of a base model
     parent_id: int | None = Field(default=None, foreign_key="student.id")
     # By name, not by key: snapshot -> exam -> student must not run in a circle.
@@ -144,6 +145,15 @@ class Student(Travelling, table=True):
     adapter: str | None = None
     adapter_sha256: str | None = None  # of its bytes, as they were written
     round: int = 0
+    # Of a served one, as of a teacher: "http://127.0.0.1:8000/v1", and the name of its key's variable.
+    base_url: str | None = None
+    key_env: str | None = Field(default=None, sa_column_kwargs=STAYS)
+    limits: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
+    tokenizer: str | None = None  # whose tokenizer and chat template it has: "hub:org/name@607a…"
+    learned: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict), sa_column_kwargs=STAYS)
+    # A served one that came with an archive is asked once somebody here enables it.
+    disabled: bool = Field(default=False, sa_column_kwargs=STAYS)
+    origin: str | None = origin()
 
 
 class SavedPolicy(Travelling, table=True):

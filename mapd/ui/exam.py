@@ -9,7 +9,7 @@ from mapd import prompts, results, students
 from mapd.answers.grading import Outcome
 from mapd.domain import Material, Response
 from mapd.jobs import kinds
-from mapd.results import ExamAnswers, Score
+from mapd.results import ExamAnswers, ExamContent, Score
 from mapd.sampled_answers import SampledScores
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
@@ -46,7 +46,7 @@ def draw_cut_off_form(material: Material) -> None:
     if not count or jobs.is_active("exam"):
         return
     row = context.read(queries.exam_row, info.id)
-    is_available = students.is_here(context.read(students.get, row.student_id), context.settings().home)
+    is_available = students.can_be_asked(context.read(students.get, row.student_id), context.settings().home)
     longest = row.decoding.get("max_tokens")
     limit_words = f" at {longest:,} tokens" if isinstance(longest, int) else ""
     subject = "answers were" if count != 1 else "answer was"
@@ -102,8 +102,7 @@ def _family_row(name: str, score: Score) -> tuple[Cell, ...]:
 
 def draw_samples(exam_id: int) -> None:
     """Draw mean@k, maj@k and pass@k, where each question was asked several times."""
-    edition = context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
-    scores = _measure_samples(exam_id, (str(context.engine().url), *edition))
+    scores = _measure_samples(exam_id, (str(context.engine().url), *_read_edition()))
     if scores is None:
         return
     rows = [(name, Html(f"<b>{x.value:.1%}</b>"), f"{x.low:.1%} – {x.high:.1%}") for name, x in scores.by_name.items()]
@@ -133,6 +132,15 @@ def draw_mistake_rule(exam_id: int, samples: int) -> None:
             actions.write_and_rerun(lambda session, by: stage.set_wrong_in(session, exam_id, int(number), by=by))
 
 
+def _read_edition() -> tuple[object, ...]:
+    return context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
+
+
+@st.cache_data(max_entries=32, show_spinner="Comparing answers …")
+def _load_content(exam_id: int | None, edition: tuple[object, ...]) -> ExamContent:  # noqa: ARG001 - the cache's key
+    return context.read(results.load_content, exam_id or 0)
+
+
 @st.cache_data(max_entries=32, show_spinner="Counting samples …")
 def _measure_samples(exam_id: int, edition: tuple[object, ...]) -> SampledScores | None:  # noqa: ARG001 - the cache's key
     return context.read(results.load_sampled, exam_id)
@@ -152,7 +160,14 @@ def draw_setup(row: t.Exam, exam_answers: ExamAnswers) -> None:
         if isinstance(value, int | float)
     ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
+    settings += [("backend", text.one_line(str(row.decoding["backend"]), 40))] if "backend" in row.decoding else []
+    content = _load_content(row.id, (str(context.engine().url), *_read_edition()))
+    settings += [("answers, sha256", Html(f"<code>{content.sha256[:16]}</code>"))]
     tables.draw_table(("asked", ""), settings, words=2)
+    if content.rendering is not None:
+        st.caption(text.label(f"Its prompt: {content.rendering}.", 200))
+    if content.note is not None:
+        st.caption(f"{content.note[0].upper()}{content.note[1:]}.")
     # Missing where the student was asked elsewhere.
     if "prompt" in row.decoding:
         with st.expander("The prompt"):

@@ -5,7 +5,7 @@ import streamlit as st
 from mapd import results
 from mapd.store import queries
 from mapd.ui import exam as sitting
-from mapd.ui import jobs
+from mapd.ui import jobs, students
 from mapd.ui.kit import context, frame, rows, start_forms
 from mapd.ui.kit.cache import load_material
 
@@ -31,5 +31,6 @@ frame.head("Exam", rows.STYLE)
 jobs.show_started_exam()
 jobs.draw_active("exam")
 start_forms.draw_exam_form(is_open=context.current_exam() is None)
+students.draw_form()
 if (exam := context.current_exam() if jobs.is_active("exam") else context.require_exam()) is not None:
     draw_page(exam)

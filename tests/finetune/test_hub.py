@@ -16,7 +16,8 @@ from mapd.curation import live_set, snapshots
 from mapd.errors import BadInput
 from mapd.finetune import run as finetune
 from mapd.finetune.hyperparameters import Hyperparameters
-from mapd.models import loader, weights
+from mapd.models import hub as hub_module
+from mapd.models import weights
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -50,7 +51,7 @@ class Hub:
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     made = Hub(tmp_path / "hub")
-    monkeypatch.setattr(loader, "snapshot_download", made.snapshot_download)
+    monkeypatch.setattr(hub_module, "snapshot_download", made.snapshot_download)
     return made
 
 
@@ -92,7 +93,7 @@ def test_another_commit_is_another_student(engine: sa.Engine, home: Path, hub: H
 
 def test_a_hub_that_gives_another_commit_is_refused(engine: sa.Engine, home: Path, hub: Hub, monkeypatch: Any) -> None:
     student = add(engine)
-    monkeypatch.setattr(loader, "snapshot_download", lambda *_, **__: str(hub.snapshots / V2))
+    monkeypatch.setattr(hub_module, "snapshot_download", lambda *_, **__: str(hub.snapshots / V2))
     with pytest.raises(BadInput, match="the hub gives another commit than the student is of") as refused:
         prompt(engine, student)
     assert "\n" not in str(refused.value)

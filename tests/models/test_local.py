@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mapd import prompts
 from mapd.errors import BadInput
-from mapd.models import loader, local, weights
+from mapd.models import hub, loader, local, weights
 from mapd.models.base import Completion, Finish, Message, Request, Sampling, stream
 from mapd.questions import generated
 
@@ -129,7 +129,7 @@ def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
 def test_a_hub_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(BadInput, match="the hub doesn't give the model: nobody/nothing") as refused:
-        loader.fetch("nobody/nothing")
+        hub.fetch("nobody/nothing")
     assert "\n" not in str(refused.value)
 
 

@@ -298,6 +298,8 @@ class _Block:
             history_values["origin"] = self.merge.archive.sha256
         if self.table.name == "teacher":
             history_values["disabled"] = record["kind"] not in UNASKED_KINDS
+        elif self.table.name == "student":
+            history_values["disabled"] = record["base_url"] is not None
         elif self.table.name == "job" and record["status"] in ("queued", "running", "cancelling"):
             history_values["status"] = "cancelled"
         elif self.table.name == "judgement":

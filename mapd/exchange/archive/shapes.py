@@ -19,7 +19,7 @@ import pydantic
 import sqlalchemy as sa
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from mapd import prompts, teachers
+from mapd import prompts, served_students, teachers
 from mapd.characters import find_unstorable
 from mapd.errors import BadInput
 from mapd.finetune.hyperparameters import Hyperparameters
@@ -167,6 +167,8 @@ NARROWER: Mapping[str, Any] = {
     "teacher.model": Line,
     "student.base": Line,
     "student.template": Name,
+    "student.limits": dict[Name, Plain],
+    "student.tokenizer": Line,
     "student.shots": Annotated[int, Field(ge=0, le=prompts.MOST_SHOTS)],
     "student.revision": Annotated[str, Field(pattern=r"^[\w.-]{1,80}$")],
     "finetune.seed": Whole,
@@ -199,6 +201,8 @@ def row(table: sa.Table, line: bytes) -> Record:
         values = {column.name: getattr(fields, column.name) for column in carried_columns(table)}
         if table.name == "teacher":
             _check_teacher(values)
+        elif table.name == "student":
+            served_students.check_row(values["base"], values["base_url"], values["limits"])
         elif table.name == "finetune":
             _check_hyperparameters(values)
     except pydantic.ValidationError as error:
@@ -285,7 +289,7 @@ MOVES: Mapping[str, frozenset[str]] = {
     "saved_mapping": frozenset({"text", "person"}),
     "saved_view": frozenset({"address", "person"}),
     "snapshot": frozenset({"person"}),
-    "student": frozenset({"adapter", "adapter_sha256"}),
+    "student": frozenset({"adapter", "adapter_sha256", "limits"}),
     "teacher": frozenset({"limits", "price"}),
 }
 # A name may have got a number here.

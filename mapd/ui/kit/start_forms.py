@@ -1,7 +1,8 @@
 """The forms that start jobs: each says before its press what it will do, and how long it may take and cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -39,7 +40,7 @@ def draw_exam_form(*, is_open: bool) -> None:
     """Draw the choice of student, question set (the address may name one) and split."""
     requested_set = st.query_params.get("questions")
     with st.expander("Examine a student", expanded=is_open or requested_set is not None):
-        names, sets = _students(), _question_sets()
+        names, sets = _list_students(students.can_be_asked), _question_sets()
         if not names or not sets:
             _draw_missing(names, sets)
             return
@@ -111,8 +112,8 @@ def ask_purpose(key: str) -> str | None:
     return answer
 
 
-def _students() -> list[str]:
-    return [s.name for s in context.read(students.list_students) if students.is_here(s, context.settings().home)]
+def _list_students(condition: Callable[[t.Student, Path], bool]) -> list[str]:
+    return [s.name for s in context.read(students.list_students) if condition(s, context.settings().home)]
 
 
 def _question_sets() -> dict[str, list[str]]:
@@ -253,7 +254,8 @@ def draw_finetune_form(*, is_open: bool) -> None:
             st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
             context.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")
             return
-        names = _students()
+        # A server's weights can't be taught.
+        names = _list_students(students.is_here)
         if not names:
             st.caption("No student can be taught here yet: add one on the exam page, or with `mapd students add`.")
             return
@@ -316,7 +318,7 @@ def draw_exams_again(exams: Sequence[domain.ExamInfo]) -> None:
         parent = names.get(row.parent_id)
         for former in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
             exam_key = (row.name, former.question_set, former.split)
-            if exam_key in taken_exams or not students.is_here(row, context.settings().home):
+            if exam_key in taken_exams or not students.can_be_asked(row, context.settings().home):
                 continue
             with st.container(border=True):
                 st.html(

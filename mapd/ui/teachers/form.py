@@ -12,7 +12,7 @@ from mapd.models.simulated import PROFILES
 from mapd.models.weights import PACKAGED
 from mapd.teacher_settings import KEY_VARIABLES, LONGEST_REPLY, read_names, read_pairs
 from mapd.teachers import LONGEST_NAME
-from mapd.ui.kit import actions, context, refusals, text
+from mapd.ui.kit import actions, context, key_consent, refusals, text
 
 # What each kind is.
 KIND_WORDS = {
@@ -161,20 +161,14 @@ def _draw_server(kind: str, version: int) -> dict[str, Any]:
 
 
 def _confirm_server(kind: str, base_url: str | None, variables: Iterable[str | None]) -> bool:
-    """Ask where a key or a header's value belongs to another server: a box for each; return whether all are ticked."""
+    """Ask where a key or a header's value belongs to another server; return whether that is all agreed to."""
     try:
         server = approvals.server_of(kind, base_url)
         names = [keys.check_name(name) for name in dict.fromkeys(variables) if name is not None]
-        all_doubts = {name: context.read(approvals.find_doubt, name, server) for name in names}
-        doubts = {name: doubt for name, doubt in all_doubts.items() if doubt is not None}
     except BadInput:
         # The form's button says what is wrong.
         return False
-    boxes = [
-        st.checkbox(text.label(f"Yes, send it there: {doubt}", 300), key=f"teacher_yes_{name}_{server}")
-        for name, doubt in doubts.items()
-    ]
-    return bool(boxes) and all(boxes)
+    return key_consent.confirm(server, names, "teacher")
 
 
 def _add(kind: str, form_values: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,68 @@
+"""Servers of a student as vLLM, SGLang, llama.cpp and Ollama are seen from outside: a script for tests/provider.py.
+
+    with Provider(StudentServer(tokenizer, "vllm")) as provider:
+        POST /v1/completions {"prompt": [1, 5, …]}, POST /v1/chat/completions, POST /tokenize, POST /apply-template
+
+An answer follows from the prompt alone, by whichever way it came.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from mapd.models import dialogue
+from mapd.models.base import Message
+from tests.provider import Asked, Raw, refusal
+
+NOT_FOUND = refusal(404, "Not Found")
+
+
+@dataclass
+class StudentServer:
+    """One server. `kind`: vllm, sglang, llama.cpp or ollama; `failing`: how many calls of each prompt fail at first."""
+
+    tokenizer: Any
+    kind: str = "vllm"
+    failing: int = 0
+    # A field that it doesn't take.
+    refused: str = ""
+    answered: list[str] = field(default_factory=list)
+
+    def __call__(self, asked: Asked) -> str | Raw:
+        """Answer one request."""
+        route = getattr(self, {"/tokenize": "_tokenize", "/apply-template": "_apply"}.get(asked.path, "_complete"))
+        answer: str | Raw = route(asked)
+        return answer
+
+    def _tokenize(self, asked: Asked) -> Raw:
+        if self.kind == "ollama" or ("messages" in asked.body and self.kind != "vllm"):
+            return NOT_FOUND
+        text = self._render(asked) if "messages" in asked.body else asked.body["prompt"]
+        return 200, {}, json.dumps({"tokens": dialogue.encode_text(text, self.tokenizer, special=True)})
+
+    def _apply(self, asked: Asked) -> Raw:
+        return (200, {}, json.dumps({"prompt": self._render(asked)})) if self.kind == "llama.cpp" else NOT_FOUND
+
+    def _render(self, asked: Asked) -> str:
+        messages = [Message(turn["role"], turn["content"]) for turn in asked.body["messages"]]
+        return dialogue.render(messages, self.tokenizer, {})
+
+    def _complete(self, asked: Asked) -> str | Raw:
+        if asked.tries <= self.failing:
+            return "500"
+        if self.refused in asked.body:
+            return refusal(400, f"Unrecognized request argument supplied: {self.refused}", param=self.refused)
+        is_chat = asked.path.endswith("/chat/completions")
+        if not is_chat and self.kind == "ollama":
+            return refusal(400, "json: cannot unmarshal array into Go struct field .prompt of type string")
+        prompt = asked.body.get("prompt")
+        tokens = dialogue.encode_text(self._render(asked), self.tokenizer, special=True) if is_chat else prompt
+        assert isinstance(tokens, list)
+        number = int(hashlib.sha256(f"{tokens} {asked.body.get('seed')}".encode()).hexdigest(), 16) % 40
+        text = f"It is so.\nAnswer: {number}"
+        if asked.body["max_tokens"] > 1:
+            self.answered.append(str(tokens))
+        choice = {"index": 0, "finish_reason": "stop", "text": text, "message": {"role": "assistant", "content": text}}
+        usage = {"prompt_tokens": len(tokens), "completion_tokens": len(text)}
+        return 200, {}, json.dumps({"choices": [choice], "usage": usage})
