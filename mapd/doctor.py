@@ -115,7 +115,7 @@ def _model_fault(
     folder = weights.converted_folder(home) if kind == "package" else Path(where)
     try:
         if kind == fingerprints.FINETUNE:
-            folder = fingerprints.model_folder(home, where)
+            folder = fingerprints.find_model(home, where) or folder
         if kind in ("package", "path", fingerprints.FINETUNE) and folder.is_dir():
             weights.check_files(weights.require_model(folder))
             if sha256_of_source.get(base, "") not in ("", weights.fingerprint(folder)):

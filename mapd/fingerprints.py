@@ -22,12 +22,11 @@ from mapd.store import tables as t
 FINETUNE = "finetune"  # the kind of a base that a full finetune here wrote
 
 
-def model_folder(home: Path, uid: str) -> Path:
-    """Return the folder of the model that a full finetune wrote. Raises: BadInput where that is no finetune's uid."""
+def find_model(home: Path, uid: str) -> Path | None:
+    """Return the folder of the model that a full finetune wrote; None where it isn't here."""
     # An archive's row is foreign text: its base may name any place.
-    if not uid.isalnum():
-        raise BadInput(f"no finetune has the uid {uid[:80]!r}: finetune again")
-    return weights.result_folder(weights.finetune_folder(home, uid), "full")
+    folder = weights.result_folder(weights.finetune_folder(home, uid), "full")
+    return folder if uid.isalnum() and folder.is_dir() else None
 
 
 def source_of(model: str) -> str:
@@ -66,7 +65,10 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
     if kind == "path":
         folder = weights.require_model(Path(where))
     elif kind == FINETUNE:
-        folder = weights.require_model(model_folder(home, where))
+        model = find_model(home, where)
+        if model is None:
+            raise BadInput(f"the weights of finetune {where[:32]} are not here: put its folder back, or finetune again")
+        folder = weights.require_model(model)
     else:
         from mapd.models.loader import fetch  # torch takes seconds to import
 

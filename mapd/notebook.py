@@ -25,6 +25,7 @@ from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
 from mapd.curation.pairs import read_texts
 from mapd.errors import BadInput, NotFound
 from mapd.jobs import kinds
+from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.work import Work, WorkContext
 from mapd.people import machine_user, owner
 from mapd.questions import formats, generated, imports, mapping, sets, sources
@@ -235,11 +236,11 @@ class Project:
     # --- Finetunes and results ----------------------------------------------------------------------------------------
 
     def finetune(self, snapshot: str, **options: Any) -> str:
-        """Teach the snapshot's student; return the new student's name. `options`: those of `kinds.FinetuneWork`.
+        """Teach the snapshot's student; return the new student's name. `options`: those of `FinetuneWork`.
 
         Raises: NotFound, BadInput.
         """
-        return str(self._run(kinds.FinetuneWork, snapshot=snapshot, **options)["name"])
+        return str(self._run(FinetuneWork, snapshot=snapshot, **options)["name"])
 
     def losses(self, student: str) -> pd.DataFrame:
         """Return the steps of a student's finetune, one row each. Raises: NotFound where nobody taught it."""

@@ -207,7 +207,7 @@ def describe_origin(student: t.Student) -> str | None:
 def is_here(student: t.Student, home: Path) -> bool:
     """Return whether the student can be asked. One from an import or an archive came without weights."""
     kind, _, where = student.base.partition(":")
-    if kind == fingerprints.FINETUNE and not (where.isalnum() and fingerprints.model_folder(home, where).is_dir()):
+    if kind == fingerprints.FINETUNE and fingerprints.find_model(home, where) is None:
         return False
     return kind in KINDS and (student.adapter is None or _adapter(student, home).is_dir())
 

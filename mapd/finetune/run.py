@@ -78,7 +78,7 @@ def run(
     was trained until then is kept.
     """
     person = require(by, Right.RUN_JOBS)
-    snapshot, parent = _load_inputs(engine, snapshot_sha, student)
+    snapshot, parent = load_inputs(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
     make_row = partial(_make_row, parent, snapshot, hyperparameters, arm)
     uid = make_row().uid
@@ -175,13 +175,14 @@ def find_student(
     engine: sa.Engine, *, snapshot_sha: str, student: str, hyperparameters: Hyperparameters, arm: str | None
 ) -> t.Student | None:
     """Return the student that this very finetune made, here or in the project of an imported archive."""
-    snapshot, parent = _load_inputs(engine, snapshot_sha, student)
+    snapshot, parent = load_inputs(engine, snapshot_sha, student)
     uid = _make_row(parent, snapshot, hyperparameters, arm).uid
     with db.reading(engine) as session:
         return session.exec(select(t.Student).where(t.Student.uid == uid)).first()
 
 
-def _load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
+def load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
+    """Return the snapshot, and the student that is taught. Raises: NotFound; BadInput, as `find_parent`."""
     with db.reading(engine) as session:
         snapshot = queries.snapshot(session, snapshot_sha)
         parent = students.get(session, find_parent(session, snapshot) if student is None else student)

@@ -14,6 +14,7 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import torch
 from transformers import get_scheduler
 
@@ -205,6 +206,12 @@ def measure_memory_mb() -> float:
         return torch.cuda.max_memory_allocated() / (1 << 20)
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, kilobytes elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def measure_free_mb() -> float:
+    """Return how much memory is free, in MB: the GPU's, where there is one."""
+    free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+    return free / (1 << 20)
 
 
 def _tokens_at_once(learner: Any, examples: Sequence[Example], hyperparameters: Hyperparameters) -> int:
