@@ -95,6 +95,9 @@ FOR_OWNERS: dict[str, Write] = {
     "run.run": lambda s, by: finetuning.run(
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
+    "run.help_training": lambda s, by: finetuning.help_training(
+        _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
+    ),
     "preflight.check": lambda s, by: preflight.check(
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),

@@ -8,6 +8,7 @@ from typer.models import OptionInfo
 
 from mapd.cli import jobs
 from mapd.cli.shared import AsJson, PersonName, errors, line, open_project, person_of, show, usage
+from mapd.finetune import run
 from mapd.finetune.hyperparameters import METHODS, PRECISIONS, PRESETS, RATES, SCHEDULES
 from mapd.jobs.finetune_work import DEFAULT, FinetuneWork
 from mapd.jobs.work import WorkContext
@@ -63,7 +64,9 @@ def finetune(
     with usage():
         choices = {field.name: options[field.name] for field in fields(DEFAULT)}
         work_ = FinetuneWork.by_preset(preset, snapshot=snapshot, student=student, arm=arm, **choices)
-    if check:
+    if run.is_helper():
+        work_.help(WorkContext(open_project(), Settings().make_home(), person_of(by)))
+    elif check:
         _check(work_, by, as_json)
     else:
         _do(work_, by, detach, as_json)

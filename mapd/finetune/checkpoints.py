@@ -71,8 +71,8 @@ def write_best(folder: Path, learner: Any, history: ValidationHistory) -> None:
     _write_whole(folder, f"checkpoints/{_best_name(history)}", lambda partial: learners.save(learner, partial))
 
 
-def write_result(folder: Path, name: str, learner: Any, history: ValidationHistory) -> Path:
-    """Write the learner, or the best one where there was a validation, as the result; return its folder.
+def write_result(folder: Path, name: str, learner: Any, history: ValidationHistory) -> None:
+    """Write the learner, or the best one where there was a validation, as the result.
 
     Raises: BadInput where the disk is full.
     """
@@ -81,7 +81,6 @@ def write_result(folder: Path, name: str, learner: Any, history: ValidationHisto
     else:
         _write_whole(folder, name, lambda partial: learners.save(learner, partial))
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return folder / name
 
 
 def resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer, history: ValidationHistory) -> int:

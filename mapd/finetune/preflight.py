@@ -176,7 +176,8 @@ def reckon_memory_mb(numbers: int, sizes: tuple[int, int, int], hyperparameters:
     )
     # Of an adapter's own numbers: rank times both sides of each layer's seven matrices, about ten widths wide in all.
     trained = numbers if is_full else 14 * layers * width * hyperparameters.rank
-    tokens = hyperparameters.tokens_at_once
+    # No step has more: a pair is two dialogues.
+    tokens = min(hyperparameters.tokens_at_once, 2 * hyperparameters.max_length * hyperparameters.batch)
     kept_layers = 1 if hyperparameters.checkpointing else layers
     activations = tokens * width * (WIDTHS_KEPT * kept_layers + layers) * FP32
     # Half of the tokens are supervised or more: their logits, and the gradient of these.

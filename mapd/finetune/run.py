@@ -10,6 +10,7 @@ full finetuning has the model that lies there as its base, by the name "finetune
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -109,9 +110,9 @@ def _train(
     stopping: Callable[[], bool],
 ) -> Finetuned:
     """Do the steps that are missing, and put the new student in."""
-    from mapd.finetune.train import train  # torch takes seconds to import
+    from mapd.finetune import processes  # torch takes seconds to import
+    from mapd.finetune.train import train
 
-    model, taught = load(engine, parent, snapshot, hyperparameters, home)
     folder = weights.finetune_folder(home, make_row().uid)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,9 +126,11 @@ def _train(
             progress(step)
 
         trained_now = not weights.result_folder(folder, hyperparameters.method).is_dir()
-        result = train(
-            model, taught.items, hyperparameters, folder, on_step, stopping=stopping, validation=taught.validation
-        )
+        with processes.joined():
+            model, taught = load(engine, parent, snapshot, hyperparameters, home)
+            result = train(
+                model, taught.items, hyperparameters, folder, on_step, stopping=stopping, validation=taught.validation
+            )
         training, sha256 = TrainingResult(result, weights.fingerprint(result), trained_now, taught), snapshot.sha256
         return db.transact(
             engine, lambda session: _end(session, _begin(session, make_row()), parent, sha256, training, person)
@@ -136,6 +139,36 @@ def _train(
         raise BadInput(f"the finetune can't be written to {folder} ({error}); free or unlock it") from error
     except Busy as busy:
         raise BadInput(f"a step can't be recorded: {busy}; started again it goes on from its last checkpoint") from busy
+
+
+def is_helper() -> bool:
+    """Return whether a launcher started this process beside the first one: it computes, and the first one writes."""
+    return int(os.environ.get("RANK", "0")) > 0
+
+
+def help_training(
+    engine: sa.Engine,
+    *,
+    snapshot_sha: str,
+    student: str | None = None,
+    hyperparameters: Hyperparameters,
+    arm: str | None = None,
+    by: Person,
+    home: Path,
+) -> None:
+    """Compute a share of each step of a finetune that another process runs; nothing is written here.
+
+    Raises: as `run`.
+    """
+    require(by, Right.RUN_JOBS)
+    from mapd.finetune import processes  # as above
+    from mapd.finetune.train import train
+
+    snapshot, parent = load_inputs(engine, snapshot_sha, student)
+    folder = weights.finetune_folder(home, _make_row(parent, snapshot, hyperparameters, arm).uid)
+    with processes.joined():
+        model, taught = load(engine, parent, snapshot, hyperparameters, home)
+        train(model, taught.items, hyperparameters, folder, lambda _: None, validation=taught.validation)
 
 
 def load(

@@ -19,7 +19,7 @@ import torch
 from transformers import get_scheduler
 
 from mapd.errors import BadInput, Stopped
-from mapd.finetune import checkpoints, learners, loss
+from mapd.finetune import checkpoints, learners, loss, processes
 from mapd.finetune.checkpoints import ValidationHistory
 from mapd.finetune.examples import Example
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
@@ -132,8 +132,9 @@ def train(
     behind a checkpoint of the last step.
     """
     result = weights.result_folder(folder, hyperparameters.method)
-    if result.is_dir():
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    if processes.agree(result.is_dir()):
+        if processes.is_first():
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         return result
     trainer, history = prepare(model, examples, hyperparameters, validation), ValidationHistory()
     # Weights, optimizer and history are all that one step hands to the next: order, rate and dropout come from seed and
@@ -147,12 +148,14 @@ def train(
         on_step(step)
         # After the last step the result itself is written: a checkpoint would be of no use.
         is_over = last == trainer.total or _is_beyond_best(history, hyperparameters)
-        is_stopped = not is_over and stopping()
-        if is_stopped or (last % every == 0 and not is_over):
+        is_stopped = not is_over and processes.agree(stopping())
+        if processes.is_first() and (is_stopped or (last % every == 0 and not is_over)):
             checkpoints.write(folder, last, trainer.learner, trainer.optimizer, history)
         if is_stopped:
             raise Stopped(last, trainer.total)
-    return checkpoints.write_result(folder, result.name, trainer.learner, history)
+    if processes.is_first():
+        checkpoints.write_result(folder, result.name, trainer.learner, history)
+    return result
 
 
 def _do_step(
@@ -166,7 +169,8 @@ def _do_step(
     validation = loss.Losses(None, None, 0)
     if number in trainer.validated_steps:
         validation = trainer.validate()
-        if history.add(number, trainer.hyperparameters.weigh(validation.feedback, validation.rationale)):
+        is_best = history.add(number, trainer.hyperparameters.weigh(validation.feedback, validation.rationale))
+        if is_best and processes.is_first():
             checkpoints.write_best(folder, trainer.learner, history)
     began, first = since
     seconds_a_step = (time.perf_counter() - began) / (number - first)

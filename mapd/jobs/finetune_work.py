@@ -103,6 +103,18 @@ class FinetuneWork(Work):
             home=run.home,
         )
 
+    def help(self, run: WorkContext) -> None:
+        """Compute a share of each step, for the process that a launcher made the first one."""
+        finetuning.help_training(
+            run.engine,
+            snapshot_sha=self.snapshot,
+            student=self.student,
+            hyperparameters=self.hyperparameters,
+            arm=self.arm,
+            by=run.by,
+            home=run.home,
+        )
+
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Train from the last checkpoint on."""
         run.tell(JobProgress("loading the student"))

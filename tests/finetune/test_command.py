@@ -1,6 +1,9 @@
 """`mapd finetune` as scripts use it."""
 
 import json
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from mapd import cli, students
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, finetunes
 from tests.finetune import tiny
 
 Capture = pytest.CaptureFixture[str]
@@ -67,3 +70,41 @@ def test_bad_input_is_one_line(
     code, out, err = mapd(capsys, "finetune", "--snapshot", sha256, "--json", *words)
     assert (code, out, err.count("\n")) == (refused_with, "", 1)
     assert said in err
+
+
+def start_two(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run the command in two processes on this machine, as a launcher does."""
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
+    command = [sys.executable, *launcher, "-m", "mapd.cli", *map(str, words)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_two_processes_give_the_losses_of_one(sha256: str, capsys: Capture, method: str) -> None:
+    words = ["finetune", "--snapshot", sha256, "--student", "tiny", "--epochs", 2, "--batch", 4, "--max-length", 2000]
+    words += ["--method", method, "--validation", 0.2, "--json", "--by", "ann", "--arm"]
+    alone = mapd(capsys, *words, "one", "--tokens-at-once", 1)
+    assert alone[0] == 0, alone
+    both = start_two(*words, "two")
+    assert both.returncode == 0, both.stderr
+    told = json.loads(both.stdout)  # the first one's line alone
+    with db.reading(db.open_store(Settings())) as session:
+        one, two = (
+            [(s.loss_feedback, s.loss_rationale, s.validation_rationale, s.gradient_norm) for s in rows]
+            for name in ("one", "two")
+            for rows in [
+                finetunes.steps(session, next(f.id for f in finetunes.finetunes(session) if f.arm == name)),
+            ]
+        )
+    assert told["steps"] == len(one) == len(two)
+    for first, second in zip(one, two, strict=True):
+        assert second == pytest.approx(first, abs=1e-4)
+    again = start_two(*words, "two")
+    assert (again.returncode, json.loads(again.stdout)) == (0, told)
