@@ -69,8 +69,9 @@ class FinetuneWork(Work):
 
     @property
     def title(self) -> str:
-        """Return the snapshot, and alpha."""
-        return f"Finetune on snapshot {self.snapshot[:12]}, alpha {self.alpha:g}"
+        """Return the snapshot, alpha, and the method where it isn't the usual one."""
+        method = "" if self.method == DEFAULT.method else f", {self.method}"
+        return f"Finetune on snapshot {self.snapshot[:12]}, alpha {self.alpha:g}{method}"
 
     @property
     def hyperparameters(self) -> Hyperparameters:

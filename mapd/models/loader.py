@@ -219,7 +219,7 @@ def _number_options(precision: str) -> dict[str, Any]:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
-        return {"quantization_config": config, "device_map": {"": 0}, "dtype": torch.bfloat16}
+        return {"quantization_config": config, "device_map": {"": torch.cuda.current_device()}, "dtype": torch.bfloat16}
     if precision == "bf16" and DEVICE != "cpu" and not torch.cuda.is_bf16_supported():
         raise BadInput("this GPU has no bf16: leave --precision out, or take --precision fp32")
     return {"dtype": {"fp32": torch.float32, "bf16": torch.bfloat16}.get(precision) or _dtype()}
