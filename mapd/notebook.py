@@ -34,6 +34,7 @@ from mapd.questions.rows import QuestionRow, parse_shares
 from mapd.settings import Settings
 from mapd.store import db, exam_material, finetunes, queries
 from mapd.store.snapshots import lines_of, read_line
+from mapd.store.tables import FinetuneStep
 
 
 class Project:
@@ -249,8 +250,7 @@ class Project:
             if training is None:
                 raise NotFound(f"no finetune made a student named {student}; `project.finetune` makes one")
             rows = [step.model_dump() for step in finetunes.steps(session, training.id)]
-        columns = ["step", "loss_feedback", "loss_rationale", "learning_rate", "tokens_per_s", "seconds"]
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(rows, columns=[name for name in FinetuneStep.model_fields if name != "finetune_id"])
 
     def compare(self, before: str, after: str) -> pd.DataFrame:
         """Return two exams on the same questions, compared: one row a family, and one of all.

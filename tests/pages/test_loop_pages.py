@@ -142,7 +142,8 @@ def test_what_a_step_reports_is_drawn_and_an_early_end_is_said(looped_home: Path
     assert "gradient norm" not in plain, "an older finetune kept none"
     with db.writing(db.open_store(Settings())) as session:
         row = session.exec(select(t.Finetune)).one()
-        row.hyperparameters = row.hyperparameters | {"method": "dora", "validation": 0.2, "patience": 2, "checkpointing": True}
+        later = {"method": "dora", "validation": 0.2, "patience": 2, "checkpointing": True}
+        row.hyperparameters = row.hyperparameters | later
         row.planned_steps, row.taught_pairs, row.validation_pairs = 9, 6, 2
         for step in session.exec(select(t.FinetuneStep)):
             step.gradient_norm, step.memory_mb, step.seconds_left = 3.25, 1234.0, 7.0
