@@ -1,6 +1,6 @@
 """Exports of a million rows: how many a second, and how much memory the command takes.
 
-    python benchmarks/export.py --rows 1000000
+    python benchmarks/export.py --rows 1000000 [--formats messages,parquet]
 
 Each is `mapd export …` in a process of its own; its largest memory is the system's word for it. The snapshot, the
 judgements and the rows are invented, the command is the real one.
@@ -105,13 +105,20 @@ def freeze(engine: sa.Engine, pairs: int) -> str:
         question = {"uid": f"q{number}", "source_id": str(number), "task": "numeric", "text": WORDS, "context": None}
         question |= {"options": [], "family": None, "gold": "7"}
         attempt = {"uid": f"a{number}", "text": WORDS, "answer": "2"}
-        texts = {"rationale": text(number, "r"), "feedback": text(number, "f"), "rejected": []}
+        texts: dict[str, Any] = {"rationale": text(number, "r"), "feedback": text(number, "f")}
+        texts["rejected"] = [text(number, "x") | {"verdict": "rejected"}]
         return json.dumps({"mistake": f"a{number}", "question": question, "attempt": attempt} | texts) + "\n"
 
     lines = "".join(map(line, range(pairs)))
     counts = dict.fromkeys(("mistakes", "not_mistakes", "questions_excluded", "rationales", "accepted", "rejected"), 0)
-    counts |= dict.fromkeys(("undecided", "overridden", "accepted_wrong_answer", "preferences"), 0)
-    counts |= {"covered": pairs, "pairs": pairs, "mistakes_in_pairs": pairs, "pairs_by_teacher": {"gpt": pairs}}
+    counts |= dict.fromkeys(("undecided", "overridden", "accepted_wrong_answer"), 0)
+    counts |= {
+        "covered": pairs,
+        "pairs": pairs,
+        "preferences": pairs,
+        "mistakes_in_pairs": pairs,
+        "pairs_by_teacher": {"gpt": pairs},
+    }
     manifest = {
         "format": snapshots.FORMAT,
         "exam": {"name": "large", "student": "small", "questions": "large", "split": "train", "round": 0},
@@ -156,7 +163,9 @@ def main() -> None:
     """Print a line for each export."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    count = parser.parse_args().rows
+    parser.add_argument("--formats", default=",".join(FORMATS), help="of the snapshot: these alone")
+    arguments = parser.parse_args()
+    count, chosen = arguments.rows, [FORMATS[name] for name in arguments.formats.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         engine = db.open_store(Settings(home=home, database_url=None))
@@ -164,7 +173,7 @@ def main() -> None:
         index(engine, count)
         name = freeze(engine, count // 2)
         engine.dispose()
-        runs = [(name, "--format", format_.name, f"-{format_.name}{format_.ending}") for format_ in FORMATS.values()]
+        runs = [(name, "--format", format_.name, f"-{format_.name}{format_.ending}") for format_ in chosen]
         runs += [("--exam", "1", "--judgements", "-v.csv"), ("--exam", "1", "--judgements", "-v.jsonl")]
         runs += [("--exam", "1", "--filter", "", "-rows.csv"), ("--exam", "1", "--filter", "people=judged", "-r.jsonl")]
         for words in runs:

@@ -105,6 +105,8 @@ class ExamInfo:
     practice: int = 0  # explained texts before a person's first
     check_every: int = 0
     repeat_every: int = 0
+    # A wrong answer is a mistake where so many of its question's samples are wrong.
+    wrong_in: int = 1
     # Several answers to a question were asked for, which share its rationales.
     shares_rationales: bool = False
 

@@ -26,7 +26,7 @@ from mapd.errors import BadInput, Stopped
 from mapd.models.base import Finish, Model, Request, Sampling, stream
 from mapd.people import Person, Right, require
 from mapd.questions import sets
-from mapd.store import audit_log, claims, db, queries
+from mapd.store import audit_log, claims, db, exam_material, queries
 from mapd.store import tables as t
 
 # Of the packaged student's answers that end by themselves nearly all end within these (benchmarks/answer_lengths.py).
@@ -219,6 +219,27 @@ def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -
         raise BadInput("the test split is sealed, and each opening is counted: say what for with --open-test PURPOSE")
     session.add(t.Opening(set_id=exam.set_id, exam_id=exam.id, person=person, purpose=purpose.strip()))
     audit_log.audit(session, person, "open test", f"exam {exam.uid}", purpose=purpose.strip())
+
+
+def set_wrong_in(session: Session, exam: str | int, wrong_in: int, *, by: Person) -> t.Exam:
+    """Say in how many of its samples a question is to be wrong for its wrong answers to be mistakes.
+
+    What was collected for the other wrong answers stays, and counts again when they are mistakes again.
+
+    Raises: Forbidden; NotFound; BadInput where a question has fewer samples.
+    """
+    person = require(by, Right.SET_EXAM)
+    row = session.get_one(t.Exam, queries.exam(session, exam).id)
+    samples = exam_material.count_samples(session, queries.identity(row))
+    if not 1 <= wrong_in <= samples:
+        raise BadInput(
+            f"exam {row.name} has {samples} samples of each question: wrong in 1 to {samples} of them, not {wrong_in}"
+        )
+    row.wrong_in = wrong_in
+    session.add(row)
+    audit_log.audit(session, person, "set mistakes", f"exam {row.uid}", wrong_in=wrong_in)
+    session.flush()
+    return row
 
 
 def require_cut_off(session: Session, exam: str | int) -> t.Exam:

@@ -5,7 +5,9 @@ ruling([accept by ann, reject by bob, accept by the adjudicator]) -> Ruling(deci
 is_mistake(attempt, question, gold="145", people=Ruling(Act.REJECT))    -> False: a person found it correct
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import overload
 
 from mapd.answers.grading import Outcome, answers_equal
@@ -103,6 +105,40 @@ def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> 
         answer = apply_correction(attempt.answer, people)
         return answer is None or not answers_equal(answer, gold, question.task, question.options)
     return attempt.outcome != Outcome.CORRECT
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedAttempts:
+    """An exam's attempts after people's corrections: what they decided and the gold answers, by id of the database.
+
+    `wrong`: the attempts that aren't correct. `mistakes`: those of them whose question is wrong often enough.
+    """
+
+    of_question: Mapping[int, Ruling]
+    of_attempt: Mapping[int, Ruling]
+    golds: Mapping[int, str]
+    wrong: frozenset[int]
+    mistakes: frozenset[int]
+
+
+def correct_attempts(
+    questions: Mapping[int, Item],
+    attempts: Sequence[Response],
+    judged: Mapping[tuple[str, int], Sequence[Judged]],
+    wrong_in: int,
+) -> CorrectedAttempts:
+    """Apply people's corrections. `wrong_in`: in so many samples a question is to be wrong for a mistake."""
+    of_question = {id_: ruling(judged.get(("question", id_), ())) for id_ in questions}
+    of_attempt = {attempt.id: ruling(judged.get(("attempt", attempt.id), ())) for attempt in attempts}
+    golds = {id_: apply_correction(question.gold, of_question[id_]) for id_, question in questions.items()}
+    question_of = {
+        attempt.id: attempt.question_id
+        for attempt in attempts
+        if is_mistake(attempt, questions[attempt.question_id], golds[attempt.question_id], of_attempt[attempt.id])
+    }
+    counts = Counter(question_of.values())
+    mistakes = frozenset(attempt for attempt, question in question_of.items() if counts[question] >= wrong_in)
+    return CorrectedAttempts(of_question, of_attempt, golds, frozenset(question_of), mistakes)
 
 
 @overload

@@ -1,7 +1,7 @@
 """A student that answers each question k times: mean@k, maj@k and pass@j, each with a 95 % interval. Pure.
 
     measure([QuestionAnswers(Task.NUMERIC, (), (("18", True), ("18", True), ("20", False))), …])
-    -> SampledScores(k=3, questions=200, mean=Share(.31, .26, .37), majority=Share(…), passed={1: …, 2: …, 3: …})
+    -> SampledScores(k=3, questions=200, mean=SampledShare(.31, .26, .37), majority=…, passed={1: …, 2: …, 3: …})
 
 mean@k is the share of right answers. maj@k counts a question as right where the answer that most samples give is right
 (self-consistency, arXiv 2203.11171). pass@j is the chance that one of j answers is right, estimated without bias from
@@ -26,7 +26,7 @@ class QuestionAnswers:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class SampledShare:
     """A share, and between which shares the truth lies with 95 % confidence."""
 
     value: float
@@ -40,9 +40,15 @@ class SampledScores:
 
     k: int
     questions: int
-    mean: Share
-    majority: Share
-    passed: Mapping[int, Share]
+    mean: SampledShare
+    majority: SampledShare
+    passed: Mapping[int, SampledShare]
+
+    @property
+    def by_name(self) -> dict[str, SampledShare]:
+        """Return each score by the name that it has in papers: "mean@4", "maj@4", "pass@1", …"""
+        shares = {f"mean@{self.k}": self.mean, f"maj@{self.k}": self.majority}
+        return shares | {f"pass@{j}": share for j, share in self.passed.items()}
 
 
 def measure(questions: Iterable[QuestionAnswers]) -> SampledScores | None:
@@ -88,6 +94,6 @@ def _counts_to(k: int) -> list[int]:
     return sorted({*powers, k})
 
 
-def _share(values: Sequence[float]) -> Share:
+def _share(values: Sequence[float]) -> SampledShare:
     low, high = bootstrap_mean(values)
-    return Share(sum(values) / len(values), low, high)
+    return SampledShare(sum(values) / len(values), low, high)

@@ -36,14 +36,15 @@ def paired_bootstrap(changes: Sequence[int]) -> tuple[float, float] | None:
     """Return the 95 % interval of a mean change of paired outcomes, each -1, 0 or 1; None where nothing changed."""
     if not any(changes):
         return None
-    # Of -1, 0 and 1 a draw of the questions is one of a multinomial: three numbers instead of thousands.
-    import numpy as np
+    from scipy.stats import multinomial
 
     n = len(changes)
     shares = [changes.count(value) / n for value in (-1, 0, 1)]
-    draws = np.random.default_rng(0).multinomial(n, shares, RESAMPLES * 5)
-    low, high = np.quantile((draws[:, 2] - draws[:, 0]) / n, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+    # Of -1, 0 and 1 a draw of the questions is one of a multinomial: three numbers instead of thousands.
+    draws = multinomial.rvs(n, shares, RESAMPLES * 5, random_state=0)
+    means = sorted(float(gained - lost) / n for lost, _, gained in draws)
+    tail = round(len(means) * (1 - CONFIDENCE) / 2)
+    return means[tail], means[-tail - 1]
 
 
 def _mean(values: Any, axis: int = -1) -> Any:

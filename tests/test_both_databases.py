@@ -188,6 +188,7 @@ WRITING = (
     "undo --exam {taught} --by ann",
     "redo --exam {taught} --by ann",
     "people want --exam {taught} --judgements 2",
+    "exam mistakes {taught} --wrong-in 1",
     "people set-aside --exam {taught} --person ann --reason tried",
     "people count-again --exam {taught} --person ann",
     "guidelines set {folder}/how.md",

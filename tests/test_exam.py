@@ -5,15 +5,17 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, select
+from sqlmodel import Session, col, func, select
 
 from mapd import cli, exam, prompts, results, students
+from mapd.committee import plan
 from mapd.curation import live_set
 from mapd.curation.summary import summary
 from mapd.errors import BadInput, NotFound, Stopped
@@ -22,6 +24,7 @@ from mapd.models.base import Completion, Finish, Request, Sampling
 from mapd.people import owner
 from mapd.questions import generated, sets
 from mapd.questions.rows import QuestionRow
+from mapd.review.queue_index import derivation
 from mapd.settings import Settings
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
@@ -372,6 +375,50 @@ def test_several_answers_to_each_question_have_their_scores(
     assert (shown["exam"], shown["n"], shown["sampled"]["k"]) == (sampled, 60, 4)
     assert set(shown["sampled"]["passed"]) == {"1", "2", "4"}
     assert shown["sampled"]["mean"]["low"] <= share <= shown["sampled"]["mean"]["high"]
+
+
+class Uneven(Scripted):
+    """A student whose share of right answers hangs on the question."""
+
+    async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
+        async for request in requests:
+            made = generated.read(request.messages[-1].content.split("\n")[0])
+            assert made is not None
+            right = (request.sampling.seed or 0) // 7 % 5 < len(made.text) % 5
+            yield Completion(request.key, f"I see.\nAnswer: {made.gold if right else 1001}", Finish.OK)
+
+
+def test_a_mistake_is_wrong_in_so_many_of_its_samples(
+    store: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uid = sit(store, Uneven(), "train", decoding=SAMPLED, samples=4, seed=5).exam
+    with db.reading(store) as session:
+        info = queries.exam(session, uid)
+        rows = session.exec(select(t.Attempt.question_id, t.Attempt.outcome)).all()
+        wrong = Counter(question for question, outcome in rows if outcome != "correct")
+        assert len({*wrong.values()}) > 1, "questions are wrong in other numbers of samples"
+    every = derived(store, info.id)
+    with db.reading(store) as session:
+        assert len(live_set.load_curated(session, info.id).mistakes) == every == wrong.total()
+    most = max(wrong.values())
+    monkeypatch.setattr(sys, "argv", ["mapd", "exam", "mistakes", uid, "--wrong-in", str(most), "--json"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    often = most * sum(number == most for number in wrong.values())
+    assert json.loads(capsys.readouterr().out)["mistakes"] == often < every
+    assert derived(store, info.id) == often, "the queues hold them alone"
+    with db.reading(store) as session:
+        assert len(plan._load_mistakes(session, info.id, cut_off=False)[0]) == often, "the committee is asked no more"
+    with db.writing(store) as session, pytest.raises(BadInput, match="wrong in 1 to 4 of them, not 5"):
+        exam.set_wrong_in(session, uid, 5, by=owner("ann"))
+
+
+def derived(engine: sa.Engine, exam_id: int) -> int:
+    """How many mistakes the queue index holds of the exam."""
+    derivation.catch_up(engine, exam_id)
+    with db.reading(engine) as session:
+        kind = col(t.Standing.kind) == "mistake"
+        return session.exec(select(func.count()).where(t.Standing.exam_id == exam_id, kind)).one()
 
 
 def test_a_preset_sets_what_no_option_sets(

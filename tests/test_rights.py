@@ -69,6 +69,8 @@ FOR_OWNERS: dict[str, Write] = {
     "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, base_uid=None),
     "reasons.add": lambda s, by: reasons.add(s, "wrong units", by=by),
     "reasons.remove": lambda s, by: reasons.remove(s, "wrong_units", by=by),
+    "exam.set_wrong_in": lambda s, by: exam.set_wrong_in(s, 1, 1, by=by),
+    "snapshots.note_download": lambda s, by: going_out.note_download(s, "3f", "pairs.jsonl", b"", 0, by=by),
     "assignment.set_judging": lambda s, by: assignment.set_judging(s, 1, by=by, judgements_wanted=3),
     "set_aside.set_aside": lambda s, by: set_aside.set_aside(s, 1, "eve", "clicked through", by=by),
     "set_aside.count_again": lambda s, by: set_aside.count_again(s, 1, "eve", by=by),

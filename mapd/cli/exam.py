@@ -11,7 +11,19 @@ from mapd import results
 from mapd.cli import jobs
 from mapd.cli.delete import delete_command
 from mapd.cli.rename import rename_command
-from mapd.cli.shared import AsJson, PersonName, line, one_of, open_project, person_of, reading, show, show_lines
+from mapd.cli.shared import (
+    AsJson,
+    PersonName,
+    line,
+    one_of,
+    open_project,
+    person_of,
+    reading,
+    show,
+    show_lines,
+    writing,
+)
+from mapd.curation import live_set
 from mapd.exchange import attempts
 from mapd.jobs import kinds
 from mapd.store import queries
@@ -94,9 +106,10 @@ def _examine(work_: kinds.ExamWork, *, detach: bool, by: str | None, as_json: bo
 def show_exam(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")], as_json: AsJson = False
 ) -> None:
-    """Show an exam's counts; of several answers to each question also mean@k, maj@k and pass@k.
+    """Show an exam's counts, and the scores of several samples.
 
-    Their intervals hold with 95 % confidence. maj@k: the answer that most of the k give is right. pass@k: one of k is.
+    mean@k is the share of right answers; maj@k: the answer that most of the k give is right; pass@k: one of k is. Their
+    intervals hold with 95 % confidence.
     """
     with reading() as session:
         info = queries.exam(session, exam)
@@ -106,10 +119,27 @@ def show_exam(
         del counts[name]
     lines = [f"{info.name}: {counts['correct']:,} of {counts['n']:,} correct, {counts['no_answer']:,} no answer"]
     if scores is not None:
-        shares = {f"mean@{scores.k}": scores.mean, f"maj@{scores.k}": scores.majority}
-        shares |= {f"pass@{j}": share for j, share in scores.passed.items()}
-        lines += [f"  {name:<9} {x.value:6.1%}  {x.low:.1%} to {x.high:.1%}" for name, x in shares.items()]
+        lines += [f"  {name:<9} {x.value:6.1%}  {x.low:.1%} to {x.high:.1%}" for name, x in scores.by_name.items()]
     show_lines({"name": info.name, **counts, "sampled": sampled}, as_json, lines)
+
+
+@commands.command("mistakes")
+def set_mistakes(
+    exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
+    wrong_in: Annotated[int, typer.Option("--wrong-in", min=1, help="So many of a question's samples are wrong.")],
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set in how many samples a mistake's question is wrong.
+
+    An answer that is wrong less often is no mistake; what was collected on it stays, and counts again later.
+    """
+    with writing() as session:
+        row = stage.set_wrong_in(session, exam, wrong_in, by=person_of(by))
+        mistakes = len(live_set.load_curated(session, queries.identity(row)).mistakes)
+        result = {"exam": row.uid, "wrong_in": row.wrong_in, "mistakes": mistakes}
+        name = row.name
+    show(result, as_json, name)
 
 
 @commands.command("list")

@@ -11,8 +11,6 @@ from mapd import interrupts
 from mapd.cli import shared
 from mapd.errors import BadInput, BadUsage
 from mapd.exchange import verdict_files
-from mapd.exchange.files import sha256_of
-from mapd.exchange.verdict_files import VerdictFile
 from mapd.people import is_one_of
 from mapd.questions.file_table import QuestionFile
 from mapd.review import verdict_matching, verdicts
@@ -24,9 +22,9 @@ def judge_file(
     file: Path, exam: str | None, people: Sequence[str], by: str | None, *, history: bool, yes: bool, as_json: bool
 ) -> None:
     """Show what the file would bring, and with a yes bring it in."""
-    content = read_file(file, dict(_read_person(text) for text in people))
+    content, names = read_file(file), dict(map(_read_person, people))
     with shared.reading() as session:
-        plan = _match(session, content, exam, counting=not history)
+        plan = _match(session, content, names, exam, counting=not history)
     plan.refuse_bad()
     result: dict[str, Any] = describe(plan)
     if not plan.new and not plan.silent:
@@ -38,26 +36,29 @@ def judge_file(
         shared.agree(f"bring in {len(plan.new):,} judgements of {len(plan.people):,} people", yes=False)
     with shared.writing() as session, shared.counting("bringing in", "judgements", as_json) as tell:
         # Somebody may have judged since: what counts is what is there now.
-        plan = _match(session, read_file(file, dict(map(_read_person, people))), exam, counting=not history)
+        plan = _match(session, content, names, exam, counting=not history)
         outcome = verdicts.store(session, plan, by=shared.person_of(by), progress=tell)
     shared.show(result | asdict(outcome), as_json, "brought in")
 
 
-def read_file(file: Path, people: dict[str, str]) -> VerdictFile:
-    """Read a file of verdicts. Raises: BadInput."""
+def read_file(file: Path) -> QuestionFile:
+    """Return a file of verdicts as it is now. Raises: BadInput."""
     try:
         if file.stat().st_size > verdict_files.MOST_BYTES:
             raise BadInput(verdict_files.too_large(file.name))
-        return verdict_files.read(QuestionFile(file.name, file.read_bytes()), sha256_of(file), people)
+        return QuestionFile(file.name, file.read_bytes())
     except OSError as error:
         raise BadInput(f"the file can't be read: {file} ({error.strerror}); check the path") from error
 
 
-def _match(session: Session, content: VerdictFile, exam: str | None, *, counting: bool) -> VerdictPlan:
+def _match(
+    session: Session, content: QuestionFile, names: dict[str, str], exam: str | None, *, counting: bool
+) -> VerdictPlan:
     settings = Settings()
     return verdict_matching.match(
         session,
-        content,
+        # Rows take the faults that a match finds, so each match has rows of its own.
+        verdict_files.read(content, names),
         exam=exam,
         counting=counting,
         is_known=lambda name: is_one_of(name, settings.owners, settings.annotators),

@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mapd import students
 from mapd.cli.rename import rename_command
-from mapd.cli.shared import AsJson, PersonName, line, open_project, person_of, reading, show, usage, writing
+from mapd.cli.shared import AsJson, PersonName, line, open_project, person_of, reading, show, show_lines, usage, writing
 from mapd.errors import BadUsage
 from mapd.exchange import adapters
 from mapd.people import Person
@@ -92,12 +92,13 @@ def list_students(as_json: AsJson = False) -> None:
             }
             for s in rows
         ]
-    if as_json:
-        show({"students": items}, as_json, "")
-    for s in () if as_json else items:
-        line(f"{s['name']:<24} round {s['round']}  {s['base']}" + (f"  from {s['parent']}" if s["parent"] else ""))
-        for words in filter(None, (s["origin"], s["prompt"])):
-            line(f"{'':<24} {words}")
+    show_lines({"students": items}, as_json, (text for item in items for text in _describe(item)))
+
+
+def _describe(item: dict[str, Any]) -> list[str]:
+    parent = f"  from {item['parent']}" if item["parent"] else ""
+    further = [f"{'':<24} {words}" for words in (item["origin"], item["prompt"]) if words]
+    return [f"{item['name']:<24} round {item['round']}  {item['base']}{parent}", *further]
 
 
 commands.command("rename")(rename_command("student"))

@@ -23,7 +23,7 @@ from mapd import teachers as named
 from mapd.answers.grading import Task
 from mapd.domain import Act, Judged
 from mapd.errors import BadInput
-from mapd.judgements import apply_correction, is_mistake, ruling
+from mapd.judgements import correct_attempts
 from mapd.models.base import Message, Request
 from mapd.store import exam_material, judgement_log, queries
 from mapd.store import tables as t
@@ -106,14 +106,14 @@ def _load_mistakes(session: Session, exam_id: int, *, cut_off: bool) -> tuple[tu
     for row in judgement_log.judgements(session, exam_id):
         judged[row.target, row.target_id].append(row.judged)
     questions, taught, question_ids, not_sent = exam_material.questions(session, exam_id), [], set(), 0
-    for attempt in exam_material.attempts(session, exam_id):
-        question = questions[attempt.question_id]
-        of_question, of_attempt = ruling(judged["question", question.id]), ruling(judged["attempt", attempt.id])
-        gold = apply_correction(question.gold, of_question)
-        if of_question.decision is Act.REJECT or not is_mistake(attempt, question, gold, of_attempt):
+    attempts = exam_material.attempts(session, exam_id)
+    answers = correct_attempts(questions, attempts, judged, queries.exam(session, exam_id).wrong_in)
+    for attempt in attempts:
+        question, gold = questions[attempt.question_id], answers.golds[attempt.question_id]
+        if answers.of_question[question.id].decision is Act.REJECT or attempt.id not in answers.mistakes:
             continue
         # With more tokens it may turn out right: only a person's word makes it a mistake now.
-        if attempt.is_cut_off and not cut_off and of_attempt.decision is None:
+        if attempt.is_cut_off and not cut_off and answers.of_attempt[attempt.id].decision is None:
             not_sent += 1
         else:
             taught.append(TaughtMistake(attempt.id, question.id, question.show(gold), question.id not in question_ids))

@@ -19,9 +19,9 @@ from mapd.judgements import (
     READING,
     VERDICT,
     apply_correction,
+    correct_attempts,
     final_verdict,
     find_founding,
-    is_mistake,
     is_repair_undone,
     pick_latest,
     ruling,
@@ -228,13 +228,13 @@ def curate(
     undone_rationales, undone_feedback = _group_by_target(undone.values())
     # Measured over the whole exam: a text's own few votes would say nothing of a reviewer.
     offsets = measure_leniency(x.votes for x in material.texts) if offsets is None else offsets
-    mistakes, corrected, excluded = [], [], []
+    mistakes, corrected, excluded, exam = [], [], [], exam or material.exam
+    answers = correct_attempts(material.questions, material.attempts, judged_of, exam.wrong_in)
     for attempt in material.attempts:
-        question = material.questions[attempt.question_id]
-        of_question, of_attempt = ruling(judged_of["question", question.id]), ruling(judged_of["attempt", attempt.id])
-        gold = apply_correction(question.gold, of_question)
-        if not is_mistake(attempt, question, gold, of_attempt):
-            if attempt.outcome != Outcome.CORRECT:
+        question, gold = material.questions[attempt.question_id], answers.golds[attempt.question_id]
+        of_question, of_attempt = answers.of_question[question.id], answers.of_attempt[attempt.id]
+        if attempt.id not in answers.mistakes:
+            if attempt.id not in answers.wrong and attempt.outcome != Outcome.CORRECT:
                 corrected.append(attempt)
             continue
         # A rejected question is no good question: nothing is taught by it.
@@ -255,7 +255,7 @@ def curate(
             )
         )
     lists = (tuple(mistakes), tuple(corrected), tuple(excluded), tuple(judgements))
-    return Curated(exam or material.exam, policy, material.teachers, *lists, material.places)
+    return Curated(exam, policy, material.teachers, *lists, material.places)
 
 
 def _group_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:

@@ -63,8 +63,8 @@ def decide(
     exam: ExamInfo,
     previous: CuratedParts | None = None,
 ) -> CuratedParts:
-    """Decide the questions whose judgements changed since `previous`; all of them for other material or policy."""
-    if previous is None or previous.material is not material or previous.curated.policy != policy:
+    """Decide the questions whose judgements changed since `previous`; all of them under other rules."""
+    if previous is None or not _is_same_basis(previous, material, policy, exam):
         previous = _decide_nothing(material, policy, exam)
     rows_of: dict[int, list[JudgementRow]] = defaultdict(list)
     for row in judgements:
@@ -77,7 +77,7 @@ def decide(
         if question in previous.parts and rows == previous.judgements_of.get(question, []):
             parts[question] = previous.parts[question]
         else:
-            parts[question] = curate(piece, rows, policy, offsets=previous.offsets)
+            parts[question] = curate(piece, rows, policy, exam, previous.offsets)
     curated = Curated(
         exam,
         policy,
@@ -89,6 +89,11 @@ def decide(
         material.places,
     )
     return replace(previous, curated=curated, judgements_of=rows_of, parts=parts)
+
+
+def _is_same_basis(parts: CuratedParts, material: Material, policy: Policy, exam: ExamInfo) -> bool:
+    curated = parts.curated
+    return parts.material is material and curated.policy == policy and curated.exam.wrong_in == exam.wrong_in
 
 
 def _decide_nothing(material: Material, policy: Policy, exam: ExamInfo) -> CuratedParts:

@@ -67,6 +67,7 @@ def _decision(x: DecidedText) -> dict[str, Any]:
         "verdict": x.verdict.value,
         "committee": {
             "verdict": committee.verdict.value,
+            # The mean is an exact fraction, which JSON doesn't have.
             "mean": None if committee.mean is None else float(committee.mean),
             "why": committee.why,
             "votes": [{"reviewer": reviewer, "score": score} for reviewer, _, score in votes],
@@ -89,7 +90,7 @@ def make_manifest(
     teachers: Mapping[str, Mapping[str, Any]],
     lines_sha256: str,
 ) -> dict[str, Any]:
-    """Return what says where the lines come from. `sets`: in the order of `sort_sets`; `teachers`: the project's."""
+    """Return where the lines come from, as JSON. `sets`: in the order of `sort_sets`; `teachers`: the project's."""
     policy, narrowing, pairs = sets[0].policy, sets[0].narrowing, pair_draw.pairs
     texts = [x for curated in sets for m in curated.mistakes for x in m.texts]
     voices = {x.text.teacher for x in texts} | {vote.reviewer for x in texts for vote in x.text.votes}
@@ -98,6 +99,7 @@ def make_manifest(
     return {
         "format": FORMAT,
         **_describe_exams(sets, counts),
+        # A set has no order, and the sha256 of this is the snapshot's name; so all below is sorted, too.
         "policy": asdict(policy) | {"checks": sorted(policy.checks)},
         "draw": settings.as_dict(),
         "teachers": {name: teachers[name] for name in sorted(voices & teachers.keys())},
@@ -148,6 +150,7 @@ def _count_set(curated: Curated) -> dict[str, int]:
 def _count_pairs(pairs: Sequence[Pair]) -> dict[str, Any]:
     return {
         "pairs": len(pairs),
+        # A mistake may have several pairs: one for each accepted rationale.
         "mistakes_in_pairs": len({pair.mistake.attempt.uid for pair in pairs}),
         "preferences": len(_list_preferences(pairs)),
         "pairs_by_teacher": _count_authors(pair.rationale for pair in pairs),

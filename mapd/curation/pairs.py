@@ -51,7 +51,7 @@ class DrawSettings:
     """How pairs are drawn.
 
     Per mistake one accepted rationale and one feedback that stands, drawn with `seed`; with `everything` one pair for
-    each accepted rationale (of feedback alone: for each feedback). `limit`: so many of the pairs, drawn too.
+    each accepted rationale (of feedback alone: for each feedback). `limit`: so many of the pairs, drawn with it, too.
     """
 
     seed: int = 0
@@ -82,6 +82,7 @@ def read_texts(texts: Iterable[str]) -> tuple[Texts, ...]:
         raise BadInput(f"a pair has one of {', '.join(Texts)}, not {unknown[0]}")
     if not names:
         raise BadInput(f"a pair has something to teach: name one of {', '.join(Texts)}")
+    # The order is that of the class, whatever the order of the words: both texts are tried first.
     return tuple(text for text in Texts if text in names)
 
 
@@ -116,6 +117,7 @@ def draw(*sets: Curated, settings: DrawSettings = USUAL, sealed: Collection[Ques
     taught = [m for m in mistakes if question_key(m.question) not in sealed] if sealed else mistakes
     pairs = [pair for mistake in taught for pair in _draw_pairs(mistake, settings)]
     repeated = 0
+    # One exam's pairs of both texts were never compared: so its snapshot keeps the name that it always had.
     if len(sets) > 1 or not settings.is_usual:
         unique = _drop_repeated(pairs)
         pairs, repeated = _group_by_question(unique), len(pairs) - len(unique)
@@ -125,7 +127,7 @@ def draw(*sets: Curated, settings: DrawSettings = USUAL, sealed: Collection[Ques
 
 
 def _drop_repeated(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the pairs that teach something else than those before them; a text alone, than all pairs with both."""
+    """Return the pairs that teach what none before them does. A text alone is held against all pairs of both texts."""
     all_pairs = [(pair, pair.lessons) for pair in pairs]
     lessons: set[object] = {lesson for _, both in all_pairs if len(both) > 1 for lesson in both}
     unique = []
@@ -163,6 +165,7 @@ def _draw_pairs(mistake: Mistake, settings: DrawSettings) -> list[Pair]:
     generator.shuffle(feedback)
     rationales = accepted if everything or not accepted else [generator.choice(accepted)]
     if Texts.BOTH in texts and rationales and feedback:
+        # Each feedback is used once before any is used twice.
         return [Pair(mistake, x, feedback[i % len(feedback)]) for i, x in enumerate(rationales)]
     if Texts.RATIONALE in texts and rationales:
         return [Pair(mistake, x, None) for x in rationales]

@@ -97,6 +97,7 @@ def narrow_sets(sets: Sequence[CuratedParts], narrowing: Narrowing) -> tuple[Cur
 
 def list_choices(sets: Iterable[CuratedParts]) -> NarrowingChoices:
     """Return the tasks and families of the questions that the exams asked."""
+    # A family in which the student made no mistake is known: it gives an empty set, and no refusal.
     questions = [question for parts in sets for question in parts.material.questions.values()]
     families = dict.fromkeys(question.family for question in questions if question.family)
     return NarrowingChoices(tuple(dict.fromkeys(question.task.value for question in questions)), tuple(families))
@@ -124,12 +125,13 @@ def _take_questions(parts: CuratedParts, narrowing: Narrowing) -> Curated:
         corrected=tuple(attempt for _, piece in pieces for attempt in piece.corrected),
         excluded=tuple(attempt for _, piece in pieces for attempt in piece.excluded),
         judgements=tuple(row for rows, _ in pieces for row in rows),
+        # The order of the words would change the snapshot's name; so would that of the teachers below.
         narrowing=Narrowing(tasks=tuple(sorted(narrowing.tasks)), families=tuple(sorted(narrowing.families))),
     )
 
 
 def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
-    """Return the set with these teachers' texts alone, and people's repairs of them; of no teachers all of it.
+    """Return the set with these teachers' texts alone, and people's repairs of them; without teachers the whole set.
 
     Everybody's reviews of them count: a text is as good as it was.
 
@@ -151,9 +153,11 @@ def _take_teachers(curated: Curated, teachers: Collection[str]) -> Curated:
         return curated
 
     def narrow_mistake(m: Mistake) -> Mistake:
+        # A repair goes with the teacher whose text it is of.
         return m.change_texts(lambda texts: (x for x in texts if m.first_author(x.text) in teachers))
 
     narrowing = replace(curated.narrowing, teachers=tuple(sorted(teachers)))
     narrowed = replace(curated, mistakes=tuple(map(narrow_mistake, curated.mistakes)), narrowing=narrowing)
+    # The manifest lists the set's judgements: those of texts that were left out are none of them.
     dropped = {x.text.uid for x in curated.texts} - {x.text.uid for x in narrowed.texts}
     return replace(narrowed, judgements=tuple(row for row in curated.judgements if row.target_uid not in dropped))

@@ -12,7 +12,7 @@ One line, from the authors' SVAMP file (shortened):
 
 `rejected` has the question's rejected rationales, for preferences. Votes and verdicts are frozen with the texts: both
 change afterwards, and an export of a snapshot gives the same rows on any day. Where it was chosen so, a line has a
-rationale without feedback, or feedback without a rationale: what it lacks is no field of it.
+rationale without feedback, or feedback without a rationale: it has no field for the text that it lacks.
 
 count_contents(row.lines, row.manifest) counts them: 365 pairs of 365 mistakes, 44 of them with a wrong answer.
 
@@ -121,6 +121,7 @@ def _store(session: Session, sets: Sequence[Curated], manifest: dict[str, Any], 
     content: dict[str, Any] = {"sha256": name, "pairs": pairs, "lines": lines, "manifest": manifest}
     if row is None:
         moment = queries.moment(session)
+        # The uid is part of the name, so that the same snapshot is the same row in every project.
         row = t.Snapshot(created_at=moment, uid=name[:32], exam_id=sets[0].exam.id, person=person, **content)
     # The same input gives the same name, so this snapshot is there already.
     elif fault(row) is None:
@@ -181,6 +182,7 @@ def _group_readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, lis
     readings: dict[str, list[Judged]] = defaultdict(list)
     for number, row in enumerate(judgements):
         if row["target"] == "rationale" and row["decision"] == Act.CORRECT:
+            # A manifest holds no ids: a judgement's place in its list stands in.
             judged = Judged(number, row["person"], Act.CORRECT, row["reason"], row["value"], row["role"])
             readings[row["uid"]].append(judged)
     return readings
@@ -199,6 +201,7 @@ def write(snapshot: t.Snapshot, home: Path) -> Path:
     Raises: BadInput where the folder can't be written, or holds other content under this name, or the snapshot is
     damaged.
     """
+    # The name becomes a folder's: this sees that it is the sha256 of the manifest.
     check(snapshot)
     folder = home / "snapshots" / snapshot.sha256
     try:
@@ -215,6 +218,7 @@ def _write_once(path: Path, text: str) -> None:
         if path.read_text(encoding="utf-8") != text:
             raise BadInput(f"{path} was changed by hand: a snapshot never changes; move the file away")
         return
+    # It lies in the same folder, for a rename within one file system is a single step.
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)

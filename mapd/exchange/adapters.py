@@ -65,9 +65,9 @@ def add(
     home: Path,
     source: str | None = None,
 ) -> AdapterImport:
-    """Add a student whose LoRA adapter lies in a folder, as peft wrote it. The same one again is the one there.
+    """Add a student whose LoRA adapter lies in a folder, as peft wrote it; the same adapter again adds nothing.
 
-    `snapshot`: how the sha256 begins of the one whose export it was trained on; its round is the next one then.
+    `snapshot`: the beginning of the sha256 of the snapshot that it was trained on; its round is the next one then.
     `source`: how the folder is named in the audit; by default as it is.
 
     Raises: Forbidden; NotFound; BadInput where the name is taken, the adapter is damaged, no plain LoRA, or doesn't fit
@@ -81,16 +81,21 @@ def add(
     try:
         with _staging(home) as staged:
             sha256 = adapters.copy_weights(folder, staged)
+            # Another process reads the foreign tensors, within a bound of time and memory.
             modules = sandbox.find_modules(base, staged / adapters.WEIGHTS, settings)
             adapters.write_config(staged, settings, modules, weights.published_name(base))
             make_row = partial(_make_row, name, place, weights.fingerprint(staged))
             row = make_row()
+            # A refusal comes before files are moved; the transaction asks again, for another import may be faster.
             with db.reading(engine) as session:
                 _find_same(session, row)
             target = home / finetunes.ADDED / row.uid
+            # The files come before the row, so that no row names files that aren't there.
             _move(staged, target, row.adapter_sha256)
+            # A folder's path is this machine's own, so its name alone is noted.
             detail = {"format": "adapter", "file": source or folder.resolve().name, "sha256": sha256}
             detail |= {"parent": place.parent.name, "base": place.parent.base}
+            # A transaction may run twice, and each run needs a row of its own.
             result = db.transact(engine, lambda session: _put_in(session, make_row(), person, detail))
     except OSError as error:
         raise BadInput(f"the adapter can't be written to {home} ({error}); free or unlock it") from error
@@ -153,6 +158,7 @@ def _compare_vocabularies(folder: Path, base: Path, parent: str) -> Iterator[str
 
 def _is_same_folder(name: str, base: Path) -> bool:
     try:
+        # A relative name would be looked up in the folder where we happen to run.
         return Path(name).is_absolute() and Path(name).samefile(base)
     except (OSError, ValueError):
         return False
@@ -180,12 +186,14 @@ def _make_row(name: str, place: _Place, fingerprint: str) -> t.Student:
         name=name,
         base=parent.base,
         revision=parent.revision,
+        # It is asked as its parent is, so that their exams can be compared.
         template=parent.template,
         shots=parent.shots,
         parent_id=parent.id,
         snapshot_sha256=place.snapshot,
         adapter=f"{finetunes.ADDED}/{uid}",
         adapter_sha256=fingerprint,
+        # A round is a training on what was curated here; without a snapshot nobody knows that.
         round=parent.round + (place.snapshot is not None),
     )
 

@@ -7,9 +7,7 @@ attempt_files.py reads the file.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -186,18 +184,11 @@ def export(engine: sa.Engine, exam: str, path: Path, *, by: Person) -> RowsExpor
 
     Raises: Forbidden; NotFound; BadInput where the file can't be written.
     """
-    person, temporary = require(by, Right.EXPORT), path.parent / f".{path.name}.{os.getpid()}"
-    try:
-        with one_moment(engine) as session:
-            info = queries.exam(session, exam)
-            count = files.write_lines(temporary, lines(session, info))
-        sha256 = files.sha256_of(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise BadInput(f"the answers can't be written to {path} ({error.strerror}); choose another place") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    person = require(by, Right.EXPORT)
+    with files.whole(path, replaces=True) as place, one_moment(engine) as session:
+        info = queries.exam(session, exam)
+        count = files.write_lines(place, lines(session, info))
+    sha256 = files.sha256_of(path)
     with db.writing(engine) as session:
         detail = {"format": FORMAT, "rows": count, "file": path.name, "sha256": sha256}
         audit_log.audit(session, person, "export", f"exam {info.uid}", **detail)

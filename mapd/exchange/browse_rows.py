@@ -60,6 +60,7 @@ def export(
         count = browse.count_rows(session, info.id, row_filter, threshold)
         rows = iterate_rows(session, info, row_filter, threshold, order, note_texts)
         written = row_files.export_rows(path, COLUMNS, rows, count, announce, progress)
+    # The audit is written after the file: an export that broke off isn't in it.
     with db.writing(engine) as session:
         detail = {"format": "rows", "rows": written.rows, "file": path.name, "sha256": written.sha256}
         audit_log.audit(session, person, "export", f"exam {info.uid}", **detail)
@@ -78,9 +79,11 @@ def iterate_rows(
     start: PageStart | None = None
     while block := browse.list_rows(session, exam.id, row_filter, threshold, start, order=order, number=BLOCK):
         contents = browse_contents.load_contents(session, exam.id, block)
+        # The page notes the texts that a person has seen with others' judgements: nobody judges those first later.
         note_texts(contents.texts.keys())
         for row in block:
             yield _as_row(row, contents, threshold, exam, row_filter.blind_person)
+        # An offset would read all rows before it again, for each block.
         start = PageStart(block[-1].key)
 
 
@@ -134,10 +137,12 @@ def _describe_decision(
         if waits
         else {"people": standing["people"] or None, "judged_by": judged_by, "reason": standing["reason"] or None}
     )
+    # A mistake or a question has no text that a committee could score.
     if standing["explanation_id"] is None:
         return {"verdict": None, "committee": None, "mean": None, **said}
     committee = _verdict(standing["committee_cut"], standing["committee_undecided"], threshold)
     verdict = committee if waits else _verdict(standing["cut"], standing["undecided"], threshold)
+    # The index has a number for no mean, which in a file would be taken for a mean.
     mean = None if standing["mean"] == NO_MEAN else standing["mean"] / 100
     return {"verdict": verdict, "committee": committee, "mean": mean, **said}
 

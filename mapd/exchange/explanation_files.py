@@ -171,6 +171,7 @@ class _Reader:
         text = as_text(value)
         if text is None:
             return f"{short(value)} is no id and no text"
+        # A table may have made 7.0 of the id 7.
         match = self.index.find(without_zeros(text.strip()), [])
         return match if isinstance(match, t.Question) else self.index.find(None, [text_key(text)])
 
@@ -187,6 +188,7 @@ class _Reader:
                 name, value = ("attempt", uid) if uid is not None else ("sample", values["sample"])
                 row.faults.append((name, f"the exam has no answer {short(value)} to this question"))
                 return
+        # A feedback says what went wrong: where a single answer is wrong, it is on that one.
         elif len(attempts) > 1 and len(mistakes) == 1:
             attempts = mistakes
         if len(attempts) > 1:
@@ -234,6 +236,7 @@ def _read_scores(row: ExplanationRow, value: Any, fields: Mapping[str, Any]) -> 
     if not isinstance(value, dict | None):
         row.faults.append(("scores", f'{short(value)} is no object such as {{"gemini": 5}}'))
         return
+    # A name in a heading keeps its capitals, so these are the headings as they stand.
     columns = {match["reviewer"]: fields[name] for name in fields if (match := _SCORE.fullmatch(name.strip()))}
     for name, score in [*(value or {}).items(), *columns.items()]:
         if is_blank(score):

@@ -48,7 +48,7 @@ class ExplanationPlan:
     exam: ExamInfo
     texts: list[PlannedText] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
-    # By teacher's name in the file: under which it stands here.
+    # The name under which each teacher stands here, by the name in the file.
     teachers: dict[str, str] = field(default_factory=dict)
     on_correct: int = 0
 
@@ -64,12 +64,12 @@ class ExplanationPlan:
 
     @property
     def kinds(self) -> dict[str, int]:
-        """Return how many texts of which kind are new."""
+        """Return how many texts of each kind are new."""
         return dict(Counter(text.row.kind for text in self.new))
 
     @property
     def authors(self) -> dict[str, int]:
-        """Return how many texts of whom are new."""
+        """Return how many new texts each teacher wrote."""
         return dict(Counter(self.teachers[text.row.teacher] for text in self.new))
 
     def refuse_bad(self) -> None:
@@ -103,6 +103,7 @@ def match(session: Session, content: ExplanationsContent, exam: ExamInfo) -> Exp
     present, votes = _load_present(session, rows)
     texts: dict[tuple[Any, ...], PlannedText] = {}
     for row in rows:
+        # The search for teachers may have found a fault since.
         if row.faults:
             continue
         if (text := texts.get(row.key)) is None:
@@ -149,6 +150,7 @@ def _load_present(session: Session, rows: Sequence[ExplanationRow]) -> tuple[dic
     votes: Votes = {}
     question_ids = sorted({row.question.id or 0 for row in rows if row.question is not None})
     for block in (question_ids[start : start + BLOCK] for start in range(0, len(question_ids), BLOCK)):
+        # Only imported texts are compared: a text that was written here has a prompt, and is another one.
         x, imported = t.Explanation, t.Explanation.prompt_sha256 == UNKNOWN_PROMPT
         for text in session.exec(select(x).where(col(x.question_id).in_(block), imported)):
             present.setdefault((text.kind, text.question_id, text.attempt_id, text.author_id, text.text), text)
@@ -173,7 +175,7 @@ def _add_scores(text: PlannedText, row: ExplanationRow, people: dict[str, int | 
 
 
 def _find_mistaken(session: Session, exam: ExamInfo) -> set[int]:
-    """Return the questions of which at least one answer is none of the correct ones."""
+    """Return the questions with at least one answer that isn't correct."""
     query = select(t.Attempt.question_id).where(t.Attempt.exam_id == exam.id, t.Attempt.outcome != Outcome.CORRECT)
     return set(session.exec(query.distinct()))
 
@@ -243,6 +245,7 @@ class _Writing:
         texts = self.plan.texts
         for start in range(0, len(texts), BLOCK):
             block = texts[start : start + BLOCK]
+            # Texts of one teacher have the same prompt, and only their sample numbers tell them apart.
             self._count_samples(block)
             ids = self._insert_texts([text for text in block if text.present is None])
             reviews = [review for text in block for review in self._reviews(text, ids)]
@@ -268,6 +271,7 @@ class _Writing:
             return {}
         values = [self._text(text.row) for text in texts]
         self.session.execute(sa.insert(t.Explanation), values)
+        # An insert of many rows doesn't tell their ids.
         uids = [value["uid"] for value in values]
         query = sa.select(col(t.Explanation.uid), col(t.Explanation.id)).where(col(t.Explanation.uid).in_(uids))
         return dict(self.session.execute(query).all())
@@ -276,6 +280,7 @@ class _Writing:
         assert row.question is not None
         attempt = row.attempt.uid if row.attempt else ""
         author = self.teacher_uids[self.people[row.teacher]]
+        # The uid comes from the content, so that a text is the same one in every project that imports it.
         return uuid5(NAMESPACE_URL, f"imported {row.kind} {row.question.uid} {attempt} {author} {row.text}").hex
 
     def _text(self, row: ExplanationRow) -> dict[str, Any]:

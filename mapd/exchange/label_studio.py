@@ -59,6 +59,7 @@ def make_config(reasons: Sequence[str], *, with_committee: bool) -> str:
         [
             "<View>",
             *lines,
+            # One configuration serves rationales and feedback, so the title of the text comes with the task.
             '  <Header value="$heading"/>',
             f'  <Labels name="{STEP}" toName="{TEXT}"><Label value="false step" background="#c0392b"/></Labels>',
             f'  <Text name="{TEXT}" value="${TEXT}" valueType="text"/>',
@@ -66,6 +67,7 @@ def make_config(reasons: Sequence[str], *, with_committee: bool) -> str:
             f'    <Choice value="{Act.ACCEPT}"/>',
             f'    <Choice value="{Act.REJECT}"/>',
             "  </Choices>",
+            # A reason belongs to a rejection, here as on our own page.
             f'  <Choices name="{REASON}" toName="{TEXT}" choice="single-radio" showInline="true"'
             f' visibleWhen="choice-selected" whenTagName="{DECISION}" whenChoiceValue="{Act.REJECT}">{choices}',
             "  </Choices>",
@@ -77,6 +79,7 @@ def make_config(reasons: Sequence[str], *, with_committee: bool) -> str:
 
 
 def _draw_text(name: str, title: str) -> tuple[str, str]:
+    # valueType "text" shows the words; with "url" Label Studio would fetch what they name.
     return f"  <Header value={quoteattr(title)}/>", f'  <Text name="{name}" value="${name}" valueType="text"/>'
 
 
@@ -85,6 +88,7 @@ def _draw_text(name: str, title: str) -> tuple[str, str]:
 
 def is_export(table: FileTable) -> bool:
     """Return whether the rows are tasks of Label Studio's."""
+    # One task is enough: a damaged one beside it is a bad row, and the file is still an export.
     return any(
         isinstance(record.fields.get("data"), dict) and "annotations" in record.fields for record in table.records
     )
@@ -117,6 +121,7 @@ def _read_annotation(annotation: Mapping[str, Any], data: Mapping[str, Any]) -> 
     text = data.get(TEXT)
     fields = {"uid": data.get("uid"), "kind": data.get("kind"), "at": annotation.get("created_at"), "queue": QUEUE}
     fields |= {"seconds": annotation.get("lead_time"), "committee": data.get("committee"), "faults": faults}
+    # A task without the committee's verdict was judged without knowing it.
     fields |= {"blind": data.get("committee") is None, "task_text": text if isinstance(text, str) else None}
     fields |= _read_person(annotation.get("completed_by"))
     fields |= _read_result(annotation.get("result"), fields["task_text"] or "", faults)
@@ -133,6 +138,7 @@ def _read_person(person: Any) -> dict[str, Any]:
     """Return who annotated: by e-mail where the export tells it, else by the number that Label Studio gave them."""
     if isinstance(person, dict):
         person = next((person[key] for key in ("email", "username", "id") if person.get(key)), None)
+    # A bare number would look like a name here; --person can still say who it is.
     if isinstance(person, int) and not isinstance(person, bool):
         return {"person": str(person), "person_here": f"label studio user {person}"}
     return {"person": person}
@@ -176,7 +182,9 @@ def _read_mark(value: Mapping[str, Any], text: str, faults: list[tuple[str, str]
         # A browser counts a sign beyond U+FFFF as two.
         units = text.encode("utf-16-le")
         in_units = [len(units[: 2 * place].decode("utf-16-le", "ignore")) for place in (start, end)]
+        # A region's own words have the two signs \n where a line ends.
         words = str(value.get("text", "")).replace("\\n", "\n")
+        # The export doesn't say which of the two it counts: the marked words do.
         for mark in (in_units, [start, end]):
             if text[mark[0] : mark[1]] == words:
                 return mark

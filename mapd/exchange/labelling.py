@@ -80,6 +80,7 @@ def export(
             for row in browse_rows.iterate_rows(session, info, each, threshold, order, lambda _: None)
         )
         tasks = (label_studio.make_task(row, info.uid, with_committee=with_committee) for row in rows)
+        # Tasks are of no use without their configuration: where one can't be written, neither appears.
         with files.whole(path) as place, files.whole(config_path) as config_place:
             config = label_studio.make_config(reasons, with_committee=with_committee)
             config_place.write_text(config, encoding="utf-8")
@@ -98,6 +99,7 @@ def _write_tasks(place: Path, tasks: Iterable[dict[str, Any]], tell: Callable[[i
     count = 0
     with place.open("w", encoding="utf-8", newline="\n") as file:
         file.write("[")
+        # They are written one by one, so that an exam of any size needs little memory.
         for task in tasks:
             file.write((",\n" if count else "\n") + json.dumps(task, ensure_ascii=False))
             count += 1

@@ -20,13 +20,15 @@ _DATE = re.compile(
 )
 # A spreadsheet's number of days, from 1982 to 2146.
 _SERIAL = re.compile(r"[3-8]\d{4}(?:[.,]\d{1,15})?", re.ASCII)
+# Spreadsheets count from 1900, and take 1900 for a leap year: so their day 0 is two days before that year.
 _DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
+# Nobody judged here before this day: an earlier time is a slip of whoever wrote it.
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 CURE = "write times as 2026-04-03 10:00"
 
 
 def read_moments(texts: Sequence[str | None]) -> list[datetime | str | None]:
-    """Return each text's moment; what is wrong with it where it has none, and None where there is no text."""
+    """Return each text's moment; a message where it can't be read, and None where there is no text."""
     dates = [date for text in texts if text and (date := _DATE.fullmatch(text))]
     day_first = _is_day_first(dates)
     return [None if not text else _read(text, day_first=day_first) for text in texts]
@@ -48,6 +50,7 @@ def _read(text: str, *, day_first: bool | None) -> datetime | str:
             # A spreadsheet's numbers tell no less than a millisecond.
             return _DAY_ZERO + timedelta(milliseconds=round(float(text.replace(",", ".")) * 86_400_000))
         if (date := _DATE.fullmatch(text)) is not None:
+            # 4/4/2026 is the same day in both readings.
             if day_first is None and date["first"] != date["second"]:
                 return f"{short(text)} may begin with the day or with the month; {CURE}"
             return _of_parts(date, day_first=bool(day_first))
@@ -63,6 +66,8 @@ def _of_parts(date: re.Match[str], *, day_first: bool) -> datetime:
     year = int(date["year"])
     hour = int(date["hour"] or 0)
     if date["half"]:
+        # 12 am is midnight, and 12 pm is noon.
         hour = hour % 12 + (12 if date["half"].lower() == "pm" else 0)
+    # A year of two digits is of this century: nobody judged here in the last one.
     parts = (year if year > 99 else 2000 + year, int(month), int(day))
     return datetime(*parts, hour, int(date["minute"] or 0), int(date["seconds"] or 0), tzinfo=UTC)

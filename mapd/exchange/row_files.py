@@ -53,11 +53,13 @@ def export_rows(
     ending = ending_of(path)
     with files.whole(path) as place:
         announce(expected)
+        # A row may hold more than the file has columns, as a judgement's does.
         written = ({column: row[column] for column in columns} for row in _tell(rows, expected, progress))
         if ending == ".csv":
             count = spreadsheets.write_table(place, columns, map(_as_cells, written))
         else:
             count = files.write_lines(place, written)
+        # A file with fewer rows would be taken for all of them.
         if count != expected:
             raise BadInput(f"{expected:,} rows were counted and {count:,} came: nothing was written; try again")
         return RowsExport(str(path), count, files.sha256_of(place))
@@ -75,11 +77,12 @@ def _as_cells(row: Row) -> dict[str, str | None]:
 
 
 def _as_cell(value: Any) -> str | None:
-    """Return a value as a cell holds it: what has parts as JSON."""
+    """Return a value as a cell holds it; a list or an object as JSON."""
     if value is None or isinstance(value, str):
         return value
     if value == []:
         return None
+    # A spreadsheet keeps true and false in its own language, which verdict_files.py doesn't read: yes and no stay.
     if isinstance(value, bool):
         return "yes" if value else "no"
     return json.dumps(value, ensure_ascii=False)

@@ -18,6 +18,7 @@ ENCODING = "utf-8-sig"
 # What spreadsheets take for the beginning of a formula, also behind blanks and in their full-width forms; and an
 # apostrophe, so that one in front of a text is always ours.
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n']")
+# A number with a sign is no formula; with an apostrophe in front nobody could add it up.
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)*")
 
 
@@ -35,6 +36,7 @@ class CsvTable:
     """A CSV that grows row by row."""
 
     def __init__(self, file: IO[str], columns: Sequence[str]) -> None:
+        # RFC 4180 ends a CSV's rows so.
         self.columns, self.writer = columns, csv.writer(file, lineterminator="\r\n")
         self.writer.writerow(map(write_cell, columns))
 
@@ -47,6 +49,7 @@ class CsvTable:
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
     """Write a table to a file; return the number of its rows."""
     count = 0
+    # The csv module ends the rows itself; Python would add another sign to that on Windows.
     with path.open("w", encoding=ENCODING, newline="") as file:
         table = CsvTable(file, columns)
         for row in rows:

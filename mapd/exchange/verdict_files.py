@@ -3,11 +3,12 @@
     {"person": "ann", "kind": "rationale", "uid": "c1…", "decision": "reject", "reason": "false_step"}
     {"person": "ann", …, "at": "2026-01-01T10:00:00+00:00", "judgement": "9d…", "undoes": null, "counts": true}
 
-The second is a row as judgements.py writes it. Columns may stand in any order, and others are left alone. Of a
-spreadsheet's cells the apostrophe goes that keeps a formula from running, and its dates, commas and words for true and
-false are read. label_studio.py reads what comes back from there into the same rows.
+The second is a row as judgements.py writes it. Columns may stand in any order, and others are left alone. A
+spreadsheet's dates, commas and words for true and false are read, without the apostrophe that keeps a formula from
+running. label_studio.py reads what comes back from there into the same rows.
 """
 
+import hashlib
 import json
 import math
 import re
@@ -44,6 +45,7 @@ NEEDED = ("person", "uid", "decision")
 LONGEST_NOTE, LONGEST_WORD = 20_000, 60
 TRUTHS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _UID = re.compile(r"[0-9a-f]{32}")
+# A uid of digits with one e is a number to a spreadsheet, which keeps only its first digits.
 _AS_NUMBER = re.compile(r"\d(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
 # What a row's kind of fault is about, and what is wrong.
 Fault = tuple[str, str]
@@ -53,8 +55,8 @@ Fault = tuple[str, str]
 class VerdictRow:
     """One verdict as a file has it. `judgement`, `undoes`: judgements by uid, in files of ours.
 
-    `question`, `text`: what the row says that it is about, beside the uid; of Label Studio's tasks the text. On a
-    repair: what it `repairs`, by uid, the `repair` itself, and who made it.
+    `question`: the number of its question, as the row names it. `text`: the text of Label Studio's task.
+    On a repair: what it `repairs`, by uid, the `repair` itself, and who made it.
     """
 
     file: str
@@ -107,8 +109,8 @@ class VerdictFile:
     open_tasks: int = 0
 
 
-def read(file: QuestionFile, sha256: str, people: Mapping[str, str] | None = None) -> VerdictFile:
-    """Read a file of verdicts. `people`: who somebody is here, by what the file calls them.
+def read(file: QuestionFile, people: Mapping[str, str] | None = None) -> VerdictFile:
+    """Read a file of verdicts. `people`: people's names here, by their names in the file.
 
     Raises: BadInput where it is no such file. What is wrong with a row stands in its `faults`.
     """
@@ -126,11 +128,13 @@ def read(file: QuestionFile, sha256: str, people: Mapping[str, str] | None = Non
     else:
         entries = [(record.number, record.fields, fields) for record, fields in _rows(table)]
     values = [_Fields(fields, table.has_cells) for _, _, fields in entries]
+    # All times together tell whether a day or a month comes first.
     times = moments.read_moments([fields.text("at") for fields in values])
     rows = tuple(
         _read_row(VerdictRow(table.name, unit, number, original), fields, at, names)
         for (number, original, _), fields, at in zip(entries, values, times, strict=True)
     )
+    sha256 = hashlib.sha256(file.content).hexdigest()
     return VerdictFile(table.name, sha256, format_, rows, tuple(unreadable_rows(table)), open_tasks)
 
 
@@ -153,7 +157,8 @@ def _rows(table: FileTable) -> Iterator[tuple[FileRecord, dict[str, Any]]]:
 
 
 def _match_names(headings: Iterable[str]) -> dict[str, str]:
-    """Return by our names what the file calls them, however its headings are written."""
+    """Return the file's headings by our names for them, however they are written."""
+    # Of two headings that differ in capitals or blanks alone the first one counts, for it comes last here.
     plain = {"_".join(heading.casefold().split()): heading for heading in reversed([*headings])}
     fields = (*NEEDED, "kind", "reason", "note", "value", "marks", "role", "at", "seconds", "blind", "queue")
     matches = {}
@@ -191,10 +196,12 @@ def _read_row(row: VerdictRow, fields: _Fields, at: datetime | str | None, peopl
     reader = _RowReader(row, fields)
     # What Label Studio's annotation lacks.
     row.faults += fields.values.get("faults", ())
+    # A task's text can be edited there, so it is compared with the project's.
     row.text = fields.values.get("task_text")
     row.person = reader.person(people)
     row.kind = reader.word("kind", KINDS)
     row.uid = reader.uid("uid", is_needed=True) or ""
+    # A skip decides nothing: it stands in where the word is wrong, and the row is refused for that word.
     row.decision = Act(reader.word("decision", [act.value for act in Act], is_needed=True) or Act.SKIP)
     row.reason, row.queue = reader.short_text("reason"), reader.short_text("queue")
     row.note, row.value = reader.text("note", LONGEST_NOTE), reader.text("value", LONGEST_NOTE)
@@ -276,6 +283,7 @@ class _RowReader:
             if is_needed:
                 self.fail(name, "missing; it names the text, as `mapd curate show --items` and exports do")
             return None
+        # A judgement's uid becomes that of a new row, so its form is checked; other uids are only looked up.
         if name in ("judgement", "undoes") and not _UID.fullmatch(text.lower()):
             self.fail(name, f"{short(text)} is no judgement's uid; leave the column out where the file isn't our own")
         if _AS_NUMBER.fullmatch(text):
@@ -296,6 +304,7 @@ class _RowReader:
         """Return how long it took."""
         value = self.fields.get("seconds")
         try:
+            # Spreadsheets of many languages write 4,2.
             seconds = None if value is None else float((self.fields.text("seconds") or "").replace(",", "."))
         except ValueError:
             seconds = math.nan
@@ -310,6 +319,7 @@ class _RowReader:
         try:
             value = json.loads(value) if isinstance(value, str) else value
             pairs = [(start, end) for start, end in value or ()]
+            # isinstance would take true and false for numbers.
             if all(type(place) is int for pair in pairs for place in pair):
                 return tuple(pairs)
         except (ValueError, TypeError, RecursionError):

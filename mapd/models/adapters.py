@@ -7,8 +7,8 @@ settings = read_settings(Path("out"))            its config, as TRL, LLaMA-Facto
 copy_weights(Path("out"), place)                 -> "3f…", the sha256 of its adapter_model.safetensors
 write_config(place, settings, modules, base)     as a finetune here writes it: that is what a loader takes
 
-What only matters in training (dropout, how it began) is left out; what would change the weights in another way than
-plain LoRA is refused. A pickle is never opened, and no file outside of the folder is read.
+Fields that matter in training alone (dropout, how it began) are left out; a field that changes the weights in another
+way than plain LoRA is refused. A pickle is never opened, and no file outside of the folder is read.
 """
 
 import hashlib
@@ -59,7 +59,7 @@ HARMLESS: Mapping[str, tuple[object, ...]] = {
 class AdapterSettings:
     """What an adapter's config says that counts once it is trained. `alpha`: as plain LoRA has it.
 
-    `modules`: names, or a regular expression; which of them it is, is peft's to say. `architecture`: of its base.
+    `modules`: names, or a regular expression; peft decides which of the two a text is. `architecture`: of its base.
     """
 
     rank: int
@@ -101,6 +101,7 @@ def read_settings(folder: Path, *, is_ours: bool = False) -> AdapterSettings:
 def _require_files(folder: Path) -> None:
     if not folder.is_dir():
         raise BadInput(f"there is no folder {folder}: name the one that holds {CONFIG} and {WEIGHTS}")
+    # A link that leads nowhere is there, too: opening it says what is wrong.
     if not os.path.lexists(folder / CONFIG):
         raise BadInput(f"no adapter at {folder}: it has no {CONFIG}; name the folder that peft wrote")
     if os.path.lexists(folder / WEIGHTS):
@@ -119,6 +120,7 @@ def _find_deviation(config: Mapping[str, Any]) -> str | None:
         if name in HARMLESS:
             is_plain = value is None or value is False or value in HARMLESS[name]
         else:
+            # Later versions of peft add fields; an empty one changes nothing.
             is_plain = name in READ or not value
         if not is_plain:
             return f"{name[:80]!a} {str(value)[:80]!a}"
@@ -185,9 +187,11 @@ def _open_inside(folder: Path, name: str) -> Iterator[BinaryIO]:
         is_cached = folder.resolve().parent.name == "snapshots" and real.is_relative_to(blobs)
         if not real.is_relative_to(folder.resolve()) and not is_cached:
             raise BadInput(f"the adapter can't be used: {path} leads out of its folder; copy the file itself there")
+        # The path was resolved before: a link that was put there since isn't followed.
         # A pipe would wait for a writer.
         descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
+            # The open file is asked: its name may lead elsewhere by now.
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise BadInput(f"the adapter can't be used: {path} is no file; name the folder that peft wrote")
             yield file
@@ -217,7 +221,9 @@ def copy_weights(folder: Path, place: Path) -> str:
                 digest.update(block)
                 target.write(block)
             target.flush()
+            # The row that names these weights is written soon: after a power cut they have to be on the disk.
             os.fsync(target.fileno())
+    # The copy is checked, for the source may change at any time.
     if not sum(_count_numbers(folder, place)):
         raise BadInput(f"the adapter can't be used: {folder / WEIGHTS} holds nothing; take a whole copy")
     return digest.hexdigest()
@@ -256,6 +262,7 @@ def write_config(place: Path, settings: AdapterSettings, modules: Sequence[str],
         "task_type": "CAUSAL_LM",
         "r": settings.rank,
         "lora_alpha": alpha,
+        # The order of the names would change the adapter's fingerprint.
         "target_modules": sorted(modules),
         "base_model_name_or_path": base[0],
         "revision": base[1],

@@ -111,7 +111,8 @@ def _decode(name: str, content: bytes) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding == "UTF-8" and BINARY.search(content, 0, 512):
-            raise BadInput(f"{name} is no table: save it as JSON Lines, JSON, CSV, TSV, Parquet or Arrow") from error
+            kinds = "JSON Lines, JSON, CSV, TSV, .xlsx, Parquet or Arrow"
+            raise BadInput(f"{name} is no table: save it as {kinds}") from error
         raise BadInput(
             f"{name} is not {encoding} text at byte {error.start:,}; save it as UTF-8, or unpack it (known is .gz)"
         ) from error

@@ -3,7 +3,7 @@
     read("texts.xlsx", content)
     -> FileTable("texts.xlsx", "row", (FileRecord(2, {"question": "chal-1", "teacher": "gpt", "score": 5}), …))
 
-A row has the number that the spreadsheet shows. Of a formula the value is read that it had when the file was saved, and
+A row has the number that the spreadsheet shows. A formula is read as the value that it had when the file was saved, and
 a date becomes "2026-01-01 10:00:00". Nothing in a workbook is run, and no more is unpacked than a file may hold.
 """
 
@@ -57,6 +57,7 @@ def read(name: str, content: bytes) -> FileTable:
 def _read_sheet(name: str, content: bytes) -> FileTable:
     from openpyxl import load_workbook  # slow to load, and few files need it
 
+    # Rows come one by one, with the values that were saved; no other workbook is looked into.
     book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
     try:
         sheets = [sheet for sheet in book.worksheets if _has_rows(sheet)]
@@ -69,6 +70,7 @@ def _read_sheet(name: str, content: bytes) -> FileTable:
             raise BadInput(f"{name} is empty: it holds no rows")
         return _read_rows(name, sheets[0])
     finally:
+        # A workbook that is read row by row keeps its file open.
         book.close()
 
 
@@ -92,12 +94,14 @@ def _filled_rows(sheet: Any, columns: int) -> Iterator[tuple[int, Sequence[Any]]
 
 
 def _read_rows(name: str, sheet: Any) -> FileTable:
+    # One column more than may be is read, so that too many are noticed; likewise below.
     first_number, first = next(_filled_rows(sheet, MOST_COLUMNS + 1))
     width = max(place for place, cell in enumerate(first, 1) if cell is not None)
     if width > MOST_COLUMNS:
         raise BadInput(
             f"{name} has more than {MOST_COLUMNS} columns; save those that are needed as a file of their own"
         )
+    # A heading may have gaps, and each column needs a name.
     names = [str(_plain(cell) or "").strip() or f"column {place}" for place, cell in enumerate(first[:width], 1)]
     if twice := [column for column in names if names.count(column) > 1]:
         raise BadInput(f"{name} has two columns named {short(twice[0])}; rename one")
@@ -116,6 +120,7 @@ def _read_rows(name: str, sheet: Any) -> FileTable:
         if len(cells) > width and cells[width] is not None:
             bad.append(BadRecord(number, f"has more cells than the heading, which has {width}", cells))
             continue
+        # A row may have one cell more than the heading, and that one is empty here.
         records.append(FileRecord(number, dict(zip(names, cells, strict=False))))
     if not records and not bad:
         raise BadInput(f"{name} holds no rows behind its heading")
@@ -124,6 +129,7 @@ def _read_rows(name: str, sheet: Any) -> FileTable:
 
 def _plain(cell: Any) -> Any:
     """Return a cell's value as a text, a number, true or false, or None."""
+    # A datetime is a date, too, so it is asked for first.
     if isinstance(cell, datetime):
         return cell.isoformat(sep=" ")
     if isinstance(cell, date | time):

@@ -4,8 +4,8 @@
     list_set_aside(session, exam_id)                                         -> [SetAside("eve", "clicked through", …)]
     count_again(session, exam_id, "eve", by=owner("ann"))                    -> 212
 
-Nothing is deleted: the history shows the judgements, and that they don't count. What they had decided the committee
-decides again, and the texts wait for others. What the person judges afterwards counts. A rationale is shared by the
+Nothing is deleted: the history shows the judgements, and that they don't count. The committee decides again what
+they had decided, and the texts wait for others. What the person judges afterwards counts. A rationale is shared by the
 exams that ask its question: a judgement of it is set aside in all of them.
 """
 
@@ -105,7 +105,9 @@ def _acts_in_force(session: Session, exam_uid: str) -> dict[str, list[t.Audit]]:
 def _count(session: Session, ids: Sequence[int], *, counts: bool) -> None:
     for block in (ids[start : start + BLOCK] for start in range(0, len(ids), BLOCK)):
         session.execute(sa.update(t.Judgement).where(col(t.Judgement.id).in_(block)).values(counts=counts))
+        # Triggers mark the questions of new judgements; changed ones are marked here.
         queries.mark_stale(session, block)
+    # The queue index is right when this commits: no reader meets the old decisions.
     derivation.derive_marked(session)
 
 

@@ -2,8 +2,8 @@
 
     match(session, content, exam="1")     -> VerdictPlan(new=[NewVerdict(…), …], known=12, conflicts=1, …)
 
-A judgement that came out of a project has its uid, and is the same one wherever it comes in. Of others the content
-tells that they are there. Nothing is written.
+A judgement that came out of a project has its uid, and is the same one wherever it comes in. Any other is
+known by its content. Nothing is written.
 """
 
 from collections import Counter, defaultdict
@@ -68,23 +68,23 @@ class VerdictPlan:
 
     @property
     def people(self) -> dict[str, int]:
-        """Return how many come in of whom."""
+        """Return how many verdicts of each person come in."""
         return dict(Counter(verdict.row.person for verdict in self.new))
 
     @property
     def kinds(self) -> dict[str, int]:
-        """Return how many come in on what."""
+        """Return how many verdicts come in on each kind of target."""
         return dict(Counter(verdict.target.kind for verdict in self.new))
 
     @property
     def decisions(self) -> dict[str, int]:
-        """Return how many come in by what they say; an undo is one."""
+        """Return how many verdicts of each decision come in; an undo counts as a decision."""
         words = ("undo" if verdict.row.undoes else verdict.row.decision.value for verdict in self.new)
         return dict(Counter(words))
 
     @property
     def counted(self) -> int:
-        """Return how many count from now on."""
+        """Return how many judgements count from now on."""
         return sum(verdict.counts for verdict in self.new) + len(self.silent)
 
     def refuse_bad(self) -> None:
@@ -158,6 +158,7 @@ class _Matching:
                 *(row.person, target.kind, target.uid, row.role, row.decision.value, row.reason),
                 *(value, row.note and row.note.strip(), str(row.at), row.undoes, row.marks),
             )
+            # Equal rows are several judgements: their number tells them apart. The same file gives the same uids again.
             uid = row.judgement or uuid5(NAMESPACE_URL, f"verdict {content} {places[content]}").hex
             places[content] += 1
             if row.faults:
@@ -210,6 +211,7 @@ class _Matching:
 
     def _find(self, row: VerdictRow, target: VerdictTarget, value: str | None, uid: str) -> t.Judgement | None:
         """Return the judgement that the row is, where it is there."""
+        # A row that names its judgement is that one or a new one, whatever else says the same.
         if (judgement := self.present.get(uid)) is not None or row.judgement is not None:
             return judgement
         note = (row.note or "").strip() or None
@@ -238,6 +240,7 @@ class _Matching:
                 row.faults.append((name, fault if name != "uid" else fault.replace(f" ({of_project})", "")))
                 return
         self.plan.known += 1
+        # A judgement that was made here and doesn't count was set aside here: a file doesn't change that.
         is_silent = not judgement.counts and judgement.origin is not None
         if self.plan.counting and row.counts and is_silent and judgement.id is not None:
             self.plan.silent.append(judgement.id)

@@ -1,6 +1,6 @@
 """Verdicts from a file into the project: all of them or none, each as the judgement of the person whom its row names.
 
-    content = verdict_files.read(file, sha256)
+    content = verdict_files.read(file)
     plan = verdict_matching.match(session, content, exam="1")
     verdicts.store(session, plan, by=owner("ann"))        -> VerdictImport(new=204, known=12, …)
 
@@ -53,6 +53,7 @@ def store(
     if plan.new or plan.silent:
         try:
             _Writing(session, plan).write(progress)
+        # A row's uid comes from its content: two imports of one file write the same uids.
         except sa.exc.IntegrityError as error:
             raise Stale(
                 f"somebody brought in judgements of {plan.content.name} at the same moment; nothing was changed: bring "
@@ -87,10 +88,12 @@ class _Writing:
         written, total = 0, len(waiting)
         new_uids = {verdict.uid for verdict in self.plan.new}
         ids: dict[str, int] = self._load_ids({v.row.undoes for v in self.plan.new if v.row.undoes} - new_uids)
+        # Each round inserts something, for verdict_matching.py refused undos in a circle.
         while waiting:
             later: list[tuple[datetime, NewVerdict]] = []
             for at, verdict in waiting:
                 undoes = verdict.row.undoes
+                # An undo holds the id of what it takes back, which that gets when it is inserted.
                 if undoes is not None and undoes in block:
                     ids |= self._insert(block)
                     block = {}
@@ -109,10 +112,12 @@ class _Writing:
         progress(written, total)
         for ids_ in blocks(self.plan.silent):
             self.session.execute(sa.update(t.Judgement).where(col(t.Judgement.id).in_(ids_)).values(counts=True))
+            # Triggers mark the questions of new judgements; changed ones are marked here.
             queries.mark_stale(self.session, ids_)
 
     def _keep_repairs(self) -> None:
         """Make the repairs, each behind what it repairs."""
+        # Their ids are below 0, and lower for a repair of a repair: so what it repairs is made first.
         for verdict in sorted(self.plan.repairs, key=lambda verdict: -verdict.target.id):
             target = verdict.target
             broken = queries.explanation(self.session, target.kind, target.repairs or "")

@@ -183,6 +183,8 @@ class Exam(Travelling, table=True):
     # Texts, after which a person is given one that an adjudicator decided, or one of their own again; 0 = never.
     check_every: int = 0
     repeat_every: int = 0
+    # A wrong answer is a mistake where so many of its question's samples are wrong.
+    wrong_in: int = 1
     sha256: str | None = Field(default=None, unique=True)
     __table_args__ = (one_of("split", "train", "dev", "test"), one_of("graded_by", "ours", "import"))
 

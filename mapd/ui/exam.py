@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from mapd import exam as stage
 from mapd import prompts, results, students
 from mapd.answers.grading import Outcome
 from mapd.domain import Material, Response
@@ -13,7 +14,7 @@ from mapd.sampled_answers import SampledScores
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.ui import jobs
-from mapd.ui.kit import attempts, context, start_forms, tables, text, theme, url_state
+from mapd.ui.kit import actions, attempts, context, start_forms, tables, text, theme, url_state
 from mapd.ui.kit.attempts import AttemptRow
 from mapd.ui.kit.pagination import take_page
 from mapd.ui.kit.start_forms import MOST_TOKENS
@@ -105,9 +106,7 @@ def draw_samples(exam_id: int) -> None:
     scores = _measure_samples(exam_id, (str(context.engine().url), *edition))
     if scores is None:
         return
-    shares = {f"mean@{scores.k}": scores.mean, f"maj@{scores.k}": scores.majority}
-    shares |= {f"pass@{j}": share for j, share in scores.passed.items()}
-    rows = [(name, Html(f"<b>{x.value:.1%}</b>"), f"{x.low:.1%} – {x.high:.1%}") for name, x in shares.items()]
+    rows = [(name, Html(f"<b>{x.value:.1%}</b>"), f"{x.low:.1%} – {x.high:.1%}") for name, x in scores.by_name.items()]
     st.subheader(f"{scores.k} answers to each question", anchor=False)
     tables.draw_table(("", "of the questions", "95 %"), rows)
     words = {
@@ -116,6 +115,22 @@ def draw_samples(exam_id: int) -> None:
         "pass@j": "one of j answers is right",
     }
     st.caption(" · ".join(f"{name}: {meaning}" for name, meaning in words.items()))
+
+
+def draw_mistake_rule(exam_id: int, samples: int) -> None:
+    """Draw in how many of its samples a question is to be wrong, and the button that sets it."""
+    info = context.read(queries.exam, exam_id)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        number = st.number_input(
+            f"Wrong answers are mistakes where at least so many of {samples} are wrong",
+            1,
+            samples,
+            min(info.wrong_in, samples),
+            key=f"wrong_in_{exam_id}",
+            width=420,
+        )
+        if int(number) != info.wrong_in and actions.button("Set", key="set_wrong_in", icon=":material/check:"):
+            actions.write_and_rerun(lambda session, by: stage.set_wrong_in(session, exam_id, int(number), by=by))
 
 
 @st.cache_data(max_entries=32, show_spinner="Counting samples …")

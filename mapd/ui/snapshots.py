@@ -32,6 +32,7 @@ from mapd.ui.threshold import lab
 
 # Letters of a sha256 that are shown; the address has all of them.
 SHORT_NAME = 12
+DOWNLOAD_REFUSAL = "download_refusal"
 # Pairs on a page: each is a question and three texts.
 PAGE_SIZE = 10
 MESSAGE = "snapshot_made"
@@ -243,20 +244,9 @@ def draw_contents(row: t.Snapshot) -> None:
     st.subheader(f"Snapshot {row.sha256[:SHORT_NAME]}", anchor=False)
     if len(snapshots.list_exams(row.manifest)) > 1:
         _draw_exams(row)
-    files = {"pairs.jsonl": row.lines, "manifest.json": snapshots.manifest_text(row.manifest)}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.download_button(
-            "Download",
-            _zip(files),
-            f"snapshot-{row.sha256[:SHORT_NAME]}.zip",
-            "application/zip",
-            icon=":material/download:",
-            on_click="ignore",
-            type="primary",
-        )
-        for name, body in files.items():
-            st.download_button(name, body, name, icon=":material/description:", on_click="ignore", key=f"get_{name}")
         if exports.is_allowed():
+            _draw_downloads(row)
             _draw_formats(row)
         st.html(f'<span class="mapd-note">sha256 of manifest.json: <code class="mapd-file">{row.sha256}</code></span>')
     with st.expander("Manifest"):
@@ -284,6 +274,34 @@ def _draw_exams(row: t.Snapshot) -> None:
         for exam, counts in exams
     ]
     tables.draw_table(header, rows, words=3)
+
+
+def _draw_downloads(row: t.Snapshot) -> None:
+    """Draw the buttons that save the snapshot as it is; each is noted under the person's name."""
+    if not context.current_person().name:
+        actions.ask("snapshot_files", "Download")
+        return
+    files = {"pairs.jsonl": row.lines.encode(), "manifest.json": snapshots.manifest_text(row.manifest).encode()}
+    archive = f"snapshot-{row.sha256[:SHORT_NAME]}.zip"
+    files_by_label = {"Download": (archive, _zip(files))} | {name: (name, body) for name, body in files.items()}
+    for label, (name, body) in files_by_label.items():
+        is_whole = label == "Download"
+        st.download_button(
+            label,
+            body,
+            name,
+            icon=f":material/{'download' if is_whole else 'description'}:",
+            on_click=_note_download,
+            args=(row.sha256, name, body, row.pairs),
+            type="primary" if is_whole else "secondary",
+            key=f"get_{label}",
+        )
+    if reason := st.session_state.pop(DOWNLOAD_REFUSAL, None):
+        text.complain(reason)
+
+
+def _note_download(*download: Any) -> None:
+    actions.write(lambda session, person: outgoing.note_download(session, *download, by=person), DOWNLOAD_REFUSAL)
 
 
 def _draw_formats(row: t.Snapshot) -> None:
@@ -330,7 +348,7 @@ def _author(explanation: dict[str, object]) -> str:
     return f"{text.one_line(str(explanation['teacher']), 40)}{marks}"
 
 
-def _zip(files: dict[str, str]) -> bytes:
+def _zip(files: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, body in files.items():

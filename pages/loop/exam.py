@@ -21,6 +21,7 @@ def draw_page(exam_id: int) -> None:
         sitting.draw_families(exam_answers)
         if exam_answers.samples > 1:
             sitting.draw_samples(exam_id)
+            sitting.draw_mistake_rule(exam_id, exam_answers.samples)
     with setup_column:
         sitting.draw_setup(context.read(queries.exam_row, exam_id), exam_answers)
     sitting.draw_attempts(material)

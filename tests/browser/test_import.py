@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from mapd.settings import Settings
+from mapd.store import db, exchange_log
+from mapd.store.exchange_log import Direction
 from tests import samples
 from tests.browser import resting
 from tests.browser.conftest import App
@@ -57,10 +60,15 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
     resting.load(page, f"{app.url}/snapshots")
     page.get_by_role("button", name="Freeze").click(delay=50)
     expect(page.locator(".mapd-pair").first).to_be_visible()
-    with page.expect_download() as download:
+    with page.expect_download() as download, resting.after(page):
         page.get_by_role("button", name="Download", exact=True).click(delay=50)
     with zipfile.ZipFile(download.value.path()) as archive:
         manifest, lines = archive.read("manifest.json"), archive.read("pairs.jsonl")
+    with db.reading(db.open_store(Settings())) as session:
+        (entry,) = exchange_log.list_entries(session, Direction.OUT, limit=1)
+    packed = Path(download.value.path()).read_bytes()
+    assert (entry.person, entry.file) == ("me", download.value.suggested_filename)
+    assert entry.sha256 == hashlib.sha256(packed).hexdigest()
     assert f"snapshot={hashlib.sha256(manifest).hexdigest()}" in page.url
     frozen = json.loads(manifest)
     assert frozen["policy"]["threshold"] == 3.5

@@ -46,8 +46,9 @@ def test_an_adapter_is_uploaded_and_listed(page: Page, app: App, trained: Path) 
 
     with resting.after(page):
         page.get_by_role("radio", name="out").click()
-    expect(page.get_by_text("Nothing went out yet.")).to_be_visible()
     page.wait_for_url("**moved=out**")
+    # Other tests share this project and may have downloaded something from it.
+    expect(history.locator("tr", has_text="add student, adapter")).to_have_count(0)
     resting.load(page, f"{app.url}/data?moved=in&way=students")
     expect(history.locator("tr", has_text="add student, adapter")).to_have_count(1)
     page.set_viewport_size({"width": 390, "height": 844})

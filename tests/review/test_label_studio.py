@@ -1,6 +1,5 @@
 """Texts out as Label Studio's tasks, and what people did there back as their judgements."""
 
-import hashlib
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
@@ -64,9 +63,7 @@ def annotated(task: Mapping[str, Any], *annotations: Mapping[str, Any], number: 
 
 def bring(engine: sa.Engine, tasks: Any, **options: Any) -> VerdictImport:
     content = json.dumps(tasks).encode()
-    file = verdict_files.read(
-        QuestionFile("project-1.json", content), hashlib.sha256(content).hexdigest(), options.pop("people", None)
-    )
+    file = verdict_files.read(QuestionFile("project-1.json", content), options.pop("people", None))
     with db.writing(engine) as session:
         return verdicts.store(session, verdict_matching.match(session, file, **options), by=owner("lead"))
 
@@ -165,7 +162,7 @@ def test_the_short_export_is_a_table_that_is_read_too(engine: sa.Engine, exam: E
     data = export(engine, exam, tmp_path / "tasks.json")[0]["data"]
     row = data | {"id": 7, "annotator": "ann@x.org", "annotation_id": 1, "created_at": AT, "lead_time": 3.5}
     content = json.dumps([row | {"decision": "reject", "reason": "false step", "note": "no"}]).encode()
-    file = verdict_files.read(QuestionFile("min.json", content), "0" * 64)
+    file = verdict_files.read(QuestionFile("min.json", content))
     with db.reading(engine) as session:
         plan = verdict_matching.match(session, file)
     assert plan.bad == []

@@ -117,14 +117,14 @@ def forget(engine: sa.Engine) -> None:
 
 def read(engine: sa.Engine, name: str, content: bytes, **options: Any) -> VerdictPlan:
     people = options.pop("people", None)
-    file = verdict_files.read(QuestionFile(name, content), hashlib.sha256(content).hexdigest(), people)
+    file = verdict_files.read(QuestionFile(name, content), people)
     with db.reading(engine) as session:
         return verdict_matching.match(session, file, **options)
 
 
 def bring(engine: sa.Engine, name: str, content: bytes, **options: Any) -> VerdictImport:
     people = options.pop("people", None)
-    file = verdict_files.read(QuestionFile(name, content), hashlib.sha256(content).hexdigest(), people)
+    file = verdict_files.read(QuestionFile(name, content), people)
     with db.writing(engine) as session:
         plan = verdict_matching.match(session, file, **options)
         return verdicts.store(session, plan, by=owner("lead"))

@@ -14,11 +14,10 @@ no rows, they stay too. The same project gives the same bytes.
 
 import hashlib
 import json
-import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +28,7 @@ from sqlmodel import Session, select
 
 from mapd import keys
 from mapd.errors import BadInput, Damaged
+from mapd.exchange import files
 from mapd.exchange.archive.container import FORMAT, LONGEST_LINE, MANIFEST, MOST_BYTES, MOST_PACKED, file_of
 from mapd.exchange.archive.shapes import carried_columns, referred_table, travelling_tables
 from mapd.people import Person, Right, require
@@ -61,23 +61,15 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> ArchiveE
     a snapshot is damaged: nobody could import it. Damaged where a value of the database is.
     """
     person = require(by, Right.EXPORT)
-    temporary = path.parent / f".{path.name}.{os.getpid()}"
-    try:
-        with one_moment(engine) as session, temporary.open("wb") as file:
+    with files.whole(path, replaces=True) as place:
+        with one_moment(engine) as session, place.open("wb") as file:
             if (fault := next(damage.find_spoiled(session.connection()), None)) is not None:
                 raise Damaged(f"the database is damaged: {damage.place_of(engine)} ({fault}); {damage.COPY}")
             for snapshot in session.scalars(select(t.Snapshot).execution_options(yield_per=1)):
                 snapshots.check(snapshot)
                 session.expunge(snapshot)
             rows = _pack(session, file, find_masks(session, home))
-        with temporary.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        temporary.replace(path)
-    except OSError as error:
-        raise BadInput(f"the archive can't be written to {path} ({error.strerror}); choose another place") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+        sha256 = files.sha256_of(place)
     with db.writing(engine) as session:
         detail = {"format": "archive", "rows": rows, "file": path.name, "sha256": sha256}
         audit_log.audit(session, person, "archive export", f"archive {sha256}", **detail)

@@ -158,6 +158,7 @@ NARROWER: Mapping[str, Any] = {
     "policy.checks": list[Annotated[str, Field(pattern=f"^(?:{'|'.join(Check)})$")]],
     "exam.threshold_hundredths": Threshold,
     "exam.judgements_wanted": Annotated[int, Field(ge=1, le=1000)],
+    "exam.wrong_in": Annotated[int, Field(ge=1, le=1000)],
     "exam.decoding": dict[Name, Plain],
     "exam.seed": Whole,
     "teacher.sampling": dict[Name, Plain],
@@ -272,7 +273,7 @@ MOVES: Mapping[str, frozenset[str]] = {
     "attempt": frozenset({"our_answer", "our_outcome"}),
     "call": frozenset({"try_number"}),
     "exam": frozenset(
-        {"policy", "threshold_hundredths", "judgements_wanted", "practice", "check_every", "repeat_every"}
+        {"policy", "threshold_hundredths", "judgements_wanted", "practice", "check_every", "repeat_every", "wrong_in"}
     ),
     "explanation": frozenset({"sample"}),
     "finetune": frozenset({"student_id", "planned_steps", "taught_pairs", "validation_pairs"}),

@@ -8,7 +8,7 @@
 
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ from mapd.people import Person, Right, require
 from mapd.store import audit_log, db
 
 MAIN = "main"
+# Git takes these signs, but no two dots in a row: `push` refuses them, too.
 BRANCH = re.compile(r"[A-Za-z0-9][\w./-]{0,99}", re.ASCII)
 
 
@@ -29,7 +30,7 @@ BRANCH = re.compile(r"[A-Za-z0-9][\w./-]{0,99}", re.ASCII)
 class Push:
     """What was sent, or would be. `sha256`: of a list of the files. `commit`: None in a dry run.
 
-    `changed`: the files that weren't there as they are. `note`: what to mind.
+    `changed`: the files that the hub lacked or had otherwise. `note`: what to mind.
     """
 
     repository: str
@@ -58,9 +59,9 @@ def push(
     by: Person,
     home: Path,
 ) -> Push:
-    """Send a snapshot as a `datasets` folder, or a student's adapter, each with its card; in a dry run only say what.
+    """Send a snapshot as a `datasets` folder, or a student's adapter, each with its card; a dry run only says so.
 
-    The token is huggingface_hub's own: HF_TOKEN, or what its login keeps. It is read there, and nowhere written.
+    The token is huggingface_hub's own: HF_TOKEN, or what its login keeps. We read it there, and write it nowhere.
 
     Raises: Forbidden; NotFound; BadInput where the name can't be, there is no token, the hub refuses, is away, or has
     another content under this name.
@@ -95,14 +96,4 @@ def push(
     detail |= {"revision": revision, "commit": delivery.commit, "private": delivery.private}
     with db.writing(engine) as session:
         audit_log.audit(session, person, "push", parcel.subject, **detail)
-    return Push(
-        **{
-            name: getattr(result, name)
-            for name in ("repository", "kind", "revision", "files", "bytes", "sha256", "card")
-        },
-        private=delivery.private,
-        commit=delivery.commit,
-        url=delivery.url,
-        changed=delivery.changed,
-        note=delivery.note,
-    )
+    return replace(result, **asdict(delivery))

@@ -59,12 +59,14 @@ def load_facts(session: Session, student: t.Student, settings: AdapterSettings, 
 
 
 def _find_snapshot(session: Session, sha256: str | None) -> t.Snapshot | None:
-    return None if sha256 is None else session.exec(select(t.Snapshot).where(t.Snapshot.sha256 == sha256)).first()
+    # A student that came with an archive may name one that isn't here.
+    return next((row for row in queries.snapshots(session) if row.sha256 == sha256), None)
 
 
 def _describe_base(session: Session, student: t.Student) -> dict[str, Any]:
     """Return how others find the base: its name on the hub, or that it has none there."""
     kind, _, where = student.base.partition(":")
+    # A folder's path is this machine's own, so only its name goes out.
     name = {"hub": where, "package": PACKAGED_NAME}.get(kind, PurePath(where).name)
     return {
         "base": name,
@@ -81,6 +83,7 @@ def _list_hyperparameters(row: t.Finetune | None) -> dict[str, Any]:
 
 def _compare(session: Session, student: t.Student, parent: t.Student) -> Iterator[Results]:
     """Yield the student's latest exam on each split of a set against its parent's, where both are finished."""
+    # An exam from the authors' files has the grades of those files, by other rules than ours. The newest comes first.
     rows = session.exec(select(t.Exam).where(col(t.Exam.graded_by) != "import").order_by(col(t.Exam.id).desc())).all()
     latest: dict[tuple[int | None, int, str], t.Exam] = {}
     for row in rows:

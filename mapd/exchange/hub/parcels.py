@@ -42,7 +42,7 @@ class ParcelFile:
 class Parcel:
     """A folder to send. `kind`: the repository's, as the hub has it. `subject`: what it is, for the audit.
 
-    `identity`: the file that says which snapshot or student this is: with another content it is another one.
+    `identity`: the file that says which snapshot or student this is. Where the hub's differs, it has another one.
     """
 
     kind: str
@@ -55,6 +55,7 @@ class Parcel:
 
     def git_sha1(self, path: str) -> str:
         """Return a file's name in git."""
+        # Git names a file by the sha1 of a heading and its bytes; that name protects nothing here.
         content = (self.folder / path).read_bytes()
         return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
@@ -65,6 +66,7 @@ def pack_snapshot(engine: sa.Engine, ref: str, repository: str, place: Path, hom
         source = find_source(session, ref)
         rows = DATASETS.write(place, source)
         masks = find_masks(session, home)
+    # The card shows how to load a folder; on the hub the repository's name stands in its place.
     card = (place / CARD).read_text(encoding="utf-8").replace("PATH/OF/THIS/FOLDER", repository)
     (place / CARD).write_text(str(mask(card, masks)), encoding="utf-8")
     subject = f"snapshot {source.sha256}"
@@ -82,6 +84,7 @@ def pack_student(engine: sa.Engine, ref: str, repository: str, place: Path, home
         facts = model_card.load_facts(session, student, adapters.read_settings(folder, is_ours=True), repository)
         masks, subject, base = find_masks(session, home), f"student {student.uid}", _published_base(student)
     place.mkdir()
+    # Files are named one by one: anything else in the folder stays here.
     shutil.copyfile(folder / adapters.WEIGHTS, place / adapters.WEIGHTS)
     config = json.loads((folder / adapters.CONFIG).read_text(encoding="utf-8"))
     config["base_model_name_or_path"], config["revision"] = base

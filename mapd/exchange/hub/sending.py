@@ -2,7 +2,8 @@
 
     send(parcel, "org/tuned", private=True, revision="main")     -> Delivery(commit="9c…", changed=("README.md",), …)
 
-Run again it goes on: what is there already isn't sent again. A repository with another content is left as it is.
+The same push goes on where one broke off: files that are there aren't sent again. A repository with another content is
+left as it is.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -36,6 +37,7 @@ class Delivery:
 
 def send(parcel: Parcel, repository: str, *, private: bool, revision: str) -> Delivery:
     """Send the folder. Raises: BadInput where there is no token, the hub refuses or is away, or has other content."""
+    # It loads slowly, and a dry run needs none of it.
     import huggingface_hub
     from huggingface_hub.utils import logging as hub_logging
     from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -54,13 +56,14 @@ def send(parcel: Parcel, repository: str, *, private: bool, revision: str) -> De
 
 
 class _Hub:
-    """The hub, asked for one repository; what may pass is asked again."""
+    """The hub, asked about one repository. A request whose failure may pass is made again."""
 
     def __init__(self, api: Any, repository: str, parcel: Parcel) -> None:
         self.api, self.repository, self.parcel = api, repository, parcel
         self.where = {"repo_id": repository, "repo_type": parcel.kind}
 
     def send(self, private: bool, revision: str) -> Delivery:
+        # A token that is no good is told before a repository is made for it.
         _ask(self.api.whoami)
         info, note = self._require_repository(private), ""
         if info.private and not private:
@@ -73,6 +76,7 @@ class _Hub:
                 f"{self.repository} has another content, {len(others):,} files, such as {others[0][:80]}: a push "
                 "writes over nothing; give another name, or a branch of its own with --revision"
             )
+        # A new branch begins with main's files: those of another content would stand among the parcel's own.
         is_other = is_new and self.parcel.identity not in same
         surplus = sorted(set(others) - {file.path for file in self.parcel.files}) if is_other else []
         changed = tuple(file.path for file in self.parcel.files if file.path not in same)
@@ -82,8 +86,9 @@ class _Hub:
         return Delivery(commit, url, bool(info.private), (*changed, *surplus), note)
 
     def _compare(self, revision: str) -> tuple[set[str], set[str]]:
-        """Return the files that are there, and those that are there as they are here."""
+        """Return the repository's files, and those of the parcel's that it has unchanged."""
         entries = _ask(lambda: list(self.api.list_repo_tree(**self.where, recursive=True, revision=revision)))
+        # A folder has no blob.
         remote = {entry.path: entry for entry in entries if hasattr(entry, "blob_id")}
         pairs = [(file, remote[file.path]) for file in self.parcel.files if file.path in remote]
         return set(remote), {file.path for file, entry in pairs if self._is_same(file, entry)}
@@ -118,6 +123,7 @@ class _Hub:
         return head, head == main_head
 
     def _is_same(self, file: ParcelFile, entry: Any) -> bool:
+        # The hub names a file in LFS by its sha256, and any other as git does.
         if entry.lfs:
             return bool(entry.lfs.sha256 == file.sha256)
         return bool(entry.blob_id == self.parcel.git_sha1(file.path))
@@ -131,6 +137,7 @@ class _Hub:
             operations: list[Any] = [CommitOperationDelete(path) for path in surplus]
             operations += [CommitOperationAdd(path, str(self.parcel.folder / path)) for path in changed]
             message = f"{self.parcel.subject[:60]}, by MAPD Studio"
+            # With its parent named the hub refuses the commit (412) where somebody changed the branch meanwhile.
             return self.api.create_commit(
                 **self.where, operations=operations, commit_message=message, revision=revision, parent_commit=head
             )
@@ -152,7 +159,7 @@ class _Hub:
 
 
 def _status(error: BaseException) -> int | None:
-    """Return the HTTP status that an error tells of, also one that caused it."""
+    """Return the HTTP status that an error tells of, or that of the error which caused it."""
     while True:
         response = getattr(error, "response", None)
         if (status := getattr(response, "status_code", None)) is not None:
@@ -164,6 +171,7 @@ def _status(error: BaseException) -> int | None:
 
 def _asked_wait(error: BaseException | None) -> float | None:
     headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", {})
+    # The header may be a date, too, which isn't read.
     value = headers.get("retry-after", "")
     return float(value) if value.isascii() and value.isdigit() else None
 

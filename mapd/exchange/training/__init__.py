@@ -1,4 +1,4 @@
-"""Snapshots as files that trainers take. One small file a format: another format is another one, and its name here.
+"""Snapshots as files that trainers take. Each format is one small file, named below.
 
 FORMATS["messages"].purpose         -> "chat JSONL: OpenAI, TRL, Axolotl"
 snapshots.export(engine, "3f2a", FORMATS["messages"], Path("rows.jsonl"), by=ann)

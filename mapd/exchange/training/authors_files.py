@@ -4,8 +4,8 @@
     feedback.json      the same, with "gpt_feedback", "gemini_feedback", …
     rationales.json    the same, with "gpt_rationale": ["To find out …", 5, 5], …, "correct_rationale": [the accepted]
 
-A teacher's scores are by the others, in the order of their columns; 0 is no vote, here as in the authors' code. Of a
-snapshot the files hold its pairs and the rejected rationales; of an exam all of it (`write_exam`).
+The scores of a teacher's text are the other teachers', in the order of their columns; 0 is no vote, here as in the
+authors' code. A snapshot's files hold its pairs and the rejected rationales; an exam's hold all of it (`write_exam`).
 """
 
 from collections import Counter
@@ -92,6 +92,7 @@ def write_files(path: Path, rows: Iterable[AuthorsRow], teachers: Sequence[str])
 @contextmanager
 def _json_list(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Yield the function that adds an object to the list in a new file."""
+    # Rows of a snapshot come one by one: json.dump would need the whole list in memory.
     opening, separator = "[\n", ",\n"
     before_next = opening
     with path.open("w", encoding="utf-8", newline="\n") as file:
@@ -111,9 +112,10 @@ def _order_teachers(names: Sequence[str]) -> list[str]:
 
 
 def _base(row: AuthorsRow, occurrence: int) -> dict[str, Any]:
-    """Return what each of the files says of a mistake. `occurrence`: the how manyth it is with this number."""
+    """Return what each of the files says of a mistake. `occurrence`: 1 for the first with its number, and so on."""
     # Of several exams, or several answers to a question, two may have one number; a file has each once.
     source_id = row.source_id if occurrence == 1 else f"{row.source_id} ({occurrence})"
+    # A number such as 007 stays a text, or it would lose its zeros.
     number = as_whole_number(source_id)
     base: dict[str, Any] = {
         # The authors number their rows.
@@ -121,6 +123,7 @@ def _base(row: AuthorsRow, occurrence: int) -> dict[str, Any]:
         "question": row.question,
         "gold_answer": row.gold,
         "student_wrong_pred": row.response,
+        # Their files write it in capitals.
         "student_wrong_final_answer": NO_ANSWER.upper() if row.answer is None else row.answer,
     }
     base |= {"context": row.context} if row.context else {}
@@ -155,10 +158,11 @@ def _read_pairs(pairs: Sequence[FrozenPair]) -> AuthorsRow:
         context=question.context,
         options=question.options,
         gold=_as_index(gold, question.task),
+        # A snapshot's lines hold no note, so GSM8K's worked solutions aren't in these files.
         gold_note=None,
         response=first.attempt.text,
         answer=None if answer is None else read_shown(answer, question.task, question.options),
-        # Of several by one teacher the first: the files have room for one.
+        # Of several texts by one teacher the first stands: the files have room for one.
         feedback={text.teacher: text.text for text in reversed(feedback)},
         rationales={text.teacher: (text.text, tuple(_votes(text))) for text in reversed(texts)},
         accepted=tuple(text.text for text in accepted.values()),

@@ -70,7 +70,7 @@ MEANINGS = {
 
 
 def write(source: TrainingSource, files: Mapping[str, str]) -> str:
-    """Return the card. `files`: by the name of a configuration its file."""
+    """Return the card. `files`: each configuration's file, by the configuration's name."""
     return render(Path(__file__).with_name(TEMPLATE), {**_facts(source), "files": files})
 
 
@@ -81,6 +81,7 @@ def render(template: Path, facts: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        # A card with a gap would go out unnoticed: a missing fact is an error.
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"code": code, "plain": plain, "block": block, "number": "{:,}".format, "in_yaml": in_yaml}
@@ -91,6 +92,7 @@ def code(text: object) -> str:
     """Return a foreign text as code within a line, and within a table: markdown and HTML do nothing there."""
     line = " ".join(visible(str(text)).split()) or "–"
     runs = [len(run) for run in re.findall("`+", line)]
+    # A fence is longer than any run of backticks inside; markdown takes the blanks beside it away again.
     fence, blank = "`" * (1 + max(runs, default=0)), " " * bool(runs)
     # A bar ends a table's cell, also within code.
     return f"{fence}{blank}{line}{blank}{fence}".replace("|", "\\|")
@@ -137,6 +139,7 @@ def _facts(source: TrainingSource) -> dict[str, Any]:
         "narrowed_to": manifest.get("narrowed_to", ()),
         "tasks": manifest.get("tasks", ()),
         "families": manifest.get("families", ()),
+        # A manifest leaves out what is usual: pairs with both texts.
         "may_have": [MAY_HAVE[kind] for kind in manifest["draw"].get("texts", ["both"])],
         "figures": _figures(manifest),
         "feedback_by_teacher": manifest["counts"].get("feedback_by_teacher", {}),
@@ -146,6 +149,7 @@ def _facts(source: TrainingSource) -> dict[str, Any]:
         "exam_prompt": prompts.EXAM.text,
         "correction": prompts.CORRECTION,
         "forms": prompts.ANSWER_FORM,
+        # The prompt of imported texts is empty, for nobody here knows it.
         "teacher_prompts": [text for _, text in sorted(source.origin.prompts.items()) if text],
         "questions_sources": [name for name in source.origin.questions_sources if name],
     }

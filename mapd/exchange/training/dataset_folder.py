@@ -34,6 +34,7 @@ def write(path: Path, source: TrainingSource) -> int:
             path / PREFERENCE, lambda file: parquet.write_rows(file, parquet.OF_PREFERENCE, rows)
         )
         count += number
+    # This is the very text whose sha256 names the snapshot, so anybody can check it.
     (path / "manifest.json").write_text(manifest_text(dict(source.manifest)), encoding="utf-8")
     (path / "README.md").write_text(card.write(source, names), encoding="utf-8")
     return count
@@ -42,6 +43,7 @@ def write(path: Path, source: TrainingSource) -> int:
 def _write_part(folder: Path, write_file: Callable[[Path], int]) -> tuple[str, int]:
     """Write the file of a part; return its name in the whole, and the number of its rows."""
     folder.mkdir()
+    # The name holds a sum that is known only when the last row is written.
     unnamed = folder / "unnamed.parquet"
     count = write_file(unnamed)
     file = unnamed.rename(folder / f"train-{sha256_of(unnamed)[:SHORT_SHA256]}.parquet")

@@ -20,7 +20,7 @@ SHORT_NAME = 12
 class Origin:
     """What a snapshot's own manifest doesn't say of where it comes from.
 
-    `questions_sources`: of which files or hub the questions are. `prompts`: the texts by their sha256.
+    `questions_sources`: the files or the repositories that the questions came from. `prompts`: texts by their sha256.
     """
 
     questions_sources: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSource:
-    """A snapshot as formats read it. Its pairs come one by one, and from the beginning each time that they are asked.
+    """A snapshot as formats read it. Its pairs come one by one, and each iteration begins at the first.
 
     `shots`: worked examples that stand before each question, as its student is asked.
     """
@@ -42,11 +42,12 @@ class TrainingSource:
 
     def named_pairs(self) -> Iterator[tuple[str, FrozenPair]]:
         """Yield each pair with its name: the snapshot's, and its number in it."""
+        # A mistake may have several pairs, so its uid can't name them.
         for number, pair in enumerate(self.pairs, 1):
             yield f"{self.sha256[:SHORT_NAME]}-{number}", pair
 
     def rows(self) -> Iterator[TaughtRow]:
-        """Yield what is taught: of each pair the rationale, then the feedback, as far as it has them."""
+        """Yield the rows that are taught: each pair's rationale, then its feedback, as far as it has them."""
         for name, pair in self.named_pairs():
             yield from taught_rows(pair, name, self.shots)
 

@@ -39,6 +39,7 @@ NOTE = "set mask_history: true in LLaMA-Factory, or it teaches the wrong answers
 def as_alpaca(row: TaughtRow) -> dict[str, Any]:
     """Return a row in Alpaca's fields; without earlier turns it has no `history`."""
     system, history, instruction = split_dialogue(row.prompt)
+    # The instruction is the whole question; LLaMA-Factory would add `input` to its end.
     fields = {"instruction": instruction, "input": "", "output": row.completion, "system": system}
     # An empty list has no type of its own: a file in which each row's is empty has none.
     return {**fields, **({"history": history} if history else {}), **columns(row)}
@@ -83,6 +84,7 @@ def _writer(
                 files[row.kind].write(as_json(as_row(row)) + "\n")
                 count += 1
         info = {
+            # Worked examples are earlier turns, too; the index names a column only where the file has it.
             f"mapd_{kind}": describe(f"{kind}.jsonl", has_history=kind == FEEDBACK or source.shots > 0)
             for kind in kinds
         }

@@ -12,7 +12,7 @@ from mapd.domain import Act, Verdict
 
 
 class _Part(BaseModel):
-    """Part of a line. What it holds beside what is read of it may be anything."""
+    """Part of a line. Fields that aren't read may hold anything."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,6 +48,7 @@ class FrozenText(_Part):
     teacher: str
     by_person: bool
     simulated: bool
+    # A line has no field for what it lacks, here and in a pair.
     repairs: str | None = None
     text: str
     verdict: Verdict

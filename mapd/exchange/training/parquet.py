@@ -85,6 +85,7 @@ def _text_columns(text: FrozenText) -> dict[str, Any]:
 
 def write_rows(path: Path, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> int:
     """Write rows to a file, a group at a time; return their number."""
+    # It loads slowly, and few commands write Parquet.
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -99,6 +100,7 @@ def write_rows(path: Path, columns: Mapping[str, str], rows: Iterable[Mapping[st
         MESSAGES: struct(role=pa.string(), content=pa.string()),
         SCORES: struct(reviewer=pa.string(), score=pa.int64()),
     }
+    # The types are given: pyarrow would guess them from the first group, where a column may hold nothing.
     schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
     count, remaining = 0, iter(rows)
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:

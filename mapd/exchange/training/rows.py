@@ -23,7 +23,7 @@ RATIONALE, FEEDBACK = "rationale", "feedback"
 
 @dataclass(frozen=True, slots=True)
 class TaughtRow:
-    """One text to learn, and the dialogue before it. `name` is that of its pair, which two rows share, or one has."""
+    """One text to learn, and the dialogue before it. `name`: its pair's, which a rationale and a feedback may share."""
 
     kind: str
     name: str
@@ -54,7 +54,7 @@ class Preference:
 
     @property
     def margin(self) -> float:
-        """Return by how much the accepted one's mean is above the other's; 0 where nobody voted on one of them.
+        """Return how far the chosen mean is above the rejected one's; 0 where nobody voted on one of the two.
 
         It is below 0 where people decided against the scores.
         """
@@ -68,6 +68,7 @@ def taught_rows(pair: FrozenPair, name: str, shots: int = 0) -> Iterator[TaughtR
     q = pair.question
     question = prompts.question_block(q.text, q.context, q.options)
     if (rationale := pair.rationale) is not None:
+        # The last turn is the text itself, which the row holds apart from its prompt.
         *turns, _ = prompts.rationale_dialogue(question, q.task, rationale.text, shots)
         yield TaughtRow(RATIONALE, name, pair, rationale, tuple(turns))
     if (feedback := pair.feedback) is not None:
@@ -137,6 +138,7 @@ def _text_columns(text: FrozenText) -> dict[str, Any]:
         "by_person": text.by_person,
         "simulated": text.simulated,
         "mean": "" if text.mean is None else str(text.mean),
+        # A score may be null, which no column may be: so the scores are one text.
         "scores": json.dumps(scores(text), ensure_ascii=False),
         "decided_by": "committee" if not text.decided_by else ", ".join(text.decided_by),
         "why": text.why,

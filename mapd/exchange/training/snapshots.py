@@ -4,6 +4,7 @@ export(engine, "3f2a", FORMATS["messages"], Path("rows.jsonl"), by=ann)
 -> SnapshotExport(path="rows.jsonl", format="messages", pairs=365, rows=730, sha256="9b…", …)
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,9 +117,11 @@ def export(
                 f"snapshot {source.sha256[:12]} gives no row of {format_.name}: it holds no accepted rationale of a "
                 "question that has a rejected one; take another format"
             )
+        # A name that is taken is refused before any row is announced.
         with files.whole(path) as place:
             announce(expected)
             rows = format_.write(place, source)
+            # A snapshot made by hand may fit its own sums: its counts are held against its rows.
             if rows != expected:
                 raise damaged(source.sha256, f"it gave {rows} rows of {format_.name}, not {expected}")
             sha256 = files.sha256_of(place)
@@ -127,3 +130,10 @@ def export(
         detail = {"format": format_.name, "rows": rows, "file": path.name, "sha256": sha256}
         audit_log.audit(session, person, "export", f"snapshot {source.sha256}", **detail)
     return SnapshotExport(str(path), format_.name, source.sha256, pairs, rows, sha256, format_.note)
+
+
+def note_download(session: Session, sha256: str, file: str, content: bytes, pairs: int, *, by: Person) -> None:
+    """Note that a snapshot went out as it is, by a browser's download. Raises: Forbidden; BadInput without a name."""
+    person = require(by, Right.EXPORT)
+    detail = {"format": "snapshot", "rows": pairs, "file": file, "sha256": hashlib.sha256(content).hexdigest()}
+    audit_log.audit(session, person, "export", f"snapshot {sha256}", **detail)

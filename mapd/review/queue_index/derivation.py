@@ -55,6 +55,7 @@ def _version_of(session: Session, info: ExamInfo) -> str:
     """Return the version of the exam's rows: rules and policy, but no threshold (a row holds for all of them)."""
     policy, members = saved_policies.exam_policy(session, info), committees.members(session, info.id)
     decided = f"votes {policy.min_votes}, checks {sorted(policy.checks)}, leniency {policy.leniency_adjusted}"
+    decided += f", wrong in {info.wrong_in}" * (info.wrong_in > 1)
     return f"rules {RULES_VERSION}, {decided}, judgements {info.judgements_per_text}, committee {members}"
 
 
@@ -237,12 +238,11 @@ def _begin(session: Session, exam_id: int, *, measure: bool = True) -> None:
     session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.band_id).in_(bands)))
     session.execute(sa.delete(t.Standing).where(col(t.Standing.exam_id) == exam_id))
     session.execute(sa.delete(t.QueueBand).where(col(t.QueueBand.exam_id) == exam_id))
-    info = queries.exam(session, exam_id)
     row = session.get(t.StandingExam, exam_id)
     if measure or row is None:
         offsets, votes = _leniency(session, exam_id)
         row = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
-    row.rules = _version_of(session, info) + IN_PART
+    row.rules = _version_of(session, queries.exam(session, exam_id)) + IN_PART
     session.flush()
 
 

@@ -7,7 +7,7 @@ from mapd.exchange import archive
 from mapd.exchange.archive import ArchiveContents, ArchiveImport
 from mapd.ui.data import forms
 from mapd.ui.data.forms import UploadRefusal
-from mapd.ui.kit import context, run_session, tables, text
+from mapd.ui.kit import context, tables, text
 
 # The largest file.
 MEGABYTES = 200
@@ -47,13 +47,7 @@ def draw() -> None:
 
 def _read_contents(file: UploadedFile) -> ArchiveContents | UploadRefusal:
     """Return what the file would bring, read once; or why it can't be imported."""
-    preview: tuple[str, ArchiveContents | UploadRefusal] | None = st.session_state.get(PREVIEW)
-    if preview is None or preview[0] != file.file_id:
-        run_session.end_reading()
-        with st.spinner("Reading the archive …"):
-            preview = (file.file_id, forms.read_or_refuse(lambda: _preview(file)))
-        st.session_state[PREVIEW] = preview
-    return preview[1]
+    return forms.read_once(PREVIEW, file.file_id, "Reading the archive …", lambda: _preview(file))
 
 
 def _preview(file: UploadedFile) -> ArchiveContents:

@@ -21,7 +21,7 @@ from mapd.questions.imports import BadRow
 from mapd.store import queries
 from mapd.ui.data import forms
 from mapd.ui.data.forms import UploadRefusal
-from mapd.ui.kit import actions, context, run_session, text
+from mapd.ui.kit import actions, context, text
 from mapd.ui.kit import tables as figures
 
 # The largest file.
@@ -86,13 +86,7 @@ def _offer(file: UploadedFile, exam: ExamInfo) -> None:
 def _read(file: UploadedFile, exam: ExamInfo) -> ExplanationsPreview | UploadRefusal:
     """Return what the file would bring, read once; or why it can't be imported."""
     question = (file.file_id, exam.uid)
-    preview: tuple[object, ExplanationsPreview | UploadRefusal] | None = st.session_state.get(PREVIEW)
-    if preview is None or preview[0] != question:
-        run_session.end_reading()
-        with st.spinner("Reading the explanations …"):
-            preview = question, forms.read_or_refuse(lambda: _preview(file, exam))
-        st.session_state[PREVIEW] = preview
-    return preview[1]
+    return forms.read_once(PREVIEW, question, "Reading the explanations …", lambda: _preview(file, exam))
 
 
 def _match(session: Session, table: FileTable, exam: ExamInfo) -> ExplanationPlan:

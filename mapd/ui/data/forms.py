@@ -55,6 +55,17 @@ def read_or_refuse(read: Callable[[], T]) -> T | UploadRefusal:
         return UploadRefusal(str(error))
 
 
+def read_once(key: str, question: object, spinner: str, read: Callable[[], T]) -> T | UploadRefusal:
+    """Return what is read for this question, or why it can't be. Session state keeps the latest answer under `key`."""
+    preview: tuple[object, T | UploadRefusal] | None = st.session_state.get(key)
+    if preview is None or preview[0] != question:
+        run_session.end_reading()
+        with st.spinner(spinner):
+            preview = question, read_or_refuse(read)
+        st.session_state[key] = preview
+    return preview[1]
+
+
 def find_refusal(*checks: Callable[[], object]) -> str | None:
     """Return why one of the checks refuses the import; None where none does."""
     for check in checks:

@@ -48,7 +48,7 @@ def draw() -> None:
         if (name := st.session_state.get(ADDED_SET)) is not None:
             link_to_set("Added", name)
         st.caption(
-            "JSON Lines, JSON, CSV, TSV or Parquet, each also as .gz; several files are one set. Formats that "
+            "JSON Lines, JSON, CSV, TSV, .xlsx or Parquet, each also as .gz; several files are one set. Formats that "
             f"are recognised by their fields: {', '.join(formats.FORMATS)}. Nothing is written before a preview."
         )
         forms.show_command("mapd questions add NAME FILE…")

@@ -3,7 +3,6 @@
 The functions are those of `mapd judge --file` (exchange/verdict_files.py, review/verdicts.py).
 """
 
-import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from mapd.review.verdicts import VerdictImport
 from mapd.store import queries
 from mapd.ui.data import forms
 from mapd.ui.data.forms import UploadRefusal
-from mapd.ui.kit import actions, context, run_session, tables, text
+from mapd.ui.kit import actions, context, tables, text
 
 # The largest file.
 MEGABYTES = verdict_files.MOST_BYTES >> 20
@@ -123,21 +122,16 @@ def _read_people(people: str) -> dict[str, str]:
 def _read(file: UploadedFile, exam: ExamInfo, people: str, *, counting: bool) -> VerdictsPreview | UploadRefusal:
     """Return what the file would bring, read once for the same choices; or why it can't come in."""
     question = (file.file_id, exam.uid, people, counting)
-    preview: tuple[object, VerdictsPreview | UploadRefusal] | None = st.session_state.get(PREVIEW)
-    if preview is None or preview[0] != question:
-        run_session.end_reading()
-        with st.spinner("Reading the verdicts …"):
-            answer = forms.read_or_refuse(lambda: _preview(file, exam, people, counting=counting))
-        preview = question, answer
-        st.session_state[PREVIEW] = preview
-    return preview[1]
+    return forms.read_once(
+        PREVIEW, question, "Reading the verdicts …", lambda: _preview(file, exam, people, counting=counting)
+    )
 
 
 def _match(
     session: Session, name: str, content: bytes, exam: ExamInfo, people: dict[str, str], *, counting: bool
 ) -> VerdictPlan:
     settings = context.settings()
-    file = verdict_files.read(QuestionFile(name, content), hashlib.sha256(content).hexdigest(), people)
+    file = verdict_files.read(QuestionFile(name, content), people)
     return verdict_matching.match(
         session,
         file,

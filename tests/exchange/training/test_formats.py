@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -204,7 +205,7 @@ def test_the_table_holds_each_text_as_it_is_and_no_formula(pairs: list[FrozenPai
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
         for cell in (cell for row in rows for cell in row.values()):
-            number = cell.lstrip("+-").replace(".", "").replace(",", "").isascii() and cell.strip("+-.,").isdigit()
+            number = re.fullmatch(r"[+-]?[0-9][0-9.,]*(?:e[+-]?[0-9]+)?", cell)
             assert not cell.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠")) or number, cell
         return [{name: read_cell(cell) for name, cell in row.items()} for row in rows]
 

@@ -1,14 +1,14 @@
 """What a finetune is planned as, and what each of its steps reports beside its losses.
 
-Revision ID: 0025
-Revises: 0023
+Revision ID: 0026
+Revises: 0024
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0025"
-down_revision = "0023"
+revision = "0026"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
