@@ -24,7 +24,7 @@ from peft import LoraConfig, get_peft_model
 
 from mapd.finetune.examples import Example, example
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
-from mapd.finetune.train import train
+from mapd.finetune.train import rates, train
 from mapd.models.loader import convert, load
 from mapd.models.simulated import SimulatedTeacher
 from mapd.questions import generated
@@ -75,13 +75,14 @@ def reference(model: Any, examples: Sequence[Example], given: Hyperparameters, r
     learner = get_peft_model(model, config).eval()
     trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, weight_decay=given.weight_decay)
-    total = given.steps(len(examples))
-    for step in range(1, total + 1):
+    steps = [step for epoch in given.plan([len(example) for example in examples]) for step in epoch]
+    rate = rates(optimizer, given, len(steps))
+    for step, places in enumerate(steps, start=1):
         started = time.perf_counter()
-        loss = two_passes(learner, [examples[i] for i in given.pairs_at(step, len(examples))], given.alpha)
+        loss = two_passes(learner, [examples[i] for i in places], given.alpha)
         torch.nn.utils.clip_grad_norm_(trained, given.clip_norm)
         for group in optimizer.param_groups:
-            group["lr"] = given.learning_rate_at(step, total)
+            group["lr"] = rate(step)
         optimizer.step()
         optimizer.zero_grad()
         report(loss, time.perf_counter() - started)

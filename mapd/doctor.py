@@ -114,7 +114,9 @@ def _model_fault(
     kind, _, where = base.partition(":")
     folder = weights.converted_folder(home) if kind == "package" else Path(where)
     try:
-        if kind in ("package", "path") and folder.is_dir():
+        if kind == fingerprints.FINETUNE:
+            folder = fingerprints.find_model(home, where) or folder
+        if kind in ("package", "path", fingerprints.FINETUNE) and folder.is_dir():
             weights.check_files(weights.require_model(folder))
             if sha256_of_source.get(base, "") not in ("", weights.fingerprint(folder)):
                 return f"{name}: the model's files in {folder} are others than before"

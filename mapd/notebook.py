@@ -25,6 +25,7 @@ from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
 from mapd.curation.pairs import read_texts
 from mapd.errors import BadInput, NotFound
 from mapd.jobs import kinds
+from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.work import Work, WorkContext
 from mapd.people import machine_user, owner
 from mapd.questions import formats, generated, imports, mapping, sets, sources
@@ -33,6 +34,7 @@ from mapd.questions.rows import QuestionRow, parse_shares
 from mapd.settings import Settings
 from mapd.store import db, exam_material, finetunes, queries
 from mapd.store.snapshots import lines_of, read_line
+from mapd.store.tables import FinetuneStep
 
 
 class Project:
@@ -246,11 +248,11 @@ class Project:
     # --- Finetunes and results ----------------------------------------------------------------------------------------
 
     def finetune(self, snapshot: str, **options: Any) -> str:
-        """Teach the snapshot's student; return the new student's name. `options`: those of `kinds.FinetuneWork`.
+        """Teach the snapshot's student; return the new student's name. `options`: those of `FinetuneWork`.
 
         Raises: NotFound, BadInput.
         """
-        return str(self._run(kinds.FinetuneWork, snapshot=snapshot, **options)["name"])
+        return str(self._run(FinetuneWork, snapshot=snapshot, **options)["name"])
 
     def losses(self, student: str) -> pd.DataFrame:
         """Return the steps of a student's finetune, one row each. Raises: NotFound where nobody taught it."""
@@ -259,8 +261,7 @@ class Project:
             if training is None:
                 raise NotFound(f"no finetune made a student named {student}; `project.finetune` makes one")
             rows = [step.model_dump() for step in finetunes.steps(session, training.id)]
-        columns = ["step", "loss_feedback", "loss_rationale", "learning_rate", "tokens_per_s", "seconds"]
-        return pd.DataFrame(rows, columns=columns)
+        return pd.DataFrame(rows, columns=[name for name in FinetuneStep.model_fields if name != "finetune_id"])
 
     def compare(self, before: str, after: str) -> pd.DataFrame:
         """Return two exams on the same questions, compared: one row a family, and one of all.

@@ -179,6 +179,9 @@ def _describe_asking(session: Session, exam_id: int) -> dict[str, str]:
     """Return how an exam's student was asked, in words. Its base model counts: the chat template writes the prompt."""
     exam = queries.exam_row(session, exam_id)
     student = session.get_one(t.Student, exam.student_id)
+    # Weights of its own have the chat template of the base that they began as.
+    while student.base.startswith("finetune:") and student.parent_id is not None:
+        student = session.get_one(t.Student, student.parent_id)
     values = {n.replace("_", " "): value for n, value in exam.decoding.items() if n != "samples"}
     how = {name: f"{v:g}" if isinstance(v, float) else str(v)[:64] for name, v in values.items()}
     base = {"base model, hence template": _describe_base(student)}

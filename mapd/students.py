@@ -26,7 +26,7 @@ from mapd.store.lookup import by_reference
 if TYPE_CHECKING:
     from mapd.models.local import LocalModel
 
-KINDS = ("package", "path", "hub")  # where a base lies that can be loaded
+KINDS = ("package", "path", "hub", fingerprints.FINETUNE)  # where a base lies that can be loaded
 SERVED = "served"  # the kind of a base behind a server: "served:qwen-1.5b"
 LONGEST_NAME = 80
 LONGEST_MODEL = 200  # characters of a model's name at its server
@@ -233,7 +233,9 @@ def describe_origin(student: t.Student) -> str | None:
 
 def is_here(student: t.Student, home: Path) -> bool:
     """Return whether the student's weights are here. One from an import or an archive came without."""
-    kind = student.base.partition(":")[0]
+    kind, _, where = student.base.partition(":")
+    if kind == fingerprints.FINETUNE and fingerprints.find_model(home, where) is None:
+        return False
     return kind in KINDS and (student.adapter is None or _adapter(student, home).is_dir())
 
 
@@ -264,15 +266,17 @@ def open_model(engine: sa.Engine, student: t.Student, home: Path, batch_size: in
     return LocalModel(student.name, model, tokenizer, batch_size=batch_size)
 
 
-def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, Any]:
+def load_model(engine: sa.Engine, student: t.Student, home: Path, precision: str = "auto") -> tuple[Any, Any]:
     """Return the student's transformers (or peft) model and tokenizer. Its adapter needs no parent's beside it.
+
+    `precision`: of its numbers, as `models.loader.load` has it.
 
     Raises: BadInput where its weights are not there, or others than they were.
     """
     folder, adapter = locate(engine, student, home)
     from mapd.models.loader import load  # torch takes seconds to import
 
-    return load(folder, adapter)
+    return load(folder, adapter, precision=precision)
 
 
 def locate(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Path, Path | None]:
@@ -281,6 +285,11 @@ def locate(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Path, Pat
     if adapter is not None:
         _check_adapter(student, adapter)
     return base_folder(engine, student, home), adapter
+
+
+def source_of_finetune(uid: str) -> str:
+    """Return the base of a student whose weights are all of its own: those that its finetune wrote."""
+    return f"{fingerprints.FINETUNE}:{uid}"
 
 
 def base_folder(engine: sa.Engine, student: t.Student, home: Path) -> Path:

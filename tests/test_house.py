@@ -118,13 +118,16 @@ def test_only_ui_knows_streamlit() -> None:
 
 def test_torch_stays_in_few_modules() -> None:
     own = {f"models/{name}.py" for name in ("loader", "local", "sandbox")}
-    own |= {f"finetune/{name}.py" for name in ("loss", "merged", "train")}
+    own |= {f"finetune/{name}.py" for name in ("checkpoints", "learners", "loss", "merged", "processes", "train")}
     assert importers("torch", "transformers", "peft") <= own
     lazily = (
         "mapd.models.loader",
         "mapd.models.local",
+        "mapd.finetune.checkpoints",
+        "mapd.finetune.learners",
         "mapd.finetune.loss",
         "mapd.finetune.merged",
+        "mapd.finetune.processes",
         "mapd.finetune.train",
     )
     assert importers(*lazily, top=True) <= own

@@ -43,8 +43,10 @@ from mapd.exchange.explanations import ExplanationPlan
 from mapd.exchange.training import FORMATS, authors_files
 from mapd.exchange.training import snapshots as going_out
 from mapd.exchange.verdict_files import VerdictFile
+from mapd.finetune import preflight
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.jobs.finetune_work import FinetuneWork
 from mapd.judgements import ADJUDICATOR
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.policies import STRICT
@@ -55,6 +57,7 @@ from mapd.review.verdict_matching import VerdictPlan
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
+from mapd.ui.kit import finetune_form
 from mapd.ui.teachers import trial
 from tests.looped import Scripted
 
@@ -114,6 +117,13 @@ FOR_OWNERS: dict[str, Write] = {
     "run.run": lambda s, by: finetuning.run(
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
+    "run.help_training": lambda s, by: finetuning.help_training(
+        _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
+    ),
+    "preflight.check": lambda s, by: preflight.check(
+        _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
+    ),
+    "finetune_form.run_check": lambda s, by: finetune_form.run_check(FinetuneWork(snapshot="x"), by=by),
     "loop.demo": lambda s, by: loop.demo(_engine(s), HERE, loop.DemoPlan(), by=by),
     "server_access.approve_key": lambda s, by: server_access.approve_key(
         s, "A_KEY", "https://x.org", by=by, approved=True

@@ -15,7 +15,8 @@ the exam's prompt, and its remaining tokens are the `lead`:
 """
 
 import json
-from collections.abc import Sequence
+import random
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,6 +73,7 @@ class Examples:
     cut: int  # explanations that lost their end
     # Pairs whose prompt alone is too long: nothing to learn would be left.
     left_out: int
+    validation: tuple[Example, ...] = ()  # of questions that none of the items is of
 
 
 def check_format(manifest: dict[str, Any]) -> None:
@@ -84,11 +86,20 @@ def check_format(manifest: dict[str, Any]) -> None:
 
 
 def examples(
-    manifest: dict[str, Any], lines: str, tokenizer: Any, *, alpha: float, max_length: int = 512, shots: int = 0
+    manifest: dict[str, Any],
+    lines: str,
+    tokenizer: Any,
+    *,
+    alpha: float,
+    max_length: int = 512,
+    shots: int = 0,
+    validation: float = 0.0,
+    seed: int = 0,
 ) -> Examples:
     """Return every line of a snapshot as an example, each dialogue of at most `max_length` tokens.
 
-    `shots`: how many worked examples the student is shown, at an exam as here.
+    `shots`: how many worked examples the student is shown, at an exam as here. `validation`: the share of the questions
+    whose pairs are not taught, drawn by `seed`.
 
     Raises: BadInput where the snapshot is of another format, or no pair is left.
     """
@@ -112,7 +123,34 @@ def examples(
             f"no pair of the snapshot has room for an explanation in {max_length} tokens: raise --max-length"
         )
     cut = sum((len(f.rationale) < len(o.rationale)) + (len(f.feedback) < len(o.feedback)) for o, f in taught_pairs)
-    return Examples(tuple(fit for _, fit in taught_pairs), cut, len(fitting) - len(taught_pairs))
+    keys = [_question_key(pair) for pair, (_, fit) in zip(taught, fitting, strict=True) if fit is not None]
+    slice_keys = draw_validation(keys, validation, seed)
+    keyed = [(key in slice_keys, fit) for key, (_, fit) in zip(keys, taught_pairs, strict=True)]
+    return Examples(
+        tuple(fit for is_validation, fit in keyed if not is_validation),
+        cut,
+        len(fitting) - len(taught_pairs),
+        tuple(fit for is_validation, fit in keyed if is_validation),
+    )
+
+
+def draw_validation(keys: Sequence[Hashable], share: float, seed: int) -> set[Hashable]:
+    """Return the questions of the validation slice, at least one. Raises: BadInput where none would be taught then."""
+    # In the order of the first pair of each: a snapshot's order never changes.
+    questions = list(dict.fromkeys(keys))
+    if not share:
+        return set()
+    if len(questions) == 1:
+        raise BadInput("all pairs are of one question: nothing would be taught beside a validation slice; leave it out")
+    count = min(max(1, round(share * len(questions))), len(questions) - 1)
+    return set(random.Random(f"validation {seed}").sample(questions, count))
+
+
+def _question_key(pair: dict[str, Any]) -> tuple[str, ...]:
+    """Return the words of a pair's question: sets may share questions, under other ids."""
+    question = pair["question"]
+    parts = (question["context"] or "", question["text"], *(question["options"] or ()))
+    return tuple(" ".join(part.split()) for part in parts)
 
 
 def _is_taught(pair: dict[str, Any], alpha: float) -> bool:

@@ -69,9 +69,31 @@ class PackedRow:
     # (supervised,) whether each belongs to the feedback.
     of_feedback: Tensor
 
+    @property
+    def is_plain(self) -> bool:
+        """Return whether it is one dialogue alone."""
+        return len(self.spans) == 1 and self.spans[0].rationale == self.spans[0].end
+
 
 def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_once: int = TOKENS_AT_ONCE) -> Losses:
     """Add the gradient of the step's loss to the parameters of `model`, a causal language model of transformers."""
+    with merged_layers(model):
+        losses = _add_up(model, examples, alpha, tokens_at_once, with_gradient=True)
+    if ranks.is_initialized():
+        _add_gradients_over_ranks(model)
+    return losses
+
+
+@torch.no_grad()
+def evaluate(model: Any, examples: Sequence[Example], alpha: float, tokens_at_once: int = TOKENS_AT_ONCE) -> Losses:
+    """Return the losses of these examples, as `backward` would; nothing is learned."""
+    with merged_layers(model):
+        return _add_up(model, examples, alpha, tokens_at_once, with_gradient=False)
+
+
+def _add_up(
+    model: Any, examples: Sequence[Example], alpha: float, tokens_at_once: int, *, with_gradient: bool
+) -> Losses:
     taught = [example.weighted_by(alpha) for example in examples]
     counts = torch.tensor([sum(len(e.rationale) for e in taught), sum(len(e.feedback) for e in taught)])
     # Each rank takes every n-th example, but all ranks count all tokens: the weights must be those of the whole step.
@@ -80,17 +102,19 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
     # gradient the same however the step is cut into micro-batches. A kind without tokens must not divide by 0.
     weights = torch.tensor([1 - alpha, alpha]) / counts.clamp(min=1)
     sums = torch.zeros(2)
-    with merged_layers(model):
-        for micro_batch in micro_batches(share, tokens_at_once):
-            row = pack(micro_batch, model.device)
+    for micro_batch in micro_batches(share, tokens_at_once):
+        row = pack(micro_batch, model.device)
+        # Around the gradient, too: a checkpointed layer attends again where its gradient is computed.
+        with _attention_of(model, row):
             losses = token_losses(model, row)
             of_feedback = row.of_feedback
-            # False is 0, the rationale's weight; True is 1, the feedback's.
-            torch.autograd.backward((losses * weights.to(losses.device)[of_feedback.long()]).sum())
-            detached = losses.detach()
-            sums += torch.stack([detached[~of_feedback].sum(), detached[of_feedback].sum()]).cpu()
+            if with_gradient:
+                # False is 0, the rationale's weight; True is 1, the feedback's.
+                torch.autograd.backward((losses * weights.to(losses.device)[of_feedback.long()]).sum())
+        detached = losses.detach()
+        sums += torch.stack([detached[~of_feedback].sum(), detached[of_feedback].sum()]).cpu()
     if ranks.is_initialized():
-        _add_over_ranks(model, sums)
+        ranks.all_reduce(sums)
     rationale, feedback = (None if n == 0 else float(s / n) for s, n in zip(sums, counts, strict=True))
     return Losses(feedback, rationale, sum(map(len, taught)))
 
@@ -145,13 +169,9 @@ def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
 def token_losses(model: Any, row: PackedRow) -> Tensor:
     """Return the cross-entropy of each supervised token, (supervised,)."""
     # The head is a vocabulary wide: it is computed where a token is supervised, and nowhere else.
-    with _head_only_at(model, row.predicted_from):
-        # One dialogue alone goes through the model's own attention, whatever kind that is.
-        if len(row.spans) == 1 and row.spans[0].rationale == row.spans[0].end:
-            logits = model(input_ids=row.ids, use_cache=False).logits  # (supervised, vocabulary)
-        else:
-            with _packed_attention(model):
-                logits = model(input_ids=row.ids, position_ids=row.positions, use_cache=False, spans=row.spans).logits
+    with _head_only_at(model, row.predicted_from), _attention_of(model, row):
+        options = {} if row.is_plain else {"position_ids": row.positions, "spans": row.spans}
+        logits = model(input_ids=row.ids, use_cache=False, **options).logits  # (supervised, vocabulary)
     # In half precision a sum over the vocabulary would lose too many digits.
     return _CrossEntropy.apply(logits.float(), row.target)  # type: ignore[no-any-return, no-untyped-call]
 
@@ -217,7 +237,11 @@ AttentionInterface.register(PACKED, _attend)
 
 
 @contextmanager
-def _packed_attention(model: Any) -> Iterator[None]:
+def _attention_of(model: Any, row: PackedRow) -> Iterator[None]:
+    # One dialogue alone goes through the model's own attention, whatever kind that is.
+    if row.is_plain:
+        yield
+        return
     # The setting is the model's own, so it is put back, also behind an error.
     usual = model.config._attn_implementation
     model.set_attn_implementation(PACKED)
@@ -261,10 +285,9 @@ def _head_only_at(model: Any, places: Tensor) -> Iterator[None]:
         hook.remove()
 
 
-def _add_over_ranks(model: Any, sums: Tensor) -> None:
+def _add_gradients_over_ranks(model: Any) -> None:
     """Sum the gradients over all ranks; each has that of its share."""
     # Summed, not averaged: `weights` has divided by the counts of the whole step already.
-    ranks.all_reduce(sums)
     for parameter in model.parameters():
         if parameter.requires_grad:
             # A rank without an example has no gradient yet, and must take part all the same, or the others wait.

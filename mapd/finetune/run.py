@@ -4,20 +4,23 @@
         -> Finetuned("9c1e…", "smollm2-9c1e04", adapter="/…/finetunes/9c1e…/adapter", pairs=144, steps=54, …)
 
 The same student, snapshot, hyper-parameters and arm are the same finetune: its uid is made of them. Started again it
-goes on from its last checkpoint; a complete one is only returned. Its files lie under home/finetunes/UID.
+goes on from its last checkpoint; a complete one is only returned. Its files lie under home/finetunes/UID. A student of
+full finetuning has the model that lies there as its base, by the name "finetune:UID", and no adapter.
 """
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import students
+from mapd import fingerprints, students
 from mapd.errors import BadInput, Busy, Stopped
 from mapd.finetune.examples import Examples, check_format, examples
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
@@ -30,8 +33,8 @@ from mapd.store.snapshots import count_taught
 
 @dataclass(frozen=True, slots=True)
 class Finetuned:
-    """The new student (uid and name), its adapter's folder, and what it was made with; `seconds` are those of the
-    steps."""
+    """The new student (uid and name), the folder of its adapter, or of all its weights, and what it was made with;
+    `seconds` are those of the steps."""
 
     student: str
     name: str
@@ -45,8 +48,9 @@ class Finetuned:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedAdapter:
-    """What a training gave: its adapter's folder and fingerprint, whether it is a new one, and what it was taught."""
+class TrainingResult:
+    """What a training gave: the folder of its adapter or model, the fingerprint of its files, whether they are new, and
+    what it was taught."""
 
     folder: Path
     sha256: str
@@ -75,7 +79,7 @@ def run(
     was trained until then is kept.
     """
     person = require(by, Right.RUN_JOBS)
-    snapshot, parent = _load_inputs(engine, snapshot_sha, student)
+    snapshot, parent = load_inputs(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
     make_row = partial(_make_row, parent, snapshot, hyperparameters, arm)
     uid = make_row().uid
@@ -106,29 +110,28 @@ def _train(
     stopping: Callable[[], bool],
 ) -> Finetuned:
     """Do the steps that are missing, and put the new student in."""
-    from mapd.finetune.train import train  # torch takes seconds to import
+    from mapd.finetune import processes  # torch takes seconds to import
+    from mapd.finetune.train import train
 
-    model, tokenizer = students.load_model(engine, parent, home)
-    taught = examples(
-        snapshot.manifest,
-        snapshot.lines,
-        tokenizer,
-        alpha=hyperparameters.alpha,
-        shots=parent.shots,
-        max_length=hyperparameters.max_length,
-    )
-    folder = home / "finetunes" / make_row().uid
+    folder = weights.finetune_folder(home, make_row().uid)
     try:
         folder.mkdir(parents=True, exist_ok=True)
 
         # The finetune's row comes with its first step: a refusal before that leaves nothing behind.
         def on_step(step: TrainingStep) -> None:
-            db.transact(engine, lambda session: _record_step(session, _begin(session, make_row()), step))
+            row = make_row()
+            row.planned_steps = step.total
+            row.taught_pairs, row.validation_pairs = len(taught.items), len(taught.validation)
+            db.transact(engine, lambda session: _record_step(session, _begin(session, row), step))
             progress(step)
 
-        trained_now = not (folder / "adapter").is_dir()
-        adapter = train(model, taught.items, hyperparameters, folder, on_step, stopping=stopping)
-        training, sha256 = TrainedAdapter(adapter, weights.fingerprint(adapter), trained_now, taught), snapshot.sha256
+        trained_now = not weights.result_folder(folder, hyperparameters.method).is_dir()
+        with processes.joined():
+            model, taught = load(engine, parent, snapshot, hyperparameters, home)
+            result = train(
+                model, taught.items, hyperparameters, folder, on_step, stopping=stopping, validation=taught.validation
+            )
+        training, sha256 = TrainingResult(result, weights.fingerprint(result), trained_now, taught), snapshot.sha256
         return db.transact(
             engine, lambda session: _end(session, _begin(session, make_row()), parent, sha256, training, person)
         )
@@ -136,6 +139,58 @@ def _train(
         raise BadInput(f"the finetune can't be written to {folder} ({error}); free or unlock it") from error
     except Busy as busy:
         raise BadInput(f"a step can't be recorded: {busy}; started again it goes on from its last checkpoint") from busy
+
+
+def is_helper() -> bool:
+    """Return whether a launcher started this process beside the first one: it computes, and the first one writes."""
+    return int(os.environ.get("RANK", "0")) > 0
+
+
+def help_training(
+    engine: sa.Engine,
+    *,
+    snapshot_sha: str,
+    student: str | None = None,
+    hyperparameters: Hyperparameters,
+    arm: str | None = None,
+    by: Person,
+    home: Path,
+) -> None:
+    """Compute a share of each step of a finetune that another process runs; nothing is written here.
+
+    Raises: as `run`.
+    """
+    require(by, Right.RUN_JOBS)
+    from mapd.finetune import processes  # as above
+    from mapd.finetune.train import train
+
+    snapshot, parent = load_inputs(engine, snapshot_sha, student)
+    folder = weights.finetune_folder(home, _make_row(parent, snapshot, hyperparameters, arm).uid)
+    with processes.joined():
+        model, taught = load(engine, parent, snapshot, hyperparameters, home)
+        train(model, taught.items, hyperparameters, folder, lambda _: None, validation=taught.validation)
+
+
+def load(
+    engine: sa.Engine, parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, home: Path
+) -> tuple[Any, Examples]:
+    """Return the student's model, in the precision that it is trained in, and what it is taught.
+
+    Raises: BadInput where one of them can't be used.
+    """
+    # Full finetuning adds small steps to the weights, which bf16 would lose.
+    precision = {"full": "fp32", "qlora": "4bit"}.get(hyperparameters.method, hyperparameters.precision)
+    model, tokenizer = students.load_model(engine, parent, home, precision)
+    return model, examples(
+        snapshot.manifest,
+        snapshot.lines,
+        tokenizer,
+        alpha=hyperparameters.alpha,
+        shots=parent.shots,
+        max_length=hyperparameters.max_length,
+        validation=hyperparameters.validation,
+        seed=hyperparameters.seed,
+    )
 
 
 def _refuse_without_adapter(engine: sa.Engine, uid: str, home: Path) -> None:
@@ -153,13 +208,14 @@ def find_student(
     engine: sa.Engine, *, snapshot_sha: str, student: str, hyperparameters: Hyperparameters, arm: str | None
 ) -> t.Student | None:
     """Return the student that this very finetune made, here or in the project of an imported archive."""
-    snapshot, parent = _load_inputs(engine, snapshot_sha, student)
+    snapshot, parent = load_inputs(engine, snapshot_sha, student)
     uid = _make_row(parent, snapshot, hyperparameters, arm).uid
     with db.reading(engine) as session:
         return session.exec(select(t.Student).where(t.Student.uid == uid)).first()
 
 
-def _load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
+def load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
+    """Return the snapshot, and the student that is taught. Raises: NotFound; BadInput, as `find_parent`."""
     with db.reading(engine) as session:
         snapshot = queries.snapshot(session, snapshot_sha)
         parent = students.get(session, find_parent(session, snapshot) if student is None else student)
@@ -223,9 +279,9 @@ def _record_step(session: Session, finetune_id: int, step: TrainingStep) -> None
 
 
 def _end(
-    session: Session, finetune_id: int, parent: t.Student, sha256: str, training: TrainedAdapter, person: str
+    session: Session, finetune_id: int, parent: t.Student, sha256: str, training: TrainingResult, person: str
 ) -> Finetuned:
-    """Put the new student in, unless it is there, and return what was made. Raises: BadInput for another adapter."""
+    """Put the new student in, unless it is there, and return what was made. Raises: BadInput for other weights."""
     row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
     steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
     taught = training.examples
@@ -236,27 +292,37 @@ def _end(
         new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()
         row.student_id = None if new is None else new.id
     if new is None:
-        new = t.Student(
-            uid=row.uid,
-            name=f"{parent.name}-{row.uid[:6]}",
-            **parent.model_dump(include={"base", "revision", "template", "shots"}),
-            parent_id=parent.id,
-            snapshot_sha256=sha256,
-            adapter=f"finetunes/{row.uid}/adapter",
-            adapter_sha256=training.sha256,
-            round=parent.round + 1,
-        )
+        new = _make_student(row.uid, parent, sha256, training)
         session.add(new)
         session.flush()
         row.student_id = new.id
         audit_log.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **counts)
     # The student's row came with an archive, or its folder was removed: the new adapter is the one that counts.
-    elif training.trained_now:
+    elif training.trained_now and new.adapter is not None:
         new.adapter_sha256 = training.sha256
-    elif new.adapter_sha256 != training.sha256:
+    elif new.adapter is not None and new.adapter_sha256 != training.sha256:
         raise BadInput(
             f"the adapter of student {new.name} is not the one that its finetune wrote: {new.adapter}; put the files "
             "back, or remove the folder and start again"
         )
+    if new.adapter is None:
+        fingerprints.record(session, new.base, training.sha256, is_made_now=training.trained_now)
     seconds = round(sum(step.seconds for step in steps), 1)
     return Finetuned(new.uid, new.name, str(training.folder), seconds=seconds, **counts)
+
+
+def _make_student(uid: str, parent: t.Student, sha256: str, training: TrainingResult) -> t.Student:
+    """Return the row of the new student, of an adapter on its parent's base or of weights of its own."""
+    student = t.Student(
+        uid=uid,
+        name=f"{parent.name}-{uid[:6]}",
+        **parent.model_dump(include={"base", "revision", "template", "shots"}),
+        parent_id=parent.id,
+        snapshot_sha256=sha256,
+        round=parent.round + 1,
+    )
+    if training.folder.name == "model":
+        student.base, student.revision = students.source_of_finetune(uid), None
+    else:
+        student.adapter, student.adapter_sha256 = f"finetunes/{uid}/adapter", training.sha256
+    return student

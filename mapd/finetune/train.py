@@ -1,36 +1,117 @@
-"""Train a student's model on examples, into an adapter. Files only, no database.
+"""Train a student's model on examples, into an adapter or into weights of its own. Files only, no database.
 
-    FOLDER/checkpoints/000015/   adapter_model.safetensors, adapter_config.json, optimizer.pt, SHA256SUMS of them
-    FOLDER/adapter/              the result: the same two adapter files
-
-Killed at any moment and started again it gives the adapter that an unbroken run gives.
+Killed at any moment and started again it gives what an unbroken run gives; what it keeps: see checkpoints.py.
 """
 
-import hashlib
-import io
 import math
+import resource
 import shutil
-import tempfile
+import sys
 import time
-import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from transformers import get_scheduler
 
 from mapd.errors import BadInput, Stopped
-from mapd.finetune import loss
+from mapd.finetune import checkpoints, learners, loss, processes
+from mapd.finetune.checkpoints import ValidationHistory
 from mapd.finetune.examples import Example
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.models import weights
 
-# Steps between two checkpoints; one takes some 60 MB and a tenth of a second.
+# Steps between two checkpoints: an adapter's takes some 60 MB and a tenth of a second, all weights' a hundred times it.
 CHECKPOINT_EVERY = 5
-SUMS = "SHA256SUMS"
+WHOLE_CHECKPOINT_EVERY = 25
+# By our words, transformers' name.
+SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+
+
+@dataclass(slots=True)
+class Trainer:
+    """A learner with its optimizer, and all that its next step hangs on."""
+
+    learner: Any
+    hyperparameters: Hyperparameters
+    examples: Sequence[Example]
+    validation: Sequence[Example] = ()
+    steps: list[tuple[int, ...]] = field(default_factory=list)
+    validated_steps: frozenset[int] = frozenset()
+    tokens_at_once: int = loss.TOKENS_AT_ONCE
+    optimizer: Any = None
+    rate: Callable[[int], float] = lambda _: 0.0
+
+    @property
+    def total(self) -> int:
+        """Return how many steps there are."""
+        return len(self.steps)
+
+    def learn(self, step: int) -> tuple[loss.Losses, float, float]:
+        """Do a step; return its losses, its learning rate, and the gradient's norm before it was clipped.
+
+        Raises: BadInput where memory is full, or the loss is no number.
+        """
+        taught, rate = [self.examples[place] for place in self.steps[step - 1]], self.rate(step)
+        settings = self.hyperparameters
+        try:
+            with learners.drawn_dropout(settings, step), learners.autocast(self.learner, settings):
+                losses = loss.backward(self.learner, taught, settings.alpha, self.tokens_at_once)
+            norm = float(torch.nn.utils.clip_grad_norm_(learners.list_trainable(self.learner), settings.clip_norm))
+            if not math.isfinite(norm):
+                raise BadInput(
+                    f"the loss is no number any more, at step {step}: lower the learning rate (--lr) and start again"
+                )
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        except (RuntimeError, MemoryError) as error:
+            # A GPU has an error for it, a CPU a RuntimeError like any other.
+            if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
+                raise
+            raise BadInput(
+                f"step {step} doesn't fit into memory: lower --tokens-at-once (it is {settings.tokens_at_once:,}), add "
+                "--gradient-checkpointing, or take --method lora; the checkpoint before is kept"
+            ) from error
+        return losses, rate, norm
+
+    def validate(self) -> loss.Losses:
+        """Return the losses on the validation slice."""
+        settings = self.hyperparameters
+        with learners.no_dropout(self.learner, settings), learners.autocast(self.learner, settings):
+            return loss.evaluate(self.learner, self.validation, settings.alpha, self.tokens_at_once)
+
+
+def prepare(
+    model: Any, examples: Sequence[Example], hyperparameters: Hyperparameters, validation: Sequence[Example] = ()
+) -> Trainer:
+    """Return what does the steps. `model` is what `models.loader.load` gives.
+
+    Raises: BadInput where the model can't be trained so.
+    """
+    learner = learners.make(model, hyperparameters)
+    # What has no weight in the loss is no part of a row.
+    epochs = hyperparameters.plan([len(example.weighted_by(hyperparameters.alpha)) for example in examples])
+    steps = list(chain.from_iterable(epochs))
+    every = hyperparameters.validate_every
+    ends = accumulate(map(len, epochs)) if not every else range(every, len(steps), every)
+    optimizer = torch.optim.AdamW(learners.list_trainable(learner), weight_decay=hyperparameters.weight_decay)
+    return Trainer(
+        learner,
+        hyperparameters,
+        examples,
+        validation,
+        steps,
+        frozenset({*ends, len(steps)} if validation else ()),
+        _tokens_at_once(learner, examples, hyperparameters),
+        optimizer,
+        rates(optimizer, hyperparameters, len(steps)),
+    )
 
 
 def train(
@@ -39,168 +120,113 @@ def train(
     hyperparameters: Hyperparameters,
     folder: Path,
     on_step: Callable[[TrainingStep], None],
-    checkpoint_every: int = CHECKPOINT_EVERY,
+    checkpoint_every: int | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    validation: Sequence[Example] = (),
 ) -> Path:
-    """Train, from the last checkpoint under `folder` if there is one; return the adapter's folder.
+    """Train, from the last checkpoint under `folder` if there is one; return the result's folder.
 
-    `model` is what `models.loader.load` gives; a parent's adapter on it is trained on, so that the result stands alone.
     `on_step` is called after each step, and again for steps that a restart repeats; `stopping` is asked after each.
 
-    Raises: BadInput where the model can't be trained so, the loss is no number, or the disk is full; Stopped, behind
-    a checkpoint of the last step.
+    Raises: BadInput where the model can't be trained so, the loss is no number, or memory or the disk is full; Stopped,
+    behind a checkpoint of the last step.
     """
-    adapter = folder / "adapter"
-    if adapter.is_dir():
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        return adapter
-    learner = _add_adapter(model, hyperparameters)
-    tokens_at_once = _tokens_at_once(learner, examples, hyperparameters.alpha)
-    optimizer = torch.optim.AdamW(_trainable(learner), weight_decay=hyperparameters.weight_decay)
-    # Adapter and optimizer are all that one step hands to the next: order and rate come from seed and step number,
-    # and without dropout nothing is drawn. So a resumed run goes on as the unbroken one.
-    first = 1 + _resume(folder, learner, optimizer)
-    total = hyperparameters.steps(len(examples))
+    result = weights.result_folder(folder, hyperparameters.method)
+    if processes.agree(result.is_dir()):
+        if processes.is_first():
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        return result
+    trainer, history = prepare(model, examples, hyperparameters, validation), ValidationHistory()
+    # Weights, optimizer and history are all that one step hands to the next: order, rate and dropout come from seed and
+    # step number. So a resumed run goes on as the unbroken one.
+    last = first = checkpoints.resume(folder, trainer.learner, trainer.optimizer, history)
+    every = checkpoint_every or (WHOLE_CHECKPOINT_EVERY if hyperparameters.method == "full" else CHECKPOINT_EVERY)
     began = time.perf_counter()
-    for step in range(first, total + 1):
-        started = time.perf_counter()
-        taught = [examples[place] for place in hyperparameters.pairs_at(step, len(examples))]
-        rate = hyperparameters.learning_rate_at(step, total)
-        losses = _learn(learner, optimizer, taught, rate, hyperparameters, tokens_at_once)
-        finished = time.perf_counter()
-        seconds_left = (finished - began) / (step - first + 1) * (total - step)
-        tokens_per_s = losses.tokens / (finished - started)
-        on_step(
-            TrainingStep(
-                step, total, losses.feedback, losses.rationale, rate, tokens_per_s, finished - started, seconds_left
-            )
-        )
-        stop = step < total and stopping()
-        # After the last step the adapter itself is written: a checkpoint would be of no use.
-        if stop or (step % checkpoint_every == 0 and step < total):
-            _write_adapter(folder, f"checkpoints/{step:06}", learner, optimizer)
-            _remove_older(folder, but=step)
-        if stop:
-            raise Stopped(step, total)
-    _write_adapter(folder, "adapter", learner)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return adapter
+    while last < trainer.total and not _is_beyond_best(history, hyperparameters):
+        step = _do_step(trainer, folder, history, last + 1, (began, first))
+        last = step.step
+        on_step(step)
+        # After the last step the result itself is written: a checkpoint would be of no use.
+        is_over = last == trainer.total or _is_beyond_best(history, hyperparameters)
+        is_stopped = not is_over and processes.agree(stopping())
+        if processes.is_first() and (is_stopped or (last % every == 0 and not is_over)):
+            checkpoints.write(folder, last, trainer.learner, trainer.optimizer, history)
+        if is_stopped:
+            raise Stopped(last, trainer.total)
+    if processes.is_first():
+        checkpoints.write_result(folder, result.name, trainer.learner, history)
+    return result
 
 
-def _add_adapter(model: Any, hyperparameters: Hyperparameters) -> Any:
-    """Return the model with LoRA on every linear layer but the head; only that is trained."""
-    rank = hyperparameters.rank
-    if isinstance(model, PeftModel):
-        trained: Any = model.peft_config["default"]
-        if trained.r != rank:
-            raise BadInput(
-                f"the student's adapter has rank {trained.r}, not {rank}, and is trained on: --rank {trained.r}"
-            )
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_("lora_" in name)
-        _name_base(trained, model.get_base_model())
-        return model
-    # LoRA's A is drawn: the seed makes it the same in every run, and the fork leaves the caller's generator alone.
-    with torch.random.fork_rng():
-        torch.manual_seed(hyperparameters.seed)
-        config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # between peft and transformers
-            learner = get_peft_model(model, config)
-    _name_base(config, model)
-    # A set's order differs from process to process, and the adapter's files are compared byte by byte.
-    config.target_modules = sorted(config.target_modules or ())
-    # eval: no dropout, so nothing is drawn after LoRA's first numbers.
-    return learner.eval()
+def _do_step(
+    trainer: Trainer, folder: Path, history: ValidationHistory, number: int, since: tuple[float, int]
+) -> TrainingStep:
+    """Do a step, and the validation behind it; return what it reports. `since`: when this run began, behind which
+    step."""
+    started = time.perf_counter()
+    losses, rate, norm = trainer.learn(number)
+    seconds = time.perf_counter() - started
+    validation = loss.Losses(None, None, 0)
+    if number in trainer.validated_steps:
+        validation = trainer.validate()
+        is_best = history.add(number, trainer.hyperparameters.weigh(validation.feedback, validation.rationale))
+        if is_best and processes.is_first():
+            checkpoints.write_best(folder, trainer.learner, history)
+    began, first = since
+    seconds_a_step = (time.perf_counter() - began) / (number - first)
+    return TrainingStep(
+        number,
+        trainer.total,
+        losses.feedback,
+        losses.rationale,
+        rate,
+        losses.tokens / seconds,
+        seconds,
+        seconds_a_step * (trainer.total - number),
+        norm,
+        measure_memory_mb(),
+        validation.feedback,
+        validation.rationale,
+    )
 
 
-def _name_base(config: LoraConfig, model: Any) -> None:
-    # For `AutoPeftModel`, so that others find the base; here the student's row names it.
-    config.base_model_name_or_path, config.revision = None, None
-    if model.name_or_path:
-        config.base_model_name_or_path, config.revision = weights.published_name(Path(model.name_or_path))
+def _is_beyond_best(history: ValidationHistory, hyperparameters: Hyperparameters) -> bool:
+    return 0 < hyperparameters.patience <= history.misses
 
 
-def _tokens_at_once(learner: Any, examples: Sequence[Example], alpha: float) -> int:
+def rates(optimizer: Any, hyperparameters: Hyperparameters, total: int) -> Callable[[int], float]:
+    """Return the function from a step (from 1) to its learning rate, never zero; the step alone decides it."""
+    warm = math.ceil(hyperparameters.warmup * total)
+    name = SCHEDULES[hyperparameters.schedule]
+    scheduler: Any = get_scheduler(name, optimizer, num_warmup_steps=warm, num_training_steps=total)
+    (factor,) = scheduler.lr_lambdas
+    # transformers counts from 0: its first step would learn nothing in a warm-up. Behind that its count is right.
+    return lambda step: hyperparameters.learning_rate * factor(step if step <= warm else step - 1)
+
+
+def measure_memory_mb() -> float:
+    """Return the most memory that has been held so far, in MB: the GPU's, or on a CPU the process's."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / (1 << 20)
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def measure_free_mb() -> float:
+    """Return how much memory is free, in MB: the GPU's, where there is one."""
+    free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+    return free / (1 << 20)
+
+
+def _tokens_at_once(learner: Any, examples: Sequence[Example], hyperparameters: Hyperparameters) -> int:
     # A student that can't read packed rows is taught one dialogue at a time.
-    if loss.can_pack(learner, examples, alpha):
-        return loss.TOKENS_AT_ONCE
+    alpha = hyperparameters.alpha
+    with learners.no_dropout(learner, hyperparameters):
+        if loss.can_pack(learner, examples, alpha):
+            return hyperparameters.tokens_at_once
     if 0 < alpha < 1 and any(example.has_both for example in examples):
         raise BadInput(
             "this student can't be trained on rows that share a prompt: its layers carry more than plain attention "
             "from token to token; take another student, or --alpha 0"
         )
     return 1
-
-
-def _trainable(learner: Any) -> list[torch.nn.Parameter]:
-    return [parameter for parameter in learner.parameters() if parameter.requires_grad]
-
-
-def _learn(
-    learner: Any,
-    optimizer: torch.optim.Optimizer,
-    taught: Sequence[Example],
-    learning_rate: float,
-    hyperparameters: Hyperparameters,
-    tokens_at_once: int,
-) -> loss.Losses:
-    losses = loss.backward(learner, taught, hyperparameters.alpha, tokens_at_once)
-    norm = torch.nn.utils.clip_grad_norm_(_trainable(learner), hyperparameters.clip_norm)
-    if not math.isfinite(norm):
-        raise BadInput("the loss is no number any more: lower the learning rate (--lr) and start again")
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate
-    optimizer.step()
-    optimizer.zero_grad()
-    return losses
-
-
-def _write_adapter(folder: Path, name: str, learner: Any, optimizer: torch.optim.Optimizer | None = None) -> None:
-    """Write the adapter, and what the optimizer knows, to `folder`/`name`: whole or not at all."""
-    try:
-        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder / "checkpoints", ignore_cleanup_errors=True) as temporary:
-            partial = Path(temporary) / "partial"
-            learner.peft_config["default"].save_pretrained(partial)
-            tensors = get_peft_model_state_dict(learner, save_embedding_layers=False)
-            save_file(tensors, partial / "adapter_model.safetensors")
-            if optimizer is not None:
-                # Through memory: torch reports a full disk in an error of its own, a plain write as OSError.
-                state = io.BytesIO()
-                torch.save(optimizer.state_dict(), state)
-                (partial / "optimizer.pt").write_bytes(state.getvalue())
-                (partial / SUMS).write_text(_sums(partial))
-            # One rename at the end: a kill leaves a whole folder under the name, or none.
-            partial.rename(folder / name)
-    except (OSError, SafetensorError) as error:
-        raise BadInput(
-            f"the adapter can't be written to {folder / name} ({error}); free some space and start again: it goes on "
-            "from the checkpoint before"
-        ) from error
-
-
-def _resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer) -> int:
-    """Put the last checkpoint's numbers back; return its step, or 0. Raises: BadInput where its files are others."""
-    checkpoints = sorted((folder / "checkpoints").glob("[0-9]*"))
-    if not checkpoints:
-        return 0
-    if not (checkpoints[-1] / SUMS).is_file() or (checkpoints[-1] / SUMS).read_text() != _sums(checkpoints[-1]):
-        raise BadInput(
-            f"the checkpoint was cut off or changed: {checkpoints[-1]}; remove the folder {checkpoints[-1].parent}, "
-            "and the training begins anew"
-        )
-    set_peft_model_state_dict(learner, load_file(checkpoints[-1] / "adapter_model.safetensors"))
-    optimizer.load_state_dict(torch.load(checkpoints[-1] / "optimizer.pt", weights_only=True))
-    return int(checkpoints[-1].name)
-
-
-def _sums(folder: Path) -> str:
-    files = sorted(path for path in folder.iterdir() if path.name != SUMS)
-    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
-
-
-def _remove_older(folder: Path, but: int) -> None:
-    # All but the newest checkpoint, and what a kill left half written.
-    for old in (folder / "checkpoints").iterdir():
-        if old.name != f"{but:06}":
-            shutil.rmtree(old, ignore_errors=True)

@@ -16,21 +16,18 @@ from sqlmodel import Session, col, select
 
 from mapd import committee, exam, jobs, loop, student_models, students, teacher_models, teachers
 from mapd.errors import BadInput, Stopped
-from mapd.finetune import run as finetuning
-from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import JobProgress
+from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.work import Work, WorkContext, followed_by_index
 from mapd.models.base import Sampling
 from mapd.people import owner
 from mapd.review.queue_index import derivation
-from mapd.store import claims, db, queries, queue_index
+from mapd.store import db, queries, queue_index
 from mapd.store import tables as t
-from mapd.store.snapshots import count_taught
 from mapd.teacher_prices import format_dollars
 
 # Who starts what nobody asked for.
 APP = owner("the app")
-DEFAULT = Hyperparameters()
 STANDARD = loop.DemoPlan()
 
 
@@ -183,60 +180,6 @@ class CollectWork(Work):
             stopping=run.stopping,
             home=run.home,
         )
-
-
-class FinetuneWork(Work):
-    """A student taught with a snapshot. Fields below `student` are the hyper-parameters."""
-
-    kind: ClassVar[str] = "finetune"
-    unit: ClassVar[str] = "steps"
-    awaits: ClassVar[str] = "the step in work is finished, and kept as a checkpoint"
-    snapshot: str
-    student: str | None = None
-    arm: str | None = None
-    alpha: float = DEFAULT.alpha
-    epochs: int = DEFAULT.epochs
-    learning_rate: float = DEFAULT.learning_rate
-    batch: int = DEFAULT.batch
-    rank: int = DEFAULT.rank
-    seed: int = DEFAULT.seed
-    max_length: int = DEFAULT.max_length
-
-    @property
-    def title(self) -> str:
-        """Return the snapshot, and alpha."""
-        return f"Finetune on snapshot {self.snapshot[:12]}, alpha {self.alpha:g}"
-
-    @property
-    def hyperparameters(self) -> Hyperparameters:
-        """Return those that can be chosen; the others are the defaults."""
-        return Hyperparameters(**self.model_dump(exclude={"snapshot", "student", "arm"}))
-
-    def size(self, session: Session) -> int:
-        """Return how many optimizer steps it has."""
-        snapshot = queries.snapshot(session, self.snapshot)
-        parent = finetuning.find_parent(session, snapshot) if self.student is None else self.student
-        students.require_weights(session, students.get(session, parent))
-        return self.hyperparameters.steps(count_taught(snapshot.manifest, self.alpha))
-
-    def run(self, run: WorkContext) -> dict[str, Any]:
-        """Train from the last checkpoint on."""
-        run.tell(JobProgress("loading the student"))
-        finetuned = finetuning.run(
-            run.engine,
-            snapshot_sha=self.snapshot,
-            student=self.student,
-            hyperparameters=self.hyperparameters,
-            arm=self.arm,
-            by=run.by,
-            home=run.home,
-            progress=lambda step: run.tell(
-                JobProgress("finetune", step.step, step.total, step.in_words, step.seconds_left)
-            ),
-            waits=lambda: run.tell(JobProgress("finetune", message=claims.WAITING)),
-            stopping=run.stopping,
-        )
-        return asdict(finetuned)
 
 
 class DemoWork(Work):

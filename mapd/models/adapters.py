@@ -73,8 +73,11 @@ class AdapterSettings:
     architecture: str | None = None
 
 
-def read_settings(folder: Path) -> AdapterSettings:
-    """Return what the folder's config says. Raises: BadInput where it is no plain LoRA adapter in safetensors."""
+def read_settings(folder: Path, *, is_ours: bool = False) -> AdapterSettings:
+    """Return what the folder's config says. `is_ours`: a finetune here wrote it, and DoRA is one of its methods.
+
+    Raises: BadInput where it is no plain LoRA adapter in safetensors.
+    """
     _require_files(folder)
     with _open_inside(folder, CONFIG) as file:
         if os.fstat(file.fileno()).st_size > (most := weights.MOST_BYTES[CONFIG]):
@@ -86,7 +89,8 @@ def read_settings(folder: Path) -> AdapterSettings:
         raise BadInput(f"the adapter can't be used: {folder / CONFIG} is no JSON; take a whole copy") from error
     if not isinstance(config, dict):
         raise BadInput(f"the adapter can't be used: {folder / CONFIG} holds no JSON object; take a whole copy")
-    if (fault := _find_deviation(config)) is not None:
+    plain = {name: value for name, value in config.items() if not (is_ours and name == "use_dora")}
+    if (fault := _find_deviation(plain)) is not None:
         raise BadInput(
             f"the adapter can't be used: {folder / CONFIG} has {fault}; a student is a plain LoRA adapter of a causal "
             "language model: train one"

@@ -5,6 +5,7 @@
 Everything foreign is data here: only safetensors are read, no code, and a chat template runs in a process of its own.
 """
 
+import importlib.util
 import io
 import json
 import shutil
@@ -19,7 +20,7 @@ import transformers
 from filelock import FileLock
 from peft import LoraConfig, PeftModel
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GgufConfig
 
 from mapd.errors import BadInput, in_a_line
 from mapd.models import dialogue, weights
@@ -29,6 +30,7 @@ from mapd.models.sandbox import Template
 CONVERTED_BYTES = 700 << 20
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 MOST_RANK = 1024  # of an adapter
+FOUR_BITS = "4bit"  # the precision of a base that QLoRA trains on
 
 # Standard error is ours.
 transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -82,21 +84,26 @@ def _convert(source: Path, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> tuple[Any, Any]:
+def load(
+    folder: Path, adapter: Path | None = None, *, thinks: bool = False, precision: str = "auto"
+) -> tuple[Any, Any]:
     """Return a transformers model and its tokenizer, from a folder; with `adapter`, a peft model.
 
-    `thinks`: a chat template that can be told not to think isn't told so. fp32 on a CPU, where half precision is
-    slower; bf16 or fp16 on CUDA. Only safetensors are read, and no code. A foreign folder has been through
-    `sandbox.check`; its chat template is rendered in a process of its own.
+    `thinks`: a chat template that can be told not to think isn't told so. `precision`: "auto" is fp32 on a CPU, where
+    half precision is slower, and bf16 or fp16 on CUDA; "fp32", "bf16", or "4bit", as QLoRA has it. Only safetensors are
+    read, and no code. A foreign folder has been through `sandbox.check`; its chat template is rendered in a process of
+    its own.
 
-    Raises: BadInput where it is no folder of a model, or its weights are not all of the model's.
+    Raises: BadInput where it is no folder of a model, its weights are not all of the model's, or the hardware can't
+    compute in that precision.
     """
     weights.check_files(weights.require_model(folder))
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    numbers = _number_options(precision)
     try:
         tokenizer = _read_tokenizer(folder, thinks=thinks)
         options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
-        result: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
+        result: Any = AutoModelForCausalLM.from_pretrained(folder, **numbers, **options)
         model, report = result
     # A foreign folder makes a library raise any type of error.
     except Exception as error:
@@ -108,7 +115,8 @@ def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> 
             f"the model's weights lack {len(bad_tensors)} of its tensors, or have them in another size: {folder} "
             f"({bad_tensors[0][:80]} …); take a whole copy"
         )
-    model.to(DEVICE).eval()
+    # Weights in 4 bits are on their device already.
+    (model if precision == FOUR_BITS else model.to(DEVICE)).eval()
     return (model if adapter is None else _with_adapter(model, adapter)), tokenizer
 
 
@@ -155,7 +163,7 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
 
 
 # What differs from finetune to finetune.
-FREE_FIELDS = ("r", "lora_alpha", "target_modules", "inference_mode", "peft_version")
+FREE_FIELDS = ("r", "lora_alpha", "target_modules", "inference_mode", "peft_version", "use_dora", "lora_dropout")
 # Written for other programs; here the student's row names its base.
 BASE_FIELDS = ("base_model_name_or_path", "revision")
 
@@ -166,7 +174,11 @@ def _read_lora_config(path: Path) -> LoraConfig:
     try:
         content = json.loads(path.read_bytes())
         rank, alpha, modules = content["r"], content["lora_alpha"], content["target_modules"]
-        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(modules), task_type="CAUSAL_LM")
+        # Dropout is of training alone: it is left out.
+        is_dora, dropout = content.get("use_dora") or False, content.get("lora_dropout") or 0
+        config = LoraConfig(
+            r=rank, lora_alpha=alpha, target_modules=list(modules), use_dora=is_dora is True, task_type="CAUSAL_LM"
+        )
         defaults = json.loads(json.dumps(config.to_dict(), default=sorted))  # type: ignore[no-untyped-call]
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadInput(f"the adapter can't be loaded: {path} ({in_a_line(error)}); finetune again") from error
@@ -175,10 +187,31 @@ def _read_lora_config(path: Path) -> LoraConfig:
         name for name, value in content.items() if name not in free_fields and value != defaults.get(name) and value
     ]
     is_plain = type(rank) is int and 0 < rank <= MOST_RANK and type(alpha) in (int, float)
+    is_plain = is_plain and type(is_dora) is bool and type(dropout) in (int, float)
     if deviations or not is_plain or not all(isinstance(name, str) for name in modules):
         part = deviations[0] if deviations else "its rank, alpha or modules"
         raise BadInput(f"the adapter is none of ours: {path} has another {part!a}; finetune again")
     return config
+
+
+def _number_options(precision: str) -> dict[str, Any]:
+    """Return how transformers keeps a model's numbers. Raises: BadInput where the hardware can't."""
+    if precision == FOUR_BITS:
+        if DEVICE == "cpu" or importlib.util.find_spec("bitsandbytes") is None:
+            raise BadInput(
+                "QLoRA needs a CUDA GPU and the package bitsandbytes (`pip install bitsandbytes`), and they are not "
+                "here: take --method lora"
+            )
+        config: Any = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+        return {"quantization_config": config, "device_map": {"": torch.cuda.current_device()}, "dtype": torch.bfloat16}
+    if precision == "bf16" and DEVICE != "cpu" and not torch.cuda.is_bf16_supported():
+        raise BadInput("this GPU has no bf16: leave --precision out, or take --precision fp32")
+    return {"dtype": {"fp32": torch.float32, "bf16": torch.bfloat16}.get(precision) or _dtype()}
 
 
 def _dtype() -> torch.dtype:

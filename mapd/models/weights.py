@@ -56,6 +56,16 @@ def converted_folder(home: Path) -> Path:
     return home / "weights" / "smollm2-135m-instruct"
 
 
+def finetune_folder(home: Path, uid: str) -> Path:
+    """Return the folder of a finetune's files."""
+    return home / "finetunes" / uid
+
+
+def result_folder(folder: Path, method: str) -> Path:
+    """Return where, in the folder of its finetune, the new student's adapter or model lies."""
+    return folder / ("model" if method == "full" else "adapter")
+
+
 def require_packaged() -> Path:
     """Return the package's file. Raises: BadInput where it isn't installed."""
     if (file := find_packaged()) is None:

@@ -22,7 +22,10 @@ ADDED = "adapters"  # the folder of what was trained elsewhere, under MAPD_HOME;
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """One finetune: `student` is None until it is done; `done` counts its steps so far."""
+    """One finetune: `student` is None until it is done; `steps_done` counts its steps so far.
+
+    `adapter`: the folder of what it trained, under the project's; None where its student isn't there.
+    """
 
     id: int
     uid: str
@@ -37,6 +40,8 @@ class Training:
     alpha: float
     seed: int
     hyperparameters: dict[str, Any]
+    planned_steps: int | None  # None where that isn't known
+    validation_pairs: int | None
     steps_done: int
     seconds: float
     created_at: datetime
@@ -123,13 +128,20 @@ def finetunes(session: Session) -> list[Training]:
             adapter=adapter,
             snapshot=snapshot.sha256,
             exam=exam,
-            pairs=count_taught(snapshot.manifest, f.alpha) if is_named(snapshot) else snapshot.pairs,
+            pairs=_count_pairs(f, snapshot),
             simulated=simulated,
             steps_done=steps_done or 0,
             seconds=seconds or 0.0,
         )
         for f, parent_name, student_name, adapter, snapshot, exam, simulated, steps_done, seconds in rows
     ]
+
+
+def _count_pairs(finetune: t.Finetune, snapshot: t.Snapshot) -> int:
+    """Return how many pairs are taught, the validation slice's left out."""
+    if finetune.taught_pairs is not None:
+        return finetune.taught_pairs
+    return count_taught(snapshot.manifest, finetune.alpha) if is_named(snapshot) else snapshot.pairs
 
 
 def steps(session: Session, finetune_id: int) -> Sequence[t.FinetuneStep]:

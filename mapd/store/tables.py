@@ -406,6 +406,10 @@ class Finetune(Travelling, table=True):
     alpha: float
     seed: int
     hyperparameters: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
+    # What it was planned as, once the student's tokenizer had read the snapshot; None of older ones.
+    planned_steps: int | None = None
+    taught_pairs: int | None = None
+    validation_pairs: int | None = None
     __table_args__ = (sa.CheckConstraint("alpha BETWEEN 0 AND 1", name="alpha_0_to_1"),)
 
 
@@ -420,6 +424,12 @@ class FinetuneStep(Table, table=True):
     learning_rate: float
     tokens_per_s: float
     seconds: float
+    seconds_left: float | None = None
+    gradient_norm: float | None = None  # before it was clipped
+    memory_mb: float | None = None  # the most that was held so far
+    # Of the validation slice, behind the steps where it was computed.
+    validation_feedback: float | None = None
+    validation_rationale: float | None = None
 
 
 class Opening(Travelling, table=True):

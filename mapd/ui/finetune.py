@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from mapd import fingerprints
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.store import finetunes
 from mapd.store.finetunes import AddedStudent, Training
+from mapd.store.tables import FinetuneStep
 from mapd.ui.kit import charts, context, refusals, tables, text, times
 from mapd.ui.kit.tables import Cell, Html
 from mapd.ui.kit.theme import FIGURE_CONFIG
@@ -15,7 +17,14 @@ LIVE_S = 2.0
 # Characters of a snapshot's name.
 SHORT_NAME = 12
 # As in the form.
-WORDS = {"batch": "pairs a step", "max_length": "tokens a dialogue", "rank": "rank of the adapter"}
+WORDS = {
+    "batch": "pairs a step",
+    "max_length": "tokens a dialogue",
+    "rank": "rank of the adapter",
+    "clip_norm": "longest gradient",
+    "checkpointing": "layers computed again",
+    "validate_every": "steps between validations",
+}
 ADDED_HEADER = ("trained elsewhere", "from", "snapshot", "added by", "when", "adapter", "round")
 HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
 
@@ -30,7 +39,9 @@ def choose_training(trainings: Sequence[Training]) -> Training:
 
 
 def count_steps(run: Training) -> int:
-    """Return how many steps the finetune has in all."""
+    """Return how many steps the finetune has in all, unless it ends early."""
+    if run.planned_steps is not None:
+        return run.planned_steps
     return Hyperparameters(alpha=run.alpha, seed=run.seed, **run.hyperparameters).steps(run.pairs)
 
 
@@ -104,22 +115,52 @@ def _draw_curves(run: Training) -> None:
     if not steps:
         st.caption("No step is done yet.")
         return
-    figure = charts.loss_figure(steps)
     alt = f"Loss on rationales and on feedback over {len(steps)} steps"
-    st.plotly_chart(figure, key=f"losses_{run.uid}", config=FIGURE_CONFIG, alt=alt)
-    if len(steps) < count_steps(run):
-        seconds_left = run.seconds / len(steps) * (count_steps(run) - len(steps))
-        st.progress(
-            len(steps) / count_steps(run),
-            f"step {len(steps):,} of {count_steps(run):,}, {seconds_left / 60:.1f} minutes of work left",
-        )
+    st.plotly_chart(charts.loss_figure(steps), key=f"losses_{run.uid}", config=FIGURE_CONFIG, alt=alt)
+    if run.student is None:
+        last, total = steps[-1], count_steps(run)
+        seconds_left = last.seconds_left
+        if seconds_left is None:
+            seconds_left = run.seconds / len(steps) * (total - len(steps))
+        words = f"step {len(steps):,} of {total:,}, {seconds_left / 60:.1f} minutes of work left"
+        st.progress(min(1.0, len(steps) / total), words)
         st.caption("If the finetune is no longer running, start it again: it goes on from its checkpoint.")
-    tables.draw_row(
+    elif len(steps) < count_steps(run):
+        st.caption(f"It ended early, at step {len(steps):,} of {count_steps(run):,}: the validation loss fell no more.")
+    _draw_numbers(run, steps)
+    alt = f"Learning rate and gradient norm over {len(steps)} steps"
+    st.plotly_chart(charts.pace_figure(steps), key=f"pace_{run.uid}", config=FIGURE_CONFIG, alt=alt)
+
+
+def _draw_numbers(run: Training, steps: Sequence[FinetuneStep]) -> None:
+    last = steps[-1]
+    numbers: list[tuple[Cell, str]] = [
         (_loss_change([step.loss_rationale for step in steps]), "loss on rationales"),
         (_loss_change([step.loss_feedback for step in steps]), "loss on feedback"),
+        (_loss_change([step.validation_rationale for step in steps]), "validation, rationales"),
+        (_loss_change([step.validation_feedback for step in steps]), "validation, feedback"),
         (f"{sum(s.tokens_per_s for s in steps) / len(steps):,.0f}", "tokens a second"),
+        (f"{last.learning_rate:.2g}", "learning rate"),
+        (None if last.gradient_norm is None else f"{last.gradient_norm:.2f}", "gradient norm"),
+        (None if last.memory_mb is None else f"{last.memory_mb:,.0f}", "MB of memory"),
         (f"{run.seconds / 60:.1f}", "minutes"),
-    )
+    ]
+    # Older finetunes kept fewer numbers. The two losses say by a dash that they aren't trained on.
+    tables.draw_row(*(item for place, item in enumerate(numbers) if place < 2 or item[0] is not None))
+    if run.validation_pairs:
+        best = _find_best(run, steps)
+        where = "" if best is None else f" The best so far, and what is kept, is step {best.step:,}."
+        st.caption(f"{run.validation_pairs:,} pairs, of questions of their own, are not taught.{where}")
+
+
+def _find_best(run: Training, steps: Sequence[FinetuneStep]) -> FinetuneStep | None:
+    """Return the step of the lowest joint validation loss."""
+    losses = {
+        step.step: run.alpha * (step.validation_feedback or 0) + (1 - run.alpha) * (step.validation_rationale or 0)
+        for step in steps
+        if step.validation_feedback is not None or step.validation_rationale is not None
+    }
+    return min((step for step in steps if step.step in losses), key=lambda step: losses[step.step], default=None)
 
 
 def _loss_change(losses: Sequence[float | None]) -> str | None:
@@ -132,10 +173,19 @@ def draw_settings(run: Training) -> None:
     """Draw the settings of the finetune, and the link to its student's results."""
     st.subheader("Made with", anchor=False)
     settings = {"loss": f"{run.alpha:g} · on feedback + {1 - run.alpha:g} · on rationales"}
-    settings |= {WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in run.hyperparameters.items()}
+    settings |= {WORDS.get(n, n.replace("_", " ")): _value_words(v) for n, v in run.hyperparameters.items()}
     tables.draw_table(("", ""), list(settings.items()), words=2)
     if run.adapter and (folder := context.settings().home / run.adapter).is_dir():
         st.caption("The adapter of its student; `peft.AutoPeftModelForCausalLM.from_pretrained` loads it, too:")
         st.code(str(folder), language=None, wrap_lines=True)
+    elif (model := fingerprints.find_model(context.settings().home, run.uid)) is not None:
+        st.caption("The model of its student; `transformers.AutoModelForCausalLM.from_pretrained` loads it, too:")
+        st.code(str(model), language=None, wrap_lines=True)
     if run.student:
         context.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=run.exam)
+
+
+def _value_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, int | float) else text.one_line(str(value), 80)

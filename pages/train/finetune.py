@@ -4,12 +4,12 @@ import streamlit as st
 
 from mapd.store import finetunes
 from mapd.ui import finetune, jobs
-from mapd.ui.kit import context, frame, start_forms
+from mapd.ui.kit import context, finetune_form, frame
 
 frame.head("Finetune")
 jobs.draw_active("finetune")
 trainings = context.read(finetunes.finetunes)
-start_forms.draw_finetune_form(is_open=not trainings)
+finetune_form.draw_finetune_form(is_open=not trainings)
 added = context.read(finetunes.list_added)
 if not trainings:
     finetune.draw_added(added)

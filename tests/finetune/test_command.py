@@ -1,7 +1,13 @@
 """`mapd finetune` as scripts use it."""
 
 import json
+import os
+import random
+import signal
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +15,7 @@ import pytest
 from mapd import cli, students
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, finetunes
 from tests.finetune import tiny
 
 Capture = pytest.CaptureFixture[str]
@@ -67,3 +73,67 @@ def test_bad_input_is_one_line(
     code, out, err = mapd(capsys, "finetune", "--snapshot", sha256, "--json", *words)
     assert (code, out, err.count("\n")) == (refused_with, "", 1)
     assert said in err
+
+
+def start_two(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run the command in two processes on this machine, as a launcher does."""
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
+    command = [sys.executable, *launcher, "-m", "mapd.cli", *map(str, words)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_two_processes_give_the_losses_of_one(sha256: str, capsys: Capture) -> None:
+    words = ["finetune", "--snapshot", sha256, "--student", "tiny", "--epochs", 2, "--batch", 4, "--max-length", 2000]
+    words += ["--method", "full", "--validation", 0.2, "--json", "--by", "ann", "--arm"]
+    alone = mapd(capsys, *words, "one", "--tokens-at-once", 1)
+    assert alone[0] == 0, alone
+    both = start_two(*words, "two")
+    assert both.returncode == 0, both.stderr
+    told = json.loads(both.stdout)  # the first one's line alone
+    with db.reading(db.open_store(Settings())) as session:
+        one, two = (
+            [(s.loss_feedback, s.loss_rationale, s.validation_rationale, s.gradient_norm) for s in rows]
+            for name in ("one", "two")
+            for rows in [
+                finetunes.steps(session, next(f.id for f in finetunes.finetunes(session) if f.arm == name)),
+            ]
+        )
+    assert told["steps"] == len(one) == len(two)
+    for first, second in zip(one, two, strict=True):
+        assert second == pytest.approx(first, abs=1e-4)
+
+
+def test_two_processes_that_were_killed_go_on_to_the_same_losses(sha256: str, capsys: Capture) -> None:
+    words = ["finetune", "--snapshot", sha256, "--student", "tiny", "--epochs", 4, "--batch", 2, "--max-length", 2000]
+    assert mapd(capsys, *words, "--arm", "one", "--json")[0] == 0
+    command = [sys.executable, "-m", "mapd.cli", *map(str, words), "--arm", "two", "--by", "ann", "--json"]
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
+    both = [
+        subprocess.Popen(command, env=os.environ | place | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in (0, 1)
+    ]
+    at = random.randrange(6, 14)
+    while len(losses_of("two")) < at:
+        assert both[0].poll() is None
+        time.sleep(0.02)
+    for process in both:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert len(losses_of("two")) < len(losses_of("one"))
+    finished = start_two(*words, "--arm", "two", "--by", "ann", "--json")
+    assert finished.returncode == 0, finished.stderr
+    assert losses_of("two") == pytest.approx(losses_of("one"), abs=1e-4), f"killed at step {at}"
+
+
+def losses_of(arm: str) -> list[float | None]:
+    """The losses on rationales of a finetune, as far as it is."""
+    with db.reading(db.open_store(Settings())) as session:
+        ids = [f.id for f in finetunes.finetunes(session) if f.arm == arm]
+        return [step.loss_rationale for i in ids for step in finetunes.steps(session, i)]

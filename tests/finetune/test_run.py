@@ -1,7 +1,10 @@
 """A finetune in the project: one row, a row a step, a new student; broken off and started again, all of it once."""
 
+import json
 import shutil
 import threading
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,12 @@ from sqlmodel import col, select
 from mapd import students
 from mapd.curation import live_set, snapshots
 from mapd.curation.pairs import Texts
+from mapd.doctor import examine
 from mapd.domain import Act
 from mapd.errors import BadInput, NotFound
 from mapd.finetune import loss
 from mapd.finetune import run as finetune
+from mapd.finetune.examples import examples
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.jobs import kinds
 from mapd.jobs.work import WorkContext
@@ -330,3 +335,94 @@ def test_a_snapshot_whose_pairs_have_one_text_alone_is_taught(
     assert (training.pairs, training.steps_done) == (taught, done.steps)
     assert all(step.loss_feedback is None for step in steps) is (alpha == 0)
     assert all(step.loss_rationale is None for step in steps) is (alpha == 1)
+
+
+def test_full_finetuning_makes_a_student_whose_weights_are_its_own(engine: sa.Engine, sha256: str) -> None:
+    settings, home = replace(GIVEN, method="full", learning_rate=1e-3), Settings().make_home()
+    first = run(engine, sha256, hyperparameters=settings)
+    with db.reading(engine) as session:
+        student = students.get(session, first.student)
+        training = finetunes.finetunes(session)[0]
+    folder = home / "finetunes" / first.student / "model"
+    assert (student.base, student.adapter, student.adapter_sha256) == (f"finetune:{first.student}", None, None)
+    assert (first.adapter, training.student) == (str(folder), student.name)
+    assert students.is_here(student, home)
+    assert students.open_model(engine, student, home).name == student.name
+    assert examine_students() == []
+    assert run(engine, sha256, hyperparameters=settings) == first
+    # The next round begins where it ended: an adapter on these very weights.
+    second = run(engine, sha256, student=first.name)
+    with db.reading(engine) as session:
+        child = students.get(session, second.student)
+        before = {f.uid: finetunes.steps(session, f.id)[-1] for f in finetunes.finetunes(session)}[first.student]
+        after = finetunes.steps(session, finetunes.finetunes(session)[0].id)[0]
+    assert (child.base, child.round) == (student.base, 2)
+    assert child.adapter == f"finetunes/{second.student}/adapter"
+    assert (after.loss_rationale or 9) < (before.loss_rationale or 0) + 1
+    file = folder / "model.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-4] + bytes(4))
+    for lost in (student, child):
+        with pytest.raises(BadInput, match="the model's files are others than when it was first named here"):
+            students.open_model(engine, lost, home)
+    assert examine_students() != []
+    shutil.rmtree(folder)
+    assert not students.is_here(child, home)
+    with pytest.raises(BadInput, match=r"the weights of finetune .* are not here: put its folder back"):
+        students.open_model(engine, child, home)
+    assert run(engine, sha256, hyperparameters=settings).student == first.student
+    with db.reading(engine) as session:
+        assert students.open_model(engine, students.get(session, second.student), home), "made again, it counts"
+
+
+def examine_students() -> list[str]:
+    return [f.report for f in examine(Settings()) if f.subject == "students" and not f.ok]
+
+
+@pytest.mark.parametrize("base", ["finetune:../../etc", "finetune:", "finetune:abc"])
+def test_a_base_of_an_archive_that_names_another_place_is_not_here(engine: sa.Engine, base: str) -> None:
+    row = t.Student(name="foreign", base=base)
+    assert not students.is_here(row, Settings().make_home())
+    with pytest.raises(BadInput, match=r"without weights|are not here"):
+        students.open_model(engine, row, Settings().make_home())
+
+
+def test_the_plan_and_what_each_step_reports_are_kept(engine: sa.Engine, sha256: str) -> None:
+    heard: list[TrainingStep] = []
+    settings = replace(GIVEN, validation=0.2, seed=4)
+    done = run(engine, sha256, hyperparameters=settings, progress=heard.append)
+    with db.reading(engine) as session:
+        (training,) = finetunes.finetunes(session)
+        steps = finetunes.steps(session, training.id)
+        pairs = queries.snapshot(session, sha256).pairs
+    assert (training.planned_steps, training.pairs) == (done.steps, done.pairs)
+    assert (training.validation_pairs or 0) + training.pairs == pairs
+    assert 0 < (training.validation_pairs or 0) < pairs / 2
+    for step, told in zip(steps, heard, strict=True):
+        for name in (
+            *("learning_rate", "gradient_norm", "memory_mb", "seconds_left"),
+            *("validation_feedback", "validation_rationale", "tokens_per_s"),
+        ):
+            assert getattr(step, name) == getattr(told, name)
+    each = done.steps // 2
+    assert [step.step for step in steps if step.validation_rationale is not None] == [each, 2 * each]
+    assert all(step.gradient_norm and step.memory_mb for step in steps)
+
+
+def test_no_question_of_the_validation_slice_is_taught(engine: sa.Engine, sha256: str) -> None:
+    with db.reading(engine) as session:
+        row = queries.snapshot(session, sha256)
+        manifest, lines = row.manifest, row.lines.split("\n")
+    pairs = [json.loads(line) for line in lines if line]
+    # The same question again, of another set and with other spaces.
+    again = json.loads(json.dumps(pairs[0]))
+    again["question"] |= {"uid": "other", "text": f"  {again['question']['text']} "}
+    text = "\n".join(json.dumps(pair) for pair in [*pairs, again])
+    sides = set()
+    for seed in range(8):
+        parts = examples(manifest, text, tiny.tokenizer(), alpha=0.5, max_length=4000, validation=0.3, seed=seed)
+        assert len(parts.items) + len(parts.validation) == len(pairs) + 1
+        counts = Counter(example.rationale for example in (*parts.items, *parts.validation))
+        (twice,) = [rationale for rationale, count in counts.items() if count == 2]
+        sides.add(sum(example.rationale == twice for example in parts.validation))
+    assert sides == {0, 2}, "both pairs of a question are on one side"

@@ -101,7 +101,7 @@ def test_a_student_that_cannot_be_packed_learns_at_alpha_0_and_1(tmp_path: Path,
     told: list[TrainingStep] = []
     train(dragging(), EXAMPLES, Hyperparameters(alpha=alpha, epochs=1), tmp_path, told.append)
     assert len(told) == 2
-    first = [EXAMPLES[place] for place in Hyperparameters().pairs_at(1, len(EXAMPLES))]
+    first = [EXAMPLES[place] for place in Hyperparameters(epochs=1).plan([1] * len(EXAMPLES))[0][0]]
     assert (told[0].loss_feedback, told[0].loss_rationale) == pytest.approx(plain(dragging(), first, alpha), abs=1e-5)
 
 

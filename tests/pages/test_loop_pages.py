@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -134,6 +135,29 @@ def test_both_losses_are_drawn(looped_home: Path) -> None:
     assert "2.00 → 0.33" in shown(app)
     lost = open_page("pages/train/finetune.py", finetune="nope")
     assert "nope" in errors(lost)[0]
+
+
+def test_what_a_step_reports_is_drawn_and_an_early_end_is_said(looped_home: Path) -> None:
+    plain = shown(open_page("pages/train/finetune.py"))
+    assert "gradient norm" not in plain, "an older finetune kept none"
+    with db.writing(db.open_store(Settings())) as session:
+        row = session.exec(select(t.Finetune)).one()
+        later = {"method": "dora", "validation": 0.2, "patience": 2, "checkpointing": True}
+        row.hyperparameters = row.hyperparameters | later
+        row.planned_steps, row.taught_pairs, row.validation_pairs = 9, 6, 2
+        for step in session.exec(select(t.FinetuneStep)):
+            step.gradient_norm, step.memory_mb, step.seconds_left = 3.25, 1234.0, 7.0
+            if step.step % 2 == 0:
+                step.validation_rationale, step.validation_feedback = 2 + abs(step.step - 4), 3.0
+    app = open_page("pages/train/finetune.py")
+    assert errors(app) == []
+    page = shown(app)
+    for word in ("3.25", "1,234", "4.00 → 4.00", "dora", "layers computed again"):
+        assert word in page
+    captions = [caption.value for caption in app.caption]
+    assert any("It ended early, at step 6 of 9" in words for words in captions)
+    assert any("2 pairs, of questions of their own, are not taught" in words for words in captions)
+    assert any("what is kept, is step 4" in words for words in captions)
 
 
 def test_fixed_and_broken_are_listed_with_both_answers(looped_home: Path) -> None:

@@ -280,8 +280,8 @@ MOVES: Mapping[str, frozenset[str]] = {
         {"policy", "threshold_hundredths", "judgements_wanted", "practice", "check_every", "repeat_every", "wrong_in"}
     ),
     "explanation": frozenset({"sample"}),
-    "finetune": frozenset({"student_id"}),
-    "finetune_step": frozenset({"loss_feedback", "loss_rationale", "tokens_per_s", "seconds"}),
+    "finetune": frozenset({"student_id", "planned_steps", "taught_pairs", "validation_pairs"}),
+    "finetune_step": frozenset(t.metadata.tables["finetune_step"].c.keys()) - {"finetune_id", "step"},
     "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "kind", "person"},
     "judgement": frozenset({"counts"}),
     "question_set": frozenset({"source"}),

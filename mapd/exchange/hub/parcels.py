@@ -81,7 +81,7 @@ def pack_student(engine: sa.Engine, ref: str, repository: str, place: Path, home
     with one_moment(engine) as session:
         student = students.get(session, ref)
         folder = students.find_adapter(student, home)
-        facts = model_card.load_facts(session, student, adapters.read_settings(folder), repository)
+        facts = model_card.load_facts(session, student, adapters.read_settings(folder, is_ours=True), repository)
         masks, subject, base = find_masks(session, home), f"student {student.uid}", _published_base(student)
     place.mkdir()
     # Files are named one by one: anything else in the folder stays here.

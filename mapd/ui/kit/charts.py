@@ -65,27 +65,55 @@ def _line_label(words: str, threshold: float, other_threshold: float) -> dict[st
     return {"annotation_text": f"{words} {threshold:.2f}", "annotation_position": side, "annotation_font_size": 12}
 
 
-# By field of a step: name, colour and dash.
-LOSSES = {"loss_rationale": ("rationales", ACCENT, "solid"), "loss_feedback": ("feedback", TEAL, "dash")}
+# By field of a step: name, colour, dash, and whether it is a mark where it was computed.
+LOSSES = {
+    "loss_rationale": ("rationales", ACCENT, "solid", "lines"),
+    "loss_feedback": ("feedback", TEAL, "dash", "lines"),
+    "validation_rationale": ("validation, rationales", ACCENT, "dot", "lines+markers"),
+    "validation_feedback": ("validation, feedback", TEAL, "dashdot", "lines+markers"),
+}
 
 
 def loss_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
-    """Return the figure of a finetune's two losses by step; a loss that isn't trained on has no line."""
+    """Return the figure of a finetune's losses by step; a loss that isn't trained on has no line."""
     figure = go.Figure()
-    xs = [step.step for step in steps]
-    for name, (label, colour, dash) in LOSSES.items():
-        ys = [getattr(step, name) for step in steps]
-        if any(y is not None for y in ys):
-            line = {"dash": dash, "width": 2, "color": colour}
+    for name, (label, colour, dash, mode) in LOSSES.items():
+        points = [(step.step, y) for step in steps if (y := getattr(step, name)) is not None]
+        if points:
             # A step may teach nothing of a kind: the line goes on behind it.
-            style = {"mode": "lines", "line": line, "connectgaps": True}
-            figure.add_scatter(x=xs, y=ys, name=label, hovertemplate="%{y:.3f}", **style)
+            xs, ys = zip(*points, strict=True)
+            line = {"dash": dash, "width": 2, "color": colour}
+            figure.add_scatter(x=xs, y=ys, name=label, hovertemplate="%{y:.3f}", mode=mode, line=line)
     figure.update_layout(**figure_layout(height=330))
-    figure.update_xaxes(
-        title="optimizer step", unifiedhovertitle={"text": "step %{x}"}, showgrid=False, rangemode="tozero"
-    )
+    _label_steps(figure)
     figure.update_yaxes(title="loss (mean over the step's tokens)", rangemode="tozero", nticks=6)
     return figure
+
+
+def pace_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
+    """Return the figure of the learning rate by step, and of the gradient's norm where it was kept."""
+    figure = go.Figure()
+    xs = [step.step for step in steps]
+    line = {"dash": "solid", "width": 2, "color": ACCENT}
+    rates = [step.learning_rate for step in steps]
+    figure.add_scatter(x=xs, y=rates, name="learning rate", mode="lines", line=line, hovertemplate="%{y:.3g}")
+    figure.update_layout(**figure_layout(height=220))
+    figure.update_yaxes(title="learning rate", rangemode="tozero", nticks=4, exponentformat="e")
+    norms = [step.gradient_norm for step in steps]
+    if any(norm is not None for norm in norms):
+        line = {"dash": "dash", "width": 2, "color": TEAL}
+        style = {"mode": "lines", "line": line, "connectgaps": True, "yaxis": "y2"}
+        figure.add_scatter(x=xs, y=norms, name="gradient norm", hovertemplate="%{y:.3g}", **style)
+        axis = {"overlaying": "y", "side": "right", "title": "gradient norm", "rangemode": "tozero", "nticks": 4}
+        figure.update_layout(yaxis2=axis | {"showgrid": False})
+        figure.update_layout(margin={"r": 60})
+    _label_steps(figure)
+    return figure
+
+
+def _label_steps(figure: go.Figure) -> None:
+    title = {"text": "step %{x}"}
+    figure.update_xaxes(title="optimizer step", unifiedhovertitle=title, showgrid=False, rangemode="tozero")
 
 
 # Before and after: name, colour, mark, and how far from the row's middle.

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from mapd import committee, domain, students, teachers
 from mapd.committee import Estimate, TeacherEstimate
 from mapd.curation.curated import Curated
-from mapd.jobs.kinds import DEFAULT, PRESETS, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
+from mapd.jobs.kinds import PRESETS, STANDARD, CollectWork, DemoWork, ExamWork
 from mapd.models import weights
 from mapd.questions import generated
 from mapd.questions import sets as question_sets
@@ -19,7 +19,7 @@ from mapd.store import queries
 from mapd.store import tables as t
 from mapd.teacher_prices import format_dollars
 from mapd.ui import jobs
-from mapd.ui.kit import actions, context, tables, text, times
+from mapd.ui.kit import actions, context, tables, text
 from mapd.ui.kit.tables import Cell
 
 # Of an answer.
@@ -31,16 +31,12 @@ SPLIT_WORDS = {
     "test": "test: sealed, each opening is counted",
 }
 
-LENGTH_HELP = (
-    "A longer explanation is cut at the end. A pair whose prompt alone is longer is left out. Both are counted."
-)
-
 
 def draw_exam_form(*, is_open: bool) -> None:
     """Draw the choice of student, question set (the address may name one) and split."""
     requested_set = st.query_params.get("questions")
     with st.expander("Examine a student", expanded=is_open or requested_set is not None):
-        names, sets = _list_students(students.can_be_asked), _question_sets()
+        names, sets = list_students(students.can_be_asked), _question_sets()
         if not names or not sets:
             _draw_missing(names, sets)
             return
@@ -112,7 +108,8 @@ def ask_purpose(key: str) -> str | None:
     return answer
 
 
-def _list_students(condition: Callable[[t.Student, Path], bool]) -> list[str]:
+def list_students(condition: Callable[[t.Student, Path], bool]) -> list[str]:
+    """Return the names of the students that the condition holds of, such as `students.is_here`."""
     return [s.name for s in context.read(students.list_students) if condition(s, context.settings().home)]
 
 
@@ -243,70 +240,6 @@ def confirm_unknown_price(estimate: Estimate, key: str) -> bool | None:
         return True
     st.caption("Nobody knows what these calls cost, so no budget can stop them. The teachers page takes a price.")
     return None
-
-
-def draw_finetune_form(*, is_open: bool) -> None:
-    """Draw the choice of snapshot, student and hyperparameters."""
-    with st.expander("Teach a student", expanded=is_open):
-        rows = context.read(queries.snapshots)
-        frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
-        if not frozen:
-            st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
-            context.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")
-            return
-        # A server's weights can't be taught.
-        names = _list_students(students.is_here)
-        if not names:
-            st.caption("No student can be taught here yet: add one on the exam page, or with `mapd students add`.")
-            return
-        snapshot_column, student_column, seed_column = st.columns((3, 2, 1))
-        requested_sha = st.query_params.get("snapshot")
-        index = list(frozen).index(requested_sha) if requested_sha in frozen else 0
-        sha = snapshot_column.selectbox(
-            "Snapshot", list(frozen), index, format_func=frozen.__getitem__, key="finetune_snapshot"
-        )
-        snapshot_id = next(queries.identity(s) for s in rows if s.sha256 == sha)
-        student = _choose_student(student_column, names, snapshot_id)
-        seed = seed_column.number_input("Seed", 0, 2**31 - 1, DEFAULT.seed, key="finetune_seed")
-        alpha_, rank_, length_ = st.columns(3)
-        alpha = alpha_.slider("α, the weight of feedback", 0.0, 1.0, DEFAULT.alpha, 0.05, key="finetune_alpha")
-        rank = rank_.number_input("Rank of the adapter", 1, 1024, DEFAULT.rank, key="finetune_rank")
-        length = length_.number_input(
-            "Tokens a dialogue", 16, 1_000_000, DEFAULT.max_length, 64, key="finetune_length", help=LENGTH_HELP
-        )
-        epochs_, rate_, batch_ = st.columns(3)
-        epochs = epochs_.number_input("Epochs", 1, 1000, DEFAULT.epochs, key="finetune_epochs")
-        rate = rate_.number_input(
-            "Learning rate", 1e-6, 1e-1, DEFAULT.learning_rate, 1e-4, format="%g", key="finetune_rate"
-        )
-        batch = batch_.number_input("Pairs a step", 1, 4096, DEFAULT.batch, key="finetune_batch")
-        jobs.draw_start(
-            lambda: FinetuneWork(
-                snapshot=sha,
-                student=student,
-                alpha=float(alpha),
-                rank=int(rank),
-                max_length=int(length),
-                seed=int(seed),
-                epochs=int(epochs),
-                learning_rate=float(rate),
-                batch=int(batch),
-            ),
-            "Start the finetune",
-            "start_finetune",
-        )
-
-
-def _choose_student(column: DeltaGenerator, names: Sequence[str], snapshot_id: int) -> str | None:
-    """Draw the choice of who is taught; return it. Of exams of several students it has to be made first."""
-    sitters = {exam.student for exam in context.read(queries.exams_of_snapshot, snapshot_id)}
-    known = [name for name in names if name in sitters]
-    index = None if len(sitters) > 1 else names.index(known[0]) if known else 0
-    key, hint = f"finetune_student_{snapshot_id}", "Who is taught?"
-    student: str | None = column.selectbox(
-        "Student", names, index, format_func=text.one_line, key=key, placeholder=hint
-    )
-    return student
 
 
 def draw_exams_again(exams: Sequence[domain.ExamInfo]) -> None:

@@ -1,0 +1,137 @@
+"""The work that teaches a student, as its parameters: every hyper-parameter can be chosen, or taken from a preset.
+
+FinetuneWork.by_preset("paper", snapshot="3f2a", seed=3)
+    -> FinetuneWork(snapshot="3f2a", method="full", epochs=10, learning_rate=1e-05, seed=3, …)
+"""
+
+from dataclasses import asdict, fields
+from typing import Any, ClassVar, Self
+
+from sqlmodel import Session
+
+from mapd import students
+from mapd.finetune import preflight
+from mapd.finetune import run as finetuning
+from mapd.finetune.hyperparameters import Hyperparameters, choose
+from mapd.finetune.preflight import Preflight
+from mapd.jobs import JobProgress
+from mapd.jobs.work import Work, WorkContext
+from mapd.store import claims, queries
+from mapd.store.snapshots import count_taught
+
+DEFAULT = Hyperparameters()
+
+
+class FinetuneWork(Work):
+    """A student taught with a snapshot. Fields below `arm` are the hyper-parameters."""
+
+    kind: ClassVar[str] = "finetune"
+    unit: ClassVar[str] = "steps"
+    awaits: ClassVar[str] = "the step in work is finished, and kept as a checkpoint"
+    snapshot: str
+    student: str | None = None
+    arm: str | None = None
+    method: str = DEFAULT.method
+    alpha: float = DEFAULT.alpha
+    epochs: int = DEFAULT.epochs
+    # By default the method's.
+    learning_rate: float | None = None
+    schedule: str = DEFAULT.schedule
+    warmup: float = DEFAULT.warmup
+    batch: int = DEFAULT.batch
+    batch_tokens: int = DEFAULT.batch_tokens
+    rank: int = DEFAULT.rank
+    lora_alpha: int | None = DEFAULT.lora_alpha
+    targets: str = DEFAULT.targets
+    dropout: float = DEFAULT.dropout
+    seed: int = DEFAULT.seed
+    weight_decay: float = DEFAULT.weight_decay
+    clip_norm: float = DEFAULT.clip_norm
+    max_length: int = DEFAULT.max_length
+    tokens_at_once: int = DEFAULT.tokens_at_once
+    precision: str = DEFAULT.precision
+    checkpointing: bool = DEFAULT.checkpointing
+    validation: float = DEFAULT.validation
+    validate_every: int = DEFAULT.validate_every
+    patience: int = DEFAULT.patience
+
+    @classmethod
+    def by_preset(
+        cls, name: str, *, snapshot: str, student: str | None, arm: str | None = None, **choices: Any
+    ) -> Self:
+        """Return the work of a preset's hyper-parameters; what is chosen beside it counts, None doesn't.
+
+        Raises: BadInput, naming the value.
+        """
+        settings = choose(name, **choices)
+        values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+        return cls(snapshot=snapshot, student=student, arm=arm, **values)
+
+    @property
+    def title(self) -> str:
+        """Return the snapshot, alpha, and the method where it isn't the usual one."""
+        method = "" if self.method == DEFAULT.method else f", {self.method}"
+        return f"Finetune on snapshot {self.snapshot[:12]}, alpha {self.alpha:g}{method}"
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """Return them. Raises: BadInput, naming the value."""
+        return choose(**self.model_dump(exclude={"snapshot", "student", "arm"}))
+
+    @property
+    def words(self) -> list[str]:
+        """Return the options of `mapd finetune` that describe it."""
+        options = {"learning_rate": "lr", "checkpointing": "gradient_checkpointing"}
+        values = self.model_dump(exclude={"checkpointing"}, exclude_none=True)
+        words = [f"--{options.get(name, name).replace('_', '-')}={value}" for name, value in values.items()]
+        # An option of its own, without a value.
+        return [*words, *(["--gradient-checkpointing"] if self.checkpointing else [])]
+
+    def size(self, session: Session) -> int:
+        """Return how many optimizer steps it has."""
+        snapshot = queries.snapshot(session, self.snapshot)
+        parent = finetuning.find_parent(session, snapshot) if self.student is None else self.student
+        students.require_weights(session, students.get(session, parent))
+        return self.hyperparameters.steps(count_taught(snapshot.manifest, self.alpha))
+
+    def check(self, run: WorkContext) -> Preflight:
+        """Return what it would take: time and memory of a step that is tried, and what to change."""
+        return preflight.check(
+            run.engine,
+            snapshot_sha=self.snapshot,
+            student=self.student,
+            hyperparameters=self.hyperparameters,
+            by=run.by,
+            home=run.home,
+        )
+
+    def help(self, run: WorkContext) -> None:
+        """Compute a share of each step, for the process that a launcher made the first one."""
+        finetuning.help_training(
+            run.engine,
+            snapshot_sha=self.snapshot,
+            student=self.student,
+            hyperparameters=self.hyperparameters,
+            arm=self.arm,
+            by=run.by,
+            home=run.home,
+        )
+
+    def run(self, run: WorkContext) -> dict[str, Any]:
+        """Train from the last checkpoint on."""
+        run.tell(JobProgress("loading the student"))
+        finetuned = finetuning.run(
+            run.engine,
+            snapshot_sha=self.snapshot,
+            student=self.student,
+            hyperparameters=self.hyperparameters,
+            arm=self.arm,
+            by=run.by,
+            home=run.home,
+            progress=lambda step: run.tell(
+                JobProgress("finetune", step.step, step.total, step.in_words, step.seconds_left)
+            ),
+            waits=lambda: run.tell(JobProgress("finetune", message=claims.WAITING)),
+            stopping=run.stopping,
+        )
+        return asdict(finetuned)
