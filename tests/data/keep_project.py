@@ -1,6 +1,6 @@
 """Write a small project of today's schema, with rows in every table, that later versions must read for ever.
 
-    python -m tests.data.keep_project        # -> tests/data/project-0025.jsonl
+    python -m tests.data.keep_project        # -> tests/data/project-0026.jsonl
 
     {"table": "band", "row": {"id": 1, "exam_id": 1, "name": "mistakes", "low": 100, …}}
 

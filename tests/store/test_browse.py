@@ -175,6 +175,7 @@ def find(curated: Curated, wanted: RowFilter, order: Order, authors: dict[str, i
             fitting = [min(fitting, key=lambda x: rank(order, x))]
         found += [(m, x) for x in fitting]
         bare = wanted.show is RowKind.MISTAKES and not m.rationales and not wanted.about_texts
+        bare = bare and (wanted.part is None or part_of(m.question.position, wanted.part.of) == wanted.part)
         if bare and has(wanted.words, m.question.text, m.attempt.text):
             found.append((m, None))
     if order is Order.HIGHEST:
