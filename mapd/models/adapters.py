@@ -71,6 +71,7 @@ class AdapterSettings:
     base: str | None = None
     revision: str | None = None
     architecture: str | None = None
+    is_dora: bool = False
 
 
 def read_settings(folder: Path, *, is_ours: bool = False) -> AdapterSettings:
@@ -158,6 +159,7 @@ def _read(folder: Path, config: Mapping[str, Any]) -> AdapterSettings:
         _as_text(config.get("base_model_name_or_path")),
         _as_text(config.get("revision")),
         _as_text(mapping.get("base_model_class")) if isinstance(mapping, dict) else None,
+        config.get("use_dora") is True,
     )
 
 

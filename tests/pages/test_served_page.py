@@ -13,6 +13,7 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
+from mapd.students import Base
 from mapd.ui.kit import text
 from tests.finetune import tiny
 from tests.pages.running import errors, open_page, shown
@@ -97,6 +98,21 @@ def test_it_is_no_choice_where_its_weights_are_needed(full_home: Path) -> None:
     assert choice.options == ["local"]
     app = open_page("pages/loop/data.py", way="students")
     assert app.selectbox(key="adapter_parent").options == ["local"]
+
+
+def test_its_parent_is_taught_in_its_place(full_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        for name in ("first", "second"):
+            base = Base(f"path:/models/{name}", sha256=name)
+            students.add(session, name, base=base, by=owner("ann"))
+        exam = queries.exams(session)[0]
+        served_students.add(session, "served", model="m", base_url="http://lab/v1", parent="first", by=owner("ann"))
+        queries.exam_row(session, exam.id).student_id = queries.identity(students.get(session, "served"))
+        session.flush()
+        snapshots.freeze(session, live_set.load_curated(session, exam.id), by=owner("ann"))
+    app = open_page("pages/train/finetune.py")
+    (choice,) = (box for box in app.selectbox if (box.key or "").startswith("finetune_student"))
+    assert (choice.options, choice.value) == (["second", "first"], "first")
 
 
 def test_it_is_examined(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

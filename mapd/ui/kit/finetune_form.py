@@ -72,7 +72,10 @@ def _choose_snapshot(column: DeltaGenerator, rows: Sequence[t.Snapshot]) -> t.Sn
 def _choose_student(column: DeltaGenerator, names: Sequence[str], snapshot_id: int) -> str | None:
     """Draw the choice of who is taught; return it. Of exams of several students it has to be made first."""
     sitters = {exam.student for exam in context.read(queries.exams_of_snapshot, snapshot_id)}
-    known = [name for name in names if name in sitters]
+    # A served student has no weights here, but its parent may.
+    rows = {row.id: row for row in context.read(students.list_students)}
+    parents = {rows[row.parent_id].name for row in rows.values() if row.name in sitters and row.parent_id in rows}
+    known = [name for name in names if name in sitters] or [name for name in names if name in parents]
     index = None if len(sitters) > 1 else names.index(known[0]) if known else 0
     key, hint = f"finetune_student_{snapshot_id}", "Who is taught?"
     student: str | None = column.selectbox(

@@ -1,5 +1,6 @@
 """The card of a student: before and after with intervals, what is simulated, and foreign names that do nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ def test_it_says_before_and_after_and_what_is_simulated(facts: dict[str, Any]) -
     data = ModelCard(text).data.to_dict()
     assert data["tags"] == ["lora", "distillation", "peer-review"]
     assert "license" not in data
+
+
+def test_the_method_is_named(facts: dict[str, Any]) -> None:
+    text = model_card.write(facts | {"settings": replace(SETTINGS, is_dora=True)})
+    assert "A DoRA adapter of" in text
+    assert "| rank, alpha of DoRA | 16, 32 |" in text
 
 
 def test_a_base_is_named_as_others_find_it(facts: dict[str, Any]) -> None:
