@@ -229,6 +229,7 @@ WRITING = (
     "import attempts {folder}/answers.jsonl --questions demo --split train --student elsewhere",
     "project rename lab",
     "students rename small smaller",
+    "students export theirs -o {folder}/student",
     "teachers rename careful more-careful",
     "questions rename made drawn",
     "exam rename {taught} taught",

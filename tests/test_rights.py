@@ -38,6 +38,7 @@ from mapd.exchange import (
     judgements,
     labelling,
     recorded,
+    student_folders,
 )
 from mapd.exchange.explanations import ExplanationPlan
 from mapd.exchange.training import FORMATS, authors_files
@@ -108,6 +109,7 @@ FOR_OWNERS: dict[str, Write] = {
     "students.add": lambda s, by: students.add(s, "x", by=by),
     "adapters.add": lambda s, by: adapters.add(_engine(s), "x", HERE, parent="x", by=by, home=HERE),
     "__init__.push": lambda s, by: hub.push(_engine(s), "org/x", snapshot="x", by=by, home=HERE),
+    "student_folders.write": lambda s, by: student_folders.write(_engine(s), "x", HERE, "adapter", by=by, home=HERE),
     "attempts.export": lambda s, by: attempts.export(_engine(s), "1", HERE, by=by),
     "sets.add": lambda s, by: sets.add(s, "x", [], source="", simulated=False, by=by),
     "saved_mappings.save": lambda s, by: saved_mappings.save(s, "m", mapping.parse("question=Body"), by=by),

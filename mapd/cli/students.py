@@ -18,7 +18,7 @@ from mapd.cli import shared
 from mapd.cli.rename import rename_command
 from mapd.cli.shared import AsJson, PersonName, line, open_project, person_of, reading, show, show_lines, usage, writing
 from mapd.errors import BadUsage, MapdError
-from mapd.exchange import adapters
+from mapd.exchange import adapters, student_folders
 from mapd.people import Person
 from mapd.prompts import MOST_SHOTS
 from mapd.settings import Settings
@@ -188,6 +188,35 @@ def _make_lines(item: Mapping[str, Any]) -> list[str]:
     parent = f"  from {item['parent']}" if item["parent"] else ""
     further = [f"{'':<24} {words}" for words in (item["origin"], item["prompt"]) if words]
     return [f"{item['name']:<24} round {item['round']}  {item['base']}{place}{parent}", *further]
+
+
+@commands.command("export")
+def export_student(
+    name: StudentName,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder; it may not be there yet.")],
+    form: Annotated[str, typer.Option("--as", metavar="FORM", help="adapter, merged or gguf.")] = "adapter",
+    precision: Annotated[str, typer.Option(help="Of a whole model: auto (as it is asked here), fp32, bf16.")] = "auto",
+    converter: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="llama.cpp's convert_hf_to_gguf.py, if the shell finds none.")
+    ] = None,
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a student to a folder, with its card.
+
+    \b
+    mapd students export tuned -o DIR                 its adapter, as peft has it
+    mapd students export tuned --as merged -o DIR     one model, for transformers, vLLM and Ollama
+    mapd students export tuned --as gguf -o DIR       one file, for llama.cpp and Ollama
+    """
+    with usage():
+        student_folders.check(form, precision)
+    person, home = person_of(by), Settings().home
+    result = student_folders.write(
+        open_project(), name, out, form, precision=precision, converter=converter, by=person, home=home
+    )
+    head = f"{result.path}: {len(result.files):,} files, {result.bytes:,} bytes"
+    show_lines(asdict(result), as_json, (head, *(f"  {file}" for file in result.files)))
 
 
 @commands.command("test")

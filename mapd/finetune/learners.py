@@ -5,7 +5,6 @@ save(learner, FOLDER)                                      adapter_config.json a
 save(make(model, Hyperparameters(method="full")), FOLDER)  a whole model: config, weights, tokenizer, chat template
 """
 
-import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,9 +20,6 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from mapd.errors import BadInput, in_a_line
 from mapd.finetune.hyperparameters import ALL_LINEAR, Hyperparameters
 from mapd.models import weights
-
-# Of a model's folder: what the saved model has of its own.
-OWN_FILES = ("config.json", "generation_config.json", weights.INDEX)
 
 
 def make(model: Any, hyperparameters: Hyperparameters) -> Any:
@@ -66,10 +62,7 @@ def save(learner: Any, folder: Path) -> None:
         return
     # Weights that two layers share are written once, and shared again by the loader.
     learner.save_pretrained(folder)
-    base = Path(learner.name_or_path)
-    for path in weights.list_files(base) if base.is_dir() else ():
-        if path.parent == base and path.suffix != ".safetensors" and path.name not in OWN_FILES:
-            shutil.copyfile(path, folder / path.name)
+    weights.copy_small_files(Path(learner.name_or_path), folder)
 
 
 def autocast(learner: Any, hyperparameters: Hyperparameters) -> AbstractContextManager[Any]:

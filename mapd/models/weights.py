@@ -12,6 +12,7 @@ import importlib.util
 import json
 import math
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ MOST_BYTES = {  # of a file that isn't weights; others as DEFAULT_BYTES
 DEFAULT_BYTES = 128 << 20
 LONGEST_HEADER = 100 << 20  # of safetensors, by its own rule
 INDEX = "model.safetensors.index.json"
+OWN_FILES = ("config.json", "generation_config.json", INDEX)  # a model that was saved has its own
 ATTENTION = ("attn_implementation", "_attn_implementation", "_experts_implementation", "experts_implementation")
 LAYERS = re.compile(r"(?:^n_?|_)(?:layers?|blocks?)$")
 FEW_LAYERS = 512  # a config may name some that have no weights
@@ -166,6 +168,13 @@ def row_name(model: str) -> str:
 def list_files(folder: Path) -> Iterator[Path]:
     """Yield what a loader may read of a folder, in order."""
     return (path for path in sorted(folder.rglob("*")) if path.suffix in READ and not path.is_dir())
+
+
+def copy_small_files(base: Path, folder: Path) -> None:
+    """Copy to a model's folder what its base's has beside weights and configs: tokenizer, chat template."""
+    for path in list_files(base) if base.is_dir() else ():
+        if path.parent == base and path.suffix != ".safetensors" and path.name not in OWN_FILES:
+            shutil.copyfile(path, folder / path.name)
 
 
 def require_tokenizer(folder: Path) -> Path:

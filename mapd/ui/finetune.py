@@ -1,5 +1,6 @@
 """The parts of the finetune page: every finetune, and the curves, numbers and settings of one."""
 
+import shlex
 from collections.abc import Sequence
 
 import streamlit as st
@@ -182,6 +183,9 @@ def draw_settings(run: Training) -> None:
         st.caption("The model of its student; `transformers.AutoModelForCausalLM.from_pretrained` loads it, too:")
         st.code(str(model), language=None, wrap_lines=True)
     if run.student:
+        st.caption("To take it away with its card, in a terminal: its adapter, or `--as merged`, or `--as gguf`.")
+        words = ("mapd", "students", "export", run.student, "-o", "DIR")
+        st.code(shlex.join(words), language=None, wrap_lines=True)
         context.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=run.exam)
 
 

@@ -143,7 +143,8 @@ def read_records(session: Session, table: sa.Table, masks: Masks) -> Iterator[di
 
 def find_masks(session: Session, home: Path) -> Masks:
     """Return what no archive holds: keys, which an error may repeat, and this machine's folders."""
-    names = [*session.exec(select(t.Teacher.key_env)).all(), *session.exec(select(t.KeyApproval.key_env)).all()]
+    columns = (t.Teacher.key_env, t.Student.key_env, t.KeyApproval.key_env)
+    names = [name for column in columns for name in session.exec(select(column)).all()]
     key_of_name = {name: keys.read_key(name) for name in names if name}
     masks = {re.escape(key): f"${name}" for name, key in sorted(key_of_name.items()) if len(key) >= SHORTEST_KEY}
     for folder, placeholder in ((home, "$MAPD_HOME"), (Path.home(), "~")):

@@ -7,22 +7,17 @@ No path of this machine goes along: an adapter's config names its base as others
 """
 
 import hashlib
-import json
-import shutil
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from mapd import students
-from mapd.exchange import files
-from mapd.exchange.adapters import PACKAGED_NAME
+from mapd.exchange import files, student_folders
 from mapd.exchange.archive.outgoing import find_masks, mask, one_moment
-from mapd.exchange.hub import model_card
 from mapd.exchange.training import FORMATS
 from mapd.exchange.training.snapshots import find_source
-from mapd.models import adapters
-from mapd.store import tables as t
+from mapd.fingerprints import FINETUNE
 
 CARD = "README.md"
 MANIFEST = "manifest.json"
@@ -74,31 +69,20 @@ def pack_snapshot(engine: sa.Engine, ref: str, repository: str, place: Path, hom
 
 
 def pack_student(engine: sa.Engine, ref: str, repository: str, place: Path, home: Path) -> Parcel:
-    """Write the student's adapter with its card to `place`.
+    """Write the student's adapter to `place`, or all its weights where full finetuning wrote them, with a card.
 
-    Raises: NotFound; BadInput where the student has no adapter, or it isn't here, or not as it was.
+    Raises: NotFound; BadInput where it was not taught here, its weights aren't here, or not as they were.
     """
     with one_moment(engine) as session:
         student = students.get(session, ref)
-        folder = students.find_adapter(student, home)
-        facts = model_card.load_facts(session, student, adapters.read_settings(folder, is_ours=True), repository)
-        masks, subject, base = find_masks(session, home), f"student {student.uid}", _published_base(student)
-    place.mkdir()
-    # Files are named one by one: anything else in the folder stays here.
-    shutil.copyfile(folder / adapters.WEIGHTS, place / adapters.WEIGHTS)
-    config = json.loads((folder / adapters.CONFIG).read_text(encoding="utf-8"))
-    config["base_model_name_or_path"], config["revision"] = base
-    (place / adapters.CONFIG).write_text(json.dumps(mask(config, masks), indent=2) + "\n", encoding="utf-8")
-    (place / CARD).write_text(str(mask(model_card.write(facts), masks)), encoding="utf-8")
-    return Parcel("model", "adapter", subject, place, _list_files(place), adapters.WEIGHTS)
-
-
-def _published_base(student: t.Student) -> tuple[str, str | None]:
-    """Return the base's name as others know it, and its commit; of a folder its name alone."""
-    kind, _, where = student.base.partition(":")
-    if kind == "hub":
-        return where, student.revision
-    return (PACKAGED_NAME if kind == "package" else PurePath(where).name), None
+    if is_whole := student.base.startswith(f"{FINETUNE}:") and student.adapter is None:
+        student_folders.write_model(engine, ref, repository, place, home)
+    else:
+        student_folders.write_adapter(engine, ref, repository, place, home)
+    written = _list_files(place)
+    # The first file of weights says which student this is: large models have several.
+    identity = next(file.path for file in written if file.path.endswith(".safetensors"))
+    return Parcel("model", "model" if is_whole else "adapter", f"student {student.uid}", place, written, identity)
 
 
 def _list_files(place: Path) -> tuple[ParcelFile, ...]:

@@ -1,4 +1,4 @@
-"""The card of a student's adapter on the hub: what it was made of, how, and what it can, before and after.
+"""The card of a student that goes out: what it was made of, how, and what it can, before and after.
 
     write(load_facts(session, student, settings, "org/tuned"))     -> "---\\nlibrary_name: peft\\n…---\\n\\n# …"
 
@@ -15,6 +15,7 @@ from mapd import prompts, results, students
 from mapd.errors import BadInput
 from mapd.exchange.adapters import PACKAGED_NAME
 from mapd.exchange.training import card
+from mapd.fingerprints import FINETUNE
 from mapd.models.adapters import AdapterSettings
 from mapd.results import Results
 from mapd.store import lookup, queries
@@ -28,8 +29,10 @@ def write(facts: Mapping[str, Any]) -> str:
     return card.render(TEMPLATE, facts)
 
 
-def load_facts(session: Session, student: t.Student, settings: AdapterSettings, repository: str) -> dict[str, Any]:
-    """Return what the template asks for."""
+def load_facts(
+    session: Session, student: t.Student, settings: AdapterSettings | None, repository: str
+) -> dict[str, Any]:
+    """Return what the template asks for. `settings`: of its adapter; None where full finetuning wrote all weights."""
     parent = None if student.parent_id is None else session.get(t.Student, student.parent_id)
     snapshot = _find_snapshot(session, student.snapshot_sha256)
     finetune = session.exec(select(t.Finetune).where(t.Finetune.student_id == student.id)).first()
@@ -45,6 +48,8 @@ def load_facts(session: Session, student: t.Student, settings: AdapterSettings, 
         "shots": student.shots,
         "origin": students.describe_origin(student),
         "settings": settings,
+        "is_whole": False,
+        "is_gguf": False,
         "hyperparameters": _list_hyperparameters(finetune),
         "snapshot": student.snapshot_sha256,
         "manifest": manifest,
@@ -65,6 +70,9 @@ def _find_snapshot(session: Session, sha256: str | None) -> t.Snapshot | None:
 
 def _describe_base(session: Session, student: t.Student) -> dict[str, Any]:
     """Return how others find the base: its name on the hub, or that it has none there."""
+    while student.base.startswith(f"{FINETUNE}:") and student.parent_id is not None:
+        # All its weights are its own: what they were before is its parent's.
+        student = session.get_one(t.Student, student.parent_id)
     kind, _, where = student.base.partition(":")
     # A folder's path is this machine's own, so only its name goes out.
     name = {"hub": where, "package": PACKAGED_NAME}.get(kind, PurePath(where).name)

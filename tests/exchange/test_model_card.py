@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from sqlmodel import col, select
 
 from mapd import students
-from mapd.exchange.hub import model_card
+from mapd.exchange import model_card
 from mapd.models.adapters import AdapterSettings
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -99,6 +99,8 @@ def bare(name: str, other: str) -> dict[str, Any]:
         "shots": 0,
         "origin": None,
         "settings": SETTINGS,
+        "is_whole": False,
+        "is_gguf": False,
         "hyperparameters": {"seed": name},
         "snapshot": None,
         "manifest": {
