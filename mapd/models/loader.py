@@ -19,7 +19,7 @@ import torch
 import transformers
 from filelock import FileLock
 from peft import LoraConfig, PeftModel
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GgufConfig
 
 from mapd.errors import BadInput, in_a_line
@@ -156,10 +156,21 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
         raise BadInput(f"the student's adapter is missing: {adapter}; finetune again, or put the folder back")
     weights.check_files(adapter)
     config = _read_lora_config(adapter / "adapter_config.json")
+    if config.use_dora and not _has_magnitudes(adapter / "adapter_model.safetensors"):
+        # peft would begin anew with the base's, and only warn.
+        raise BadInput(f"the adapter is none of ours: {adapter} is to be DoRA, and has no magnitudes; finetune again")
     try:
         return PeftModel.from_pretrained(model, str(adapter), config=config, local_files_only=True).eval()
     except Exception as error:  # as above
         raise BadInput(f"the adapter can't be loaded: {adapter} ({in_a_line(error)}); finetune again") from error
+
+
+def _has_magnitudes(path: Path) -> bool:
+    try:
+        with safe_open(path, "pt") as file:
+            return any("lora_magnitude_vector" in name for name in file.keys())  # noqa: SIM118 - it is no mapping
+    except (OSError, SafetensorError) as error:
+        raise BadInput(f"the adapter can't be loaded: {path} ({in_a_line(error)}); finetune again") from error
 
 
 # What differs from finetune to finetune.

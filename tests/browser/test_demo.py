@@ -49,7 +49,7 @@ def test_one_mistake_is_followed_to_before_and_after(page: Page, demo: App, taug
 
 def test_both_losses_are_drawn(page: Page, demo: App, taught: str) -> None:
     resting.load(page, f"{demo.url}/finetune?exam={taught}")
-    lines = page.locator(".js-plotly-plot .scatterlayer .trace")
+    lines = page.locator(".js-plotly-plot").first.locator(".scatterlayer .trace")
     expect(lines).to_have_count(2)
     expect(page.get_by_text("loss on feedback", exact=True)).to_be_visible()
     muted, *axes = page.evaluate("""() => [

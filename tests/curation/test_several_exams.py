@@ -436,9 +436,12 @@ def test_of_exams_of_several_students_the_one_to_be_taught_is_named(engine: sa.E
     words = r"is of exams of Other-7b, Tiny-1b: name the student to be taught, with --student"
     with pytest.raises(BadInput, match=words):
         finetuning.run(engine, snapshot_sha=frozen, hyperparameters=Hyperparameters(), by=ANN, home=Path("nowhere"))
-    with db.reading(engine) as session:
+    with db.writing(engine) as session:
         with pytest.raises(BadInput, match=words):
             FinetuneWork(snapshot=frozen).size(session)
+        with pytest.raises(BadInput, match="Tiny-1b came with an import, without weights"):
+            FinetuneWork(snapshot=frozen, student="Tiny-1b").size(session)
+        students.get(session, "Tiny-1b").base = "path:/models/tiny"
         steps = FinetuneWork(snapshot=frozen, student="Tiny-1b").size(session)
         assert steps == Hyperparameters().steps(queries.snapshot(session, frozen).pairs)
 

@@ -72,6 +72,7 @@ DEFAULTS: dict[str, Any] = {
     "q": "",
     "no": "",
     **dict.fromkeys(("teacher", "verdict", *CHECKS, "student", "people", *RARE_FILTERS)),
+    "part": "",
     **dict.fromkeys(("order", "question_order"), QUESTION_ORDER),
     **{key: removable_columns(usual) for key, _, usual in COLUMNS.values()},
 }
@@ -328,7 +329,7 @@ def _draw_filters(choices: Mapping[str, Sequence[str]]) -> RowKind:
 
 def _draw_rare(choices: Mapping[str, Sequence[str]], show: RowKind) -> None:
     keys = [key for key in RARE_FILTERS if show is not RowKind.QUESTIONS or key in QUESTION_FILTERS]
-    set_count = sum(st.session_state.get(key) is not None for key in keys)
+    set_count = sum(st.session_state.get(key) not in (None, "") for key in keys)
     with st.popover(f"More · {set_count}" if set_count else "More", icon=":material/tune:", key="browse_more"):
         _draw_choice("by", choices["by"], "Judged by", width=260)
         _draw_choice("task", choices["task"], width=260)
