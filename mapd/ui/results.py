@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mapd import results
+from mapd import results, rounds
 from mapd.domain import ExamInfo
 from mapd.results import Change, FamilyResult, Results, Score
+from mapd.rounds import StudentRound
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.ui.kit import attempts, charts, context, tables, text, url_state
@@ -18,6 +19,7 @@ from mapd.ui.kit.tables import Cell, Html
 from mapd.ui.kit.theme import FIGURE_CONFIG
 
 HEADER = ("", "before", "95 %", "after", "95 %", "change", "95 %", "p", "no answer", "cut off", "length", "majority")
+ROUNDS = ("round", "student", "right", "95 %", "learned", "regained", "forgotten", "right in some round", "p")
 DEFAULT_CHANGE = Change.FIXED
 
 
@@ -139,6 +141,29 @@ def _difference_cell(difference: tuple[float, float] | None) -> Cell:
 def _score_cells(score: Score) -> tuple[Cell, Cell]:
     share = Html(f'<b>{score.accuracy:.1%}</b> <span class="mapd-note">{score.correct:,}/{score.n:,}</span>')
     return share, Html(f'<span class="mapd-note">{score.low:.1%} – {score.high:.1%}</span>')
+
+
+def draw_rounds(comparison: Results) -> None:
+    """Draw accuracy round by round along the line of the student after, where it has more than two."""
+    line = context.read(rounds.load, comparison.after.uid)
+    if len(line) < 3:
+        return
+    st.subheader("Round by round", anchor=False)
+    alt = f"Accuracy of {len(line)} rounds with 95 % intervals; the table below has the numbers"
+    key = f"rounds_{comparison.after.uid}"
+    st.plotly_chart(charts.rounds_figure(line), key=key, config=FIGURE_CONFIG, alt=alt)
+    tables.draw_table(ROUNDS, [_round_row(entry) for entry in line], words=2)
+    st.caption(
+        "learned: right for the first time · regained: right again · forgotten: right in the round before, and not now"
+    )
+
+
+def _round_row(entry: StudentRound) -> tuple[Cell, ...]:
+    name = tables.link_cell(text.one_line(entry.student, 40), context.address("exam", exam=entry.exam.uid))
+    p = None if entry.mcnemar_p is None else f"{entry.mcnemar_p:.2g}"
+    numbers = (entry.learned, entry.regained, entry.forgotten)
+    changes = (None, None, None) if entry.mcnemar_p is None else numbers
+    return (str(entry.round), name, *_score_cells(entry.score), *changes, entry.ever, p)
 
 
 def draw_caveats(comparison: Results) -> None:

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from mapd.curation.threshold_sweep import AtThreshold
 from mapd.results import FamilyResult
+from mapd.rounds import StudentRound
 from mapd.store.tables import FinetuneStep
 from mapd.ui.kit import text
 from mapd.ui.kit.theme import GREY, LOOKS, figure_layout
@@ -114,6 +115,36 @@ def pace_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
 def _label_steps(figure: go.Figure) -> None:
     title = {"text": "step %{x}"}
     figure.update_xaxes(title="optimizer step", unifiedhovertitle=title, showgrid=False, rangemode="tozero")
+
+
+def rounds_figure(rounds: Sequence[StudentRound]) -> go.Figure:
+    """Return the figure of accuracy by round with whiskers of 95 %, and the share that was ever right."""
+    figure = go.Figure()
+    xs = list(range(len(rounds)))
+    scores = [entry.score for entry in rounds]
+    ever = [entry.ever / entry.score.n for entry in rounds]
+    line = {"dash": "dot", "width": 2, "color": GREY}
+    figure.add_scatter(x=xs, y=ever, name="right in some round", mode="lines", line=line, hovertemplate="%{y:.1%}")
+    figure.add_scatter(
+        x=xs,
+        y=[score.accuracy for score in scores],
+        error_y={
+            "array": [score.high - score.accuracy for score in scores],
+            "arrayminus": [score.accuracy - score.low for score in scores],
+            "color": ACCENT,
+            "thickness": 2,
+        },
+        name="right",
+        mode="lines+markers",
+        line={"width": 2, "color": ACCENT},
+        marker={"size": 9},
+        hovertemplate="%{y:.1%}",
+    )
+    figure.update_layout(**figure_layout(height=260))
+    names = [html.escape(text.one_line(f"{entry.round} · {entry.student}", 24)) for entry in rounds]
+    figure.update_xaxes(tickvals=xs, ticktext=names, showgrid=False, range=[-0.3, len(rounds) - 0.7])
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=6)
+    return figure
 
 
 # Before and after: name, colour, mark, and how far from the row's middle.
