@@ -17,7 +17,7 @@ def rounds(
     exam: Annotated[str, typer.Option("--exam", help="An exam of the line's last student: id, uid or name.")],
     as_json: shared.AsJson = False,
 ) -> None:
-    """Show a student's line, round by round: what it learned and forgot.
+    """Show what each round of a student learned and forgot.
 
     Learned: right for the first time. Regained: right again. Forgotten: right in the round before, and not now.
     """
