@@ -60,6 +60,7 @@ WRONG = {
     "no exam": (("--judgements",), "--judgements is of an exam: name it with --exam"),
     "a format too": (("--judgements", "--exam", "1", "--format", "csv"), "is exported without --format"),
     "an unknown filter": (("--exam", "1", "--filter", "verdikt=accepted"), "unknown filter: verdikt; one of"),
+    "a filter twice": (("--exam", "1", "--filter", "part=1/3&part=2/3"), "part stands twice in the filter"),
     "an unknown word": (("--exam", "1", "--filter", "verdict=good"), "unknown verdict in the filter: good"),
     "an order of texts": (
         ("--exam", "1", "--filter", "show=questions&order=lowest+mean"),

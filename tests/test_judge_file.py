@@ -45,6 +45,24 @@ def test_nothing_comes_in_without_a_yes(
     assert mapd("export", "--exam", 1, "--judgements", "-o", file.parent / "none.jsonl", "--json").json["rows"] == 0
 
 
+def test_what_is_left_alone_is_said(
+    mapd: Mapd, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(interrupts, "say", said.append)
+    path = tmp_path / "v.csv"
+    path.write_text(f"person,uid,decision,reasons,notes\nann,{texts[0]},reject,false step,hello")
+    mapd("judge", "--file", path)
+    assert 'columns that are left alone: "reasons", "notes"' in said
+    assert mapd("judge", "--file", path, "--yes", "--json").json["ignored"] == ["reasons", "notes"]
+
+
+def test_nobody_is_renamed_twice(mapd: Mapd, file: Path) -> None:
+    code, _, err = mapd("judge", "--file", file, "--person", "ann=eve", "--person", "ann=zoe", "--yes")
+    assert code == 2
+    assert "--person says twice who ann is; say it once" in err
+
+
 def test_a_yes_brings_them_in_once(mapd: Mapd, file: Path, texts: list[str], tmp_path: Path) -> None:
     words = ("judge", "--file", file, "--person", "10=bob", "--exam", 1, "--yes", "--json")
     result = mapd(*words).json

@@ -13,6 +13,7 @@ from mapd.errors import BadInput, BadUsage
 from mapd.exchange import verdict_files
 from mapd.people import is_one_of
 from mapd.questions.file_table import QuestionFile
+from mapd.questions.values import short
 from mapd.review import verdict_matching, verdicts
 from mapd.review.verdict_matching import VerdictPlan
 from mapd.settings import Settings
@@ -22,7 +23,7 @@ def judge_file(
     file: Path, exam: str | None, people: Sequence[str], by: str | None, *, history: bool, yes: bool, as_json: bool
 ) -> None:
     """Show what the file would bring, and with a yes bring it in."""
-    content, names = read_file(file), dict(map(_read_person, people))
+    content, names = read_file(file), _read_people(people)
     with shared.reading() as session:
         plan = _match(session, content, names, exam, counting=not history)
     plan.refuse_bad()
@@ -33,7 +34,8 @@ def judge_file(
     if not yes:
         for line in preview_lines(plan):
             interrupts.say(line)
-        shared.agree(f"bring in {len(plan.new):,} judgements of {len(plan.people):,} people", yes=False)
+        judgements = _count(len(plan.new), "judgement", "judgements")
+        shared.agree(f"bring in {judgements} of {_count(len(plan.people), 'person', 'people')}", yes=False)
     with shared.writing() as session, shared.counting("bringing in", "judgements", as_json) as tell:
         # Somebody may have judged since: what counts is what is there now.
         plan = _match(session, content, names, exam, counting=not history)
@@ -65,12 +67,24 @@ def _match(
     )
 
 
+def _read_people(texts: Sequence[str]) -> dict[str, str]:
+    pairs = [_read_person(text) for text in texts]
+    names = dict(pairs)
+    if twice := next((name for name, here in pairs if names[name] != here), None):
+        raise BadUsage(f"--person says twice who {twice} is; say it once")
+    return names
+
+
 def _read_person(text: str) -> tuple[str, str]:
     name, sign, here = text.rpartition("=")
     if not sign or not name.strip():
         raise BadUsage(f"--person is WHO=NAME, such as 10=ann@example.org, not {text}")
     with shared.usage():
         return name, here
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def describe(plan: VerdictPlan) -> dict[str, Any]:
@@ -90,6 +104,7 @@ def describe(plan: VerdictPlan) -> dict[str, Any]:
         "conflicts": plan.conflicts,
         "first_conflicts": plan.conflict_lines,
         "open_tasks": plan.content.open_tasks,
+        "ignored": list(plan.content.ignored),
     }
 
 
@@ -109,7 +124,9 @@ def preview_lines(plan: VerdictPlan) -> list[str]:
     if plan.new_people:
         lines.append(f"nobody of this name has judged here before: {', '.join(plan.new_people)}")
     if plan.conflicts:
-        lines.append(f"{plan.conflicts:,} are at odds with what others say: {'; '.join(plan.conflict_lines)}")
+        lines.append(f"{plan.conflicts:,} are at odds with what was said before: {'; '.join(plan.conflict_lines)}")
     if plan.content.open_tasks:
         lines.append(f"{plan.content.open_tasks:,} tasks are not done yet")
+    if plan.content.ignored:
+        lines.append(f"columns that are left alone: {', '.join(short(name) for name in plan.content.ignored[:12])}")
     return lines

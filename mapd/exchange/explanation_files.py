@@ -24,7 +24,7 @@ from mapd.errors import BadInput
 from mapd.exchange.attempt_files import QuestionIndex, text_key
 from mapd.exchange.spreadsheets import read_cell
 from mapd.questions.file_table import FileTable
-from mapd.questions.imports import BadRow, unreadable_rows
+from mapd.questions.imports import BadRow, refuse_without_rows, unreadable_rows
 from mapd.questions.rows import LONGEST_NAME
 from mapd.questions.values import as_text, as_whole_number, is_blank, short, without_zeros
 from mapd.store import exam_material
@@ -42,7 +42,9 @@ NAMES = {
     "attempt": ("attempt", "mistake"),
 }
 NEEDED = ("question", "teacher", "kind", "text")
-_SCORE = re.compile(r"score[\s_:]+(?P<reviewer>\S.*)", re.IGNORECASE | re.DOTALL)
+_SCORE = re.compile(r"score[\s_:-]+(?P<reviewer>\S.*)", re.IGNORECASE | re.DOTALL)
+# A score whose reviewer isn't named so: "score", "gpt_score".
+_SCORE_OF_NOBODY = re.compile(r"score|.*[\s_:-]score", re.IGNORECASE | re.DOTALL)
 # Each row is held in memory while the file is checked.
 MOST_ROWS = 300_000
 # Characters of a text: a longer one is no explanation that anybody reads.
@@ -98,7 +100,8 @@ def parse(session: Session, tables: Sequence[FileTable], exam: ExamInfo) -> Expl
 
 
 def _rows(table: FileTable) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the rows' numbers and fields. Raises: BadInput where a needed column is in none."""
+    """Yield the rows' numbers and fields. Raises: BadInput where a needed column is in none, BadRows without a row."""
+    refuse_without_rows(table)
     headings = dict.fromkeys(name for record in table.records for name in record.fields)
     plain = {"_".join(heading.casefold().split()) for heading in headings}
     absent = [name for name in NEEDED if not plain.intersection(NAMES[name])]
@@ -227,18 +230,22 @@ def _read_scores(row: ExplanationRow, value: Any, fields: Mapping[str, Any]) -> 
     """Read the scores: an object, or as text; a list as our own exports have it; a column for each reviewer."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            # As pairs: a reviewer who stands there twice is no single score.
+            value = json.loads(value, object_pairs_hook=_Pairs)
         except (ValueError, RecursionError):
             row.faults.append(("scores", f'{short(value)} is no object such as {{"gemini": 5}}'))
             return
-    if isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
-        value = {str(entry.get("reviewer")): entry.get("score") for entry in value}
-    if not isinstance(value, dict | None):
+    pairs = _as_pairs(value)
+    if pairs is None:
         row.faults.append(("scores", f'{short(value)} is no object such as {{"gemini": 5}}'))
         return
-    # A name in a heading keeps its capitals, so these are the headings as they stand.
-    columns = {match["reviewer"]: fields[name] for name in fields if (match := _SCORE.fullmatch(name.strip()))}
-    for name, score in [*(value or {}).items(), *columns.items()]:
+    for name, score in fields.items():
+        # A name in a heading keeps its capitals, so these are the headings as they stand.
+        if (match := _SCORE.fullmatch(name.strip())) is not None:
+            pairs.append((match["reviewer"], score))
+        elif _SCORE_OF_NOBODY.fullmatch(name.strip()) and not is_blank(score):
+            row.faults.append((short(name), f"whose score is {short(score)}? name the column score_NAME"))
+    for name, score in pairs:
         if is_blank(score):
             continue
         reviewer, number = _read_name(row, "scores", name), as_whole_number(score)
@@ -248,3 +255,21 @@ def _read_scores(row: ExplanationRow, value: Any, fields: Mapping[str, Any]) -> 
             row.faults.append((f"score of {short(name)}", "nobody reviews a text of their own; leave it empty"))
         elif row.scores.setdefault(reviewer, number) != number:
             row.faults.append((f"score of {short(name)}", f"{row.scores[reviewer]} and {number}: which of them?"))
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object of JSON as it is written: a name may stand in it twice."""
+
+
+def _as_pairs(value: Any) -> list[tuple[Any, Any]] | None:
+    """Return each reviewer with their score; None where it is no object, and no list of our own exports."""
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [*value.items()]
+    if isinstance(value, _Pairs):
+        return [*value]
+    if not isinstance(value, list) or not all(isinstance(entry, dict | _Pairs) for entry in value):
+        return None
+    entries = [dict(entry) for entry in value]
+    return [(entry.get("reviewer"), entry.get("score")) for entry in entries]

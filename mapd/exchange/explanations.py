@@ -25,6 +25,7 @@ from mapd.exchange.explanation_files import ExplanationRow, ExplanationsContent
 from mapd.exchange.imported_teachers import UNKNOWN_PROMPT
 from mapd.people import Person, Right, require
 from mapd.questions.imports import BadRow, refuse_rows
+from mapd.questions.values import short
 from mapd.score_forms import vote
 from mapd.store import audit_log, committees, queries
 from mapd.store import tables as t
@@ -131,6 +132,14 @@ def _find_teachers(session: Session, plan: ExplanationPlan, rows: Sequence[Expla
                 people[name] = teacher.id if teacher else None
             except BadInput as error:
                 row.faults.append(("teacher", str(error)))
+        # Two names in the file may be one teacher here.
+        author = plan.teachers.get(row.teacher)
+        others = [name for name in row.scores if name != row.teacher and author is not None]
+        if own := next((name for name in others if plan.teachers.get(name) == author), None):
+            fault = (
+                f"{short(own)} and {short(row.teacher)} are one teacher here, {author}: nobody reviews their own text"
+            )
+            row.faults.append((f"score of {short(own)}", fault))
     return people
 
 

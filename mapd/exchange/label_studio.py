@@ -14,11 +14,13 @@ is a task as it goes out, and this is one of its export ("JSON"), with an annota
 What the committee said is in a task only where that was asked for: who judges is not to know it.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from mapd.domain import Act
+from mapd.errors import BadInput
 from mapd.questions.file_table import FileRecord, FileTable
 from mapd.questions.values import as_text, short
 
@@ -31,6 +33,10 @@ HEADINGS = {"rationale": "A teacher's rationale", "feedback": "A teacher's feedb
 COMMITTEE = {"teacher": "By", "committee": "The committee said", "scores": "Scores"}
 # The queue under which a judgement from there is kept.
 QUEUE = "label studio"
+# The uid of an annotation that can't be read: its own fault is enough.
+UNKNOWN = "?"
+# What tells a row of the short JSON, or of the CSV.
+ANNOTATION = {"annotator", "annotation_id"}
 # A row: its task's number, the task, and its values under our names.
 Entry = tuple[int, object, dict[str, Any]]
 
@@ -90,29 +96,73 @@ def is_export(table: FileTable) -> bool:
     """Return whether the rows are tasks of Label Studio's."""
     # One task is enough: a damaged one beside it is a bad row, and the file is still an export.
     return any(
-        isinstance(record.fields.get("data"), dict) and "annotations" in record.fields for record in table.records
+        isinstance(data := record.fields.get("data"), dict) and ("annotations" in record.fields or "uid" in data)
+        for record in table.records
     )
 
 
+def is_short_export(table: FileTable) -> bool:
+    """Return whether the rows are Label Studio's short JSON, or its CSV: an annotation a row, its task's data in it."""
+    return any(record.fields.keys() >= ANNOTATION for record in table.records)
+
+
+def read_short(table: FileTable) -> list[Entry]:
+    """Return each row of a short export as a row of verdicts."""
+    return [(record.number, record.fields, _read_short(record.fields)) for record in table.records]
+
+
+def _read_short(fields: Mapping[str, Any]) -> dict[str, Any]:
+    faults: list[tuple[str, str]] = []
+    text, person = fields.get(TEXT), fields.get("annotator")
+    values = {name: fields.get(name) for name in ("uid", "kind", DECISION, REASON, "committee")}
+    values |= {"at": fields.get("created_at"), "seconds": fields.get("lead_time"), "queue": QUEUE, "faults": faults}
+    values |= {"blind": fields.get("committee") is None, "task_text": text if isinstance(text, str) else None}
+    # A CSV has numbers as texts.
+    values |= _read_person(int(person) if isinstance(person, str) and person.isdecimal() else person)
+    values["note"] = "\n".join(filter(None, map(as_text, _as_list(fields.get(NOTE))))) or None
+    parts = fields.get(STEP)
+    try:
+        parts = json.loads(parts) if isinstance(parts, str) else parts
+    except (ValueError, RecursionError):
+        parts = [parts]
+    marks = []
+    for part in _as_list(parts):
+        if isinstance(part, dict):
+            marks.append(_read_mark(part, text if isinstance(text, str) else "", faults))
+        else:
+            faults.append((STEP, f"{short(part)} marks no place in the text"))
+    values["marks"] = [mark for mark in marks if mark is not None] or None
+    return values
+
+
 def read_annotations(table: FileTable) -> tuple[list[Entry], int]:
-    """Return each annotation as a row of verdicts, and how many tasks have none yet."""
+    """Return each annotation as a row of verdicts, and how many tasks have none yet.
+
+    Raises: BadInput where all have none.
+    """
     entries = [entry for record in table.records for entry in _read_task(record)]
-    return entries, sum(record.fields.get("annotations") == [] for record in table.records)
+    if not entries:
+        raise BadInput(
+            f"{table.name} holds {len(table.records):,} tasks of Label Studio, and none of them is done: export the "
+            "project as JSON once somebody has submitted some"
+        )
+    return entries, sum(not record.fields.get("annotations") for record in table.records)
 
 
 def _read_task(record: FileRecord) -> Iterator[Entry]:
     task = record.fields
-    data, annotations = task.get("data"), task.get("annotations")
+    # A task that nobody opened may have none.
+    data, annotations = task.get("data"), task.get("annotations", [])
     if not isinstance(data, dict) or not isinstance(annotations, list):
         faults = [("annotations", f"{short(annotations)} is no list; export the project as JSON")]
-        yield record.number, task, {"faults": faults, "person": "?", "uid": "?", "decision": Act.SKIP}
+        yield record.number, task, {"faults": faults, "person": "?", "uid": UNKNOWN, "decision": Act.SKIP}
         return
     for annotation in annotations:
         if isinstance(annotation, dict):
             yield record.number, annotation, _read_annotation(annotation, data)
         else:
             faults = [("annotations", f"{short(annotation)} is no annotation")]
-            yield record.number, task, {"faults": faults, "person": "?", "uid": "?", "decision": Act.SKIP}
+            yield record.number, task, {"faults": faults, "person": "?", "uid": UNKNOWN, "decision": Act.SKIP}
 
 
 def _read_annotation(annotation: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,8 +25,8 @@ from mapd.exchange.spreadsheets import read_cell
 from mapd.judgements import ADJUDICATOR, ANNOTATOR
 from mapd.people import person_name
 from mapd.questions import tables
-from mapd.questions.file_table import FileRecord, FileTable, QuestionFile
-from mapd.questions.imports import BadRow, unreadable_rows
+from mapd.questions.file_table import FileTable, QuestionFile
+from mapd.questions.imports import BadRow, refuse_without_rows, unreadable_rows
 from mapd.questions.values import as_text, is_blank, short
 
 # A file with more is no file of people's verdicts; each row is held in memory while the file is checked.
@@ -41,6 +41,13 @@ NAMES = {
     "note": ("comment",),
 }
 NEEDED = ("person", "uid", "decision")
+FIELDS = (
+    *(*NEEDED, "kind", "reason", "note", "value", "marks", "role", "at", "seconds", "blind", "queue", "committee"),
+    *("question", "judgement", "undoes", "counts", "repairs", "text", "teacher"),
+)
+OUR_NAMES = {word: name for name in FIELDS for word in (name, *NAMES.get(name, ()))}
+# What a file of ours has beside that, for people to read.
+OWN = frozenset({"undone_by"})
 # Characters of a note; of a code or a queue's name.
 LONGEST_NOTE, LONGEST_WORD = 20_000, 60
 TRUTHS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -99,7 +106,10 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class VerdictFile:
-    """What a file holds. `format`: "judgements" or "label-studio"; `open_tasks`: those that nobody has finished."""
+    """What a file holds. `format`: "judgements" or "label-studio"; `open_tasks`: those that nobody has finished.
+
+    `ignored`: the columns that are left alone.
+    """
 
     name: str
     sha256: str
@@ -107,6 +117,7 @@ class VerdictFile:
     rows: tuple[VerdictRow, ...]
     unreadable: tuple[BadRow, ...] = ()
     open_tasks: int = 0
+    ignored: tuple[str, ...] = ()
 
 
 def read(file: QuestionFile, people: Mapping[str, str] | None = None) -> VerdictFile:
@@ -120,13 +131,15 @@ def read(file: QuestionFile, people: Mapping[str, str] | None = None) -> Verdict
     if len(table.records) + len(table.bad) > MOST_ROWS:
         raise BadInput(f"{file.name} holds more than {MOST_ROWS:,} rows of verdicts; split it, and bring in each part")
     names = {_known_name(name): person_name(to) for name, to in (people or {}).items()}
-    format_, open_tasks = "judgements", 0
-    unit = table.unit
+    format_, open_tasks, unit = "judgements", 0, table.unit
+    ignored: tuple[str, ...] = ()
     if label_studio.is_export(table):
         format_, unit = label_studio.FORMAT, "task"
         entries, open_tasks = label_studio.read_annotations(table)
+    elif label_studio.is_short_export(table):
+        format_, entries = label_studio.FORMAT, label_studio.read_short(table)
     else:
-        entries = [(record.number, record.fields, fields) for record, fields in _rows(table)]
+        entries, ignored = _rows(table)
     values = [_Fields(fields, table.has_cells) for _, _, fields in entries]
     # All times together tell whether a day or a month comes first.
     times = moments.read_moments([fields.text("at") for fields in values])
@@ -134,8 +147,18 @@ def read(file: QuestionFile, people: Mapping[str, str] | None = None) -> Verdict
         _read_row(VerdictRow(table.name, unit, number, original), fields, at, names)
         for (number, original, _), fields, at in zip(entries, values, times, strict=True)
     )
+    _check_people(table.name, people or {}, values)
     sha256 = hashlib.sha256(file.content).hexdigest()
-    return VerdictFile(table.name, sha256, format_, rows, tuple(unreadable_rows(table)), open_tasks)
+    return VerdictFile(table.name, sha256, format_, rows, tuple(unreadable_rows(table)), open_tasks, ignored)
+
+
+def _check_people(file: str, people: Mapping[str, str], values: Iterable["_Fields"]) -> None:
+    """See that everybody who is renamed is in the file. Raises: BadInput, naming who isn't."""
+    there = {name for fields in values for name in (fields.text("person"), fields.text("teacher")) if name}
+    known = {_known_name(name.removesuffix(" (person)")) for name in there}
+    if strangers := [name for name in people if _known_name(name) not in known]:
+        names = ", ".join(short(name, 30) for name in sorted(there)[:8])
+        raise BadInput(f"{file} has no verdict of {short(strangers[0])}; its people are {names}")
 
 
 def too_large(name: str) -> str:
@@ -143,29 +166,42 @@ def too_large(name: str) -> str:
     return f"{name} holds more than {MOST_BYTES // 2**20} MB, and a verdict is a short row: is it another file?"
 
 
-def _rows(table: FileTable) -> Iterator[tuple[FileRecord, dict[str, Any]]]:
-    """Yield the records with their fields under our names. Raises: BadInput where a needed one is in no row."""
+def _rows(table: FileTable) -> tuple[list[tuple[int, object, dict[str, Any]]], tuple[str, ...]]:
+    """Return the rows with their fields under our names, and the columns that are left alone.
+
+    Raises: BadInput where a needed field is in no row, BadRows where there is no row.
+    """
+    refuse_without_rows(table)
     headings = dict.fromkeys(name for record in table.records for name in record.fields)
-    own_names = _match_names(headings)
-    if table.is_text or (absent := [name for name in NEEDED if name not in own_names]):
+    names = {heading: _own_name(heading) for heading in headings}
+    if table.is_text or (absent := [name for name in NEEDED if name not in names.values()]):
         listing = ", ".join(short(name, 30) for name in [*headings][:8])
         fields = "" if table.is_text else f": {', '.join(absent)} isn't among {listing}"
         row = '{"person": "ann", "kind": "rationale", "uid": "…", "decision": "reject"}'
         raise BadInput(f"{table.name} holds no verdicts; a row is {row}{fields}")
-    for record in table.records:
-        yield record, {name: record.fields.get(heading) for name, heading in own_names.items()}
+    ignored = tuple(heading for heading, name in names.items() if name is None and heading not in OWN)
+    return [(record.number, record.fields, _as_own(record.fields, names)) for record in table.records], ignored
 
 
-def _match_names(headings: Iterable[str]) -> dict[str, str]:
-    """Return the file's headings by our names for them, however they are written."""
-    # Of two headings that differ in capitals or blanks alone the first one counts, for it comes last here.
-    plain = {"_".join(heading.casefold().split()): heading for heading in reversed([*headings])}
-    fields = (*NEEDED, "kind", "reason", "note", "value", "marks", "role", "at", "seconds", "blind", "queue")
-    matches = {}
-    for name in (*fields, "committee", "question", "judgement", "undoes", "counts", "repairs", "text", "teacher"):
-        if heading := next((plain[word] for word in (name, *NAMES.get(name, ())) if word in plain), None):
-            matches[name] = heading
-    return matches
+def _own_name(heading: str) -> str | None:
+    """Return our name for a heading, however it is written; None where it is left alone."""
+    return OUR_NAMES.get("_".join(heading.casefold().split()))
+
+
+def _as_own(fields: Mapping[str, Any], names: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return a row's fields under our names. Two columns of one name have to say the same."""
+    values: dict[str, Any] = {"faults": []}
+    sources: dict[str, str] = {}
+    for heading, value in fields.items():
+        name = names[heading]
+        if name is None or is_blank(value):
+            continue
+        if name in values and values[name] != value:
+            both = f"{short(sources[name])} has {short(values[name])}, {short(heading)} has {short(value)}"
+            values["faults"].append((name, f"{both}: which of them? take one out"))
+            continue
+        values[name], sources[name] = value, heading
+    return values
 
 
 class _Fields:
@@ -266,9 +302,10 @@ class _RowReader:
 
     def person(self, people: Mapping[str, str]) -> str:
         """Return who judged, as the name is kept."""
-        text = self.fields.text("person")
+        text, value = self.fields.text("person"), self.fields.get("person")
         if text is None:
-            self.fail("person", "missing; a verdict has somebody who gave it")
+            fault = "missing; a verdict has somebody who gave it" if value is None else f"{short(value)} is no name"
+            self.fail("person", fault)
             return ""
         try:
             return people.get(_known_name(text)) or person_name(self.fields.values.get("person_here", text))
@@ -280,7 +317,9 @@ class _RowReader:
         """Return the uid of a text, an answer, a question or a judgement."""
         text = self.fields.text(name)
         if text is None:
-            if is_needed:
+            if (value := self.fields.get(name)) is not None:
+                self.fail(name, f"{short(value)} is no uid")
+            elif is_needed:
                 self.fail(name, "missing; it names the text, as `mapd curate show --items` and exports do")
             return None
         # A judgement's uid becomes that of a new row, so its form is checked; other uids are only looked up.

@@ -116,6 +116,12 @@ class QuestionImport:
         refuse_rows(self.bad, are_others=bool(self.rows))
 
 
+def refuse_without_rows(table: FileTable) -> None:
+    """Refuse a file in which no row could be read at all. Raises: BadRows, naming what is wrong with the rows."""
+    if not table.records:
+        refuse_rows(unreadable_rows(table), are_others=False)
+
+
 def refuse_rows(bad: Sequence[BadRow], *, are_others: bool) -> None:
     """Refuse a file with bad rows; where there are others, those may be imported alone. Raises: BadRows."""
     if bad:

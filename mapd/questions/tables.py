@@ -45,6 +45,8 @@ LFS = b"version https://git-lfs"
 BINARY = re.compile(rb"%PDF|[\x00-\x08\x0e-\x1f]")
 # The columns' names where a CSV's first row is no heading.
 Headings = Callable[[Sequence[str]], Sequence[str] | None]
+# What stands between quotes separates nothing.
+_QUOTED = re.compile(r'"[^"]*"')
 # A line of Excel's, before the heading.
 _SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
 
@@ -116,6 +118,9 @@ def _decode(name: str, content: bytes) -> str:
         raise BadInput(
             f"{name} is not {encoding} text at byte {error.start:,}; save it as UTF-8, or unpack it (known is .gz)"
         ) from error
+    # Of such text every second sign is one, or more.
+    if 3 * text[:4_096].count("\x00") > len(text[:4_096]):
+        raise BadInput(f"{name} is UTF-16 or UTF-32 text without its mark, or no text; save it as UTF-8")
     # Byte order marks also stand in the middle, where files were joined.
     return text.lstrip("\ufeff").replace("}\ufeff{", "}\n{").replace("\n\ufeff", "\n")
 
@@ -159,7 +164,7 @@ def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> Fil
 
 def _delimiter(text: str, usual: str) -> str:
     # Some spreadsheets write another one than the usual.
-    heading = _first_line(text)
+    heading = _QUOTED.sub("", _first_line(text))
     if usual in heading:
         return usual
     return next((delimiter for delimiter in (",", ";", "\t", "|") if delimiter in heading), usual)

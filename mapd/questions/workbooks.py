@@ -8,6 +8,7 @@ a date becomes "2026-01-01 10:00:00". Nothing in a workbook is run, and no more 
 """
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
@@ -22,6 +23,12 @@ from mapd.questions.values import short
 MOST_COLUMNS = 500
 # The part that every workbook has, whatever program wrote it.
 PART = "xl/workbook.xml"
+# A cell with a formula, the value that was saved of one, and where it stands. Each is bounded by the next sign "<".
+_FORMULA_CELL = re.compile(
+    rb"<c(?P<attributes>(?: [^<>]*)?)><f(?:[^<>]*/>|[^<>]*>[^<]*</f>)(?P<content>(?:<v[^<]*(?:</v>)?)?)"
+)
+_VALUE = re.compile(rb"<v[^<>/]*>[^<]+</v>")
+_PLACE = re.compile(rb' r="([A-Z]+[0-9]+)"')
 # openpyxl raises these of a workbook that isn't whole, or that no spreadsheet wrote.
 DAMAGE = (
     *(zipfile.BadZipFile, zipfile.LargeZipFile, ParseError, KeyError, ValueError, TypeError, AttributeError),
@@ -48,10 +55,26 @@ def read(name: str, content: bytes) -> FileTable:
             # Python unpacks no more of a part than its heading says.
             if sum(part.file_size for part in archive.infolist()) > MOST_BYTES:
                 raise BadInput(too_large(name))
+            _check_formulas(name, archive)
         return _read_sheet(name, content)
     except DAMAGE as error:
         words = " ".join(str(error).split())[:120] or type(error).__name__
         raise BadInput(f"{name} can't be read as an Excel file ({words}); save it anew, or as CSV") from error
+
+
+def _check_formulas(name: str, archive: zipfile.ZipFile) -> None:
+    """See that each formula has its value: a program that wrote the workbook may not have computed it."""
+    for part in archive.namelist():
+        if not part.startswith("xl/worksheets/") or not part.endswith(".xml"):
+            continue
+        for cell in _FORMULA_CELL.finditer(archive.read(part)):
+            # A text that is empty is a value, too.
+            if _VALUE.search(cell["content"]) is None and b't="str"' not in cell["attributes"]:
+                place = _PLACE.search(cell["attributes"])
+                where = f"cell {place[1].decode()[:12]}" if place else "a cell"
+                raise BadInput(
+                    f"{name}: {where} holds a formula without its value; open it in a spreadsheet and save it there"
+                )
 
 
 def _read_sheet(name: str, content: bytes) -> FileTable:
@@ -87,7 +110,7 @@ def _filled_rows(sheet: Any, columns: int) -> Iterator[tuple[int, Sequence[Any]]
         # openpyxl gives the same row for all that a sheet leaves out, and a sheet may leave out a million.
         if cells is empty:
             continue
-        if any(cell is not None and cell != "" for cell in cells):
+        if any(cell is not None and str(cell).strip() for cell in cells):
             yield number, cells
         else:
             empty = cells

@@ -46,10 +46,15 @@ def write(row_filter: RowFilter, order: Order, voices: Mapping[str, int]) -> str
 
 def read(text: str, voices: Mapping[str, int], shows: Collection[RowKind] = MISTAKES) -> Selection:
     """Return the filter that the string holds. `shows`: what it may ask for. Raises: BadInput, naming what can't be."""
-    values = dict(parse_qsl(text, keep_blank_values=False))
+    pairs = parse_qsl(text, keep_blank_values=False)
+    values = dict(pairs)
     names = {"show", "order", "author", "part", *TEXTS, *CHECKS, *NUMBERS}
     if unknown := sorted(values.keys() - names):
         raise BadInput(f"unknown filter: {unknown[0][:60]}; one of {', '.join(sorted(names))}")
+    if len(pairs) > len(values):
+        names_of_pairs = [name for name, _ in pairs]
+        twice = next(name for name in names_of_pairs if names_of_pairs.count(name) > 1)
+        raise BadInput(f"{twice} stands twice in the filter; a row has one value of it: leave one out")
     _check_words(values, voices, shows)
     low, high = (_number(values, name, 100, 500) for name in ("mean_from", "mean_to"))
     plain: dict[str, Any] = {name: values[name] for name in TEXTS if name in values}

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from mapd.domain import MOST_MARKS, Act, ExamInfo
 from mapd.errors import BadInput
+from mapd.exchange.label_studio import UNKNOWN
 from mapd.exchange.verdict_files import VerdictRow
 from mapd.questions.values import short
 from mapd.review import judging, reasons
@@ -115,7 +116,7 @@ def check_rows(
             row.reason = reasons.code_of(" ".join(row.reason.casefold().split()))
         target = targets.get(row.uid)
         if target is None:
-            if not any(name == "uid" for name, _ in row.faults):
+            if row.uid != UNKNOWN and not any(name == "uid" for name, _ in row.faults):
                 row.faults.append(("uid", _explain_unknown(row)))
             continue
         if exam is not None and find_root(target, targets).uid not in inside:
@@ -144,6 +145,9 @@ def _check_row(session: Session, row: VerdictRow, target: VerdictTarget, offered
     if row.undoes is not None:
         if row.decision is not Act.WITHDRAW:
             row.faults.append(("undoes", f"goes with withdraw, not with {row.decision}"))
+        return
+    if any(name == "decision" for name, _ in row.faults):
+        # What goes with a decision that can't be read isn't known.
         return
     is_of_text = target.kind in ("rationale", "feedback")
     if row.decision is Act.REJECT and is_of_text and row.reason and row.reason not in offered:

@@ -148,6 +148,12 @@ WRONG: dict[str, tuple[tuple[object, ...], str]] = {
     "a fraction": (("2", "me", "rationale", "x", "4.5"), "4.5. is no whole number"),
     "own score": (("2", "gpt", "rationale", "x", "4"), "nobody reviews a text of their own"),
     "two scores": (("2", "me", "rationale", "x", "4", "", '{"gpt": 3}'), "score of .gpt.: 3 and 4: which of them"),
+    "twice in an object": (("2", "me", "rationale", "x", "", "", '{"a": 5, "a": 3}'), "score of .a.: 5 and 3: which"),
+    "twice in a list": (
+        ("2", "me", "rationale", "x", "", "", '[{"reviewer": "a", "score": 4}, {"reviewer": "a", "score": 3}]'),
+        "score of .a.: 4 and 3: which of them",
+    ),
+    "nobody's": (("2", "me", "rationale", "x", "", "", '[{"score": 4}]'), "line 3 scores: .*; a teacher's name has 1"),
     "no object": (("2", "me", "rationale", "x", "", "", "five"), "line 3 scores: .five. is no object such as"),
     "nested": (("2", "me", "rationale", "x", "", "", "[" * 90_000), r"line 3 scores: .* is no object such as"),
 }
@@ -163,6 +169,33 @@ def test_a_wrong_row_is_named_and_the_rest_may_come_in(engine: sa.Engine, exam: 
     assert "--skip-bad FILE imports the rest" in str(refusal.value)
     assert counts(engine) == before
     assert bring(engine, content, skip=True).new == 1
+
+
+@pytest.mark.parametrize("heading", ["score", "Score", "gpt_score", "gpt score", "gpt-score"])
+def test_a_score_of_nobody_is_asked_about(engine: sa.Engine, exam: ExamInfo, heading: str) -> None:
+    content = table(("0", "me", "rationale", "x", "5"), heading=("question", "teacher", "kind", "text", heading))
+    with pytest.raises(BadRows, match=r'whose score is "5"\? name the column score_NAME'):
+        bring(engine, content)
+
+
+def test_two_columns_of_one_reviewer_are_two_scores(engine: sa.Engine, exam: ExamInfo) -> None:
+    heading = ("question", "teacher", "kind", "text", "score_gpt", "Score gpt", "score-gpt")
+    with pytest.raises(BadRows, match=r"score of .gpt.: 5 and 3: which of them"):
+        bring(engine, table(("0", "me", "rationale", "x", "5", "3", ""), heading=heading))
+    assert bring(engine, table(("0", "me", "rationale", "x", "5", "", "5"), heading=heading)).reviews == 1
+
+
+def test_two_names_of_one_teacher_do_not_review_each_other(engine: sa.Engine, exam: ExamInfo) -> None:
+    with db.writing(engine) as session:
+        teachers.add(session, "mini", kind="simulated", model="sound", by=owner("ann"))
+    heading = ("question", "teacher", "kind", "text", "score_mini (imported)")
+    with pytest.raises(BadRows, match=r"are one teacher here, mini \(imported\): nobody reviews their own text"):
+        bring(engine, table(("0", "mini", "rationale", "x", "5"), heading=heading))
+
+
+def test_where_no_row_can_be_read_the_rows_say_why(engine: sa.Engine, exam: ExamInfo) -> None:
+    with pytest.raises(BadRows, match="line 2 content: has 3 cells where the heading has 4"):
+        bring(engine, b"question,teacher,kind,text\r\n0,me,rationale\r\n")
 
 
 def test_an_id_and_a_text_name_the_same_question(engine: sa.Engine, exam: ExamInfo) -> None:

@@ -47,10 +47,10 @@ def changed(part: str, content: bytes) -> bytes:
 def test_values_are_texts_numbers_and_dates_and_rows_keep_their_numbers() -> None:
     table = read(
         made(
-            ("text", "number", None, "date", "day", "truth", "formula"),
+            ("text", "number", None, "date", "day", "truth"),
             (),
-            ("é\n=", 2.5, "x", datetime(2026, 1, 31, 10, 5), date(2026, 1, 31), True, "=1+1"),
-            (None, None, None, None, None, None, None),
+            ("é\n=", 2.5, "x", datetime(2026, 1, 31, 10, 5), date(2026, 1, 31), True),
+            (None, None, None, " ", None, ""),
             more=lambda book: book.create_sheet("empty"),
         )
     )
@@ -59,9 +59,25 @@ def test_values_are_texts_numbers_and_dates_and_rows_keep_their_numbers() -> Non
     assert number == 3
     assert fields == {
         **{"text": "é\n=", "number": 2.5, "column 3": "x", "date": "2026-01-31 10:05:00", "day": "2026-01-31 00:00:00"},
-        # Nobody has computed it.
-        **{"truth": True, "formula": None},
+        "truth": True,
     }
+
+
+def test_a_formula_that_nobody_computed_is_named() -> None:
+    content = made(("question", "answer"), ("1 + 1?", "=1+1"))
+    with pytest.raises(BadInput, match=r"q.xlsx: cell B2 holds a formula without its value; open it"):
+        read(content)
+    sheet = "xl/worksheets/sheet1.xml"
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        text = book.read(sheet)
+    for computed, value in (
+        (b'<c r="B2"><f>1+1</f><v>2</v></c>', 2),
+        (b'<c r="B2" t="str"><f>""</f><v></v></c>', None),
+        (b'<c r="B2" t="str"><f>T(1)</f></c>', None),
+    ):
+        assert text.count(b'<c r="B2"><f>1+1</f><v /></c>') == 1
+        table = read(changed(sheet, text.replace(b'<c r="B2"><f>1+1</f><v /></c>', computed)))
+        assert table.records[0].fields["answer"] == value
 
 
 def test_a_cell_beyond_the_heading_is_a_bad_row() -> None:

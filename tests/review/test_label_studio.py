@@ -1,5 +1,7 @@
 """Texts out as Label Studio's tasks, and what people did there back as their judgements."""
 
+import csv
+import io
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
@@ -167,6 +169,60 @@ def test_the_short_export_is_a_table_that_is_read_too(engine: sa.Engine, exam: E
         plan = verdict_matching.match(session, file)
     assert plan.bad == []
     assert [(v.row.person, v.row.reason, v.row.seconds) for v in plan.new] == [("ann@x.org", "false_step", 3.5)]
+
+
+@pytest.mark.parametrize("as_csv", [False, True])
+def test_the_short_exports_bring_what_the_long_one_does(
+    engine: sa.Engine, exam: ExamInfo, tmp_path: Path, as_csv: bool
+) -> None:
+    task = export(engine, exam, tmp_path / "tasks.json")[0]
+    start, end = 0, len(word := task["data"]["text"].split()[0])
+    step = {"start": start, "end": end, "text": word, "labels": ["false step"]}
+    parts = [{"from_name": "step", "value": step}, {"from_name": "note", "value": {"text": ["no"]}}]
+    result = [choice("decision", "reject"), choice("reason", "false step"), *parts]
+    long = json.dumps([annotated(task, {"completed_by": 3, "result": result})]).encode()
+    row = task["data"] | {"id": 7, "annotator": 3, "annotation_id": 1, "created_at": AT, "lead_time": 12.4}
+    row |= {"decision": "reject", "reason": "false step", "note": "no", "step": [step]}
+    if as_csv:
+        row |= {"step": json.dumps([step])}
+        out = io.StringIO()
+        csv.writer(out).writerows([[*row], [*row.values()]])
+        short = QuestionFile("min.csv", out.getvalue().encode())
+    else:
+        short = QuestionFile("min.json", json.dumps([row]).encode())
+    (one,), (other,) = (verdict_files.read(file).rows for file in (QuestionFile("project.json", long), short))
+    names = (
+        "person",
+        "uid",
+        "kind",
+        "decision",
+        "reason",
+        "note",
+        "marks",
+        "seconds",
+        "is_blind",
+        "queue",
+        "text",
+        "at",
+    )
+    assert [getattr(other, name) for name in names] == [getattr(one, name) for name in names]
+    assert one.person == "label studio user 3"
+    assert not other.faults
+    assert other.marks == ((start, end),)
+
+
+def test_tasks_that_nobody_has_done_say_so(engine: sa.Engine, exam: ExamInfo, tmp_path: Path) -> None:
+    tasks = export(engine, exam, tmp_path / "tasks.json")[:2]
+    for undone in (tasks, [annotated(task) for task in tasks], [task | {"predictions": []} for task in tasks]):
+        with pytest.raises(BadInput, match="holds 2 tasks of Label Studio, and none of them is done"):
+            bring(engine, undone)
+
+
+def test_a_damaged_annotation_has_one_fault(engine: sa.Engine, exam: ExamInfo, tmp_path: Path) -> None:
+    task = export(engine, exam, tmp_path / "tasks.json")[0]
+    with pytest.raises(BadRows, match="17 is no annotation") as refusal:
+        bring(engine, [annotated(task) | {"annotations": [17]}], is_known=lambda _: True)
+    assert "the project has no" not in str(refusal.value)
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

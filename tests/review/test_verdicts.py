@@ -518,7 +518,7 @@ def test_a_table_that_went_through_excel_comes_back(engine: sa.Engine, exam: Exa
         ("v.csv", b"person,person,decision\r\nann,x,accept", "two columns named"),
         ("v.json", b"[" * 200_000, "nested too deeply"),
         ("v.json", b'{"a": 1}', "holds no verdicts"),
-        ("v.jsonl", b"[1, 2]", "holds no"),
+        ("v.jsonl", b"[1, 2]", "is no JSON object; a row is one"),
         ("v.csv", b"person,uid,decision\r\n" + b"a,b,accept\r\n" * 200_001, "more than 200,000 rows of verdicts"),
         ("v.csv", b"person,uid,decision\r\n" + b"x" * (129 << 20), "holds more than 128 MB"),
     ],
@@ -529,6 +529,92 @@ def test_a_file_that_is_none_is_one_line(full_home: Path, name: str, content: by
         bring(engine, name, content)
     assert "\n" not in str(refusal.value)
     assert in_table(engine) == 0
+    engine.dispose()
+
+
+TWICE: dict[str, tuple[str, str, str]] = {
+    "capitals": ("person,uid,decision,Decision", "ann,{uid},accept,reject", "decision: .decision. has .accept., "),
+    "another word": ("person,uid,decision,verdict", "ann,{uid},accept,reject", ".verdict. has .reject.: which of them"),
+    "notes": (
+        "person,uid,decision,note,comment",
+        "ann,{uid},accept,a,b",
+        "line 2 note: .note. has .a., .comment. has .b.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_two_columns_of_one_meaning_have_to_say_the_same(full_home: Path, name: str) -> None:
+    heading, row, line = TWICE[name]
+    engine = db.open_store(Settings())
+    with db.reading(engine) as session:
+        uid = uids(session, "rationale")[0]
+    with pytest.raises(BadRows, match=line):
+        bring(engine, "v.csv", f"{heading}\r\n{row.format(uid=uid)}".encode())
+    assert in_table(engine) == 0
+    engine.dispose()
+
+
+def test_each_row_may_name_its_fields_in_its_own_way(full_home: Path) -> None:
+    engine = db.open_store(Settings())
+    with db.reading(engine) as session:
+        first, second, third = uids(session, "rationale")[:3]
+    lines = [
+        {"person": "ann", "uid": first, "decision": "reject", "note": "one"},
+        {"Person": "ann", "UID": second, "Decision": "reject", "comment": "two"},
+        {"annotator": "ann", "uid": third, "verdict": "reject", "note": "three", "comment": "three"},
+    ]
+    assert bring(engine, "v.jsonl", "\n".join(map(json.dumps, lines)).encode()).new == 3
+    with db.reading(engine) as session:
+        assert session.exec(select(t.Judgement.note).order_by(t.Judgement.id)).all() == ["one", "two", "three"]
+    engine.dispose()
+
+
+ODD: dict[str, tuple[str, bytes, str]] = {
+    "short rows": (
+        "v.csv",
+        b"person,uid,decision,note\r\nann,x,accept",
+        "line 2 content: has 3 cells where the heading has 4",
+    ),
+    "utf-16": ("v.csv", "person,uid,decision\r\nann,x,accept".encode("utf-16-le"), "UTF-16 or UTF-32 text without"),
+    "no name": ("v.jsonl", b'{"person": true, "uid": "x", "decision": "accept"}', "person: true is no name"),
+    "no uid": ("v.jsonl", b'{"person": "ann", "uid": ["x"], "decision": "accept"}', r"uid: \[.x.\] is no uid"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_is_named(full_home: Path, name: str) -> None:
+    file, content, line = ODD[name]
+    engine = db.open_store(Settings())
+    with pytest.raises(BadInput, match=line):
+        bring(engine, file, content)
+    engine.dispose()
+
+
+def test_a_comma_in_a_quoted_heading_separates_nothing(full_home: Path) -> None:
+    engine = db.open_store(Settings())
+    with db.reading(engine) as session:
+        uid = uids(session, "rationale")[0]
+    content = f'person;uid;decision;"note, mine"\r\nann;{uid};accept;x'.encode()
+    assert verdict_files.read(QuestionFile("v.csv", content)).ignored == ("note, mine",)
+    assert bring(engine, "v.csv", content).new == 1
+    engine.dispose()
+
+
+def test_who_is_renamed_has_to_be_in_the_file() -> None:
+    file = QuestionFile("v.csv", b"person,uid,decision\r\nann,x,accept")
+    with pytest.raises(BadInput, match=r'v.csv has no verdict of "zoe"; its people are "ann"'):
+        verdict_files.read(file, {"zoe": "eve"})
+    assert verdict_files.read(file, {"ANN": "eve"}).rows[0].person == "eve"
+
+
+def test_with_a_decision_that_is_none_nothing_else_is_wrong(full_home: Path) -> None:
+    engine = db.open_store(Settings())
+    with db.reading(engine) as session:
+        uid = uids(session, "rationale")[0]
+    with pytest.raises(BadRows, match=r"decision: unknown: .Rejected.") as refusal:
+        bring(engine, "v.csv", f"person,uid,decision,reason\r\nann,{uid},Rejected,false step".encode())
+    assert "reason for a skip" not in str(refusal.value)
     engine.dispose()
 
 

@@ -46,6 +46,7 @@ class VerdictsPreview:
     kinds: Mapping[str, int]
     decisions: Mapping[str, int]
     open_tasks: int
+    ignored: tuple[str, ...]
     bad_rows: Sequence[BadRow]
     refusal: str | None
 
@@ -155,6 +156,7 @@ def _preview(file: UploadedFile, exam: ExamInfo, people: str, *, counting: bool)
         kinds=plan.kinds,
         decisions=plan.decisions,
         open_tasks=plan.content.open_tasks,
+        ignored=plan.content.ignored,
         bad_rows=tuple(plan.bad),
         refusal=forms.find_refusal(plan.refuse_bad),
     )
@@ -169,7 +171,7 @@ def _draw_preview(preview: VerdictsPreview) -> None:
         (preview.new, "new judgements"),
         (preview.known, "here already"),
         (preview.counted, "count from now on"),
-        (preview.conflicts, "at odds with what others say"),
+        (preview.conflicts, "at odds with what was said before"),
         *([(preview.open_tasks, "tasks not done yet")] if preview.open_tasks else []),
     )
     tables.draw_facts(
@@ -177,6 +179,7 @@ def _draw_preview(preview: VerdictsPreview) -> None:
         ("who never judged here before", text.one_line(", ".join(preview.new_people), 200) or None),
         ("on", _count(preview.kinds)),
         ("they say", _count(preview.decisions)),
+        ("columns left alone", text.one_line(", ".join(preview.ignored), 200) or None),
         ("at odds, for example", text.one_line("; ".join(preview.conflict_lines), 400) or None),
     )
 
