@@ -25,10 +25,11 @@ MOST_COLUMNS = 500
 PART = "xl/workbook.xml"
 # A cell with a formula, the value that was saved of one, and where it stands. Each is bounded by the next sign "<".
 _FORMULA_CELL = re.compile(
-    rb"<c(?P<attributes>(?: [^<>]*)?)><f(?:[^<>]*/>|[^<>]*>[^<]*</f>)(?P<content>(?:<v[^<]*(?:</v>)?)?)"
+    rb"<(?:\w+:)?c(?P<attributes>(?:\s[^<>]*)?)>\s*<(?:\w+:)?f(?:\s[^<>]*/>|/>|(?:\s[^<>]*)?>[^<]*</(?:\w+:)?f>)\s*"
+    rb"(?P<content>(?:<(?:\w+:)?v[^<]*)?)"
 )
-_VALUE = re.compile(rb"<v[^<>/]*>[^<]+</v>")
-_PLACE = re.compile(rb' r="([A-Z]+[0-9]+)"')
+_VALUE = re.compile(rb"<(?:\w+:)?v(?:\s[^<>/]*)?>[^<]+")
+_PLACE = re.compile(rb'\sr="([A-Z]+[0-9]+)"')
 # openpyxl raises these of a workbook that isn't whole, or that no spreadsheet wrote.
 DAMAGE = (
     *(zipfile.BadZipFile, zipfile.LargeZipFile, ParseError, KeyError, ValueError, TypeError, AttributeError),

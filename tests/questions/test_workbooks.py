@@ -74,10 +74,14 @@ def test_a_formula_that_nobody_computed_is_named() -> None:
         (b'<c r="B2"><f>1+1</f><v>2</v></c>', 2),
         (b'<c r="B2" t="str"><f>""</f><v></v></c>', None),
         (b'<c r="B2" t="str"><f>T(1)</f></c>', None),
+        (b'<c r="B2">\n  <f t="shared" si="0"/>\n  <v>3</v>\n</c>', 3),
     ):
         assert text.count(b'<c r="B2"><f>1+1</f><v /></c>') == 1
         table = read(changed(sheet, text.replace(b'<c r="B2"><f>1+1</f><v /></c>', computed)))
         assert table.records[0].fields["answer"] == value
+    prefixed = text.replace(b'<c r="B2"><f>1+1</f><v /></c>', b'<x:c r="B2">\n<x:f>1+1</x:f>\n<x:v/></x:c>')
+    with pytest.raises(BadInput, match="cell B2 holds a formula without its value"):
+        read(changed(sheet, prefixed.replace(b"<worksheet ", b'<worksheet xmlns:x="x" ')))
 
 
 def test_a_cell_beyond_the_heading_is_a_bad_row() -> None:
