@@ -32,6 +32,15 @@ def bootstrap_mean(values: Sequence[float]) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def student_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return Student's 95 % interval of the mean of two values or more."""
+    from scipy.stats import sem, t
+
+    mean, error = sum(values) / len(values), float(sem(values))
+    low, high = t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=error) if error else (mean, mean)
+    return float(low), float(high)
+
+
 def paired_bootstrap(changes: Sequence[int]) -> tuple[float, float] | None:
     """Return the 95 % interval of a mean change of paired outcomes, each -1, 0 or 1; None where nothing changed."""
     if not any(changes):

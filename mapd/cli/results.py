@@ -1,27 +1,36 @@
 """`mapd results`: two exams on the same questions, before and after, compared."""
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from mapd import pooled_results
 from mapd import results as stage
 from mapd.cli import shared
-from mapd.results import FamilyResult, Score
+from mapd.results import FamilyResult, Results, Score
 
 
 def results(
     exam_before: Annotated[str, typer.Option("--before", help="The exam before: id, uid or name.")],
-    exam_after: Annotated[str, typer.Option("--after", help="The exam after, on the same questions.")],
+    exams_after: Annotated[
+        list[str], typer.Option("--after", help="The exam after, on the same questions; several trainings' are pooled.")
+    ],
     questions: Annotated[
         bool, typer.Option("--questions", help="List the questions' uids, too, by what became of each.")
     ] = False,
     as_json: shared.AsJson = False,
 ) -> None:
-    """Compare two exams, before and after, question by question."""
+    """Compare two exams, before and after, question by question.
+
+    With --after for each of several trainings: what they gain on the mean, and how far one is from another.
+    """
+    if len(exams_after) > 1:
+        _show_pooled(exam_before, exams_after, as_json)
+        return
     with shared.reading() as session:
-        comparison = stage.compare(stage.load(session, exam_before), stage.load(session, exam_after))
+        comparison = stage.compare(stage.load(session, exam_before), stage.load(session, exams_after[0]))
     uids = {change.name.lower(): list(uids_) for change, uids_ in comparison.changes.items()}
     if as_json:
         families = {
@@ -49,6 +58,28 @@ def results(
                 shared.line(f"{change.value:<12} {uid}")
 
 
+def _show_pooled(exam_before: str, exams_after: Sequence[str], as_json: bool) -> None:
+    with shared.reading() as session:
+        after = [stage.load(session, ref) for ref in exams_after]
+        pooled = pooled_results.pool(stage.load(session, exam_before), after)
+    if as_json:
+        names = ("gain", "of_trainings", "of_questions", "deviation", "always", "never")
+        result = {name: getattr(pooled, name) for name in names}
+        result |= {"before": score(pooled.comparisons[0].overall.before)}
+        shared.show(result | {"trainings": [_as_training(result) for result in pooled.comparisons]}, as_json, "")
+        return
+    shared.console.print(_as_table({result.after.name: result.overall for result in pooled.comparisons}))
+    for line in pooled_results.describe(pooled):
+        shared.line(line)
+
+
+def _as_training(comparison: Results) -> dict[str, Any]:
+    overall = comparison.overall
+    result: dict[str, Any] = {"exam": comparison.after.uid, "student": comparison.after.student}
+    result |= {"after": score(overall.after), "fixed": comparison.fixed, "broken": comparison.broken}
+    return result | {"mcnemar_p": overall.mcnemar_p}
+
+
 def score(result: Score) -> dict[str, float]:
     """Return a score as scripts get it."""
     names = ("n", "correct", "accuracy", "low", "high", "no_answer", "cut_off", "length")
@@ -57,13 +88,17 @@ def score(result: Score) -> dict[str, float]:
 
 def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult]) -> Table:
     """Return the table of a comparison, in all and by family."""
+    return _as_table({name.replace("_", " "): result for name, result in by_family.items()} | {"all": overall})
+
+
+def _as_table(results: Mapping[str, FamilyResult]) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("", "before", "95 %", "after", "95 %", "p", "no answer", "majority"):
         table.add_column(column, justify="left" if not column else "right", overflow="fold")
-    for name, family in (*by_family.items(), ("all", overall)):
+    for name, family in results.items():
         cells = (*_cells(family.before), *_cells(family.after), f"{family.mcnemar_p:.2g}")
         unread = f"{family.before.no_answer} → {family.after.no_answer}"
-        table.add_row(name.replace("_", " "), *cells, unread, f"{family.majority:.1%}")
+        table.add_row(name, *cells, unread, f"{family.majority:.1%}")
     return table
 
 
