@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
@@ -178,15 +179,23 @@ def draw_settings(run: Training) -> None:
     tables.draw_table(("", ""), list(settings.items()), words=2)
     if run.adapter and (folder := context.settings().home / run.adapter).is_dir():
         st.caption("The adapter of its student; `peft.AutoPeftModelForCausalLM.from_pretrained` loads it, too:")
-        st.code(str(folder), language=None, wrap_lines=True)
+        _draw_place(run, folder)
     elif (model := fingerprints.find_model(context.settings().home, run.uid)) is not None:
         st.caption("The model of its student; `transformers.AutoModelForCausalLM.from_pretrained` loads it, too:")
-        st.code(str(model), language=None, wrap_lines=True)
+        _draw_place(run, model)
     if run.student:
-        st.caption("To take it away with its card, in a terminal: its adapter, or `--as merged`, or `--as gguf`.")
-        words = ("mapd", "students", "export", run.student, "-o", "DIR")
-        st.code(shlex.join(words), language=None, wrap_lines=True)
         context.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=run.exam)
+
+
+def _draw_place(run: Training, folder: Path) -> None:
+    """Draw where the student's weights lie, and the command that takes it away."""
+    st.code(str(folder), language=None, wrap_lines=True)
+    if run.student:
+        st.caption("To take it away with its card, in a terminal; also `--as merged`, or `--as gguf`:")
+        # All weights are its own: then there is no adapter.
+        form = () if run.adapter else ("--as", "merged")
+        words = ("mapd", "students", "export", run.student, *form, "-o", "DIR")
+        st.code(shlex.join(words), language=None, wrap_lines=True)
 
 
 def _value_words(value: object) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from mapd import students
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -135,6 +136,23 @@ def test_both_losses_are_drawn(looped_home: Path) -> None:
     assert "2.00 → 0.33" in shown(app)
     lost = open_page("pages/train/finetune.py", finetune="nope")
     assert "nope" in errors(lost)[0]
+
+
+def test_the_command_that_takes_a_student_away_stands_where_its_weights_are(looped_home: Path) -> None:
+    def commands() -> list[str]:
+        codes = [code.value for code in open_page("pages/train/finetune.py").code]
+        return [code for code in codes if code.startswith("mapd students export")]
+
+    with db.writing(db.open_store(Settings())) as session:
+        uid = session.exec(select(t.Finetune)).one().uid
+        students.get(session, "small-tuned").adapter = "finetunes/here/adapter"
+    assert commands() == [], "its adapter isn't here"
+    (looped_home / "finetunes" / "here" / "adapter").mkdir(parents=True)
+    assert commands() == ["mapd students export small-tuned -o DIR"]
+    with db.writing(db.open_store(Settings())) as session:
+        students.get(session, "small-tuned").adapter = None
+    (looped_home / "finetunes" / uid / "model").mkdir(parents=True)
+    assert commands() == ["mapd students export small-tuned --as merged -o DIR"]
 
 
 def test_what_a_step_reports_is_drawn_and_an_early_end_is_said(looped_home: Path) -> None:
