@@ -18,8 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +31,13 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
+from tests.provider import in_a_process
 
-ROOT = Path(__file__).parents[1]
 DELAY_S = 0.2
 AT_ONCE = 32
 BOUND = AT_ONCE / DELAY_S
 NAMES = ("rowan", "brook", "ash")
 PER_MISTAKE = len(NAMES) * (2 + len(NAMES) - 1)  # feedback, rationale, and a review of each other's rationale
-
-
-@contextmanager
-def provider(delay: float) -> Iterator[str]:
-    """The address of a provider in a process of its own."""
-    command = [sys.executable, "-m", "tests.provider", "--delay", str(delay)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
 
 
 def project(home: Path, url: str, mistakes: int) -> sa.Engine:
@@ -144,7 +131,7 @@ def memory(calls: int, delay: float) -> float:
 
 def collected(calls: int, delay: float) -> None:
     """What that process does."""
-    with tempfile.TemporaryDirectory() as home, provider(delay) as url:
+    with tempfile.TemporaryDirectory() as home, in_a_process(delay) as url:
         engine = project(Path(home), url, calls // PER_MISTAKE)
         ours(engine)
         engine.dispose()
@@ -163,7 +150,7 @@ def main() -> None:
     if given.memory:
         collected(given.memory, given.delay)
         return
-    with tempfile.TemporaryDirectory() as home, provider(DELAY_S) as url:
+    with tempfile.TemporaryDirectory() as home, in_a_process(DELAY_S) as url:
         engine = project(Path(home), url, given.calls // PER_MISTAKE)
         single = reference(engine, 100)
         measured = ours(engine)

@@ -20,8 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ from mapd.questions.rows import QuestionRow
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
+from tests.provider import in_a_process
 
 ROOT = Path(__file__).parents[1]
 ME = owner("benchmark")
@@ -48,17 +48,6 @@ ROUNDS = 8  # of calls in flight, in the exam that is killed
 # Calls of a start that ask for no answer: one for a token, one for the server's tokenizer.
 PROBES = 2
 NAMES = "Ann Ben Cleo Dan Eve Finn Gus Ida Jon Kim Lea Max Nia Oli Pia Quin Rob Sue Tom Uma".split()
-
-
-@contextmanager
-def server(delay: float) -> Iterator[str]:
-    """The address of a server in a process of its own."""
-    command = [sys.executable, "-m", "tests.provider", "--delay", str(delay)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
 
 
 def write_questions(count: int) -> list[QuestionRow]:
@@ -151,7 +140,7 @@ def main() -> None:
     given = arguments.parse_args()
     say = (lambda _: None) if given.json else print
     rows, bound = write_questions(given.questions), given.at_once / given.delay
-    with tempfile.TemporaryDirectory() as folder, server(given.delay) as url, server(0.02) as quick_url:
+    with tempfile.TemporaryDirectory() as folder, in_a_process(given.delay) as url, in_a_process(0.02) as quick_url:
         engine = make_project(Path(folder) / "speed", url, rows, {"student": given.at_once})
         _, seconds = examine(engine, Path(folder) / "speed", "student", "all")
         rate = len(rows) / seconds

@@ -203,19 +203,24 @@ def _find_differences(first: ExamAnswers, second: ExamAnswers) -> dict[str, tupl
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
+def require_finished(exam: ExamAnswers) -> None:
+    """See that an exam has an accuracy. Raises: BadInput where it isn't finished, or is an import."""
+    if exam.exam.graded_by == "import":
+        raise BadInput(f"{exam.exam.name} is an import, which holds mistakes alone: it has no accuracy to compare")
+    if len(exam.answers) < exam.question_count or not exam.answers:
+        raise BadInput(
+            f"exam {exam.exam.name} isn't finished: {len(exam.answers)} of {exam.question_count} questions; "
+            "`mapd exam run` goes on with it"
+        )
+
+
 def compare(before: ExamAnswers, after: ExamAnswers) -> Results:
     """Compare two exams on the same questions.
 
     Raises: BadInput where they have different questions, or one of them isn't finished or is an import.
     """
     for exam in (before, after):
-        if exam.exam.graded_by == "import":
-            raise BadInput(f"{exam.exam.name} is an import, which holds mistakes alone: it has no accuracy to compare")
-        if len(exam.answers) < exam.question_count or not exam.answers:
-            raise BadInput(
-                f"exam {exam.exam.name} isn't finished: {len(exam.answers)} of {exam.question_count} questions; "
-                "`mapd exam run` goes on with it"
-            )
+        require_finished(exam)
     if before.answers.keys() != after.answers.keys():
         raise BadInput(
             f"{before.exam.name} and {after.exam.name} have different questions; compare exams on one set and split"

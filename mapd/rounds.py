@@ -49,8 +49,7 @@ def load(session: Session, ref: str | int) -> list[StudentRound]:
     Raises: NotFound; BadInput where this exam isn't finished, or is an import.
     """
     last = results.load(session, ref)
-    # What `compare` refuses of an exam holds here, too.
-    results.compare(last, last)
+    results.require_finished(last)
     unfinished = queries.unfinished(session)
     # The newest comes first.
     latest: dict[str, ExamInfo] = {}

@@ -15,12 +15,15 @@ import asyncio
 import hashlib
 import json
 import random
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -331,6 +334,18 @@ def _say(word: str, asked: Asked) -> str:
             "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": 3, "total_tokens": prompt_tokens + 3},
         }
     return json.dumps(said)
+
+
+@contextmanager
+def in_a_process(delay: float) -> Iterator[str]:
+    """The address of a provider in a process of its own, as benchmarks need one."""
+    command = [sys.executable, "-m", "tests.provider", "--delay", str(delay)]
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()
 
 
 def main() -> None:

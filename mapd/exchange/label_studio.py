@@ -22,7 +22,7 @@ from xml.sax.saxutils import quoteattr
 from mapd.domain import Act
 from mapd.errors import BadInput
 from mapd.questions.file_table import FileRecord, FileTable
-from mapd.questions.values import as_text, short
+from mapd.questions.values import as_text, is_blank, short
 
 FORMAT = "label-studio"
 # The names of the controls, as the configuration gives them and results name them.
@@ -108,31 +108,28 @@ def is_short_export(table: FileTable) -> bool:
 
 def read_short(table: FileTable) -> list[Entry]:
     """Return each row of a short export as a row of verdicts."""
-    return [(record.number, record.fields, _read_short(record.fields)) for record in table.records]
+    rows = ((record, _as_annotation(record.fields)) for record in table.records)
+    return [(record.number, record.fields, _read_annotation(made, record.fields)) for record, made in rows]
 
 
-def _read_short(fields: Mapping[str, Any]) -> dict[str, Any]:
-    faults: list[tuple[str, str]] = []
-    text, person = fields.get(TEXT), fields.get("annotator")
-    values = {name: fields.get(name) for name in ("uid", "kind", DECISION, REASON, "committee")}
-    values |= {"at": fields.get("created_at"), "seconds": fields.get("lead_time"), "queue": QUEUE, "faults": faults}
-    values |= {"blind": fields.get("committee") is None, "task_text": text if isinstance(text, str) else None}
-    # A CSV has numbers as texts.
-    values |= _read_person(int(person) if isinstance(person, str) and person.isdecimal() else person)
-    values["note"] = "\n".join(filter(None, map(as_text, _as_list(fields.get(NOTE))))) or None
-    parts = fields.get(STEP)
+def _as_annotation(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a short export as an annotation of the long one; its task's data are the row's own fields."""
+    person, steps = fields.get("annotator"), fields.get(STEP)
     try:
-        parts = json.loads(parts) if isinstance(parts, str) else parts
+        steps = json.loads(steps) if isinstance(steps, str) else steps
     except (ValueError, RecursionError):
-        parts = [parts]
-    marks = []
-    for part in _as_list(parts):
-        if isinstance(part, dict):
-            marks.append(_read_mark(part, text if isinstance(text, str) else "", faults))
-        else:
-            faults.append((STEP, f"{short(part)} marks no place in the text"))
-    values["marks"] = [mark for mark in marks if mark is not None] or None
-    return values
+        # As it stands it marks nothing, and is named as a fault.
+        steps = [steps]
+    values: list[tuple[str, Any]] = [(STEP, step) for step in _as_list(steps)]
+    values += [(name, {"choices": [fields[name]]}) for name in (DECISION, REASON) if not is_blank(fields.get(name))]
+    values += [(NOTE, {"text": note}) for note in _as_list(fields.get(NOTE))]
+    return {
+        # A CSV has numbers as texts.
+        "completed_by": int(person) if isinstance(person, str) and person.isdecimal() else person,
+        "created_at": fields.get("created_at"),
+        "lead_time": fields.get("lead_time"),
+        "result": [{"from_name": name, "value": value} for name, value in values],
+    }
 
 
 def read_annotations(table: FileTable) -> tuple[list[Entry], int]:
@@ -199,8 +196,10 @@ def _read_result(result: Any, text: str, faults: list[tuple[str, str]]) -> dict[
         faults.append(("result", f"{short(result)} is no list of what was chosen"))
         return {"decision": Act.SKIP}
     choices = {name: _read_choice(result, name, faults) for name in (DECISION, REASON)}
-    notes = [line for part in _parts(result, NOTE) for line in _as_list(part.get("text"))]
-    marks = [_read_mark(part, text, faults) for part in _parts(result, STEP)]
+    notes = [line for part in _parts(result, NOTE, faults) for line in _as_list(part.get("text"))]
+    if odd := next((line for line in notes if as_text(line) is None), None):
+        faults.append((NOTE, f"{short(odd)} is no text"))
+    marks = [_read_mark(part, text, faults) for part in _parts(result, STEP, faults)]
     return {
         "decision": choices[DECISION],
         "reason": choices[REASON],
@@ -209,8 +208,12 @@ def _read_result(result: Any, text: str, faults: list[tuple[str, str]]) -> dict[
     }
 
 
-def _parts(result: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
-    values = (part.get("value") for part in result if part.get("from_name") == name)
+def _parts(result: Sequence[Mapping[str, Any]], name: str, faults: list[tuple[str, str]]) -> list[Mapping[str, Any]]:
+    """Return what one control says. What has another shape is a fault: nothing of it is dropped."""
+    values = [part.get("value") for part in result if part.get("from_name") == name]
+    faults += [
+        (name, f"{short(value)} is no value of Label Studio's") for value in values if not isinstance(value, dict)
+    ]
     return [value for value in values if isinstance(value, dict)]
 
 
@@ -219,7 +222,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _read_choice(result: Sequence[Mapping[str, Any]], name: str, faults: list[tuple[str, str]]) -> Any:
-    choices = [choice for part in _parts(result, name) for choice in _as_list(part.get("choices"))]
+    choices = [choice for part in _parts(result, name, faults) for choice in _as_list(part.get("choices"))]
     if len(choices) > 1:
         faults.append((name, f"{short(choices)}: one is to be chosen"))
     return choices[0] if choices else None

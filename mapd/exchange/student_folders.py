@@ -77,6 +77,8 @@ def write(
     person = require(by, Right.EXPORT)
     check(form, precision)
     program = find_converter(converter) if form == "gguf" else None
+    with one_moment(engine) as session:
+        uid = students.get(session, ref).uid
     with files.whole(path) as place:
         if form == "adapter":
             write_adapter(engine, ref, path.name, place, home)
@@ -85,8 +87,6 @@ def write(
         else:
             _write_gguf(engine, ref, path.name, place, home, precision=precision, converter=program)
         sha256 = files.sha256_of(place)
-    with one_moment(engine) as session:
-        uid = students.get(session, ref).uid
     written = sorted(file for file in path.rglob("*") if file.is_file())
     with db.writing(engine) as session:
         detail = {"format": form, "file": path.name, "sha256": sha256}
@@ -141,21 +141,21 @@ def write_model(
     """
     with one_moment(engine) as session:
         student = students.get(session, ref)
-        has_adapter = student.adapter is not None
-        folder = students.find_adapter(student, home) if has_adapter else None
-        settings = None if folder is None else adapters.read_settings(folder, is_ours=True)
+    base, adapter = students.locate(engine, student, home)
+    settings = None if adapter is None else adapters.read_settings(adapter, is_ours=True)
+    with one_moment(engine) as session:
         facts = model_card.load_facts(session, student, settings, repository)
-        facts |= {"is_whole": True, "is_gguf": is_gguf}
         masks = find_masks(session, home)
-    base = students.locate(engine, student, home)[0]
-    model, _ = students.load_model(engine, student, home, precision)
-    whole: Any = model.merge_and_unload() if has_adapter else model
+    from mapd.models.loader import load  # torch takes seconds to import
+
+    model, _ = load(base, adapter, precision=precision)
+    whole: Any = model if adapter is None else model.merge_and_unload()
     place.mkdir()
     whole.config.name_or_path = ""
     whole.save_pretrained(place)
     weights.copy_small_files(base, place)
     (place / "Modelfile").write_text(MODELFILE.format(source="."), encoding="utf-8")
-    _write_card(place, facts, masks)
+    _write_card(place, facts | {"is_whole": True, "is_gguf": is_gguf}, masks)
 
 
 def find_converter(path: Path | None = None) -> Path:

@@ -45,9 +45,9 @@ FIELDS = (
     *(*NEEDED, "kind", "reason", "note", "value", "marks", "role", "at", "seconds", "blind", "queue", "committee"),
     *("question", "judgement", "undoes", "counts", "repairs", "text", "teacher"),
 )
-OUR_NAMES = {word: name for name in FIELDS for word in (name, *NAMES.get(name, ()))}
-# What a file of ours has beside that, for people to read.
-OWN = frozenset({"undone_by"})
+FIELD_OF_WORD = {word: name for name in FIELDS for word in (name, *NAMES.get(name, ()))}
+# A column of our own files, for people to read.
+FOR_PEOPLE = frozenset({"undone_by"})
 # Characters of a note; of a code or a queue's name.
 LONGEST_NOTE, LONGEST_WORD = 20_000, 60
 TRUTHS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -154,10 +154,10 @@ def read(file: QuestionFile, people: Mapping[str, str] | None = None) -> Verdict
 
 def _check_people(file: str, people: Mapping[str, str], values: Iterable["_Fields"]) -> None:
     """See that everybody who is renamed is in the file. Raises: BadInput, naming who isn't."""
-    there = {name for fields in values for name in (fields.text("person"), fields.text("teacher")) if name}
-    known = {_known_name(name.removesuffix(" (person)")) for name in there}
-    if strangers := [name for name in people if _known_name(name) not in known]:
-        names = ", ".join(short(name, 30) for name in sorted(there)[:8])
+    file_names = {name for fields in values for name in (fields.text("person"), fields.text("teacher")) if name}
+    keys = {_known_name(name.removesuffix(" (person)")) for name in file_names}
+    if strangers := [name for name in people if _known_name(name) not in keys]:
+        names = ", ".join(short(name, 30) for name in sorted(file_names)[:8])
         raise BadInput(f"{file} has no verdict of {short(strangers[0])}; its people are {names}")
 
 
@@ -173,22 +173,22 @@ def _rows(table: FileTable) -> tuple[list[tuple[int, object, dict[str, Any]]], t
     """
     refuse_without_rows(table)
     headings = dict.fromkeys(name for record in table.records for name in record.fields)
-    names = {heading: _own_name(heading) for heading in headings}
+    names = {heading: _find_field(heading) for heading in headings}
     if table.is_text or (absent := [name for name in NEEDED if name not in names.values()]):
         listing = ", ".join(short(name, 30) for name in [*headings][:8])
         fields = "" if table.is_text else f": {', '.join(absent)} isn't among {listing}"
         row = '{"person": "ann", "kind": "rationale", "uid": "…", "decision": "reject"}'
         raise BadInput(f"{table.name} holds no verdicts; a row is {row}{fields}")
-    ignored = tuple(heading for heading, name in names.items() if name is None and heading not in OWN)
-    return [(record.number, record.fields, _as_own(record.fields, names)) for record in table.records], ignored
+    ignored = tuple(heading for heading, name in names.items() if name is None and heading not in FOR_PEOPLE)
+    return [(record.number, record.fields, _by_field(record.fields, names)) for record in table.records], ignored
 
 
-def _own_name(heading: str) -> str | None:
+def _find_field(heading: str) -> str | None:
     """Return our name for a heading, however it is written; None where it is left alone."""
-    return OUR_NAMES.get("_".join(heading.casefold().split()))
+    return FIELD_OF_WORD.get("_".join(heading.casefold().split()))
 
 
-def _as_own(fields: Mapping[str, Any], names: Mapping[str, str | None]) -> dict[str, Any]:
+def _by_field(fields: Mapping[str, Any], names: Mapping[str, str | None]) -> dict[str, Any]:
     """Return a row's fields under our names. Two columns of one name have to say the same."""
     values: dict[str, Any] = {"faults": []}
     sources: dict[str, str] = {}

@@ -96,38 +96,19 @@ class FinetuneWork(Work):
 
     def check(self, run: WorkContext) -> Preflight:
         """Return what it would take: time and memory of a step that is tried, and what to change."""
-        return preflight.check(
-            run.engine,
-            snapshot_sha=self.snapshot,
-            student=self.student,
-            hyperparameters=self.hyperparameters,
-            by=run.by,
-            home=run.home,
-        )
+        return preflight.check(run.engine, **self._inputs(run))
 
     def help(self, run: WorkContext) -> None:
         """Compute a share of each step, for the process that a launcher made the first one."""
-        finetuning.help_training(
-            run.engine,
-            snapshot_sha=self.snapshot,
-            student=self.student,
-            hyperparameters=self.hyperparameters,
-            arm=self.arm,
-            by=run.by,
-            home=run.home,
-        )
+        finetuning.help_training(run.engine, **self._inputs(run), arm=self.arm)
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Train from the last checkpoint on."""
         run.tell(JobProgress("loading the student"))
         finetuned = finetuning.run(
             run.engine,
-            snapshot_sha=self.snapshot,
-            student=self.student,
-            hyperparameters=self.hyperparameters,
+            **self._inputs(run),
             arm=self.arm,
-            by=run.by,
-            home=run.home,
             progress=lambda step: run.tell(
                 JobProgress("finetune", step.step, step.total, step.in_words, step.seconds_left)
             ),
@@ -135,3 +116,7 @@ class FinetuneWork(Work):
             stopping=run.stopping,
         )
         return asdict(finetuned)
+
+    def _inputs(self, run: WorkContext) -> dict[str, Any]:
+        settings = {"student": self.student, "hyperparameters": self.hyperparameters}
+        return {"snapshot_sha": self.snapshot, **settings, "by": run.by, "home": run.home}

@@ -77,8 +77,12 @@ def load_comparison(before_uid: str, after_uid: str) -> Results:
 
     Raises: BadInput where they can't be compared.
     """
-    edition = context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
-    return _compare(before_uid, after_uid, (str(context.engine().url), *edition))
+    return _compare(before_uid, after_uid, _edition())
+
+
+def _edition() -> tuple[object, ...]:
+    newest, edition = context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
+    return str(context.engine().url), newest, edition
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing …")
@@ -145,7 +149,7 @@ def _score_cells(score: Score) -> tuple[Cell, Cell]:
 
 def draw_rounds(comparison: Results) -> None:
     """Draw accuracy round by round along the line of the student after, where it has more than two."""
-    line = context.read(rounds.load, comparison.after.uid)
+    line = _load_rounds(comparison.after.uid, _edition())
     if len(line) < 3:
         return
     st.subheader("Round by round", anchor=False)
@@ -156,6 +160,11 @@ def draw_rounds(comparison: Results) -> None:
     st.caption(
         "learned: right for the first time · regained: right again · forgotten: right in the round before, and not now"
     )
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _load_rounds(uid: str, edition: tuple[object, ...]) -> list[StudentRound]:  # noqa: ARG001 - the cache's key
+    return context.read(rounds.load, uid)
 
 
 def _round_row(entry: StudentRound) -> tuple[Cell, ...]:

@@ -233,6 +233,18 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no list": ({"result": "accept"}, "task 1 result: .accept. is no list"),
     "reason": ({"result": [choice("decision", "reject"), choice("reason", "too long")]}, "unknown: .too_long."),
     "a time": ({"created_at": "then", "result": [choice("decision", "accept")]}, "task 1 at: .then. is no time"),
+    "odd note": (
+        {"result": [choice("decision", "accept"), {"from_name": "note", "value": "no"}]},
+        "task 1 note: .no. is no value of Label Studio's",
+    ),
+    "odd note's text": (
+        {"result": [choice("decision", "accept"), {"from_name": "note", "value": {"text": [{"a": 1}]}}]},
+        "task 1 note: .* is no text",
+    ),
+    "no mark": (
+        {"result": [choice("decision", "reject"), {"from_name": "step", "value": None}]},
+        "task 1 step: null is no value of Label Studio's",
+    ),
     "mark": (
         {"result": [choice("decision", "reject"), {"from_name": "step", "value": {"start": 0, "end": 3, "text": "?"}}]},
         "step: .* isn't in the task's text",

@@ -1,9 +1,5 @@
 """The form that starts a finetune: every hyper-parameter, filled by a preset, and what it would take."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +16,7 @@ from mapd.store import queries
 from mapd.store import tables as t
 from mapd.ui import jobs
 from mapd.ui.kit import actions, context, start_forms, tables, text, times
+from mapd.ui.kit.command_runs import run_command
 
 LENGTH_HELP = (
     "A longer explanation is cut at the end. A pair whose prompt alone is longer is left out. Both are counted."
@@ -204,26 +201,13 @@ def run_check(work: FinetuneWork, *, by: Person) -> CheckResult:
     Raises: Forbidden.
     """
     require(by, Right.RUN_JOBS)
-    command = [sys.executable, "-m", "mapd.cli", "finetune", *work.words, "--check", "--json"]
-    environment = os.environ | {"PYTHONIOENCODING": "utf-8:replace"}
-    try:
-        process = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environment,
-            encoding="utf-8",
-            errors="replace",
-            timeout=PATIENCE_S,
-        )
-    except subprocess.TimeoutExpired:
-        return CheckResult(None, f"no step was done within {PATIENCE_S} s: `mapd finetune --check` has no limit")
-    lines = [line.removeprefix("mapd: ") for line in process.stderr.split("\n") if line.startswith("mapd: ")]
-    if process.returncode or not process.stdout.startswith("{"):
-        usual = "the check broke off, maybe for want of memory; `mapd finetune --check` in a terminal tells more"
-        return CheckResult(None, lines[-1] if lines else usual)
-    values = json.loads(process.stdout)
-    return CheckResult(Preflight(**values | {"advice": tuple(values["advice"])}), None)
+    run = run_command(["finetune", *work.words, "--check", "--json"], PATIENCE_S)
+    if run.code == 0 and run.values is not None:
+        return CheckResult(Preflight(**run.values | {"advice": tuple(run.values["advice"])}), None)
+    usual = "the check broke off, maybe for want of memory; `mapd finetune --check` in a terminal tells more"
+    if run.code is None:
+        usual = f"no step was done within {PATIENCE_S} s: `mapd finetune --check` has no limit"
+    return CheckResult(None, run.error or usual)
 
 
 def _draw_check(work: FinetuneWork) -> None:

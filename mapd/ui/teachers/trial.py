@@ -5,10 +5,6 @@
 A test runs `mapd teachers test` in its own process: it may load torch or a whole local model, which no page does.
 """
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 
 import streamlit as st
@@ -16,6 +12,7 @@ import streamlit as st
 from mapd.people import Person, Right, require
 from mapd.teacher_models import TeacherTest
 from mapd.ui.kit import text, theme
+from mapd.ui.kit.command_runs import run_command
 
 # For a test; a teacher's own patience is 120 s by default.
 PATIENCE_S = 150
@@ -38,39 +35,14 @@ def run_test(name: str, *, by: Person) -> TestResult:
     """
     require(by, Right.MANAGE_TEACHERS)
     # "--": a name may begin with a dash.
-    command = [sys.executable, "-m", "mapd.cli", "teachers", "test", "--json", "--", name]
-    # Replies may hold characters that the console's encoding lacks.
-    environment = os.environ | {"PYTHONIOENCODING": "utf-8:replace"}
-    try:
-        process = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environment,
-            encoding="utf-8",
-            errors="replace",
-            timeout=PATIENCE_S,
-        )
-    except subprocess.TimeoutExpired:
-        return TestResult(None, f"teacher {name} gave no answer within {PATIENCE_S} s; is its server there, and awake?")
-    # A name that no command line takes.
-    except (OSError, ValueError) as fault:
-        return TestResult(None, f"teacher {name} can't be tested: {fault}")
-    lines = [line.removeprefix("mapd: ") for line in process.stderr.split("\n") if line.startswith("mapd: ")]
-    error = None
-    # Unforeseen errors are not shown: they may hold anything.
-    if process.returncode:
-        error = lines[-1] if lines else f"the test of {name} broke off; `mapd teachers test` in a terminal tells more"
-    return TestResult(_parse_result(process.stdout), error)
-
-
-def _parse_result(output: str) -> TeacherTest | None:
-    """Return the test in the last line of the output, which is JSON."""
-    line = output.strip().split("\n")[-1]
-    if not line.startswith("{"):
-        return None
-    values = json.loads(line)
-    return TeacherTest(**{key: values[key] for key in TeacherTest.__dataclass_fields__})
+    run = run_command(["teachers", "test", "--json", "--", name], PATIENCE_S)
+    tested = run.values and TeacherTest(**{key: run.values[key] for key in TeacherTest.__dataclass_fields__})
+    if run.code == 0:
+        return TestResult(tested or None, None)
+    usual = f"the test of {name} broke off; `mapd teachers test` in a terminal tells more"
+    if run.code is None:
+        usual = f"teacher {name} gave no answer within {PATIENCE_S} s; is its server there, and awake?"
+    return TestResult(tested or None, run.error or usual)
 
 
 def draw_result(result: TestResult) -> None:
