@@ -306,7 +306,7 @@ def note_exposed(person: str, texts: set[int]) -> None:
 
 def _draw_filters(choices: Mapping[str, Sequence[str]]) -> RowKind:
     show = RowKind(
-        st.segmented_control("RowKind", choices["show"], key="show", required=True, default=DEFAULTS["show"], **FILTER)
+        st.segmented_control("Show", choices["show"], key="show", required=True, default=DEFAULTS["show"], **FILTER)
         or RowKind.RATIONALES
     )
     search: dict[str, Any] = {"help": SEARCH_HELP, "max_chars": domain.LONGEST_SEARCH, **FILTER}
