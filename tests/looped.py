@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import sqlalchemy as sa
 from sqlmodel import select
 
-from mapd import committee, exam, loop, teacher_models, teachers
+from mapd import committee, exam, teacher_models, teachers
 from mapd.curation import live_set, snapshots
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.loop import demo
 from mapd.models.base import Completion, Finish, Request
 from mapd.people import owner
 from mapd.questions import generated, sets
@@ -45,7 +46,7 @@ def finetune(
     """A finetune that only leaves its row and an empty adapter."""
     with db.writing(engine) as session:
         frozen = next(row for row in queries.snapshots(session) if row.sha256 == snapshot_sha)
-        parent = session.exec(select(t.Student).where(t.Student.name == loop.STUDENT)).one()
+        parent = session.exec(select(t.Student).where(t.Student.name == demo.STUDENT)).one()
         row = finetuning._make_row(parent, frozen, hyperparameters, None)
         name, adapter = f"tuned-{row.uid[:6]}", f"finetunes/{row.uid}/adapter"
         (home / adapter).mkdir(parents=True, exist_ok=True)

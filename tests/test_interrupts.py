@@ -167,11 +167,10 @@ def test_every_long_command_stops_in_good_order(start: Start, real_home: Path, t
         overlap.project(Settings(), provider.url)
     commands = {
         "demo": start("demo"),
-        "arms": start("demo", "--arms", "all", "--seed", "1"),
         "exam": start(*asks, "--samples", "40", "--temperature", "1"),
         "worker": start("worker", "--name", "w"),
     }
-    for name, moment in (("demo", 3.0), ("arms", 4.0), ("exam", 5.0)):
+    for name, moment in (("demo", 3.0), ("exam", 5.0)):
         until(lambda name=name, moment=moment: commands[name].has_computed(moment))
     until(lambda: "worker w is there" in commands["worker"].log.read_text())
     for command in commands.values():

@@ -14,7 +14,6 @@ from mapd import (
     committee,
     exam,
     jobs,
-    loop,
     names,
     people,
     served_students,
@@ -49,6 +48,7 @@ from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.judgements import ADJUDICATOR
+from mapd.loop import demo
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.policies import STRICT
 from mapd.questions import generated, mapping, saved_mappings, sets
@@ -126,7 +126,7 @@ FOR_OWNERS: dict[str, Write] = {
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
     "finetune_form.run_check": lambda s, by: finetune_form.run_check(FinetuneWork(snapshot="x"), by=by),
-    "loop.demo": lambda s, by: loop.demo(_engine(s), HERE, loop.DemoPlan(), by=by),
+    "loop.demo.run": lambda s, by: demo.run(_engine(s), HERE, demo.DemoPlan(), by=by),
     "server_access.approve_key": lambda s, by: server_access.approve_key(
         s, "A_KEY", "https://x.org", by=by, approved=True
     ),

@@ -105,8 +105,7 @@ def test_an_unknown_command_is_one_line_and_none_the_help(mapd: Mapd, path: tupl
         "finetune --snapshot x --alpha 2",
         "finetune --snapshot x --epochs 0",
         "demo --alpha 2",
-        "demo --arms x",
-        "demo --arms all --detach",
+        "demo --record --detach",
         "app --port 0",
     ],
 )

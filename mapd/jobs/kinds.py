@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
-from mapd import committee, exam, jobs, loop, student_models, students, teacher_models, teachers
+from mapd import committee, exam, jobs, student_models, students, teacher_models, teachers
 from mapd.errors import BadInput, Stopped
 from mapd.jobs import JobProgress
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.work import Work, WorkContext, followed_by_index
+from mapd.loop import demo
 from mapd.models.base import Sampling
 from mapd.people import owner
 from mapd.review.queue_index import derivation
@@ -28,7 +29,7 @@ from mapd.teacher_prices import format_dollars
 
 # Who starts what nobody asked for.
 APP = owner("the app")
-STANDARD = loop.DemoPlan()
+STANDARD = demo.DemoPlan()
 
 
 # How a student is asked, by name. `paper`: the paper's inference (section 4.1 and the authors' code).
@@ -200,29 +201,29 @@ class DemoWork(Work):
         return f"Demo: {self.questions} questions, {self.held_out} held out, seed {self.seed}"
 
     @property
-    def plan(self) -> loop.DemoPlan:
+    def plan(self) -> demo.DemoPlan:
         """Return the loop's plan."""
-        return loop.DemoPlan(**self.model_dump())
+        return demo.DemoPlan(**self.model_dump())
 
     def size(self, session: Session) -> int:  # noqa: ARG002
         """Return how many stages it has."""
         self.plan  # noqa: B018 - says what it refuses
-        return len(loop.STAGES)
+        return len(demo.STAGES)
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Run the loop once."""
         with followed_by_index(run) as run:
-            summary = loop.demo(run.engine, run.home, self.plan, by=run.by, watch=run.tell, stopping=run.stopping)
-        first = summary.outcomes[0]
+            summary = demo.run(run.engine, run.home, self.plan, by=run.by, watch=run.tell, stopping=run.stopping)
+        overall = summary.results.overall
         return {
             "exam": summary.exam,
-            "student": first.student,
-            "snapshot": first.snapshot,
-            "before": first.results.before.uid,
-            "after": first.results.after.uid,
-            "pairs": first.pairs,
-            "untuned": asdict(first.results.overall.before),
-            "tuned": asdict(first.results.overall.after),
+            "student": summary.student,
+            "snapshot": summary.snapshot,
+            "before": summary.results.before.uid,
+            "after": summary.results.after.uid,
+            "pairs": summary.pairs,
+            "untuned": asdict(overall.before),
+            "tuned": asdict(overall.after),
         }
 
 
