@@ -128,7 +128,7 @@ def _make_row(
     source = tokenizer or _inherit_tokenizer(parent)
     shots = shots or (0 if parent is None or by_chat else parent.shots)
     template = BY_SERVER if by_chat or source is None else source.template
-    students.check_shots(shots, f"{students.SERVED}:{model}", template)
+    students.check_shots(shots)
     row = t.Student(
         name=name,
         base=f"{students.SERVED}:{model}",

@@ -102,14 +102,14 @@ def add(
 ) -> t.Student:
     """Add a student: of a folder, of the hub, or (neither) the packaged SmolLM2. The same one again is the one there.
 
-    `base`: what `examine_base` gave, where it was asked before the session began. `shots`: how many worked examples a
-    base model without a chat template is shown in front of each question, in exams and in training.
+    `base`: what `examine_base` gave, where it was asked before the session began. `shots`: how many worked examples it
+    is shown in front of each question, in exams and in training.
 
     Raises: Forbidden; BadInput where the name can't be used or belongs to another student, or as `examine_base`.
     """
     person, name = require(by, Right.ADD_STUDENTS), check_name(name)
     base = base or examine_base(path=path, hub=hub)
-    check_shots(shots, base.source, base.template)
+    check_shots(shots)
     # A hash of its content: uids that are derived from it, of exams and answers, are the same in every project.
     uid = uuid5(NAMESPACE_URL, f"student {name} {base.source}" + (f" {shots} shots" if shots else "")).hex
     row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
@@ -131,6 +131,42 @@ def add(
     return row
 
 
+def add_with_examples(
+    session: Session, ref: str | int, shots: int, *, by: Person, name: str | None = None
+) -> t.Student:
+    """Add a student of another one's weights that is shown worked examples; the same one again is the one there.
+
+    So one sees what its prompt alone does, beside what training does. By default its name says so.
+
+    Raises: Forbidden; NotFound; BadInput where the name can't be used or belongs to another student.
+    """
+    person, twin = require(by, Right.ADD_STUDENTS), get(session, ref)
+    check_shots(shots)
+    if shots == twin.shots:
+        raise BadInput(f"student {twin.name} is shown {_count_examples(shots)} already: name another number")
+    uid = _twin_uid(twin, shots)
+    row = t.Student(**twin.model_dump(exclude={"id", "uid", "name", "shots", "created_at", "origin"}), uid=uid)
+    row.shots, row.name = shots, check_name(f"{twin.name} {shots}-shot" if name is None else name)
+    namesake = find_namesake(session, row)
+    if namesake is not None and namesake.uid != uid:
+        raise BadInput(f"there is another student named {namesake.name}; choose another name")
+    if namesake is not None:
+        return namesake
+    session.add(row)
+    audit_log.audit(session, person, "add student", f"student {row.name}", base=source_of(row), shots=shots)
+    session.flush()
+    return row
+
+
+def find_twin(session: Session, student: t.Student, shots: int) -> t.Student | None:
+    """Return the student of the same weights that is shown so many worked examples, where it was added."""
+    return session.exec(select(t.Student).where(t.Student.uid == _twin_uid(student, shots))).first()
+
+
+def _twin_uid(student: t.Student, shots: int) -> str:
+    return uuid5(NAMESPACE_URL, f"student {student.uid} with {shots} worked examples").hex
+
+
 def check_name(name: str) -> str:
     """Return a student's name as it is kept. Raises: BadInput where it can't be one."""
     name = name.strip()
@@ -146,15 +182,10 @@ def find_namesake(session: Session, row: t.Student) -> t.Student | None:
     return next((namesake for namesake in namesakes if namesake is not None), None)
 
 
-def check_shots(shots: int, source: str, template: str | None) -> None:
-    """See that a student with this template can be shown so many worked examples. Raises: BadInput."""
+def check_shots(shots: int) -> None:
+    """See that a student can be shown so many worked examples. Raises: BadInput."""
     if not 0 <= shots <= prompts.MOST_SHOTS:
         raise BadInput(f"a student is shown 0 to {prompts.MOST_SHOTS} worked examples, not {shots}")
-    if shots and template != "plain":
-        raise BadInput(
-            f"{source} has a chat template, and is asked by that: worked examples are for a base model without "
-            "one; leave --shots out"
-        )
 
 
 def describe_prompting(student: t.Student) -> str | None:
@@ -162,9 +193,13 @@ def describe_prompting(student: t.Student) -> str | None:
     if student.template == "server":
         return "no chat template here: its server writes the prompt"
     if student.template is None:
-        return None
-    examples = f", behind {student.shots} worked examples" if student.shots else ", without worked examples"
-    return f"no chat template: asked in MAPD's plain one{examples}"
+        return f"behind {_count_examples(student.shots)}" if student.shots else None
+    examples = f"behind {_count_examples(student.shots)}" if student.shots else "without worked examples"
+    return f"no chat template: asked in MAPD's plain one, {examples}"
+
+
+def _count_examples(shots: int) -> str:
+    return "1 worked example" if shots == 1 else f"{shots} worked examples"
 
 
 def source_of(student: t.Student) -> str:

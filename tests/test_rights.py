@@ -126,7 +126,7 @@ FOR_OWNERS: dict[str, Write] = {
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
     "finetune_form.run_check": lambda s, by: finetune_form.run_check(FinetuneWork(snapshot="x"), by=by),
-    "loop.demo.run": lambda s, by: demo.run(_engine(s), HERE, demo.DemoPlan(), by=by),
+    "demo.run": lambda s, by: demo.run(_engine(s), HERE, demo.DemoPlan(), by=by),
     "server_access.approve_key": lambda s, by: server_access.approve_key(
         s, "A_KEY", "https://x.org", by=by, approved=True
     ),

@@ -128,7 +128,7 @@ def test_a_served_student_is_a_row_like_any_other(session: Session) -> None:
         ({"limits": {"concurrency": 0}}, "concurrency must be a whole number from 1 to 1,024, not 0"),
         ({"limits": {"speed": 1}}, "has no limit 'speed'"),
         ({"key_env": KEY}, "takes the NAME of the variable"),
-        ({"shots": 2}, "leave --shots out"),
+        ({"shots": 4}, "0 to 3 worked examples, not 4"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(session: Session, wrong: dict[str, Any], words: str) -> None:
@@ -459,7 +459,10 @@ def test_the_command_adds_tests_and_examines_one(mapd: Mapd, tokenizer_folder: P
         ("--served m --base-url http://h/v1 --adapter x", "--adapter x or --served m, not both"),
         ("--served m --base-url http://h/v1 --snapshot 3f2a", "--snapshot goes with --adapter, not with --served"),
         ("--adapter x --parent y --base-url http://h/v1", "--base-url goes with --served, not with --adapter"),
-        ("--adapter x --parent y --shots 2", "--shots goes with --path or --hub or --served, not with --adapter"),
+        (
+            "--adapter x --parent y --shots 2",
+            "--path or --hub or --like or --served, not with --adapter",
+        ),
         ("--parent y", "--parent goes with --adapter or --served"),
         ("--adapter x", "--adapter x needs --parent, the student that it was trained on"),
         ("--served m --base-url h", "must begin with http"),

@@ -124,8 +124,26 @@ def test_a_base_model_is_asked_in_a_plain_template_and_shown_examples_by_choice(
     (folder / "chat_template.jinja").write_text("x")
     asked = students.add(session, "instruct", path=folder, by=owner("ann"))
     assert (asked.template, students.describe_prompting(asked)) == (None, None)
-    with pytest.raises(BadInput, match=r"has a chat template.* leave --shots out"):
-        students.add(session, "instruct 2", path=folder, shots=1, by=owner("ann"))
+    example = students.add(session, "instruct 2", path=folder, shots=1, by=owner("ann"))
+    assert students.describe_prompting(example) == "behind 1 worked example"
+
+
+@pytest.mark.usefixtures("unread")
+def test_a_student_has_a_twin_of_its_weights_that_is_shown_examples(session: Session, folder: Path) -> None:
+    (folder / "chat_template.jinja").write_text("x")
+    student = students.add(session, "small", path=folder, by=owner("ann"))
+    student.adapter, student.adapter_sha256, student.round = "finetunes/x/adapter", "1" * 64, 2
+    twin = students.add_with_examples(session, "small", 2, by=owner("ann"))
+    assert (twin.name, twin.shots, twin.base, twin.adapter, twin.round) == (
+        "small 2-shot", 2, student.base, student.adapter, 2,
+    )  # fmt: skip
+    assert students.add_with_examples(session, "small", 2, by=owner("ben"), name="other").name == "small 2-shot"
+    with pytest.raises(BadInput, match="small is shown 0 worked examples already: name another number"):
+        students.add_with_examples(session, "small", 0, by=owner("ann"))
+    with pytest.raises(BadInput, match="another student named small;"):
+        students.add_with_examples(session, "small", 1, by=owner("ann"), name="small")
+    with pytest.raises(NotFound, match="unknown student: nobody"):
+        students.add_with_examples(session, "nobody", 1, by=owner("ann"))
 
 
 @pytest.mark.parametrize("task", Task)

@@ -53,6 +53,9 @@ def finetune(
     validation: Annotated[float | None, _option("The share of the questions that isn't taught.", 0)] = None,
     validate_every: Annotated[int | None, _option("Steps between validations.", "an epoch")] = None,
     patience: Annotated[int | None, _option("Validations without a better loss to end at.", "never")] = None,
+    control: Annotated[
+        str | None, _option("Taught in place of the explanations: gold answers, or texts of other questions.", "none")
+    ] = None,
     arm: Annotated[str | None, typer.Option(help="A name, where several are compared.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only say what it would take: memory, time, steps.")] = False,
     detach: jobs.Detach = False,

@@ -35,11 +35,13 @@ TOKENIZER = "Its tokenizer and chat template; without, its parent's."
 OPTIONS = {
     "--path": ("--shots",),
     "--hub": ("--shots",),
+    "--like": ("--shots",),
     "--adapter": ("--parent", "--snapshot"),
     "--served": ("--base-url", "--key-env", "--parent", "--tokenizer", "--chat", "--limit", "--shots"),
 }
 NEEDED = {
     "--adapter": ("--parent", "the student that it was trained on"),
+    "--like": ("--shots", "how many worked examples it is shown"),
     "--served": ("--base-url", "its server, such as http://127.0.0.1:8000/v1"),
 }
 
@@ -50,8 +52,11 @@ def add_student(
     path: Annotated[Path | None, typer.Option(help="A folder that transformers can load.")] = None,
     hub: Annotated[str | None, typer.Option(metavar="ORG/NAME", help="A model on the hub.")] = None,
     shots: Annotated[
-        int, typer.Option(min=0, max=MOST_SHOTS, help="Worked examples, for a base model without a chat template.")
+        int, typer.Option(min=0, max=MOST_SHOTS, help="Worked examples that it is shown before each question.")
     ] = 0,
+    like: Annotated[
+        str | None, typer.Option(metavar="STUDENT", help="The same weights as that student's, asked with --shots.")
+    ] = None,
     adapter: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A LoRA adapter that was trained elsewhere, as peft wrote it.")
     ] = None,
@@ -80,10 +85,11 @@ def add_student(
 
     \b
     mapd students add mine --path FOLDER
+    mapd students add mine-2 --like mine --shots 2                                shown two worked examples
     mapd students add tuned --adapter FOLDER --parent mine --snapshot 3f2a        trained elsewhere, on an export
     mapd students add big --served MODEL --base-url http://HOST:PORT/v1           behind a server
     """
-    options: dict[str, Any] = {"--path": path, "--hub": hub, "--adapter": adapter, "--served": served}
+    options: dict[str, Any] = {"--path": path, "--hub": hub, "--like": like, "--adapter": adapter, "--served": served}
     options |= {"--shots": shots, "--parent": parent, "--snapshot": snapshot, "--base-url": base_url}
     options |= {"--key-env": key_env, "--tokenizer": tokenizer, "--chat": chat, "--limit": limits}
     _check_options({option: value for option, value in options.items() if value not in (None, 0, False)})
@@ -95,6 +101,10 @@ def add_student(
         with usage():
             settings |= {"limits": None if limits is None else read_pairs("--limit", limits)}
         _add_served(name, base_url, key_env, tokenizer, settings, person, yes=yes, as_json=as_json)
+    elif like is not None:
+        with writing() as session, usage():
+            result = _describe(session, students.add_with_examples(session, like, shots, by=person, name=name))
+        _show(result, as_json)
     else:
         _add_local(name, path, hub, shots, person, as_json)
 

@@ -23,6 +23,8 @@ from typing import Any
 from mapd import prompts
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
+from mapd.finetune import controls
+from mapd.finetune.controls import replace_texts
 from mapd.models import dialogue
 from mapd.models.base import Message
 from mapd.store.snapshots import READABLE
@@ -95,11 +97,12 @@ def examples(
     shots: int = 0,
     validation: float = 0.0,
     seed: int = 0,
+    control: str = controls.NONE,
 ) -> Examples:
     """Return every line of a snapshot as an example, each dialogue of at most `max_length` tokens.
 
     `shots`: how many worked examples the student is shown, at an exam as here. `validation`: the share of the questions
-    whose pairs are not taught, drawn by `seed`.
+    whose pairs are not taught, drawn by `seed`. `control`: what stands in for the explanations (controls.py).
 
     Raises: BadInput where the snapshot is of another format, or no pair is left.
     """
@@ -107,7 +110,7 @@ def examples(
     try:
         # Not splitlines(): it splits at characters that stand inside texts, too.
         pairs = [json.loads(line) for line in lines.split("\n") if line]
-        taught = [pair for pair in pairs if _is_taught(pair, alpha)]
+        taught = replace_texts([p for p in pairs if _is_taught(p, alpha)], control, seed, _question_key)
         uncut = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in taught]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"the snapshot's lines can't be read ({error!r}): freeze it again") from error

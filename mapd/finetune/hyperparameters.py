@@ -13,6 +13,7 @@ from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 from mapd.errors import BadInput
+from mapd.finetune import controls
 
 # By method its usual learning rate, and where that comes from.
 RATES: Mapping[str, tuple[float, str]] = {
@@ -51,7 +52,8 @@ class Hyperparameters:
     step, and `batch_tokens`, where it isn't 0, ends a step sooner; `max_length` is in tokens a dialogue.
     `tokens_at_once`: a step is computed in parts of so many tokens, which changes no gradient. `validation`: the share
     of the questions that are not taught; their loss is computed every `validate_every` steps (0: at each epoch's end),
-    and after `patience` times without a better one the training ends (0: never).
+    and after `patience` times without a better one the training ends (0: never). `control`: what is taught in place of
+    the explanations (controls.py).
 
     Raises: BadInput, naming the value.
     """
@@ -78,6 +80,7 @@ class Hyperparameters:
     validation: float = 0.0
     validate_every: int = 0
     patience: int = 0
+    control: str = controls.NONE
 
     def __post_init__(self) -> None:
         _check_range("alpha", self.alpha, 0, 1)
@@ -100,6 +103,9 @@ class Hyperparameters:
         _check_range("validation", self.validation, 0, 0.9)
         _check_range("validate every", self.validate_every, 0, 2**31 - 1)
         _check_range("patience", self.patience, 0, 2**31 - 1)
+        _check_word("control", self.control, controls.CONTROLS)
+        if self.control == controls.GOLD and self.alpha != 0:
+            raise BadInput(f"gold answers have no feedback beside them: set alpha 0, not {self.alpha:g}")
         if not isinstance(self.targets, str) or not self.target_names:
             raise BadInput(f"targets are {ALL_LINEAR}, or names of layers such as q_proj,v_proj, not {self.targets!r}")
         if (self.patience or self.validate_every) and not self.validation:

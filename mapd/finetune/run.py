@@ -190,6 +190,7 @@ def load(
         max_length=hyperparameters.max_length,
         validation=hyperparameters.validation,
         seed=hyperparameters.seed,
+        control=hyperparameters.control,
     )
 
 

@@ -54,6 +54,7 @@ class FinetuneWork(Work):
     validation: float = DEFAULT.validation
     validate_every: int = DEFAULT.validate_every
     patience: int = DEFAULT.patience
+    control: str = DEFAULT.control
 
     @classmethod
     def by_preset(

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from mapd import committee, exam, jobs, student_models, students, teacher_models, teachers
 from mapd.errors import BadInput, Stopped
 from mapd.jobs import JobProgress
+from mapd.jobs.arms_work import ArmsWork
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.work import Work, WorkContext, followed_by_index
 from mapd.loop import demo
@@ -288,8 +289,9 @@ def _find_index_job(session: Session, exam_id: int) -> t.Job | None:
 
 
 # The kinds that the index follows while they run.
-BRINGS_ROWS = (ExamWork.kind, CollectWork.kind, DemoWork.kind)
-KINDS: Mapping[str, type[Work]] = {x.kind: x for x in (ExamWork, CollectWork, FinetuneWork, DemoWork, IndexWork)}
+BRINGS_ROWS = (ExamWork.kind, CollectWork.kind, ArmsWork.kind, DemoWork.kind)
+_ALL = (ExamWork, CollectWork, FinetuneWork, ArmsWork, DemoWork, IndexWork)
+KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in _ALL}
 
 
 def read_job(job: t.Job) -> Work:

@@ -113,11 +113,11 @@ def run(
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _DemoRun(StageRun):
     """One run of a demo: its questions, its student and its committee."""
 
-    plan: DemoPlan = DemoPlan()
+    plan: DemoPlan
 
     @property
     def asking(self) -> Asking:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd.store import tables as t
-from mapd.store.queries import shared_values
+from mapd.store.queries import is_of_exam, shared_values
 from mapd.store.snapshots import count_taught, is_named
 
 ADDED = "adapters"  # the folder of what was trained elsewhere, under MAPD_HOME; finetunes have another
@@ -135,6 +135,32 @@ def finetunes(session: Session) -> list[Training]:
         )
         for f, parent_name, student_name, adapter, snapshot, exam, simulated, steps_done, seconds in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmTraining:
+    """A finished training of a named arm. `size`: the pairs of its snapshot, the same in each arm of a comparison."""
+
+    arm: str
+    parent_id: int
+    student_id: int
+    snapshot: str
+    size: int
+    alpha: float
+    seed: int
+    hyperparameters: dict[str, Any]
+
+
+def list_arms(session: Session, exam_id: int) -> list[ArmTraining]:
+    """Return the trainings of arms on snapshots of an exam, the oldest first."""
+    query = (
+        sa.select(t.Finetune, col(t.Snapshot.sha256), col(t.Snapshot.pairs))
+        .join(t.Snapshot, col(t.Finetune.snapshot_id) == t.Snapshot.id)
+        .where(is_of_exam(exam_id), col(t.Finetune.arm).is_not(None), col(t.Finetune.student_id).is_not(None))
+        .order_by(col(t.Finetune.id))
+    )
+    rows: Sequence[Any] = session.execute(query).all()
+    return [ArmTraining(**shared_values(ArmTraining, f), snapshot=sha256, size=pairs) for f, sha256, pairs in rows]
 
 
 def _count_pairs(finetune: t.Finetune, snapshot: t.Snapshot) -> int:

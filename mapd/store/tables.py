@@ -138,7 +138,7 @@ class Student(Travelling, table=True):
     revision: str | None = None  # of a base on the hub: the commit, the same from its first use on
     # "plain": ours, for a base model that brings no chat template; "server": its server writes the prompt
     template: str | None = None
-    shots: int = 0  # worked examples in front of each question, of a base model
+    shots: int = 0  # worked examples in front of each question
     parent_id: int | None = Field(default=None, foreign_key="student.id")
     # By name, not by key: snapshot -> exam -> student must not run in a circle.
     snapshot_sha256: str | None = None
