@@ -41,17 +41,28 @@ class Scripted:
 
 
 def finetune(
-    engine: sa.Engine, *, home: Path, hyperparameters: Hyperparameters, snapshot_sha: str, **_: object
+    engine: sa.Engine,
+    *,
+    home: Path,
+    hyperparameters: Hyperparameters,
+    snapshot_sha: str,
+    student: str = demo.STUDENT,
+    arm: str | None = None,
+    **_: object,
 ) -> SimpleNamespace:
     """A finetune that only leaves its row and an empty adapter."""
     with db.writing(engine) as session:
         frozen = next(row for row in queries.snapshots(session) if row.sha256 == snapshot_sha)
-        parent = session.exec(select(t.Student).where(t.Student.name == demo.STUDENT)).one()
-        row = finetuning._make_row(parent, frozen, hyperparameters, None)
+        parent = session.exec(select(t.Student).where(t.Student.name == student)).one()
+        row = finetuning._make_row(parent, frozen, hyperparameters, arm)
         name, adapter = f"tuned-{row.uid[:6]}", f"finetunes/{row.uid}/adapter"
         (home / adapter).mkdir(parents=True, exist_ok=True)
         if session.exec(select(t.Student).where(t.Student.uid == row.uid)).first() is None:
-            session.add(t.Student(uid=row.uid, name=name, base=parent.base, adapter=adapter, round=1))
+            tuned = t.Student(uid=row.uid, name=name, base=parent.base, adapter=adapter, round=1, parent_id=parent.id)
+            session.add(tuned)
+            session.flush()
+            row.student_id = tuned.id
+            session.add(row)
     return SimpleNamespace(name=name, steps=hyperparameters.epochs)
 
 

@@ -149,6 +149,7 @@ def every_command(group: Any = None, before: tuple[str, ...] = ()) -> Iterator[t
 READING = (  # in the order of the help; {…} is filled in from the project
     "project show",
     "rounds --exam {after}",
+    "arms --exam {taught}",
     "project history",
     "push org/rows --snapshot {snapshot} --dry-run",
     "questions list",

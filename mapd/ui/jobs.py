@@ -40,6 +40,7 @@ STARTS = (
     ("pages/loop/exam.py", "An exam", ":material/quiz:"),
     ("pages/loop/committee.py", "A committee", ":material/groups:"),
     ("pages/train/finetune.py", "A finetune", ":material/model_training:"),
+    ("pages/train/arms.py", "A comparison of arms", ":material/experiment:"),
 )
 
 

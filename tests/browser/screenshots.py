@@ -36,6 +36,7 @@ PAGES = {
     "snapshots": "snapshots",
     "finetune": "finetune",
     "results": "results",
+    "arms": "arms",
     "jobs": "jobs",  # the last: what it shows at work stands in every page's header
 }
 VIEWS = {"light": (1440, 900, "light"), "dark": (1440, 900, "dark"), "narrow": (900, 800, "light")}

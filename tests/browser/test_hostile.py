@@ -35,6 +35,7 @@ PAGES = (
     "threshold?threshold=1.5",
     "finetune",
     "results",
+    "arms",
 )
 SHOWN = (
     ".mapd-text, .mapd-line, .mapd-chip, .mapd-answer, .mapd-table, .mapd-name, .mapd-error, .mapd-history, .mapd-facts"

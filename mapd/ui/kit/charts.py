@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -144,6 +144,56 @@ def rounds_figure(rounds: Sequence[StudentRound]) -> go.Figure:
     names = [html.escape(text.one_line(f"{entry.round} · {entry.student}", 24)) for entry in rounds]
     figure.update_xaxes(tickvals=xs, ticktext=names, showgrid=False, range=[-0.3, len(rounds) - 0.7])
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=6)
+    return figure
+
+
+class ArmMark(NamedTuple):
+    """An arm in the figure: its accuracy, the interval over questions, and each training's seed and accuracy."""
+
+    accuracy: float
+    interval: tuple[float, float]
+    trainings: Sequence[tuple[int, float]]
+
+
+def arms_figure(marks: Mapping[str, ArmMark]) -> go.Figure:
+    """Return the figure of arms: a row each, the mean with its whiskers, and a small mark for each training."""
+    figure, rows = go.Figure(), len(marks)
+    height_of = {name: rows - 1 - place for place, name in enumerate(marks)}
+    figure.add_scatter(
+        x=[mark.accuracy for mark in marks.values()],
+        y=list(height_of.values()),
+        error_x={
+            "array": [mark.interval[1] - mark.accuracy for mark in marks.values()],
+            "arrayminus": [mark.accuracy - mark.interval[0] for mark in marks.values()],
+            "color": ACCENT,
+            "thickness": 2,
+        },
+        name="mean, 95 % over questions",
+        mode="markers",
+        cliponaxis=False,
+        marker={"color": ACCENT, "size": 10},
+        customdata=[mark.interval for mark in marks.values()],
+        hovertemplate="%{x:.1%}, %{customdata[0]:.1%} to %{customdata[1]:.1%}<extra></extra>",
+    )
+    dots = [(share, height_of[name] - 0.22, seed) for name, mark in marks.items() for seed, share in mark.trainings]
+    if dots:
+        xs, ys, seeds = zip(*dots, strict=True)
+        figure.add_scatter(
+            x=xs,
+            y=ys,
+            name="one training",
+            mode="markers",
+            cliponaxis=False,
+            marker={"color": GREY, "symbol": "line-ns-open", "size": 9, "line": {"width": 2}},
+            customdata=seeds,
+            hovertemplate="%{x:.1%}, seed %{customdata}<extra></extra>",
+        )
+    figure.update_layout(**figure_layout(height=110 + 40 * rows, hovermode="closest"))
+    figure.update_layout(margin={"l": 150, "r": 16, "t": 32, "b": 40})
+    figure.update_xaxes(title="right, of dev questions", tickformat=".0%", rangemode="tozero")
+    names = [html.escape(text.one_line(name, 22)) for name in marks]
+    figure.update_yaxes(tickvals=list(range(rows)), ticktext=names[::-1], range=[-0.6, rows - 0.4])
+    figure.update_yaxes(showgrid=False, zeroline=False)
     return figure
 
 
