@@ -230,10 +230,15 @@ def measure(
         wrong=wrong,
         accuracy=statistics.fmean(accuracies),
         of_questions=bootstrap_mean(list(shares.values())),
-        of_trainings=student_interval(accuracies) if len(accuracies) > 1 else None,
+        of_trainings=_clip(student_interval(accuracies)) if len(accuracies) > 1 else None,
         no_answer=statistics.fmean(training.score.no_answer / training.score.n for training in scores),
         length=statistics.fmean(training.score.length for training in scores),
     )
+
+
+def _clip(interval: Interval) -> Interval:
+    # Student's t knows nothing of shares.
+    return max(0.0, interval[0]), min(1.0, interval[1])
 
 
 def gain_on(arm: ArmScore, untaught: ExamAnswers) -> ArmDifference:

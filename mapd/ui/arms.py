@@ -85,7 +85,7 @@ def draw_form(exam: ExamInfo, *, is_open: bool) -> None:
             "Compare",
             "start_arms",
         )
-        st.caption("The same in a terminal: `mapd arms --exam …`, where every hyper-parameter can be set.")
+        st.caption("The same in a terminal, with more settings: `mapd arms --exam …`.")
 
 
 def _list_arms(exam: ExamInfo) -> dict[str, str]:
@@ -265,7 +265,7 @@ def _span(interval: Interval | None, write: Callable[[float], str] = _percent) -
     if interval is None:
         return None
     low, high = map(write, interval)
-    return Html(f'<span class="mapd-note">{low} – {high}</span>')
+    return Html(f'<span class="mapd-note">{low} to {high}</span>')
 
 
 def _draw_trainings(comparison: ArmComparison) -> None:
