@@ -1,11 +1,11 @@
 """The parts of the arms page: the form that compares, and a comparison as picture and table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from mapd import arm_results, results
+from mapd import arm_results, results, students
 from mapd.arm_results import ArmComparison, ArmScore, Interval
 from mapd.curation import saved_policies
 from mapd.domain import ExamInfo
@@ -16,7 +16,7 @@ from mapd.policies import PRESETS as POLICIES
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
 from mapd.ui import jobs
-from mapd.ui.kit import charts, context, tables, text
+from mapd.ui.kit import charts, context, start_forms, tables, text
 from mapd.ui.kit.tables import Cell, Html
 from mapd.ui.kit.theme import FIGURE_CONFIG
 
@@ -54,7 +54,15 @@ def draw_form(exam: ExamInfo, *, is_open: bool) -> None:
             key="arms_names",
             help="Each is taught the same number of pairs of this exam's texts, with the same seeds.",
         )
-        before = _choose_before(exam)
+        here = start_forms.list_students(students.is_here)
+        before = _choose_before(exam, here)
+        if before is None and exam.student not in here:
+            st.caption(
+                "This exam's student has no weights here. Examine one that has over dev questions; its exam can then be "
+                "chosen above, and it is the one that is taught."
+            )
+            context.link("pages/loop/exam.py", "Examine a student", icon=":material/quiz:")
+            return
         seeds_column, alpha_column, epochs_column, pairs_column = st.columns(4)
         seeds = seeds_column.number_input("Seeds", 1, 20, 3, key="arms_seeds", help="Trainings of each arm: 0, 1, 2 …")
         alpha = alpha_column.slider("α, the weight of feedback", 0.0, 1.0, 0.5, 0.05, key="arms_alpha")
@@ -102,13 +110,13 @@ def _describe_other(name: str) -> str:
     return f"policy {text.one_line(name, 40)}"
 
 
-def _choose_before(exam: ExamInfo) -> str | None:
+def _choose_before(exam: ExamInfo, here: Collection[str]) -> str | None:
     """Draw the choice of the dev exam that every arm sits; return its uid, None for the exam's own set."""
     unfinished = context.read(queries.unfinished)
     exams = {
         e.uid: e
         for e in context.read(queries.exams)
-        if e.split == "dev" and e.graded_by != "import" and e.id not in unfinished
+        if e.split == "dev" and e.student in here and e.id not in unfinished
     }
     own = [uid for uid, e in exams.items() if (e.student, e.question_set) == (exam.student, exam.question_set)]
     uids = [*own, *(uid for uid in exams if uid not in own)]
