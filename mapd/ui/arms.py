@@ -58,8 +58,8 @@ def draw_form(exam: ExamInfo, *, is_open: bool) -> None:
         before = _choose_before(exam, here)
         if before is None and exam.student not in here:
             st.caption(
-                "This exam's student has no weights here. Examine one that has over dev questions; its exam can then be "
-                "chosen above, and it is the one that is taught."
+                "This exam's student has no weights here. Examine one that has over dev questions: its exam can then "
+                "be chosen above, and it is the one that is taught."
             )
             context.link("pages/loop/exam.py", "Examine a student", icon=":material/quiz:")
             return
