@@ -42,6 +42,9 @@ class Training:
     hyperparameters: dict[str, Any]
     planned_steps: int | None  # None where that isn't known
     validation_pairs: int | None
+    stopped_at: int | None
+    continues: str | None
+    stop_requested_at: datetime | None
     steps_done: int
     seconds: float
     created_at: datetime
