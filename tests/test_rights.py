@@ -44,7 +44,7 @@ from mapd.exchange.explanations import ExplanationPlan
 from mapd.exchange.training import FORMATS, authors_files
 from mapd.exchange.training import snapshots as going_out
 from mapd.exchange.verdict_files import VerdictFile
-from mapd.finetune import preflight
+from mapd.finetune import preflight, stopping
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs.finetune_work import FinetuneWork
@@ -125,6 +125,7 @@ FOR_OWNERS: dict[str, Write] = {
     "preflight.check": lambda s, by: preflight.check(
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
+    "stopping.request": lambda s, by: stopping.request(s, "9c1e", by=by),
     "finetune_form.run_check": lambda s, by: finetune_form.run_check(FinetuneWork(snapshot="x"), by=by),
     "loop.demo": lambda s, by: loop.demo(_engine(s), HERE, loop.DemoPlan(), by=by),
     "server_access.approve_key": lambda s, by: server_access.approve_key(

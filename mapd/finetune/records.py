@@ -22,6 +22,7 @@ from mapd.finetune.examples import Examples
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
+from mapd.store.finetunes import describe_stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +199,6 @@ def end(
     seconds = round(sum(step.seconds for step in steps), 1)
     stopped = describe_stop(row.stopped_at, row.planned_steps)
     return Finetuned(new.uid, new.name, str(training.folder), seconds=seconds, stopped=stopped, **counts)
-
-
-def describe_stop(stopped_at: int | None, planned_steps: int | None) -> str | None:
-    """Say where a finetune was stopped; None of any other."""
-    if stopped_at is None:
-        return None
-    return f"stopped at step {stopped_at:,} of {planned_steps or 0:,}: its student is of what it had learned until then"
 
 
 def _make_student(uid: str, parent: t.Student, sha256: str, training: TrainingResult) -> t.Student:

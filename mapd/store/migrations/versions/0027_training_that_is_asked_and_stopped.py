@@ -4,6 +4,8 @@ Revision ID: 0027
 Revises: 0026
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,7 +14,11 @@ down_revision = "0026"
 branch_labels = None
 depends_on = None
 
-ADDED = {"stopped_at": sa.Integer(), "continues": sa.String(), "stop_requested_at": sa.DateTime(timezone=True)}
+ADDED: dict[str, Any] = {
+    "stopped_at": sa.Integer(),
+    "continues": sa.String(),
+    "stop_requested_at": sa.DateTime(timezone=True),
+}
 
 
 def upgrade() -> None:
