@@ -34,7 +34,8 @@ NUMBERS = {
     "memory_mb": "memory_mb",
 }
 # Else it would send the command line, the host's name, the repository and what is printed.
-SILENT_WANDB = {"console": "off", "disable_code": True, "disable_git": True, "x_disable_meta": True, "host": "mapd"}
+SILENT_WANDB: dict[str, Any] = {"console": "off", "disable_code": True, "disable_git": True, "host": "mapd"}
+SILENT_WANDB |= {name: True for name in ("x_disable_meta", "x_disable_stats")} | {"x_save_requirements": False}
 
 
 def require_installed(names: Sequence[str]) -> None:
@@ -75,13 +76,15 @@ def _describe(row: t.Finetune, student: str) -> dict[str, Any]:
 
 
 def _open(name: str, uid: str, settings: dict[str, Any], folder: Path) -> Any:
-    from accelerate import tracking  # type: ignore[import-untyped] # it takes seconds to import
+    from accelerate import PartialState, tracking  # type: ignore[import-untyped] # it takes seconds to import
 
     run: dict[str, Any]
     place = folder / name
     try:
         # What they print is no result of a command.
         with redirect_stdout(sys.stderr):
+            # Its trackers' logger asks which process this is.
+            PartialState()
             place.mkdir(parents=True, exist_ok=True)
             if name == "tensorboard":
                 tracker = tracking.TensorBoardTracker(uid, place)
