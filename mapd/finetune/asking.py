@@ -24,10 +24,11 @@ from mapd.answers.grading import Task
 from mapd.attempts import LONGEST, LONGEST_WITH_THOUGHT, grade_response
 from mapd.characters import storable
 from mapd.errors import BadInput
-from mapd.finetune.examples import question_key
+from mapd.finetune import examples
 from mapd.finetune.options import RunOptions
 from mapd.models.base import Completion, Finish, Request, Sampling, split_thought, stream
-from mapd.store import db, queries
+from mapd.questions.rows import question_key
+from mapd.store import db, exam_material, queries
 from mapd.store import tables as t
 
 SPLIT = "dev"
@@ -35,15 +36,17 @@ log = logging.getLogger("mapd.finetune")
 
 
 def choose(session: Session, snapshot: t.Snapshot, count: int) -> list[t.Question]:
-    """Return so many dev questions of the sets whose questions are taught, none of which is taught.
+    """Return so many dev questions of the sets whose questions are taught, none of which is taught, or tested.
 
     Raises: BadInput where there is none.
     """
     exams = queries.exams_of_snapshot(session, queries.identity(snapshot))
     sets = select(t.Exam.set_id).where(col(t.Exam.id).in_([exam.id for exam in exams]))
     in_dev = select(t.Question).where(col(t.Question.set_id).in_(sets), t.Question.split == SPLIT)
-    taught = {question_key(json.loads(line)["question"]) for line in snapshot.lines.split("\n") if line}
-    questions = [q for q in session.exec(in_dev).all() if question_key(q.model_dump()) not in taught]
+    taught = {examples.question_key(json.loads(line)["question"]) for line in snapshot.lines.split("\n") if line}
+    # A test split of any set may have the same question.
+    excluded = taught | set(map(question_key, exam_material.list_test_questions(session)))
+    questions = [q for q in session.exec(in_dev).all() if question_key(q) not in excluded]
     if not questions:
         raise BadInput(
             f"there is no {SPLIT} question to ask: the sets of snapshot {snapshot.sha256[:12]} have none that isn't "

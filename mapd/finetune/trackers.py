@@ -35,7 +35,7 @@ NUMBERS = {
 }
 # Else it would send the command line, the host's name, the repository and what is printed.
 SILENT_WANDB: dict[str, Any] = {"console": "off", "disable_code": True, "disable_git": True, "host": "mapd"}
-SILENT_WANDB |= {name: True for name in ("x_disable_meta", "x_disable_stats")} | {"x_save_requirements": False}
+SILENT_WANDB |= dict.fromkeys(("x_disable_meta", "x_disable_stats"), True) | {"x_save_requirements": False}
 
 
 def require_installed(names: Sequence[str]) -> None:

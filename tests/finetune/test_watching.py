@@ -46,6 +46,9 @@ def add_questions(engine: sa.Engine, sha: str, splits: str = "dev dev dev test t
             session.add(t.Question(set_id=set_id, split=split, text=f"How much is {place} + {place}?", **values))
         again = taught.model_dump(include={"text", "context", "options", "task", "gold"})
         session.add(t.Question(set_id=set_id, split="dev", position=2000, source_id="again", **again))
+        tested = {"text": "  A sealed question? ", "task": "numeric", "gold": "3", "position": 3000}
+        for split in ("dev", "test"):
+            session.add(t.Question(set_id=set_id, split=split, source_id=f"sealed {split}", **tested))
 
 
 def losses_of(engine: sa.Engine, uid: str) -> list[tuple[Any, ...]]:

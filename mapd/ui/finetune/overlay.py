@@ -8,11 +8,13 @@ import streamlit as st
 from mapd.finetune.comparison import differences
 from mapd.store import finetunes
 from mapd.store.finetunes import Training
-from mapd.ui.kit import context, tables, text, training_charts
+from mapd.ui.kit import context, tables, text, training_charts, url_state
 from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import FIGURE_CONFIG
 
 KEY = "compare"
+# Session state: the choice, while the page is open.
+STATE = "compared_trainings"
 
 
 def choose_trainings(trainings: Sequence[Training]) -> list[Training]:
@@ -22,11 +24,14 @@ def choose_trainings(trainings: Sequence[Training]) -> list[Training]:
     for uid in [uid for uid in requested if uid not in by_uid]:
         text.complain(f"this address asks for a finetune that the project doesn't hold: {uid}")
     chosen = [uid for uid in dict.fromkeys(requested) if uid in by_uid][: training_charts.MOST]
-    # No `bind`: streamlit would put names into the address, and they change.
+    # No `bind`: streamlit would put names into the address, and they change. A key: with another default it would be
+    # another widget, which forgets the choice that was just made.
+    if STATE not in st.session_state or url_state.is_history_navigation():
+        st.session_state[STATE] = chosen
     uids = st.multiselect(
         "Lay over each other",
         list(by_uid),
-        chosen,
+        key=STATE,
         format_func=lambda uid: name_training(by_uid[uid]),
         placeholder="Two or more finetunes",
         max_selections=training_charts.MOST,
