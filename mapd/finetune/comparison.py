@@ -28,7 +28,8 @@ FACTS: dict[str, Callable[[Training], object]] = {
     "arm": lambda training: training.arm,
     "goes on from": lambda training: training.continues and training.continues[:SHORT],
     "stopped at step": lambda training: training.stopped_at,
-    "steps": lambda training: training.planned_steps,
+    # An older one kept no plan: what it did is its number, once it has ended.
+    "steps": lambda training: training.planned_steps or (training.steps_done if training.student else None),
 }
 
 
