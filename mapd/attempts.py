@@ -16,6 +16,10 @@ from mapd.store import tables as t
 
 # A response that ended by itself: with more tokens it would be the same.
 WHOLE = (Finish.OK, Finish.EMPTY)
+# Of the packaged student's answers that end by themselves nearly all end within these (benchmarks/answer_lengths.py).
+LONGEST = {Task.NUMERIC: 256, Task.BOOLEAN: 256, Task.CHOICE: 256, Task.TEXT: 128}
+# A thinking student's chat template: the thought takes tokens, too.
+LONGEST_WITH_THOUGHT = 4096
 
 
 @dataclass(frozen=True, slots=True)

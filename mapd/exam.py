@@ -22,7 +22,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd import answer_stream, event_loops, prompts, students
 from mapd.answers.grading import Outcome, Task
-from mapd.attempts import Inquiry, load_answered, store_answers, take_over
+from mapd.attempts import LONGEST, LONGEST_WITH_THOUGHT, Inquiry, load_answered, store_answers, take_over
 from mapd.errors import BadInput, Stopped
 from mapd.models.base import Completion, Finish, Model, Rendering, Request, Sampling, stream
 from mapd.people import Person, Right, require
@@ -30,10 +30,6 @@ from mapd.questions import sets
 from mapd.store import audit_log, claims, db, exam_material, queries
 from mapd.store import tables as t
 
-# Of the packaged student's answers that end by themselves nearly all end within these (benchmarks/answer_lengths.py).
-LONGEST = {Task.NUMERIC: 256, Task.BOOLEAN: 256, Task.CHOICE: 256, Task.TEXT: 128}
-# A thinking student's chat template: the thought takes tokens, too.
-LONGEST_WITH_THOUGHT = 4096
 GREEDY = Sampling(max_tokens=LONGEST[Task.NUMERIC])
 
 

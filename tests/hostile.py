@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from mapd.curation import live_set, snapshots
 from mapd.people import owner
@@ -363,6 +363,13 @@ def _taught(session: Session, exam: t.Exam, students: list[t.Student]) -> str:
     session.add(
         t.FinetuneStep(finetune_id=number, step=1, loss_rationale=1, learning_rate=1, tokens_per_s=1, seconds=1)
     )
+    question = session.exec(select(t.Question)).first()
+    assert question is not None
+    answers = ((0, "no_answer", None), (1, "incorrect", clipped(9, 300)))
+    for step, outcome, answer in answers:
+        values = {"text": _text(number, step), "thought": _text(number, 4), "answer": answer, "outcome": outcome}
+        asked = {"finetune_id": number, "question_id": queries.identity(question), "step": step, "finish": "ok"}
+        session.add(t.FinetuneAnswer(**asked, **values))
     return snapshot.sha256
 
 

@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from mapd import committee, exam, teacher_models, teachers
 from mapd.curation import live_set, snapshots
-from mapd.finetune import run as finetuning
+from mapd.finetune import records
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.loop import demo
 from mapd.models.base import Completion, Finish, Request
@@ -54,7 +54,7 @@ def finetune(
     with db.writing(engine) as session:
         frozen = next(row for row in queries.snapshots(session) if row.sha256 == snapshot_sha)
         parent = session.exec(select(t.Student).where(t.Student.name == student)).one()
-        row = finetuning._make_row(parent, frozen, hyperparameters, arm)
+        row = records.make_row(parent, frozen, hyperparameters, arm)
         name, adapter = f"tuned-{row.uid[:6]}", f"finetunes/{row.uid}/adapter"
         (home / adapter).mkdir(parents=True, exist_ok=True)
         if session.exec(select(t.Student).where(t.Student.uid == row.uid)).first() is None:

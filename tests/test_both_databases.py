@@ -166,6 +166,8 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "teachers test sound",
     "collect --exam {taught} --teachers sound,slips --estimate",
     "students list",
+    "finetunes list",
+    "finetunes show small-tuned",
     "exam list",
     "exam show {taught}",
     "results --before {before} --after {after} --questions",
@@ -221,6 +223,8 @@ WRITING = (
     "collect --exam {taught} --teachers sound,slips,careful --samples 2",
     "collect --exam {taught} --teachers sound --samples 3 --detach",
     "finetune --snapshot {snapshot} --student tiny --epochs 1 --rank 2 --max-length 2000",
+    "finetunes compare small-tuned {finetuned}",
+    "finetunes continue {finetuned} --epochs 1",
     "demo --questions 3 --held-out 3",
     "jobs cancel {queued}",
     "jobs resume {queued}",
@@ -242,8 +246,8 @@ WRITING = (
     "trash forget {trashed}",
     "project delete --yes",
 )
-# They serve, need a compiler, or ask a server: tests of their own.
-ELSEWHERE = {"app", "worker", "questions gym", "students test"}
+# They serve, need a compiler, ask a server, or stop what runs: tests of their own.
+ELSEWHERE = {"app", "worker", "questions gym", "students test", "finetunes stop"}
 
 
 def test_each_command_is_among_those_that_are_tried() -> None:
@@ -297,6 +301,8 @@ class Scribe:
         out, err = self.capsys.readouterr()
         assert end.value.code == 0, (line, err)
         told = json.loads(out)
+        if line.startswith("finetune "):
+            self.words["finetuned"] = told["student"]
         if "--detach" in line:
             self.words["queued"] = told["job"]
         if "--yes" in line and told.get("file"):

@@ -43,7 +43,7 @@ from mapd.exchange.explanations import ExplanationPlan
 from mapd.exchange.training import FORMATS, authors_files
 from mapd.exchange.training import snapshots as going_out
 from mapd.exchange.verdict_files import VerdictFile
-from mapd.finetune import preflight
+from mapd.finetune import preflight, stopping
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs.finetune_work import FinetuneWork
@@ -126,6 +126,7 @@ FOR_OWNERS: dict[str, Write] = {
     "preflight.check": lambda s, by: preflight.check(
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
+    "stopping.request": lambda s, by: stopping.request(s, "9c1e", by=by),
     "finetune_form.run_check": lambda s, by: finetune_form.run_check(FinetuneWork(snapshot="x"), by=by),
     "arms.run": lambda s, by: arms.run(_engine(s), HERE, ArmsPlan("1", ("paper",)), by=by),
     "students.add_with_examples": lambda s, by: students.add_with_examples(s, "x", 1, by=by),

@@ -10,11 +10,16 @@ from mapd.cli import jobs
 from mapd.cli.shared import AsJson, PersonName, errors, line, open_project, person_of, show, usage
 from mapd.finetune import run
 from mapd.finetune.hyperparameters import METHODS, PRECISIONS, PRESETS, RATES, SCHEDULES
-from mapd.jobs.finetune_work import DEFAULT, FinetuneWork
+from mapd.finetune.options import NOTHING_BESIDE, TRACKERS
+from mapd.jobs.finetune_work import BESIDE, DEFAULT, FinetuneWork
 from mapd.jobs.work import WorkContext
 from mapd.settings import Settings
 
 RATE_HELP = "The highest learning rate. " + "; ".join(f"{m} {r:g}: {why}" for m, (r, why) in RATES.items())
+SUMMARY = ("student", "adapter", "pairs", "steps", "seconds", "stopped")
+KeepOptimizer = Annotated[
+    bool, typer.Option("--keep-optimizer", help="Of full finetuning, too: more epochs go on from it.")
+]
 
 
 def _option(words: str, default: object, *names: str) -> OptionInfo:
@@ -57,6 +62,10 @@ def finetune(
         str | None, _option("Taught in place of the explanations: gold answers, or texts of other questions.", "none")
     ] = None,
     arm: Annotated[str | None, typer.Option(help="A name, where several are compared.")] = None,
+    ask_every: Annotated[int, typer.Option(help="Steps between held-out dev questions to it; 0: none.")] = 0,
+    ask_questions: Annotated[int, typer.Option(help="How many.")] = NOTHING_BESIDE.ask_questions,
+    report_to: Annotated[str, typer.Option(help=f"Its numbers go there, too: {', '.join(TRACKERS)}.")] = "",
+    keep_optimizer: KeepOptimizer = False,
     check: Annotated[bool, typer.Option("--check", help="Only say what it would take: memory, time, steps.")] = False,
     detach: jobs.Detach = False,
     by: PersonName = None,
@@ -65,7 +74,7 @@ def finetune(
     """Teach a student on a snapshot: the result is a new student. Interrupted and started again it goes on."""
     options = locals()
     with usage():
-        choices = {field.name: options[field.name] for field in fields(DEFAULT)}
+        choices = {name: options[name] for name in (*(field.name for field in fields(DEFAULT)), *BESIDE)}
         work_ = FinetuneWork.by_preset(preset, snapshot=snapshot, student=student, arm=arm, **choices)
     if run.is_helper():
         work_.help(WorkContext(open_project(), Settings().make_home(), person_of(by)))
@@ -92,5 +101,5 @@ def _do(work_: FinetuneWork, by: str | None, detach: bool, as_json: bool) -> Non
     if result["cut"] or result["left_out"]:
         cut = f"{result['cut']} explanations were cut at {work_.max_length} tokens"
         errors.print(f"{cut}, {result['left_out']} pairs had no room: --max-length gives more", soft_wrap=True)
-    summary = {key: result[key] for key in ("student", "adapter", "pairs", "steps", "seconds")}
+    summary = {key: result[key] for key in SUMMARY if key in result}
     show(summary, as_json, f"the new student is {result['name']}")

@@ -10,6 +10,7 @@ from mapd import pooled_results
 from mapd import results as stage
 from mapd.cli import shared
 from mapd.results import FamilyResult, Results, Score
+from mapd.store import finetunes
 
 
 def results(
@@ -31,6 +32,9 @@ def results(
         return
     with shared.reading() as session:
         comparison = stage.compare(stage.load(session, exam_before), stage.load(session, exams_after[0]))
+        students = (comparison.before.student, comparison.after.student)
+        notes = {name: finetunes.describe_training(session, name) for name in students}
+    trained = {name: words for name, words in notes.items() if words is not None}
     uids = {change.name.lower(): list(uids_) for change, uids_ in comparison.changes.items()}
     if as_json:
         families = {
@@ -45,12 +49,13 @@ def results(
         result |= {name: len(uids[name]) for name in ("still_wrong", "still_right")}
         result |= {"by_family": families, "caveats": stage.list_caveats(comparison)}
         result |= {"asked_otherwise": {name: list(pair) for name, pair in comparison.asked_otherwise.items()}}
+        result |= {"training": trained} if trained else {}
         shared.show(result | ({"questions": uids} if questions else {}), as_json, "")
         return
     shared.line(f"{comparison.before.name}  →  {comparison.after.name}")
     shared.console.print(before_and_after(comparison.overall, comparison.by_family))
     shared.line(", ".join(f"{change.value} {len(uids_)}" for change, uids_ in comparison.changes.items()))
-    for caveat in stage.list_caveats(comparison):
+    for caveat in (*(f"{name}: {words}" for name, words in trained.items()), *stage.list_caveats(comparison)):
         shared.line(f"  {caveat}")
     if questions:
         for change, uids_ in comparison.changes.items():

@@ -18,7 +18,7 @@ from mapd.exchange.training import card
 from mapd.fingerprints import FINETUNE
 from mapd.models.adapters import AdapterSettings
 from mapd.results import Results
-from mapd.store import lookup, queries
+from mapd.store import finetunes, lookup, queries
 from mapd.store import tables as t
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
@@ -51,6 +51,7 @@ def load_facts(
         "is_whole": False,
         "is_gguf": False,
         "hyperparameters": _list_hyperparameters(finetune),
+        "training": finetunes.describe_training(session, student.name),
         "snapshot": student.snapshot_sha256,
         "manifest": manifest,
         "teachers": teachers,

@@ -16,7 +16,7 @@ the exam's prompt, and its remaining tokens are the `lead`:
 
 import json
 import random
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -126,7 +126,7 @@ def examples(
             f"no pair of the snapshot has room for an explanation in {max_length} tokens: raise --max-length"
         )
     cut = sum((len(f.rationale) < len(o.rationale)) + (len(f.feedback) < len(o.feedback)) for o, f in taught_pairs)
-    keys = [_question_key(pair) for pair, (_, fit) in zip(taught, fitting, strict=True) if fit is not None]
+    keys = [question_key(pair["question"]) for pair, (_, fit) in zip(taught, fitting, strict=True) if fit is not None]
     slice_keys = draw_validation(keys, validation, seed)
     keyed = [(key in slice_keys, fit) for key, (_, fit) in zip(keys, taught_pairs, strict=True)]
     return Examples(
@@ -149,9 +149,8 @@ def draw_validation(keys: Sequence[Hashable], share: float, seed: int) -> set[Ha
     return set(random.Random(f"validation {seed}").sample(questions, count))
 
 
-def _question_key(pair: dict[str, Any]) -> tuple[str, ...]:
-    """Return the words of a pair's question: sets may share questions, under other ids."""
-    question = pair["question"]
+def question_key(question: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the words of a question, of a pair or of a set: sets may share questions, under other ids."""
     parts = (question["context"] or "", question["text"], *(question["options"] or ()))
     return tuple(" ".join(part.split()) for part in parts)
 

@@ -19,6 +19,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from mapd.errors import BadInput, in_a_line
 from mapd.finetune.hyperparameters import ALL_LINEAR, Hyperparameters
+from mapd.finetune.merged import merged_layers
 from mapd.models import weights
 
 
@@ -83,6 +84,20 @@ def drawn_dropout(hyperparameters: Hyperparameters, step: int) -> Iterator[None]
     with torch.random.fork_rng():
         torch.manual_seed(hyperparameters.seed * 1_000_003 + step)
         yield
+
+
+@contextmanager
+def as_at_an_exam(learner: Any) -> Iterator[None]:
+    """Let the learner answer as a student does: no dropout, and no layer is computed again for a gradient."""
+    modules = [module for module in learner.modules() if module.training]
+    try:
+        for module in modules:
+            module.training = False
+        with merged_layers(learner):
+            yield
+    finally:
+        for module in modules:
+            module.training = True
 
 
 @contextmanager

@@ -8,11 +8,9 @@ goes on from its last checkpoint; a complete one is only returned. Its files lie
 full finetuning has the model that lies there as its base, by the name "finetune:UID", and no adapter.
 """
 
-import hashlib
-import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,42 +18,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import fingerprints, students
+from mapd import students
 from mapd.errors import BadInput, Busy, Stopped
+from mapd.finetune import asking, records, trackers
+from mapd.finetune.asking import Asker
 from mapd.finetune.examples import Examples, check_format, examples
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
+from mapd.finetune.options import NOTHING_BESIDE, RunOptions
+from mapd.finetune.records import Finetuned, Lineage, TrainingResult
 from mapd.models import weights
 from mapd.people import Person, Right, require
-from mapd.store import audit_log, claims, db, queries
+from mapd.store import claims, db, queries
 from mapd.store import tables as t
 from mapd.store.snapshots import count_taught
-
-
-@dataclass(frozen=True, slots=True)
-class Finetuned:
-    """The new student (uid and name), the folder of its adapter, or of all its weights, and what it was made with;
-    `seconds` are those of the steps."""
-
-    student: str
-    name: str
-    adapter: str
-    pairs: int
-    steps: int
-    seconds: float
-    # Explanations that lost their end to the length limit.
-    cut: int
-    left_out: int  # pairs that had no room at all
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingResult:
-    """What a training gave: the folder of its adapter or model, the fingerprint of its files, whether they are new, and
-    what it was taught."""
-
-    folder: Path
-    sha256: str
-    trained_now: bool
-    examples: Examples
 
 
 def run(
@@ -67,12 +42,17 @@ def run(
     arm: str | None = None,
     by: Person,
     home: Path,
+    continues: str | None = None,
+    options: RunOptions = NOTHING_BESIDE,
     progress: Callable[[TrainingStep], None] = lambda _: None,
     waits: Callable[[], None] = lambda: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Finetuned:
     """Finetune a student (by default the one whose exams the snapshot is of) on a snapshot; `progress` hears each step,
     and `stopping` is asked after it. `waits` is called each second that another run is at the same finetune.
+
+    `continues`: the uid of a finetune that ended, whose weights and optimizer it goes on from, for more epochs.
+    `options`: what else is done beside, which changes no weight.
 
     Raises: Forbidden; NotFound; BadInput where the snapshot or the student can't be used, the exams are of several
     students and none is named, another project's folder got the adapter meanwhile, or the disk is full; Stopped. What
@@ -81,10 +61,12 @@ def run(
     person = require(by, Right.RUN_JOBS)
     snapshot, parent = load_inputs(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
-    make_row = partial(_make_row, parent, snapshot, hyperparameters, arm)
-    uid = make_row().uid
+    trackers.require_installed(options.trackers)
+    settings = (hyperparameters, arm, continues, options)
+    finetune = _FinetuneRun(engine, parent, snapshot, *settings, person, home, progress, stopping)
+    uid = finetune.make_row().uid
     with db.reading(engine) as session:
-        _id_of(session, make_row())
+        records.find_id(session, finetune.make_row())
 
     def wait() -> None:
         waits()
@@ -93,52 +75,126 @@ def run(
 
     # One run at a time is at a finetune. A second one waits here, and finds what the first one made.
     with claims.ClaimHolder(engine, home) as claimer:
-        if claims.claim_when_free(claimer, f"finetune {uid}", wait):
+        if claims.claim_when_free(claimer, claim_key(uid), wait):
             _refuse_without_adapter(engine, uid, home)
-        return _train(engine, parent, snapshot, make_row, hyperparameters, person, home, progress, stopping)
+        return finetune.train()
 
 
-def _train(
-    engine: sa.Engine,
-    parent: t.Student,
-    snapshot: t.Snapshot,
-    make_row: Callable[[], t.Finetune],
-    hyperparameters: Hyperparameters,
-    person: str,
-    home: Path,
-    progress: Callable[[TrainingStep], None],
-    stopping: Callable[[], bool],
-) -> Finetuned:
-    """Do the steps that are missing, and put the new student in."""
-    from mapd.finetune import processes  # torch takes seconds to import
-    from mapd.finetune.train import train
+def claim_key(uid: str) -> str:
+    """Return what a run of a finetune claims."""
+    return f"finetune {uid}"
 
-    folder = weights.finetune_folder(home, make_row().uid)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
 
-        # The finetune's row comes with its first step: a refusal before that leaves nothing behind.
-        def on_step(step: TrainingStep) -> None:
-            row = make_row()
-            row.planned_steps = step.total
-            row.taught_pairs, row.validation_pairs = len(taught.items), len(taught.validation)
-            db.transact(engine, lambda session: _record_step(session, _begin(session, row), step))
-            progress(step)
+@dataclass
+class _FinetuneRun:
+    """One run at a finetune. Its row comes with its first step: a refusal before that leaves nothing behind."""
 
-        trained_now = not weights.result_folder(folder, hyperparameters.method).is_dir()
-        with processes.joined():
-            model, taught = load(engine, parent, snapshot, hyperparameters, home)
+    engine: sa.Engine
+    parent: t.Student
+    snapshot: t.Snapshot
+    hyperparameters: Hyperparameters
+    arm: str | None
+    continues: str | None
+    options: RunOptions
+    person: str
+    home: Path
+    progress: Callable[[TrainingStep], None]
+    stopping: Callable[[], bool]
+    # Somebody asked for it to end here, and its student to be kept; the step where it ended so.
+    is_to_be_kept: bool = False
+    stopped_at: int | None = None
+
+    def make_row(self, stopped_at: int | None = None) -> t.Finetune:
+        """Return the finetune's row, or that of what it is when it is stopped at a step."""
+        lineage = Lineage(self.continues, stopped_at)
+        return records.make_row(self.parent, self.snapshot, self.hyperparameters, self.arm, lineage)
+
+    def train(self) -> Finetuned:
+        """Do the steps that are missing, and put the new student in. Raises: as `run`."""
+        from mapd.finetune import processes  # torch takes seconds to import
+
+        folder = weights.finetune_folder(self.home, self.make_row().uid)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            trained_now = not weights.result_folder(folder, self.hyperparameters.method).is_dir()
+            if trained_now and self.continues is not None:
+                self._carry_over(folder)
+            with processes.joined():
+                result, taught = self._do_steps(folder, is_new=trained_now)
+            training = TrainingResult(result, weights.fingerprint(result), trained_now, taught)
+            return db.transact(self.engine, partial(self._end, training, folder))
+        except OSError as error:
+            raise BadInput(f"the finetune can't be written to {folder} ({error}); free or unlock it") from error
+        except Busy as busy:
+            raise BadInput(
+                f"a step can't be recorded: {busy}; started again it goes on from its last checkpoint"
+            ) from busy
+
+    def _carry_over(self, folder: Path) -> None:
+        """Begin where the finetune ended that this one goes on from."""
+        from mapd.finetune import checkpoints  # as above
+
+        with db.reading(self.engine) as session:
+            origin = weights.finetune_folder(self.home, records.require_origin(session, self.make_row()).uid)
+        checkpoints.carry_over(origin, weights.result_folder(origin, self.hyperparameters.method), folder)
+
+    def _do_steps(self, folder: Path, *, is_new: bool) -> tuple[Path, Examples]:
+        """Return the folder of the result, and what was taught. `is_new`: nothing of it is there yet."""
+        from mapd.finetune.train import train  # as above
+
+        model, tokenizer = load_model(self.engine, self.parent, self.hyperparameters, self.home)
+        taught = load_examples(self.parent, self.snapshot, self.hyperparameters, tokenizer)
+        row, is_asked = self.make_row(), is_new and self.options.ask_every
+        row.taught_pairs, row.validation_pairs = len(taught.items), len(taught.validation)
+        with db.reading(self.engine) as session:
+            questions = asking.choose(session, self.snapshot, self.options.ask_questions) if is_asked else []
+            session.expunge_all()
+        asker = Asker(self.engine, tokenizer, self.options, questions, self.parent.shots, row.uid)
+        reporter = trackers.open_trackers(self.options.trackers if is_new else (), row, self.parent.name, self.home)
+        with reporter as report:
+
+            def on_step(step: TrainingStep) -> None:
+                row.planned_steps = step.total
+                if db.transact(self.engine, lambda session: self._record(session, row, asker, step)):
+                    report(step)
+                self.progress(step)
+
             result = train(
-                model, taught.items, hyperparameters, folder, on_step, stopping=stopping, validation=taught.validation
+                model,
+                taught.items,
+                self.hyperparameters,
+                folder,
+                on_step,
+                stopping=self.stopping,
+                validation=taught.validation,
+                ask=asker.ask,
+                keeping=self._find_place_to_keep,
+                keep_optimizer=self.hyperparameters.method != "full" or self.options.keep_optimizer,
             )
-        training, sha256 = TrainingResult(result, weights.fingerprint(result), trained_now, taught), snapshot.sha256
-        return db.transact(
-            engine, lambda session: _end(session, _begin(session, make_row()), parent, sha256, training, person)
-        )
-    except OSError as error:
-        raise BadInput(f"the finetune can't be written to {folder} ({error}); free or unlock it") from error
-    except Busy as busy:
-        raise BadInput(f"a step can't be recorded: {busy}; started again it goes on from its last checkpoint") from busy
+        return result, taught
+
+    def _record(self, session: Session, row: t.Finetune, asker: Asker, step: TrainingStep) -> bool:
+        """Keep a step; return whether it is new. Learn whether the training is to end here."""
+        finetune_id = records.begin(session, row, self.continues)
+        asker.store_early(session, finetune_id)
+        self.is_to_be_kept = session.get_one(t.Finetune, finetune_id).stop_requested_at is not None
+        return records.record_step(session, finetune_id, step)
+
+    def _find_place_to_keep(self, step: int) -> Path | None:
+        """Return the folder of what is stopped at this step; None where it is to go on."""
+        if not self.is_to_be_kept:
+            return None
+        self.stopped_at = step
+        return weights.finetune_folder(self.home, self.make_row(step).uid)
+
+    def _end(self, training: TrainingResult, folder: Path, session: Session) -> Finetuned:
+        whole_id = records.begin(session, self.make_row(), self.continues)
+        finetune_id = whole_id
+        if training.folder.parent != folder:
+            finetune_id = records.begin(session, self.make_row(self.stopped_at), self.make_row().uid)
+            # It can go on to its end, from its checkpoint: then it is another student's.
+            session.get_one(t.Finetune, whole_id).stop_requested_at = None
+        return records.end(session, finetune_id, self.parent, self.snapshot.sha256, training, self.person)
 
 
 def is_helper() -> bool:
@@ -153,6 +209,7 @@ def help_training(
     student: str | None = None,
     hyperparameters: Hyperparameters,
     arm: str | None = None,
+    continues: str | None = None,
     by: Person,
     home: Path,
 ) -> None:
@@ -165,7 +222,8 @@ def help_training(
     from mapd.finetune.train import train
 
     snapshot, parent = load_inputs(engine, snapshot_sha, student)
-    folder = weights.finetune_folder(home, _make_row(parent, snapshot, hyperparameters, arm).uid)
+    row = records.make_row(parent, snapshot, hyperparameters, arm, Lineage(continues))
+    folder = weights.finetune_folder(home, row.uid)
     with processes.joined():
         model, taught = load(engine, parent, snapshot, hyperparameters, home)
         train(model, taught.items, hyperparameters, folder, lambda _: None, validation=taught.validation)
@@ -178,10 +236,22 @@ def load(
 
     Raises: BadInput where one of them can't be used.
     """
+    model, tokenizer = load_model(engine, parent, hyperparameters, home)
+    return model, load_examples(parent, snapshot, hyperparameters, tokenizer)
+
+
+def load_model(engine: sa.Engine, parent: t.Student, hyperparameters: Hyperparameters, home: Path) -> tuple[Any, Any]:
+    """Return the student's model, in the precision that it is trained in, and its tokenizer. Raises: BadInput."""
     # Full finetuning adds small steps to the weights, which bf16 would lose.
     precision = {"full": "fp32", "qlora": "4bit"}.get(hyperparameters.method, hyperparameters.precision)
-    model, tokenizer = students.load_model(engine, parent, home, precision)
-    return model, examples(
+    return students.load_model(engine, parent, home, precision)
+
+
+def load_examples(
+    parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, tokenizer: Any
+) -> Examples:
+    """Return what the student is taught. Raises: BadInput, as `examples`."""
+    return examples(
         snapshot.manifest,
         snapshot.lines,
         tokenizer,
@@ -210,7 +280,7 @@ def find_student(
 ) -> t.Student | None:
     """Return the student that this very finetune made, here or in the project of an imported archive."""
     snapshot, parent = load_inputs(engine, snapshot_sha, student)
-    uid = _make_row(parent, snapshot, hyperparameters, arm).uid
+    uid = records.make_row(parent, snapshot, hyperparameters, arm).uid
     with db.reading(engine) as session:
         return session.exec(select(t.Student).where(t.Student.uid == uid)).first()
 
@@ -234,96 +304,3 @@ def find_parent(session: Session, snapshot: t.Snapshot) -> str:
             "--student"
         )
     return names[0]
-
-
-def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:
-    settings = hyperparameters.as_dict()
-    content = json.dumps([parent.uid, snapshot.sha256, arm, settings], sort_keys=True)
-    return t.Finetune(
-        uid=hashlib.sha256(content.encode()).hexdigest()[:32],
-        parent_id=queries.identity(parent),
-        snapshot_id=queries.identity(snapshot),
-        arm=arm,
-        alpha=settings.pop("alpha"),
-        seed=settings.pop("seed"),
-        hyperparameters=settings,
-    )
-
-
-def _id_of(session: Session, row: t.Finetune) -> int | None:
-    """Return the id of the finetune; None where it isn't begun. Raises: BadInput where it is another one."""
-    namesake = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
-    if namesake is None:
-        return None
-    if (namesake.parent_id, namesake.snapshot_id) != (row.parent_id, row.snapshot_id):
-        raise BadInput(
-            f"the finetune {row.uid[:12]} has the name of this one and is another: it came with an archive; "
-            "finetune in a project of its own, with MAPD_HOME=FOLDER"
-        )
-    return queries.identity(namesake)
-
-
-def _begin(session: Session, row: t.Finetune) -> int:
-    """Return the id of the row, put in unless it is there. Raises: BadInput, as `_id_of`."""
-    finetune_id = _id_of(session, row)
-    if finetune_id is None:
-        session.add(row)
-        session.flush()
-        finetune_id = queries.identity(row)
-    return finetune_id
-
-
-def _record_step(session: Session, finetune_id: int, step: TrainingStep) -> None:
-    # Steps after the last checkpoint are done again on resume, with the same losses: the first row stays.
-    if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
-        session.add(t.FinetuneStep.model_validate(asdict(step), update={"finetune_id": finetune_id}))
-
-
-def _end(
-    session: Session, finetune_id: int, parent: t.Student, sha256: str, training: TrainingResult, person: str
-) -> Finetuned:
-    """Put the new student in, unless it is there, and return what was made. Raises: BadInput for other weights."""
-    row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
-    steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
-    taught = training.examples
-    counts = {"pairs": len(taught.items), "steps": len(steps), "cut": taught.cut, "left_out": taught.left_out}
-    new = session.get(t.Student, row.student_id) if row.student_id is not None else None
-    # The student stays where its finetune was deleted with the exam: it is found by uid then.
-    if new is None:
-        new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()
-        row.student_id = None if new is None else new.id
-    if new is None:
-        new = _make_student(row.uid, parent, sha256, training)
-        session.add(new)
-        session.flush()
-        row.student_id = new.id
-        audit_log.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **counts)
-    # The student's row came with an archive, or its folder was removed: the new adapter is the one that counts.
-    elif training.trained_now and new.adapter is not None:
-        new.adapter_sha256 = training.sha256
-    elif new.adapter is not None and new.adapter_sha256 != training.sha256:
-        raise BadInput(
-            f"the adapter of student {new.name} is not the one that its finetune wrote: {new.adapter}; put the files "
-            "back, or remove the folder and start again"
-        )
-    if new.adapter is None:
-        fingerprints.record(session, new.base, training.sha256, is_made_now=training.trained_now)
-    seconds = round(sum(step.seconds for step in steps), 1)
-    return Finetuned(new.uid, new.name, str(training.folder), seconds=seconds, **counts)
-
-
-def _make_student(uid: str, parent: t.Student, sha256: str, training: TrainingResult) -> t.Student:
-    """Return the row of the new student, of an adapter on its parent's base or of weights of its own."""
-    student = t.Student(
-        uid=uid,
-        name=f"{parent.name}-{uid[:6]}",
-        **parent.model_dump(include={"base", "revision", "template", "shots"}),
-        parent_id=parent.id,
-        snapshot_sha256=sha256,
-        round=parent.round + 1,
-    )
-    if training.folder.name == "model":
-        student.base, student.revision = students.source_of_finetune(uid), None
-    else:
-        student.adapter, student.adapter_sha256 = f"finetunes/{uid}/adapter", training.sha256
-    return student

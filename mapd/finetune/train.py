@@ -8,7 +8,8 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from pathlib import Path
@@ -28,6 +29,8 @@ from mapd.models import weights
 # Steps between two checkpoints: an adapter's takes some 60 MB and a tenth of a second, all weights' a hundred times it.
 CHECKPOINT_EVERY = 5
 WHOLE_CHECKPOINT_EVERY = 25
+# How a training ends behind a step, before its last one.
+GO_ON, STOP, KEEP = range(3)
 # By our words, transformers' name.
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
@@ -54,37 +57,56 @@ class Trainer:
     def learn(self, step: int) -> tuple[loss.Losses, float, float]:
         """Do a step; return its losses, its learning rate, and the gradient's norm before it was clipped.
 
-        Raises: BadInput where memory is full, or the loss is no number.
+        Raises: BadInput where memory is full, or a loss or the gradient is no number; no weight was changed then.
         """
         taught, rate = [self.examples[place] for place in self.steps[step - 1]], self.rate(step)
         settings = self.hyperparameters
-        try:
+        with _enough_memory(step, settings):
             with learners.drawn_dropout(settings, step), learners.autocast(self.learner, settings):
                 losses = loss.backward(self.learner, taught, settings.alpha, self.tokens_at_once)
             norm = float(torch.nn.utils.clip_grad_norm_(learners.list_trainable(self.learner), settings.clip_norm))
-            if not math.isfinite(norm):
-                raise BadInput(
-                    f"the loss is no number any more, at step {step}: lower the learning rate (--lr) and start again"
-                )
+            # A loss may be infinite where its gradient is not.
+            _require_numbers(step, norm, losses.feedback, losses.rationale)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.step()
             self.optimizer.zero_grad()
-        except (RuntimeError, MemoryError) as error:
-            # A GPU has an error for it, a CPU a RuntimeError like any other.
-            if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
-                raise
-            raise BadInput(
-                f"step {step} doesn't fit into memory: lower --tokens-at-once (it is {settings.tokens_at_once:,}), add "
-                "--gradient-checkpointing, or take --method lora; the checkpoint before is kept"
-            ) from error
         return losses, rate, norm
 
-    def validate(self) -> loss.Losses:
-        """Return the losses on the validation slice."""
+    def validate(self, step: int) -> loss.Losses:
+        """Return the losses on the validation slice, behind a step. Raises: BadInput, as `learn`."""
         settings = self.hyperparameters
-        with learners.no_dropout(self.learner, settings), learners.autocast(self.learner, settings):
-            return loss.evaluate(self.learner, self.validation, settings.alpha, self.tokens_at_once)
+        with (
+            _enough_memory(step, settings),
+            learners.no_dropout(self.learner, settings),
+            learners.autocast(self.learner, settings),
+        ):
+            losses = loss.evaluate(self.learner, self.validation, settings.alpha, self.tokens_at_once)
+        _require_numbers(step, losses.feedback, losses.rationale)
+        return losses
+
+
+@contextmanager
+def _enough_memory(step: int, settings: Hyperparameters) -> Iterator[None]:
+    """Say in a line that a step doesn't fit into memory. Raises: BadInput."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        # A GPU has an error for it, a CPU a RuntimeError like any other.
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
+            raise
+        raise BadInput(
+            f"step {step} doesn't fit into memory: lower --tokens-at-once (it is {settings.tokens_at_once:,}), add "
+            "--gradient-checkpointing, or take --method lora; the checkpoint before is kept"
+        ) from error
+
+
+def _require_numbers(step: int, *values: float | None) -> None:
+    if not all(value is None or math.isfinite(value) for value in values):
+        raise BadInput(
+            f"the loss is no number any more, at step {step}: lower the learning rate (--lr) and start again; the "
+            "checkpoint before is kept"
+        )
 
 
 def prepare(
@@ -123,10 +145,16 @@ def train(
     checkpoint_every: int | None = None,
     stopping: Callable[[], bool] = lambda: False,
     validation: Sequence[Example] = (),
+    ask: Callable[[Any, int, int], None] = lambda *_: None,
+    keeping: Callable[[int], Path | None] = lambda _: None,
+    keep_optimizer: bool = False,
 ) -> Path:
     """Train, from the last checkpoint under `folder` if there is one; return the result's folder.
 
-    `on_step` is called after each step, and again for steps that a restart repeats; `stopping` is asked after each.
+    `on_step` is called after each step, and again for steps that a restart repeats; then `ask` gets the learner, the
+    step (0 before the first) and their number. `stopping` is asked after each, and `keeping` for another folder, where
+    the training is to end here and its result so far to be kept there. `keep_optimizer`: beside the result, for more
+    epochs.
 
     Raises: BadInput where the model can't be trained so, the loss is no number, or memory or the disk is full; Stopped,
     behind a checkpoint of the last step.
@@ -142,19 +170,41 @@ def train(
     last = first = checkpoints.resume(folder, trainer.learner, trainer.optimizer, history)
     every = checkpoint_every or (WHOLE_CHECKPOINT_EVERY if hyperparameters.method == "full" else CHECKPOINT_EVERY)
     began = time.perf_counter()
+    if last == 0:
+        ask(trainer.learner, 0, trainer.total)
     while last < trainer.total and not _is_beyond_best(history, hyperparameters):
         step = _do_step(trainer, folder, history, last + 1, (began, first))
         last = step.step
         on_step(step)
+        ask(trainer.learner, last, trainer.total)
         # After the last step the result itself is written: a checkpoint would be of no use.
         is_over = last == trainer.total or _is_beyond_best(history, hyperparameters)
-        is_stopped = not is_over and processes.agree(stopping())
-        if processes.is_first() and (is_stopped or (last % every == 0 and not is_over)):
+        kept_folder = None if is_over else keeping(last)
+        ending = GO_ON if is_over else processes.agree(KEEP if kept_folder else STOP if stopping() else GO_ON)
+        if processes.is_first() and (ending or (last % every == 0 and not is_over)):
             checkpoints.write(folder, last, trainer.learner, trainer.optimizer, history)
-        if is_stopped:
+        if ending == KEEP:
+            return _keep(trainer, folder, kept_folder, last, history, keep_optimizer=keep_optimizer)
+        if ending == STOP:
             raise Stopped(last, trainer.total)
-    if processes.is_first():
-        checkpoints.write_result(folder, result.name, trainer.learner, history)
+    return _keep(trainer, folder, folder, last, history, keep_optimizer=keep_optimizer)
+
+
+def _keep(
+    trainer: Trainer,
+    folder: Path,
+    result_in: Path | None,
+    step: int,
+    history: ValidationHistory,
+    *,
+    keep_optimizer: bool,
+) -> Path:
+    """Write the result, with what goes on from it; return its folder. A helping process only knows where it lies."""
+    result = weights.result_folder(result_in or folder, trainer.hyperparameters.method)
+    if processes.is_first() and result_in is not None:
+        if keep_optimizer:
+            checkpoints.write_last(result_in, step, trainer.learner, trainer.optimizer, history)
+        checkpoints.write_result(folder, result, trainer.learner, history)
     return result
 
 
@@ -168,7 +218,7 @@ def _do_step(
     seconds = time.perf_counter() - started
     validation = loss.Losses(None, None, 0)
     if number in trainer.validated_steps:
-        validation = trainer.validate()
+        validation = trainer.validate(number)
         is_best = history.add(number, trainer.hyperparameters.weigh(validation.feedback, validation.rationale))
         if is_best and processes.is_first():
             checkpoints.write_best(folder, trainer.learner, history)

@@ -10,16 +10,22 @@ from typing import Any, ClassVar, Self
 from sqlmodel import Session
 
 from mapd import students
-from mapd.finetune import preflight
+from mapd.errors import BadInput
+from mapd.finetune import asking, preflight, trackers
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters, choose
+from mapd.finetune.options import NOTHING_BESIDE, RunOptions
 from mapd.finetune.preflight import Preflight
 from mapd.jobs import JobProgress
 from mapd.jobs.work import Work, WorkContext
 from mapd.store import claims, queries
+from mapd.store.finetunes import Training
 from mapd.store.snapshots import count_taught
 
 DEFAULT = Hyperparameters()
+# The fields that change no weight.
+BESIDE = tuple(field.name for field in fields(RunOptions))
+MOST_EPOCHS = 1000
 
 
 class FinetuneWork(Work):
@@ -55,6 +61,12 @@ class FinetuneWork(Work):
     validate_every: int = DEFAULT.validate_every
     patience: int = DEFAULT.patience
     control: str = DEFAULT.control
+    # The uid of a finetune that ended, and goes on for more epochs; below, what is done beside.
+    continues: str | None = None
+    ask_every: int = NOTHING_BESIDE.ask_every
+    ask_questions: int = NOTHING_BESIDE.ask_questions
+    report_to: str = NOTHING_BESIDE.report_to
+    keep_optimizer: bool = NOTHING_BESIDE.keep_optimizer
 
     @classmethod
     def by_preset(
@@ -64,26 +76,52 @@ class FinetuneWork(Work):
 
         Raises: BadInput, naming the value.
         """
+        beside = {name_: choices.pop(name_) for name_ in BESIDE if name_ in choices}
         settings = choose(name, **choices)
         values = {field.name: getattr(settings, field.name) for field in fields(settings)}
-        return cls(snapshot=snapshot, student=student, arm=arm, **values)
+        work = cls(snapshot=snapshot, student=student, arm=arm, **values, **beside)
+        assert work.options, "its values were checked"
+        return work
+
+    @classmethod
+    def of_more_epochs(cls, training: Training, epochs: int, options: RunOptions = NOTHING_BESIDE) -> Self:
+        """Return the work that goes on from a finetune for so many more epochs.
+
+        Raises: BadInput where it hasn't ended, or the number can't be.
+        """
+        if training.student is None:
+            raise BadInput(
+                f"finetune {training.uid[:12]} hasn't ended: start it again, and it goes on from its checkpoint"
+            )
+        if not 1 <= epochs <= MOST_EPOCHS:
+            raise BadInput(f"a finetune goes on for 1 to {MOST_EPOCHS} more epochs, not {epochs}")
+        settings = Hyperparameters(alpha=training.alpha, seed=training.seed, **training.hyperparameters)
+        values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+        values |= {"epochs": settings.epochs + epochs, "continues": training.uid, **asdict(options)}
+        return cls(snapshot=training.snapshot, student=training.parent, arm=training.arm, **values)
 
     @property
     def title(self) -> str:
         """Return the snapshot, alpha, and the method where it isn't the usual one."""
         method = "" if self.method == DEFAULT.method else f", {self.method}"
-        return f"Finetune on snapshot {self.snapshot[:12]}, alpha {self.alpha:g}{method}"
+        origin = "" if self.continues is None else f", goes on from {self.continues[:12]} to {self.epochs} epochs"
+        return f"Finetune on snapshot {self.snapshot[:12]}, alpha {self.alpha:g}{method}{origin}"
 
     @property
     def hyperparameters(self) -> Hyperparameters:
         """Return them. Raises: BadInput, naming the value."""
-        return choose(**self.model_dump(exclude={"snapshot", "student", "arm"}))
+        return choose(**self.model_dump(exclude={"snapshot", "student", "arm", "continues", *BESIDE}))
+
+    @property
+    def options(self) -> RunOptions:
+        """Return what is done beside. Raises: BadInput, naming the value."""
+        return RunOptions(**self.model_dump(include=set(BESIDE)))
 
     @property
     def words(self) -> list[str]:
-        """Return the options of `mapd finetune` that describe it."""
+        """Return the options of `mapd finetune` that describe what it teaches."""
         options = {"learning_rate": "lr", "checkpointing": "gradient_checkpointing"}
-        values = self.model_dump(exclude={"checkpointing"}, exclude_none=True)
+        values = self.model_dump(exclude={"checkpointing", "continues", *BESIDE}, exclude_none=True)
         words = [f"--{options.get(name, name).replace('_', '-')}={value}" for name, value in values.items()]
         # An option of its own, without a value.
         return [*words, *(["--gradient-checkpointing"] if self.checkpointing else [])]
@@ -93,6 +131,9 @@ class FinetuneWork(Work):
         snapshot = queries.snapshot(session, self.snapshot)
         parent = finetuning.find_parent(session, snapshot) if self.student is None else self.student
         students.require_weights(session, students.get(session, parent))
+        trackers.require_installed(self.options.trackers)
+        if self.options.ask_every:
+            asking.choose(session, snapshot, self.options.ask_questions)
         return self.hyperparameters.steps(count_taught(snapshot.manifest, self.alpha))
 
     def check(self, run: WorkContext) -> Preflight:
@@ -101,7 +142,7 @@ class FinetuneWork(Work):
 
     def help(self, run: WorkContext) -> None:
         """Compute a share of each step, for the process that a launcher made the first one."""
-        finetuning.help_training(run.engine, **self._inputs(run), arm=self.arm)
+        finetuning.help_training(run.engine, **self._inputs(run), arm=self.arm, continues=self.continues)
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Train from the last checkpoint on."""
@@ -110,13 +151,17 @@ class FinetuneWork(Work):
             run.engine,
             **self._inputs(run),
             arm=self.arm,
+            continues=self.continues,
+            options=self.options,
             progress=lambda step: run.tell(
                 JobProgress("finetune", step.step, step.total, step.in_words, step.seconds_left)
             ),
             waits=lambda: run.tell(JobProgress("finetune", message=claims.WAITING)),
             stopping=run.stopping,
         )
-        return asdict(finetuned)
+        result = asdict(finetuned)
+        # A job that was stopped says so in its outcome; any other has no such word in it.
+        return result if finetuned.stopped else {key: value for key, value in result.items() if key != "stopped"}
 
     def _inputs(self, run: WorkContext) -> dict[str, Any]:
         settings = {"student": self.student, "hyperparameters": self.hyperparameters}

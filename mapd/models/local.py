@@ -47,12 +47,15 @@ class LocalModel:
     """The protocol `Model` on a loaded model. A peft adapter is merged into the weights: decoding is faster so.
 
     An answer ends at the token that the chat template writes behind one, and at the tokenizer's and the model's own.
+    `is_in_training`: its weights are changed still, so nothing of it is merged or packed.
     """
 
-    def __init__(self, name: str, model: Any, tokenizer: Any, batch_size: int = 32) -> None:
+    def __init__(
+        self, name: str, model: Any, tokenizer: Any, batch_size: int = 32, *, is_in_training: bool = False
+    ) -> None:
         self.name = name
         self.batch_size = batch_size
-        self._model = _merge_adapter(model)
+        self._model = model if is_in_training else _merge_adapter(model)
         self._tokenizer = tokenizer
         self.thinks = thoughts.knows_thoughts(str(tokenizer.chat_template))
         ends = self._model.generation_config.eos_token_id

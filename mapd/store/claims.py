@@ -155,12 +155,23 @@ def release(session: Session, run: ClaimHolder, keys: Collection[str]) -> None:
 
 def sum_in_flight(session: Session, exam_id: int, excluded_keys: Collection[str] = ()) -> float:
     """Return the US dollars that an exam's calls in flight may cost, whoever sent them; without some keys."""
-    # A claim that ends later than any can is none that counts, as in `ClaimHolder.may_take`.
     now = db.clock(session)
-    is_valid = col(t.Claim.until).between(now, now + timedelta(seconds=2 * LEASE_S))
+    is_valid = col(t.Claim.until).between(now, _latest(now))
     is_counted = is_valid & col(t.Claim.key).not_in(excluded_keys)
     query = select(sa.func.sum(t.Claim.usd)).where(t.Claim.exam_id == exam_id, is_counted)
     return float(session.exec(query).one() or 0)
+
+
+def is_claimed(session: Session, key: str) -> bool:
+    """Return whether a run is at it: one whose claim it still renews."""
+    now = db.clock(session)
+    valid = select(t.Claim.key).where(t.Claim.key == key, col(t.Claim.until).between(now, _latest(now)))
+    return session.exec(valid).first() is not None
+
+
+def _latest(now: datetime) -> datetime:
+    # A claim that ends later than any can is none that counts, as in `ClaimHolder.may_take`.
+    return now + timedelta(seconds=2 * LEASE_S)
 
 
 def claim_when_free(run: ClaimHolder, key: str, on_wait: Callable[[], None]) -> bool:

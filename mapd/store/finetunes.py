@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
+from mapd.errors import NotFound
 from mapd.store import tables as t
 from mapd.store.queries import is_of_exam, shared_values
 from mapd.store.snapshots import count_taught, is_named
@@ -42,6 +43,9 @@ class Training:
     hyperparameters: dict[str, Any]
     planned_steps: int | None  # None where that isn't known
     validation_pairs: int | None
+    stopped_at: int | None
+    continues: str | None
+    stop_requested_at: datetime | None
     steps_done: int
     seconds: float
     created_at: datetime
@@ -174,3 +178,52 @@ def steps(session: Session, finetune_id: int) -> Sequence[t.FinetuneStep]:
     """Return the steps of one finetune, in order."""
     query = select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)
     return session.exec(query.order_by(col(t.FinetuneStep.step))).all()
+
+
+def find(session: Session, ref: str) -> Training:
+    """Return the finetune by the beginning of its uid (four digits or more), or by its student's name.
+
+    Raises: NotFound.
+    """
+    trainings = finetunes(session)
+    named = [training for training in trainings if training.student == ref]
+    begun = [training for training in trainings if len(ref) >= 4 and training.uid.startswith(ref.lower())]
+    if len(named or begun) == 1:
+        return (named or begun)[0]
+    problem = f"{len(begun)} finetunes begin with {ref[:40]!r}" if begun else f"no finetune is named {ref[:40]!r}"
+    raise NotFound(f"{problem}: give more of its uid, or its student; `mapd finetunes list` lists them")
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A held-out question that was asked while a student was trained, with its answers by step."""
+
+    question: t.Question
+    answers: dict[int, t.FinetuneAnswer]
+
+
+def list_asked(session: Session, finetune_id: int) -> list[AskedQuestion]:
+    """Return the held-out questions of a finetune, in order, each with the answers that there are so far."""
+    query = select(t.FinetuneAnswer, t.Question).where(t.FinetuneAnswer.finetune_id == finetune_id)
+    query = query.join(t.Question, col(t.FinetuneAnswer.question_id) == t.Question.id)
+    asked: dict[int, AskedQuestion] = {}
+    for answer, question in session.exec(query.order_by(col(t.Question.position), col(t.FinetuneAnswer.step))).all():
+        asked.setdefault(answer.question_id, AskedQuestion(question, {})).answers[answer.step] = answer
+    return list(asked.values())
+
+
+def describe_stop(stopped_at: int | None, planned_steps: int | None) -> str | None:
+    """Say where a finetune was stopped; None of any other."""
+    if stopped_at is None:
+        return None
+    return f"stopped at step {stopped_at:,} of {planned_steps or 0:,}: its student is of what it had learned until then"
+
+
+def describe_training(session: Session, student: str) -> str | None:
+    """Say that a student's training was stopped, or went on from another one; None of any other student."""
+    query = select(t.Finetune).join(t.Student, col(t.Finetune.student_id) == t.Student.id)
+    row = session.exec(query.where(t.Student.name == student)).first()
+    if row is None:
+        return None
+    origin = None if row.continues is None else f"it went on from finetune {row.continues[:12]}, for more epochs"
+    return "; ".join(filter(None, (describe_stop(row.stopped_at, row.planned_steps), origin))) or None

@@ -410,6 +410,11 @@ class Finetune(Travelling, table=True):
     planned_steps: int | None = None
     taught_pairs: int | None = None
     validation_pairs: int | None = None
+    # The step at which it was stopped, and its student kept; and the uid of the finetune that it went on from.
+    stopped_at: int | None = None
+    continues: str | None = None
+    # When somebody asked for it to be stopped, and its student kept.
+    stop_requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime, sa_column_kwargs=STAYS)
     __table_args__ = (sa.CheckConstraint("alpha BETWEEN 0 AND 1", name="alpha_0_to_1"),)
 
 
@@ -430,6 +435,27 @@ class FinetuneStep(Table, table=True):
     # Of the validation slice, behind the steps where it was computed.
     validation_feedback: float | None = None
     validation_rationale: float | None = None
+
+
+class FinetuneAnswer(Travelling, table=True):
+    """What a student answered to a held-out question while it was trained, behind a step; step 0 is before the first.
+
+    It is no attempt: nothing is taught, and no exam counts it.
+    """
+
+    __tablename__ = "finetune_answer"
+    finetune_id: int = Field(foreign_key="finetune.id", index=True)
+    question_id: int = Field(foreign_key="question.id", index=True)
+    step: int
+    text: str
+    thought: str | None = None
+    finish: str
+    answer: str | None = None
+    outcome: str
+    __table_args__ = (
+        sa.UniqueConstraint("finetune_id", "question_id", "step"),
+        one_of("outcome", "correct", "incorrect", "no_answer"),
+    )
 
 
 class Opening(Travelling, table=True):

@@ -34,6 +34,8 @@ SIGNS = {
     "stopped": ("■", theme.AMBER),
     "done": ("✓", theme.GREEN),
 }
+# By kind, another word for a cancelling from which all goes on.
+CANCEL = {"finetune": "Pause"}
 # Where jobs begin.
 STARTS = (
     ("pages/loop/overview.py", "The demo", ":material/play_circle:"),
@@ -204,7 +206,7 @@ def _draw_buttons(job: t.Job, state: str) -> None:
     if st.query_params.get("job") != job.uid:
         context.link("pages/loop/jobs.py", "Details", icon=":material/list_alt:", job=job.uid)
     if state in ("queued", "running", "silent") and actions.button(
-        "Cancel", key=f"cancel_{job.uid}", icon=":material/stop:", type="tertiary"
+        CANCEL.get(job.kind, "Cancel"), key=f"cancel_{job.uid}", icon=":material/stop:", type="tertiary"
     ):
         actions.write_and_rerun(lambda session, person: jobs.cancel(session, job.uid, by=person))
     if job.origin is not None:

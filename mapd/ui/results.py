@@ -9,7 +9,7 @@ from mapd import results, rounds
 from mapd.domain import ExamInfo
 from mapd.results import Change, FamilyResult, Results, Score
 from mapd.rounds import StudentRound
-from mapd.store import audit_log, queries
+from mapd.store import audit_log, finetunes, queries
 from mapd.store import tables as t
 from mapd.ui.kit import attempts, charts, context, tables, text, url_state
 from mapd.ui.kit.attempts import AttemptRow
@@ -91,9 +91,12 @@ def _compare(before_uid: str, after_uid: str, edition: tuple[object, ...]) -> Re
 
 
 def draw_warning(comparison: Results) -> None:
-    """Warn where the two exams weren't asked in the same way."""
+    """Warn where the two exams weren't asked in the same way; say which student's training was stopped, or went on."""
     if comparison.asked_otherwise:
         text.complain(results.differences_in_words(comparison))
+    for exam in (comparison.before, comparison.after):
+        if (words := context.read(finetunes.describe_training, exam.student)) is not None:
+            st.caption(text.label(f"{exam.student}: {words}", 300))
 
 
 def draw_figure(comparison: Results) -> None:

@@ -51,6 +51,9 @@ def test_it_says_before_and_after_and_what_is_simulated(facts: dict[str, Any]) -
     ):
         assert words in text, words
     assert "trained elsewhere" not in text
+    assert "Its training:" not in text
+    stopped = model_card.write(facts | {"training": "stopped at step 4 of 9: its student is of what it had learned"})
+    assert "Its training: stopped at step 4 of 9" in stopped
     data = ModelCard(text).data.to_dict()
     assert data["tags"] == ["lora", "distillation", "peer-review"]
     assert "license" not in data

@@ -86,7 +86,7 @@ def loss_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
             line = {"dash": dash, "width": 2, "color": colour}
             figure.add_scatter(x=xs, y=ys, name=label, hovertemplate="%{y:.3f}", mode=mode, line=line)
     figure.update_layout(**figure_layout(height=330))
-    _label_steps(figure)
+    label_steps(figure)
     figure.update_yaxes(title="loss (mean over the step's tokens)", rangemode="tozero", nticks=6)
     return figure
 
@@ -108,11 +108,12 @@ def pace_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
         axis = {"overlaying": "y", "side": "right", "title": "gradient norm", "rangemode": "tozero", "nticks": 4}
         figure.update_layout(yaxis2=axis | {"showgrid": False})
         figure.update_layout(margin={"r": 60})
-    _label_steps(figure)
+    label_steps(figure)
     return figure
 
 
-def _label_steps(figure: go.Figure) -> None:
+def label_steps(figure: go.Figure) -> None:
+    """Name the axis of steps."""
     title = {"text": "step %{x}"}
     figure.update_xaxes(title="optimizer step", unifiedhovertitle=title, showgrid=False, rangemode="tozero")
 

@@ -1,4 +1,4 @@
-"""The parts of the finetune page: every finetune, and the curves, numbers and settings of one."""
+"""Every finetune in a list, and the curves, numbers and settings of one."""
 
 import shlex
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from mapd import fingerprints
-from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.finetune.comparison import WORDS, hyperparameters_of
 from mapd.store import finetunes
 from mapd.store.finetunes import AddedStudent, Training
 from mapd.store.tables import FinetuneStep
@@ -18,15 +18,6 @@ from mapd.ui.kit.theme import FIGURE_CONFIG
 LIVE_S = 2.0
 # Characters of a snapshot's name.
 SHORT_NAME = 12
-# As in the form.
-WORDS = {
-    "batch": "pairs a step",
-    "max_length": "tokens a dialogue",
-    "rank": "rank of the adapter",
-    "clip_norm": "longest gradient",
-    "checkpointing": "layers computed again",
-    "validate_every": "steps between validations",
-}
 ADDED_HEADER = ("trained elsewhere", "from", "snapshot", "added by", "when", "adapter", "round")
 HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
 
@@ -44,7 +35,7 @@ def count_steps(run: Training) -> int:
     """Return how many steps the finetune has in all, unless it ends early."""
     if run.planned_steps is not None:
         return run.planned_steps
-    return Hyperparameters(alpha=run.alpha, seed=run.seed, **run.hyperparameters).steps(run.pairs)
+    return hyperparameters_of(run).steps(run.pairs)
 
 
 def draw_list(trainings: Sequence[Training], open_run: Training) -> None:
@@ -59,13 +50,19 @@ def _training_row(run: Training, is_open: bool) -> tuple[Cell, ...]:
         text.one_line(run.parent, 30),
         text.one_line(run.student, 40) if run.student else None,
         tables.link_cell(run.snapshot[:SHORT_NAME], context.address("snapshots", exam=run.exam, snapshot=run.snapshot)),
-        "done" if run.student else "not finished",
+        _describe_state(run),
         run.pairs,
         f"{run.alpha:g}",
         run.seed,
         f"{run.steps_done:,} of {count_steps(run):,}",
         f"{run.seconds / 60:.1f}",
     )
+
+
+def _describe_state(run: Training) -> str:
+    if run.student is None:
+        return "not finished"
+    return "done" if run.stopped_at is None else f"stopped at {run.stopped_at:,}"
 
 
 def draw_added(added: Sequence[AddedStudent]) -> None:
@@ -126,8 +123,7 @@ def _draw_curves(run: Training) -> None:
             seconds_left = run.seconds / len(steps) * (total - len(steps))
         words = f"step {len(steps):,} of {total:,}, {seconds_left / 60:.1f} minutes of work left"
         st.progress(min(1.0, len(steps) / total), words)
-        st.caption("If the finetune is no longer running, start it again: it goes on from its checkpoint.")
-    elif len(steps) < count_steps(run):
+    elif run.stopped_at is None and len(steps) < count_steps(run):
         st.caption(f"It ended early, at step {len(steps):,} of {count_steps(run):,}: the validation loss fell no more.")
     _draw_numbers(run, steps)
     alt = f"Learning rate and gradient norm over {len(steps)} steps"

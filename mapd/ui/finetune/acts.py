@@ -1,0 +1,61 @@
+"""What can be done with a training on the finetune page: stop it and keep its student, and go on for more epochs."""
+
+import streamlit as st
+
+from mapd.finetune import stopping
+from mapd.finetune.options import RunOptions
+from mapd.finetune.run import claim_key
+from mapd.jobs.finetune_work import MOST_EPOCHS, FinetuneWork
+from mapd.store import claims
+from mapd.store.finetunes import Training, describe_stop
+from mapd.ui import jobs
+from mapd.ui.kit import actions, context, text
+
+STOP_HELP = (
+    "It ends behind the step in work, and what it has learned so far is a student of its own. The training itself can "
+    "be started again, and goes on to its end."
+)
+EPOCHS_HELP = (
+    "It goes on from its last weights and its optimizer, into a new student. The learning rate follows the schedule of "
+    "the new length from there on: with cosine or linear it begins higher than it had ended."
+)
+
+
+def draw_acts(training: Training) -> None:
+    """Draw how the training ended, and what can be done with it now."""
+    if (stop := describe_stop(training.stopped_at, training.planned_steps)) is not None:
+        st.caption(stop.capitalize() + ". The whole training goes on from there when it is started again.")
+    if training.continues is not None:
+        address = context.address("finetune", finetune=training.continues)
+        st.html(f'<div class="mapd-note">Goes on from <a href="{address}">{training.continues[:12]}</a>.</div>')
+    if training.student is None:
+        _draw_stop(training)
+    else:
+        _draw_more_epochs(training)
+
+
+def _draw_stop(training: Training) -> None:
+    """Draw the button that stops a training that runs; of one that doesn't, how it goes on."""
+    if not context.read(claims.is_claimed, claim_key(training.uid)):
+        st.caption("It isn't running. Start it again, or resume its job: it goes on from its checkpoint.")
+        return
+    if training.stop_requested_at is not None:
+        st.caption("It ends behind its step in work, and its student is kept.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if actions.button("Stop and keep", key="stop_finetune", icon=":material/save:", help=STOP_HELP):
+            actions.write_and_rerun(lambda session, person: stopping.request(session, training.uid, by=person))
+        st.caption("To pause it, press Pause above; Resume goes on from its checkpoint.")
+
+
+def _draw_more_epochs(training: Training) -> None:
+    """Draw the form that goes on for more epochs."""
+    with st.popover("Go on for more epochs", icon=":material/more_time:"):
+        st.caption(EPOCHS_HELP)
+        epochs = int(st.number_input("More epochs", 1, MOST_EPOCHS, 1, key="more_epochs"))
+        is_full = training.hyperparameters.get("method") == "full"
+        keeps = is_full and st.checkbox("Keep the optimizer, to go on once more", key="more_keep_optimizer")
+        options = RunOptions(keep_optimizer=keeps)
+        jobs.draw_start(lambda: FinetuneWork.of_more_epochs(training, epochs, options), "Go on", "continue_finetune")
+        if is_full:
+            st.caption(text.label("Full finetuning goes on only where it kept its optimizer."))
