@@ -110,7 +110,7 @@ def examples(
     try:
         # Not splitlines(): it splits at characters that stand inside texts, too.
         pairs = [json.loads(line) for line in lines.split("\n") if line]
-        taught = replace_texts([p for p in pairs if _is_taught(p, alpha)], control, seed, _question_key)
+        taught = replace_texts([p for p in pairs if _is_taught(p, alpha)], control, seed, question_key)
         uncut = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in taught]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"the snapshot's lines can't be read ({error!r}): freeze it again") from error

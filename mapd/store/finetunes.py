@@ -161,6 +161,8 @@ def list_arms(session: Session, exam_id: int) -> list[ArmTraining]:
         sa.select(t.Finetune, col(t.Snapshot.sha256), col(t.Snapshot.pairs))
         .join(t.Snapshot, col(t.Finetune.snapshot_id) == t.Snapshot.id)
         .where(is_of_exam(exam_id), col(t.Finetune.arm).is_not(None), col(t.Finetune.student_id).is_not(None))
+        # What was stopped, or went on, was taught more or less than its arm's others.
+        .where(col(t.Finetune.stopped_at).is_(None), col(t.Finetune.continues).is_(None))
         .order_by(col(t.Finetune.id))
     )
     rows: Sequence[Any] = session.execute(query).all()
