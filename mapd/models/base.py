@@ -151,21 +151,23 @@ class Rendering(StrEnum):
 
 
 class AnswerSoFar(NamedTuple):
-    """What a model has written up to now; `tokens`: how many, or where its server doesn't say, in how many pieces."""
+    """What a model has written up to now, in how many tokens (behind a server: pieces), and in how long."""
 
     text: str = ""
     thought: str = ""
     tokens: int = 0
+    seconds: float = 0.0
 
 
 Tell = Callable[[AnswerSoFar], None]
 
 
-def so_far(text: str, thought: str = "", tokens: int = 0) -> AnswerSoFar:
+def so_far(text: str, thought: str = "", tokens: int = 0, seconds: float = 0.0) -> AnswerSoFar:
     """Return an unfinished answer with the thought split off its text."""
     parts = thoughts.split(text)
     pieces = (thought, *((parts.text, parts.thought) if parts.is_open else (parts.thought,)))
-    return AnswerSoFar("" if parts.is_open else parts.text, "\n\n".join(piece for piece in pieces if piece), tokens)
+    whole_thought = "\n\n".join(piece for piece in pieces if piece)
+    return AnswerSoFar("" if parts.is_open else parts.text, whole_thought, tokens, seconds)
 
 
 class Model(Protocol):

@@ -8,6 +8,7 @@ take them; Ollama takes texts alone, and wraps them into its own template, so it
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -55,6 +56,8 @@ class ServedStudent(OpenAIModel):
         """Complete one request, and tell what there is of it at each piece; what came before a fault is kept."""
         pieces = ReplyPieces()
         self._watched[request.key] = pieces, tell
+        # It may have failed before: who asks by hand asks a server that may be back.
+        self._ended, self._in_a_row, self._refused = False, 0, 0
         try:
             (completion,) = [completion async for completion in self.generate(stream([request]))]
         finally:
@@ -74,7 +77,8 @@ class ServedStudent(OpenAIModel):
 
     def _as_told(self, pieces: ReplyPieces) -> AnswerSoFar:
         text = (self.opening + pieces.text if pieces.text else "").strip()
-        return so_far(self._hide_begun(text), self._hide_begun(pieces.thought), pieces.count)
+        seconds = time.perf_counter() - pieces.began
+        return so_far(self._hide_begun(text), self._hide_begun(pieces.thought), pieces.count, seconds)
 
     def _hide_begun(self, text: str) -> str:
         """Return a text that may go on without the secrets in it, nor the beginning of one at its end."""

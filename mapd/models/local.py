@@ -113,7 +113,7 @@ class LocalModel:
                 seconds += took
                 # A letter of several tokens is told once it is whole.
                 text = dialogue.decode(row.answer, self._tokenizer).rstrip("\N{REPLACEMENT CHARACTER}")
-                tell(so_far(row.opening + text, tokens=len(row.answer)))
+                tell(so_far(row.opening + text, tokens=len(row.answer), seconds=seconds))
         except (RuntimeError, MemoryError) as error:
             return _failed(row, error)
         row.seconds = seconds

@@ -12,7 +12,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -32,13 +32,14 @@ STREAMED: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage
 
 @dataclass
 class ReplyPieces:
-    """The pieces of a reply up to now; `count`: how many of them held text."""
+    """The pieces of a reply up to now; `count`: how many of them held text; `began`: when it was asked for."""
 
     text: str = ""
     thought: str = ""
     reason: str | None = None
     usage: Any = None
     count: int = 0
+    began: float = field(default_factory=time.perf_counter)
 
     def add(self, piece: Any) -> None:
         """Take a piece in. One that holds nothing of a reply changes nothing."""
@@ -75,6 +76,7 @@ async def receive(
 
     Raises: what the SDK raises until the first piece is there; from then on a CallFault: nothing is asked twice.
     """
+    pieces.began = time.perf_counter()
     async with asyncio.timeout(timeout_s):
         stream = await client.post(
             path, cast_to=object, body={**body, **STREAMED}, stream=True, stream_cls=openai.AsyncStream[object]
@@ -87,7 +89,7 @@ async def receive(
         except httpx2.HTTPError as error:
             raise CallFault(f"the connection failed ({in_a_line(error)})", FaultKind.BUSY, is_retried=True) from error
         return response
-    events, started = aiter(stream), time.monotonic()
+    events = aiter(stream)
     try:
         while True:
             async with asyncio.timeout(timeout_s):
@@ -96,7 +98,10 @@ async def receive(
                 break
             pieces.add(piece)
             tell()
-            if time.monotonic() - started > LONGEST_S or len(pieces.text) + len(pieces.thought) > MOST_CHARACTERS:
+            if (
+                time.perf_counter() - pieces.began > LONGEST_S
+                or len(pieces.text) + len(pieces.thought) > MOST_CHARACTERS
+            ):
                 raise _break_off(pieces, "it went on for too long")
     except (TimeoutError, openai.APITimeoutError) as error:
         raise _break_off(pieces, f"nothing came for {timeout_s:g} s") from error

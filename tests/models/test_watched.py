@@ -3,13 +3,14 @@
 import asyncio
 import json
 import time
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tenacity import wait_none
 
-from mapd import thoughts
 from mapd.models import base, served
 from mapd.models.base import AnswerSoFar, Completion, Finish, Limits, Message, Request, Sampling
 from mapd.models.completions import ChatModel, CompletionsModel, ServedStudent
@@ -49,10 +50,14 @@ def test_a_local_answer_is_told_token_by_token_and_is_the_exams() -> None:
         completion, told = watch(model, request)
 
         async def examined(request: Request = request) -> Completion:
-            return [c async for c in model.generate(base.stream([request]))][0]
+            return await anext(aiter(model.generate(base.stream([request]))))
 
         usual = asyncio.run(examined())
-        assert (completion.text, completion.finish, completion.tokens_out) == (usual.text, usual.finish, usual.tokens_out)
+        assert (completion.text, completion.finish, completion.tokens_out) == (
+            usual.text,
+            usual.finish,
+            usual.tokens_out,
+        )
         assert [part.tokens for part in told] == sorted(part.tokens for part in told)
         assert told[-1].tokens == completion.tokens_out
         assert all("\ufffd" not in part.text[-1:] for part in told)
@@ -62,12 +67,15 @@ def test_two_local_models_take_turns() -> None:
     order: list[str] = []
     models = {name: LocalModel(name, tiny.model(seed), tiny.tokenizer()) for seed, name in enumerate("ab")}
 
+    def note(name: str, _: AnswerSoFar) -> None:
+        order.append(name)
+
     async def both() -> None:
-        await asyncio.gather(*(models[n].answer(REQUEST, lambda _, n=n: order.append(n)) for n in models))
+        await asyncio.gather(*(model.answer(REQUEST, partial(note, name)) for name, model in models.items()))
 
     asyncio.run(both())
     shorter = min(order.count("a"), order.count("b"))
-    changes = sum(left != right for left, right in zip(order, order[1:], strict=False))
+    changes = sum(left != right for left, right in pairwise(order))
     assert shorter > 5
     assert changes >= shorter, "neither waits until the other is done"
 
@@ -152,10 +160,9 @@ def test_neither_a_key_nor_its_beginning_is_told() -> None:
 
 
 def test_an_unfinished_thought_is_no_answer() -> None:
-    assert base.so_far("<think>Half is") == ("", "Half is", 0)
-    assert base.so_far("<think>Half is</think>So") == ("So", "Half is", 0)
-    assert base.so_far("So", "by the server", 3) == ("So", "by the server", 3)
-    assert thoughts.split("So").text == "So"
+    assert base.so_far("<think>Half is") == ("", "Half is", 0, 0)
+    assert base.so_far("<think>Half is</think>So") == ("So", "Half is", 0, 0)
+    assert base.so_far("So", "by the server", 3, 0.5) == ("So", "by the server", 3, 0.5)
 
 
 def test_pieces_of_a_thought_in_a_field_of_its_own_are_put_together() -> None:
