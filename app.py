@@ -46,6 +46,7 @@ if __name__ == "__main__":
             "Train": [
                 st.Page("pages/train/finetune.py", title="Finetune", icon=":material/model_training:"),
                 st.Page("pages/train/results.py", title="Results", icon=":material/compare_arrows:"),
+                st.Page("pages/train/playground.py", title="Playground", icon=":material/forum:"),
             ],
         }
     )

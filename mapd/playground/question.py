@@ -60,7 +60,7 @@ def pick(session: Session, ref: str | int) -> PlaygroundQuestion:
         row.context,
         tuple(row.options),
         row.uid,
-        search.find_place(session, row),
+        f"{search.find_set_name(session, row)}, {row.split}, number {row.source_id}",
     )
     _refuse_sealed(session, question)
     return question

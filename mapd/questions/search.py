@@ -46,10 +46,9 @@ def list_questions(
     return [ListedQuestion(*row) for row in session.exec(query.order_by(col(q.position)).limit(limit))]
 
 
-def find_place(session: Session, question: t.Question) -> str:
-    """Return where a question stands, in words: "svamp, dev, number chal-1"."""
-    row = session.get_one(t.QuestionSet, question.set_id)
-    return f"{row.name}, {question.split}, number {question.source_id}"
+def find_set_name(session: Session, question: t.Question) -> str:
+    """Return the name of the set that a question is of."""
+    return session.get_one(t.QuestionSet, question.set_id).name
 
 
 def open_question(session: Session, ref: str | int) -> t.Question:
