@@ -284,7 +284,7 @@ def require_cut_off(session: Session, exam: str | int) -> t.Exam:
 
 def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[Inquiry]:
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
-    seeds = [sample_seed(seed, sample) for sample in range(samples)]
+    seeds = [seed_of_sample(seed, sample) for sample in range(samples)]
     shots = session.get_one(t.Student, exam.student_id).shots
     inquiries = []
     for q in session.exec(in_split.order_by(col(t.Question.position))).all():
@@ -297,7 +297,7 @@ def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: in
     return sorted(inquiries, key=lambda a: len(a.request.messages[-1].content))
 
 
-def sample_seed(seed: int, sample: int) -> int:
+def seed_of_sample(seed: int, sample: int) -> int:
     """Return the seed of one sample of an exam's answers."""
     return random.Random(f"{seed} {sample}").getrandbits(31)
 

@@ -168,6 +168,8 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "exam list",
     "exam show {taught}",
     "results --before {before} --after {after} --questions",
+    "ask 2+2? --student small --gold 4",
+    "ask --question {question} --student small --student small-tuned",
     "read answer --task numeric --gold 18",
     "read score",
     "trash list",

@@ -70,7 +70,7 @@ class Decoding:
     def sampling(self, question: PlaygroundQuestion, model: Model) -> Sampling:
         """Return the sampling of an exam's first sample."""
         longest = self.max_tokens or exam.longest_answer([question.task], model)
-        return Sampling(self.temperature, self.top_p, longest, exam.sample_seed(self.seed, 0))
+        return Sampling(self.temperature, self.top_p, longest, exam.seed_of_sample(self.seed, 0))
 
 
 @dataclass(frozen=True, slots=True)

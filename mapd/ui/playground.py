@@ -35,7 +35,8 @@ TICK_S = 0.05
 REFUSED_S = 3.0
 # Characters of a typed question that stand in the address.
 LONGEST_LINK = 600
-NOBODY = ""
+# Values in the address: no second student; the task that the gold answer has.
+NOBODY, BY_GOLD = "none", ""
 ABOUT = "An answer here is no attempt: it is shown, and nothing of it is stored. The prompt is the exam’s own."
 WAYS = {"picked": "Pick a question", "typed": "Type a question"}
 STAGES: Mapping[Stage, tuple[str, str]] = {
@@ -68,7 +69,7 @@ def choose_students() -> tuple[str, ...] | None:
     others = {uid: name for uid, name in names.items() if uid != a} | {NOBODY: "nobody else"}
     other = default_uids[1] if default_uids[1] in others else next(iter(others))
     b = _choose("b", second, "Beside it", others, other)
-    return (a, b) if b else (a,)
+    return (a,) if b == NOBODY else (a, b)
 
 
 def find_pair(rows: Sequence[t.Student]) -> tuple[str, str]:
@@ -194,8 +195,8 @@ def _type() -> PlaygroundQuestion | None:
     body = st.text_area("Question", key="playground_text", height=90, max_chars=questions.LONGEST)
     _write_address("playground_text", "text", body)
     task_column, gold_column, options_column = st.columns((1.2, 1.6, 3))
-    kinds = {NOBODY: "as the gold answer"} | {task.value: task.value for task in Task}
-    task = _choose("task", task_column, "Task", kinds, NOBODY)
+    kinds = {BY_GOLD: "as the gold answer"} | {task.value: task.value for task in Task}
+    task = _choose("task", task_column, "Task", kinds, BY_GOLD)
     _follow_address("playground_gold", "gold", "")
     gold = gold_column.text_input("Gold answer", key="playground_gold", placeholder="without it nothing is graded")
     _write_address("playground_gold", "gold", gold)
