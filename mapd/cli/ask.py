@@ -19,7 +19,7 @@ from mapd.answers.grading import Task
 from mapd.cli import shared
 from mapd.errors import BadInput, BadUsage
 from mapd.playground import asking
-from mapd.playground.asking import Decoding, PlaygroundAnswer, Stage, StudentModels
+from mapd.playground.asking import AnswerStage, Decoding, PlaygroundAnswer, StudentModels
 from mapd.playground.question import PlaygroundQuestion, pick, read_typed
 from mapd.settings import Settings
 from mapd.store import db
@@ -83,9 +83,9 @@ def ask(
 
 def _end(answers: Sequence[PlaygroundAnswer]) -> None:
     """Raise what makes the command's code: BadInput where a student gave no answer, an interrupt's where it stopped."""
-    if failed := [answer for answer in answers if answer.stage is Stage.FAILED]:
+    if failed := [answer for answer in answers if answer.stage is AnswerStage.FAILED]:
         raise BadInput(f"student {failed[0].student} gave no whole answer: {failed[0].error}")
-    if any(answer.stage is Stage.STOPPED for answer in answers):
+    if any(answer.stage is AnswerStage.STOPPED for answer in answers):
         raise typer.Exit(interrupts.CODE if interrupts.was_heard() else 1)
 
 
@@ -137,7 +137,7 @@ def _list_lines(asked: PlaygroundQuestion, answers: Sequence[PlaygroundAnswer]) 
         if answer.thought:
             yield f"  a thought of {len(answer.thought.split()):,} words: not read, not graded"
         yield from (f"  │ {line}" for line in answer.text.split("\n") if answer.text)
-        if answer.stage is Stage.DONE:
+        if answer.stage is AnswerStage.DONE:
             word = f"{OUTCOMES[answer.outcome]}, " if answer.outcome else ""
             value = "no answer" if answer.answer is None else asked.show(answer.answer)
             yield f"  {word}read as {value}: {answer.why}"

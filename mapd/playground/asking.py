@@ -1,8 +1,8 @@
 """Ask students one question, all at once, and tell each of them how far it is.
 
     await ask(StudentModels(engine, home), ["smollm2", "qwen"], question, Decoding(), tell, stopping)
-    tell(0, PlaygroundAnswer("smollm2", Stage.ANSWERING, text="3 + 4", tokens=4, seconds=0.3))
-    -> [PlaygroundAnswer("smollm2", Stage.DONE, text="3 + 4 = 7 pens. Answer: 7", answer="7", outcome="correct", …), …]
+    tell(0, PlaygroundAnswer("smollm2", AnswerStage.ANSWERING, text="3 + 4", tokens=4, seconds=0.3))
+    -> [PlaygroundAnswer("smollm2", AnswerStage.DONE, text="3 + 4 = 7 pens. Answer: 7", answer="7", outcome="correct", …), …]
 
 A student that can't be asked is an answer with one line of why and what to do: the other one answers all the same.
 """
@@ -42,7 +42,7 @@ POLL_S = 0.05
 IDLE_FIELDS = ("name", "learned", "created_at")
 
 
-class Stage(StrEnum):
+class AnswerStage(StrEnum):
     """How far an answer is; the words are those that are shown."""
 
     WAITING = "waits for another question"
@@ -55,7 +55,7 @@ class Stage(StrEnum):
     @property
     def is_over(self) -> bool:
         """Return whether nothing more comes."""
-        return self in (Stage.DONE, Stage.STOPPED, Stage.FAILED)
+        return self in (AnswerStage.DONE, AnswerStage.STOPPED, AnswerStage.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class PlaygroundAnswer:
     """
 
     student: str
-    stage: Stage = Stage.WAITING
+    stage: AnswerStage = AnswerStage.WAITING
     text: str = ""
     thought: str | None = None
     tokens: int | None = None
@@ -107,7 +107,7 @@ class PlaygroundAnswer:
     def read(cls, fields: dict[str, Any]) -> Self:
         """Return the answer of such fields."""
         values = {name: value for name, value in fields.items() if name in cls.__dataclass_fields__}
-        return cls(**{**values, "stage": Stage(values["stage"])})
+        return cls(**{**values, "stage": AnswerStage(values["stage"])})
 
 
 Tell = Callable[[int, PlaygroundAnswer], None]
@@ -232,20 +232,20 @@ class _Writer:
             async with asyncio.timeout(LONGEST_S):
                 await self._answer()
         except asyncio.CancelledError:
-            self._note(stage=Stage.STOPPED)
+            self._note(stage=AnswerStage.STOPPED)
         except TimeoutError:
-            self._note(stage=Stage.STOPPED, error=f"it took longer than {LONGEST_S:,.0f} s; ask for fewer tokens")
+            self._note(stage=AnswerStage.STOPPED, error=f"it took longer than {LONGEST_S:,.0f} s; ask for fewer tokens")
         except MapdError as error:
-            self._note(stage=Stage.FAILED, error=str(error))
+            self._note(stage=AnswerStage.FAILED, error=str(error))
 
     def _note(self, **changes: Any) -> None:
         self.last = replace(self.last, **changes)
         self.tell(self.last)
 
     async def _answer(self) -> None:
-        self._note(stage=Stage.LOADING)
+        self._note(stage=AnswerStage.LOADING)
         student = await asyncio.to_thread(self.models.open, self.ref)
-        self._note(stage=Stage.ANSWERING, student=student.row.name, rendering=student.rendering)
+        self._note(stage=AnswerStage.ANSWERING, student=student.row.name, rendering=student.rendering)
         q = self.question
         block = prompts.question_block(q.text, q.context, q.options)
         messages = prompts.exam_messages(block, q.task, student.row.shots)
@@ -265,12 +265,12 @@ class _Writer:
             error = completion.error or "no reason was given"
             if students.is_served(row) and "; " not in error:
                 error += f"; check its server at {row.base_url}"
-            self._note(**changes | {"stage": Stage.FAILED, "error": error})
+            self._note(**changes | {"stage": AnswerStage.FAILED, "error": error})
             return
         q = self.question
         if q.gold is None:
             answer = attempts.read_response(text, finish, q.task, q.options)
-            self._note(**changes, stage=Stage.DONE, answer=answer.value, why=answer.why)
+            self._note(**changes, stage=AnswerStage.DONE, answer=answer.value, why=answer.why)
             return
         grade = attempts.grade_response(text, finish, q.gold, q.task, q.options)
-        self._note(**changes, stage=Stage.DONE, answer=grade.answer, why=grade.why, outcome=grade.outcome.value)
+        self._note(**changes, stage=AnswerStage.DONE, answer=grade.answer, why=grade.why, outcome=grade.outcome.value)

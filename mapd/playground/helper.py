@@ -1,7 +1,7 @@
 """The app's side of the process that answers: it is started at the first question, and again when it is gone.
 
     asked = answer_process.ask(("smollm2", "qwen"), question, Decoding(), by=ann)
-    asked.answers      -> (PlaygroundAnswer("smollm2", Stage.ANSWERING, text="3 + 4", …), …), as they are now
+    asked.answers      -> (PlaygroundAnswer("smollm2", AnswerStage.ANSWERING, text="3 + 4", …), …), as they are now
     answer_process.stop(asked)
 
 Whoever asked has to look now and then: an answer that nobody looks at is stopped.
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from mapd.people import Person, Right, require
-from mapd.playground.asking import Decoding, PlaygroundAnswer, Stage, check
+from mapd.playground.asking import AnswerStage, Decoding, PlaygroundAnswer, check
 from mapd.playground.question import PlaygroundQuestion
 
 COMMAND = (sys.executable, "-m", "mapd.playground.process")
@@ -135,5 +135,7 @@ class AnswerProcess:
 
 def _close(asked: AskedQuestion, reason: str) -> None:
     """Note that nothing more comes; `reason`: why the answers that aren't over have no end."""
-    asked.answers = [a if a.stage.is_over else replace(a, stage=Stage.FAILED, error=reason) for a in asked.answers]
+    asked.answers = [
+        a if a.stage.is_over else replace(a, stage=AnswerStage.FAILED, error=reason) for a in asked.answers
+    ]
     asked.is_over = True

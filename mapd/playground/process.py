@@ -51,7 +51,7 @@ class Desk:
             is_local = await asyncio.to_thread(self._is_local, refs)
             if is_local and not await self._take_turn(stop):
                 for place, ref in enumerate(refs):
-                    self._tell(uid, place, PlaygroundAnswer(ref, asking.Stage.STOPPED))
+                    self._tell(uid, place, PlaygroundAnswer(ref, asking.AnswerStage.STOPPED))
                 return
             try:
                 await self._ask(uid, refs, message, stop)
@@ -60,7 +60,7 @@ class Desk:
                     self.turn.release()
         except MapdError as error:
             for place, ref in enumerate(refs):
-                self._tell(uid, place, PlaygroundAnswer(ref, asking.Stage.FAILED, error=str(error)))
+                self._tell(uid, place, PlaygroundAnswer(ref, asking.AnswerStage.FAILED, error=str(error)))
         finally:
             del self.stops[uid]
             self.last_asked = time.monotonic()
@@ -87,7 +87,7 @@ class Desk:
 
     def _tell(self, uid: str, place: int, answer: PlaygroundAnswer) -> None:
         now, told_at = time.monotonic(), self.told_at.get((uid, place), 0.0)
-        if answer.stage is asking.Stage.ANSWERING and answer.text and now - told_at < EVERY_S:
+        if answer.stage is asking.AnswerStage.ANSWERING and answer.text and now - told_at < EVERY_S:
             return
         self.told_at[uid, place] = now
         if answer.stage.is_over:

@@ -12,13 +12,13 @@ from mapd.results import Change, FamilyResult, Results, Score
 from mapd.rounds import StudentRound
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
-from mapd.ui import playground
 from mapd.ui.kit import attempts, charts, context, tables, text, url_state
 from mapd.ui.kit.attempts import AttemptRow
 from mapd.ui.kit.cache import load_material
 from mapd.ui.kit.pagination import take_page
 from mapd.ui.kit.tables import Cell, Html
 from mapd.ui.kit.theme import FIGURE_CONFIG
+from mapd.ui.playground.answers import link_html
 
 HEADER = ("", "before", "95 %", "after", "95 %", "change", "95 %", "p", "no answer", "cut off", "length", "majority")
 ROUNDS = ("round", "student", "right", "95 %", "learned", "regained", "forgotten", "right in some round", "p")
@@ -213,4 +213,4 @@ def _link_to_playground(comparison: Results, question_uids: Sequence[str]) -> di
         return {}
     names = dict.fromkeys((comparison.before.student, comparison.after.student))
     refs = [context.read(students.get, name).uid for name in names]
-    return {uid: playground.link_html(refs, uid) for uid in question_uids}
+    return {uid: link_html(refs, uid) for uid in question_uids}

@@ -1,20 +1,23 @@
 """Playground: any two students answer one question side by side, token by token; nothing of it is stored."""
 
-from mapd.ui import playground
+import streamlit as st
+
 from mapd.ui.kit import frame, rows
+from mapd.ui.playground import answers, form
 
 
 def draw_page() -> None:
     """Draw what is asked of whom, the button, and the answers as they are written."""
-    students = playground.choose_students()
+    students = form.choose_students()
     if students is None:
-        playground.draw_empty()
+        form.draw_empty()
         return
-    question = playground.choose_question()
-    decoding = playground.choose_decoding()
-    playground.draw_buttons(students, question, decoding)
-    playground.draw_command(students, question, decoding)
-    playground.draw_answers()
+    question = form.choose_question()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        decoding = form.choose_decoding()
+        answers.draw_buttons(students, question, decoding)
+    answers.draw_answers(question)
+    answers.draw_command(students, question, decoding)
 
 
 frame.head("Playground", rows.STYLE)

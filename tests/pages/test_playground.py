@@ -7,17 +7,18 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
-from mapd import students
+from mapd import student_models, students
 from mapd.answers.grading import Task
 from mapd.playground.asking import Decoding
 from mapd.playground.question import PlaygroundQuestion
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.ui import playground
+from mapd.ui.playground import answers as page_answers
 from tests.pages.running import errors, open_page, shown
 from tests.playground.scripted import AnswerThread, Watched, fill, script
 
+OPEN_MODEL = student_models.open_model
 PAGE = "pages/train/playground.py"
 HOSTILE = '<img src=x onerror="alert(1)"> ![](http://evil.test) \x1b[2J\nAnswer: 7'
 
@@ -28,7 +29,7 @@ def uids(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     engine = db.open_store(Settings())
     found = fill(engine)
     answering = AnswerThread(engine, home)
-    monkeypatch.setattr(playground, "_process", lambda: answering)
+    monkeypatch.setattr(page_answers, "_process", lambda: answering)
     monkeypatch.setattr(students, "can_be_asked", lambda row, _: row.name != "elsewhere")
     script(monkeypatch, {"before": Watched("<think>Hmm</think>" + HOSTILE, 0.02), "after": Watched("Answer: 8", 0.02)})
     with db.reading(engine) as session:
@@ -123,14 +124,14 @@ def test_a_typed_question_stands_in_the_address_while_it_is_short(uids: dict[str
 
 
 def test_one_that_cannot_be_asked_says_why(uids: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
+    monkeypatch.setattr(student_models, "open_model", OPEN_MODEL)
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
         session.add(t.Student(name="elsewhere", base="imported"))
         session.flush()
         uid = students.get(session, "elsewhere").uid
     answering = AnswerThread(engine, Settings().home)
-    monkeypatch.setattr(playground, "_process", lambda: answering)
+    monkeypatch.setattr(page_answers, "_process", lambda: answering)
     app = press(open_page(PAGE, a=uid, b="none"))
     (failed,) = answers(app)
     assert "came with an import, without weights" in failed
@@ -146,7 +147,7 @@ def test_an_address_that_cannot_be_is_named(uids: dict[str, str]) -> None:
 
 def test_the_command_asks_the_same() -> None:
     typed = PlaygroundQuestion("-1 + 1?\nsay", Task.CHOICE, "B", options=("a cup", "it's"))
-    words = playground.write_command(["a b", "c"], typed, Decoding(0.3, 0.9, 5, 7))
+    words = page_answers.write_command(["a b", "c"], typed, Decoding(0.3, 0.9, 5, 7))
     assert words == (
         "mapd ask --student 'a b' --student c --temperature 0.3 --top-p 0.9 --seed 5 --max-tokens 7 --task choice "
         "--options 'a cup|it'\"'\"'s' --gold B -- '-1 + 1?\nsay'"

@@ -13,7 +13,7 @@ from mapd.answers.grading import Task
 from mapd.errors import BadInput, Forbidden
 from mapd.people import Person, Role
 from mapd.playground import asking
-from mapd.playground.asking import Decoding, PlaygroundAnswer, Stage, StudentModels
+from mapd.playground.asking import AnswerStage, Decoding, PlaygroundAnswer, StudentModels
 from mapd.playground.question import PlaygroundQuestion
 from mapd.settings import Settings
 from mapd.store import db
@@ -54,12 +54,12 @@ def test_both_are_told_token_by_token_and_graded_and_nothing_is_stored(
     assert (wrong.student, wrong.text, wrong.thought, wrong.answer) == ("before", "Answer: 8", "Hmm, 8?", "8")
     assert (wrong.outcome, right.outcome, right.answer) == ("incorrect", "correct", "7")
     assert right.why == "the last line that begins with Answer: decides"
-    assert (right.stage, right.finish, right.tokens, right.seconds) == (Stage.DONE, "ok", 6, 0.6)
+    assert (right.stage, right.finish, right.tokens, right.seconds) == (AnswerStage.DONE, "ok", 6, 0.6)
     assert right.pace == pytest.approx(10)
     stages = [answer.stage for place, answer in told if place == 1]
-    assert stages[:2] == [Stage.LOADING, Stage.ANSWERING]
-    assert stages[-1] is Stage.DONE
-    parts = [answer.text for place, answer in told if place == 1 and answer.stage is Stage.ANSWERING]
+    assert stages[:2] == [AnswerStage.LOADING, AnswerStage.ANSWERING]
+    assert stages[-1] is AnswerStage.DONE
+    parts = [answer.text for place, answer in told if place == 1 and answer.stage is AnswerStage.ANSWERING]
     assert parts[1:4] == ["It", "It is", "It is 3"]
     assert any(answer.thought == "Hmm," and not answer.text for place, answer in told if place == 0)
     assert count_rows(store) == before
@@ -105,8 +105,8 @@ def test_stopped_what_came_stays_and_is_not_graded(
             stop.set()
 
     waiting, begun = ask(store, home, tell=tell, stopping=stop.is_set)
-    assert (waiting.stage, waiting.text) == (Stage.STOPPED, "")
-    assert begun.stage is Stage.STOPPED
+    assert (waiting.stage, waiting.text) == (AnswerStage.STOPPED, "")
+    assert begun.stage is AnswerStage.STOPPED
     assert begun.text.startswith("a b c")
     assert (begun.answer, begun.outcome, begun.error) == (None, None, None)
 
@@ -115,7 +115,7 @@ def test_one_that_takes_too_long_is_stopped(store: sa.Engine, home: Path, monkey
     script(monkeypatch, {"before": Watched("So it goes on", 60)})
     monkeypatch.setattr(asking, "LONGEST_S", 0.1)
     (answer,) = ask(store, home, refs=["before"])
-    assert (answer.stage, answer.error) == (Stage.STOPPED, "it took longer than 0 s; ask for fewer tokens")
+    assert (answer.stage, answer.error) == (AnswerStage.STOPPED, "it took longer than 0 s; ask for fewer tokens")
 
 
 def test_one_that_cannot_be_asked_says_why_and_the_other_answers(
@@ -128,7 +128,7 @@ def test_one_that_cannot_be_asked_says_why_and_the_other_answers(
     refs = {"imported": "without weights", "guest": "mapd students enable guest", "tuned": "finetune again"}
     for name, cure in refs.items():
         (failed,) = ask(store, home, refs=[name])
-        assert failed.stage is Stage.FAILED
+        assert failed.stage is AnswerStage.FAILED
         assert cure in (failed.error or "")
     script(monkeypatch, {"after": Watched(RIGHT)})
     failed, right = ask(store, home, refs=["nobody", "after"])

@@ -15,7 +15,7 @@ from mapd.answers.grading import Task
 from mapd.errors import Forbidden
 from mapd.people import Person, Role
 from mapd.playground import helper
-from mapd.playground.asking import Decoding, Stage
+from mapd.playground.asking import AnswerStage, Decoding
 from mapd.playground.helper import AnswerProcess
 from mapd.playground.question import PlaygroundQuestion
 from mapd.settings import Settings
@@ -66,18 +66,18 @@ def test_answers_come_token_by_token_and_whatever_breaks_is_one_line(
     assert process._process is None, "nothing was started"
 
     asked = ask(process, "good", "breaks")
-    assert [answer.stage for answer in asked.answers] == [Stage.WAITING] * 2
+    assert [answer.stage for answer in asked.answers] == [AnswerStage.WAITING] * 2
     wait(asked)
     good, broken = asked.answers
-    assert (good.stage, good.text, good.outcome) == (Stage.DONE, "It is so. Answer: 7", "correct")
+    assert (good.stage, good.text, good.outcome) == (AnswerStage.DONE, "It is so. Answer: 7", "correct")
     assert good.rendering == "the server's, which could not be compared with its own"
-    assert (broken.stage, broken.text, broken.outcome) == (Stage.FAILED, "It is so.", None)
+    assert (broken.stage, broken.text, broken.outcome) == (AnswerStage.FAILED, "It is so.", None)
     assert "broke off after 3 pieces" in (broken.error or "")
 
     asked = ask(process, "fails", "down")
     wait(asked)
     failed, down = asked.answers
-    assert (failed.text, failed.stage) == ("It is", Stage.FAILED)
+    assert (failed.text, failed.stage) == ("It is", AnswerStage.FAILED)
     assert "CUDA out of memory" in (failed.error or "")
     assert "check the server" in (down.error or "")
 
@@ -91,7 +91,7 @@ def test_answers_come_token_by_token_and_whatever_breaks_is_one_line(
     process.stop(asked)
     wait(asked, 10)
     wait(other)
-    assert asked.answers[0].stage is Stage.STOPPED
+    assert asked.answers[0].stage is AnswerStage.STOPPED
     assert asked.answers[0].text.startswith(seen[-1])
     assert other.answers[0].outcome == "correct"
 
@@ -101,7 +101,7 @@ def test_answers_come_token_by_token_and_whatever_breaks_is_one_line(
     until = time.monotonic() + 30
     while not asked.is_over and time.monotonic() < until:
         time.sleep(0.05)
-    assert asked.answers[0].stage is Stage.STOPPED
+    assert asked.answers[0].stage is AnswerStage.STOPPED
     monkeypatch.setattr(helper, "UNSEEN_S", 60)
 
     # Killed in the middle, it is said, and the next question starts another one.
