@@ -2,7 +2,7 @@
 
     await ask(StudentModels(engine, home), ["smollm2", "qwen"], question, Decoding(), tell, stopping)
     tell(0, PlaygroundAnswer("smollm2", AnswerStage.ANSWERING, text="3 + 4", tokens=4, seconds=0.3))
-    -> [PlaygroundAnswer("smollm2", AnswerStage.DONE, text="3 + 4 = 7 pens. Answer: 7", answer="7", outcome="correct", …), …]
+    -> [PlaygroundAnswer("smollm2", AnswerStage.DONE, text="3 + 4 = 7. Answer: 7", answer="7", outcome="correct"), …]
 
 A student that can't be asked is an answer with one line of why and what to do: the other one answers all the same.
 """
