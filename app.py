@@ -47,6 +47,7 @@ if __name__ == "__main__":
                 st.Page("pages/train/finetune.py", title="Finetune", icon=":material/model_training:"),
                 st.Page("pages/train/results.py", title="Results", icon=":material/compare_arrows:"),
                 st.Page("pages/train/arms.py", title="Arms", icon=":material/experiment:"),
+                st.Page("pages/train/playground.py", title="Playground", icon=":material/forum:"),
             ],
         }
     )

@@ -10,7 +10,7 @@ gets the same answers, bit for bit, on the same machine.
 import json
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -134,8 +134,7 @@ def default_tokens(session: Session, question_set: str | int, split: str, model:
     questions = sets.get(session, question_set)
     _check_split(session, questions, split)
     tasks = select(t.Question.task).where(t.Question.set_id == questions.id, t.Question.split == split).distinct()
-    thinks = getattr(model, "thinks", False)  # only a local model knows its template
-    return LONGEST_WITH_THOUGHT if thinks else max(LONGEST[Task(task)] for task in session.exec(tasks))
+    return longest_answer(map(Task, session.exec(tasks)), model)
 
 
 def count_outcomes(session: Session, exam: str | int) -> ExamResult:
@@ -281,7 +280,7 @@ def require_cut_off(session: Session, exam: str | int) -> t.Exam:
 
 def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[Inquiry]:
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
-    seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
+    seeds = [seed_of_sample(seed, sample) for sample in range(samples)]
     shots = session.get_one(t.Student, exam.student_id).shots
     inquiries = []
     for q in session.exec(in_split.order_by(col(t.Question.position))).all():
@@ -292,6 +291,17 @@ def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: in
             inquiries.append(Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
     # Questions of like length are asked together: a batch then has little padding.
     return sorted(inquiries, key=lambda a: len(a.request.messages[-1].content))
+
+
+def seed_of_sample(seed: int, sample: int) -> int:
+    """Return the seed of one sample of an exam's answers."""
+    return random.Random(f"{seed} {sample}").getrandbits(31)
+
+
+def longest_answer(tasks: Iterable[Task], model: Model) -> int:
+    """Return how long an answer may be by default: as its task needs, and far longer where a thought comes first."""
+    thinks = getattr(model, "thinks", False)  # only a local model knows its template
+    return LONGEST_WITH_THOUGHT if thinks else max(LONGEST[task] for task in tasks)
 
 
 def _group_missing(session: Session, exam_id: int, inquiries: Sequence[Inquiry], size: int) -> list[list[Inquiry]]:

@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,8 +46,17 @@ class Asked:
         return str(self.body["messages"][-1]["content"] if "messages" in self.body else self.body.get("prompt"))
 
 
+@dataclass(frozen=True)
+class Streamed:
+    """Server-sent events, each behind a pause; then the stream is closed in good order, is reset, or hangs."""
+
+    events: Sequence[str]
+    pause: float = 0.0
+    end: str = "closed"  # or "reset", "hang"
+
+
 Raw = tuple[int, dict[str, str], str]  # status, headers, body
-Script = Callable[[Asked], str | Raw]  # a word of `FAULTS` and of `_say`, or a raw answer
+Script = Callable[[Asked], str | Raw | Streamed]  # a word of `FAULTS` and of `_say`, or a raw answer
 
 
 def well(asked: Asked) -> str:
@@ -61,7 +70,7 @@ def failing(share: float, seed: int = 0) -> Script:
     return lambda asked: draw.choice(FAULTS) if draw.random() < share else "ok"
 
 
-def gateway(asked: Asked) -> str | Raw:
+def gateway(asked: Asked) -> str | Raw | Streamed:
     """Answer as the server that the path names: "/chunks/v1/chat/completions" as `chunks`."""
     return SERVERS[asked.path.split("/")[1]](asked)
 
@@ -281,6 +290,8 @@ class Provider:
         if said == "reset":
             writer.transport.abort()
             return False
+        if isinstance(said, Streamed):
+            return await _stream(reader, writer, said)
         if isinstance(said, tuple):
             _answer(writer, *said)
         elif said == "429":
@@ -297,6 +308,23 @@ def _answer(writer: asyncio.StreamWriter, status: int, headers: dict[str, str], 
     lines = {"content-type": "application/json", "content-length": str(len(body.encode())), **headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     writer.write(f"HTTP/1.1 {status} Said\r\n{head}\r\n{body}".encode())
+
+
+async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, streamed: Streamed) -> bool:
+    """Send the events as they come; whether the connection goes on."""
+    writer.write(b"HTTP/1.1 200 Said\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    for event in streamed.events:
+        await asyncio.sleep(streamed.pause)
+        content = f"data: {event}\n\n".encode()
+        writer.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
+        await writer.drain()
+    if streamed.end == "hang":
+        await reader.read(1)  # until the client goes
+    if streamed.end == "reset":
+        writer.transport.abort()
+    if streamed.end == "closed":
+        writer.write(b"0\r\n\r\n")
+    return streamed.end == "closed"
 
 
 def _say(word: str, asked: Asked) -> str:

@@ -8,12 +8,13 @@ An answer follows from the prompt alone, by whichever way it came.
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from mapd.models import dialogue
 from mapd.models.base import Message
-from tests.provider import Asked, Raw, refusal
+from tests.provider import Asked, Raw, Streamed, refusal
 
 NOT_FOUND = refusal(404, "Not Found")
 
@@ -27,12 +28,19 @@ class StudentServer:
     failing: int = 0
     # A field that it doesn't take.
     refused: str = ""
+    # It writes a word at a time to who asks for that; `end` and `fault` come behind so many pieces.
+    streams: bool = True
+    pieces: int | None = None
+    end: str = "closed"
+    fault: str = ""
+    pause: float = 0.0
+    text: str = ""  # said instead of an answer that follows from the prompt
     answered: list[str] = field(default_factory=list)
 
-    def __call__(self, asked: Asked) -> str | Raw:
+    def __call__(self, asked: Asked) -> str | Raw | Streamed:
         """Answer one request."""
         route = getattr(self, {"/tokenize": "_tokenize", "/apply-template": "_apply"}.get(asked.path, "_complete"))
-        answer: str | Raw = route(asked)
+        answer: str | Raw | Streamed = route(asked)
         return answer
 
     def _tokenize(self, asked: Asked) -> Raw:
@@ -48,7 +56,7 @@ class StudentServer:
         messages = [Message(turn["role"], turn["content"]) for turn in asked.body["messages"]]
         return dialogue.render(messages, self.tokenizer, {})
 
-    def _complete(self, asked: Asked) -> str | Raw:
+    def _complete(self, asked: Asked) -> str | Raw | Streamed:
         if asked.tries <= self.failing:
             return "500"
         if self.refused in asked.body:
@@ -60,9 +68,22 @@ class StudentServer:
         tokens = dialogue.encode_text(self._render(asked), self.tokenizer, special=True) if is_chat else prompt
         assert isinstance(tokens, list)
         number = int(hashlib.sha256(f"{tokens} {asked.body.get('seed')}".encode()).hexdigest(), 16) % 40
-        text = f"It is so.\nAnswer: {number}"
+        text = self.text or f"It is so.\nAnswer: {number}"
         if asked.body["max_tokens"] > 1:
             self.answered.append(str(tokens))
         choice = {"index": 0, "finish_reason": "stop", "text": text, "message": {"role": "assistant", "content": text}}
         usage = {"prompt_tokens": len(tokens), "completion_tokens": len(text)}
+        if asked.body.get("stream") and self.streams:
+            return self._stream(text, usage, is_chat=is_chat)
         return 200, {}, json.dumps({"choices": [choice], "usage": usage})
+
+    def _stream(self, text: str, usage: dict[str, int], *, is_chat: bool) -> Streamed:
+        words = re.findall(r"\S+\s*", text)[: self.pieces]
+        bodies = [{"delta": {"content": word}} if is_chat else {"text": word} for word in words]
+        events = [json.dumps({"choices": [{"index": 0, "finish_reason": None, **body}]}) for body in bodies]
+        if self.fault:
+            events.append(self.fault)
+        elif self.end == "closed":
+            last = {"index": 0, "finish_reason": "stop", "text": "", "delta": {}}
+            events += [json.dumps({"choices": [last]}), json.dumps({"choices": [], "usage": usage}), "[DONE]"]
+        return Streamed(events, self.pause, self.end)

@@ -218,6 +218,7 @@ WRITING = (
     "students enable served",
     "students add theirs --adapter {adapter} --parent tiny --snapshot {snapshot}",
     "push org/theirs --student theirs --dry-run",
+    "ask --question {question} --student small --student small-tuned",
     "exam run --student small --questions made --split train",
     "exam again {before} --max-tokens 999",
     "collect --exam {taught} --teachers sound,slips,careful --samples 2",

@@ -138,7 +138,7 @@ def test_the_sandbox_loads_torch_in_its_own_process_alone() -> None:
 
 
 def test_the_sdks_stay_behind_the_models() -> None:
-    own = {"models/openai.py", "models/anthropic.py", "models/completions.py"}
+    own = {f"models/{name}.py" for name in ("openai", "anthropic", "completions", "reply_stream")}
     assert importers("openai", "anthropic") <= own
     lazily = ("mapd.models.openai", "mapd.models.anthropic", "mapd.models.served", "genai_prices")
     assert importers(*lazily, top=True) <= own

@@ -22,6 +22,7 @@ from mapd import (
     teachers,
     trash,
 )
+from mapd.answers.grading import Task
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.domain import Act, RowFilter
 from mapd.errors import BadInput, Forbidden
@@ -51,6 +52,9 @@ from mapd.judgements import ADJUDICATOR
 from mapd.loop import arms, demo
 from mapd.loop.arms import ArmsPlan
 from mapd.people import READER, Person, Right, Role, owner
+from mapd.playground import asking
+from mapd.playground.helper import AnswerProcess
+from mapd.playground.question import PlaygroundQuestion
 from mapd.policies import STRICT
 from mapd.questions import generated, mapping, saved_mappings, sets
 from mapd.review import assignment, batches, guidelines, judging, reasons, repairs, saved_views, set_aside, verdicts
@@ -69,6 +73,7 @@ TEXT = Target("rationale", 1)
 HERE = Path("nowhere")
 SERVED = t.Student(name="x", base="served:m", base_url="http://h/v1")
 EFFECT = server_access.EnableEffect("student x", "m", None, None, needs_yes=False)
+SUM = PlaygroundQuestion("2 + 2?", Task.NUMERIC)
 NO_ANSWERS = attempt_files.AttemptsContent((), (), "x", "train")
 NO_EXPLANATIONS = ExplanationPlan(None)  # type: ignore[arg-type]
 NO_VERDICTS = VerdictPlan(VerdictFile("x", "", "judgements", ()), None, counting=True)
@@ -131,6 +136,10 @@ FOR_OWNERS: dict[str, Write] = {
     "arms.run": lambda s, by: arms.run(_engine(s), HERE, ArmsPlan("1", ("paper",)), by=by),
     "students.add_with_examples": lambda s, by: students.add_with_examples(s, "x", 1, by=by),
     "demo.run": lambda s, by: demo.run(_engine(s), HERE, demo.DemoPlan(), by=by),
+    "asking.ask_here": lambda s, by: asking.ask_here(
+        asking.StudentModels(_engine(s), HERE), ["x"], SUM, asking.Decoding(), by=by
+    ),
+    "helper.ask": lambda s, by: AnswerProcess().ask(["x"], SUM, asking.Decoding(), by=by),
     "server_access.approve_key": lambda s, by: server_access.approve_key(
         s, "A_KEY", "https://x.org", by=by, approved=True
     ),

@@ -42,7 +42,7 @@ ORDER = (
     *("app", "demo", "doctor", "questions", "students", "exam", "read", "import", "teachers", "collect", "curate"),
     *("judge", "judge-all", "repair", "undo", "redo", "history", "people", "guidelines", "export", "push", "finetune"),
     "finetunes",
-    *("results", "rounds", "arms", "jobs", "worker", "project", "archive", "trash", "restore", "openapi"),
+    *("results", "rounds", "arms", "ask", "jobs", "worker", "project", "archive", "trash", "restore", "openapi"),
 )
 # A command stands in the file of its name; Python takes no module named `import`, and an undo brings its redo.
 FILES = {"import": "import_", "redo": "undo"}

@@ -6,10 +6,10 @@
 A caller may add requests while answers come: a review as soon as its rationale is there.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from mapd import thoughts
 
@@ -150,6 +150,26 @@ class Rendering(StrEnum):
     UNCHECKED = "the server's, which could not be compared with its own"
 
 
+class AnswerSoFar(NamedTuple):
+    """What a model has written up to now, in how many tokens (behind a server: pieces), and in how long."""
+
+    text: str = ""
+    thought: str = ""
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+Tell = Callable[[AnswerSoFar], None]
+
+
+def so_far(text: str, thought: str = "", tokens: int = 0, seconds: float = 0.0) -> AnswerSoFar:
+    """Return an unfinished answer with the thought split off its text."""
+    parts = thoughts.split(text)
+    pieces = (thought, *((parts.text, parts.thought) if parts.is_open else (parts.thought,)))
+    whole_thought = "\n\n".join(piece for piece in pieces if piece)
+    return AnswerSoFar("" if parts.is_open else parts.text, whole_thought, tokens, seconds)
+
+
 class Model(Protocol):
     """A model that can be asked. `name` says which it is, as its provider calls it."""
 
@@ -161,6 +181,23 @@ class Model(Protocol):
         Behind a lasting fault it takes no further one, and ends.
         """
         ...
+
+
+@runtime_checkable
+class WatchedModel(Protocol):
+    """A model whose answer can be watched as it is written."""
+
+    async def answer(self, request: Request, tell: Tell) -> Completion:
+        """Complete one request, and tell what there is of it at each token. Cancelled, it stops before the next one."""
+        ...
+
+
+async def answer(model: Model, request: Request, tell: Tell) -> Completion:
+    """Complete one request by any model, watched where it can be."""
+    if isinstance(model, WatchedModel):
+        return await model.answer(request, tell)
+    (completion,) = [completion async for completion in model.generate(stream([request]))]
+    return completion
 
 
 async def stream(requests: Iterable[Request]) -> AsyncIterator[Request]:

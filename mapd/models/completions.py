@@ -8,16 +8,33 @@ take them; Ollama takes texts alone, and wraps them into its own template, so it
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, ClassVar
+
+import httpx2
 
 from mapd import thoughts
 from mapd.errors import BadInput
 from mapd.models import dialogue
-from mapd.models.base import Completion, FaultKind, Finish, Message, Rendering, Request, Sampling, stream
+from mapd.models.base import (
+    AnswerSoFar,
+    Completion,
+    FaultKind,
+    Finish,
+    Message,
+    Rendering,
+    Request,
+    Sampling,
+    Tell,
+    so_far,
+    stream,
+)
 from mapd.models.openai import OpenAIModel
 from mapd.models.replies import Reply
+from mapd.models.reply_stream import ReplyPieces, receive
 
 # What a server would take from the model's generation_config.json, or from a default of its own: an exam says how a
 # student draws its tokens, and it is to be the same on this machine and behind any server.
@@ -26,6 +43,50 @@ PLAIN_SAMPLING: Mapping[str, Any] = {"top_k": -1, "min_p": 0.0, "repetition_pena
 
 class ServedStudent(OpenAIModel):
     """What the two ways of asking share: an answer is read as a local model's is, without the blanks around it."""
+
+    # The tag of a thought that the template opens stands in the prompt, not in the reply.
+    opening = ""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        # By key, of requests that are watched: what came of the answer, and who is told.
+        self._watched: dict[str, tuple[ReplyPieces, Tell]] = {}
+
+    async def answer(self, request: Request, tell: Tell) -> Completion:
+        """Complete one request, and tell what there is of it at each piece; what came before a fault is kept."""
+        pieces = ReplyPieces()
+        self._watched[request.key] = pieces, tell
+        # It may have failed before: who asks by hand asks a server that may be back.
+        self._ended, self._in_a_row, self._refused = False, 0, 0
+        try:
+            (completion,) = [completion async for completion in self.generate(stream([request]))]
+        finally:
+            del self._watched[request.key]
+        if completion.finish is not Finish.FAILED or not pieces.count:
+            return completion
+        part = self._as_told(pieces)
+        return replace(completion, text=part.text, thought=part.thought or None, tokens_out=part.tokens)
+
+    async def _post(self, client: Any, key: str, body: Mapping[str, Any]) -> httpx2.Response:
+        if key not in self._watched:
+            return await super()._post(client, key, body)
+        pieces, tell = self._watched[key]
+        return await receive(
+            client, self.path, body, self.limits.timeout_s, pieces, lambda: tell(self._as_told(pieces))
+        )
+
+    def _as_told(self, pieces: ReplyPieces) -> AnswerSoFar:
+        text = (self.opening + pieces.text if pieces.text else "").strip()
+        seconds = time.perf_counter() - pieces.began
+        return so_far(self._hide_begun(text), self._hide_begun(pieces.thought), pieces.count, seconds)
+
+    def _hide_begun(self, text: str) -> str:
+        """Return a text that may go on without the secrets in it, nor the beginning of one at its end."""
+        text = self._hide(text)
+        for secret in filter(None, (self._key, *self.headers.values())):
+            begun = next((count for count in range(len(secret) - 1, 2, -1) if text.endswith(secret[:count])), 0)
+            text = text[: len(text) - begun]
+        return text
 
     def _read(self, content: Any) -> Reply:
         reply = super()._read(content)
@@ -41,8 +102,7 @@ class CompletionsModel(ServedStudent):
         super().__init__(name, fields=PLAIN_SAMPLING, **options)
         self.tokenizer = tokenizer
         self.thinks = thoughts.knows_thoughts(str(tokenizer.chat_template))
-        # The tag of a thought that the template opens stands in the prompt, not in the reply.
-        self._opening = dialogue.template_form(tokenizer).thought
+        self.opening = dialogue.template_form(tokenizer).thought
         self._end = dialogue.end_of_turn(tokenizer)
         # By key, of requests on their way.
         self._prompts: dict[str, list[int]] = {}
@@ -69,7 +129,7 @@ class CompletionsModel(ServedStudent):
 
     def _read(self, content: Any) -> Reply:
         reply = super()._read(_as_chat(content))
-        return reply._replace(text=self._opening + reply.text) if reply.text else reply
+        return reply._replace(text=self.opening + reply.text) if reply.text else reply
 
 
 class ChatModel(ServedStudent):

@@ -11,7 +11,8 @@ that tie may fall either way in another batch. Who needs the same answers bit fo
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ from transformers import DynamicCache
 
 from mapd import thoughts
 from mapd.models import dialogue
-from mapd.models.base import Completion, Finish, Request, Sampling, split_thought
+from mapd.models.base import Completion, Finish, Request, Sampling, Tell, so_far, split_thought
 from mapd.models.loader import DEVICE
 
 
@@ -90,23 +91,44 @@ class LocalModel:
     async def _read(self, requests: AsyncIterable[Request], arriving: asyncio.Queue[_DecodingRow | None]) -> None:
         try:
             async for request in requests:
-                marks = dialogue.mark(request.messages, self._tokenizer)
-                text = dialogue.render(request.messages, self._tokenizer, marks)
-                prompt = dialogue.encode(text, self._tokenizer, marks)
-                seed = request.sampling.seed
-                # Each row draws from numbers of its own: the rest of the batch can't change its answer.
-                draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
-                arriving.put_nowait(_DecodingRow(request, prompt, draw, thoughts.opening_tag(text)))
+                arriving.put_nowait(self._make_row(request))
         finally:
             arriving.put_nowait(None)
 
+    def _make_row(self, request: Request) -> _DecodingRow:
+        marks = dialogue.mark(request.messages, self._tokenizer)
+        text = dialogue.render(request.messages, self._tokenizer, marks)
+        prompt = dialogue.encode(text, self._tokenizer, marks)
+        seed = request.sampling.seed
+        # Each row draws from numbers of its own: the rest of the batch can't change its answer.
+        draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
+        return _DecodingRow(request, prompt, draw, thoughts.opening_tag(text))
+
+    async def answer(self, request: Request, tell: Tell) -> Completion:
+        """Complete one request, a token at a time, in turns with the other models of this process.
+
+        Its `latency_s` is the time of its own tokens alone.
+        """
+        row = await asyncio.to_thread(self._make_row, request)
+        steps, seconds, loop = self._decode_steps([row]), 0.0, asyncio.get_running_loop()
+        try:
+            while (took := await loop.run_in_executor(_TURNS, _time_step, steps)) is not None:
+                seconds += took
+                # A letter of several tokens is told once it is whole.
+                text = dialogue.decode(row.answer, self._tokenizer).rstrip("\N{REPLACEMENT CHARACTER}")
+                tell(so_far(row.opening + text, tokens=len(row.answer), seconds=seconds))
+        except (RuntimeError, MemoryError) as error:
+            return _failed(row, error)
+        row.seconds = seconds
+        return self._completion(row)
+
     def _complete(self, rows: Sequence[_DecodingRow]) -> list[Completion]:
         try:
-            self._decode(rows)
+            for _ in self._decode_steps(rows):
+                pass
         # torch raises a RuntimeError where memory runs out.
         except (RuntimeError, MemoryError) as error:
-            reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-            return [Completion(row.request.key, "", Finish.FAILED, error=reason) for row in rows]
+            return [_failed(row, error) for row in rows]
         return [self._completion(row) for row in rows]
 
     def _completion(self, row: _DecodingRow) -> Completion:
@@ -123,7 +145,7 @@ class LocalModel:
         return split_thought(completion)
 
     @torch.inference_mode()
-    def _decode(self, rows: Sequence[_DecodingRow]) -> None:
+    def _decode_steps(self, rows: Sequence[_DecodingRow]) -> Iterator[None]:
         """Fill the rows' answers, a token a step; a row that is done leaves the batch."""
         started = time.perf_counter()
         cache = DynamicCache()
@@ -144,6 +166,7 @@ class LocalModel:
                 row.ended = token in self._ends
                 row.answer += [] if row.ended else [token]
                 row.seconds = time.perf_counter() - started
+            yield
             unfinished = [place for place, row in enumerate(rows) if not row.is_done]
             if len(unfinished) < len(rows):
                 keep = torch.tensor(unfinished, dtype=torch.long, device=DEVICE)
@@ -164,6 +187,21 @@ class LocalModel:
         self._model(input_ids=torch.tensor([rows[0].prompt[:shared]], device=DEVICE), cache=cache, logits_to_keep=1)
         cache.batch_repeat_interleave(len(rows))
         return shared
+
+
+# One thread for all models: where two students answer side by side, each writes a token and lets the other go on.
+_TURNS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokens")
+
+
+def _time_step(steps: Iterator[None]) -> float | None:
+    """Do the next step; return the seconds that it took, None behind the last one."""
+    started, mark = time.perf_counter(), object()
+    return None if next(steps, mark) is mark else time.perf_counter() - started
+
+
+def _failed(row: _DecodingRow, error: BaseException) -> Completion:
+    reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+    return Completion(row.request.key, "", Finish.FAILED, error=reason)
 
 
 class _PackedLinear(torch.nn.Module):

@@ -277,9 +277,7 @@ class ServedModel(ABC):
             await asyncio.sleep(wait)
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self.limits.timeout_s):
-                # The SDK's typed methods go over each message three times.
-                response = await client.post(self.path, cast_to=httpx2.Response, body=body)
+            response = await self._post(client, call.request.key, body)
         except (TimeoutError, self.sdk.APITimeoutError) as error:
             raise CallFault(
                 f"no answer within {self.limits.timeout_s:g} s", FaultKind.TIMEOUT, is_retried=True
@@ -296,6 +294,13 @@ class ServedModel(ABC):
         finally:
             call.latency_s = round(time.perf_counter() - started, 4)
         return self._understand(call, response)
+
+    async def _post(self, client: Any, _key: str, body: Mapping[str, Any]) -> httpx2.Response:
+        """Send the body of the request of this key; return the whole response. Raises: what the SDK does."""
+        async with asyncio.timeout(self.limits.timeout_s):
+            # The SDK's typed methods go over each message three times.
+            response: httpx2.Response = await client.post(self.path, cast_to=httpx2.Response, body=body)
+        return response
 
     def _understand(self, call: _Call, response: httpx2.Response) -> Reply:
         """Read what came with HTTP 200: an error goes before all else in it, and what was billed is counted."""

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mapd import results, rounds
+from mapd import results, rounds, students
 from mapd.domain import ExamInfo
+from mapd.questions import search
 from mapd.results import Change, FamilyResult, Results, Score
 from mapd.rounds import StudentRound
 from mapd.store import audit_log, finetunes, queries
@@ -17,6 +18,7 @@ from mapd.ui.kit.cache import load_material
 from mapd.ui.kit.pagination import take_page
 from mapd.ui.kit.tables import Cell, Html
 from mapd.ui.kit.theme import FIGURE_CONFIG
+from mapd.ui.playground.answers import link_html
 
 HEADER = ("", "before", "95 %", "after", "95 %", "change", "95 %", "p", "no answer", "cut off", "length", "majority")
 ROUNDS = ("round", "student", "right", "95 %", "learned", "regained", "forgotten", "right in some round", "p")
@@ -202,7 +204,16 @@ def _changed_rows(comparison: Results, change: Change) -> list[AttemptRow]:
     materials = [context.read(load_material, exam.id) for exam in (comparison.before, comparison.after)]
     old_answers, new_answers = ({a.question_id: a for a in m.attempts if a.sample == 0} for m in materials)
     uids, cell = set(comparison.changes[change]), attempts.make_answer_cell
-    questions = (q for q in materials[0].questions.values() if q.uid in uids)
-    return [
-        AttemptRow(q, (cell("before", q, old_answers[q.id]), cell("after", q, new_answers[q.id]))) for q in questions
-    ]
+    rows = [q for q in materials[0].questions.values() if q.uid in uids]
+    links = _link_to_playground(comparison, [q.uid for q in rows])
+    cells = {q.uid: (cell("before", q, old_answers[q.id]), cell("after", q, new_answers[q.id])) for q in rows}
+    return [AttemptRow(q, cells[q.uid], link_html=links.get(q.uid, "")) for q in rows]
+
+
+def _link_to_playground(comparison: Results, question_uids: Sequence[str]) -> dict[str, str]:
+    """Return by question the link that asks both students again; none of a sealed split."""
+    if comparison.before.split not in search.OPEN_SPLITS:
+        return {}
+    names = dict.fromkeys((comparison.before.student, comparison.after.student))
+    refs = [context.read(students.get, name).uid for name in names]
+    return {uid: link_html(refs, uid) for uid in question_uids}

@@ -36,6 +36,8 @@ PAGES = (
     "finetune",
     "results",
     "arms",
+    "playground",
+    "playground?question_from=typed&text=<b class=canary>![canary](http://evil.test/t)&gold=:red[canary]",
 )
 SHOWN = (
     ".mapd-text, .mapd-line, .mapd-chip, .mapd-answer, .mapd-table, .mapd-name, .mapd-error, .mapd-history, .mapd-facts"

@@ -35,12 +35,14 @@ class AttemptRow:
     """A question and its responses. Responses beyond the columns stand in the fold alone.
 
     `people_html`: what people said of question and responses. `right_count`: how many responses are right, in words.
+    `link_html`: a link that stands below the question in the fold.
     """
 
     question: Item
     answers: tuple[AnswerCell, ...]
     people_html: str = ""
     right_count: str = "–"
+    link_html: str = ""
 
 
 def make_answer_cell(heading: str, question: Item, response: Response) -> AnswerCell:
@@ -141,7 +143,9 @@ def _fold(row: AttemptRow, words: str, thoughts: Mapping[int, str]) -> str:
     question = row.question
     block = prompts.question_block(question.text, question.context, question.options)
     gold = f'<div class="mapd-note">gold {gold_html(question.show(question.gold), 200)}</div>'
-    parts = [tables.titled_block("question", foreign_html(block, hits(block, words), LONGEST_TEXT) + gold)]
+    parts = [
+        tables.titled_block("question", foreign_html(block, hits(block, words), LONGEST_TEXT) + gold + row.link_html)
+    ]
     if row.people_html:
         parts.append(tables.titled_block("people", row.people_html))
     for answer in row.answers:

@@ -1,0 +1,1 @@
+"""The parts of the playground: its form, and the answers as they are written."""

@@ -1,0 +1,184 @@
+"""An answer that is watched: each token is told, by a local model and over real HTTP; a stream that breaks ends it."""
+
+import asyncio
+import json
+import time
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tenacity import wait_none
+
+from mapd.models import base, served
+from mapd.models.base import AnswerSoFar, Completion, Finish, Limits, Message, Request, Sampling
+from mapd.models.completions import ChatModel, CompletionsModel, ServedStudent
+from mapd.models.local import LocalModel
+from mapd.models.reply_stream import ReplyPieces
+from tests.finetune import tiny
+from tests.provider import Provider
+from tests.student_server import StudentServer
+
+KEY = "sk-planted-0123456789"
+REQUEST = Request("q", (Message("system", "Solve."), Message("user", "2 + 2?")), Sampling(max_tokens=24, seed=0))
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "BACKOFF", wait_none())
+
+
+def student(provider: Provider, *, by_chat: bool = False, timeout_s: float = 30) -> ServedStudent:
+    options: dict[str, Any] = {"base_url": provider.url + "/v1", "key": KEY, "tries": 2}
+    options["limits"] = Limits(1, timeout_s=timeout_s)
+    return ChatModel("m", **options) if by_chat else CompletionsModel("m", tiny.tokenizer(), **options)
+
+
+def watch(model: base.Model, request: Request = REQUEST) -> tuple[Completion, list[AnswerSoFar]]:
+    told: list[AnswerSoFar] = []
+    return asyncio.run(base.answer(model, request, told.append)), told
+
+
+# --- Here -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_local_answer_is_told_token_by_token_and_is_the_exams() -> None:
+    model = LocalModel("tiny", tiny.model(), tiny.tokenizer())
+    for sampling in (Sampling(max_tokens=24), Sampling(0.9, 0.95, max_tokens=24, seed=3)):
+        request = Request("q", REQUEST.messages, sampling)
+        completion, told = watch(model, request)
+
+        async def examined(request: Request = request) -> Completion:
+            return await anext(aiter(model.generate(base.stream([request]))))
+
+        usual = asyncio.run(examined())
+        assert (completion.text, completion.finish, completion.tokens_out) == (
+            usual.text,
+            usual.finish,
+            usual.tokens_out,
+        )
+        assert [part.tokens for part in told] == sorted(part.tokens for part in told)
+        assert told[-1].tokens == completion.tokens_out
+        assert all("\ufffd" not in part.text[-1:] for part in told)
+
+
+def test_two_local_models_take_turns() -> None:
+    order: list[str] = []
+    models = {name: LocalModel(name, tiny.model(seed), tiny.tokenizer()) for seed, name in enumerate("ab")}
+
+    def note(name: str, _: AnswerSoFar) -> None:
+        order.append(name)
+
+    async def both() -> None:
+        await asyncio.gather(*(model.answer(REQUEST, partial(note, name)) for name, model in models.items()))
+
+    asyncio.run(both())
+    shorter = min(order.count("a"), order.count("b"))
+    changes = sum(left != right for left, right in pairwise(order))
+    assert shorter > 5
+    assert changes >= shorter, "neither waits until the other is done"
+
+
+def test_a_cancelled_local_answer_stops_before_its_next_token() -> None:
+    told: list[AnswerSoFar] = []
+    model = LocalModel("tiny", tiny.model(), tiny.tokenizer())
+
+    async def stop_early() -> None:
+        task = asyncio.create_task(model.answer(Request("q", REQUEST.messages, Sampling(max_tokens=4000)), told.append))
+        while len(told) < 3:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(stop_early())
+    assert 3 <= len(told) < 100
+
+
+# --- Behind a server --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_chat", [False, True])
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_served_answer_is_told_word_by_word(by_chat: bool, streams: bool) -> None:
+    with Provider(StudentServer(tiny.tokenizer(), streams=streams, text="It is\nso. Answer: 4")) as provider:
+        completion, told = watch(student(provider, by_chat=by_chat))
+    assert (completion.text, completion.finish) == ("It is\nso. Answer: 4", Finish.OK)
+    assert completion.tokens_out == len("It is\nso. Answer: 4"), "as its server counts"
+    words = ["It", "It is", "It is\nso.", "It is\nso. Answer:", "It is\nso. Answer: 4"]
+    assert list(dict.fromkeys(part.text for part in told)) == (words if streams else [])
+
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "reset": {"end": "reset"},
+    "hang": {"end": "hang"},
+    "error": {"fault": json.dumps({"error": {"message": f"CUDA out of memory for {KEY}", "code": 500}})},
+    "no JSON": {"fault": "{half"},
+}
+
+
+@pytest.mark.parametrize("by_chat", [False, True])
+@pytest.mark.parametrize("way", BROKEN)
+def test_a_stream_that_breaks_keeps_what_came_and_is_asked_once(way: str, by_chat: bool) -> None:
+    server = StudentServer(tiny.tokenizer(), pieces=2, text="It is so.", **BROKEN[way])
+    with Provider(server) as provider:
+        completion, told = watch(student(provider, by_chat=by_chat, timeout_s=0.5))
+        asked = len(provider.asked)
+    assert (completion.text, completion.finish, completion.tokens_out) == ("It is", Finish.FAILED, 2)
+    assert completion.error is not None
+    assert completion.error.startswith("the answer broke off after 2 pieces (")
+    assert completion.error.endswith("); ask again")
+    assert KEY not in completion.error
+    assert (asked, [part.text for part in told]) == (1, ["It", "It is"])
+
+
+def test_a_slow_stream_may_take_longer_than_a_call() -> None:
+    with Provider(StudentServer(tiny.tokenizer(), pause=0.15, text="a b c d e f")) as provider:
+        started = time.monotonic()
+        completion, told = watch(student(provider, timeout_s=0.6))
+        assert time.monotonic() - started > 0.6
+    assert (completion.text, len(told)) == ("a b c d e f", 8)
+
+
+def test_a_server_that_refuses_at_first_is_tried_again_and_one_without_an_end_says_so() -> None:
+    with Provider(StudentServer(tiny.tokenizer(), failing=1, text="yes")) as provider:
+        assert watch(student(provider))[0].text == "yes"
+    with Provider(StudentServer(tiny.tokenizer(), refused="top_k", text="yes")) as provider:
+        assert watch(student(provider))[0].text == "yes"
+    with Provider(StudentServer(tiny.tokenizer(), fault="[DONE]", text="yes")) as provider:
+        completion = watch(student(provider))[0]
+    assert (completion.text, completion.finish) == ("yes", Finish.UNKNOWN)
+
+
+def test_neither_a_key_nor_its_beginning_is_told() -> None:
+    with Provider(StudentServer(tiny.tokenizer(), text=f"So {KEY[:9]} {KEY} it is")) as provider:
+        model = student(provider)
+        told = [model._as_told(ReplyPieces(f"So {KEY}"[:end])) for end in range(len(KEY) + 3)]
+        completion, _ = watch(model)
+    assert {part.text for part in told} <= {"", "S", "So", "So ", "So s", "So sk", "So [key]"}
+    assert completion.text == f"So {KEY[:9]} [key] it is"
+
+
+def test_an_unfinished_thought_is_no_answer() -> None:
+    assert base.so_far("<think>Half is") == ("", "Half is", 0, 0)
+    assert base.so_far("<think>Half is</think>So") == ("So", "Half is", 0, 0)
+    assert base.so_far("So", "by the server", 3, 0.5) == ("So", "by the server", 3, 0.5)
+
+
+def test_pieces_of_a_thought_in_a_field_of_its_own_are_put_together() -> None:
+    pieces = ReplyPieces()
+    for delta in ({"reasoning_content": "Half "}, {"reasoning_content": "is 9."}, {"content": "18"}, None, 3):
+        pieces.add({"choices": [{"delta": delta}]} if isinstance(delta, dict) else delta)
+    assert (pieces.thought, pieces.text, pieces.count) == ("Half is 9.", "18", 3)
+    assert pieces.whole["choices"][0]["message"]["reasoning_content"] == "Half is 9."
+
+
+@pytest.mark.slow
+def test_the_real_student_is_watched(smollm2: Path) -> None:
+    from mapd.models import loader
+
+    completion, told = watch(
+        LocalModel("smollm2", *loader.load(smollm2)), Request("q", REQUEST.messages, Sampling(max_tokens=6))
+    )
+    assert len(told) >= 2
+    assert completion.text.startswith(told[1].text)
