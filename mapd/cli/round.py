@@ -1,0 +1,141 @@
+"""`mapd round`: one more round of a student, or several: exam, committee, snapshot, finetune, exam again."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from mapd.cli import jobs, shared
+from mapd.cli.rounds import draw_line
+from mapd.committee import Estimate
+from mapd.errors import BadUsage
+from mapd.jobs.finetune_work import FinetuneWork
+from mapd.jobs.round_work import RoundWork
+from mapd.loop import round_plan
+from mapd.settings import Settings
+from mapd.teacher_settings import read_pairs
+
+STOP = (
+    "By dev alone. gain:POINTS ends where accuracy rose by fewer points; better:ROUNDS where so many in a row are not "
+    "shown to be better than the best round so far (more right, McNemar's p < 0.05). May be given twice."
+)
+BUDGET = "What all calls of these rounds' exams may cost, those of earlier runs too. MAPD_BUDGET_USD is the default."
+
+
+def round(  # noqa: A001 - the command's name
+    student: Annotated[str | None, typer.Option(help="Who sits the round's exam, and is taught.")] = None,
+    exam: Annotated[
+        str | None,
+        typer.Option(help="Its exam over train questions, or one to ask it like; else its newest, or its parent's."),
+    ] = None,
+    number: Annotated[int, typer.Option("--rounds", help="So many, one after the other.")] = 1,
+    pairs: Annotated[str, typer.Option(help="new: of this round's mistakes; all: of all rounds so far.")] = "new",
+    stop: Annotated[list[str] | None, typer.Option(metavar="RULE", help=STOP)] = None,
+    teachers: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Who teaches; by default the committee of the exam before.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Texts of each kind by each teacher.")] = None,
+    cut_off: Annotated[
+        bool | None, typer.Option("--cut-off/--no-cut-off", help="Send responses that were cut off, too.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
+    budget: Annotated[float | None, typer.Option(metavar="USD", min=0, help=BUDGET)] = None,
+    unknown_price: Annotated[
+        bool, typer.Option("--unknown-price", help="Ask teachers whose price nobody knows, too.")
+    ] = False,
+    skip_failed: Annotated[bool, typer.Option("--skip-failed", help="Go on where calls gave no text.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A hyper-parameter that isn't as before, such as epochs=2."),
+    ] = None,
+    dev: Annotated[
+        str | None, typer.Option(metavar="SET", help="The question set that students are compared on.")
+    ] = None,
+    only_estimate: Annotated[bool, typer.Option("--estimate", help="Say what it may cost, and do nothing.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Yes, spend it; else you are asked, unless a budget holds.")
+    ] = False,
+    detach: jobs.Detach = False,
+    by: shared.PersonName = None,
+    as_json: shared.AsJson = False,
+) -> None:
+    """Take a student once more round the loop. Killed and started again, it does what is missing.
+
+    It sits its exam over train questions, its mistakes are explained and reviewed, what the exam's policy accepts is
+    frozen and taught, and student and new student are compared on dev questions.
+    """
+    with shared.reading() as session:
+        name, info = round_plan.find_start(session, student=student, exam=exam)
+    with shared.usage():
+        work_ = RoundWork(
+            student=name,
+            exam=info.uid,
+            rounds=number,
+            pairs=pairs,
+            stop=tuple(stop or ()),
+            teachers=() if teachers is None else shared.split_names("--teachers", teachers),
+            samples=samples,
+            cut_off=cut_off,
+            concurrency=concurrency,
+            budget=Settings().budget_usd if budget is None else budget,
+            unknown_price=unknown_price,
+            skip_failed=skip_failed,
+            settings=_read_settings(settings or ()),
+            dev=dev,
+        )
+        plan = work_.plan
+    with shared.reading() as session:
+        round_plan.check_plan(session, plan)
+        estimate = round_plan.estimate(session, plan)
+    if only_estimate or not as_json:
+        _show_estimate(estimate, work_, as_json)
+    if only_estimate:
+        return
+    _agree_to_spend(estimate, work_, yes)
+    result = jobs.do(work_, by=by, detach=detach, as_json=as_json)
+    if result is not None:
+        _show(result, as_json)
+        if not result["whole"]:
+            raise typer.Exit(1)
+
+
+def _read_settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Return hyper-parameters by name, each of its kind. Raises: BadUsage, naming it."""
+    values = read_pairs("--set", texts)
+    names = FinetuneWork.model_fields.keys() - {"snapshot", "student", "arm"}
+    if unknown := [name for name in values if name not in names]:
+        raise BadUsage(f"--set takes a hyper-parameter, one of {', '.join(sorted(names))}; not {unknown[0]}")
+    try:
+        work_ = FinetuneWork(snapshot="", **values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise BadUsage(f"--set {fault['loc'][0]}={fault['input']}: {fault['msg']}") from error
+    return {name: getattr(work_, name) for name in values}
+
+
+def _agree_to_spend(estimate: Estimate, work_: RoundWork, yes: bool) -> None:
+    """Ask before money is spent that no budget holds. Raises: BadInput where nobody says yes."""
+    if not estimate.is_free and work_.budget is None:
+        of_each = "" if work_.rounds == 1 else f", in each of up to {work_.rounds} rounds"
+        shared.agree(f"{estimate.in_words}{of_each}; no budget holds it", yes)
+
+
+def _show_estimate(estimate: Estimate, work_: RoundWork, as_json: bool) -> None:
+    totals = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
+    shared.show_lines(
+        totals | asdict(estimate), as_json, [f"{work_.title}, asked like {work_.exam[:12]}", estimate.in_words]
+    )
+
+
+def _show(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        shared.show(result, as_json, "")
+        return
+    draw_line(result["rounds"])
+    for turn in result["turns"]:
+        if turn["new_student"] is not None:
+            snapshot = turn["snapshot"][:12]
+            shared.line(f"{turn['student']} → {turn['pairs']} pairs, snapshot {snapshot} → {turn['new_student']}")
+    shared.line(result.get("stopped") or f"the next round: mapd round --student {result['student']}")
