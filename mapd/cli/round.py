@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from mapd.cli import jobs, shared
 from mapd.cli.rounds import draw_line
-from mapd.committee import Estimate
 from mapd.errors import BadUsage
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.round_work import RoundWork
 from mapd.loop import round_plan
+from mapd.loop.round_plan import RoundEstimate
 from mapd.settings import Settings
 from mapd.teacher_settings import read_pairs
 
@@ -24,7 +24,7 @@ STOP = (
 BUDGET = "What all calls of these rounds' exams may cost, those of earlier runs too. MAPD_BUDGET_USD is the default."
 
 
-def round(  # noqa: A001 - the command's name
+def round(
     student: Annotated[str | None, typer.Option(help="Who sits the round's exam, and is taught.")] = None,
     exam: Annotated[
         str | None,
@@ -93,7 +93,9 @@ def round(  # noqa: A001 - the command's name
         _show_estimate(estimate, work_, as_json)
     if only_estimate:
         return
-    _agree_to_spend(estimate, work_, yes)
+    # What no budget holds is asked for.
+    if not estimate.calls.is_free and work_.budget is None:
+        shared.agree(f"{estimate.in_words}; no budget holds it", yes)
     result = jobs.do(work_, by=by, detach=detach, as_json=as_json)
     if result is not None:
         _show(result, as_json)
@@ -115,18 +117,11 @@ def _read_settings(texts: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(work_, name) for name in values}
 
 
-def _agree_to_spend(estimate: Estimate, work_: RoundWork, yes: bool) -> None:
-    """Ask before money is spent that no budget holds. Raises: BadInput where nobody says yes."""
-    if not estimate.is_free and work_.budget is None:
-        of_each = "" if work_.rounds == 1 else f", in each of up to {work_.rounds} rounds"
-        shared.agree(f"{estimate.in_words}{of_each}; no budget holds it", yes)
-
-
-def _show_estimate(estimate: Estimate, work_: RoundWork, as_json: bool) -> None:
-    totals = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
-    shared.show_lines(
-        totals | asdict(estimate), as_json, [f"{work_.title}, asked like {work_.exam[:12]}", estimate.in_words]
-    )
+def _show_estimate(estimate: RoundEstimate, work_: RoundWork, as_json: bool) -> None:
+    calls = estimate.calls
+    totals = {name: getattr(calls, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
+    result = totals | asdict(calls) | {"basis": estimate.basis, "rounds": work_.rounds}
+    shared.show_lines(result, as_json, [work_.title, estimate.in_words])
 
 
 def _show(result: dict[str, Any], as_json: bool) -> None:

@@ -1,12 +1,13 @@
 """The work of rounds, as its parameters: a student's exam, committee, snapshot, finetune and exam again, so many times.
 
-RoundWork(student="smollm2-9c1e04", exam="5e…", rounds=2, stop=("gain:1",)).run(WorkContext(engine, home, by=owner("ann")))
+RoundWork(student="smollm2-9c1e04", exam="5e…", rounds=2, stop=("gain:1",)).run(WorkContext(engine, home, by=…))
     -> {"exam": "7a…", "snapshot": "3fa2…", "student": "smollm2-9c1e04-f31c77", "rounds": [{"round": 0, …}, …], …}
 """
 
 from dataclasses import asdict
 from typing import Any, ClassVar
 
+from pydantic import Field
 from sqlmodel import Session
 
 from mapd import rounds
@@ -37,7 +38,7 @@ class RoundWork(Work):
     budget: float | None = None
     unknown_price: bool = False  # yes, also teachers whose price nobody knows
     skip_failed: bool = False
-    settings: dict[str, Any] = {}  # hyper-parameters that are not as before
+    settings: dict[str, Any] = Field(default_factory=dict)  # hyper-parameters that are not as before
     dev: str | None = None
 
     @property

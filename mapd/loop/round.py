@@ -182,8 +182,8 @@ class _RoundRun(StageRun):
         if collected.failed and not plan.skip_failed:
             words = collected.reasons[0].reason if collected.reasons else "no reason given"
             return (
-                f"{committee.calls_in_words(collected.failed)} gave no text ({words}); start again, only these are asked, "
-                "or go on without them, with --skip-failed"
+                f"{committee.calls_in_words(collected.failed)} gave no text ({words}); start again, only these are "
+                "asked, or go on without them, with --skip-failed"
             )
         return None
 

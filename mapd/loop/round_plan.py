@@ -1,8 +1,9 @@
 """What rounds of a student are to be, and where they begin: its train exam, its committee, its hyper-parameters, dev.
 
-    student, exam = find_start(session, student="smollm2-9c1e04")   -> "smollm2-9c1e04", the exam that it was taught from
+    student, exam = find_start(session, student="smollm2-9c1e04")     # the exam that it was taught from
     plan = RoundPlan(student, exam.uid, rounds=2, pairs="all", stop=StopRule(gain=1))
-    estimate(session, plan).in_words    -> "69 calls missing (23 feedback, 0 rationales, 46 reviews): free (simulated)"
+    estimate(session, plan).in_words
+    -> "each round, if it has as many mistakes as …: 69 calls missing (69 feedback, 0 rationales, 0 reviews): simulated"
 
 Nothing is asked, trained or written here: `round.py` does it.
 """
@@ -136,8 +137,21 @@ def _find_members(session: Session, exam: ExamInfo) -> CommitteeSettings:
     return CommitteeSettings(names, 1, False, None, None)
 
 
-def estimate(session: Session, plan: RoundPlan) -> Estimate:
-    """Return what the first round's committee may cost: exactly, where its exam is sat; otherwise as the one before.
+@dataclass(frozen=True, slots=True)
+class RoundEstimate:
+    """What a round's committee may cost, and what that rests on."""
+
+    calls: Estimate
+    basis: str
+
+    @property
+    def in_words(self) -> str:
+        """Return both in one line."""
+        return f"{self.basis}: {self.calls.in_words}"
+
+
+def estimate(session: Session, plan: RoundPlan) -> RoundEstimate:
+    """Return what a round's committee may cost: exactly, where its exam is sat; otherwise by the exam before.
 
     Raises: NotFound, BadInput, as `choose_committee`.
     """
@@ -145,8 +159,12 @@ def estimate(session: Session, plan: RoundPlan) -> Estimate:
     settings = choose_committee(session, plan)
     way: Any = {"teachers": settings.teachers, "samples": settings.samples, "cut_off": settings.cut_off}
     if info.student == plan.student and info.id not in queries.unfinished(session):
-        return committee.estimate(session, info.uid, **way)
-    return committee.estimate_ahead(session, info.uid, **way)
+        calls, basis = committee.estimate(session, info.uid, **way), f"for the mistakes of {info.name}"
+        return RoundEstimate(calls, basis if plan.rounds == 1 else f"the first round, {basis}")
+    calls = committee.estimate_ahead(session, info.uid, **way)
+    return RoundEstimate(
+        calls, f"{'the' if plan.rounds == 1 else 'each'} round, with as many mistakes as {info.name} has"
+    )
 
 
 def find_hyperparameters(session: Session, student: str, settings: Mapping[str, Any]) -> Hyperparameters:
