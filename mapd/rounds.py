@@ -4,7 +4,7 @@
     load(session, "dev · smollm2-2")
     -> [StudentRound("smollm2", round=0, score=6/210, …), StudentRound("smollm2-1", …), StudentRound("smollm2-2",
         score=92/210, learned=31, regained=4, forgotten=22, ever=101, mcnemar_p=0.07, best_round=1, best_p=0.07)]
-    find_stop(rounds, StopRule(gain=1))     -> "accuracy rose by 0.5 points in round 2, less than 1"
+    find_stop(rounds, StopRule(gain=1))     -> "accuracy changed by +0.5 points in round 2: the rule asks for +1"
 
 A question is forgotten where the round before was right and this one isn't. What came back isn't learned twice: it is
 regained where some earlier round, but not the one before, was right.
@@ -102,10 +102,7 @@ def find_stop(rounds: Sequence[StudentRound], rule: StopRule) -> str | None:
     last, before = rounds[-1], rounds[-2]
     gain = 100 * (last.score.correct - before.score.correct) / last.score.n
     if rule.gain is not None and gain < rule.gain:
-        change = (
-            f"rose by {gain:.1f} points" if gain > 0 else f"fell by {-gain:.1f} points" if gain else "did not change"
-        )
-        return f"accuracy {change} in round {last.round}: the rule asks for {rule.gain:g} points more"
+        return f"accuracy changed by {gain:+.1f} points in round {last.round}: the rule asks for {rule.gain:+g}"
     in_vain = list(takewhile(lambda entry: not entry.is_better, rounds[:0:-1]))
     if rule.patience is not None and len(in_vain) >= rule.patience:
         count = "the last round was" if len(in_vain) == 1 else f"the last {len(in_vain)} rounds were"

@@ -87,12 +87,12 @@ def round(
         )
         plan = work_.plan
     with shared.reading() as session:
-        round_plan.check_plan(session, plan)
         estimate = round_plan.estimate(session, plan)
-    if only_estimate or not as_json:
-        _show_estimate(estimate, work_, as_json)
-    if only_estimate:
-        return
+        if only_estimate or not as_json:
+            _show_estimate(estimate, work_, as_json)
+        if only_estimate:
+            return
+        round_plan.check_plan(session, plan)
     # What no budget holds is asked for.
     if not estimate.calls.is_free and work_.budget is None:
         shared.agree(f"{estimate.in_words}; no budget holds it", yes)

@@ -108,18 +108,17 @@ def list_taught(session: Session, student: t.Student) -> list[ExamInfo]:
 def choose_committee(session: Session, plan: RoundPlan, exam: ExamInfo | None = None) -> CommitteeSettings:
     """Return whom a round asks, and how: as its own `exam` was asked before, or else the exam before it.
 
-    Raises: NotFound; BadInput where nobody of that committee can be asked, or nobody knows a price.
+    Raises: NotFound; BadInput where nobody of that committee can be asked.
     """
     earlier = queries.exam(session, plan.exam)
     settings = None if exam is None else committee.find_settings(session, exam.uid)
-    settings = settings or committee.find_settings(session, earlier.uid) or _find_members(session, earlier)
+    settings = settings or find_committee(session, earlier)
     names = plan.teachers or settings.teachers
     if not names:
         raise BadInput(
             f"nobody of the committee of exam {earlier.name} can be asked here: name teachers, with --teachers"
         )
     rows = [teachers.get(session, name) for name in names]
-    committee.check_budget(rows, plan.budget, plan.unknown_price)
     return CommitteeSettings(
         teachers=tuple(row.name for row in rows),
         samples=plan.samples or settings.samples,
@@ -129,8 +128,11 @@ def choose_committee(session: Session, plan: RoundPlan, exam: ExamInfo | None = 
     )
 
 
-def _find_members(session: Session, exam: ExamInfo) -> CommitteeSettings:
-    """Return the teachers of an exam that nobody was asked about here: an import's, as far as they can be asked."""
+def find_committee(session: Session, exam: ExamInfo) -> CommitteeSettings:
+    """Return the committee of an exam, as far as it can be asked here, and how it was asked."""
+    if (settings := committee.find_settings(session, exam.uid)) is not None:
+        return settings
+    # Of an import nobody was asked here.
     ids = committees.members(session, exam.id)
     rows = [row for row in teachers.list_teachers(session) if row.id in ids]
     names = tuple(row.name for row in rows if row.kind in teachers.KINDS and not row.disabled)
@@ -183,9 +185,10 @@ def find_hyperparameters(session: Session, student: str, settings: Mapping[str, 
 
 
 def check_plan(session: Session, plan: RoundPlan) -> None:
-    """See that the rounds can be begun as they are described. Raises: NotFound, BadInput."""
+    """See that the rounds can be begun as they are described. Raises: NotFound; BadInput, also for an unknown price."""
     student, info = find_start(session, student=plan.student, exam=plan.exam)
-    choose_committee(session, plan)
+    names = choose_committee(session, plan).teachers
+    committee.check_budget([teachers.get(session, name) for name in names], plan.budget, plan.unknown_price)
     find_hyperparameters(session, student, plan.settings)
     exam.count_questions(session, info.question_set, "train")
     find_dev(session, students.get(session, student), info, plan.dev)
