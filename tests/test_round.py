@@ -1,5 +1,6 @@
 """Rounds of a student with scripted students and an invented finetune: what is asked again, and what is not."""
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,9 @@ from mapd.store import db, queries
 from mapd.store import tables as t
 from tests import looped
 from tests.commands import Mapd
+from tests.conftest import ReadyMade
 from tests.pages.running import errors, open_page, shown
+from tests.test_both_databases import copy
 
 ANN = owner("ann")
 TABLES = (t.Exam, t.Attempt, t.Call, t.Snapshot, t.Student, t.Finetune)
@@ -53,12 +56,33 @@ def teach(
     return SimpleNamespace(name=name)
 
 
+def open_scripted(_: object, row: t.Student, *__: object) -> looped.Scripted:
+    """The untaught one knows every fourth answer, the tuned one every third, the next one every second."""
+    return looped.Scripted(max(1, 4 - row.round))
+
+
+@pytest.fixture(scope="module")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory, ready_made: ReadyMade) -> Path:
+    """A SQLite project with one demo."""
+    folder = tmp_path_factory.mktemp("demo")
+    engine = db.open_store(Settings(home=folder, database_url=None))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(students, "open_model", open_scripted)
+        patch.setattr(finetuning, "run", teach)
+        demo.run(engine, folder, DemoPlan(questions=12, held_out=12), by=ANN)
+    engine.dispose()
+    return folder
+
+
 @pytest.fixture
-def taught(engine: sa.Engine, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The demo's tuned student: it knows every third answer, the untaught one every fourth, the next every second."""
-    monkeypatch.setattr(students, "open_model", lambda _, row, *__: looped.Scripted(max(1, 4 - row.round)))
+def taught(engine: sa.Engine, home: Path, demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The demo's tuned student, in a copy of its project on either database."""
+    monkeypatch.setattr(students, "open_model", open_scripted)
     monkeypatch.setattr(finetuning, "run", teach)
-    return demo.run(engine, home, DemoPlan(questions=12, held_out=12), by=ANN).student
+    copy(db.connect(f"sqlite:///{demo_folder / 'mapd.db'}"), engine)
+    shutil.copytree(demo_folder / "finetunes", home / "finetunes")
+    with db.reading(engine) as session:
+        return session.exec(select(t.Student.name).where(t.Student.round == 1)).one()
 
 
 def count(session: Session) -> dict[str, int]:
@@ -187,7 +211,7 @@ def test_a_round_that_can_t_be_says_so_in_one_line(engine: sa.Engine, home: Path
         dev = next(info for info in queries.exams(session) if info.split == "dev")
         session.add(t.Student(name="elsewhere", base="elsewhere"))
         session.add(t.Student(name="fresh", base="path:/nowhere"))
-        teachers.add(session, "dear", kind="openai", model="m", by=ANN, base_url="http://127.0.0.1:9/v1")
+        teachers.add(session, "dear", kind="openai", model="m", by=ANN, base_url="https://teach.example/v1")
         session.exec(select(t.Teacher).where(t.Teacher.name == "dear")).one().disabled = False
     for words, line in {
         (): "a round needs its student or its exam: name one, with --student or --exam",
@@ -196,7 +220,7 @@ def test_a_round_that_can_t_be_says_so_in_one_line(engine: sa.Engine, home: Path
         ("--student", "fresh"): "student fresh sat no exam over train questions, and was taught on none here",
         ("--student", taught, "--rounds", "99"): "1 to 20 rounds are done in one go, not 99",
         ("--student", taught, "--pairs", "some"): "a round teaches pairs that are new or all, not some",
-        ("--student", taught, "--stop", "test:1"): "rounds end by gain:POINTS",
+        ("--student", taught, "--stop", "test:1"): "a rule to end by is gain:POINTS",
         ("--student", taught, "--stop", "better:0"): "at least 1 round has to be without a better one, not 0",
         ("--student", taught, "--set", "depth=3"): "--set takes a hyper-parameter, one of alpha,",
         ("--student", taught, "--set", "epochs=many"): "--set epochs=many: Input should be a valid integer",
@@ -240,7 +264,8 @@ def test_the_page_goes_on_with_a_round_and_draws_the_lineage(engine: sa.Engine, 
     assert not errors(app)
     assert shown(app).count('class="mapd-lineage-student"') == 2
     app.number_input(key="round_number").set_value(2).run()
-    app.selectbox(key="round_stop").select("better").run()
+    app.selectbox(key="round_stop").select("gain").run()
+    app.number_input(key="round_points").set_value(-100.0).run()
     app.number_input(key="round_epochs").set_value(2).run()
     app.button(key="start_round").click().run()
     assert not app.exception
@@ -248,7 +273,7 @@ def test_the_page_goes_on_with_a_round_and_draws_the_lineage(engine: sa.Engine, 
         job = session.exec(select(t.Job)).one()
         work = kinds.read_job(job)
     assert isinstance(work, kinds.RoundWork)
-    assert (work.rounds, work.stop, work.settings, work.teachers) == (2, ("better:2",), {"epochs": 2}, demo.TEACHERS)
+    assert (work.rounds, work.stop, work.settings, work.teachers) == (2, ("gain:-100",), {"epochs": 2}, demo.TEACHERS)
     result = work.run(WorkContext(engine, home, ANN))
     with db.writing(engine) as session:
         row = session.exec(select(t.Job)).one()
@@ -261,14 +286,13 @@ def test_the_page_goes_on_with_a_round_and_draws_the_lineage(engine: sa.Engine, 
     assert "Round by round" in [subheader.value for subheader in app.subheader]
 
 
-def test_a_student_without_its_weights_is_refused_on_the_page(looped_home: Path) -> None:
+def test_a_student_that_sat_no_train_exam_is_refused_on_the_page(looped_home: Path) -> None:
     app = open_page("pages/train/results.py")
     assert not errors(app)
-    assert any("are not on this machine" in caption.value for caption in app.caption)
+    assert any("sat no exam over train questions" in caption.value for caption in app.caption)
 
 
 def test_the_work_refuses_what_a_plan_refuses() -> None:
     with pytest.raises(BadInput, match="1 to 20 rounds"):
         RoundPlan("s", "e", rounds=0)
     assert StopRule.read(StopRule(gain=1.5, patience=2).words) == StopRule(1.5, 2)
-    assert Settings  # the store's settings come from the environment of the fixture

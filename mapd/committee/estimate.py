@@ -149,11 +149,9 @@ def estimate_ahead(
     rows = []
     for x in usual.teachers:
         peers = [y for y in usual.teachers if y is not x]
+        about, most = usual.missing(session, x), largest.missing(session, x)
         # What is said of an answer is of that answer alone: of a new one all feedback is missing.
-        about, most = (
-            {**committee_plan.missing(session, x), "feedback": samples * len(committee_plan.mistakes)}
-            for committee_plan in (usual, largest)
-        )
+        about["feedback"], most["feedback"] = samples * len(usual.mistakes), samples * len(largest.mistakes)
         at_most = estimate_teacher(x, most, peers, sent, averages).usd_at_most
         rows.append(replace(estimate_teacher(x, about, peers, sent, averages), usd_at_most=at_most))
     return Estimate(tuple(rows), 0.0)

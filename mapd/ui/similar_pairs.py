@@ -14,8 +14,8 @@ from mapd.ui.kit.attempts import AttemptRow
 NEAREST = 3
 LONGEST_TEXT = 4000  # characters
 CAPTION = (
-    f"Each open question shows the {NEAREST} pairs that the student after was taught on whose questions are the "
-    "most similar by their words (tf-idf, cosine). Similar is not cause: what was learned from which pair isn't measured."
+    f"Each open question shows the {NEAREST} pairs that the student after was taught on whose questions are the most "
+    "similar by their words (tf-idf, cosine). Similar is not cause: what was learned from which pair isn't measured."
 )
 
 
