@@ -149,6 +149,7 @@ def every_command(group: Any = None, before: tuple[str, ...] = ()) -> Iterator[t
 READING = (  # in the order of the help; {…} is filled in from the project
     "project show",
     "rounds --exam {after}",
+    "round --exam {taught} --rounds 2 --estimate",
     "project history",
     "push org/rows --snapshot {snapshot} --dry-run",
     "questions list",
@@ -221,6 +222,7 @@ WRITING = (
     "collect --exam {taught} --teachers sound --samples 3 --detach",
     "finetune --snapshot {snapshot} --student tiny --epochs 1 --rank 2 --max-length 2000",
     "demo --questions 3 --held-out 3",
+    "round --student smollm2 --pairs all --stop gain:1",
     "jobs cancel {queued}",
     "jobs resume {queued}",
     "archive export {folder}/project.zip",

@@ -48,7 +48,8 @@ from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.judgements import ADJUDICATOR
-from mapd.loop import demo
+from mapd.loop import demo, round_plan
+from mapd.loop import round as rounds_run
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.policies import STRICT
 from mapd.questions import generated, mapping, saved_mappings, sets
@@ -126,6 +127,7 @@ FOR_OWNERS: dict[str, Write] = {
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
     "finetune_form.run_check": lambda s, by: finetune_form.run_check(FinetuneWork(snapshot="x"), by=by),
+    "round.run": lambda s, by: rounds_run.run(_engine(s), HERE, round_plan.RoundPlan("x", "1"), by=by),
     "loop.demo.run": lambda s, by: demo.run(_engine(s), HERE, demo.DemoPlan(), by=by),
     "server_access.approve_key": lambda s, by: server_access.approve_key(
         s, "A_KEY", "https://x.org", by=by, approved=True

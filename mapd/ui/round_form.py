@@ -113,7 +113,8 @@ def _draw_start(plan: RoundPlan) -> None:
     except MapdError as error:
         text.complain(str(error))
         return
-    start_forms.draw_note(f"{text.one_line(estimate.in_words, 500)}.")
+    words = text.one_line(estimate.in_words, 500)
+    start_forms.draw_note(f"{words[:1].upper()}{words[1:]}.")
     if (unknown_price := start_forms.confirm_unknown_price(estimate.calls, "round_unknown")) is None:
         return
     if (
