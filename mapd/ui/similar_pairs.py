@@ -50,7 +50,9 @@ def _describe(pairs: Sequence[SimilarPair], sha256: str) -> str:
     link = context.address("snapshots", snapshot=sha256)
     folds = "".join(map(_fold, pairs))
     title = "nearest training pairs: similar, not cause"
-    return tables.titled_block(title, f'{folds}<a href="{html.escape(link)}">snapshot {sha256[:12]}</a>')
+    return tables.titled_block(
+        title, f'{folds}<div class="mapd-step"><a href="{html.escape(link)}">snapshot {sha256[:12]}</a></div>'
+    )
 
 
 def _fold(near: SimilarPair) -> str:

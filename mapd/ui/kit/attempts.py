@@ -156,7 +156,9 @@ def _fold(row: AttemptRow, words: str, thoughts: Mapping[int, str]) -> str:
         length = "" if tokens is None else f'<span class="mapd-note">{tokens:,} tokens</span>'
         body = f"{answer.chip}{length}{thought}{text}{_ours(question, response)}{note}"
         parts.append(tables.titled_block(answer.heading, body))
-    return f'<div class="mapd-pair-cells">{"".join(parts)}</div>{row.below_html}'
+    if row.below_html:
+        parts.append(f'<div class="mapd-below">{row.below_html}</div>')
+    return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
 
 
 def _how_read(question: Item, response: Response) -> str:
