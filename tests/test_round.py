@@ -266,7 +266,7 @@ def test_the_page_goes_on_with_a_round_and_draws_the_lineage(engine: sa.Engine, 
     app.number_input(key="round_number").set_value(2).run()
     app.selectbox(key="round_stop").select("gain").run()
     app.number_input(key="round_points").set_value(-100.0).run()
-    app.number_input(key="round_epochs").set_value(2).run()
+    app.number_input(key=f"round_epochs_{taught}").set_value(2).run()
     app.button(key="start_round").click().run()
     assert not app.exception
     with db.reading(engine) as session:

@@ -43,8 +43,8 @@ def draw_form(student: str) -> None:
         )
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             rule = _choose_extent()
-        names = _choose_teachers(usual)
-        changes = _choose_settings(settings)
+        names = _choose_teachers(usual, exam.uid)
+        changes = _choose_settings(settings, name)
         plan = RoundPlan(name, exam.uid, **rule, teachers=tuple(names), settings=changes)
         _draw_start(plan)
 
@@ -72,22 +72,27 @@ def _choose_extent() -> dict[str, Any]:
     return {"rounds": int(number), "pairs": pairs, "stop": rule}
 
 
-def _choose_teachers(usual: tuple[str, ...]) -> list[str]:
+# The fields below begin as it was in the round before: another student's are other fields.
+
+
+def _choose_teachers(usual: tuple[str, ...], exam: str) -> list[str]:
     options = [x.name for x in context.read(teachers.list_teachers) if x.kind in teachers.KINDS and not x.disabled]
     default = [name for name in usual if name in options]
-    return st.multiselect("Teachers", options, default, format_func=text.one_line, key="round_teachers")
+    return st.multiselect("Teachers", options, default, format_func=text.one_line, key=f"round_teachers_{exam}")
 
 
-def _choose_settings(usual: Hyperparameters) -> Mapping[str, Any]:
+def _choose_settings(usual: Hyperparameters, student: str) -> Mapping[str, Any]:
     """Draw the hyper-parameters that are often changed; return those that are not as before."""
     columns: list[DeltaGenerator] = list(st.columns(4))
     values = {
-        "alpha": columns[0].slider("α, the weight of feedback", 0.0, 1.0, usual.alpha, 0.05, key="round_alpha"),
-        "epochs": columns[1].number_input("Epochs", 1, 1000, usual.epochs, key="round_epochs"),
-        "learning_rate": columns[2].number_input(
-            "Learning rate", 1e-9, 1.0, usual.learning_rate, 1e-4, format="%g", key="round_rate"
+        "alpha": columns[0].slider(
+            "α, the weight of feedback", 0.0, 1.0, usual.alpha, 0.05, key=f"round_alpha_{student}"
         ),
-        "seed": columns[3].number_input("Seed", 0, 2**31 - 1, usual.seed, key="round_seed"),
+        "epochs": columns[1].number_input("Epochs", 1, 1000, usual.epochs, key=f"round_epochs_{student}"),
+        "learning_rate": columns[2].number_input(
+            "Learning rate", 1e-9, 1.0, usual.learning_rate, 1e-4, format="%g", key=f"round_rate_{student}"
+        ),
+        "seed": columns[3].number_input("Seed", 0, 2**31 - 1, usual.seed, key=f"round_seed_{student}"),
     }
     return {name: value for name, value in values.items() if value != getattr(usual, name)}
 
