@@ -1,6 +1,6 @@
 """`mapd round`: one more round of a student, or several: exam, committee, snapshot, finetune, exam again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -66,33 +66,17 @@ def round(
     It sits its exam over train questions, its mistakes are explained and reviewed, what the exam's policy accepts is
     frozen and taught, and student and new student are compared on dev questions.
     """
+    options = locals()
     with shared.reading() as session:
         name, info = round_plan.find_start(session, student=student, exam=exam)
-    with shared.usage():
-        work_ = RoundWork(
-            student=name,
-            exam=info.uid,
-            rounds=number,
-            pairs=pairs,
-            stop=tuple(stop or ()),
-            teachers=() if teachers is None else shared.split_names("--teachers", teachers),
-            samples=samples,
-            cut_off=cut_off,
-            concurrency=concurrency,
-            budget=Settings().budget_usd if budget is None else budget,
-            unknown_price=unknown_price,
-            skip_failed=skip_failed,
-            settings=_read_settings(settings or ()),
-            dev=dev,
-        )
-        plan = work_.plan
+    work_ = _make_work(name, info.uid, options)
     with shared.reading() as session:
-        estimate = round_plan.estimate(session, plan)
+        estimate = round_plan.estimate(session, work_.plan)
         if only_estimate or not as_json:
             _show_estimate(estimate, work_, as_json)
         if only_estimate:
             return
-        round_plan.check_plan(session, plan)
+        round_plan.check_plan(session, work_.plan)
     # What no budget holds is asked for.
     if not estimate.calls.is_free and work_.budget is None:
         shared.agree(f"{estimate.in_words}; no budget holds it", yes)
@@ -101,6 +85,26 @@ def round(
         _show(result, as_json)
         if not result["whole"]:
             raise typer.Exit(1)
+
+
+def _make_work(student: str, exam: str, options: Mapping[str, Any]) -> RoundWork:
+    """Return the work that the command's options describe. Raises: BadUsage, naming the value."""
+    same = ("pairs", "samples", "cut_off", "concurrency", "unknown_price", "skip_failed", "dev")
+    teachers, budget = options["teachers"], options["budget"]
+    with shared.usage():
+        work_ = RoundWork(
+            student=student,
+            exam=exam,
+            rounds=options["number"],
+            stop=tuple(options["stop"] or ()),
+            teachers=() if teachers is None else shared.split_names("--teachers", teachers),
+            budget=Settings().budget_usd if budget is None else budget,
+            settings=_read_settings(options["settings"] or ()),
+            **{name: options[name] for name in same},
+        )
+        # The plan refuses what can't be.
+        work_.plan  # noqa: B018
+    return work_
 
 
 def _read_settings(texts: Sequence[str]) -> dict[str, Any]:
