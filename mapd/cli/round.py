@@ -80,11 +80,8 @@ def round(
     # What no budget holds is asked for.
     if not estimate.calls.is_free and work_.budget is None:
         shared.agree(f"{estimate.in_words}; no budget holds it", yes)
-    result = jobs.do(work_, by=by, detach=detach, as_json=as_json)
-    if result is not None:
+    if (result := jobs.do(work_, by=by, detach=detach, as_json=as_json)) is not None:
         _show(result, as_json)
-        if not result["whole"]:
-            raise typer.Exit(1)
 
 
 def _make_work(student: str, exam: str, options: Mapping[str, Any]) -> RoundWork:
@@ -131,10 +128,11 @@ def _show_estimate(estimate: RoundEstimate, work_: RoundWork, as_json: bool) -> 
 def _show(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         shared.show(result, as_json, "")
-        return
-    draw_line(result["rounds"])
-    for turn in result["turns"]:
-        if turn["new_student"] is not None:
+    else:
+        draw_line(result["rounds"])
+        for turn in (turn for turn in result["turns"] if turn["new_student"] is not None):
             snapshot = turn["snapshot"][:12]
             shared.line(f"{turn['student']} → {turn['pairs']} pairs, snapshot {snapshot} → {turn['new_student']}")
-    shared.line(result.get("stopped") or f"the next round: mapd round --student {result['student']}")
+        shared.line(result.get("stopped") or f"the next round: mapd round --student {result['student']}")
+    if not result["whole"]:
+        raise typer.Exit(1)
