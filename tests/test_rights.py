@@ -49,7 +49,8 @@ from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.judgements import ADJUDICATOR
-from mapd.loop import arms, demo
+from mapd.loop import arms, demo, round_plan
+from mapd.loop import round as rounds_run
 from mapd.loop.arms import ArmsPlan
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.playground import asking
@@ -140,6 +141,7 @@ FOR_OWNERS: dict[str, Write] = {
         asking.StudentModels(_engine(s), HERE), ["x"], SUM, asking.Decoding(), by=by
     ),
     "helper.ask": lambda s, by: AnswerProcess().ask(["x"], SUM, asking.Decoding(), by=by),
+    "round.run": lambda s, by: rounds_run.run(_engine(s), HERE, round_plan.RoundPlan("x", "1"), by=by),
     "server_access.approve_key": lambda s, by: server_access.approve_key(
         s, "A_KEY", "https://x.org", by=by, approved=True
     ),

@@ -36,6 +36,7 @@ class AttemptRow:
 
     `people_html`: what people said of question and responses. `right_count`: how many responses are right, in words.
     `link_html`: a link that stands below the question in the fold.
+    `below_html`: what stands below the responses in the fold.
     """
 
     question: Item
@@ -43,6 +44,7 @@ class AttemptRow:
     people_html: str = ""
     right_count: str = "–"
     link_html: str = ""
+    below_html: str = ""
 
 
 def make_answer_cell(heading: str, question: Item, response: Response) -> AnswerCell:
@@ -158,6 +160,8 @@ def _fold(row: AttemptRow, words: str, thoughts: Mapping[int, str]) -> str:
         length = "" if tokens is None else f'<span class="mapd-note">{tokens:,} tokens</span>'
         body = f"{answer.chip}{length}{thought}{text}{_ours(question, response)}{note}"
         parts.append(tables.titled_block(answer.heading, body))
+    if row.below_html:
+        parts.append(f'<div class="mapd-below">{row.below_html}</div>')
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
 
 
