@@ -15,17 +15,17 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlmodel import Session
 
-from mapd import results, students
+from mapd import few_shot, results
 from mapd.answers.grading import Outcome
 from mapd.curation import snapshots
 from mapd.domain import ExamInfo
 from mapd.errors import MapdError
+from mapd.few_shot import FewShotExam, describe_asking
 from mapd.finetune import controls
-from mapd.prompts import MOST_SHOTS
 from mapd.results import ExamAnswers, Score
 from mapd.statistics import bootstrap_mean, student_interval
 from mapd.store import finetunes, queries
@@ -75,13 +75,6 @@ class ArmDifference:
     of_trainings: Interval | None
 
 
-class UntaughtExam(NamedTuple):
-    """A student's exam without any training; `shots`: the worked examples in its prompt."""
-
-    shots: int
-    answers: ExamAnswers
-
-
 @dataclass(frozen=True, slots=True)
 class ArmComparison:
     """Arms of one student, taught so many pairs each in one way, and examined alike on the same dev questions."""
@@ -91,7 +84,7 @@ class ArmComparison:
     question_set: str
     hyperparameters: Mapping[str, Any]
     untaught: ExamAnswers
-    few_shot: tuple[UntaughtExam, ...]
+    few_shot: tuple[FewShotExam, ...]
     arms: tuple[ArmScore, ...]
     simulated: bool
 
@@ -136,18 +129,9 @@ def load(session: Session, ref: str | int) -> list[ArmComparison]:
         student = session.get_one(t.Student, training.student_id)
         for info in exams_by_student[student.name]:
             settings = json.dumps(_drop_own(training.hyperparameters), sort_keys=True)
-            groups[training.parent_id, training.size, settings, _describe_asking(session, info)].append(
-                (training, info)
-            )
+            groups[training.parent_id, training.size, settings, describe_asking(session, info)].append((training, info))
     comparisons = [_compare(session, group, exams_by_student) for group in groups.values()]
     return [comparison for comparison in reversed(comparisons) if comparison is not None]
-
-
-def _describe_asking(session: Session, info: ExamInfo) -> str:
-    """Return what two exams share that were asked alike: the questions, the sampling, the seed."""
-    row = queries.exam_row(session, info.id)
-    decoding = {name: value for name, value in row.decoding.items() if name not in ("shots", "rendering")}
-    return json.dumps([row.set_id, row.split, row.seed, decoding], sort_keys=True)
 
 
 def _compare(
@@ -156,11 +140,11 @@ def _compare(
     exams_by_student: Mapping[str, Sequence[ExamInfo]],
 ) -> ArmComparison | None:
     first, first_exam = group[0]
-    asking = _describe_asking(session, first_exam)
+    asking = describe_asking(session, first_exam)
     parent = session.get_one(t.Student, first.parent_id)
 
     def find_exam(student: str) -> ExamAnswers | None:
-        alike = (e for e in exams_by_student.get(student, ()) if _describe_asking(session, e) == asking)
+        alike = (e for e in exams_by_student.get(student, ()) if describe_asking(session, e) == asking)
         return next((results.load(session, exam.id) for exam in alike), None)
 
     untaught = find_exam(parent.name)
@@ -172,15 +156,13 @@ def _compare(
         # A set may have grown since.
         if answers.answers.keys() == untaught.answers.keys():
             arms[training.arm, training.alpha].append((training, answers))
-    twins = ((shots, students.find_twin(session, parent, shots)) for shots in range(MOST_SHOTS + 1))
-    few_shot = [(shots, find_exam(twin.name)) for shots, twin in twins if twin is not None]
     return ArmComparison(
         student=parent.name,
         size=first.size,
         question_set=untaught.exam.question_set,
         hyperparameters=_drop_own(first.hyperparameters),
         untaught=untaught,
-        few_shot=tuple(UntaughtExam(shots, answers) for shots, answers in few_shot if answers is not None),
+        few_shot=tuple(few_shot.list_exams(session, untaught.exam)),
         arms=tuple(_score_arm(session, arm, alpha, pairs) for (arm, alpha), pairs in arms.items()),
         simulated=untaught.exam.simulated,
     )

@@ -29,6 +29,7 @@ from mapd.review import judging
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
+from tests.pages.running import open_page
 from tests.test_results import info
 
 ANN = owner("ann")
@@ -258,3 +259,31 @@ def test_the_command_runs_and_shows_what_was_compared(
         code, _, err = mapd(*words, *options)
         assert code in (1, 2)
         assert words_ in err
+
+
+# --- Beside the results: what a worked example in the prompt does -----------------------------------------------------
+
+
+def test_results_say_what_a_worked_example_alone_does(
+    taught: tuple[sa.Engine, str], home: Path, mapd: Callable[..., Any]
+) -> None:
+    engine, exam = taught
+    outcome = arms.run(engine, home, ArmsPlan(exam, ("paper",), seeds=(0,)), by=ANN)
+    words = ("results", "--before", outcome.before, "--after", outcome.outcomes[0].exam)
+    assert json.loads(mapd(*words, "--json")[1])["few_shot"] == []
+    arms.run(engine, home, ArmsPlan(exam, ("paper", "few-shot"), seeds=(0,), shots=2), by=ANN)
+    (prompted,) = json.loads(mapd(*words, "--json")[1])["few_shot"]
+    assert (prompted["shots"], prompted["n"]) == (2, 6)
+    assert "Untaught, with 2 worked examples in its prompt, the student is right in" in mapd(*words)[1]
+
+
+def test_the_page_starts_the_exam_with_a_worked_example(looped_home: Path) -> None:
+    engine = db.open_store(Settings())
+    app = open_page("pages/train/results.py")
+    app.button(key="examine_few_shot").click().run()
+    assert not app.exception
+    with db.reading(engine) as session:
+        job = session.exec(select(t.Job)).one()
+        assert (job.kind, job.parameters["student"], job.parameters["split"]) == ("exam", "small 1-shot", "dev")
+        assert students.get(session, "small 1-shot").shots == 1
+        assert looped_home

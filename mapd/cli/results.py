@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from mapd import pooled_results, prompts, similar_pairs
+from mapd import few_shot, pooled_results, prompts, similar_pairs
 from mapd import results as stage
 from mapd.cli import shared
 from mapd.errors import BadInput
+from mapd.few_shot import FewShotResult
 from mapd.results import FamilyResult, Results, Score
 from mapd.store import finetunes, queries
 
@@ -43,6 +44,7 @@ def results(
         comparison = stage.compare(stage.load(session, exam_before), stage.load(session, exams_after[0]))
         students = (comparison.before.student, comparison.after.student)
         notes = {name: finetunes.describe_training(session, name) for name in students}
+        prompted = few_shot.load(session, comparison.before.uid, comparison.after.uid)
     trained = {name: words for name, words in notes.items() if words is not None}
     uids = {change.name.lower(): list(uids_) for change, uids_ in comparison.changes.items()}
     if as_json:
@@ -59,17 +61,25 @@ def results(
         result |= {"by_family": families, "caveats": stage.list_caveats(comparison)}
         result |= {"asked_otherwise": {name: list(pair) for name, pair in comparison.asked_otherwise.items()}}
         result |= {"training": trained} if trained else {}
+        result |= {"few_shot": [_as_few_shot(entry) for entry in prompted]}
         shared.show(result | ({"questions": uids} if questions else {}), as_json, "")
         return
     shared.line(f"{comparison.before.name}  →  {comparison.after.name}")
     shared.console.print(before_and_after(comparison.overall, comparison.by_family))
     shared.line(", ".join(f"{change.value} {len(uids_)}" for change, uids_ in comparison.changes.items()))
-    for caveat in (*(f"{name}: {words}" for name, words in trained.items()), *stage.list_caveats(comparison)):
+    notes_in_words = [f"{name}: {words}" for name, words in trained.items()]
+    for caveat in (*notes_in_words, *map(few_shot.describe, prompted), *stage.list_caveats(comparison)):
         shared.line(f"  {caveat}")
     if questions:
         for change, uids_ in comparison.changes.items():
             for uid in uids_:
                 shared.line(f"{change.value:<12} {uid}")
+
+
+def _as_few_shot(result: FewShotResult) -> dict[str, Any]:
+    overall = result.comparison.overall
+    exam = {"shots": result.shots, "exam": result.comparison.before.uid, **score(overall.before)}
+    return exam | {"difference": overall.difference, "mcnemar_p": overall.mcnemar_p}
 
 
 def _show_similar(exam: str, question: str, most: int, as_json: bool) -> None:

@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from sqlmodel import Session
 from streamlit.delta_generator import DeltaGenerator
 
-from mapd import results, students
+from mapd import few_shot, jobs, results, students
 from mapd.domain import ExamInfo
+from mapd.few_shot import FewShotResult
+from mapd.jobs.kinds import ExamWork
+from mapd.people import Person
 from mapd.questions import search
 from mapd.results import Change, FamilyResult, Results, Score
 from mapd.store import audit_log, finetunes, queries
 from mapd.store import tables as t
 from mapd.ui import similar_pairs
-from mapd.ui.kit import attempts, charts, context, tables, text, url_state
+from mapd.ui.kit import actions, attempts, charts, context, start_forms, tables, text, url_state
 from mapd.ui.kit.attempts import AttemptRow
 from mapd.ui.kit.cache import load_material
 from mapd.ui.kit.pagination import take_page
@@ -151,6 +155,39 @@ def score_cells(score: Score) -> tuple[Cell, Cell]:
     """Return the cells of a score: the share with its counts, and the interval."""
     share = Html(f'<b>{score.accuracy:.1%}</b> <span class="mapd-note">{score.correct:,}/{score.n:,}</span>')
     return share, Html(f'<span class="mapd-note">{score.low:.1%} – {score.high:.1%}</span>')
+
+
+def draw_few_shot(comparison: Results) -> None:
+    """Draw whether worked examples in its prompt do as much for the student before; offer the exam that tells."""
+    before = comparison.before
+    entries = _load_few_shot(before.uid, comparison.after.uid, read_edition())
+    if entries:
+        for entry in entries:
+            start_forms.draw_note(few_shot.describe(entry))
+        return
+    is_taught = before.student != comparison.after.student and before.round < comparison.after.round
+    student = context.read(students.get, before.student)
+    if before.split != "dev" or not is_taught or not students.can_be_asked(student, context.settings().home):
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        name = text.label(before.student, 40)
+        if actions.button(f"Examine {name} with a worked example", key="examine_few_shot", icon=":material/quiz:"):
+            person = context.acting_person()
+            context.write(lambda session: _start_few_shot(session, before, person))
+            st.rerun()
+        st.caption("Would the untaught student do as well with a worked example in its prompt, without any training?")
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _load_few_shot(before: str, after: str, edition: tuple[object, ...]) -> list[FewShotResult]:  # noqa: ARG001 - as above
+    return context.read(few_shot.load, before, after)
+
+
+def _start_few_shot(session: Session, before: ExamInfo, person: Person) -> None:
+    twin = students.add_with_examples(session, before.student, 1, by=person)
+    row = queries.exam_row(session, before.id)
+    work = ExamWork.like(row, questions=before.question_set, student=twin.name)
+    jobs.start(session, work.kind, work.model_dump(mode="json"), by=person)
 
 
 def draw_caveats(comparison: Results) -> None:

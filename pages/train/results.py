@@ -24,6 +24,7 @@ def draw_page() -> None:
     results.draw_warning(pair_results)
     results.draw_figure(pair_results)
     results.draw_table(pair_results)
+    results.draw_few_shot(pair_results)
     rounds.draw_rounds(pair_results)
     results.draw_caveats(pair_results)
     results.draw_changes(pair_results)
