@@ -109,12 +109,13 @@ def two_passes(model: Any, examples: Sequence[Example], alpha: float) -> float:
         supervised = sum(len(said) for _, said in dialogues)
         for start in range(0, len(dialogues), AT_ONCE):
             some = dialogues[start : start + AT_ONCE]
-            ids = torch.zeros(len(some), PADDED, dtype=torch.long)
+            ids = torch.zeros(len(some), PADDED, dtype=torch.long, device=model.device)
             labels = torch.full_like(ids, -100)
             for row, (asked, said) in enumerate(some):
-                ids[row, : len(asked) + len(said)] = torch.tensor(asked + said)
-                labels[row, len(asked) : len(asked) + len(said)] = torch.tensor(said)
-            mask = (torch.arange(PADDED) < torch.tensor([[len(asked) + len(said)] for asked, said in some])).long()
+                ids[row, : len(asked) + len(said)] = torch.tensor(asked + said, device=ids.device)
+                labels[row, len(asked) : len(asked) + len(said)] = torch.tensor(said, device=ids.device)
+            lengths = torch.tensor([[len(asked) + len(said)] for asked, said in some])
+            mask = (torch.arange(PADDED) < lengths).long().to(ids.device)
             out = model(input_ids=ids, attention_mask=mask, labels=labels, num_items_in_batch=supervised)
             loss = weight * out.loss
             loss.backward()
@@ -215,7 +216,9 @@ def main() -> None:
     arguments.add_argument("--batch", type=int, default=8)
     arguments.add_argument("--alpha", type=float, default=0.5)
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments.add_argument("--peers", metavar="PYTHON", help="beside TRL, too, by this Python")
+    arguments.add_argument(
+        "--peers", nargs="?", const=sys.executable, metavar="PYTHON", help="TRL too, by that Python or this"
+    )
     arguments.add_argument("--without-reference", action="store_true", help="leave the slowest out")
     arguments.add_argument("--json", action="store_true", help="nothing but the last line")
     arguments.add_argument("--way", choices=("ours", "reference"), help=argparse.SUPPRESS)
