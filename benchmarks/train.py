@@ -1,31 +1,41 @@
-"""Pairs a second and memory in training: the reference's way beside ours; same student, pairs, seed and threads.
+"""Pairs a second and memory in training: the reference's way and TRL's beside ours; same student, pairs, seed, threads.
 
     python benchmarks/train.py [--steps 2] [--batch 8] [--alpha 0.5] [--threads 2] [--json]
+    python benchmarks/train.py --peers TRL/bin/python [--alpha 0]
 
 The reference pads every dialogue to 512 tokens and makes two passes, one over rationales and one over feedback, with
-transformers' own loss. Each way runs in a process of its own, for its memory's peak, and they take turns step by step,
-so that whatever else the machine does falls on both (on a busy machine take --threads 1: threads that wait for
-each other punish the shorter steps). The pairs are the demo's: about 90 + 130 tokens.
+transformers' own loss. `--peers`: TRL's SFTTrainer too, in an environment of its own, which one line makes:
+
+    python -m venv TRL && TRL/bin/pip install -c constraints.txt trl==1.16.0 peft torch
+
+Each way runs in a process of its own, for its memory's peak, and they take turns step by step, so that whatever else
+the machine does falls on both (on a busy machine take --threads 1: threads that wait for each other punish the shorter
+steps). `ratio`, `trl_ratio`: the median over the steps of their seconds as a multiple of ours. `largest_difference`:
+between two ways' losses of a step. The pairs are the demo's: about 90 + 130 tokens.
 """
 
 import argparse
 import json
+import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import mapd.models  # noqa: F401  # isort: skip  - before torch, which reads then how its threads are to wait
 import torch
 from peft import LoraConfig, get_peft_model
 
 from mapd.finetune.examples import Example, example
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.finetune.train import rates, train
-from mapd.models.loader import convert, load
+from mapd.models.loader import convert, load, load_tokenizer
 from mapd.models.simulated import SimulatedTeacher
 from mapd.questions import generated
 from mapd.settings import Settings
@@ -99,12 +109,13 @@ def two_passes(model: Any, examples: Sequence[Example], alpha: float) -> float:
         supervised = sum(len(said) for _, said in dialogues)
         for start in range(0, len(dialogues), AT_ONCE):
             some = dialogues[start : start + AT_ONCE]
-            ids = torch.zeros(len(some), PADDED, dtype=torch.long)
+            ids = torch.zeros(len(some), PADDED, dtype=torch.long, device=model.device)
             labels = torch.full_like(ids, -100)
             for row, (asked, said) in enumerate(some):
-                ids[row, : len(asked) + len(said)] = torch.tensor(asked + said)
-                labels[row, len(asked) : len(asked) + len(said)] = torch.tensor(said)
-            mask = (torch.arange(PADDED) < torch.tensor([[len(asked) + len(said)] for asked, said in some])).long()
+                ids[row, : len(asked) + len(said)] = torch.tensor(asked + said, device=ids.device)
+                labels[row, len(asked) : len(asked) + len(said)] = torch.tensor(said, device=ids.device)
+            lengths = torch.tensor([[len(asked) + len(said)] for asked, said in some])
+            mask = (torch.arange(PADDED) < lengths).long().to(ids.device)
             out = model(input_ids=ids, attention_mask=mask, labels=labels, num_items_in_batch=supervised)
             loss = weight * out.loss
             loss.backward()
@@ -141,8 +152,7 @@ def tell(said: dict[str, Any]) -> None:
 class Child:
     """One way in a process of its own."""
 
-    def __init__(self, way: str, words: Sequence[str]) -> None:
-        command = [sys.executable, __file__, "--way", way, *words]
+    def __init__(self, command: Sequence[str]) -> None:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.steps: list[dict[str, float]] = []
         self.first = self.heard()
@@ -150,7 +160,10 @@ class Child:
     def heard(self) -> dict[str, Any]:
         """The next line it tells."""
         assert self.process.stdout is not None
-        said: dict[str, Any] = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.process.args!r} ended before its time: see above")
+        said: dict[str, Any] = json.loads(line)
         return said
 
     def go(self) -> dict[str, Any]:
@@ -161,13 +174,52 @@ class Child:
         return self.heard()
 
 
+def write_peer_job(path: Path, folder: Path, examples: Sequence[Example], given: Hyperparameters, **more: Any) -> None:
+    """What trl_peer.py is to do: the same pairs in the same order, as dialogues; the same rates."""
+    order = [place for epoch in given.plan([len(example) for example in examples]) for step in epoch for place in step]
+    kinds = [
+        (1 - given.alpha, [(e.prompt, e.rationale) for e in (examples[place] for place in order)]),
+        (given.alpha, [(e.prompt + e.correction, e.feedback) for e in (examples[place] for place in order)]),
+    ]
+    rows = [
+        [
+            weight,
+            [{"input_ids": asked + said, "labels": (-100,) * len(asked) + said} for asked, said in dialogues],
+        ]
+        for weight, dialogues in kinds
+        if weight
+    ]
+    steps = len(examples) // given.batch
+    rate = rates(torch.optim.SGD([torch.zeros(1)]), given, steps)
+    settings = {name: getattr(given, name) for name in ("batch", "rank", "seed", "weight_decay", "clip_norm")}
+    job = {"folder": str(folder), "kinds": rows, "steps": steps, "rates": [rate(n + 1) for n in range(steps)]}
+    path.write_text(json.dumps(settings | job | {"device": "cpu", "dtype": "float32"} | more))
+
+
+def start_peer(interpreter: str, path: Path) -> Child | None:
+    """TRL's way, or None where it isn't there, which is said."""
+    try:
+        probe = subprocess.run([interpreter, "-c", "import trl, peft, datasets"], capture_output=True, text=True)
+        reason = probe.stderr.strip().rpartition("\n")[2]
+    except OSError as error:
+        reason = str(error)
+    if reason:
+        print(f"trl is left out: {interpreter} has none ({reason[:120]}); the head of this file says how to make one")
+        return None
+    return Child([interpreter, str(Path(__file__).with_name("trl_peer.py")), str(path)])
+
+
 def main() -> None:
-    """Let both take turns, and print what they took."""
-    arguments = argparse.ArgumentParser(description=__doc__)
+    """Let the ways take turns, and print what they took."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--steps", type=int, default=2)
     arguments.add_argument("--batch", type=int, default=8)
     arguments.add_argument("--alpha", type=float, default=0.5)
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments.add_argument(
+        "--peers", nargs="?", const=sys.executable, metavar="PYTHON", help="TRL too, by that Python or this"
+    )
+    arguments.add_argument("--without-reference", action="store_true", help="leave the slowest out")
     arguments.add_argument("--json", action="store_true", help="nothing but the last line")
     arguments.add_argument("--way", choices=("ours", "reference"), help=argparse.SUPPRESS)
     given = arguments.parse_args()
@@ -178,23 +230,55 @@ def main() -> None:
         return
     passed = {"--steps": given.steps, "--batch": given.batch, "--alpha": given.alpha, "--threads": given.threads}
     words = [str(word) for pair in passed.items() for word in pair]
-    children = {way: Child(way, words) for way in ("reference", "ours")}
-    for step in range(given.steps):
+    with ExitStack() as stack:
+        ways = ("ours",) if given.without_reference else ("reference", "ours")
+        children = {way: Child([sys.executable, __file__, "--way", way, *words]) for way in ways}
+        if given.peers:
+            folder, path = convert(Settings().make_home()), Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            examples = pairs(given.batch * given.steps, load_tokenizer(folder))
+            write_peer_job(path / "job.json", folder, examples, hyperparameters, threads=given.threads)
+            peer = start_peer(given.peers, path / "job.json")
+            children |= {"trl": peer} if peer else {}
+        take_turns(children, given.steps, quiet=given.json)
+        table = {way: measure(child, given.batch * given.steps) for way, child in children.items()}
+    print(json.dumps(table | compare(children) | {"pairs": given.batch * given.steps} | describe(given, children)))
+
+
+def take_turns(children: dict[str, Child], steps: int, *, quiet: bool) -> None:
+    """Let each make a step, then each the next."""
+    for step in range(steps):
         for way, child in children.items():
             child.steps.append(child.go())
-            if not given.json:
+            if not quiet:
                 print(f"step {step + 1} {way:9} loss {child.steps[-1]['loss']:.5f} {child.steps[-1]['seconds']:.1f} s")
-    table: dict[str, Any] = {
-        way: {
-            "pairs_per_s": round(given.batch * given.steps / sum(step["seconds"] for step in child.steps), 4),
-            "peak_mb": child.go()["peak_mb"],
-            "losses": [round(step["loss"], 6) for step in child.steps],
-        }
-        for way, child in children.items()
+
+
+def measure(child: Child, pairs: int) -> dict[str, Any]:
+    """Its speed, its memory, its losses."""
+    return {
+        "pairs_per_s": round(pairs / sum(step["seconds"] for step in child.steps), 4),
+        "peak_mb": child.go()["peak_mb"],
+        "losses": [round(step["loss"], 6) for step in child.steps],
     }
-    ratio = table["ours"]["pairs_per_s"] / table["reference"]["pairs_per_s"]
-    told = {"ratio": round(ratio, 2), "pairs": given.batch * given.steps, "tokens": children["ours"].first["tokens"]}
-    print(json.dumps(table | told | {"threads": given.threads}))
+
+
+def compare(children: dict[str, Child]) -> dict[str, float]:
+    """The others' seconds as multiples of ours, and how far the losses lie apart."""
+    ratios = {}
+    for way, name in (("reference", "ratio"), ("trl", "trl_ratio")):
+        if way in children:
+            both = zip(children[way].steps, children["ours"].steps, strict=True)
+            ratios[name] = round(statistics.median(other["seconds"] / own["seconds"] for other, own in both), 2)
+    losses = zip(*([step["loss"] for step in child.steps] for child in children.values()), strict=True)
+    return ratios | {"largest_difference": max(max(values) - min(values) for values in losses)}
+
+
+def describe(given: argparse.Namespace, children: dict[str, Child]) -> dict[str, Any]:
+    """What was measured, on what."""
+    load = [round(value, 1) for value in os.getloadavg()]
+    versions = children["trl"].first if "trl" in children else {}
+    tokens = children["ours"].first["tokens"]
+    return {"tokens": tokens, "alpha": given.alpha, "threads": given.threads, "load": load} | {"versions": versions}
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ of them alone adds its tokens to that mean, and nothing to the other. A step wit
 formula, (1 - alpha) · L_rationale, and one without any rationale alpha · L_feedback. Neither is scaled up: a text has
 the weight that it has beside the other kind.
 
-One row holds the mistakes of a micro-batch end to end, so nothing is padded, and the prompt of a mistake is read once
-for its two dialogues:
+One row holds the mistakes of a micro-batch end to end, so nothing is padded, the prompt of a mistake is read once for
+its two dialogues, and what all prompts begin with (the system message) once for all of them, as the root:
 
-    row        prompt | rationale | correction feedback | prompt | rationale | …
-    position   0 … p-1| p … p+r-1 | p … p+c+f-1         | 0 …                  the feedback goes on behind the prompt
-    sees                prompt      prompt, not rationale                      nothing of another mistake
+    row        root    | prompt  | rationale | correction feedback | prompt | rationale | …
+    position   0 … s-1 | s … p-1 | p … p+r-1 | p … p+c+f-1         | s …      the feedback goes on behind the prompt
+    sees                 root      + prompt    root, prompt, not the rationale; nothing of another mistake
 """
 
 from collections.abc import Iterator, Sequence
@@ -47,7 +47,8 @@ class Losses:
 
 
 class ExampleSpan(NamedTuple):
-    """The position of an example in its row: where it starts, and where each of its parts ends."""
+    """The position of an example in its row: where it starts, and where each of its parts ends. The first of a row
+    starts behind the root, which belongs to all."""
 
     start: int
     prompt: int
@@ -133,20 +134,22 @@ def micro_batches(examples: Sequence[Example], tokens_at_once: int) -> Iterator[
 
 
 def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
-    """Return the examples end to end."""
-    ids: list[int] = []
-    positions: list[int] = []
+    """Return the examples end to end, behind the root of their prompts."""
+    root = _count_root(examples)
+    ids = list(examples[0].prompt[:root])
+    positions = list(range(root))
     spans: list[ExampleSpan] = []
     predicted_from: list[int] = []
     target: list[int] = []
     of_feedback: list[bool] = []
     for example in examples:
-        start, prompt = len(ids), len(ids) + len(example.prompt)
+        start, prompt = len(ids), len(ids) + len(example.prompt) - root
         rationale = prompt + len(example.lead) + len(example.rationale)
         # Prompt and lead are in the row and supervise nothing.
-        ids += [*example.prompt, *example.lead, *example.rationale, *example.correction, *example.feedback]
+        ids += [*example.prompt[root:], *example.lead, *example.rationale, *example.correction, *example.feedback]
         # The feedback's dialogue goes on behind the prompt, as if the rationale were not there.
-        positions += [*range(rationale - start), *range(prompt - start, prompt - start + len(ids) - rationale)]
+        behind = len(example.prompt)
+        positions += [*range(root, root + rationale - start), *range(behind, behind + len(ids) - rationale)]
         spans.append(
             ExampleSpan(start, prompt, rationale if example.rationale and example.feedback else len(ids), len(ids))
         )
@@ -164,6 +167,15 @@ def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
         torch.tensor(target, device=device),
         torch.tensor(of_feedback, device=device),
     )
+
+
+def _count_root(examples: Sequence[Example]) -> int:
+    """Return how many tokens all prompts begin with. A prompt keeps one of its own: the next is predicted from it."""
+    prompts = [example.prompt for example in examples]
+    most = max(0, min(map(len, prompts)) - 1) if len(prompts) > 1 else 0
+    # Whatever differs among all differs between the least and the greatest.
+    first, last = min(prompts), max(prompts)
+    return next((place for place in range(most) if first[place] != last[place]), most)
 
 
 def token_losses(model: Any, row: PackedRow) -> Tensor:
@@ -213,24 +225,40 @@ def _attend(
     spans: Sequence[ExampleSpan],
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """Return a packed row's attention, example by example: only tokens that see each other are computed."""
-    sizes = [end - start for span in spans for start, end in pairwise(span)]
-    # Split, not sliced: a slice's gradient is a whole row of zeros.
-    pieces = zip(*(torch.split(part, sizes, dim=2) for part in (query, key, value)), strict=True)
-    outputs = []
-    for start, prompt, rationale, end in spans:
-        # Of each part the query, key and value.
-        prompt_part, rationale_part, feedback_part = [next(pieces) for _ in range(3)]
-        q, k, v = (torch.cat(both, dim=2) for both in zip(prompt_part, rationale_part, strict=True))
-        # Without a mask it is causal.
-        outputs.append(sdpa_attention_forward(module, q, k, v, None, **options)[0])
+    """Return a packed row's attention, dialogue by dialogue: only tokens that see each other are computed."""
+    root = spans[0].start
+    sizes = [root, *(end - start for span in spans for start, end in pairwise(span))]
+    # Split, not sliced: a slice's gradient is a whole row of zeros. Of each part the query, key and value.
+    parts = zip(*(torch.split(part, sizes, dim=2) for part in (query, key, value)), strict=True)
+
+    root_part, outputs = next(parts), []
+    for number, (start, prompt, rationale, end) in enumerate(spans):
+        prompt_part, rationale_part, feedback_part = [next(parts) for _ in range(3)]
+        q, k, v = _join(root_part, prompt_part, rationale_part)
+        # Without a mask it is causal. The root asks along each time: that costs less than a mask.
+        output = sdpa_attention_forward(module, q, k, v, None, **options)[0]
+        outputs.append(output[:, root:] if number else output)
         if rationale < end:
-            k, v = (torch.cat(both, dim=2) for both in zip(prompt_part[1:], feedback_part[1:], strict=True))
-            allowed = torch.ones(1, 1, end - rationale, end - rationale + prompt - start, dtype=torch.bool)
-            # The feedback sees the whole prompt and its own past; the rationale isn't among the keys.
-            mask = allowed.tril(prompt - start).to(query.device)
-            outputs.append(sdpa_attention_forward(module, feedback_part[0], k, v, mask, **options)[0])
+            q, k, v = _join(root_part, prompt_part, feedback_part)
+            outputs.append(_attend_behind(root + prompt - start, module, q, k, v, options))
     return torch.cat(outputs, dim=1), None  # (1, length, heads, width)
+
+
+def _join(*parts: tuple[Tensor, ...]) -> list[Tensor]:
+    """Return the query, key and value of a dialogue from those of its parts."""
+    return [torch.cat(tensors, dim=2) for tensors in zip(*parts, strict=True)]
+
+
+def _attend_behind(shared: int, module: Any, q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
+    """Return a dialogue's attention behind its first `shared` tokens, (1, length, heads, width)."""
+    # A GPU has its fastest kernel where there is no mask: what is shared asks along there.
+    if q.device.type != "cpu":
+        return sdpa_attention_forward(module, q, k, v, None, **options)[0][:, shared:]  # type: ignore[no-any-return]
+    # The feedback sees the whole prompt and its own past; the rationale isn't among the keys.
+    mask = q.new_full((q.shape[2] - shared, q.shape[2]), -torch.inf).triu(shared + 1)
+    scale, gqa = options.get("scaling"), {"enable_gqa": q.shape[1] != k.shape[1]}
+    output = functional.scaled_dot_product_attention(q[:, :, shared:], k, v, mask, scale=scale, **gqa)
+    return output.transpose(1, 2)
 
 
 AttentionInterface.register(PACKED, _attend)
