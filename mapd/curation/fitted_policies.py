@@ -7,7 +7,7 @@
 A fit again is the next version of the name; snapshots and exams name versions, which stay.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -107,6 +107,16 @@ def _describe_unmatched(labels: Labels) -> list[str]:
     more = f"; and {len(labels.unmatched) - NAMED:,} more" if len(labels.unmatched) > NAMED else ""
     listing = "; ".join(labels.unmatched[:NAMED])
     return [f"{len(labels.unmatched):,} rows of the file are about no one rationale of the exam: {listing}{more}"]
+
+
+def find_strangers(fit: Fit, voices: Collection[str]) -> list[str]:
+    """Return which teachers of an exam the policy wasn't fitted on, and the other way round, in words."""
+    known = {*fit.reviewers, *fit.authors}
+    strangers, absent = sorted(set(voices) - known), sorted(known - set(voices))
+    notes = [f"the policy was fitted without {', '.join(strangers)}: it knows nothing of them"] if strangers else []
+    return notes + (
+        [f"{', '.join(absent)} had a part where the policy was fitted, and has none here"] if absent else []
+    )
 
 
 def find_differences(fit: Fit, curated: Curated) -> list[str]:

@@ -87,6 +87,33 @@ def fit_labels(candidates: Sequence[LabelCandidate], labels: Labels, source: Fit
     )
 
 
+def cross_fit(
+    candidates: Sequence[LabelCandidate], labels: Labels, teachers: Mapping[str, str], *, uses_gold: bool
+) -> dict[str, float]:
+    """Return P(right) of each labelled candidate, by uid, by a fit without its question. Raises: BadInput."""
+    labelled = [c for c in candidates if c.x.text.uid in labels.is_right]
+    is_right = [labels.is_right[c.x.text.uid] for c in labelled]
+    _check_labels(labelled, is_right, labels)
+    voices = _list_voices(labelled, teachers)
+    values = [list_inputs(c.reading, c.question, c.readings, voices) for c in labelled]
+    table = _make_table(values, _list_keys(voices, uses_gold))
+    probabilities = _cross_fit(table, is_right, _number_groups(labelled))
+    return {c.x.text.uid: round(p * STEPS) / STEPS for c, p in zip(labelled, probabilities, strict=True)}
+
+
+def fit_rule(
+    candidates: Sequence[LabelCandidate], labels: Labels, teachers: Mapping[str, str], *, uses_gold: bool
+) -> tuple[float, tuple[FitInput, ...]]:
+    """Return intercept and inputs of a fit, without its figures. Raises: BadInput."""
+    labelled = [c for c in candidates if c.x.text.uid in labels.is_right]
+    is_right = [labels.is_right[c.x.text.uid] for c in labelled]
+    _check_labels(labelled, is_right, labels)
+    voices = _list_voices(labelled, teachers)
+    keys = _list_keys(voices, uses_gold)
+    values = [list_inputs(c.reading, c.question, c.readings, voices) for c in labelled]
+    return _fit(_make_table(values, keys), is_right, keys)
+
+
 def _check_labels(labelled: Sequence[LabelCandidate], is_right: Sequence[bool], labels: Labels) -> None:
     right, n = sum(is_right), len(is_right)
     questions = len({c.group for c in labelled})

@@ -56,6 +56,7 @@ def _version_of(session: Session, info: ExamInfo) -> str:
     policy, members = saved_policies.exam_policy(session, info), committees.members(session, info.id)
     decided = f"votes {policy.min_votes}, checks {sorted(policy.checks)}, leniency {policy.leniency_adjusted}"
     decided += f", wrong in {info.wrong_in}" * (info.wrong_in > 1)
+    decided += "" if policy.fit is None else f", fit {policy.fit.digest}"
     return f"rules {RULES_VERSION}, {decided}, judgements {info.judgements_per_text}, committee {members}"
 
 
