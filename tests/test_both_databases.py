@@ -183,6 +183,7 @@ WRITING = (
     "import authors --feedback {feedback} --rationales {rationales}",
     "curate fit --exam {large} --name free --labels gold --no-gold-input",
     "curate snapshot --exam {large} --policy free --threshold 0.7",
+    "export {fitted} --format datasets -o {folder}/fitted",
     "curate snapshot --exam {taught}",
     "judge rationale {rationale} --by ann --decision reject --reason unclear",
     "judge question {question} --by ann --decision correct --value 7",
@@ -300,6 +301,8 @@ class Scribe:
         told = json.loads(out)
         if line.startswith("import authors"):
             self.words["large"] = told["exam"]
+        if "--policy free" in line:
+            self.words["fitted"] = told["snapshot"]
         if "--detach" in line:
             self.words["queued"] = told["job"]
         if "--yes" in line and told.get("file"):
