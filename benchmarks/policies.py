@@ -7,7 +7,8 @@ what the gold check says; only labelled rationales count. Fitted policies are cr
 decided by a fit that saw its question. "By the gold check" is fitted on the gold check's verdicts and measured against
 the labels. *Halves*: fitted on the first half of the questions, measured on the other. *Judgements*: fitted on so many
 labels drawn at random, 20 times, measured on the questions that weren't drawn; the mean, and how many draws were
-refused because they held too few of one kind. The last line is JSON.
+refused because they held too few of one kind. *First looks*: of the wrong ones that paper accepts, how many the first
+50, 100 and 150 of those it accepts hold, the least probable first. The last line is JSON.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from tests.fits import RECORD
 MEANS = {"paper": PAPER, "strict": STRICT, "leniency": Policy("leniency", leniency_adjusted=True)}
 SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9)
 DRAWS, SIZES = 20, (50, 100, 200)
+FIRST = (50, 100, 150)
 # Recalls at which the best precision is told.
 RECALLS = (0.90, 0.92, 0.94, 0.95)
 
@@ -68,10 +70,10 @@ def count(curated: Curated, is_right: Mapping[str, bool], accepts: Callable[[Any
 
 def measure(
     material: Material, teachers: Mapping[str, str], labels: Labels, by_gold: Labels, candidates: list[LabelCandidate]
-) -> dict[str, dict[str, Any]]:
-    """By policy its figures; of a fitted one by "name, p"."""
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[int, int]]]:
+    """By policy its figures, of a fitted one by "name, p"; and by fitted policy what the first looks hold."""
     is_right = labels.is_right
-    results = {}
+    results, looks = {}, {}
     for name, policy in MEANS.items():
         curated = curate(material, [], policy)
         results[name] = count(curated, is_right, lambda x: x.committee.verdict is Verdict.ACCEPTED)
@@ -83,10 +85,13 @@ def measure(
     }
     for name, (source, uses_gold) in fits.items():
         probabilities = fill_in(candidates, source, teachers, is_right, uses_gold=uses_gold)
+        accepted = [x.text.uid for x in curated.rationales if x.committee.verdict is Verdict.ACCEPTED]
+        order = sorted((uid for uid in accepted if uid in is_right), key=probabilities.__getitem__)
+        looks[name] = {first: sum(not is_right[uid] for uid in order[:first]) for first in (*FIRST, len(order))}
         for hundredth in range(100):
             row = count(curated, is_right, lambda x: 100 * probabilities.get(x.text.uid, 0) > hundredth + 1e-9)  # noqa: B023
             results[f"{name}, {hundredth / 100:.2f}"] = row
-    return results
+    return results, looks
 
 
 def fill_in(
@@ -189,7 +194,7 @@ def main() -> None:
     by_gold = labels = label_by_gold(candidates)
     if given.labels:
         labels = match_file(candidates, label_files.read(QuestionFile(given.labels.name, given.labels.read_bytes())))
-    policies = measure(material, teachers, labels, by_gold, candidates)
+    policies, looks = measure(material, teachers, labels, by_gold, candidates)
     result: dict[str, Any] = {
         "labels": given.labels.name if given.labels else "the gold check",
         "n": len(labels.is_right),
@@ -197,6 +202,7 @@ def main() -> None:
         "left_out": dict(labels.left_out),
         "unmatched": list(labels.unmatched),
         "policies": policies,
+        "first_looks": looks,
         "best_precision_at_recall": {
             name: best([row for key, row in policies.items() if key.rpartition(", ")[0] == name])
             for name in dict.fromkeys(key.rpartition(", ")[0] for key in policies if key not in MEANS)
@@ -231,6 +237,9 @@ def print_tables(result: Mapping[str, Any]) -> None:
         for name, row in rows.items():
             cells = (row.get(f"{recall:.2f}") for recall in RECALLS)
             print(f"| {name} | {' | '.join('–' if cell is None else f'{cell:.3f}' for cell in cells)} |")
+    print("\n| wrong ones that paper accepts, among the first … | 50 | 100 | 150 | all |\n|---|---:|---:|---:|---:|")
+    for name, hits in result["first_looks"].items():
+        print(f"| {name} | {' | '.join(map(str, hits.values()))} |")
     print()
 
 
