@@ -70,6 +70,12 @@ class Policy:
         """Return what its threshold is on, in words."""
         return "mean" if self.fit is None else "P(right)"
 
+    @property
+    def conditions(self) -> str:
+        """Return all that decides beside the threshold, in words that two policies share where they decide alike."""
+        words = f"votes {self.min_votes}, checks {sorted(self.checks)}, leniency {self.leniency_adjusted}"
+        return words if self.fit is None else f"{words}, fit {self.fit.digest}"
+
     def at(self, threshold: float) -> "Policy":
         """Return the same policy with another threshold."""
         return replace(self, threshold=threshold)

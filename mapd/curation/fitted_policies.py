@@ -56,9 +56,12 @@ def fit_policy(
 ) -> FittedPolicy:
     """Fit a policy on the exams' rationales, and save it under the name. `source`: "gold", "people", or a file.
 
-    Raises: Forbidden; BadInput where labels are too few or of one kind; BadRows where a file's rows can't be read.
+    Raises: Forbidden; BadInput where labels are too few or of one kind, or an exam is over test questions; BadRows
+    where a file's rows can't be read.
     """
     require(by, Right.CHANGE_POLICY)
+    if sealed := [exam.name for exam in exams if exam.split == "test"]:
+        raise BadInput(f"exam {sealed[0]} asked test questions, and no choice is made on these; fit on train or dev")
     sets = [live_set.load_curated(session, exam.id, PAPER) for exam in exams]
     candidates = list_candidates(sets)
     if isinstance(source, LabelFile):

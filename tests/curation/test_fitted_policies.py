@@ -157,6 +157,11 @@ def test_too_few_and_of_one_kind(session: Session, large: ExamInfo, tmp_path: Pa
     assert fitted.fit.record.left_out == {"nobody judged it": 57, "people disagree on it": 1}
 
 
+def test_no_policy_is_fitted_on_test_questions(session: Session, large: ExamInfo) -> None:
+    with pytest.raises(BadInput, match="asked test questions, and no choice is made on these"):
+        fit_policy(session, "x", [replace(large, split="test")], GOLD, by=ANN)
+
+
 def test_a_file_names_texts_by_uid_or_by_question_and_author(session: Session, large: ExamInfo) -> None:
     rows: list[Row] = []
     for n, c in enumerate(list_candidates([load(session, large)])):
