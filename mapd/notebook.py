@@ -20,15 +20,18 @@ from pydantic import ValidationError
 from sqlmodel import Session
 
 from mapd import results, served_students, students, teachers
-from mapd.curation import live_set, saved_policies, selection, snapshots
+from mapd.curation import fitted_policies, live_set, saved_policies, selection, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
+from mapd.curation.labels import LabelFile
 from mapd.curation.pairs import read_texts
 from mapd.errors import BadInput, NotFound
+from mapd.exchange import label_files
 from mapd.jobs import kinds
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.work import Work, WorkContext
 from mapd.people import machine_user, owner
 from mapd.questions import formats, generated, imports, mapping, sets, sources
+from mapd.questions.file_table import QuestionFile
 from mapd.questions.options import AnswerKey
 from mapd.questions.rows import QuestionRow, parse_shares
 from mapd.settings import Settings
@@ -200,6 +203,46 @@ class Project:
             curated = self._load(session, exam, policy, threshold)
         return _frame(_rationale(mistake, x) for mistake in curated.mistakes for x in mistake.rationales)
 
+    def fit_policy(
+        self,
+        exam: str | Sequence[str],
+        name: str,
+        labels: str | Path = "gold",
+        *,
+        gold_input: bool = True,
+        threshold: float = fitted_policies.THRESHOLD,
+    ) -> str:
+        """Fit a policy on the exam's rationales, and save it; return its name. `labels`: "gold", "people", or a file.
+
+        `project.fit(name)` has its figures.
+
+        Raises: NotFound; BadInput where the labels are too few, of one kind, or can't be read.
+        """
+        source = labels if labels in (fitted_policies.GOLD, fitted_policies.PEOPLE) else _read_labels(Path(labels))
+        with db.writing(self.engine) as session:
+            exams = [queries.exam(session, ref) for ref in ([exam] if isinstance(exam, str) else exam)]
+            fitted = fitted_policies.fit_policy(
+                session, name, exams, source, by=self.person, uses_gold=gold_input, threshold=threshold
+            )
+            return fitted.policy.name
+
+    def fit(self, policy: str, version: int | None = None) -> pd.DataFrame:
+        """Return precision and recall of a fitted policy at each probability, cross-fitted.
+
+        Its `attrs` have the rest: "labels", "n", "brier", "notes". Raises: NotFound; BadInput where it isn't fitted.
+        """
+        with db.reading(self.engine) as session:
+            of_version = saved_policies.find_policy(session, policy)
+            if version is not None:
+                of_version = saved_policies.find_version(session, policy, version)
+        if of_version.fit is None:
+            raise BadInput(f"policy {policy} is on a mean: nothing was fitted; `project.fit_policy` fits one")
+        record = of_version.fit.record
+        frame = _frame(asdict(point) for point in record.at)
+        frame.attrs |= {"labels": record.labels, "n": record.n, "brier": record.brier}
+        frame.attrs["notes"] = fitted_policies.describe_fit(of_version.fit)
+        return frame
+
     def freeze(
         self,
         exam: str | Sequence[str],
@@ -303,6 +346,13 @@ def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows))
 
 
+def _read_labels(path: Path) -> LabelFile:
+    try:
+        return label_files.read(QuestionFile(path.name, path.read_bytes()))
+    except OSError as error:
+        raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
+
+
 def _read_answer_key(value: str) -> AnswerKey:
     if value not in list(AnswerKey):
         raise BadInput(f"answers is one of {', '.join(AnswerKey)}, not {value}")
@@ -318,6 +368,8 @@ def _rationale(mistake: Mistake, x: DecidedText) -> dict[str, Any]:
         "verdict": x.verdict.value,
         "committee": x.committee.verdict.value,
         "mean": None if x.committee.mean is None else float(x.committee.mean),
+        # Of a fitted policy alone.
+        "p": None if x.committee.probability is None else float(x.committee.probability),
         "votes": [vote.score for vote in x.text.votes],
         "answer": mistake.show(x.answer),
         "gold": mistake.shown_gold,

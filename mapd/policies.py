@@ -2,6 +2,7 @@
 
     decide_rationale([5, None], PAPER, checks)                    -> accepted, mean 5
     decide_rationale([5, None], STRICT, checks)                   -> undecided: 1 valid vote, 2 needed
+    decide_rationale([5, 2], fitted.at(0.9), checks, Fraction("0.97"))      -> accepted: P(right) 0.97 is above 0.9
 
 Source: arXiv 2410.03663, section 3; the rule "mean > 3, strictly" is the released code's.
 """
@@ -15,6 +16,7 @@ from fractions import Fraction
 from mapd.checks import State
 from mapd.domain import Verdict
 from mapd.errors import BadInput
+from mapd.probability import Fit
 
 
 def mean(scores: Iterable[int | Fraction | None]) -> Fraction | None:
@@ -33,10 +35,13 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the committee's votes and the checks have to say for a text to be accepted."""
+    """What the committee's votes and the checks have to say for a text to be accepted.
+
+    With a `fit` the probability that a rationale is right decides in place of the mean; a feedback is decided as ever.
+    """
 
     name: str
-    # The mean must be strictly greater.
+    # The mean, or the probability, must be strictly greater.
     threshold: float = 3.0
     # Fewer valid votes leave it undecided.
     min_votes: int = 1
@@ -44,12 +49,32 @@ class Policy:
     # Each score is first corrected by how far its reviewer's mean lies from all reviewers'.
     leniency_adjusted: bool = False
     version: int = 1
+    fit: Fit | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 5:
-            raise BadInput(f"a threshold lies between 0 and 5, not at {self.threshold:g}")
+        if not 0 <= self.threshold <= self.highest:
+            cure = f": {self.name} is fitted, its threshold is a probability" if self.fit else ""
+            raise BadInput(f"a threshold lies between 0 and {self.highest:g}, not at {self.threshold:g}{cure}")
+        if self.fit and self.leniency_adjusted:
+            raise BadInput(f"{self.name} is fitted, and a fit weighs each reviewer: leave out the leniency")
         if self.min_votes < 1:
             raise BadInput(f"at least 1 valid vote is needed to decide, not {self.min_votes}")
+
+    @property
+    def highest(self) -> float:
+        """Return the highest threshold: of a probability 1, of a mean 5."""
+        return 5.0 if self.fit is None else 1.0
+
+    @property
+    def rule(self) -> str:
+        """Return what its threshold is on, in words."""
+        return "mean" if self.fit is None else "P(right)"
+
+    @property
+    def conditions(self) -> str:
+        """Return all that decides beside the threshold, in words that two policies share where they decide alike."""
+        words = f"votes {self.min_votes}, checks {sorted(self.checks)}, leniency {self.leniency_adjusted}"
+        return words if self.fit is None else f"{words}, fit {self.fit.digest}"
 
     def at(self, threshold: float) -> "Policy":
         """Return the same policy with another threshold."""
@@ -70,10 +95,16 @@ class CommitteeVerdict:
     verdict: Verdict
     mean: Fraction | None
     valid_votes: int
-    # The text is accepted at every threshold below this mean (NEVER where votes or checks stand in the way, ALWAYS
-    # where no vote is needed), so that all thresholds can be counted at once.
+    # The text is accepted at every threshold below this mean, or probability (NEVER where votes or checks stand in the
+    # way, ALWAYS where no vote is needed), so that all thresholds can be counted at once.
     cut: float
     why: str
+    probability: Fraction | None = None  # that a rationale is right, by a fitted policy
+
+    @property
+    def decisive(self) -> Fraction | None:
+        """Return what the threshold is held against: the probability where there is one, else the mean."""
+        return self.mean if self.probability is None else self.probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +143,44 @@ def find_failed_check(
     return next((failure for failure in reports if failure), None)
 
 
-def decide_rationale(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> CommitteeVerdict:
-    """Return the committee's verdict on a rationale. Too few valid votes leave it undecided, whatever checks say."""
+def decide_rationale(
+    scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates, probability: Fraction | None = None
+) -> CommitteeVerdict:
+    """Return the committee's verdict on a rationale. Too few valid votes leave it undecided, whatever checks say.
+
+    `probability`: that it is right, where the policy is fitted.
+    """
     average = mean(scores)
     votes = sum(s is not None for s in scores)
     # No check is looked at: without enough votes there is nothing to decide.
     if average is None or votes < policy.min_votes:
         needed = f"{votes} valid {'vote' if votes == 1 else 'votes'}, {policy.min_votes} needed"
-        return CommitteeVerdict(Verdict.UNDECIDED, average, votes, NEVER, needed)
-    return _decide(average, votes, policy, find_failed_check(checks, policy.checks, _RATIONALE_FAILS))
+        return CommitteeVerdict(Verdict.UNDECIDED, average, votes, NEVER, needed, probability)
+    failure = find_failed_check(checks, policy.checks, _RATIONALE_FAILS)
+    if policy.fit is None:
+        return _decide(average, votes, policy.threshold, failure)
+    assert probability is not None, "a fitted policy decides by it"
+    if failure:
+        return CommitteeVerdict(Verdict.REJECTED, average, votes, NEVER, failure, probability)
+    above = probability > Fraction(str(policy.threshold))
+    why = f"P(right) {float(probability):.2f} is {'' if above else 'not '}above {policy.threshold:g}"
+    verdict = Verdict.ACCEPTED if above else Verdict.REJECTED
+    return CommitteeVerdict(verdict, average, votes, float(probability), why, probability)
 
 
 def decide_feedback(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> CommitteeVerdict:
     """Return the committee's verdict on a feedback: it stands unless a check fails or peers score it too low.
 
-    Feedback that nobody reviewed stands. `checks.matches_gold` is here: it states the gold answer.
+    Feedback that nobody reviewed stands. `checks.matches_gold` is here: it states the gold answer. Under a fitted
+    policy, whose threshold says nothing of a mean, it is the paper's that peers' scores have to be above.
     """
     average = mean(scores)
     votes = sum(s is not None for s in scores)
-    return _decide(average, votes, policy, find_failed_check(checks, policy.checks, _FEEDBACK_FAILS))
+    failure = find_failed_check(checks, policy.checks, _FEEDBACK_FAILS)
+    if policy.fit is None:
+        return _decide(average, votes, policy.threshold, failure)
+    decision = _decide(average, votes, PAPER.threshold, failure)
+    return replace(decision, cut=ALWAYS if decision.verdict is Verdict.ACCEPTED else NEVER)
 
 
 def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> CommitteeVerdict:
@@ -147,15 +197,15 @@ def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> CommitteeVe
     return CommitteeVerdict(Verdict.ACCEPTED, None, 0, ALWAYS, "a person repaired it, and no required check fails")
 
 
-def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str | None) -> CommitteeVerdict:
+def _decide(average: Fraction | None, votes: int, threshold: float, failure: str | None) -> CommitteeVerdict:
     """Accept if no check fails and the mean, where there is one, is strictly above the threshold."""
     if failure:
         return CommitteeVerdict(Verdict.REJECTED, average, votes, NEVER, failure)
     if average is None:
         return CommitteeVerdict(Verdict.ACCEPTED, None, votes, ALWAYS, "no required check fails, and nobody scored it")
     # Strictly greater, as in the paper. Both are fractions, so that a mean of exactly 3 is never above 3.
-    above = average > Fraction(str(policy.threshold))
-    why = f"mean {float(average):.2f} is {'' if above else 'not '}above {policy.threshold:g}"
+    above = average > Fraction(str(threshold))
+    why = f"mean {float(average):.2f} is {'' if above else 'not '}above {threshold:g}"
     return CommitteeVerdict(Verdict.ACCEPTED if above else Verdict.REJECTED, average, votes, float(average), why)
 
 

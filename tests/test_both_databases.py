@@ -185,6 +185,9 @@ WRITING = (
     "questions add more {folder}/more.jsonl --task numeric",
     "questions generate made --train 3 --dev 3",
     "import authors --feedback {feedback} --rationales {rationales}",
+    "curate fit --exam {large} --name free --labels gold --no-gold-input",
+    "curate snapshot --exam {large} --policy free --threshold 0.7",
+    "export {fitted} --format datasets -o {folder}/fitted",
     "curate snapshot --exam {taught}",
     "judge rationale {rationale} --by ann --decision reject --reason unclear",
     "judge question {question} --by ann --decision correct --value 7",
@@ -264,7 +267,7 @@ class Scribe:
 
     def __init__(self, engine: sa.Engine, folder: Path, patch: pytest.MonkeyPatch, capsys: Any) -> None:
         self.patch, self.capsys = patch, capsys
-        feedback, rationales = samples.files(folder, start=100)
+        feedback, rationales = samples.files(folder, start=100, count=36)
         (folder / "more.jsonl").write_text('{"question": "2 + 2?", "answer": "4"}\n')
         (folder / "repair.txt").write_text("Another text. So it is 7.")
         (folder / "how.md").write_text("# Accept\nwhat is right")
@@ -306,6 +309,10 @@ class Scribe:
         told = json.loads(out)
         if line.startswith("finetune "):
             self.words["finetuned"] = told["student"]
+        if line.startswith("import authors"):
+            self.words["large"] = told["exam"]
+        if "--policy free" in line:
+            self.words["fitted"] = told["snapshot"]
         if "--detach" in line:
             self.words["queued"] = told["job"]
         if "--yes" in line and told.get("file"):

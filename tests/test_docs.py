@@ -66,7 +66,7 @@ def test_a_section_of_readme_that_the_code_names_is_there() -> None:
 
 # What a reader looks for: the words of README's list that lead there, and what the last file holds.
 JOURNEYS = {
-    "the acceptance rule": ("The committee's rules", "average > Fraction(str(policy.threshold))"),
+    "the acceptance rule": ("The committee's rules", "average > Fraction(str(threshold))"),
     "the joint loss": ("The joint loss", "alpha · L_feedback + (1 - alpha) · L_rationale"),
     "the ledger's key": ("by the ledger's key", "hashlib.sha256(canonical"),
     "what key `a` does": ("what each key does", "function accept(triage)"),

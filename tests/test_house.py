@@ -23,6 +23,7 @@ PURE = (
     "thoughts.py",
     "domain.py",
     "policies.py",
+    "probability.py",
     "judgements.py",
     "arithmetic.py",
     "equations.py",
@@ -49,6 +50,9 @@ PURE = (
     "review/annotators.py",
     "curation/threshold_sweep.py",
     "curation/curated.py",
+    "curation/inputs.py",
+    "curation/labels.py",
+    "curation/fitting.py",
     "curation/summary.py",
     "curation/pairs.py",
     "review/messages.py",
@@ -148,6 +152,11 @@ def test_tables_load_their_libraries_late() -> None:
     own = {"questions/sources.py", "questions/tables.py", "exchange/training/parquet.py"}
     assert importers("datasets", "pyarrow") <= own
     assert importers("datasets", "pyarrow", top=True) == set()
+
+
+def test_what_fits_a_policy_loads_its_library_late() -> None:
+    assert importers("sklearn") == {"curation/fitting.py"}
+    assert importers("sklearn", "numpy", top=True) & {"curation/fitting.py"} == set()
 
 
 def test_rules_do_no_io() -> None:

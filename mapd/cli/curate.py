@@ -1,30 +1,47 @@
 """`mapd curate …`: the curated set, counted and frozen."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
+from mapd.cli.judge_file import read_file
 from mapd.cli.shared import AsJson, PersonName, person_of, reading, show, split_names, usage, writing
 from mapd.curation import pairs as drawing
 from mapd.curation import selection, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
+from mapd.curation.fitted_policies import (
+    GOLD,
+    PEOPLE,
+    THRESHOLD,
+    FittedPolicy,
+    describe_fit,
+    find_differences,
+    fit_policy,
+)
 from mapd.curation.pairs import DrawSettings, Texts
 from mapd.curation.summary import summary
+from mapd.exchange import label_files
 from mapd.settings import Settings
 from mapd.store import queries
 
 Exams = Annotated[
     list[str], typer.Option("--exam", metavar="EXAM", help="The exam's id, uid or name; several, with --exam for each.")
 ]
+# Hundredths of P(right) at which a line says what is accepted.
+FEW = (0, 30, 50, 60, 70, 80, 90, 95, 99)
 # Of a manifest's counts.
 SAID = ("pairs_without_feedback", "pairs_without_rationale", "repeated_pairs", "in_test_splits")
 commands = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
 PolicyName = Annotated[str | None, typer.Option("--policy", help="paper, strict, or a saved policy's name.")]
 Threshold = Annotated[
-    float | None, typer.Option(min=0, max=5, help="Accept where the mean is strictly greater, 0 to 5.")
+    float | None,
+    typer.Option(
+        min=0, max=5, help="Accept where the mean is strictly greater, 0 to 5; of a fitted policy P(right), 0 to 1."
+    ),
 ]
 Teachers = Annotated[
     str | None,
@@ -83,6 +100,10 @@ def curate_show(
         "repeated_pairs": pair_draw.repeated,
         "in_test_splits": pair_draw.sealed,
     }
+    if (fit := sets[0].policy.fit) is not None:
+        result |= {"policy_version": sets[0].policy.version, "labels": fit.record.labels}
+        notes = [*describe_fit(fit), *(note for curated in sets for note in find_differences(fit, curated))]
+        result["notes"] = list(dict.fromkeys(notes))
     if items:
         result["items"] = [_item(m, x) for m in mistakes for x in m.rationales]
     show(result, as_json, f"{', '.join(curated.exam.name for curated in sets)}: {len(mistakes)} mistakes")
@@ -124,7 +145,9 @@ def _add_counts(sets: tuple[Curated, ...]) -> dict[str, Any]:
 
 def _item(mistake: Mistake, x: DecidedText) -> dict[str, Any]:
     assert isinstance(x.checks, RationaleChecks)
-    return {
+    # Of a fitted policy alone; a text that a person repaired has none.
+    probability = {} if x.committee.probability is None else {"p": float(x.committee.probability)}
+    return probability | {
         "rationale": x.text.uid,
         "source_id": mistake.question.source_id,
         "teacher": x.text.teacher,
@@ -178,3 +201,72 @@ def curate_snapshot(
         result |= {name: counts[name] for name in SAID if name in counts}
         result["path"] = str(folder)
     show(result, as_json, "frozen")
+
+
+@commands.command("fit")
+def curate_fit(
+    exam: Exams,
+    name: Annotated[str, typer.Option("--name", help="The policy's name; one that is there gets a next version.")],
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="gold|people|FILE",
+            help="What is right: the gold check, what people decided, or a file with a rationale and right or wrong a "
+            "row.",
+        ),
+    ],
+    gold_input: Annotated[
+        bool,
+        typer.Option("--gold-input/--no-gold-input", help="Whether the policy sees the gold check, where it decides."),
+    ] = True,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Its own: accept where P(right) is strictly greater.")
+    ] = THRESHOLD,
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a policy: how probable it is that a rationale is right.
+
+    It learns from scores, authors, answers that agree and checks. All figures are cross-fitted by question.
+    """
+    source = labels if labels in (GOLD, PEOPLE) else label_files.read(read_file(Path(labels)))
+    with writing() as session:
+        infos = [queries.exam(session, ref) for ref in exam]
+        selection.check_exams(infos)
+        fitted = fit_policy(session, name, infos, source, by=person_of(by), uses_gold=gold_input, threshold=threshold)
+    show(
+        describe_fitted(fitted, few=not as_json),
+        as_json,
+        f"fitted {fitted.policy.name}, version {fitted.policy.version}",
+    )
+
+
+def describe_fitted(fitted: FittedPolicy, *, few: bool = False) -> dict[str, Any]:
+    """Return a fitted policy as a command prints it. `few`: the figures at a few probabilities alone."""
+    policy, record = fitted.policy, fitted.fit.record
+    at = [asdict(point) for point in record.at if not few or round(100 * point.p) in FEW]
+    figures = {
+        "policy": policy.name,
+        "version": policy.version,
+        "threshold": policy.threshold,
+        "labels": record.labels,
+        **({} if record.file is None else {"file": record.file}),
+        "n": record.n,
+        "right": record.right,
+        "wrong": record.wrong,
+        "questions": record.questions,
+        "left_out": record.left_out,
+        "uses_gold": record.uses_gold,
+        "brier": round(record.brier, 6),
+        "brier_of_share": round(record.brier_of_share, 6),
+        "at": at if not few else [_describe_point(point) for point in at],
+        "notes": list(fitted.notes),
+    }
+    return (
+        figures if few else figures | {"unmatched": list(fitted.labels.unmatched), "inputs": fitted.fit.rule["inputs"]}
+    )
+
+
+def _describe_point(point: dict[str, Any]) -> str:
+    precision = "–" if point["precision"] is None else f"{point['precision']:.3f}"
+    return f"P > {point['p']:.2f}: precision {precision}, recall {point['recall']:.3f}, {point['accepted']:,} accepted"

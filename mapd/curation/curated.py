@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from mapd import policies
 from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
+from mapd.curation.inputs import RationaleReading, Voices, list_inputs
 from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
 from mapd.judgements import (
     READING,
@@ -29,7 +30,8 @@ from mapd.judgements import (
 from mapd.policies import CheckStates, CommitteeVerdict, Policy
 
 T = TypeVar("T")
-# Thresholds are whole hundredths from 0 to 500; a text is accepted at each threshold below its cut.
+# Thresholds are whole hundredths: of a mean from 0 to 500, of a probability to 100; a text is accepted at each
+# threshold below its cut.
 NEVER_CUT, ALWAYS_CUT = 0, 501
 
 
@@ -44,7 +46,7 @@ class DecidedText:
     people: Ruling
     verdict: Verdict
     answer: str | None  # a rationale's own final answer, as corrected by people
-    cut: float  # accepted at every threshold below this mean
+    cut: float  # accepted at every threshold below this mean, or probability
     fair_mean: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
     committee_then: str | None = None  # the committee's verdict when people's latest decision on it was made
     spread: int = 0  # how far the highest and the lowest valid vote lie apart
@@ -82,7 +84,7 @@ class DecidedText:
     @property
     def final_cut(self) -> int:
         """Return the cut of the verdict that counts, in hundredths."""
-        return _cut_in_hundredths(self.cut, self.committee.mean)
+        return _cut_in_hundredths(self.cut, self.committee.decisive)
 
 
 def _flip(x: DecidedText) -> DecidedText:
@@ -92,19 +94,19 @@ def _flip(x: DecidedText) -> DecidedText:
 
 
 def _find_committee_cut(x: DecidedText) -> int:
-    return _cut_in_hundredths(x.committee.cut, x.committee.mean)
+    return _cut_in_hundredths(x.committee.cut, x.committee.decisive)
 
 
-def _cut_in_hundredths(cut: float, average: Fraction | None) -> int:
+def _cut_in_hundredths(cut: float, decisive: Fraction | None) -> int:
     # Rounded up, so that a mean above a whole hundredth stays above it.
-    if math.isinf(cut) or average is None:
+    if math.isinf(cut) or decisive is None:
         return ALWAYS_CUT if cut > 0 else NEVER_CUT
-    return min(ALWAYS_CUT, max(NEVER_CUT, hundredths(average)))
+    return min(ALWAYS_CUT, max(NEVER_CUT, hundredths(decisive)))
 
 
-def hundredths(mean: Fraction) -> int:
-    """Return a mean in whole hundredths, rounded up."""
-    return math.ceil(mean * 100)
+def hundredths(value: Fraction) -> int:
+    """Return a mean, or a probability, in whole hundredths, rounded up."""
+    return math.ceil(value * 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,7 @@ def curate(
             excluded.append(attempt)
             continue
         explain = _Explainer(question, gold, policy, offsets, judged_of, committee_then)
+        explain.read(rationales[question.id])
         mistakes.append(
             Mistake(
                 question=question,
@@ -291,6 +294,28 @@ class _Explainer:
     offsets: Mapping[str, Fraction]
     judgements: Mapping[tuple[str, int], list[Judged]]
     committee_then: Mapping[int, str | None]
+    readings: dict[int, RationaleReading] = field(default_factory=dict)
+
+    def read(self, rationales: Iterable[Text]) -> None:
+        """Read the rationales of the mistake, for a fit looks at each beside the others."""
+        self.readings.update((text.id, self._read(text)) for text in rationales)
+
+    def _read(self, text: Text) -> RationaleReading:
+        question, task, options = self.question, self.question.task, self.question.options
+        checks = check_rationale(text.text, self.gold, task, options)
+        reading = ruling(self.judgements.get((text.kind, text.id), []), READING)
+        answer, matches_gold = read_own_answer(text.text, self.gold, task, question.options, reading)
+        states = CheckStates(matches_gold, checks.equations_true, checks.shows_work)
+        return RationaleReading(text, tuple(filter_votes(text.votes)), answer, states)
+
+    def _find_probability(self, text: Text) -> Fraction | None:
+        fit = self.policy.fit
+        # A repair is a person's text: it has no votes to tell by.
+        if fit is None or text.repairs_id is not None:
+            return None
+        by_teachers = [x for x in self.readings.values() if x.text.repairs_id is None]
+        voices = Voices(fit.reviewers, fit.authors)
+        return fit.probability(list_inputs(self.readings[text.id], self.question, by_teachers, voices))
 
     def __call__(self, text: Text) -> DecidedText:
         question, judged = self.question, self.judgements.get((text.kind, text.id), [])
@@ -299,24 +324,25 @@ class _Explainer:
         plain: Sequence[int | Fraction | None] = [v.score for v in votes]
         scores = fair_scores if self.policy.leniency_adjusted else plain
         checks: RationaleChecks | FeedbackChecks
-        # Without a gold answer there is nothing to compare a stated one with.
-        has_gold = bool(self.gold.strip())
+        answer = None
         if text.kind == "rationale":
             checks = check_rationale(text.text, self.gold, question.task, question.options)
-            reading, options = ruling(judged, READING), question.options
-            answer, matches_gold = read_own_answer(text.text, self.gold, question.task, options, reading)
-            states = CheckStates(matches_gold, checks.equations_true, checks.shows_work)
-            decide = policies.decide_rationale
+            answer, states = self.readings[text.id].answer, self.readings[text.id].states
+            probability = self._find_probability(text)
         else:
             checks = check_feedback(text.text, self.gold, question.task, question.options)
-            answer, states = None, CheckStates(checks.states_gold if has_gold else State.NOTHING, checks.equations_true)
-            decide = policies.decide_feedback
-        committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
-        outranking = people
+            # Without a gold answer there is nothing to compare a stated one with.
+            states_gold = checks.states_gold if self.gold.strip() else State.NOTHING
+            states, probability = CheckStates(states_gold, checks.equations_true), None
+        people = outranking = ruling(judged, VERDICT)
         # A repair's author accepted it by making it: that judgement doesn't outrank the checks, a later one does.
         if text.repairs_id is not None:
             committee, founding = policies.decide_repair(text.kind, self.policy, states), find_founding(judged)
             outranking = ruling([j for j in judged if j not in founding], VERDICT)
+        elif text.kind == "rationale":
+            committee = policies.decide_rationale(scores, self.policy, states, probability)
+        else:
+            committee = policies.decide_feedback(scores, self.policy, states)
         verdict = final_verdict(committee.verdict, outranking)
         # Where people decided, or differ, the threshold has no say: the cut lies below or above all thresholds.
         by_people = outranking.decision is not None or outranking.conflict

@@ -10,7 +10,7 @@ No times and no local ids are in it, and nothing hangs on the order in which thi
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
@@ -18,6 +18,7 @@ from mapd.curation.pairs import DrawSettings, Pair, PairDraw, sort_texts
 from mapd.curation.summary import summary
 from mapd.domain import JudgementRow, Verdict
 from mapd.judgements import pick_latest_of
+from mapd.policies import Policy
 from mapd.store.snapshots import FORMAT
 
 # What a manifest has of the summary, under the same names.
@@ -69,6 +70,7 @@ def _decision(x: DecidedText) -> dict[str, Any]:
             "verdict": committee.verdict.value,
             # The mean is an exact fraction, which JSON doesn't have.
             "mean": None if committee.mean is None else float(committee.mean),
+            **({} if committee.probability is None else {"p": float(committee.probability)}),
             "why": committee.why,
             "votes": [{"reviewer": reviewer, "score": score} for reviewer, _, score in votes],
         },
@@ -100,7 +102,7 @@ def make_manifest(
         "format": FORMAT,
         **_describe_exams(sets, counts),
         # A set has no order, and the sha256 of this is the snapshot's name; so all below is sorted, too.
-        "policy": asdict(policy) | {"checks": sorted(policy.checks)},
+        "policy": _describe_policy(policy),
         "draw": settings.as_dict(),
         "teachers": {name: teachers[name] for name in sorted(voices & teachers.keys())},
         "prompts": sorted({x.text.prompt_sha256 for x in texts}),
@@ -114,6 +116,17 @@ def make_manifest(
         "lines_sha256": lines_sha256,
         **{name: list(chosen) for name, chosen in narrowed.items() if chosen},
     }
+
+
+def _describe_policy(policy: Policy) -> dict[str, Any]:
+    """Return the policy; of a fitted one what it decides by, and what of."""
+    rule = {name: value for name, value in asdict(replace(policy, fit=None)).items() if name != "fit"}
+    rule |= {"checks": sorted(policy.checks)}
+    # A policy on means has no such field: so its snapshot keeps the name that it always had.
+    if policy.fit is None:
+        return rule
+    record = policy.fit.record
+    return rule | {"fit": policy.fit.rule | {"labels": record.labels, "n": record.n, "uses_gold": record.uses_gold}}
 
 
 def _describe_exams(sets: Sequence[Curated], counts: Sequence[Mapping[str, int]]) -> dict[str, Any]:

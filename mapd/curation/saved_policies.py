@@ -3,13 +3,17 @@
 set_policy(session, exam.id, "strict", 3.5, by=owner("ann")); exam_policy(session, exam)    -> STRICT.at(3.5)
 """
 
+import math
+
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd import domain
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.policies import PRESETS, Check, Policy
-from mapd.store import audit_log
+from mapd.probability import read_fit
+from mapd.store import audit_log, db
 from mapd.store import tables as t
 
 
@@ -17,47 +21,85 @@ def find_policy(session: Session, name: str) -> Policy:
     """Return a preset, or the latest version of a saved policy. Raises: NotFound, naming the known ones."""
     if name in PRESETS:
         return PRESETS[name]
-    saved = {p.name: p for p in saved_policies(session)}
-    if name not in saved:
+    latest = (
+        select(t.SavedPolicy).where(t.SavedPolicy.name == name).order_by(col(t.SavedPolicy.version).desc()).limit(1)
+    )
+    row = session.exec(latest).first()
+    if row is None:
+        saved = sorted(set(session.exec(select(t.SavedPolicy.name))))
         raise NotFound(f"unknown policy: {name}; one of {', '.join([*PRESETS, *saved])}")
-    return saved[name]
+    return _read(session, row)
+
+
+def find_version(session: Session, name: str, version: int) -> Policy:
+    """Return a version of a saved policy. Raises: NotFound."""
+    query = select(t.SavedPolicy).where(t.SavedPolicy.name == name, t.SavedPolicy.version == version)
+    row = session.exec(query).first()
+    if row is None:
+        raise NotFound(f"policy {name} has no version {version}")
+    return _read(session, row)
 
 
 def saved_policies(session: Session) -> list[Policy]:
     """Return the latest version of every saved policy, by name."""
-    rows = session.exec(select(t.SavedPolicy).order_by(col(t.SavedPolicy.name), col(t.SavedPolicy.version))).all()
-    latest = {row.name: row for row in rows}
-    return [
-        Policy(
-            row.name,
-            row.threshold_hundredths / 100,
-            row.min_votes,
-            frozenset(map(Check, row.checks)),
-            row.leniency_adjusted,
-            row.version,
-        )
-        for row in latest.values()
-    ]
+    policy = t.SavedPolicy
+    versions = sa.select(col(policy.name), sa.func.max(policy.version)).group_by(col(policy.name))
+    is_latest = sa.tuple_(col(policy.name), col(policy.version)).in_(versions)
+    return [_read(session, row) for row in session.exec(select(policy).where(is_latest).order_by(col(policy.name)))]
+
+
+def _read(session: Session, row: t.SavedPolicy) -> Policy:
+    fit = None
+    if row.fit:
+        names = dict(session.exec(select(t.Teacher.uid, t.Teacher.name)).all())
+        # It goes by who a teacher is: names change.
+        fit = read_fit(row.fit).rename(names)
+    return Policy(
+        row.name,
+        row.threshold_hundredths / 100,
+        row.min_votes,
+        frozenset(map(Check, row.checks)),
+        row.leniency_adjusted,
+        row.version,
+        fit,
+    )
 
 
 def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
-    """Save a policy's next version. Raises: Forbidden; BadInput for a preset's name or a name of no characters."""
+    """Save a policy's next version.
+
+    Raises: Forbidden; BadInput for a preset's name, a name of no characters, or that of a policy of the other kind: a
+    threshold on a mean is none on a probability.
+    """
     person, name = require(by, Right.CHANGE_POLICY), policy.name.strip()
     if name in PRESETS or not 0 < len(name) <= 60 or not name.isprintable():
         raise BadInput(f"a policy can't be named {name!r}: 1 to 60 characters, not a preset's name")
+    hundredths = policy.threshold * 100
+    if policy.fit and not math.isclose(hundredths, round(hundredths), abs_tol=1e-6):
+        raise BadInput(f"a policy's threshold has two digits, not as {policy.threshold:g}")
     # A saved version is never overwritten: snapshots name it.
-    versions = session.exec(select(t.SavedPolicy.version).where(t.SavedPolicy.name == name)).all()
+    rows = session.exec(select(t.SavedPolicy.version, t.SavedPolicy.fit).where(t.SavedPolicy.name == name)).all()
+    if any(bool(fit) != (policy.fit is not None) for _, fit in rows):
+        kinds = ("a mean", "a probability") if policy.fit else ("a probability", "a mean")
+        raise BadInput(
+            f"policy {name} is there, with a threshold on {kinds[0]}, and this is on {kinds[1]}: choose another name"
+        )
     row = t.SavedPolicy(
         name=name,
-        version=max(versions, default=0) + 1,
-        threshold_hundredths=round(policy.threshold * 100),
+        version=max((version for version, _ in rows), default=0) + 1,
+        threshold_hundredths=round(hundredths),
         min_votes=policy.min_votes,
         checks=sorted(policy.checks),
         leniency_adjusted=policy.leniency_adjusted,
+        fit=policy.fit.as_dict() if policy.fit else {},
         person=person,
+        # By the database's clock, as acts are.
+        created_at=db.clock(session),
     )
     session.add(row)
-    audit_log.audit(session, person, "save policy", f"policy {name}", version=row.version)
+    audit_log.audit(
+        session, person, "fit policy" if policy.fit else "save policy", f"policy {name}", version=row.version
+    )
     session.flush()
     return find_policy(session, name)
 

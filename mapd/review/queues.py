@@ -24,6 +24,7 @@ from mapd.review.priority import find_against_gold, suspicion
 
 DISAGREE_SPREAD = 2  # scores this far apart
 NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold
+NEAR_PROBABILITY = Fraction(1, 10)  # a fitted policy's probability this close
 # A text of less suspicion is not worth a look in the combined queue.
 LEAST_SUSPICION = 1.5
 
@@ -34,21 +35,22 @@ Doubt = Callable[[Mistake, DecidedText], float]
 
 
 def is_near(x: DecidedText, threshold: float) -> bool:
-    """Return whether the mean lies near the threshold."""
+    """Return whether the mean, or the probability, lies near the threshold."""
     low, high = near_range(x)
     return low <= round(threshold * 100) < high
 
 
 def near_range(x: DecidedText) -> tuple[int, int]:
-    """Return from which threshold on, in hundredths, the mean is near, and from which on no longer."""
+    """Return from which threshold on, in hundredths, what decides is near, and from which on no longer."""
     return x.ask(_find_near_range)
 
 
 def _find_near_range(x: DecidedText) -> tuple[int, int]:
-    mean = x.committee.mean
-    if mean is None:
+    decisive = x.committee.decisive
+    if decisive is None:
         return (0, 0)
-    return math.ceil((mean - NEAR_DISTANCE) * 100), math.floor((mean + NEAR_DISTANCE) * 100) + 1
+    distance = NEAR_DISTANCE if x.committee.probability is None else NEAR_PROBABILITY
+    return math.ceil((decisive - distance) * 100), math.floor((decisive + distance) * 100) + 1
 
 
 def doubt(x: DecidedText) -> float:

@@ -208,6 +208,11 @@ def voices(session: Session, exam_id: int) -> dict[str, int]:
     return {name: int(id_) for name, id_ in session.execute(sa.text(query), {"exam": exam_id})}
 
 
+def teacher_uids(session: Session) -> dict[str, str]:
+    """Return each teacher's uid, by name, in the order in which they were added."""
+    return dict(session.exec(select(t.Teacher.name, t.Teacher.uid).order_by(col(t.Teacher.id))).all())
+
+
 def describe_teachers(session: Session) -> dict[str, dict[str, Any]]:
     """Return what each teacher is, by name: its kind, its model and how that draws; of a folder its name alone."""
     # A path is this machine's own: it says nothing elsewhere.

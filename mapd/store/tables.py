@@ -157,7 +157,7 @@ class Student(Travelling, table=True):
 
 
 class SavedPolicy(Travelling, table=True):
-    """A saved policy; saving a name again adds a version. The presets live in `policies.py`, not here."""
+    """A saved policy; saving or fitting a name again adds a version. The presets live in `policies.py`, not here."""
 
     __tablename__ = "policy"
     name: str
@@ -166,6 +166,8 @@ class SavedPolicy(Travelling, table=True):
     min_votes: int = 1
     checks: list[str] = Field(default_factory=list, sa_type=Json(list))
     leniency_adjusted: bool = False
+    # Of a fitted one what it decides by, and what it was fitted on (`probability.Fit`): its threshold is a probability.
+    fit: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     person: str
     __table_args__ = (sa.UniqueConstraint("name", "version"),)
 

@@ -17,6 +17,7 @@ def draw_page(exam_id: int) -> None:
     draft = lab.choose_policy(exam_id, saved, choices)
     teachers = lab.choose_teachers(exam_id)
     lab.draw_status(draft, saved, choices)
+    lab.draw_fit_notes(exam_id, draft)
     if not require_index(exam_id):
         return
     saved_figures, draft_figures = (lab.load_figures(exam_id, policy, saved, teachers) for policy in (saved, draft))
@@ -42,14 +43,14 @@ def draw_chart(draft_figures: Figures, draft: Policy, saved: Policy, *, has_gold
     """Draw all thresholds at once, under the draft's conditions."""
     if not draft_figures.at("with a vote", 0):
         st.caption("No rationale has a valid vote: every threshold leaves them all undecided.")
-    threshold, saved_threshold = draft.threshold, saved.threshold
-    xs = charts.thresholds(
-        [cut / 100 for cut in draft_figures.cuts],
-        min(1.0, threshold, saved_threshold),
-        5.0,
-        (threshold, saved_threshold),
-    )
-    figure = charts.sweep_figure(sweep(draft_figures, xs), threshold, saved_threshold, gold=has_gold)
+    threshold = draft.threshold
+    # A threshold on a mean has no place among probabilities, and the other way round.
+    saved_threshold = saved.threshold if (saved.fit is None) == (draft.fit is None) else threshold
+    low, high, step = lab.slider_range(draft, saved_threshold)
+    cuts = [cut / 100 for cut in draft_figures.cuts]
+    xs = charts.thresholds(cuts, low, high, (threshold, saved_threshold), step)
+    points = sweep(draft_figures, xs)
+    figure = charts.sweep_figure(points, threshold, saved_threshold, gold=has_gold, rule=draft.rule)
     alt = "Rationales accepted, those with a wrong answer, mistakes covered and training pairs at every threshold"
     st.plotly_chart(figure, key="sweep", config=FIGURE_CONFIG, alt=alt)
 

@@ -13,6 +13,7 @@ from mapd.policies import PAPER, STRICT, Policy
 from mapd.review.judging import Target, judge
 from mapd.review.queue_index.rows import authors_of, compute_figures
 from mapd.store import exam_material, judgement_log
+from tests.fits import make_policy
 
 THRESHOLDS = [0, 1, 2, 2.95, 3, 3.33, 3.5, 4, 4.5, 5]
 
@@ -32,7 +33,10 @@ def told(figures: Figures, curated: Curated, names: dict[str, int]) -> None:
         assert figures.at(f"accepted by {names[name]}", at) == accepted, (name, at)
 
 
-@pytest.mark.parametrize("policy", [PAPER, STRICT, Policy("fair", leniency_adjusted=True)])
+FITTED = make_policy(("gpt", "gemini", "mistral"))
+
+
+@pytest.mark.parametrize("policy", [PAPER, STRICT, Policy("fair", leniency_adjusted=True), FITTED])
 def test_they_are_the_summary_at_every_threshold(session: Session, exam: ExamInfo, policy: Policy) -> None:
     texts = live_set.load_curated(session, exam.id).mistakes[0].rationales
     for n, act, who in ((0, Act.REJECT, "ann"), (1, Act.ACCEPT, "ann"), (2, Act.ACCEPT, "ann"), (2, Act.REJECT, "b")):
@@ -40,7 +44,10 @@ def test_they_are_the_summary_at_every_threshold(session: Session, exam: ExamInf
     material, judged = exam_material.material(session, exam.id), judgement_log.judgements(session, exam.id)
     names = authors_of(session)
     figures = compute_figures(curate(material, judged, policy), names)
-    for threshold, at in zip(THRESHOLDS, sweep(figures, THRESHOLDS), strict=True):
+    # Of a probability: .6, .61, …
+    thresholds = [threshold / 5 for threshold in THRESHOLDS] if policy.fit else THRESHOLDS
+    thresholds = [round(threshold, 2) for threshold in thresholds]
+    for threshold, at in zip(thresholds, sweep(figures, thresholds), strict=True):
         curated = curate(material, judged, policy.at(threshold))
         told(figures, curated, names)
         assert (at.accepted, at.pairs) == (summary(curated).accepted, summary(curated).pairs)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from mapd import cli
 from mapd.answers.grading import Task
-from mapd.curation import live_set, snapshots
+from mapd.curation import live_set, saved_policies, snapshots
 from mapd.domain import Act
 from mapd.errors import BadInput
 from mapd.exchange import archive
@@ -35,6 +35,7 @@ from mapd.store import tables as t
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, packed, unpacked, zipped
 from tests.conftest import import_files
+from tests.fits import make_policy
 
 STAMP = {"created_at": "2026-01-01T10:00:00+00:00"}
 STUDENT = {"uid": "u", "name": "a", "base": "b"} | STAMP
@@ -234,6 +235,7 @@ def full_pack(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         sets.add(session, "sums", rows, source="made", simulated=False, by=owner("ann"))
         session.add(t.Teacher(name="own", kind="openai", model="m", base_url="https://llm.example.org/v1"))
         session.add(t.SavedPolicy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann"))
+        saved_policies.save_policy(session, make_policy(samples.TEACHERS), by=owner("ann"))
         session.add(t.SavedView(name="wrong", address={"gold": "fails"}, person="ann"))
         session.add(t.Job(kind="exam", person="ann", status="done", parameters={"student": "x"}))
         session.add(t.Guidelines(text="Accept what is right.", person="ann"))
@@ -363,6 +365,14 @@ ROWS: dict[str, Callable[[Lines], object]] = {
     "a policy's check unknown": set_to("policy", "checks", ["charm"]),
     "a policy's checks no list": set_to("policy", "checks", {"shows_work": 1}),
     "a policy's threshold": set_to("policy", "threshold_hundredths", 9000),
+    "a fit that is none": set_to("policy", "fit", {"intercept": 1.0}, -1),
+    "a fit without end": lambda lines: lines["policy"][-1]["fit"].update(intercept=float("nan")),
+    "a fit that divides by nothing": lambda lines: lines["policy"][-1]["fit"]["inputs"][0].update(scale=0.0),
+    "a fit of another's words": lambda lines: lines["policy"][-1]["fit"]["inputs"][0].update(teacher="\x1b[2J"),
+    "a fit with leniency": set_to("policy", "leniency_adjusted", True, -1),
+    "a probability above 1": set_to("policy", "threshold_hundredths", 300, -1),
+    "a policy of two kinds": lambda lines: lines["policy"][-1].update(name="mine", version=2),
+    "an exam's threshold above 1": lambda lines: lines["exam"][0].update(policy="fitted", threshold_hundredths=300),
     "a policy without votes": set_to("policy", "min_votes", 0),
     "an exam's threshold": set_to("exam", "threshold_hundredths", -5),
     "an exam's policy unknown": set_to("exam", "policy", "mystery"),

@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import live_set
+from mapd.curation import live_set, saved_policies
 from mapd.curation.selection import narrow
 from mapd.curation.summary import summary
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
+from tests.conftest import writing
+from tests.fits import make_policy
 from tests.pages.running import errors, open_page, shown
+from tests.samples import TEACHERS
 
 
 def lab(**params: str) -> AppTest:
@@ -107,3 +111,34 @@ def test_a_policy_that_was_just_saved_is_saved_and_not_in_use_yet(full_home: Pat
     app.button(key="use_policy").click().run()
     assert "<b>Saved, in use</b> mine" in shown(app)
     assert "<b>Not in use</b> strict" in shown(lab(policy="strict"))
+
+
+def test_a_fitted_policy_has_a_slider_of_probabilities(full_home: Path) -> None:
+    with writing(db.open_store(Settings())) as session:
+        policy = saved_policies.save_policy(session, make_policy(TEACHERS), by=owner("ann"))
+        curated = live_set.load_curated(session, 1, policy)
+    app = lab()
+    app.selectbox(key="policy").set_value("fitted").run()
+    assert not app.exception
+    slider = app.slider(key="threshold")
+    assert (slider.label, slider.min, slider.max, slider.value) == (
+        "Accepted if the probability that it is right is above",
+        0.0,
+        1.0,
+        0.5,
+    )
+    assert number(app, "rationales accepted") == summary(curated).accepted
+    assert "fitted: P(right) &gt; 0.50, 1 valid vote, no check, fitted on people’s judgements, version 1" in shown(app)
+    assert any("the figures are of the rationales that people judged" in caption.value for caption in app.caption)
+    slider.set_value(0.97).run()
+    with db.reading(db.open_store(Settings())) as session:
+        above = summary(live_set.load_curated(session, 1, policy.at(0.97))).accepted
+    assert number(app, "rationales accepted") == above < summary(curated).accepted
+    app.button(key="use_policy").click().run()
+    assert not app.exception
+    # From the queue index now.
+    assert number(lab(), "rationales accepted") == above
+    app = lab(threshold="3.5")
+    assert "this address asks for threshold 3.5" in errors(app)[0]
+    app = lab(policy="paper")
+    assert (app.slider(key="threshold").max, number(app, "rationales accepted")) == (5.0, 24)

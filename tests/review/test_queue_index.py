@@ -29,13 +29,14 @@ from mapd.store.queue_index import QueueKey
 from tests import samples
 from tests.conftest import import_files
 from tests.curation.test_threshold_sweep import told
+from tests.fits import make_policy
 from tests.review import index_rows
 from tests.review.filled import FilledQueue, fill
 
 TEACHERS = ("ash", "brook", "rowan")
 PEOPLE = ("ann", "bob")
 TEXTS = ("3 + 4 = 7. Answer: 7", "3 + 4 = 8. So it is 8", "8", "Nobody knows.", "We add them up: 4 + 4 = 8. Answer: 8")
-POLICIES = ("paper", "strict")
+POLICIES = ("paper", "strict", "fitted")
 WALKED = ("smart", "conflicts")  # one that votes fill, one that people's words fill
 LINES = st.lists(
     st.one_of(
@@ -70,6 +71,22 @@ RULES_THAT_COME_BACK = [
 ]
 
 
+FITTED = [
+    ("policy", "fitted", 250, None),
+    ("rationale", 0, "ash", TEXTS[0]),
+    ("rationale", 0, "brook", TEXTS[1]),
+    ("feedback", 0, "brook", TEXTS[1]),
+    ("read", None, None, None),
+    ("review", 0, "brook", 5),
+    ("review", 1, "ash", 2),
+    ("review", 2, "ash", 2),
+    ("judge", 1, "ann", Act.ACCEPT),
+    # It moves what the other rationale's answer is held against.
+    ("repair", 1, "bob", TEXTS[0]),
+    ("rationale", 0, "rowan", TEXTS[0]),
+]
+
+
 class Story:
     """A small exam, and what comes in one after the other, each in a transaction of its own."""
 
@@ -82,6 +99,7 @@ class Story:
             if session.get(t.Prompt, "0") is None:
                 session.add(t.Prompt(sha256="0", kind="imported", text=""))
                 session.add_all(t.Teacher(name=name, kind="imported") for name in TEACHERS)
+                saved_policies.save_policy(session, make_policy(TEACHERS), by=owner("ann"))
             session.add_all([questions, student])
             session.flush()
             exam = t.Exam(name=mark, student_id=student.id, set_id=questions.id, split="train", graded_by="ours")
@@ -180,7 +198,9 @@ class Story:
         assignment.set_judging(session, self.exam, judgements_wanted=number, by=owner("ann"))
 
     def _policy(self, session: Session, name: str, threshold: int, _: None) -> None:
-        saved_policies.set_policy(session, self.exam, name, threshold / 100, by=owner("ann"))
+        # A probability's threshold is at most 1.
+        at = threshold / 500 if name == "fitted" else threshold / 100
+        saved_policies.set_policy(session, self.exam, name, round(at, 2), by=owner("ann"))
 
 
 def held(session: Session, exam_id: int) -> dict[str, list]:
@@ -208,7 +228,8 @@ def held(session: Session, exam_id: int) -> dict[str, list]:
 def by_the_rules(session: Session, exam_id: int, threshold: int) -> Curated:
     """What curate() says at this threshold, with the leniency that the aggregate measured."""
     offsets = {k: Fraction(v) for k, v in session.get(t.StandingExam, exam_id).leniency.items()}
-    policy = saved_policies.exam_policy(session, queries.exam(session, exam_id)).at(threshold / 100)
+    policy = saved_policies.exam_policy(session, queries.exam(session, exam_id))
+    policy = policy.at(min(threshold / 100, policy.highest))
     return curate(
         exam_material.material(session, exam_id), judgement_log.judgements(session, exam_id), policy, offsets=offsets
     )
@@ -217,6 +238,7 @@ def by_the_rules(session: Session, exam_id: int, threshold: int) -> Curated:
 def agree(session: Session, exam_id: int, threshold: int) -> None:
     """Every queue as SQL reads it is the queue as the rules fill it."""
     curated = by_the_rules(session, exam_id, threshold)
+    threshold = round(curated.policy.threshold * 100)
     for person in PEOPLE:
         counts = queue_index.count_queues(session, exam_id, threshold, person)
         for name, queue in QUEUES.items():
@@ -292,6 +314,7 @@ def ahead(cursor: QueueCursor, session: Session, after: QueueKey | None) -> list
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(lines=LINES, threshold=st.integers(0, 500))
 @example(lines=RULES_THAT_COME_BACK, threshold=300)
+@example(lines=FITTED, threshold=62)
 def test_row_by_row_is_derived_in_whole_is_what_the_rules_say(
     engine: sa.Engine, lines: list[tuple[Any, ...]], threshold: int
 ) -> None:

@@ -24,7 +24,8 @@ from mapd.characters import find_unstorable
 from mapd.errors import BadInput
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.people import person_name
-from mapd.policies import Check
+from mapd.policies import Check, Policy
+from mapd.probability import read_fit
 from mapd.store import snapshots
 from mapd.store import tables as t
 
@@ -121,6 +122,13 @@ def _check_tree(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def _check_fit(value: Record) -> Record:
+    """See that a policy's fit can be applied; {} is none."""
+    if value:
+        read_fit(value)
+    return value
+
+
 Text = Annotated[str, AfterValidator(_check_storable)]
 Line = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_check_storable), AfterValidator(_check_printable)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_check_storable), AfterValidator(_check_name)]
@@ -155,6 +163,7 @@ NARROWER: Mapping[str, Any] = {
     "exam.sha256": Line,
     "policy.threshold_hundredths": Threshold,
     "policy.min_votes": Annotated[int, Field(ge=1, le=1000)],
+    "policy.fit": Annotated[Tree, AfterValidator(_check_fit)],
     "policy.checks": list[Annotated[str, Field(pattern=f"^(?:{'|'.join(Check)})$")]],
     "exam.threshold_hundredths": Threshold,
     "exam.judgements_wanted": Annotated[int, Field(ge=1, le=1000)],
@@ -207,6 +216,10 @@ def row(table: sa.Table, line: bytes) -> Record:
             served_students.check_row(values["base"], values["base_url"], values["limits"])
         elif table.name == "finetune":
             _check_hyperparameters(values)
+        elif table.name == "policy" and values["fit"]:
+            # A probability's threshold, and no leniency.
+            threshold = values["threshold_hundredths"] / 100
+            Policy("fitted", threshold, leniency_adjusted=values["leniency_adjusted"], fit=read_fit(values["fit"]))
     except pydantic.ValidationError as error:
         detail = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, detail['loc']))[:80]}: {detail['msg']}") from error

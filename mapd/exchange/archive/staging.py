@@ -215,10 +215,7 @@ def _check_meaning(name: str, connection: sa.Connection) -> None:
     for fault, query in FAULTS.items():
         if (uid := connection.execute(sa.text(f"{query} LIMIT 1")).scalar()) is not None:
             raise damage_of(name, f"{fault}: {uid}")
-    policies = {*PRESETS, *connection.scalars(sa.select(t.metadata.tables["policy"].c.name))}
-    for exam, policy in connection.execute(sa.text("SELECT name, policy FROM exam")):
-        if policy not in policies:
-            raise damage_of(name, f"exam {exam} has a policy that isn't there: {policy!a}")
+    _check_policies(name, connection)
     with Session(connection) as session:
         for prompt in session.scalars(select(t.Prompt)):
             if hashlib.sha256(prompt.text.encode()).hexdigest() != prompt.sha256:
@@ -232,6 +229,21 @@ def _check_meaning(name: str, connection: sa.Connection) -> None:
             session.expunge(snapshot)
         for questions in session.scalars(select(t.QuestionSet)).all():
             _check_questions(name, session, questions)
+
+
+def _check_policies(name: str, connection: sa.Connection) -> None:
+    columns = t.metadata.tables["policy"].c
+    # By name: a policy on a mean takes no version on a probability, so an exam's threshold holds for all of them.
+    highest = dict.fromkeys(PRESETS, 500)
+    for policy, fit in connection.execute(sa.select(columns.name, columns.fit)):
+        most = 100 if fit else 500
+        if highest.setdefault(policy, most) != most:
+            raise damage_of(name, f"policy {policy!a} has versions on a mean and on a probability")
+    for exam, policy, threshold in connection.execute(sa.text("SELECT name, policy, threshold_hundredths FROM exam")):
+        if policy not in highest:
+            raise damage_of(name, f"exam {exam} has a policy that isn't there: {policy!a}")
+        if (threshold or 0) > highest[policy]:
+            raise damage_of(name, f"exam {exam} has a threshold that policy {policy!a} can't have: {threshold / 100:g}")
 
 
 def _check_exams(name: str, session: Session, snapshot: t.Snapshot) -> None:

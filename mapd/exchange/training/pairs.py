@@ -29,6 +29,7 @@ class FrozenCommittee(_Part):
 
     verdict: Verdict
     mean: float | None
+    p: float | None = None  # P(right), of a fitted policy alone
     why: str
     votes: tuple[FrozenVote, ...]
 

@@ -25,14 +25,21 @@ LINES = {
 }
 
 
-def thresholds(means: Iterable[float], low: float, high: float, extras: Iterable[float]) -> list[float]:
-    """Return where to count: at every step of the slider, at every mean (there a line steps), and at `extras`."""
-    steps = {round(low + i * 0.05, 2) for i in range(round((high - low) / 0.05) + 1)}
-    return sorted(steps | {m for m in means if low <= m <= high} | set(extras))
+def thresholds(
+    cuts: Iterable[float], low: float, high: float, extras: Iterable[float], step: float = 0.05
+) -> list[float]:
+    """Return where to count: at every step of the slider, at every cut (there a line steps), and at `extras`."""
+    steps = {round(low + i * step, 2) for i in range(round((high - low) / step) + 1)}
+    return sorted(steps | {cut for cut in cuts if low <= cut <= high} | set(extras))
 
 
-def sweep_figure(points: Sequence[AtThreshold], draft: float, saved: float, *, gold: bool = True) -> go.Figure:
-    """Return the figure of all thresholds. Without `gold` answers it has no line of wrong rationales."""
+def sweep_figure(
+    points: Sequence[AtThreshold], draft: float, saved: float, *, gold: bool = True, rule: str = "mean"
+) -> go.Figure:
+    """Return the figure of all thresholds. Without `gold` answers it has no line of wrong rationales.
+
+    `rule`: what the thresholds are on.
+    """
     figure = go.Figure()
     # The rule is strict (mean > t), so a line falls at a mean, not before it: shape hv.
     xs = [p.threshold for p in points]
@@ -50,8 +57,10 @@ def sweep_figure(points: Sequence[AtThreshold], draft: float, saved: float, *, g
         figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_line_label("in use", saved, draft))
     figure.add_vline(draft, line={"width": 1.5, "color": ACCENT}, **_line_label("chosen", draft, saved))
     figure.update_layout(**figure_layout(height=330))
-    figure.update_xaxes(title="accepted: a mean greater than", range=[min(xs) - 0.03, max(xs) + 0.03], dtick=0.5)
-    figure.update_xaxes(hoverformat=".2f", unifiedhovertitle={"text": "mean > %{x:.2f}"}, showgrid=False)
+    edge, tick, article = (0.03, 0.5, "a ") if rule == "mean" else (0.01, 0.1, "")
+    figure.update_xaxes(title=f"accepted: {article}{rule} greater than", dtick=tick)
+    figure.update_xaxes(range=[min(xs) - edge, max(xs) + edge])
+    figure.update_xaxes(hoverformat=".2f", unifiedhovertitle={"text": f"{rule} > %{{x:.2f}}"}, showgrid=False)
     # plotly's own steps would be fractions where little is counted, and their labels the same number again and again
     most = max(getattr(p, name) for p in points for name in lines)
     figure.update_yaxes(rangemode="tozero", tickformat=",d", nticks=6, **({"dtick": 1} if most < 6 else {}))

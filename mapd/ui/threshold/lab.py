@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from mapd.curation import saved_policies
+from mapd.curation import fitted_policies, saved_policies
 from mapd.curation.curated import Curated, curate
 from mapd.curation.selection import narrow
 from mapd.curation.threshold_sweep import Figures
@@ -24,6 +24,7 @@ from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
 
 CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations true", Check.SHOWS_WORK: "shows work"}
+LABELS = {"gold": "the gold check", "people": "people’s judgements", "file": "a file of labels"}
 # In the address: teachers=gpt&teachers=gemini.
 TEACHERS_KEY = "teachers"
 
@@ -37,10 +38,12 @@ def load_policies(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
 
 def describe(policy: Policy) -> str:
     """Return a policy in one line: "paper: mean > 3.00, 1 valid vote, no check"."""
+    # A fit's kind and version tell it from others of its name.
+    fitted = "" if policy.fit is None else f", fitted on {LABELS[policy.fit.record.labels]}, version {policy.version}"
     votes = f"{policy.min_votes} valid {'vote' if policy.min_votes == 1 else 'votes'}"
     checks = ", ".join(CHECKS[c] for c in Check if c in policy.checks) or "no check"
     leniency_words = ", scores corrected for leniency" if policy.leniency_adjusted else ""
-    return f"{policy.name}: mean > {policy.threshold:.2f}, {votes}, {checks}{leniency_words}"
+    return f"{policy.name}: {policy.rule} > {policy.threshold:.2f}, {votes}, {checks}{leniency_words}{fitted}"
 
 
 # -- the controls -----------------------------------------------------------------------------------------------------
@@ -93,16 +96,15 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
         )
         base = choices[name]
         url_state.settle("conditions", exam_id, **_widget_values(base))
-        # A saved threshold below 1 has to fit on the slider.
-        low = min(1.0, float(int(base.threshold)))
+        low, high, step = slider_range(base)
         with messages:
             _refuse(base, low)
         threshold = st.slider(
-            "Accepted if the mean is above",
+            f"Accepted if the {'mean' if base.fit is None else 'probability that it is right'} is above",
             low,
-            5.0,
+            high,
             base.threshold,
-            0.05,
+            step,
             format="%.2f",
             key="threshold",
             on_change=pagination.go_to_first,
@@ -115,10 +117,18 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
     return draft
 
 
+def slider_range(base: Policy, *thresholds: float) -> tuple[float, float, float]:
+    """Return lowest, highest and step of a policy's thresholds; `thresholds`: further ones that have to fit in."""
+    if base.fit is not None:
+        return 0.0, base.highest, 0.01
+    # A saved threshold below 1 has to fit on the slider.
+    return min(1.0, *(float(int(threshold)) for threshold in (base.threshold, *thresholds))), base.highest, 0.05
+
+
 def _refuse(base: Policy, low: float) -> None:
     """Remove impossible conditions from the address, each with one line that says so."""
     values = _widget_values(base)
-    url_state.refuse_outside("threshold", low, 5.0, float, base.threshold)
+    url_state.refuse_outside("threshold", low, base.highest, float, base.threshold)
     url_state.refuse_outside("votes", 1, 9, default=base.min_votes)
     url_state.refuse_unknown_choices("checks", list(CHECKS.values()), values["checks"])
     url_state.refuse("leniency", lambda value: value.lower() in {"true", "false"}, "true or false", values["leniency"])
@@ -146,11 +156,15 @@ def _edit_conditions(policy: Policy) -> Policy:
         "Correct for leniency",
         policy.leniency_adjusted,
         key="leniency",
-        help="Each score is first corrected by the distance of its reviewer's mean from the mean of all reviewers.",
+        disabled=policy.fit is not None,
+        help="A fitted policy weighs each reviewer by itself."
+        if policy.fit
+        else "Each score is first corrected by the distance of its reviewer's mean from the mean of all reviewers.",
         **url_state.BOUND,
     )
     chosen_checks = frozenset(check for check, label in CHECKS.items() if label in checks)
-    return replace(policy, min_votes=votes, checks=chosen_checks, leniency_adjusted=corrects_leniency)
+    leniency = corrects_leniency and policy.fit is None
+    return replace(policy, min_votes=votes, checks=chosen_checks, leniency_adjusted=leniency)
 
 
 def _save_as(policy: Policy) -> None:
@@ -238,12 +252,23 @@ def draw_status(draft: Policy, saved: Policy, choices: Mapping[str, Policy]) -> 
         )
 
 
+def draw_fit_notes(exam_id: int, draft: Policy) -> None:
+    """Draw what a fitted policy's probabilities can't show, and where this exam differs from what it was fitted on."""
+    if draft.fit is None:
+        return
+    teachers = [name for name, place in context.read(exam_material.places).items() if place is not None]
+    voices = [name for name in context.read(queries.voices, exam_id) if name in teachers]
+    notes = [*fitted_policies.describe_fit(draft.fit), *fitted_policies.find_strangers(draft.fit, voices)]
+    st.caption(text.label("; ".join(notes), 600))
+
+
 # -- what a policy gives ----------------------------------------------------------------------------------------------
 
 
 def have_same_conditions(draft: Policy, saved: Policy) -> bool:
     """Return whether the two policies differ in threshold and name alone."""
-    return _widget_values(draft.at(saved.threshold)) == _widget_values(saved)
+    conditions = [_widget_values(policy) | {"threshold": None} for policy in (draft, saved)]
+    return draft.fit == saved.fit and conditions[0] == conditions[1]
 
 
 def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collection[str] = ()) -> Figures:
@@ -262,7 +287,7 @@ def load_curated_under(exam_id: int, policy: Policy) -> Curated:
     edition = context.read(audit_log.edition)
     counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
     judgement_ids = tuple(j.judged.id for j in judgements)
-    rule = (describe(policy), policy.threshold, policy.version)
+    rule = (describe(policy), policy.threshold, policy.version, policy.fit and policy.fit.digest)
     key = (exam_id, str(context.engine().url), counts, judgement_ids, rule)
     curated = _curated(key, material, judgements, policy)
     # The cached set may hold the exam's row from before a change.

@@ -1,0 +1,112 @@
+"""What a fitted policy knows of a rationale: scores by reviewer, author, others' answers, checks, length. Pure.
+
+    list_inputs(reading, readings_of_the_question, Teachers(…))
+    -> {("score", "gemini"): 2, ("five", "gemini"): 1, ("author", "gpt"): 1, ("one_agrees", ""): 1, …}
+
+The other authors' answers count, and the scores that those got: that somebody else comes to another answer, and that
+reviewers believe it, says more against a text than its own scores do. Source: measured on the authors' SVAMP files
+(docs/policies.md). Repairs by people are no peers, and get no probability.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mapd.answers.grading import Task, answers_equal
+from mapd.checks import State
+from mapd.domain import Item, Text, Vote
+from mapd.policies import CheckStates, mean
+from mapd.probability import InputKey
+
+# A score in the middle says nothing.
+MIDDLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RationaleReading:
+    """A rationale with its votes that count, its own final answer and what the checks say."""
+
+    text: Text
+    votes: tuple[Vote, ...]
+    answer: str | None
+    states: CheckStates
+
+
+@dataclass(frozen=True, slots=True)
+class Voices:
+    """The teachers who can be told apart: whose scores are read, and who wrote."""
+
+    reviewers: Collection[str]
+    authors: Collection[str]
+
+
+def agree(question: Item, first: str | None, second: str | None) -> bool:
+    """Return whether two final answers to a question are the same; without an answer there is nothing to agree on."""
+    if first is None or second is None:
+        return False
+    return first == second or _are_equal(first, second, question.task, question.options)
+
+
+@lru_cache(maxsize=16_384)
+def _are_equal(first: str, second: str, task: Task, options: tuple[str, ...]) -> bool:
+    return answers_equal(first, second, task, options)
+
+
+def list_inputs(
+    x: RationaleReading, question: Item, readings: Sequence[RationaleReading], voices: Voices
+) -> dict[InputKey, float]:
+    """Return the inputs of a rationale that aren't 0. `readings`: all rationales of its question by teachers."""
+    peers = [peer for peer in readings if peer.text.teacher != x.text.teacher]
+    values = _list_votes(x, voices) | _list_peers(x, question, peers)
+    values |= {
+        ("author", x.text.teacher): float(x.text.teacher in voices.authors),
+        ("readable", ""): float(x.answer is not None),
+        ("equation_false", ""): float(x.states.equations_true is State.FAILS),
+        ("equations_true", ""): float(x.states.equations_true is State.HOLDS),
+        ("shows_work", ""): float(x.states.shows_work is State.HOLDS),
+        ("log_length", ""): math.log1p(len(x.text.text)),
+        ("gold_holds", ""): float(x.states.matches_gold is State.HOLDS),
+        ("gold_fails", ""): float(x.states.matches_gold is State.FAILS),
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+def _list_votes(x: RationaleReading, voices: Voices) -> dict[InputKey, float]:
+    values: dict[InputKey, float] = {}
+    for reviewer in voices.reviewers:
+        # Nobody reviews an own text, so no vote is missing there.
+        if reviewer == x.text.teacher:
+            continue
+        # A reviewer who was asked several times has one word: the mean.
+        score = mean(vote.score for vote in x.votes if vote.reviewer == reviewer)
+        if score is None:
+            values["no_vote", reviewer] = 1.0
+            continue
+        values["score", reviewer] = float(score - MIDDLE)
+        values["five", reviewer] = float(score == 5)
+        values["low", reviewer] = float(score <= 2)
+    return values
+
+
+def _list_peers(x: RationaleReading, question: Item, peers: Sequence[RationaleReading]) -> dict[InputKey, float]:
+    same = [peer for peer in peers if agree(question, x.answer, peer.answer)]
+    others = [peer for peer in peers if not agree(question, x.answer, peer.answer)]
+    number = len({peer.text.teacher for peer in same})
+    # Two authors, not two texts of one.
+    is_shared = any(
+        a.text.teacher != b.text.teacher and agree(question, a.answer, b.answer) for a in peers for b in peers
+    )
+    return {
+        ("one_agrees", ""): float(number == 1),
+        ("more_agree", ""): float(number > 1),
+        ("others_agree", ""): float(is_shared),
+        ("others_against", ""): float(is_shared and not same),
+        ("peers_for", ""): _mean_score(same),
+        ("peers_against", ""): _mean_score(others),
+    }
+
+
+def _mean_score(peers: Sequence[RationaleReading]) -> float:
+    score = mean(vote.score for peer in peers for vote in peer.votes)
+    return 0.0 if score is None else float(score - MIDDLE)

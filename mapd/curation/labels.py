@@ -1,0 +1,165 @@
+"""What is known to be right and wrong of rationales, for a policy to be fitted on. Pure.
+
+    label_by_gold(candidates)       -> Labels(is_right={"c1…": True, …}, left_out={"its answer can't be read": 95})
+    match_file(candidates, file)    -> Labels(…, left_out={"no label in the file": 5}, unmatched=("line 7: …",))
+
+Each candidate is a teacher's rationale of a mistake, once, with the others of its question. Nothing is left out in
+silence: what has no label is counted by why, and what a file says of no rationale here is named.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mapd.checks import State
+from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.inputs import RationaleReading
+from mapd.domain import Act, Item
+from mapd.questions.imports import BadRow
+from mapd.questions.rows import question_key
+
+# Of the rows of a file that are about nothing here, so many are named.
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCandidate:
+    """A rationale that can be labelled, and the readings of all rationales of its question by teachers."""
+
+    x: DecidedText
+    question: Item
+    reading: RationaleReading
+    readings: tuple[RationaleReading, ...]
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """Return what its question is known by: the same words in another set are the same question."""
+        return question_key(self.question)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """A row of a file of labels. It names a rationale by uid, or by its question (id, uid or text) and its author."""
+
+    place: str
+    is_right: bool | None  # None: the row leaves it open
+    uid: str = ""
+    question: str = ""
+    teacher: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFile:
+    """A file of labels; `bad`: the rows that can't be read."""
+
+    name: str
+    sha256: str
+    rows: tuple[LabelRow, ...]
+    bad: tuple[BadRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Which rationales are right, by uid; how many have no label, by why; rows that are about no rationale here."""
+
+    kind: str
+    is_right: Mapping[str, bool]
+    left_out: Mapping[str, int]
+    unmatched: tuple[str, ...] = ()
+    file: LabelFile | None = None
+    contradictions: tuple[str, ...] = field(default=())
+
+
+def list_candidates(sets: Iterable[Curated]) -> list[LabelCandidate]:
+    """Return the teachers' rationales of the sets' mistakes, each once."""
+    candidates: dict[str, LabelCandidate] = {}
+    for curated in sets:
+        for mistake in curated.mistakes:
+            readings = read_mistake(mistake)
+            for x in mistake.rationales:
+                if x.text.id in readings:
+                    candidate = LabelCandidate(x, mistake.question, readings[x.text.id], tuple(readings.values()))
+                    candidates.setdefault(x.text.uid, candidate)
+    return list(candidates.values())
+
+
+def read_mistake(mistake: Mistake) -> dict[int, RationaleReading]:
+    """Return the readings of a mistake's rationales by teachers, by their ids."""
+    return {
+        x.text.id: RationaleReading(x.text, tuple(filter_votes(x.text.votes)), x.answer, x.states)
+        for x in mistake.rationales
+        if x.text.repairs_id is None
+    }
+
+
+def label_by_gold(candidates: Sequence[LabelCandidate]) -> Labels:
+    """Label by the gold check: right is a final answer that is the gold one, whatever led to it."""
+    states = {c.x.text.uid: c.x.states.matches_gold for c in candidates}
+    reasons = Counter(
+        "there is no gold answer" if c.x.answer is not None else "its answer can't be read"
+        for c in candidates
+        if c.x.states.matches_gold is State.NOTHING
+    )
+    is_right = {uid: state is State.HOLDS for uid, state in states.items() if state is not State.NOTHING}
+    return Labels("gold", is_right, reasons)
+
+
+def label_by_people(candidates: Sequence[LabelCandidate]) -> Labels:
+    """Label by what people decided and agree on; right is what they accept."""
+    is_right: dict[str, bool] = {}
+    reasons: Counter[str] = Counter()
+    for c in candidates:
+        people = c.x.people
+        if people.conflict:
+            reasons["people disagree on it"] += 1
+        elif people.decision in (Act.ACCEPT, Act.REJECT):
+            is_right[c.x.text.uid] = people.decision is Act.ACCEPT
+        else:
+            reasons["nobody judged it"] += 1
+    return Labels("people", is_right, reasons)
+
+
+def match_file(candidates: Sequence[LabelCandidate], file: LabelFile) -> Labels:
+    """Find the rationale of each row. What two rows say of one rationale otherwise is a contradiction."""
+    uids = _index(candidates)
+    is_right: dict[str, bool] = {}
+    open_uids: set[str] = set()
+    places: dict[str, str] = {}
+    unmatched: list[str] = []
+    contradictions: list[str] = []
+    for row in file.rows:
+        names = (
+            uids.get((row.uid, ""), set()) if row.uid else uids.get((_plain(row.question), _plain(row.teacher)), set())
+        )
+        if len(names) != 1:
+            what = row.uid or f"{row.question[:60]} by {row.teacher}"
+            unmatched.append(f"{row.place}: {what} names {'no' if not names else len(names)} rationales")
+            continue
+        (uid,) = names
+        if row.is_right is None:
+            open_uids.add(uid)
+        elif is_right.setdefault(uid, row.is_right) is not row.is_right:
+            contradictions.append(f"{places[uid]} and {row.place} differ")
+        else:
+            places.setdefault(uid, row.place)
+    open_count = len(open_uids - is_right.keys())
+    reasons = {
+        "the file leaves it open": open_count,
+        "no label in the file": len(candidates) - len(is_right) - open_count,
+    }
+    left_out = {reason: number for reason, number in reasons.items() if number}
+    return Labels("file", is_right, left_out, tuple(unmatched), file, tuple(contradictions))
+
+
+def _index(candidates: Sequence[LabelCandidate]) -> Mapping[tuple[str, str], set[str]]:
+    """Return the rationales by each way to name them."""
+    uids: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for c in candidates:
+        uids[c.x.text.uid, ""].add(c.x.text.uid)
+        for name in (c.question.source_id, c.question.uid, c.question.text):
+            uids[_plain(name), _plain(c.x.text.teacher)].add(c.x.text.uid)
+    return uids
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.split()).casefold()

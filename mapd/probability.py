@@ -1,0 +1,193 @@
+"""How probable it is that a rationale is right, by a logistic regression that was fitted before. Pure, no I/O.
+
+    fit.probability({("score", "gpt"): 2, ("five", "gpt"): 1, ("one_agrees", ""): 1, …})    -> Fraction(9712, 10000)
+    fit.shares(values)[0]                                                -> (-1.31, ("peers_against", ""))
+
+A fit holds its own numbers, so applying it takes a sum and an exponential, and no library: what was fitted once decides
+the same everywhere. An input that a text doesn't have counts 0 before it is scaled; that somebody did not vote is an
+input of its own, so it is never a low score. `mapd/curation/inputs.py` says what the inputs are of a text.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from mapd.characters import find_unstorable
+from mapd.errors import BadInput
+
+# What an input is, and whose: ("score", "gpt"), ("log_length", "").
+InputKey = tuple[str, str]
+# A probability has four digits: the last bit of a machine's exponential never decides.
+STEPS = 10_000
+# Of each teacher (reviewer or author), and of the text; the last two see the gold answer.
+TEACHER_INPUTS = ("score", "five", "low", "no_vote", "author")
+TEXT_INPUTS = (
+    *("one_agrees", "more_agree", "others_agree", "others_against", "peers_for", "peers_against"),
+    *("readable", "equation_false", "equations_true", "shows_work", "log_length"),
+)
+GOLD_INPUTS = ("gold_holds", "gold_fails")
+INPUT_KINDS = (*TEACHER_INPUTS, *TEXT_INPUTS, *GOLD_INPUTS)
+MOST_INPUTS, LONGEST = 2_000, 300
+
+
+def _check_finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError("a number has an end")
+    return number
+
+
+def _check_text(text: str) -> str:
+    if find_unstorable(text) is not None or not text.isprintable() or len(text) > LONGEST:
+        raise ValueError(f"it is no line of up to {LONGEST} characters")
+    return text
+
+
+Number = Annotated[float, AfterValidator(_check_finite)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Line = Annotated[str, AfterValidator(_check_text)]
+
+
+@dataclass(frozen=True, slots=True)
+class FitInput:
+    """One input: what it is, whose, and what it counts: `weight` times its distance from `centre`, in `scale`s."""
+
+    kind: Annotated[str, Field(pattern=f"^(?:{'|'.join(INPUT_KINDS)})$")]
+    teacher: Line
+    weight: Number
+    centre: Number
+    scale: Annotated[float, AfterValidator(_check_finite), Field(gt=0)]
+
+    @property
+    def key(self) -> InputKey:
+        """Return what it is, and whose."""
+        return self.kind, self.teacher
+
+
+@dataclass(frozen=True, slots=True)
+class FitPoint:
+    """What accepting above a probability gives, each text decided by a fit that saw nothing of its question."""
+
+    p: Share
+    precision: Share | None  # None where nothing is accepted
+    recall: Share
+    accepted: Count
+
+
+@dataclass(frozen=True, slots=True)
+class FitRecord:
+    """What a fit was made from, and how good it is. All figures are cross-fitted by question."""
+
+    labels: Annotated[str, Field(pattern="^(?:gold|people|file)$")]
+    uses_gold: bool  # the gold check is an input
+    exams: tuple[Line, ...]  # by uid
+    teachers: dict[Line, Line]  # the uid of each, by its name
+    n: Count
+    right: Count
+    wrong: Count
+    questions: Count
+    folds: Count
+    brier: Share
+    brier_of_share: Share  # of saying the share of right ones of each
+    at: tuple[FitPoint, ...]
+    votes_with_gold: Count  # votes that were read, by whether their reviewers saw the gold answer
+    votes_without_gold: Count
+    left_out: dict[Line, Count]  # rationales without a label, by why
+    penalty: Number
+    library: Line
+    fitted_at: Line
+    file: Line | None = None
+    file_sha256: Line | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted logistic regression: P(right) of a rationale."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+    intercept: Number
+    inputs: Annotated[tuple[FitInput, ...], Field(max_length=MOST_INPUTS)]
+    # Two fits of the same numbers decide the same.
+    record: FitRecord = field(compare=False)
+
+    def probability(self, values: Mapping[InputKey, float]) -> Fraction:
+        """Return the probability of these inputs, in ten-thousandths."""
+        total = self.intercept
+        for x in self.inputs:
+            total += x.weight * (values.get(x.key, 0.0) - x.centre) / x.scale
+        # The larger exponent would overflow.
+        inverse = math.exp(-abs(total))
+        p = 1 / (1 + inverse) if total >= 0 else inverse / (1 + inverse)
+        return Fraction(round(p * STEPS), STEPS)
+
+    def shares(self, values: Mapping[InputKey, float]) -> list[tuple[float, InputKey]]:
+        """Return what each input adds to the log-odds, beside an average text; what counts most is first."""
+        shares = [(x.weight * (values.get(x.key, 0.0) - x.centre) / x.scale, x.key) for x in self.inputs]
+        return sorted(shares, key=lambda share: (-abs(share[0]), share[1]))
+
+    @property
+    def reviewers(self) -> tuple[str, ...]:
+        """Return the teachers whose scores it reads."""
+        return tuple(x.teacher for x in self.inputs if x.kind == "score")
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Return the teachers whose texts it was fitted on."""
+        return tuple(x.teacher for x in self.inputs if x.kind == "author")
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """Return all that decides, as JSON has it."""
+        return {"intercept": self.intercept, "inputs": [asdict(x) for x in self.inputs]}
+
+    @property
+    def digest(self) -> str:
+        """Return a name of all that decides: the first 16 digits of its sha256."""
+        return hashlib.sha256(json.dumps(self.rule, sort_keys=True).encode()).hexdigest()[:16]
+
+    def rename(self, names: Mapping[str, str]) -> "Fit":
+        """Return the fit with its teachers under the names that they have now. `names`: by uid."""
+        now = {old: names[uid] for old, uid in self.record.teachers.items() if uid in names}
+        if all(old == new for old, new in now.items()):
+            return self
+        inputs = tuple(replace(x, teacher=now.get(x.teacher, x.teacher)) for x in self.inputs)
+        teachers = {now.get(old, old): uid for old, uid in self.record.teachers.items()}
+        return replace(self, inputs=inputs, record=replace(self.record, teachers=teachers))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fit as JSON has it."""
+        record = asdict(self.record) | {"exams": list(self.record.exams), "at": [asdict(x) for x in self.record.at]}
+        return self.rule | {"record": record}
+
+
+_FIT = TypeAdapter(Fit)
+
+
+def read_fit(value: Mapping[str, Any]) -> Fit:
+    """Return the fit that `as_dict` gave. Raises: BadInput where it is none."""
+    try:
+        return _FIT.validate_python(dict(value))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))[:80]
+        raise BadInput(f"this is no fitted policy: {place}: {first['msg']}; fit it again") from error
+
+
+def list_points(probabilities: Sequence[float | None], is_right: Sequence[bool]) -> tuple[FitPoint, ...]:
+    """Return precision and recall at each whole hundredth below 1; None is never accepted."""
+    right = sum(is_right)
+    points = []
+    for hundredth in range(100):
+        accepted = [
+            label for p, label in zip(probabilities, is_right, strict=True) if p is not None and 100 * p > hundredth
+        ]
+        hits = sum(accepted)
+        precision = hits / len(accepted) if accepted else None
+        points.append(FitPoint(hundredth / 100, precision, hits / right if right else 0.0, len(accepted)))
+    return tuple(points)

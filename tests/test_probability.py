@@ -1,0 +1,123 @@
+"""P(right) is the logistic regression's, without its library; a fit is read only where it can be applied."""
+
+import json
+import math
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mapd.errors import BadInput
+from mapd.policies import PAPER, CheckStates, Policy, decide_feedback, decide_rationale
+from mapd.probability import Fit, FitInput, list_points, read_fit
+from tests.fits import RECORD, make_fit, make_policy
+
+FIT = make_fit(("gpt", "gemini"))
+VALUES = st.dictionaries(st.sampled_from([x.key for x in FIT.inputs]), st.floats(-50, 50), max_size=8)
+
+
+@given(VALUES)
+def test_it_is_the_sigmoid_of_the_weighted_sum(values: dict[tuple[str, str], float]) -> None:
+    total = FIT.intercept + sum(x.weight * (values.get(x.key, 0) - x.centre) / x.scale for x in FIT.inputs)
+    assert abs(float(FIT.probability(values)) - 1 / (1 + math.exp(-total))) <= 0.00005000001
+    shares = FIT.shares(values)
+    assert math.isclose(sum(share for share, _ in shares) + FIT.intercept, total, abs_tol=1e-9)
+    assert [abs(share) for share, _ in shares] == sorted((abs(share) for share, _ in shares), reverse=True)
+
+
+def test_no_sum_is_too_large() -> None:
+    sure = replace(FIT, intercept=1e6)
+    assert (sure.probability({}), replace(FIT, intercept=-1e6).probability({})) == (1, 0)
+
+
+def test_a_missing_vote_is_no_low_score() -> None:
+    fit = Fit(0.0, (FitInput("score", "gpt", 1.0, 0.0, 1.0), FitInput("no_vote", "gpt", 0.2, 0.0, 1.0)), RECORD)
+    lowest, missing = fit.probability({("score", "gpt"): -2.0}), fit.probability({("no_vote", "gpt"): 1.0})
+    assert lowest < Fraction(1, 2) < missing
+
+
+def test_what_is_written_is_read_back() -> None:
+    assert read_fit(json.loads(json.dumps(FIT.as_dict()))) == FIT
+    assert read_fit(FIT.as_dict()).record == FIT.record
+    assert FIT.digest == read_fit(FIT.as_dict()).digest != replace(FIT, intercept=0.30001).digest
+
+
+def changed(**values: Any) -> dict[str, Any]:
+    return FIT.as_dict() | values
+
+
+WEIGHT = FIT.as_dict()["inputs"][0]
+NO_FITS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "no number": changed(intercept="much"),
+    "no end": changed(intercept=float("inf")),
+    "a weight without end": changed(inputs=[WEIGHT | {"weight": float("nan")}]),
+    "a scale of nothing": changed(inputs=[WEIGHT | {"scale": 0.0}]),
+    "an unknown input": changed(inputs=[WEIGHT | {"kind": "charm"}]),
+    "a name with an escape": changed(inputs=[WEIGHT | {"teacher": "\x1b[2J"}]),
+    "too many inputs": changed(inputs=[WEIGHT] * 2_001),
+    "no record": {name: value for name, value in FIT.as_dict().items() if name != "record"},
+    "labels of nobody": changed(record=FIT.as_dict()["record"] | {"labels": "a hunch"}),
+    "a share above 1": changed(record=FIT.as_dict()["record"] | {"brier": 1.5}),
+}
+
+
+@pytest.mark.parametrize("case", NO_FITS)
+def test_what_is_no_fit_is_refused_in_a_line(case: str) -> None:
+    with pytest.raises(BadInput, match="this is no fitted policy: ") as refused:
+        read_fit(NO_FITS[case])
+    assert "\n" not in str(refused.value)
+
+
+def test_a_teacher_is_known_by_who_it_is() -> None:
+    fit = make_fit(("gpt", "gemini"), record=replace(RECORD, teachers={"gpt": "u1", "gemini": "u2"}))
+    renamed = fit.rename({"u1": "gpt (old)", "u2": "gemini", "u3": "gpt"})
+    assert renamed.reviewers == ("gpt (old)", "gemini")
+    assert renamed.record.teachers == {"gpt (old)": "u1", "gemini": "u2"}
+    assert fit.rename({"u3": "gpt"}) is fit
+
+
+def test_precision_and_recall_at_each_hundredth() -> None:
+    points = list_points([0.9, 0.7, 0.7, 0.2, None], [True, True, False, False, True])
+    assert [point.p for point in points] == [n / 100 for n in range(100)]
+    # A probability of exactly .7 isn't above .7; who isn't decided is right, and not accepted.
+    assert (points[69].precision, points[69].recall, points[69].accepted) == (2 / 3, 2 / 3, 3)
+    assert (points[70].precision, points[70].recall, points[70].accepted) == (1.0, 1 / 3, 1)
+    assert (points[90].precision, points[90].recall, points[90].accepted) == (None, 0.0, 0)
+
+
+# --- The policy -------------------------------------------------------------------------------------------------------
+
+POLICY = make_policy(("gpt", "gemini"), threshold=0.7)
+NOTHING = CheckStates()
+
+
+@pytest.mark.parametrize(("p", "verdict"), [("0.7001", "accepted"), ("0.7", "rejected"), ("0.6999", "rejected")])
+def test_the_probability_decides_strictly_and_the_mean_stays_beside_it(p: str, verdict: str) -> None:
+    decision = decide_rationale([1, 1], POLICY, NOTHING, Fraction(p))
+    assert (decision.verdict, decision.mean, decision.probability) == (verdict, 1, Fraction(p))
+    assert decision.decisive == Fraction(p)
+    assert decision.why.startswith("P(right) 0.70 is ")
+
+
+def test_without_a_vote_it_is_undecided() -> None:
+    assert decide_rationale([None], POLICY, NOTHING, Fraction("0.99")).verdict == "undecided"
+
+
+def test_feedback_is_decided_as_under_paper() -> None:
+    for scores in ([], [3, 3], [4, 3], [None]):
+        expected, decision = decide_feedback(scores, PAPER, NOTHING), decide_feedback(scores, POLICY, NOTHING)
+        assert decision.verdict is expected.verdict
+        # No probability moves it.
+        assert math.isinf(decision.cut)
+
+
+def test_a_threshold_on_a_probability_is_no_threshold_on_a_mean() -> None:
+    with pytest.raises(BadInput, match="a threshold lies between 0 and 1, not at 3: fitted is fitted"):
+        POLICY.at(3)
+    with pytest.raises(BadInput, match="leave out the leniency"):
+        Policy("x", 0.5, leniency_adjusted=True, fit=FIT)
+    assert (POLICY.at(1).threshold, PAPER.at(5).threshold) == (1, 5)
