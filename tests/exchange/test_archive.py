@@ -61,6 +61,12 @@ def fill(session: Session, folder: Path, home: Path) -> None:
     opening = t.Opening(set_id=session.exec(select(t.QuestionSet.id)).one() or 0, exam_id=exam.id, person="ann")
     session.add_all([training, call, opening, link])
     session.flush()
+    question = session.exec(select(t.Question.id)).first()
+    answer = t.FinetuneAnswer(
+        finetune_id=training.id or 0, question_id=question or 0, step=2, text="So 3.", finish="ok"
+    )
+    answer.answer, answer.outcome = "3", "incorrect"
+    session.add(answer)
     for step in (1, 2):
         session.add(
             t.FinetuneStep(
