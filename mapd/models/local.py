@@ -169,7 +169,7 @@ class LocalModel:
 
 
 class _RoomyLayer(DynamicLayer):
-    """Keys and values with room behind them: a step writes its own token, where transformers copies all at each step."""
+    """Keys and values with room behind them: a step writes its own token; transformers copies all at each step."""
 
     _rooms: tuple[torch.Tensor, ...] = ()
 
