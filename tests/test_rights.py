@@ -48,7 +48,8 @@ from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.judgements import ADJUDICATOR
-from mapd.loop import arms, demo
+from mapd.loop import arms, demo, round_plan
+from mapd.loop import round as rounds_run
 from mapd.loop.arms import ArmsPlan
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.policies import STRICT
@@ -130,6 +131,7 @@ FOR_OWNERS: dict[str, Write] = {
     "arms.run": lambda s, by: arms.run(_engine(s), HERE, ArmsPlan("1", ("paper",)), by=by),
     "students.add_with_examples": lambda s, by: students.add_with_examples(s, "x", 1, by=by),
     "demo.run": lambda s, by: demo.run(_engine(s), HERE, demo.DemoPlan(), by=by),
+    "round.run": lambda s, by: rounds_run.run(_engine(s), HERE, round_plan.RoundPlan("x", "1"), by=by),
     "server_access.approve_key": lambda s, by: server_access.approve_key(
         s, "A_KEY", "https://x.org", by=by, approved=True
     ),

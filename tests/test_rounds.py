@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from mapd import exam, rounds, students
+from mapd import exam, lineage, rounds, students
 from mapd.answers.grading import Outcome
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput, NotFound
 from mapd.people import owner
 from mapd.results import ExamAnswer, ExamAnswers
+from mapd.rounds import StopRule
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -125,4 +126,77 @@ def test_the_command_and_the_page_show_each_round(home: Path, mapd: Mapd) -> Non
     assert "small-tuned-2" in shown(app)
     assert not errors(app)
     app = open_page("pages/train/results.py", before=first, after=second)
-    assert "Round by round" not in [subheader.value for subheader in app.subheader], "the table above says the same"
+    assert "forgotten: right in the round before" not in " ".join(caption.value for caption in app.caption)
+    assert shown(app).count('class="mapd-lineage-student"') == 2, "of two rounds the table above says the same"
+
+
+# --- When they end ----------------------------------------------------------------------------------------------------
+
+
+def line_of(info: ExamInfo, *right: int, of: int = 40) -> list[rounds.StudentRound]:
+    """A round each, in which the first so many of the questions are right."""
+    exams = [("1" * number).ljust(of, "0") for number in right]
+    return rounds.measure([(str(n), n, answers(info, signs)) for n, signs in enumerate(exams)])
+
+
+def test_a_gain_that_is_exactly_asked_for_goes_on(info: ExamInfo) -> None:
+    line = line_of(info, 3, 6, of=300)
+    assert rounds.find_stop(line, StopRule(gain=1)) is None
+    words = "accuracy changed by +1.0 points in round 1: the rule asks for +1.1"
+    assert rounds.find_stop(line, StopRule(gain=1.1)) == words
+    assert rounds.find_stop(line_of(info, 6, 3, of=300), StopRule(gain=0)) == (
+        "accuracy changed by -1.0 points in round 1: the rule asks for +0"
+    )
+
+
+def test_one_student_alone_ends_nothing(info: ExamInfo) -> None:
+    assert rounds.find_stop(line_of(info, 3), StopRule(gain=100, patience=1)) is None
+    assert rounds.find_stop([], StopRule(gain=100, patience=1)) is None
+    assert rounds.find_stop(line_of(info, 3, 2), StopRule()) is None
+
+
+def test_rounds_in_vain_are_counted_from_the_last_that_was_shown_to_be_better(info: ExamInfo) -> None:
+    line = line_of(info, 2, 12, 13, 14)  # 10 more is shown to be better, 1 or 2 more isn't
+    assert [entry.is_better for entry in line] == [False, True, False, False]
+    assert [entry.best_round for entry in line] == [None, 0, 1, 1]
+    assert rounds.find_stop(line, StopRule(patience=3)) is None
+    assert rounds.find_stop(line, StopRule(patience=2)) == (
+        "the last 2 rounds were not shown to be better than round 1: McNemar's p of the latest is 0.5"
+    )
+    assert (rounds.find_stop(line[:3], StopRule(patience=1)) or "").startswith("the last round was not shown")
+    assert rounds.find_stop(line[:2], StopRule(patience=1)) is None
+
+
+def test_small_gains_count_together(info: ExamInfo) -> None:
+    line = line_of(info, 2, 5, 8, 11)
+    assert [entry.is_better for entry in line] == [False, False, True, False], "6 more than the first, not 3 and 3"
+    assert line[2].best_round == 0
+    assert line[3].best_round == 2
+
+
+def test_worse_is_not_better_however_sure_it_is(info: ExamInfo) -> None:
+    last = line_of(info, 20, 2)[-1]
+    assert last.best_p is not None
+    assert last.best_p < 0.05
+    assert not last.is_better
+
+
+# --- Where they come from ---------------------------------------------------------------------------------------------
+
+
+def test_a_lineage_names_exams_snapshot_and_pairs_as_far_as_they_are_here(engine: sa.Engine) -> None:
+    last = third_round(engine)
+    with db.writing(engine) as session:
+        snapshot = session.exec(select(t.Snapshot)).one()
+        sha256, pairs, mistakes = snapshot.sha256, snapshot.pairs, snapshot.manifest["counts"]["mistakes"]
+        students.get(session, "small-tuned").snapshot_sha256 = sha256
+        students.get(session, "small-tuned-2").snapshot_sha256 = "f" * 64
+    with db.reading(engine) as session:
+        first, second, third = lineage.trace(session, last)
+        assert (first.student, first.snapshot, first.exams) == ("small", None, ())
+        assert (second.snapshot, second.pairs, second.mistakes) == (sha256, pairs, mistakes)
+        assert [info.split for info in second.exams] == ["train"]
+        assert (third.snapshot, third.pairs, third.exams) == ("f" * 64, None, ()), "its snapshot isn't in the project"
+    app = open_page("pages/train/results.py")
+    assert not errors(app)
+    assert "not in this project" in shown(app)

@@ -41,7 +41,7 @@ code 1, or 2 where the command itself was wrong; Ctrl+C ends with 130."""
 ORDER = (
     *("app", "demo", "doctor", "questions", "students", "exam", "read", "import", "teachers", "collect", "curate"),
     *("judge", "judge-all", "repair", "undo", "redo", "history", "people", "guidelines", "export", "push", "finetune"),
-    *("results", "rounds", "arms", "jobs", "worker", "project", "archive", "trash", "restore", "openapi"),
+    *("results", "round", "rounds", "arms", "jobs", "worker", "project", "archive", "trash", "restore", "openapi"),
 )
 # A command stands in the file of its name; Python takes no module named `import`, and an undo brings its redo.
 FILES = {"import": "import_", "redo": "undo"}

@@ -6,10 +6,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from mapd import pooled_results
+from mapd import pooled_results, prompts, similar_pairs
 from mapd import results as stage
 from mapd.cli import shared
+from mapd.errors import BadInput
 from mapd.results import FamilyResult, Results, Score
+from mapd.store import queries
 
 
 def results(
@@ -20,12 +22,20 @@ def results(
     questions: Annotated[
         bool, typer.Option("--questions", help="List the questions' uids, too, by what became of each.")
     ] = False,
+    similar: Annotated[
+        str | None,
+        typer.Option(metavar="UID", help="Show the training pairs nearest to this question: similar, not cause."),
+    ] = None,
+    nearest: Annotated[int, typer.Option(min=1, max=100, help="So many of them.")] = 3,
     as_json: shared.AsJson = False,
 ) -> None:
     """Compare two exams, before and after, question by question.
 
     With --after for each of several trainings: what they gain on the mean, and how far one is from another.
     """
+    if similar is not None:
+        _show_similar(exams_after[-1], similar, nearest, as_json)
+        return
     if len(exams_after) > 1:
         _show_pooled(exam_before, exams_after, as_json)
         return
@@ -56,6 +66,27 @@ def results(
         for change, uids_ in comparison.changes.items():
             for uid in uids_:
                 shared.line(f"{change.value:<12} {uid}")
+
+
+def _show_similar(exam: str, question: str, most: int, as_json: bool) -> None:
+    with shared.reading() as session:
+        row, index = queries.question(session, question), similar_pairs.load_index(session, exam)
+    if index is None:
+        raise BadInput(
+            f"the student of exam {exam} was taught on no snapshot of this project: it has no training pairs"
+        )
+    block = prompts.question_block(row.text, row.context, row.options)
+    pairs = index.find_nearest([block], most)[0]
+    result = [{"similarity": near.similarity} | dict(near.pair) for near in pairs]
+    if as_json:
+        shared.show({"question": row.uid, "snapshot": index.sha256, "similar": result}, as_json, "")
+        return
+    shared.line(f"{block}\n\nThe nearest pairs of snapshot {index.sha256[:12]}, by words: similar, not cause")
+    for near in pairs:
+        shared.line(f"\n{near.similarity:.2f}  {similar_pairs.write_question(near.pair['question'])}")
+        for kind in ("rationale", "feedback"):
+            if kind in near.pair:
+                shared.line(f"      {kind}: {near.pair[kind]['text']}")
 
 
 def _show_pooled(exam_before: str, exams_after: Sequence[str], as_json: bool) -> None:

@@ -28,11 +28,14 @@ from mapd import domain, event_loops
 from mapd.committee import ledger
 from mapd.committee.claiming import RunLimits, check_budget
 from mapd.committee.estimate import (
+    CommitteeSettings,
     Estimate,
     Retry,
     TeacherEstimate,
     calls_in_words,
     count_missing,
+    estimate_ahead,
+    find_settings,
     not_sent_in_words,
     plan_retry,
 )
@@ -45,11 +48,13 @@ from mapd.models.base import Model
 from mapd.people import Person, Right, require
 from mapd.store import audit_log, claims, committees, db, queries
 from mapd.store import tables as t
+from mapd.teacher_prices import format_dollars
 
 __all__ = [
     "AWAIT_S",
     "CollectResult",
     "CommitteeProgress",
+    "CommitteeSettings",
     "Estimate",
     "FailureReason",
     "Retry",
@@ -58,7 +63,11 @@ __all__ = [
     "check_budget",
     "collect",
     "count_calls",
+    "count_spent",
+    "describe_end",
     "estimate",
+    "estimate_ahead",
+    "find_settings",
     "not_sent_in_words",
     "plan_retry",
     "stops",
@@ -140,6 +149,22 @@ def count_calls(
 ) -> int:
     """Return how many calls there are in all, made ones too. Raises: BadInput, NotFound, as `collect`."""
     return make_plan(session, queries.exam(session, exam), teachers, samples, cut_off=cut_off).total
+
+
+def count_spent(session: Session, exam: str | int) -> float:
+    """Return the US dollars that the exam's calls cost, as far as their replies told. Raises: NotFound."""
+    return ledger.spent(session, queries.exam(session, exam).id)
+
+
+def describe_end(collected: CollectResult, budget: float | None) -> str:
+    """Say why a run ended before its last call: the budget, or a teacher that is asked no more; else ""."""
+    ends = []
+    if collected.not_made:
+        left_out = f"{collected.not_made:,} calls not made; raise it and start again"
+        spent = format_dollars(collected.spent_usd)
+        ends.append(f"stopped at the budget of {format_dollars(budget or 0)} ({spent} spent), {left_out}")
+    ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in collected.reasons if r.stopped]
+    return "; ".join(ends)
 
 
 def _totals(session: Session, committee_plan: Plan) -> dict[str, int]:

@@ -11,7 +11,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 from typing import NamedTuple
 
@@ -132,6 +132,31 @@ def estimate_calls(
     return Estimate(tuple(rows), ledger.spent(session, info.id), committee_plan.not_sent)
 
 
+def estimate_ahead(
+    session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
+) -> Estimate:
+    """Return what a committee may cost of an exam that isn't sat yet, over the questions that this earlier one asked.
+
+    Calls, tokens and `usd` are for as many mistakes as the earlier exam has; `usd_at_most` is for a mistake at each
+    question. Rationales and reviews that are there already are not asked for again.
+
+    Raises: BadInput, NotFound, as `collect`.
+    """
+    info = queries.exam(session, exam)
+    usual = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
+    largest = replace(usual, mistakes=plan.list_attempts(session, info.id))
+    sent, averages = _prompt_bytes(session, largest), _averages(session, usual)
+    rows = []
+    for x in usual.teachers:
+        peers = [y for y in usual.teachers if y is not x]
+        about, most = usual.missing(session, x), largest.missing(session, x)
+        # What is said of an answer is of that answer alone: of a new one all feedback is missing.
+        about["feedback"], most["feedback"] = samples * len(usual.mistakes), samples * len(largest.mistakes)
+        at_most = estimate_teacher(x, most, peers, sent, averages).usd_at_most
+        rows.append(replace(estimate_teacher(x, about, peers, sent, averages), usd_at_most=at_most))
+    return Estimate(tuple(rows), 0.0)
+
+
 def count_missing(session: Session, committee_plan: Plan) -> int:
     """Return how many calls a plan still lacks."""
     return sum(sum(committee_plan.missing(session, x).values()) for x in committee_plan.teachers)
@@ -196,6 +221,38 @@ def estimate_teacher(
 
 
 @dataclass(frozen=True, slots=True)
+class CommitteeSettings:
+    """Whom an exam's latest committee was, of those that can still be asked, and how they were asked."""
+
+    teachers: tuple[str, ...]
+    samples: int
+    cut_off: bool
+    concurrency: int | None
+    budget: float | None
+
+
+def find_settings(session: Session, exam: str | int) -> CommitteeSettings | None:
+    """Return how the exam's committee was asked the last time; None where none was asked here. Raises: NotFound."""
+    acts = select(t.Audit).where(
+        t.Audit.action == "collect", t.Audit.target == f"exam {queries.exam(session, exam).uid}"
+    )
+    act = session.exec(acts.order_by(col(t.Audit.id).desc())).first()
+    if act is None:
+        return None
+    detail = act.detail
+    names = select(t.Teacher.name).where(col(t.Teacher.name).in_(detail["teachers"]), ~col(t.Teacher.disabled))
+    enabled = set(session.exec(names))
+    return CommitteeSettings(
+        teachers=tuple(name for name in detail["teachers"] if name in enabled),
+        # An act of an earlier version says less.
+        samples=detail.get("samples", 1),
+        cut_off=detail.get("cut_off", False),
+        concurrency=detail.get("concurrency"),
+        budget=detail.get("budget"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """A further start. `failed`: calls that gave no text and stand so; `estimate`: of all that is missing."""
 
@@ -210,21 +267,15 @@ class Retry:
 
 def plan_retry(session: Session, exam: str | int) -> Retry | None:
     """Return a further start of the exam's latest committee; None where none of its calls failed for good."""
-    info = queries.exam(session, exam)
-    acts = select(t.Audit).where(t.Audit.action == "collect", t.Audit.target == f"exam {info.uid}")
-    act = session.exec(acts.order_by(col(t.Audit.id).desc())).first()
-    if act is None:
+    settings = find_settings(session, exam)
+    if settings is None:
         return None
-    names = select(t.Teacher.name).where(col(t.Teacher.name).in_(act.detail["teachers"]), ~col(t.Teacher.disabled))
-    enabled = set(session.exec(names))
-    teachers = tuple(name for name in act.detail["teachers"] if name in enabled)
+    info, teachers = queries.exam(session, exam), settings.teachers
     # A rationale that failed has no reviews either: the estimate below counts these too.
     failed = unmended(session, info.id, teachers)
     if not failed:
         return None
-    # An act of an earlier version says less.
-    samples, cut_off = act.detail.get("samples", 1), act.detail.get("cut_off", False)
-    cost = estimate_calls(session, info.id, teachers, samples, cut_off=cut_off)
+    cost = estimate_calls(session, info.id, teachers, settings.samples, cut_off=settings.cut_off)
     if not cost.calls:
         return None
-    return Retry(teachers, samples, cut_off, act.detail.get("concurrency"), act.detail.get("budget"), failed, cost)
+    return Retry(teachers, settings.samples, settings.cut_off, settings.concurrency, settings.budget, failed, cost)

@@ -121,6 +121,17 @@ def _load_mistakes(session: Session, exam_id: int, *, cut_off: bool) -> tuple[tu
     return tuple(taught), not_sent
 
 
+def list_attempts(session: Session, exam_id: int) -> tuple[TaughtMistake, ...]:
+    """Return each answer of an exam as if it were a mistake: more of them there can't be over these questions."""
+    questions, question_ids, all_attempts = exam_material.questions(session, exam_id), set[int](), []
+    for attempt in exam_material.attempts(session, exam_id):
+        question = questions[attempt.question_id]
+        is_first = question.id not in question_ids
+        all_attempts.append(TaughtMistake(attempt.id, question.id, question.show(question.gold), is_first))
+        question_ids.add(question.id)
+    return tuple(all_attempts)
+
+
 def make_plan(
     session: Session, exam: domain.ExamInfo, names: Sequence[str], samples: int, *, cut_off: bool = False
 ) -> "Plan":

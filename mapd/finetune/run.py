@@ -316,7 +316,8 @@ def _make_student(uid: str, parent: t.Student, sha256: str, training: TrainingRe
     """Return the row of the new student, of an adapter on its parent's base or of weights of its own."""
     student = t.Student(
         uid=uid,
-        name=f"{parent.name}-{uid[:6]}",
+        # In place of what its parent's finetune put there: a name stays short, however many rounds there are.
+        name=f"{parent.name.removesuffix(f'-{parent.uid[:6]}')}-{uid[:6]}",
         **parent.model_dump(include={"base", "revision", "template", "shots"}),
         parent_id=parent.id,
         snapshot_sha256=sha256,

@@ -19,6 +19,7 @@ from mapd.errors import BadInput, Stopped
 from mapd.jobs import JobProgress
 from mapd.jobs.arms_work import ArmsWork
 from mapd.jobs.finetune_work import FinetuneWork
+from mapd.jobs.round_work import RoundWork
 from mapd.jobs.work import Work, WorkContext, followed_by_index
 from mapd.loop import demo
 from mapd.models.base import Sampling
@@ -26,7 +27,6 @@ from mapd.people import owner
 from mapd.review.queue_index import derivation
 from mapd.store import db, queries, queue_index
 from mapd.store import tables as t
-from mapd.teacher_prices import format_dollars
 
 # Who starts what nobody asked for.
 APP = owner("the app")
@@ -158,14 +158,9 @@ class CollectWork(Work):
         """Make the calls that are missing."""
         with followed_by_index(run) as followed:
             collected = self._collect(followed)
-        ends = []
-        if collected.not_made:
-            budget, spent = format_dollars(self.budget or 0), format_dollars(collected.spent_usd)
-            left_out = f"{collected.not_made:,} calls not made; raise it and start again"
-            ends.append(f"stopped at the budget of {budget} ({spent} spent), {left_out}")
-        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in collected.reasons if r.stopped]
+        end = committee.describe_end(collected, self.budget)
         result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
-        return result | ({"stopped": "; ".join(ends)} if ends else {})
+        return result | ({"stopped": end} if end else {})
 
     def _collect(self, run: WorkContext) -> committee.CollectResult:
         with db.reading(run.engine) as session:
@@ -289,8 +284,8 @@ def _find_index_job(session: Session, exam_id: int) -> t.Job | None:
 
 
 # The kinds that the index follows while they run.
-BRINGS_ROWS = (ExamWork.kind, CollectWork.kind, ArmsWork.kind, DemoWork.kind)
-_ALL = (ExamWork, CollectWork, FinetuneWork, ArmsWork, DemoWork, IndexWork)
+BRINGS_ROWS = (ExamWork.kind, CollectWork.kind, ArmsWork.kind, RoundWork.kind, DemoWork.kind)
+_ALL = (ExamWork, CollectWork, FinetuneWork, ArmsWork, RoundWork, DemoWork, IndexWork)
 KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in _ALL}
 
 

@@ -228,6 +228,8 @@ def _draw_result(job: t.Job) -> None:
         context.link("pages/review/browse.py", "Browse", icon=":material/table_rows:", exam=outcome["exam"])
     elif job.kind == "exam":
         context.link("pages/loop/exam.py", "The exam", icon=":material/quiz:", exam=outcome["exam"])
+    elif job.kind == "round":  # that didn't come to its end
+        context.link("pages/loop/committee.py", "The committee", icon=":material/groups:", exam=outcome["exam"])
     else:
         exam = str(job.parameters.get("exam"))
         context.link("pages/loop/committee.py", "The committee", icon=":material/groups:", exam=exam)

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mapd import results, rounds
+from mapd import results
 from mapd.domain import ExamInfo
 from mapd.results import Change, FamilyResult, Results, Score
-from mapd.rounds import StudentRound
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
+from mapd.ui import similar_pairs
 from mapd.ui.kit import attempts, charts, context, tables, text, url_state
 from mapd.ui.kit.attempts import AttemptRow
 from mapd.ui.kit.cache import load_material
@@ -19,7 +19,6 @@ from mapd.ui.kit.tables import Cell, Html
 from mapd.ui.kit.theme import FIGURE_CONFIG
 
 HEADER = ("", "before", "95 %", "after", "95 %", "change", "95 %", "p", "no answer", "cut off", "length", "majority")
-ROUNDS = ("round", "student", "right", "95 %", "learned", "regained", "forgotten", "right in some round", "p")
 DEFAULT_CHANGE = Change.FIXED
 
 
@@ -77,10 +76,11 @@ def load_comparison(before_uid: str, after_uid: str) -> Results:
 
     Raises: BadInput where they can't be compared.
     """
-    return _compare(before_uid, after_uid, _edition())
+    return _compare(before_uid, after_uid, read_edition())
 
 
-def _edition() -> tuple[object, ...]:
+def read_edition() -> tuple[object, ...]:
+    """Return what a result is cached by: it changes where attempts came in, or something was deleted or renamed."""
     newest, edition = context.read(queries.newest, t.Attempt), context.read(audit_log.edition)
     return str(context.engine().url), newest, edition
 
@@ -123,8 +123,8 @@ def _result_row(name: str, result: FamilyResult) -> tuple[Cell, ...]:
     change = f"{100 * (score_after.accuracy - score_before.accuracy):+.1f}".replace("-", "−")
     return (
         text.one_line(name, 40),
-        *_score_cells(score_before),
-        *_score_cells(score_after),
+        *score_cells(score_before),
+        *score_cells(score_after),
         Html(f"<b>{change}</b>"),
         _difference_cell(result.difference),
         f"{result.mcnemar_p:.2g}" if result.mcnemar_p >= 1e-4 else "< 0.0001",
@@ -142,37 +142,10 @@ def _difference_cell(difference: tuple[float, float] | None) -> Cell:
     return Html(f'<span class="mapd-note">{low} to {high}</span>')
 
 
-def _score_cells(score: Score) -> tuple[Cell, Cell]:
+def score_cells(score: Score) -> tuple[Cell, Cell]:
+    """Return the cells of a score: the share with its counts, and the interval."""
     share = Html(f'<b>{score.accuracy:.1%}</b> <span class="mapd-note">{score.correct:,}/{score.n:,}</span>')
     return share, Html(f'<span class="mapd-note">{score.low:.1%} – {score.high:.1%}</span>')
-
-
-def draw_rounds(comparison: Results) -> None:
-    """Draw accuracy round by round along the line of the student after, where it has more than two."""
-    line = _load_rounds(comparison.after.uid, _edition())
-    if len(line) < 3:
-        return
-    st.subheader("Round by round", anchor=False)
-    alt = f"Accuracy of {len(line)} rounds with 95 % intervals; the table below has the numbers"
-    key = f"rounds_{comparison.after.uid}"
-    st.plotly_chart(charts.rounds_figure(line), key=key, config=FIGURE_CONFIG, alt=alt)
-    tables.draw_table(ROUNDS, [_round_row(entry) for entry in line], words=2)
-    st.caption(
-        "learned: right for the first time · regained: right again · forgotten: right in the round before, and not now"
-    )
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _load_rounds(uid: str, edition: tuple[object, ...]) -> list[StudentRound]:  # noqa: ARG001 - the cache's key
-    return context.read(rounds.load, uid)
-
-
-def _round_row(entry: StudentRound) -> tuple[Cell, ...]:
-    name = tables.link_cell(text.one_line(entry.student, 40), context.address("exam", exam=entry.exam.uid))
-    p = None if entry.mcnemar_p is None else f"{entry.mcnemar_p:.2g}"
-    numbers = (entry.learned, entry.regained, entry.forgotten)
-    changes = (None, None, None) if entry.mcnemar_p is None else numbers
-    return (str(entry.round), name, *_score_cells(entry.score), *changes, entry.ever, p)
 
 
 def draw_caveats(comparison: Results) -> None:
@@ -190,7 +163,8 @@ def draw_changes(comparison: Results) -> None:
     choice = url_state.choose_group("change", [change.value for change in Change], DEFAULT_CHANGE.value)
     attempt_rows = _changed_rows(comparison, Change(choice))
     if attempt_rows:
-        attempts.draw_rows(take_page(attempt_rows), ("before", "after"))
+        shown_rows = similar_pairs.add_nearest(take_page(attempt_rows), comparison.after.uid)
+        attempts.draw_rows(shown_rows, ("before", "after"))
     else:
         st.caption("No question is in this group.")
 

@@ -2,13 +2,14 @@
 
 from mapd.errors import MapdError
 from mapd.store import queries
-from mapd.ui import jobs, results
+from mapd.ui import jobs, results, rounds
 from mapd.ui.kit import context, frame, rows, start_forms, text
 
 
 def draw_page() -> None:
     """Draw the comparison that the address asks for."""
     exams = context.read(queries.exams)
+    jobs.draw_active("round")
     jobs.draw_active("exam")
     start_forms.draw_exams_again(exams)
     pair = results.choose_pair(exams)
@@ -23,7 +24,7 @@ def draw_page() -> None:
     results.draw_warning(pair_results)
     results.draw_figure(pair_results)
     results.draw_table(pair_results)
-    results.draw_rounds(pair_results)
+    rounds.draw_rounds(pair_results)
     results.draw_caveats(pair_results)
     results.draw_changes(pair_results)
 

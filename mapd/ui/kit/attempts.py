@@ -35,12 +35,14 @@ class AttemptRow:
     """A question and its responses. Responses beyond the columns stand in the fold alone.
 
     `people_html`: what people said of question and responses. `right_count`: how many responses are right, in words.
+    `below_html`: what stands below the responses in the fold.
     """
 
     question: Item
     answers: tuple[AnswerCell, ...]
     people_html: str = ""
     right_count: str = "–"
+    below_html: str = ""
 
 
 def make_answer_cell(heading: str, question: Item, response: Response) -> AnswerCell:
@@ -154,6 +156,8 @@ def _fold(row: AttemptRow, words: str, thoughts: Mapping[int, str]) -> str:
         length = "" if tokens is None else f'<span class="mapd-note">{tokens:,} tokens</span>'
         body = f"{answer.chip}{length}{thought}{text}{_ours(question, response)}{note}"
         parts.append(tables.titled_block(answer.heading, body))
+    if row.below_html:
+        parts.append(f'<div class="mapd-below">{row.below_html}</div>')
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
 
 
