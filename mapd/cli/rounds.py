@@ -17,7 +17,7 @@ def rounds(
     exam: Annotated[str, typer.Option("--exam", help="An exam of the line's last student: id, uid or name.")],
     as_json: shared.AsJson = False,
 ) -> None:
-    """Show what each round of a student learned and forgot.
+    """Show what each round of a student learned and forgot, and what it was taught on.
 
     And which exams and snapshot each was taught on.
 

@@ -68,7 +68,11 @@ class RoundWork(Work):
                 stopping=followed.stopping,
             )
         last = summary.turns[-1]
-        result = {"exam": last.exam, "snapshot": last.snapshot, "student": last.new_student or last.student}
+        result: dict[str, Any] = {
+            "exam": last.exam,
+            "snapshot": last.snapshot,
+            "student": last.new_student or last.student,
+        }
         # A link to both is drawn where both are there.
         result |= {} if last.after is None else {"before": last.before, "after": last.after}
         result |= {"pairs": last.pairs, "turns": [asdict(turn) for turn in summary.turns]}

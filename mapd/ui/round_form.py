@@ -12,6 +12,7 @@ from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs.round_work import RoundWork
 from mapd.loop import round_plan
 from mapd.loop.round_plan import MOST_ROUNDS, RoundPlan
+from mapd.rounds import StopRule
 from mapd.ui import jobs
 from mapd.ui.kit import context, start_forms, text
 
@@ -65,10 +66,10 @@ def _choose_extent() -> dict[str, Any]:
     rule = round_plan.EVERY_ROUND
     if number > 1 and stop == "gain":
         points = st.number_input("Points", -100.0, 100.0, 1.0, 0.5, key="round_points", width=110)
-        rule = round_plan.StopRule(gain=float(points))
+        rule = StopRule(gain=float(points))
     elif number > 1 and stop == "better":
         patience = st.number_input("For rounds", 1, MOST_ROUNDS, 2, key="round_patience", width=110)
-        rule = round_plan.StopRule(patience=int(patience))
+        rule = StopRule(patience=int(patience))
     return {"rounds": int(number), "pairs": pairs, "stop": rule}
 
 
