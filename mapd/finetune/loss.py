@@ -253,7 +253,7 @@ def _attend_behind(shared: int, module: Any, q: Tensor, k: Tensor, v: Tensor, op
     """Return a dialogue's attention behind its first `shared` tokens, (1, length, heads, width)."""
     # A GPU has its fastest kernel where there is no mask: what is shared asks along there.
     if q.device.type != "cpu":
-        return sdpa_attention_forward(module, q, k, v, None, **options)[0][:, shared:]  # type: ignore[no-any-return]
+        return sdpa_attention_forward(module, q, k, v, None, **options)[0][:, shared:]
     # The feedback sees the whole prompt and its own past; the rationale isn't among the keys.
     mask = q.new_full((q.shape[2] - shared, q.shape[2]), -torch.inf).triu(shared + 1)
     scale, gqa = options.get("scaling"), {"enable_gqa": q.shape[1] != k.shape[1]}

@@ -19,15 +19,11 @@ from typing import Any
 import torch
 from peft import PeftModel
 from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
 
 from mapd import thoughts
 from mapd.models import dialogue
 from mapd.models.base import Completion, Finish, Request, Sampling, Tell, so_far, split_thought
 from mapd.models.loader import DEVICE
-
-# Tokens for which a cache's layer has room beyond those that it holds.
-ROOM = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -153,7 +149,6 @@ class LocalModel:
         """Fill the rows' answers, a token a step; a row that is done leaves the batch."""
         started = time.perf_counter()
         cache = DynamicCache()
-        cache.layer_class_to_replicate = _RoomyLayer
         shared = self._read_shared(rows, cache)
         suffixes = [row.prompt[shared:] for row in rows]
         pads = [max(map(len, suffixes)) - len(suffix) for suffix in suffixes]
@@ -192,49 +187,6 @@ class LocalModel:
         self._model(input_ids=torch.tensor([rows[0].prompt[:shared]], device=DEVICE), cache=cache, logits_to_keep=1)
         cache.batch_repeat_interleave(len(rows))
         return shared
-
-
-class _RoomyLayer(DynamicLayer):
-    """Keys and values with room behind them: a step writes its own token; transformers copies all at each step."""
-
-    _rooms: tuple[torch.Tensor, ...] = ()
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write the new keys and values [rows, heads, new tokens, width] behind the others; return all."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        length = self.get_seq_length()
-        end = length + key_states.shape[-2]
-        if not self._rooms or end > self._rooms[0].shape[-2]:
-            old = (self.keys, self.values)
-            self._rooms = tuple(
-                _widen(*both, length, end) for both in zip(old, (key_states, value_states), strict=True)
-            )
-        for room, states in zip(self._rooms, (key_states, value_states), strict=True):
-            room[:, :, length:end] = states
-        self.keys, self.values = (room[:, :, :end] for room in self._rooms)
-        return self.keys, self.values
-
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep these rows alone."""
-        super().batch_select_indices(indices)
-        self._rooms = ()
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        """Repeat each row."""
-        super().batch_repeat_interleave(repeats)
-        self._rooms = ()
-
-
-def _widen(old: torch.Tensor | None, states: torch.Tensor, length: int, end: int) -> torch.Tensor:
-    """Return a copy of `length` old tokens, with room for those up to `end` and some more."""
-    rows, heads, _, width = states.shape
-    room = states.new_empty(rows, heads, end + ROOM, width)
-    if length and old is not None:
-        room[:, :, :length] = old
-    return room
 
 
 # One thread for all models: where two students answer side by side, each writes a token and lets the other go on.
