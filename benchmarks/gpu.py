@@ -4,7 +4,7 @@
 
 The model has Qwen2.5-1.5B's shape, in bf16, and a tokenizer that is made here; nothing is downloaded. Each part is a
 process of its own with a time limit. One that can't be run, or takes too long, says why in its place, and the others go
-on. `--tiny`: all of it on a CPU in a minute, with a model of 100,000 numbers: that the script runs, not how fast.
+on. `--tiny`: all of it on a CPU, with a model of 100,000 numbers: that the script runs, not how fast.
 
     exam     tokens/s of answers of equal length: transformers' `generate` one by one, an exam's batches (32 at a time,
              and 256), vLLM in process where `pip install mapd-studio[vllm]` was made

@@ -63,7 +63,7 @@ def finetune(
             session.flush()
             row.student_id = tuned.id
             session.add(row)
-    return SimpleNamespace(name=name, steps=hyperparameters.epochs)
+    return SimpleNamespace(name=name, steps=hyperparameters.epochs, stopped=None)
 
 
 def go_round(engine: sa.Engine) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from mapd.arm_results import ArmScore, TrainingScore
 from mapd.domain import Act
 from mapd.errors import BadInput, MapdError, NotFound, Stopped
 from mapd.finetune import controls
+from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import JobProgress
 from mapd.loop import arms, demo
@@ -181,6 +183,16 @@ def test_a_stopped_run_goes_on_and_a_seed_is_added(taught: tuple[sa.Engine, str]
     with db.reading(engine) as session:
         (comparison,) = arm_results.load(session, exam)
     assert [len(arm.trainings) for arm in comparison.arms] == [2, 2]
+
+
+def test_a_training_that_was_stopped_and_kept_is_no_arm(
+    taught: tuple[sa.Engine, str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, exam = taught
+    stopped = SimpleNamespace(name="small-4d07", stopped="stopped at step 3 of 9")
+    monkeypatch.setattr(finetuning, "run", lambda *_, **__: stopped)
+    with pytest.raises(BadInput, match="the training of small-4d07 was stopped at step 3 of 9; start again"):
+        arms.run(engine, home, ArmsPlan(exam, ("paper",), seeds=(5,)), by=ANN)
 
 
 def test_people_count_in_the_curated_arm_alone(taught: tuple[sa.Engine, str], home: Path) -> None:

@@ -120,7 +120,8 @@ class StageRun:
     def finetune(self, student: str, snapshot: str, hyperparameters: Hyperparameters, arm: str | None = None) -> str:
         """Run one finetune; return the new student's name.
 
-        Raises: BadInput where this finetune's student is here without its adapter, and as `finetune.run`.
+        Raises: BadInput where this finetune's student is here without its adapter, or somebody stopped it and kept its
+        student, and as `finetune.run`.
         """
         inputs: dict[str, Any] = {"student": student, "snapshot_sha": snapshot, "arm": arm}
         inputs |= {"hyperparameters": hyperparameters}
@@ -132,7 +133,7 @@ class StageRun:
                 f"the Results page. Another --seed makes one of your own; or `mapd finetune --snapshot {snapshot[:12]} "
                 f"--alpha {hyperparameters.alpha:g} --seed {hyperparameters.seed}{arm_option}` makes this adapter again"
             )
-        return finetuning.run(
+        finetuned = finetuning.run(
             self.engine,
             **inputs,
             by=self.by,
@@ -140,4 +141,10 @@ class StageRun:
             progress=lambda s: self.tell(s.step, s.total, s.in_words, s.seconds_left),
             waits=lambda: self.watch(JobProgress(self.name, message=claims.WAITING)),
             stopping=self.stopping,
-        ).name
+        )
+        if finetuned.stopped is not None:
+            # A part of a training is never counted as the whole.
+            raise BadInput(
+                f"the training of {finetuned.name} was {finetuned.stopped}; start again, and the whole one is trained"
+            )
+        return finetuned.name
