@@ -77,14 +77,14 @@ def arms(
         raise BadUsage("without --arms nothing is run: leave --detach out")
     with shared.reading() as session:
         comparisons = arm_results.load(session, exam)
-    chosen = [c for c in comparisons if comparison_uid in (None, c.uid)]
+    selected = [c for c in comparisons if comparison_uid in (None, c.uid)]
     if as_json:
-        shown = [_as_json(comparison, against) for comparison in chosen]
+        shown = [_as_json(comparison, against) for comparison in selected]
         shared.show(shown[0] if comparison_uid else {"comparisons": shown}, as_json, "")
         return
-    if not chosen:
+    if not selected:
         shared.line("no arms were compared on this exam yet: name some with --arms")
-    for comparison in chosen:
+    for comparison in selected:
         _print(comparison, against)
 
 

@@ -62,22 +62,22 @@ def ask(
         if question is not None:
             if text is not None or gold is not None or task is not None or options:
                 raise BadUsage("--question has its own text, task and gold: leave the others out")
-            asked = pick(session, question)
+            playground_question = pick(session, question)
         else:
             if text is None:
                 raise BadUsage('there is nothing to ask: type a question, "2 + 2?", or name one with --question UID')
             kind = None if task is None else shared.one_of("--task", task, list(Task))
             parts = options.split("|" if "|" in options else ",") if options else ()
-            asked = read_typed(session, text, task=kind, gold=gold, options=parts)
+            playground_question = read_typed(session, text, task=kind, gold=gold, options=parts)
     models, refs = StudentModels(engine, Settings().make_home()), student or ()
     with (
         interrupts.stopping(lambda: "what came is shown", lambda: "nothing is stored anyway") as stop,
         _show_as_written(refs, as_json) as tell,
     ):
         by_ = shared.person_of(by)
-        answers = asking.ask_here(models, refs, asked, decoding, by=by_, tell=tell, stopping=stop.is_set)
-    result = {"question": asked.as_json(), "answers": [answer.as_json() for answer in answers]}
-    shared.show_lines(result, as_json, _list_lines(asked, answers))
+        answers = asking.ask_here(models, refs, playground_question, decoding, by=by_, tell=tell, stopping=stop.is_set)
+    result = {"question": playground_question.as_json(), "answers": [answer.as_json() for answer in answers]}
+    shared.show_lines(result, as_json, _list_lines(playground_question, answers))
     _end(answers)
 
 
@@ -129,7 +129,7 @@ def _describe_stage(answer: PlaygroundAnswer) -> str:
     return " · ".join([f"{answer.student} {answer.stage.value}", *filter(None, numbers)])
 
 
-def _list_lines(asked: PlaygroundQuestion, answers: Sequence[PlaygroundAnswer]) -> Iterator[str]:
+def _list_lines(playground_question: PlaygroundQuestion, answers: Sequence[PlaygroundAnswer]) -> Iterator[str]:
     for answer in answers:
         yield _describe_stage(answer)
         if answer.rendering is not None:
@@ -139,9 +139,9 @@ def _list_lines(asked: PlaygroundQuestion, answers: Sequence[PlaygroundAnswer]) 
         yield from (f"  │ {line}" for line in answer.text.split("\n") if answer.text)
         if answer.stage is AnswerStage.DONE:
             word = f"{OUTCOMES[answer.outcome]}, " if answer.outcome else ""
-            value = "no answer" if answer.answer is None else asked.show(answer.answer)
+            value = "no answer" if answer.answer is None else playground_question.show(answer.answer)
             yield f"  {word}read as {value}: {answer.why}"
         if answer.error:
             yield f"  {answer.error}"
-    if asked.gold is not None:
-        yield f"gold: {asked.show(asked.gold)}"
+    if playground_question.gold is not None:
+        yield f"gold: {playground_question.show(playground_question.gold)}"

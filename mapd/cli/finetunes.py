@@ -56,12 +56,12 @@ def show_finetune(ref: Ref, as_json: shared.AsJson = False) -> None:
     with shared.reading() as session:
         training = finetunes.find(session, ref)
         steps = [step.model_dump(exclude={"finetune_id"}) for step in finetunes.steps(session, training.id)]
-        asked = [
+        questions = [
             {"question": x.question.text, "gold": x.question.gold}
             | {"answers": [row.model_dump(include={"step", "text", "answer", "outcome"}) for row in x.answers.values()]}
             for x in finetunes.list_asked(session, training.id)
         ]
-    result = _as_json(training) | {"steps": steps, "asked": asked}
+    result = _as_json(training) | {"steps": steps, "asked": questions}
     shared.show_lines(result, as_json, _list_lines(training, result))
 
 
@@ -70,9 +70,9 @@ def _list_lines(training: Training, result: dict[str, Any]) -> Iterator[str]:
     for step in result["steps"]:
         losses = (f"{name.replace('_', ' ')} {step[name]:.3f}" for name in LOSSES if step[name] is not None)
         yield f"  step {step['step']}: {', '.join(losses)}, rate {step['learning_rate']:.3g}"
-    for asked in result["asked"]:
-        yield f"  {asked['question']}  (gold: {asked['gold']})"
-        for answer in asked["answers"]:
+    for question in result["asked"]:
+        yield f"  {question['question']}  (gold: {question['gold']})"
+        for answer in question["answers"]:
             yield f"    step {answer['step']}: {answer['outcome'].replace('_', ' ')}, {answer['answer'] or '–'}"
 
 

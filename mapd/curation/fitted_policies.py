@@ -114,8 +114,8 @@ def _describe_unmatched(labels: Labels) -> list[str]:
 
 def find_strangers(fit: Fit, voices: Collection[str]) -> list[str]:
     """Return which teachers of an exam the policy wasn't fitted on, and the other way round, in words."""
-    known = {*fit.reviewers, *fit.authors}
-    strangers, absent = sorted(set(voices) - known), sorted(known - set(voices))
+    fitted_voices = {*fit.reviewers, *fit.authors}
+    strangers, absent = sorted(set(voices) - fitted_voices), sorted(fitted_voices - set(voices))
     notes = [f"the policy was fitted without {', '.join(strangers)}: it knows nothing of them"] if strangers else []
     return notes + (
         [f"{', '.join(absent)} had a part where the policy was fitted, and has none here"] if absent else []

@@ -123,16 +123,16 @@ def _check_labels(labelled: Sequence[LabelCandidate], is_right: Sequence[bool], 
         "file": "add labels, or label by the gold check or by people",
     }[labels.kind]
     missing = ", ".join(f"{number:,}: {reason}" for reason, number in labels.left_out.items())
-    known = f"{right:,} right and {n - right:,} wrong of {n:,} labelled rationales on {questions:,} questions"
-    known += f" (without a label are {missing})" if missing else ""
+    label_counts = f"{right:,} right and {n - right:,} wrong of {n:,} labelled rationales on {questions:,} questions"
+    label_counts += f" (without a label are {missing})" if missing else ""
     if n and right in (0, n):
         raise BadInput(
-            f"the labels are of one kind, and what sets right and wrong apart can't be learned from that: {known}; "
+            f"the labels are of one kind, and what sets right and wrong apart can't be learned from that: {label_counts}; "
             f"at least {LEAST_OF_EACH} of each are needed: {cure}"
         )
     if min(right, n - right) < LEAST_OF_EACH or questions < LEAST_QUESTIONS:
         raise BadInput(
-            f"too few labels to fit on: {known}; at least {LEAST_OF_EACH} of each kind on {LEAST_QUESTIONS} questions "
+            f"too few labels to fit on: {label_counts}; at least {LEAST_OF_EACH} of each kind on {LEAST_QUESTIONS} questions "
             f"are needed, for a tenth of the questions is held out at a time, and the rest has to show both: {cure}"
         )
 
@@ -166,14 +166,14 @@ def _cross_fit(table: "np.ndarray[Any, Any]", is_right: Sequence[bool], groups: 
     from sklearn.model_selection import GroupKFold
 
     labels, probabilities = np.array(is_right, dtype=int), np.zeros(len(is_right))
-    for rest, held in GroupKFold(FOLDS).split(table, labels, groups):
-        if len(set(labels[rest])) < 2:
+    for fit_rows, test_rows in GroupKFold(FOLDS).split(table, labels, groups):
+        if len(set(labels[fit_rows])) < 2:
             raise BadInput(
                 "too few labels to fit on: nearly all of one kind are of one question, and without it the rest shows "
                 "the other kind alone; label more questions"
             )
-        centre, scale, model = _train(table[rest], labels[rest])
-        probabilities[held] = model.predict_proba((table[held] - centre) / scale)[:, 1]
+        centre, scale, model = _train(table[fit_rows], labels[fit_rows])
+        probabilities[test_rows] = model.predict_proba((table[test_rows] - centre) / scale)[:, 1]
     return [float(p) for p in probabilities]
 
 

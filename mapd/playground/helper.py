@@ -27,7 +27,7 @@ UNSEEN_S = 20.0
 
 
 @dataclass
-class AskedQuestion:
+class PlaygroundInquiry:
     """A question that was asked, and the answers as they are now."""
 
     question: PlaygroundQuestion
@@ -51,23 +51,23 @@ class AnswerProcess:
         self._command = command
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
-        self._asked: dict[str, AskedQuestion] = {}
+        self._asked: dict[str, PlaygroundInquiry] = {}
 
     def ask(
         self, students: Sequence[str], question: PlaygroundQuestion, decoding: Decoding, *, by: Person
-    ) -> AskedQuestion:
+    ) -> PlaygroundInquiry:
         """Ask the students, and return at once. Raises: Forbidden; BadInput, as `asking.check`."""
         require(by, Right.RUN_JOBS)
         check(students, decoding)
-        asked = AskedQuestion(question, decoding, tuple(students), [PlaygroundAnswer(name) for name in students])
-        message = {"ask": asked.uid, "students": list(students), "question": question.as_json()}
-        self._send({**message, "decoding": {name: getattr(decoding, name) for name in Decoding.__slots__}}, asked)
-        return asked
+        inquiry = PlaygroundInquiry(question, decoding, tuple(students), [PlaygroundAnswer(name) for name in students])
+        message = {"ask": inquiry.uid, "students": list(students), "question": question.as_json()}
+        self._send({**message, "decoding": {name: getattr(decoding, name) for name in Decoding.__slots__}}, inquiry)
+        return inquiry
 
-    def stop(self, asked: AskedQuestion) -> None:
+    def stop(self, inquiry: PlaygroundInquiry) -> None:
         """Stop the answers; what came stays."""
-        if not asked.is_over:
-            self._send({"stop": asked.uid})
+        if not inquiry.is_over:
+            self._send({"stop": inquiry.uid})
 
     def end(self) -> None:
         """End the process, if there is one."""
@@ -75,16 +75,16 @@ class AnswerProcess:
             if self._process is not None:
                 self._process.kill()
 
-    def _send(self, message: dict[str, object], asked: AskedQuestion | None = None) -> None:
+    def _send(self, message: dict[str, object], inquiry: PlaygroundInquiry | None = None) -> None:
         with self._lock:
             process = self._process
             # To stop, nothing need be started.
             if process is None or process.poll() is not None:
-                if asked is None:
+                if inquiry is None:
                     return
                 process = self._process = self._start()
-            if asked is not None:
-                self._asked[asked.uid] = asked
+            if inquiry is not None:
+                self._asked[inquiry.uid] = inquiry
             assert process.stdin is not None
             try:
                 process.stdin.write(json.dumps(message) + "\n")
@@ -112,30 +112,30 @@ class AnswerProcess:
                 lost, self._asked = list(self._asked.values()), {}
             else:
                 lost = []
-        for asked in lost:
-            _close(asked, f"the process that answers ended (code {code}), maybe for want of memory; ask again")
+        for inquiry in lost:
+            _close(inquiry, f"the process that answers ended (code {code}), maybe for want of memory; ask again")
 
     def _hear(self, message: dict[str, object]) -> None:
         if "over" in message:
             with self._lock:
-                asked = self._asked.pop(str(message["over"]), None)
-            if asked is not None:
-                _close(asked, "the answer broke off; the app's log says why")
+                inquiry = self._asked.pop(str(message["over"]), None)
+            if inquiry is not None:
+                _close(inquiry, "the answer broke off; the app's log says why")
             return
-        asked = self._asked.get(str(message["ask"]))
-        if asked is None:
+        inquiry = self._asked.get(str(message["ask"]))
+        if inquiry is None:
             return
         place, fields = message["place"], message["answer"]
         assert isinstance(place, int)
         assert isinstance(fields, dict)
-        asked.answers[place] = PlaygroundAnswer.read(fields)
-        if time.monotonic() - asked.looked_at > UNSEEN_S:
-            self.stop(asked)
+        inquiry.answers[place] = PlaygroundAnswer.read(fields)
+        if time.monotonic() - inquiry.looked_at > UNSEEN_S:
+            self.stop(inquiry)
 
 
-def _close(asked: AskedQuestion, reason: str) -> None:
+def _close(inquiry: PlaygroundInquiry, reason: str) -> None:
     """Note that nothing more comes; `reason`: why the answers that aren't over have no end."""
-    asked.answers = [
-        a if a.stage.is_over else replace(a, stage=AnswerStage.FAILED, error=reason) for a in asked.answers
+    inquiry.answers = [
+        a if a.stage.is_over else replace(a, stage=AnswerStage.FAILED, error=reason) for a in inquiry.answers
     ]
-    asked.is_over = True
+    inquiry.is_over = True

@@ -208,10 +208,10 @@ def list_asked(session: Session, finetune_id: int) -> list[AskedQuestion]:
     """Return the held-out questions of a finetune, in order, each with the answers that there are so far."""
     query = select(t.FinetuneAnswer, t.Question).where(t.FinetuneAnswer.finetune_id == finetune_id)
     query = query.join(t.Question, col(t.FinetuneAnswer.question_id) == t.Question.id)
-    asked: dict[int, AskedQuestion] = {}
+    questions: dict[int, AskedQuestion] = {}
     for answer, question in session.exec(query.order_by(col(t.Question.position), col(t.FinetuneAnswer.step))).all():
-        asked.setdefault(answer.question_id, AskedQuestion(question, {})).answers[answer.step] = answer
-    return list(asked.values())
+        questions.setdefault(answer.question_id, AskedQuestion(question, {})).answers[answer.step] = answer
+    return list(questions.values())
 
 
 def describe_stop(stopped_at: int | None, planned_steps: int | None) -> str | None:

@@ -46,7 +46,7 @@ def draw_form(exam: ExamInfo, *, is_open: bool) -> None:
             st.caption("Arms are taught from an exam over train questions: choose one in the sidebar.")
             return
         names = _list_arms(exam)
-        chosen = st.multiselect(
+        names_chosen = st.multiselect(
             "Arms",
             list(names),
             [name for name in USUAL if name in names],
@@ -54,9 +54,9 @@ def draw_form(exam: ExamInfo, *, is_open: bool) -> None:
             key="arms_names",
             help="Each is taught the same number of pairs of this exam's texts, with the same seeds.",
         )
-        here = start_forms.list_students(students.is_here)
-        before = _choose_before(exam, here)
-        if before is None and exam.student not in here:
+        local_students = start_forms.list_students(students.is_here)
+        before = _choose_before(exam, local_students)
+        if before is None and exam.student not in local_students:
             st.caption(
                 "This exam's student has no weights here. Examine one that has over dev questions: its exam can then "
                 "be chosen above, and it is the one that is taught."
@@ -75,14 +75,14 @@ def draw_form(exam: ExamInfo, *, is_open: bool) -> None:
             "Preset", list(PRESETS), default="default", required=True, key="arms_preset", help="Of the training."
         )
         method = method_column.selectbox("Method", METHODS, None, placeholder="the preset's", key="arms_method")
-        if not chosen:
+        if not names_chosen:
             st.caption("Choose at least one arm that is taught.")
             return
         jobs.draw_start(
             lambda: ArmsWork.by_preset(
                 preset or "default",
                 exam=exam.uid,
-                arms=tuple(chosen),
+                arms=tuple(names_chosen),
                 seeds=tuple(range(int(seeds))),
                 pairs=None if pairs is None else int(pairs),
                 before=before,
@@ -110,20 +110,20 @@ def _describe_other(name: str) -> str:
     return f"policy {text.one_line(name, 40)}"
 
 
-def _choose_before(exam: ExamInfo, here: Collection[str]) -> str | None:
+def _choose_before(exam: ExamInfo, local_students: Collection[str]) -> str | None:
     """Draw the choice of the dev exam that every arm sits; return its uid, None for the exam's own set."""
     unfinished = context.read(queries.unfinished)
     exams = {
         e.uid: e
         for e in context.read(queries.exams)
-        if e.split == "dev" and e.student in here and e.id not in unfinished
+        if e.split == "dev" and e.student in local_students and e.id not in unfinished
     }
-    own = [uid for uid, e in exams.items() if (e.student, e.question_set) == (exam.student, exam.question_set)]
-    uids = [*own, *(uid for uid in exams if uid not in own)]
+    own_uids = [uid for uid, e in exams.items() if (e.student, e.question_set) == (exam.student, exam.question_set)]
+    uids = [*own_uids, *(uid for uid in exams if uid not in own_uids)]
     uid: str | None = st.selectbox(
         "Examined as in",
         uids,
-        0 if own else None,
+        0 if own_uids else None,
         format_func=lambda uid: text.one_line(exams[uid].name, 120),
         placeholder="the dev questions of the exam's own set, greedily",
         key="arms_before",

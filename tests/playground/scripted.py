@@ -14,7 +14,7 @@ from mapd.models.base import AnswerSoFar, Completion, Finish, Request, Tell, so_
 from mapd.people import Person, owner
 from mapd.playground import asking
 from mapd.playground.asking import Decoding, StudentModels
-from mapd.playground.helper import AskedQuestion
+from mapd.playground.helper import PlaygroundInquiry
 from mapd.playground.question import PlaygroundQuestion
 from mapd.questions import sets
 from mapd.questions.rows import QuestionRow, Task
@@ -84,29 +84,29 @@ class AnswerThread:
 
     def ask(
         self, students: Sequence[str], question: PlaygroundQuestion, decoding: Decoding, *, by: Person
-    ) -> AskedQuestion:
-        asked = AskedQuestion(
+    ) -> PlaygroundInquiry:
+        inquiry = PlaygroundInquiry(
             question, decoding, tuple(students), [asking.PlaygroundAnswer(student) for student in students]
         )
-        stop = self.stops[asked.uid] = threading.Event()
+        stop = self.stops[inquiry.uid] = threading.Event()
 
         def work() -> None:
             asking.ask_here(
-                self.models, students, question, decoding, by=by, tell=asked.answers.__setitem__, stopping=stop.is_set
+                self.models, students, question, decoding, by=by, tell=inquiry.answers.__setitem__, stopping=stop.is_set
             )
-            asked.is_over = True
+            inquiry.is_over = True
 
         threading.Thread(target=work, daemon=True).start()
-        return asked
+        return inquiry
 
-    def stop(self, asked: AskedQuestion) -> None:
-        self.stops[asked.uid].set()
+    def stop(self, inquiry: PlaygroundInquiry) -> None:
+        self.stops[inquiry.uid].set()
 
 
-def wait(asked: AskedQuestion, seconds: float = 120) -> None:
+def wait(inquiry: PlaygroundInquiry, seconds: float = 120) -> None:
     """Look at it until it is over."""
     until = time.monotonic() + seconds
-    while not asked.is_over:
-        assert time.monotonic() < until, asked.answers
-        asked.look()
+    while not inquiry.is_over:
+        assert time.monotonic() < until, inquiry.answers
+        inquiry.look()
         time.sleep(0.02)

@@ -54,7 +54,7 @@ def process(home: Path) -> Iterator[AnswerProcess]:
             provider.__exit__(None, None, None)
 
 
-def ask(process: AnswerProcess, *names: str) -> helper.AskedQuestion:
+def ask(process: AnswerProcess, *names: str) -> helper.PlaygroundInquiry:
     return process.ask(names, SUM, Decoding(), by=ANN)
 
 
@@ -65,56 +65,56 @@ def test_answers_come_token_by_token_and_whatever_breaks_is_one_line(
         process.ask(["good"], SUM, Decoding(), by=Person("bob@x.org", Role.ANNOTATOR))
     assert process._process is None, "nothing was started"
 
-    asked = ask(process, "good", "breaks")
-    assert [answer.stage for answer in asked.answers] == [AnswerStage.WAITING] * 2
-    wait(asked)
-    good, broken = asked.answers
+    inquiry = ask(process, "good", "breaks")
+    assert [answer.stage for answer in inquiry.answers] == [AnswerStage.WAITING] * 2
+    wait(inquiry)
+    good, broken = inquiry.answers
     assert (good.stage, good.text, good.outcome) == (AnswerStage.DONE, "It is so. Answer: 7", "correct")
     assert good.rendering == "the server's, which could not be compared with its own"
     assert (broken.stage, broken.text, broken.outcome) == (AnswerStage.FAILED, "It is so.", None)
     assert "broke off after 3 pieces" in (broken.error or "")
 
-    asked = ask(process, "fails", "down")
-    wait(asked)
-    failed, down = asked.answers
+    inquiry = ask(process, "fails", "down")
+    wait(inquiry)
+    failed, down = inquiry.answers
     assert (failed.text, failed.stage) == ("It is", AnswerStage.FAILED)
     assert "CUDA out of memory" in (failed.error or "")
     assert "check the server" in (down.error or "")
 
     # Stopped, and the other questions of the process go on.
-    asked, other = ask(process, "slow"), ask(process, "good")
+    inquiry, other = ask(process, "slow"), ask(process, "good")
     seen: list[str] = []
     while len(seen) < 3:
-        text = asked.look()[0].text
+        text = inquiry.look()[0].text
         seen += [text] if text and text not in seen else []
         time.sleep(0.01)
-    process.stop(asked)
-    wait(asked, 10)
+    process.stop(inquiry)
+    wait(inquiry, 10)
     wait(other)
-    assert asked.answers[0].stage is AnswerStage.STOPPED
-    assert asked.answers[0].text.startswith(seen[-1])
+    assert inquiry.answers[0].stage is AnswerStage.STOPPED
+    assert inquiry.answers[0].text.startswith(seen[-1])
     assert other.answers[0].outcome == "correct"
 
     # Nobody looks any more.
     monkeypatch.setattr(helper, "UNSEEN_S", 0.2)
-    asked = ask(process, "slow")
+    inquiry = ask(process, "slow")
     until = time.monotonic() + 30
-    while not asked.is_over and time.monotonic() < until:
+    while not inquiry.is_over and time.monotonic() < until:
         time.sleep(0.05)
-    assert asked.answers[0].stage is AnswerStage.STOPPED
+    assert inquiry.answers[0].stage is AnswerStage.STOPPED
     monkeypatch.setattr(helper, "UNSEEN_S", 60)
 
     # Killed in the middle, it is said, and the next question starts another one.
-    asked = ask(process, "slow")
-    while not asked.look()[0].text:
+    inquiry = ask(process, "slow")
+    while not inquiry.look()[0].text:
         time.sleep(0.01)
     assert process._process is not None
     os.kill(process._process.pid, signal.SIGKILL)
-    wait(asked, 10)
-    assert asked.answers[0].error == "the process that answers ended (code -9), maybe for want of memory; ask again"
-    asked = ask(process, "good")
-    wait(asked)
-    assert asked.answers[0].outcome == "correct"
+    wait(inquiry, 10)
+    assert inquiry.answers[0].error == "the process that answers ended (code -9), maybe for want of memory; ask again"
+    inquiry = ask(process, "good")
+    wait(inquiry)
+    assert inquiry.answers[0].outcome == "correct"
 
     # It ends with the app.
     child = process._process

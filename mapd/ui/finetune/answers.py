@@ -37,14 +37,14 @@ def _draw_live_answers(training: Training) -> None:
 
 
 def _draw_answers(training: Training) -> None:
-    asked = context.read(finetunes.list_asked, training.id)
-    if not asked:
+    questions = context.read(finetunes.list_asked, training.id)
+    if not questions:
         return
-    steps = sorted({step for row in asked for step in row.answers})
+    steps = sorted({step for row in questions for step in row.answers})
     st.subheader("Held-out answers", anchor=False)
     columns = steps if len(steps) <= MOST_STEPS else [steps[0], *steps[1 - MOST_STEPS :]]
     header = ("question", "gold", *("before" if step == 0 else f"step {step:,}" for step in columns))
-    tables.draw_table(header, [_make_row(row, columns) for row in asked], words=len(header))
+    tables.draw_table(header, [_make_row(row, columns) for row in questions], words=len(header))
     omitted = f" {len(steps) - len(columns):,} earlier times are left out." if len(columns) < len(steps) else ""
     st.caption(
         f"Dev questions that aren't taught, answered greedily by the student as it was at that step.{omitted} They are "

@@ -13,7 +13,7 @@ from mapd.characters import visible
 from mapd.errors import MapdError
 from mapd.people import Right, may
 from mapd.playground.asking import AnswerStage, Decoding, PlaygroundAnswer
-from mapd.playground.helper import AnswerProcess, AskedQuestion
+from mapd.playground.helper import AnswerProcess, PlaygroundInquiry
 from mapd.playground.question import PlaygroundQuestion
 from mapd.ui.kit import actions, attempts, context, run_session, start_forms, tables, text, theme
 from mapd.ui.kit.rows import LONGEST_TEXT
@@ -36,14 +36,14 @@ STAGES: Mapping[AnswerStage, tuple[str, str]] = {
 
 def draw_buttons(refs: Sequence[str], question: PlaygroundQuestion | None, decoding: Decoding) -> None:
     """Draw the button that asks and the one that stops; each stays where it is."""
-    asked: AskedQuestion | None = st.session_state.get(ASKED)
-    is_at_work = asked is not None and not asked.is_over
+    inquiry: PlaygroundInquiry | None = st.session_state.get(ASKED)
+    is_at_work = inquiry is not None and not inquiry.is_over
     label = "Ask both" if len(refs) > 1 else "Ask"
     options: dict[str, Any] = {"type": "primary", "icon": ":material/play_arrow:"}
     is_asked = actions.button(label, key="playground_ask", disabled=is_at_work or question is None, **options)
     is_stopped = st.button("Stop", key="playground_stop", icon=":material/stop:", disabled=not is_at_work)
-    if is_stopped and asked is not None:
-        _process().stop(asked)
+    if is_stopped and inquiry is not None:
+        _process().stop(inquiry)
     if is_asked and question is not None:
         try:
             st.session_state[ASKED] = _process().ask(refs, question, decoding, by=context.acting_person())
@@ -102,31 +102,31 @@ def write_command(names: Sequence[str], question: PlaygroundQuestion, decoding: 
 
 def draw_answers(question: PlaygroundQuestion | None) -> None:
     """Draw the answers to what was asked last, token by token until nothing more comes; `question`: what is above."""
-    asked: AskedQuestion | None = st.session_state.get(ASKED)
-    if asked is None:
+    inquiry: PlaygroundInquiry | None = st.session_state.get(ASKED)
+    if inquiry is None:
         return
-    if asked.question != question:
+    if inquiry.question != question:
         st.caption("Answers to another question:")
-        draw_question(asked.question)
-    columns = st.columns(len(asked.students))
+        draw_question(inquiry.question)
+    columns = st.columns(len(inquiry.students))
     cells = [column.container(border=True).empty() for column in columns]
-    was_over = asked.is_over
+    was_over = inquiry.is_over
     # Nothing is read while the answers are awaited.
     run_session.end_reading()
-    _watch(asked, cells)
+    _watch(inquiry, cells)
     if not was_over:
         st.rerun()
 
 
-def _watch(asked: AskedQuestion, cells: Sequence[DeltaGenerator]) -> None:
+def _watch(inquiry: PlaygroundInquiry, cells: Sequence[DeltaGenerator]) -> None:
     """Draw the answers each time that they have changed, until nothing more comes. A press ends this run."""
     bodies = [""] * len(cells)
     checked_at = time.monotonic()
     while True:
         # In this order: what comes behind the last look would be lost.
-        is_over, answers = asked.is_over, asked.look()
+        is_over, answers = inquiry.is_over, inquiry.look()
         for place, answer in enumerate(answers):
-            if (body := answer_html(answer, asked.question)) != bodies[place]:
+            if (body := answer_html(answer, inquiry.question)) != bodies[place]:
                 bodies[place] = body
                 cells[place].html(body)
         if is_over:
