@@ -123,16 +123,16 @@ def _check_labels(labelled: Sequence[LabelCandidate], is_right: Sequence[bool], 
         "file": "add labels, or label by the gold check or by people",
     }[labels.kind]
     missing = ", ".join(f"{number:,}: {reason}" for reason, number in labels.left_out.items())
-    label_counts = f"{right:,} right and {n - right:,} wrong of {n:,} labelled rationales on {questions:,} questions"
-    label_counts += f" (without a label are {missing})" if missing else ""
+    counts = f"{right:,} right and {n - right:,} wrong of {n:,} labelled rationales on {questions:,} questions"
+    counts += f" (without a label are {missing})" if missing else ""
     if n and right in (0, n):
         raise BadInput(
-            f"the labels are of one kind, and what sets right and wrong apart can't be learned from that: {label_counts}; "
+            f"the labels are of one kind, and what sets right and wrong apart can't be learned from that: {counts}; "
             f"at least {LEAST_OF_EACH} of each are needed: {cure}"
         )
     if min(right, n - right) < LEAST_OF_EACH or questions < LEAST_QUESTIONS:
         raise BadInput(
-            f"too few labels to fit on: {label_counts}; at least {LEAST_OF_EACH} of each kind on {LEAST_QUESTIONS} questions "
+            f"too few labels to fit on: {counts}; at least {LEAST_OF_EACH} of each kind on {LEAST_QUESTIONS} questions "
             f"are needed, for a tenth of the questions is held out at a time, and the rest has to show both: {cure}"
         )
 

@@ -1,8 +1,8 @@
 """The app's side of the process that answers: it is started at the first question, and again when it is gone.
 
-    asked = answer_process.ask(("smollm2", "qwen"), question, Decoding(), by=ann)
-    asked.answers      -> (PlaygroundAnswer("smollm2", AnswerStage.ANSWERING, text="3 + 4", …), …), as they are now
-    answer_process.stop(asked)
+    inquiry = answer_process.ask(("smollm2", "qwen"), question, Decoding(), by=ann)
+    inquiry.answers    -> (PlaygroundAnswer("smollm2", AnswerStage.ANSWERING, text="3 + 4", …), …), as they are now
+    answer_process.stop(inquiry)
 
 Whoever asked has to look now and then: an answer that nobody looks at is stopped.
 """
