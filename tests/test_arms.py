@@ -103,13 +103,14 @@ def arm_score(name: str, *rights: str) -> ArmScore:
 
 
 def test_an_arms_shares_are_the_means_of_its_trainings() -> None:
-    arm = arm_score("paper", "1110", "1100")
-    assert list(arm.shares.values()) == [1, 1, 0.5, 0]
-    assert arm.accuracy == 0.625
+    arm = arm_score("paper", "1110" * 5, "1110" * 4 + "1100")
+    assert list(arm.shares.values())[-4:] == [1, 1, 0.5, 0]
+    assert arm.accuracy == pytest.approx(0.725)
     low, high = arm.of_questions
-    assert 0 <= low < 0.625 < high <= 1
+    assert 0 <= low < 0.725 < high <= 1
     assert arm.of_trainings is not None
-    assert sum(arm.of_trainings) / 2 == pytest.approx(0.625)
+    # Student's t of two values is wide: it is cut to what a share can be.
+    assert 0 <= arm.of_trainings[0] < 0.725 < arm.of_trainings[1] <= 1
     assert arm_score("paper", "1110").of_trainings is None
 
 

@@ -20,6 +20,7 @@ TITLES = (
     "A question format",
     "A check",
     "A policy",
+    "An input of fitted policies",
     "A teacher kind",
     "A page",
     "An export format",

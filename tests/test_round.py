@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from mapd import committee, students, teachers
 from mapd.curation import saved_policies
 from mapd.errors import BadInput, Stopped
+from mapd.finetune import records
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import kinds
@@ -43,7 +44,7 @@ def teach(
     """A finetune that leaves its row, its student, and an empty adapter."""
     with db.writing(engine) as session:
         snapshot, parent = queries.find_snapshot(session, snapshot_sha), students.get(session, student)
-        row = finetuning._make_row(parent, snapshot, hyperparameters, None)
+        row = records.make_row(parent, snapshot, hyperparameters, None)
         adapter, name = f"finetunes/{row.uid}/adapter", f"{parent.name}-{row.uid[:6]}"
         if session.exec(select(t.Student).where(t.Student.uid == row.uid)).first() is None:
             new = t.Student(uid=row.uid, name=name, base=parent.base, adapter=adapter, round=parent.round + 1)
@@ -53,7 +54,7 @@ def teach(
             row.student_id = new.id
             session.add(row)
     (home / adapter).mkdir(parents=True, exist_ok=True)
-    return SimpleNamespace(name=name)
+    return SimpleNamespace(name=name, stopped=None)
 
 
 def open_scripted(_: object, row: t.Student, *__: object) -> looped.Scripted:

@@ -52,7 +52,7 @@ def _as_json(training: Training) -> dict[str, Any]:
 
 @commands.command("show")
 def show_finetune(ref: Ref, as_json: shared.AsJson = False) -> None:
-    """Show a finetune's steps, and what it answered to held-out questions."""
+    """Show a finetune's steps, and its answers to held-out questions."""
     with shared.reading() as session:
         training = finetunes.find(session, ref)
         steps = [step.model_dump(exclude={"finetune_id"}) for step in finetunes.steps(session, training.id)]
@@ -81,9 +81,9 @@ def compare_finetunes(
     refs: Annotated[list[str], typer.Argument(metavar="FINETUNE FINETUNE …", help="Two or more, as in `show`.")],
     as_json: shared.AsJson = False,
 ) -> None:
-    """Show what differs between trainings, and where their losses ended; --json has all steps.
+    """Show what differs between trainings, and their last losses.
 
-    What is alike is left out: a hyper-parameter that isn't named is the same in all of them.
+    --json has all steps. What is alike is left out: a hyper-parameter that isn't named is the same in all of them.
     """
     with shared.usage():
         trainings, steps = _load(refs)
@@ -124,9 +124,10 @@ def _last_losses(steps: list[FinetuneStep]) -> dict[str, float | None]:
 
 @commands.command("stop")
 def stop_finetune(ref: Ref, by: shared.PersonName = None, as_json: shared.AsJson = False) -> None:
-    """Stop a running finetune behind its step in work, and keep its student as it is then.
+    """Stop a running finetune, and keep its student as it is.
 
-    It is another student than the whole training's. Started again, the training goes on to its end.
+    It ends behind its step in work. It is another student than the whole training's. Started again, the training goes
+    on to its end.
     """
     with shared.writing() as session:
         training = finetunes.find(session, ref)

@@ -17,11 +17,10 @@ def rounds(
     exam: Annotated[str, typer.Option("--exam", help="An exam of the line's last student: id, uid or name.")],
     as_json: shared.AsJson = False,
 ) -> None:
-    """Show what each round of a student learned and forgot, and what it was taught on.
+    """Show what each round of a student learned and forgot.
 
-    And which exams and snapshot each was taught on.
-
-    Learned: right for the first time. Regained: right again. Forgotten: right in the round before, and not now.
+    It names the snapshot that each was taught on, too. Learned: right for the first time. Regained: right again.
+    Forgotten: right in the round before, and not now.
     """
     with shared.reading() as session:
         line = [stage.describe(entry) for entry in stage.load(session, exam)]

@@ -104,6 +104,7 @@ def bare(name: str, other: str) -> dict[str, Any]:
         "settings": SETTINGS,
         "is_whole": False,
         "is_gguf": False,
+        "training": name,
         "hyperparameters": {"seed": name},
         "snapshot": None,
         "manifest": {

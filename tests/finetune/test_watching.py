@@ -431,7 +431,7 @@ def test_a_question_that_cannot_be_answered_loses_no_training(
         raise RuntimeError("out of memory")
 
     add_questions(engine, sha256)
-    monkeypatch.setattr(LocalModel, "_decode", fail)
+    monkeypatch.setattr(LocalModel, "_decode_steps", fail)
     done = run(engine, sha256, options=RunOptions(ask_every=3))
     assert done.steps == GIVEN.steps(done.pairs)
     with db.reading(engine) as session:

@@ -138,7 +138,7 @@ def test_the_sidebar_follows_the_loop_and_says_what_the_jobs_do(home):
         *("Overview", "Data", "Teachers", "Exam", "Committee", "Jobs"),
         *("Triage", "Browse", "People", "Guidelines", "Room vote"),
         *("Threshold lab", "Snapshots"),
-        *("Finetune", "Results"),
+        *("Finetune", "Results", "Arms", "Playground"),
     ]
     with db.writing(db.open_store(Settings())) as session:
         session.add(Job(kind="exam", parameters={}, person="ann", status="failed", error="no such student"))
@@ -155,7 +155,7 @@ def test_who_judges_may_see_in_the_sidebar_what_judging_needs_alone(home):
     app.toggle[0].set_value(True).run()
     assert links(app) == ["Triage", "Browse", "People", "Guidelines"]
     app.toggle[0].set_value(False).run()
-    assert len(links(app)) == 15
+    assert len(links(app)) == 17
     sent = open_page("pages/review/people.py", view="judging")
     assert links(sent) == ["Triage", "Browse", "People", "Guidelines"]
-    assert len(links(open_page("pages/review/people.py", view="nothing"))) == 15
+    assert len(links(open_page("pages/review/people.py", view="nothing"))) == 17
