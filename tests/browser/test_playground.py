@@ -37,6 +37,6 @@ def test_two_students_write_side_by_side_and_are_stopped(
         expect(page.get_by_text("step-30 ")).to_be_visible()
         with resting.after(page):
             page.locator(".st-key-playground_stop button").click()
-        expect(page.get_by_text("stopped", exact=True)).to_be_visible()
+        expect(page.locator(".mapd-chip").filter(has_text="stopped")).to_be_visible()
         expect(page.get_by_text("step-3999")).to_have_count(0)
         expect(page.get_by_role("button", name="Ask both")).to_be_enabled()
