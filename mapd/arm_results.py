@@ -12,8 +12,8 @@ seeds; None of a single one). Each interval is of 95 % by itself: the best of ma
 import hashlib
 import json
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from mapd import few_shot, results
 from mapd.answers.grading import Outcome
 from mapd.curation import snapshots
 from mapd.domain import ExamInfo
-from mapd.errors import MapdError
+from mapd.errors import BadInput
 from mapd.few_shot import FewShotExam, describe_asking
 from mapd.finetune import controls
 from mapd.results import ExamAnswers, Score
@@ -48,13 +48,14 @@ class TrainingScore:
 
 @dataclass(frozen=True, slots=True)
 class ArmScore:
-    """An arm over its trainings. `shares`: by question the share of its trainings that were right.
+    """An arm over its trainings. `name`: with its alpha where the same arm was taught with several.
 
+    `shares`: by question the share of its trainings that were right.
     `wrong`: of the pairs that it was taught, the mean number whose rationale ends in a wrong answer; None where no
     teacher's text was taught as the answer to its own question. `no_answer`, `length`: means over its exams.
     """
 
-    arm: str
+    name: str
     alpha: float
     trainings: tuple[TrainingScore, ...]
     shares: Mapping[str, float]
@@ -93,9 +94,15 @@ class ArmComparison:
         """Return what tells it from the exam's other comparisons, in an address too."""
         return name_comparison(self.untaught.exam.uid, self.size, self.hyperparameters)
 
+    @property
+    def untrained(self) -> Mapping[str, ExamAnswers]:
+        """Return the exams of students that weren't taught, by what each is called beside the arms."""
+        few_shot = {f"untaught, {exam.shots}-shot": exam.answers for exam in self.few_shot}
+        return {"untaught": self.untaught, **few_shot}
+
     def find_arm(self, name: str) -> ArmScore | None:
         """Return the arm of a name."""
-        return next((arm for arm in self.arms if arm.arm == name), None)
+        return next((arm for arm in self.arms if arm.name == name), None)
 
 
 # What an arm may change of the hyper-parameters that the others have.
@@ -163,13 +170,20 @@ def _compare(
         hyperparameters=_drop_own(first.hyperparameters),
         untaught=untaught,
         few_shot=tuple(few_shot.list_exams(session, untaught.exam)),
-        arms=tuple(_score_arm(session, arm, alpha, pairs) for (arm, alpha), pairs in arms.items()),
+        arms=tuple(
+            _score_arm(session, name, alpha, arms[arm, alpha]) for (arm, alpha), name in _name_arms(arms).items()
+        ),
         simulated=untaught.exam.simulated,
     )
 
 
+def _name_arms(arms: Collection[tuple[str, float]]) -> dict[tuple[str, float], str]:
+    alphas = Counter(arm for arm, _ in arms)
+    return {(arm, alpha): f"{arm}, α {alpha:g}" if alphas[arm] > 1 else arm for arm, alpha in arms}
+
+
 def _score_arm(
-    session: Session, arm: str, alpha: float, trainings: Sequence[tuple[ArmTraining, ExamAnswers]]
+    session: Session, name: str, alpha: float, trainings: Sequence[tuple[ArmTraining, ExamAnswers]]
 ) -> ArmScore:
     ordered = sorted(trainings, key=lambda pair: pair[0].seed)
     scores = tuple(
@@ -184,19 +198,19 @@ def _score_arm(
     )
     is_control = any(training.hyperparameters.get("control", controls.NONE) != controls.NONE for training, _ in ordered)
     wrong = None if is_control or alpha == 1 else _count_wrong(session, [training.snapshot for training, _ in ordered])
-    return measure(arm, alpha, scores, [answers for _, answers in ordered], wrong)
+    return measure(name, alpha, scores, [answers for _, answers in ordered], wrong)
 
 
 def _count_wrong(session: Session, shas: Iterable[str]) -> float | None:
     try:
         rows = [queries.snapshot(session, sha) for sha in shas]
         return statistics.fmean(snapshots.count_contents(row.lines, row.manifest).wrong for row in rows)
-    except MapdError:  # damaged, which the snapshots page says
+    except BadInput:  # damaged: the snapshots page says so
         return None
 
 
 def measure(
-    arm: str, alpha: float, scores: tuple[TrainingScore, ...], answers: Sequence[ExamAnswers], wrong: float | None
+    name: str, alpha: float, scores: tuple[TrainingScore, ...], answers: Sequence[ExamAnswers], wrong: float | None
 ) -> ArmScore:
     """Return an arm's scores over its trainings' exams on the same questions."""
     shares = {
@@ -205,7 +219,7 @@ def measure(
     }
     accuracies = [training.score.accuracy for training in scores]
     return ArmScore(
-        arm=arm,
+        name=name,
         alpha=alpha,
         trainings=scores,
         shares=shares,
@@ -237,8 +251,8 @@ def subtract(arm: ArmScore, reference: ArmScore) -> ArmDifference:
     return _subtract(arm.shares, reference.shares, gains)
 
 
-def _subtract(shares: Mapping[str, float], others: Mapping[str, float], gains: Sequence[float]) -> ArmDifference:
-    changes = [share - others[uid] for uid, share in shares.items()]
+def _subtract(shares: Mapping[str, float], reference: Mapping[str, float], gains: Sequence[float]) -> ArmDifference:
+    changes = [share - reference[uid] for uid, share in shares.items()]
     return ArmDifference(
         statistics.fmean(changes),
         bootstrap_mean(changes) if any(changes) else None,

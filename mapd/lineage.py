@@ -11,7 +11,6 @@ from sqlmodel import Session
 
 from mapd import rounds
 from mapd.domain import ExamInfo
-from mapd.errors import NotFound
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.snapshots import is_named
@@ -37,13 +36,9 @@ def trace(session: Session, exam: str | int) -> list[Descent]:
 
 
 def _describe(session: Session, row: t.Student) -> Descent:
-    known = Descent(row.name, row.round, row.uid, row.snapshot_sha256)
-    if row.snapshot_sha256 is None:
-        return known
-    try:
-        snapshot = queries.find_snapshot(session, row.snapshot_sha256, with_lines=False)
-    except NotFound:
-        return known
+    snapshot = queries.find_taught_snapshot(session, row)
+    if snapshot is None:
+        return Descent(row.name, row.round, row.uid, row.snapshot_sha256)
     exams = tuple(queries.exams_of_snapshot(session, queries.identity(snapshot)))
     mistakes = snapshot.manifest["counts"]["mistakes"] if is_named(snapshot) else None
     return Descent(row.name, row.round, row.uid, row.snapshot_sha256, snapshot.pairs, mistakes, exams)

@@ -79,7 +79,8 @@ class StopRule:
         for word in words:
             name, _, number = word.partition(":")
             try:
-                values[{"gain": "gain", "better": "patience"}[name]] = (float if name == "gain" else int)(number)
+                field, read_number = {"gain": ("gain", float), "better": ("patience", int)}[name]
+                values[field] = read_number(number)
             except (KeyError, ValueError) as error:
                 words_ = (
                     "gain:POINTS (where fewer are gained) or better:ROUNDS (where so many aren't shown to be better)"

@@ -14,7 +14,6 @@ from typing import Any
 from sqlmodel import Session
 
 from mapd import prompts, students
-from mapd.errors import NotFound
 from mapd.store import queries
 from mapd.store.snapshots import lines_of, read_line
 
@@ -65,12 +64,8 @@ def load_index(session: Session, exam: str | int) -> PairIndex | None:
 def find_snapshot(session: Session, exam: str | int) -> str | None:
     """Return the sha256 of the snapshot that an exam's student was taught on, where it is here. Raises: NotFound."""
     student = students.get(session, queries.exam_row(session, queries.exam(session, exam).id).student_id)
-    if student.snapshot_sha256 is None:
-        return None
-    try:
-        return queries.find_snapshot(session, student.snapshot_sha256, with_lines=False).sha256
-    except NotFound:
-        return None
+    snapshot = queries.find_taught_snapshot(session, student)
+    return None if snapshot is None else snapshot.sha256
 
 
 def build_index(session: Session, sha256: str) -> PairIndex:

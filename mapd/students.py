@@ -140,13 +140,13 @@ def add_with_examples(
 
     Raises: Forbidden; NotFound; BadInput where the name can't be used or belongs to another student.
     """
-    person, twin = require(by, Right.ADD_STUDENTS), get(session, ref)
+    person, student = require(by, Right.ADD_STUDENTS), get(session, ref)
     check_shots(shots)
-    if shots == twin.shots:
-        raise BadInput(f"student {twin.name} is shown {_count_examples(shots)} already: name another number")
-    uid = _twin_uid(twin, shots)
-    row = t.Student(**twin.model_dump(exclude={"id", "uid", "name", "shots", "created_at", "origin"}), uid=uid)
-    row.shots, row.name = shots, check_name(f"{twin.name} {shots}-shot" if name is None else name)
+    if shots == student.shots:
+        raise BadInput(f"student {student.name} is shown {_count_examples(shots)} already: name another number")
+    uid = _twin_uid(student, shots)
+    row = t.Student(**student.model_dump(exclude={"id", "uid", "name", "shots", "created_at", "origin"}), uid=uid)
+    row.shots, row.name = shots, check_name(f"{student.name} {shots}-shot" if name is None else name)
     namesake = find_namesake(session, row)
     if namesake is not None and namesake.uid != uid:
         raise BadInput(f"there is another student named {namesake.name}; choose another name")

@@ -147,7 +147,7 @@ def test_arms_are_taught_at_one_size_and_again_nothing_is_done(taught: tuple[sa.
     assert [(o.arm, o.seed) for o in summary.outcomes] == [(arm, seed) for seed in (4, 9) for arm in names[:-1]]
     assert (told[-1].completed, told[-1].total) == (13, 14)
     with db.reading(engine) as session:
-        assert arms.check(session, plan) == 14
+        assert arms.count_parts(session, plan) == 14
         rows = {row.sha256: row for row in queries.snapshots(session)}
         assert {rows[o.snapshot].pairs for o in summary.outcomes} == {summary.pairs}
         finetunes = {(row.arm, row.seed): row for row in session.exec(select(t.Finetune)) if row.arm}
@@ -158,10 +158,10 @@ def test_arms_are_taught_at_one_size_and_again_nothing_is_done(taught: tuple[sa.
     with db.reading(engine) as session:
         assert (len(queries.exams(session)), len(session.exec(select(t.Call)).all())) == before
         (comparison,) = arm_results.load(session, exam)
-    assert [arm.arm for arm in comparison.arms] == list(names[:-1])
+    assert [arm.name for arm in comparison.arms] == list(names[:-1])
     assert all([run.seed for run in arm.trainings] == [4, 9] for arm in comparison.arms)
     assert [exam.shots for exam in comparison.few_shot] == [1]
-    wrong = {arm.arm: arm.wrong for arm in comparison.arms}
+    wrong = {arm.name: arm.wrong for arm in comparison.arms}
     assert wrong["strict"] == 0
     assert wrong["no-review"] is not None
     assert wrong["shuffled"] is wrong["gold-answers"] is None
@@ -261,13 +261,14 @@ def test_the_command_runs_and_shows_what_was_compared(
     code, out, _ = mapd(*words, "--against", "no-review")
     assert code == 0
     assert "against no-review" in out
-    assert "1-shot, untaught" in out
+    assert "untaught, 1-shot" in out
     assert json.loads(mapd(*words, "--json")[1])["comparisons"][0]["uid"] == result["uid"]
     for options, words_ in (
         (("--seeds", "x", "--arms", "paper"), "seeds are whole numbers, such as 0,1,2, not x"),
         (("--detach",), "without --arms nothing is run: leave --detach out"),
         (("--arms", "paper", "--alpha", "2"), "alpha is a number from 0 to 1, not 2"),
         (("--against", "x"), "no arm is named x here; there is no-review, paper"),
+        (("--arms", "paper", "--against", "x"), "--against names one of --arms, paper; not x"),
     ):
         code, _, err = mapd(*words, *options)
         assert code in (1, 2)

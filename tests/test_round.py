@@ -28,6 +28,7 @@ from mapd.rounds import StopRule
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
+from mapd.ui import round_form
 from tests import looped
 from tests.commands import Mapd
 from tests.conftest import ReadyMade
@@ -264,6 +265,9 @@ def test_the_page_goes_on_with_a_round_and_draws_the_lineage(engine: sa.Engine, 
     app = open_page("pages/train/results.py")
     assert not errors(app)
     assert shown(app).count('class="mapd-lineage-student"') == 2
+    assert not [field for field in app.number_input if field.key == "round_number"], "nothing is worked out unasked"
+    app.session_state[round_form.FORM] = True
+    app.run()
     app.number_input(key="round_number").set_value(2).run()
     app.selectbox(key="round_stop").select("gain").run()
     app.number_input(key="round_points").set_value(-100.0).run()
@@ -289,6 +293,8 @@ def test_the_page_goes_on_with_a_round_and_draws_the_lineage(engine: sa.Engine, 
 
 def test_a_student_that_sat_no_train_exam_is_refused_on_the_page(looped_home: Path) -> None:
     app = open_page("pages/train/results.py")
+    app.session_state[round_form.FORM] = True
+    app.run()
     assert not errors(app)
     assert any("sat no exam over train questions" in caption.value for caption in app.caption)
 

@@ -69,6 +69,8 @@ def arms(
                 shots=shots,
                 **choices,
             )
+        if against is not None and against not in work_.arms:
+            raise BadUsage(f"--against names one of --arms, {', '.join(work_.arms)}; not {against}")
         result = job_commands.do(work_, by=by, detach=detach, as_json=as_json)
         if result is None:
             return
@@ -79,8 +81,8 @@ def arms(
         comparisons = arm_results.load(session, exam)
     selected = [c for c in comparisons if comparison_uid in (None, c.uid)]
     if as_json:
-        shown = [_as_json(comparison, against) for comparison in selected]
-        shared.show(shown[0] if comparison_uid else {"comparisons": shown}, as_json, "")
+        items = [_as_json(comparison, against) for comparison in selected]
+        shared.show(items[0] if comparison_uid else {"comparisons": items}, as_json, "")
         return
     if not selected:
         shared.line("no arms were compared on this exam yet: name some with --arms")
@@ -104,8 +106,8 @@ def _find_reference(comparison: ArmComparison, name: str | None) -> ArmScore | N
         return None
     arm = comparison.find_arm(name)
     if arm is None:
-        known = ", ".join(arm.arm for arm in comparison.arms)
-        raise BadInput(f"no arm is named {name} here; there is {known}")
+        names = ", ".join(arm.name for arm in comparison.arms)
+        raise BadInput(f"no arm is named {name} here; there is {names}")
     return arm
 
 
@@ -129,8 +131,8 @@ def _as_exam(uid: str, answers: Any) -> dict[str, Any]:
 
 
 def _arm_as_json(comparison: ArmComparison, arm: ArmScore, reference: ArmScore | None) -> dict[str, Any]:
-    names = ("arm", "alpha", "accuracy", "of_questions", "of_trainings", "wrong", "no_answer", "length")
-    result: dict[str, Any] = {name: getattr(arm, name) for name in names}
+    names = ("alpha", "accuracy", "of_questions", "of_trainings", "wrong", "no_answer", "length")
+    result: dict[str, Any] = {"arm": arm.name} | {name: getattr(arm, name) for name in names}
     result |= {"gain": _as_difference(arm_results.gain_on(arm, comparison.untaught))}
     if reference is not None:
         result |= {"against": _as_difference(arm_results.subtract(arm, reference))}
@@ -152,7 +154,7 @@ def _print(comparison: ArmComparison, against: str | None) -> None:
         + (" (generated questions, simulated teachers)" if comparison.simulated else "")
     )
     table = Table(box=None, pad_edge=False)
-    for column in (*HEADER, *([f"against {reference.arm}", "by"] if reference else [])):
+    for column in (*HEADER, *([f"against {reference.name}", "by"] if reference else [])):
         table.add_column(column, justify="left" if column == "arm" else "right", overflow="fold")
     count = len(comparison.untaught.answers)
     for row in _list_untrained(comparison):
@@ -166,10 +168,8 @@ def _print(comparison: ArmComparison, against: str | None) -> None:
 
 
 def _list_untrained(comparison: ArmComparison) -> Sequence[tuple[str, ...]]:
-    exams = [("untaught", comparison.untaught)]
-    exams += [(f"{exam.shots}-shot, untaught", exam.answers) for exam in comparison.few_shot]
     rows = []
-    for name, exam in exams:
+    for name, exam in comparison.untrained.items():
         result = results.score(exam.answers.values())
         share = f"{result.no_answer / result.n:.1%}"
         rows.append((name, f"{result.accuracy:.1%}", _span((result.low, result.high)), "", "", "", "", share, ""))
@@ -178,7 +178,7 @@ def _list_untrained(comparison: ArmComparison) -> Sequence[tuple[str, ...]]:
 
 def _cells(comparison: ArmComparison, arm: ArmScore, reference: ArmScore | None) -> tuple[str, ...]:
     gain = arm_results.gain_on(arm, comparison.untaught)
-    cells = [arm.arm, f"{arm.accuracy:.1%}", _span(arm.of_questions), _span(arm.of_trainings)]
+    cells = [arm.name, f"{arm.accuracy:.1%}", _span(arm.of_questions), _span(arm.of_trainings)]
     cells += [f"{gain.gain:+.1%}", _span(gain.of_questions), "" if arm.wrong is None else f"{arm.wrong:.1f}"]
     cells += [f"{arm.no_answer:.1%}", ", ".join(f"{run.seed}: {run.score.accuracy:.1%}" for run in arm.trainings)]
     if reference is not None:

@@ -34,7 +34,7 @@ def load_facts(
 ) -> dict[str, Any]:
     """Return what the template asks for. `settings`: of its adapter; None where full finetuning wrote all weights."""
     parent = None if student.parent_id is None else session.get(t.Student, student.parent_id)
-    snapshot = _find_snapshot(session, student.snapshot_sha256)
+    snapshot = queries.find_taught_snapshot(session, student)
     finetune = session.exec(select(t.Finetune).where(t.Finetune.student_id == student.id)).first()
     manifest = None if snapshot is None else snapshot.manifest
     teachers = dict(sorted(manifest["teachers"].items())) if manifest else {}
@@ -62,11 +62,6 @@ def load_facts(
         "exam_prompt": prompts.EXAM.text,
         "forms": prompts.ANSWER_FORM,
     }
-
-
-def _find_snapshot(session: Session, sha256: str | None) -> t.Snapshot | None:
-    # A student that came with an archive may name one that isn't here.
-    return next((row for row in queries.snapshots(session) if row.sha256 == sha256), None)
 
 
 def _describe_base(session: Session, student: t.Student) -> dict[str, Any]:

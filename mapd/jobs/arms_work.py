@@ -39,11 +39,11 @@ class ArmsWork(Work):
 
         Raises: BadInput, naming the value.
         """
-        own = {key: options.pop(key) for key in ("seeds", "pairs", "policy", "before", "shots") if key in options}
-        chosen, usual = choose(name, **options), Hyperparameters()
-        settings = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
-        differing = {key: value for key, value in settings.items() if value != getattr(usual, key)}
-        work = cls(exam=exam, arms=arms, settings=differing, **{k: v for k, v in own.items() if v is not None})
+        plan_options = {key: value for key, value in options.items() if key in cls.model_fields and value is not None}
+        training, usual = choose(name, **{k: v for k, v in options.items() if k not in cls.model_fields}), choose()
+        values = {field.name: getattr(training, field.name) for field in fields(training)}
+        settings = {key: value for key, value in values.items() if value != getattr(usual, key)}
+        work = cls(exam=exam, arms=arms, settings=settings, **plan_options)
         work.plan  # noqa: B018 - says what it refuses
         return work
 
@@ -60,7 +60,7 @@ class ArmsWork(Work):
 
     def size(self, session: Session) -> int:
         """Return how many trainings and exams it has."""
-        return loop.check(session, self.plan)
+        return loop.count_parts(session, self.plan)
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Teach and examine what is missing."""

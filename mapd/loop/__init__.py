@@ -1,1 +1,1 @@
-"""What goes over several stages: the demo, the arms of a comparison. The only package that calls stages."""
+"""What goes over several stages: the demo, arms that are compared, rounds. The only package that calls stages."""

@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd import exam as examining
-from mapd import results, students
+from mapd import students
 from mapd.curation import saved_policies, selection
 from mapd.curation.curated import Curated, curate, drop_repairs
 from mapd.curation.pairs import DrawSettings, Texts
@@ -38,7 +38,6 @@ from mapd.finetune import controls
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import JobProgress
 from mapd.loop.stages import Asking, StageRun, Watch
-from mapd.models.base import Sampling
 from mapd.people import Person, Right, require
 from mapd.policies import Check, Policy
 from mapd.store import db, exam_material, judgement_log, queries
@@ -51,7 +50,8 @@ SPLIT = "dev"  # choices are made on it
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """How one arm's pairs are curated, and what is taught of them. Without a policy it is the exam's own.
+    """How one arm's pairs are curated, and what is taught of them. Without a policy it has the plan's base policy, or
+    the exam's own where people count.
 
     `alpha`: where it isn't the plan's. `has_people`: people's judgements and repairs count.
     """
@@ -142,16 +142,13 @@ class _Inputs:
     questions: str
     asking: Asking
     arms: Mapping[str, Arm]
-    base: Policy
 
 
-def check(session: Session, plan: ArmsPlan) -> int:
+def count_parts(session: Session, plan: ArmsPlan) -> int:
     """Return how many trainings and exams a plan has. Raises: NotFound; BadInput where it can't be run as it is."""
     inputs = _read_plan(session, plan)
-    if plan.taught_arms:
-        students.require_weights(session, students.get(session, inputs.student))
-    examining.count_questions(session, inputs.questions, SPLIT)
-    return len(plan.taught_arms) * len(plan.seeds) + (FEW_SHOT in plan.arms) + 1
+    # The untaught student's exam, the one with worked examples, and a training an arm and seed.
+    return 1 + (FEW_SHOT in plan.arms) + len(inputs.arms) * len(plan.seeds)
 
 
 def run(
@@ -171,7 +168,7 @@ def run(
     """
     require(by, Right.RUN_JOBS)
     with db.reading(engine) as session:
-        total, inputs = check(session, plan), _read_plan(session, plan)
+        total, inputs = count_parts(session, plan), _read_plan(session, plan)
     progress = _Progress(total, watch)
     arms_run = _ArmsRun(engine, home, by, progress.tell, stopping, plan=plan, inputs=inputs)
     size = arms_run.find_size()
@@ -194,37 +191,38 @@ def _read_plan(session: Session, plan: ArmsPlan) -> _Inputs:
         raise BadInput(f"exam {info.name} asked {info.split} questions, which are never taught: name one over train")
     own_policy = saved_policies.exam_policy(session, info)
     base = own_policy if plan.policy is None else saved_policies.find_policy(session, plan.policy)
-    arms = {name: _read_arm(session, name, base) for name in plan.taught_arms}
-    if plan.before is None:
-        return _Inputs(info, info.student, info.question_set, Asking(), arms, base)
-    before = queries.exam(session, plan.before)
-    if before.split != SPLIT:
-        raise BadInput(f"arms are compared on {SPLIT} questions alone: {before.name} asked the {before.split} ones")
-    results.require_finished(results.load(session, before.id))
-    return _Inputs(info, before.student, before.question_set, _read_asking(session, before), arms, base)
+    arms = {name: _read_arm(session, name, base, own_policy) for name in plan.taught_arms}
+    student, questions, asking = info.student, info.question_set, Asking()
+    if plan.before is not None:
+        before = queries.exam(session, plan.before)
+        student, questions, asking = before.student, before.question_set, _read_asking(session, before)
+    students.require_weights(session, students.get(session, student))
+    examining.count_questions(session, questions, SPLIT)
+    return _Inputs(info, student, questions, asking, arms)
 
 
-def _read_arm(session: Session, name: str, base: Policy) -> Arm:
-    """Return an arm by its name. Raises: NotFound, naming the known ones."""
+def _read_arm(session: Session, name: str, base: Policy, own_policy: Policy) -> Arm:
+    """Return an arm by its name, with its policy. Raises: NotFound, naming the known ones."""
     if name.startswith(TEACHER):
         return Arm(base, teacher=name.removeprefix(TEACHER))
     if name in ARMS:
         arm = ARMS[name]
-        return arm if arm.policy is not None or arm.has_people else replace(arm, policy=base)
+        return replace(arm, policy=arm.policy or (own_policy if arm.has_people else base))
     try:
         return Arm(saved_policies.find_policy(session, name))
     except NotFound as error:
-        known = ", ".join([*ARMS, f"{TEACHER}NAME", *UNTRAINED])
-        raise NotFound(f"unknown arm: {name}; it is one of {known}, or a policy ({error})") from error
+        arm_names = ", ".join([*ARMS, f"{TEACHER}NAME", *UNTRAINED])
+        raise NotFound(f"unknown arm: {name}; it is one of {arm_names}, or a policy ({error})") from error
 
 
 def _read_asking(session: Session, before: ExamInfo) -> Asking:
-    row = queries.exam_row(session, before.id)
-    decoding = row.decoding
-    if not all(isinstance(decoding.get(name), int | float) for name in ("temperature", "top_p", "max_tokens")):
-        raise BadInput(f"the student of exam {row.name} was asked elsewhere: examine it here, over the dev questions")
-    sampling = Sampling(decoding["temperature"], decoding["top_p"], decoding["max_tokens"])
-    return Asking(sampling, decoding.get("samples", 1), row.seed or 0, decoding.get("backend", "transformers"))
+    """Return how every arm is asked: as at the exam before. Raises: BadInput where that can't be done again."""
+    if before.split != SPLIT:
+        raise BadInput(f"arms are compared on {SPLIT} questions alone: {before.name} asked the {before.split} ones")
+    asking = Asking.like(queries.exam_row(session, before.id))
+    if asking is None:
+        raise BadInput(f"the student of exam {before.name} was asked elsewhere: examine it here, over dev questions")
+    return asking
 
 
 @dataclass(slots=True)
@@ -253,8 +251,8 @@ class _Progress:
         """Say how far the stage of the training at work is, and the whole."""
         self.is_at_work = self.is_at_work or progress.total > 0
         words = f"{self.name}: {progress.in_words}" if progress.stage else self.name
-        left = median(self.seconds) * (self.total - self.done) if self.seconds else None
-        self.watch(JobProgress("arms", self.done, self.total, words, left))
+        seconds_left = median(self.seconds) * (self.total - self.done) if self.seconds else None
+        self.watch(JobProgress("arms", self.done, self.total, words, seconds_left))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -285,16 +283,16 @@ class _ArmsRun(StageRun):
         with db.reading(self.engine) as session:
             material = exam_material.material(session, self.inputs.exam.id)
             judgements = judgement_log.judgements(session, self.inputs.exam.id)
-            own_policy = saved_policies.exam_policy(session, self.inputs.exam)
         facts = [row for row in judgements if _is_fact(row)]
         for name, arm in arms.items():
-            curated = curate(material, judgements if arm.has_people else facts, arm.policy or own_policy)
+            assert arm.policy is not None, "_read_arm sets it"
+            curated = curate(material, judgements if arm.has_people else facts, arm.policy)
             curated = curated if arm.has_people else drop_repairs(curated)
             self.curated[name] = curated if arm.teacher is None else selection.narrow(curated, (arm.teacher,))
         sizes = {name: len(self.draw(c, DrawSettings(texts=self.texts)).pairs) for name, c in self.curated.items()}
         if small := [name for name, size in sizes.items() if size < (self.plan.pairs or 1)]:
-            wanted = "none" if self.plan.pairs is None else f"{sizes[small[0]]:,}, not {self.plan.pairs:,}"
-            raise BadInput(f"arm {small[0]} gives {wanted} of the pairs to be taught: leave it out, or take fewer")
+            shortage = "none" if self.plan.pairs is None else f"{sizes[small[0]]:,}, not {self.plan.pairs:,}"
+            raise BadInput(f"arm {small[0]} gives {shortage} of the pairs to be taught: leave it out, or take fewer")
         return self.plan.pairs or min(sizes.values(), default=0)
 
     def add_few_shot(self) -> str:
@@ -305,7 +303,7 @@ class _ArmsRun(StageRun):
     def teach(self, name: str, seed: int, size: int) -> ArmOutcome:
         """Teach one arm with one seed, and examine its student."""
         arm, plan = self.inputs.arms[name], self.plan
-        # The limit alone makes the sets equal, so it stands in each snapshot, also where it is all there is.
+        # Every arm is limited, the smallest too: so each snapshot says of how many pairs the comparison was.
         settings = DrawSettings(seed, limit=size, texts=self.texts)
         with self.stage("curation"):
             snapshot = self.freeze(self.curated[name], settings)

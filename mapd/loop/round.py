@@ -17,15 +17,15 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from mapd import committee, exam, rounds, student_models, students, teacher_models, teachers
+from mapd import committee, exam, rounds, students, teacher_models, teachers
 from mapd.curation import pairs, saved_policies, selection, snapshots
+from mapd.curation.curated import Curated
 from mapd.curation.pairs import DrawSettings
 from mapd.domain import ExamInfo
-from mapd.errors import BadInput, NotFound
+from mapd.errors import BadInput
 from mapd.loop import round_plan
 from mapd.loop.round_plan import RoundPlan
 from mapd.loop.stages import Asking, StageRun, Watch
-from mapd.models.base import Sampling
 from mapd.people import Person, Right, require
 from mapd.rounds import StudentRound
 from mapd.store import committees, db, queries
@@ -118,9 +118,10 @@ class _RoundRun(StageRun):
             if (stopped := self.collect(train, earlier_exams)) is not None:
                 return turn, stopped
         with self.stage(f"{self.prefix}curation"):
-            snapshot, pair_count = self.freeze_pairs(train)
-        if not pair_count:
-            return turn, snapshot
+            sets, settings = self.curate_round(train)
+            if (emptiness := self.find_emptiness(sets, settings)) is not None:
+                return turn, emptiness
+            snapshot, pair_count = self.freeze_sets(sets, settings)
         with self.stage(f"{self.prefix}finetune"):
             new_student = self.finetune(plan.student, snapshot, hyperparameters)
         with self.stage(f"{self.prefix}exam after"):
@@ -137,7 +138,8 @@ class _RoundRun(StageRun):
             is_own = (like.student, like.question_set, like.split) == (student, question_set, split)
             if is_own and like.id not in queries.unfinished(session):
                 return like.uid
-            asking = ask_like(queries.exam_row(session, like.id))
+            # Of an import nobody knows how it was asked: as by default, then.
+            asking = Asking.like(queries.exam_row(session, like.id)) or Asking()
         return self.examine(student, question_set, split, asking)
 
     def sit_train(self, like: ExamInfo) -> ExamInfo:
@@ -187,15 +189,21 @@ class _RoundRun(StageRun):
             )
         return None
 
-    def freeze_pairs(self, train: ExamInfo) -> tuple[str, int]:
-        """Freeze the round's snapshot; return its sha256 and its pairs: without any, the line that says why."""
+    def curate_round(self, train: ExamInfo) -> tuple[Sequence[Curated], DrawSettings]:
+        """Return the curated sets that the round teaches, an exam each, and how their pairs are drawn."""
         with db.reading(self.engine) as session:
             exams = self._list_exams(session, train) if self.plan.pairs == "all" else [train]
             sets = selection.load_sets(session, exams, train.policy, train.threshold)
-            settings = _draw_like(session, students.get(session, self.plan.student))
+            return sets, _draw_like(session, students.get(session, self.plan.student))
+
+    def find_emptiness(self, sets: Sequence[Curated], settings: DrawSettings) -> str | None:
+        """Return in words why the sets give no pair; None where they give one."""
+        with db.reading(self.engine) as session:
             pair_draw = pairs.draw(*sets, settings=settings, sealed=snapshots.find_sealed(session))
-        if not pair_draw.pairs:
-            return snapshots.describe_emptiness(sets, settings.texts, pair_draw.sealed), 0
+        return None if pair_draw.pairs else snapshots.describe_emptiness(sets, settings.texts, pair_draw.sealed)
+
+    def freeze_sets(self, sets: Sequence[Curated], settings: DrawSettings) -> tuple[str, int]:
+        """Freeze the round's snapshot; return its sha256 and its number of pairs."""
         with db.writing(self.engine) as session:
             row = snapshots.freeze(
                 session, *sets, by=self.by, seed=settings.seed, everything=settings.everything, texts=settings.texts
@@ -217,24 +225,10 @@ class _RoundRun(StageRun):
         return list((exams | {train.id: train}).values())
 
 
-def ask_like(row: t.Exam) -> Asking:
-    """Return how an exam's student was asked. Of an import nobody knows it: as by default, then."""
-    names = ("temperature", "top_p", "max_tokens")
-    if not all(isinstance(row.decoding.get(name), int | float) for name in names):
-        return Asking()
-    return Asking(
-        decoding=Sampling(**{name: row.decoding[name] for name in names}),
-        samples=row.decoding.get("samples", 1),
-        seed=row.seed or 0,
-        backend=row.decoding.get("backend", student_models.BACKENDS[0]),
-    )
-
-
 def _draw_like(session: Session, student: t.Student) -> DrawSettings:
     """Return how the pairs of the snapshot before were drawn, without its limit; by default as usual."""
-    try:
-        row = queries.find_snapshot(session, student.snapshot_sha256 or "-", with_lines=False)
-    except NotFound:
+    row = queries.find_taught_snapshot(session, student)
+    if row is None:
         return DrawSettings()
     drawn_by = row.manifest["draw"]
     texts = pairs.read_texts(drawn_by["texts"]) if "texts" in drawn_by else DrawSettings().texts

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from mapd import committee, exam, rounds, students, teachers
 from mapd.committee import CommitteeSettings, Estimate
 from mapd.domain import ExamInfo
-from mapd.errors import BadInput, NotFound
+from mapd.errors import BadInput
 from mapd.finetune.hyperparameters import Hyperparameters, choose
 from mapd.rounds import StopRule
 from mapd.store import committees, finetunes, queries
@@ -96,13 +96,8 @@ def _find_train_exam(session: Session, student: t.Student) -> ExamInfo:
 
 def list_taught(session: Session, student: t.Student) -> list[ExamInfo]:
     """Return the exams whose mistakes a student was taught on; none where their snapshot isn't in the project."""
-    if student.snapshot_sha256 is None:
-        return []
-    try:
-        snapshot = queries.find_snapshot(session, student.snapshot_sha256, with_lines=False)
-    except NotFound:
-        return []
-    return queries.exams_of_snapshot(session, queries.identity(snapshot))
+    snapshot = queries.find_taught_snapshot(session, student)
+    return [] if snapshot is None else queries.exams_of_snapshot(session, queries.identity(snapshot))
 
 
 def choose_committee(session: Session, plan: RoundPlan, exam: ExamInfo | None = None) -> CommitteeSettings:

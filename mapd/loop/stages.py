@@ -28,6 +28,7 @@ from mapd.models.base import Sampling
 from mapd.people import Person
 from mapd.policies import Policy
 from mapd.store import claims, db, queries
+from mapd.store import tables as t
 
 Watch = Callable[[JobProgress], None]
 
@@ -40,6 +41,16 @@ class Asking:
     samples: int = 1
     seed: int = 0
     backend: str = student_models.BACKENDS[0]
+
+    @classmethod
+    def like(cls, row: t.Exam) -> "Asking | None":
+        """Return how an exam's student was asked; None where it was asked elsewhere, and nobody knows."""
+        names = ("temperature", "top_p", "max_tokens")
+        if not all(isinstance(row.decoding.get(name), int | float) for name in names):
+            return None
+        decoding = Sampling(**{name: row.decoding[name] for name in names})
+        backend = row.decoding.get("backend", student_models.BACKENDS[0])
+        return cls(decoding, row.decoding.get("samples", 1), row.seed or 0, backend)
 
 
 @dataclass(slots=True)

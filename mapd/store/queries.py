@@ -159,6 +159,13 @@ def find_snapshot(session: Session, sha256: str, *, with_lines: bool = True) -> 
     return rows[0]
 
 
+def find_taught_snapshot(session: Session, student: t.Student) -> t.Snapshot | None:
+    """Return the snapshot that a student was taught on, without its lines; None where it isn't in the project."""
+    # A student that came with an archive may name one that isn't here.
+    query = select(t.Snapshot).where(t.Snapshot.sha256 == student.snapshot_sha256)
+    return session.exec(query.options(sa.orm.defer(t.Snapshot.lines))).first()  # type: ignore[arg-type]
+
+
 def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
     """Return every snapshot (that is of one exam, too), the newest first, without its lines loaded."""
     query = select(t.Snapshot).options(sa.orm.defer(t.Snapshot.lines))  # type: ignore[arg-type]

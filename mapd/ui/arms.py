@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from mapd import arm_results, results, students
-from mapd.arm_results import ArmComparison, ArmScore, Interval
+from mapd.arm_results import ArmComparison, ArmDifference, ArmScore, Interval
 from mapd.curation import saved_policies
 from mapd.domain import ExamInfo
 from mapd.finetune.hyperparameters import METHODS, PRESETS
@@ -137,13 +137,31 @@ def _choose_before(exam: ExamInfo, local_students: Collection[str]) -> str | Non
 
 def load_comparisons(exam: ExamInfo) -> list[ArmComparison]:
     """Return the exam's comparisons; cached until attempts come in, or something is deleted, restored or renamed."""
+    return _load(exam.uid, _read_edition())
+
+
+def _read_edition() -> tuple[object, ...]:
     newest = context.read(queries.newest, t.Attempt), context.read(queries.newest, t.Finetune)
-    return _load(exam.uid, (str(context.engine().url), *newest, context.read(audit_log.edition)))
+    return str(context.engine().url), *newest, context.read(audit_log.edition)
 
 
 @st.cache_data(max_entries=8, show_spinner="Comparing …")
 def _load(uid: str, edition: tuple[object, ...]) -> list[ArmComparison]:  # noqa: ARG001 - the cache's key
     return context.read(arm_results.load, uid)
+
+
+@st.cache_data(max_entries=32, show_spinner="Comparing …")
+def _load_gains(
+    _comparison: ArmComparison,
+    uid: str,  # noqa: ARG001 - the cache's key, as the edition
+    reference: str | None,
+    edition: tuple[object, ...],  # noqa: ARG001
+) -> list[ArmDifference]:
+    """Return what each arm gains on the reference, or on the untaught student: draws of all questions, for each."""
+    against = None if reference is None else _comparison.find_arm(reference)
+    if against is None:
+        return [arm_results.gain_on(arm, _comparison.untaught) for arm in _comparison.arms]
+    return [arm_results.subtract(arm, against) for arm in _comparison.arms]
 
 
 def choose_comparison(comparisons: Sequence[ArmComparison]) -> ArmComparison:
@@ -181,9 +199,9 @@ def draw_comparison(comparison: ArmComparison) -> None:
     st.plotly_chart(figure, key=f"arms_{comparison.uid}", config=FIGURE_CONFIG, alt=alt)
     tables.draw_table(HEADER, [*_untrained_rows(comparison), *_arm_rows(comparison, reference)])
     st.caption(
-        "right: the mean over the seeds · other questions, other trainings: between which shares the truth lies with "
-        "95 % confidence, over draws of the questions, and over trainings · gain: against "
-        f"{reference.arm if reference else NO_REFERENCE}, in points, over draws of the questions · wrong pairs: taught "
+        "right: the mean over the seeds · other questions, other trainings: between which shares the truth lies, with "
+        "95 % confidence, over draws of the questions and over trainings · gain: against "
+        f"{reference.name if reference else NO_REFERENCE}, in points, over draws of questions · wrong pairs: taught "
         "pairs whose rationale ends in a wrong answer · length: of a response, in characters"
     )
     items = "".join(f"<li>{text.escape(caveat)}</li>" for caveat in arm_results.list_caveats(comparison))
@@ -193,7 +211,7 @@ def draw_comparison(comparison: ArmComparison) -> None:
 
 
 def _choose_reference(comparison: ArmComparison) -> ArmScore | None:
-    names = [arm.arm for arm in comparison.arms]
+    names = [arm.name for arm in comparison.arms]
     requested = st.query_params.get(REFERENCE)
     options = [NO_REFERENCE, *dict.fromkeys(names)]
     if requested is not None and requested not in names:
@@ -209,32 +227,21 @@ def _choose_reference(comparison: ArmComparison) -> ArmScore | None:
     return comparison.find_arm(name)
 
 
-def name_arms(comparison: ArmComparison) -> list[str]:
-    """Return the arms' names; alpha tells two of one name apart."""
-    names = [arm.arm for arm in comparison.arms]
-    return [f"{a.arm}, α {a.alpha:g}" if names.count(a.arm) > 1 else a.arm for a in comparison.arms]
-
-
-def _untrained(comparison: ArmComparison) -> list[tuple[str, results.ExamAnswers]]:
-    few_shot = [(f"untaught, {exam.shots}-shot", exam.answers) for exam in comparison.few_shot]
-    return [("untaught", comparison.untaught), *few_shot]
-
-
 def _name_marks(comparison: ArmComparison) -> dict[str, charts.ArmMark]:
     """Return what the figure shows, by row."""
     marks = {}
-    for name, exam in _untrained(comparison):
+    for name, exam in comparison.untrained.items():
         score = results.score(exam.answers.values())
         marks[name] = charts.ArmMark(score.accuracy, (score.low, score.high), ())
-    for name, arm in zip(name_arms(comparison), comparison.arms, strict=True):
+    for arm in comparison.arms:
         dots = tuple((training.seed, training.score.accuracy) for training in arm.trainings)
-        marks[name] = charts.ArmMark(arm.accuracy, arm.of_questions, dots)
+        marks[arm.name] = charts.ArmMark(arm.accuracy, arm.of_questions, dots)
     return marks
 
 
 def _untrained_rows(comparison: ArmComparison) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
-    for name, exam in _untrained(comparison):
+    for name, exam in comparison.untrained.items():
         score = results.score(exam.answers.values())
         share = Html(f'<b>{score.accuracy:.1%}</b> <span class="mapd-note">{score.correct:,}/{score.n:,}</span>')
         link = tables.link_cell(name, context.address("exam", exam=exam.exam.uid))
@@ -246,17 +253,14 @@ def _untrained_rows(comparison: ArmComparison) -> list[tuple[Cell, ...]]:
 
 def _arm_rows(comparison: ArmComparison, reference: ArmScore | None) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
-    for name, arm in zip(name_arms(comparison), comparison.arms, strict=True):
-        if reference is None:
-            difference = arm_results.gain_on(arm, comparison.untaught)
-        else:
-            difference = arm_results.subtract(arm, reference)
+    gains = _load_gains(comparison, comparison.uid, reference.name if reference else None, _read_edition())
+    for arm, difference in zip(comparison.arms, gains, strict=True):
         gain = None if arm is reference else Html(f"<b>{_points(difference.gain)}</b>")
         span = None if arm is reference else _span(difference.of_questions, _points)
         share = Html(f"<b>{arm.accuracy:.1%}</b>")
         wrong = None if arm.wrong is None else f"{arm.wrong:.1f}"
         spans = (_span(arm.of_questions), _span(arm.of_trainings))
-        cells = (text.one_line(name, 40), share, *spans, gain, span, wrong)
+        cells = (text.one_line(arm.name, 40), share, *spans, gain, span, wrong)
         rows.append((*cells, f"{arm.no_answer:.1%}", f"{arm.length:,.0f}"))
     return rows
 
@@ -279,12 +283,12 @@ def _span(interval: Interval | None, write: Callable[[float], str] = _percent) -
 def _draw_trainings(comparison: ArmComparison) -> None:
     """Draw each training of each arm, with its snapshot and its exam."""
     rows: list[tuple[Cell, ...]] = []
-    for name, arm in zip(name_arms(comparison), comparison.arms, strict=True):
+    for arm in comparison.arms:
         for training in arm.trainings:
             compared: dict[str, Any] = {"before": comparison.untaught.exam.uid, "after": training.exam.uid}
             rows.append(
                 (
-                    text.one_line(name, 40),
+                    text.one_line(arm.name, 40),
                     training.seed,
                     text.one_line(training.student, 40),
                     tables.link_cell(training.snapshot[:12], context.address("snapshots", snapshot=training.snapshot)),

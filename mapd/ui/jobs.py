@@ -221,7 +221,10 @@ def _draw_buttons(job: t.Job, state: str) -> None:
 
 def _draw_result(job: t.Job) -> None:
     outcome = {key: str(value) for key, value in job.outcome.items()}
-    if "before" in outcome:
+    if job.kind == "arms":
+        way = {"exam": outcome["exam"], "comparison": outcome["comparison"]}
+        context.link("pages/train/arms.py", "The comparison", icon=":material/experiment:", **way)
+    elif "before" in outcome:
         pair = {"before": outcome["before"], "after": outcome["after"], "exam": outcome["exam"]}
         context.link("pages/train/results.py", "Results", icon=":material/compare_arrows:", **pair)
     elif job.kind == "finetune":

@@ -57,11 +57,15 @@ def _choose_exam(column: DeltaGenerator, key: str, names: Mapping[str, str], def
 
 
 def find_latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
-    """Return the oldest and the newest finished exam on the same questions. `exams`: the newest first."""
+    """Return the oldest and the newest finished exam on the same questions. `exams`: the newest first.
+
+    Where students were taught, the newest is one of those: an exam with worked examples is no training's.
+    """
     unfinished_ids = context.read(queries.unfinished)
     # An import holds mistakes alone: it says nothing of accuracy.
     finished_exams = [e for e in exams if e.id not in unfinished_ids and e.graded_by != "import"]
-    for after in finished_exams:
+    taught_exams = [e for e in finished_exams if e.round > 0]
+    for after in [*taught_exams, *finished_exams]:
         same_questions = [e for e in finished_exams if (e.question_set, e.split) == (after.question_set, after.split)]
         # Where one student sat twice, the exam was asked again with other settings.
         by_other_students = [e for e in same_questions if e.student != after.student] or same_questions

@@ -16,6 +16,7 @@ from mapd.rounds import StopRule
 from mapd.ui import jobs
 from mapd.ui.kit import context, start_forms, text
 
+FORM = "round_form"  # session state: whether the form is open
 PAIRS = {"new": "new mistakes alone", "all": "all rounds so far"}
 STOPS = {"": "never earlier", "gain": "dev gains fewer points", "better": "no better round is shown"}
 STOP_HELP = (
@@ -26,7 +27,11 @@ STOP_HELP = (
 
 def draw_form(student: str) -> None:
     """Draw the form of this student's next round, or the line that says why there can't be one."""
-    with st.expander("Go on with a round"):
+    form = st.expander("Go on with a round", key=FORM, on_change="rerun")
+    # What a round would cost is worked out once somebody opens the form.
+    if not form.open:
+        return
+    with form:
         try:
             name, exam = context.read(round_plan.find_start, student=student)
             settings = context.read(round_plan.find_hyperparameters, name, {})
