@@ -77,6 +77,11 @@ def arms(
         comparison_uid = result["comparison"]
     elif detach:
         raise BadUsage("without --arms nothing is run: leave --detach out")
+    _show(exam, comparison_uid, against, as_json)
+
+
+def _show(exam: str, comparison_uid: str | None, against: str | None, as_json: bool) -> None:
+    """Print the exam's comparisons, or the one that was just made."""
     with shared.reading() as session:
         comparisons = arm_results.load(session, exam)
     selected = [c for c in comparisons if comparison_uid in (None, c.uid)]
