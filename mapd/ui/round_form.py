@@ -105,17 +105,8 @@ def _choose_settings(usual: Hyperparameters, student: str) -> Mapping[str, Any]:
 
 def _draw_start(plan: RoundPlan) -> None:
     """Draw the budget, what it may cost, and the start."""
-    budget: float | None = st.number_input(
-        "Budget, US dollars",
-        0.0,
-        None,
-        context.settings().budget_usd,
-        1.0,
-        placeholder="no limit",
-        key="round_budget",
-        help="The most that all calls of these rounds' exams may cost. A call that might cost more isn't sent.",
-        width=200,
-    )
+    column, _ = st.columns((1, 3))
+    budget = start_forms.choose_budget(column, "round_budget", "all calls of these rounds' exams may cost")
     if not plan.teachers:
         st.caption("Choose at least one teacher. With only one, nothing is reviewed.")
         return

@@ -127,6 +127,17 @@ def label_steps(figure: go.Figure) -> None:
     figure.update_xaxes(title="optimizer step", unifiedhovertitle=title, showgrid=False, rangemode="tozero")
 
 
+def _whiskers(ends: Iterable[tuple[float, float, float]], colour: str) -> dict[str, Any]:
+    """Return the whiskers of values with their intervals, each as (low, value, high)."""
+    rows = list(ends)
+    return {
+        "array": [high - value for _, value, high in rows],
+        "arrayminus": [value - low for low, value, _ in rows],
+        "color": colour,
+        "thickness": 2,
+    }
+
+
 def rounds_figure(rounds: Sequence[StudentRound]) -> go.Figure:
     """Return the figure of accuracy by round with whiskers of 95 %, and the share that was ever right."""
     figure = go.Figure()
@@ -138,12 +149,7 @@ def rounds_figure(rounds: Sequence[StudentRound]) -> go.Figure:
     figure.add_scatter(
         x=xs,
         y=[score.accuracy for score in scores],
-        error_y={
-            "array": [score.high - score.accuracy for score in scores],
-            "arrayminus": [score.accuracy - score.low for score in scores],
-            "color": ACCENT,
-            "thickness": 2,
-        },
+        error_y=_whiskers([(score.low, score.accuracy, score.high) for score in scores], ACCENT),
         name="right",
         mode="lines+markers",
         line={"width": 2, "color": ACCENT},
@@ -172,12 +178,7 @@ def arms_figure(marks: Mapping[str, ArmMark]) -> go.Figure:
     figure.add_scatter(
         x=[mark.accuracy for mark in marks.values()],
         y=list(height_of.values()),
-        error_x={
-            "array": [mark.interval[1] - mark.accuracy for mark in marks.values()],
-            "arrayminus": [mark.accuracy - mark.interval[0] for mark in marks.values()],
-            "color": ACCENT,
-            "thickness": 2,
-        },
+        error_x=_whiskers([(m.interval[0], m.accuracy, m.interval[1]) for m in marks.values()], ACCENT),
         name="mean, 95 % over questions",
         mode="markers",
         cliponaxis=False,
@@ -219,12 +220,7 @@ def accuracy_figure(results: Mapping[str, FamilyResult]) -> go.Figure:
         figure.add_scatter(
             x=[score.accuracy for score in scores],
             y=[rows - 1 - row + offset for row in range(rows)],
-            error_x={
-                "array": [score.high - score.accuracy for score in scores],
-                "arrayminus": [score.accuracy - score.low for score in scores],
-                "color": colour,
-                "thickness": 2,
-            },
+            error_x=_whiskers([(score.low, score.accuracy, score.high) for score in scores], colour),
             name=name,
             mode="markers",
             cliponaxis=False,

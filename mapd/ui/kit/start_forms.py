@@ -148,7 +148,9 @@ def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
         samples_column, calls_column, budget_column = st.columns(3)
         samples = int(samples_column.number_input("Samples", 1, 20, 1, key="collect_samples"))
         at_once = int(calls_column.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
-        budget = _choose_budget(budget_column)
+        budget = choose_budget(
+            budget_column, "collect_budget", "all calls of this exam may cost, earlier runs included"
+        )
         if not names:
             st.caption("Choose at least one teacher. With only one, nothing is reviewed.")
             return
@@ -187,8 +189,8 @@ def _choose_cut_off(curated: Curated) -> bool:
     )
 
 
-def _choose_budget(column: DeltaGenerator) -> float | None:
-    """Draw the field for the most that all of an exam's calls may cost; None is no limit."""
+def choose_budget(column: DeltaGenerator, key: str, extent: str) -> float | None:
+    """Draw the field for the most that calls may cost; None is no limit. `extent`: which calls, in words."""
     budget_usd: float | None = column.number_input(
         "Budget, US dollars",
         0.0,
@@ -196,9 +198,8 @@ def _choose_budget(column: DeltaGenerator) -> float | None:
         context.settings().budget_usd,
         1.0,
         placeholder="no limit",
-        key="collect_budget",
-        help="The most that all calls of this exam may cost, earlier runs included. A call that might cost more "
-        "isn't sent.",
+        key=key,
+        help=f"The most that {extent}. A call that might cost more isn't sent.",
     )
     return budget_usd
 
