@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -209,7 +210,27 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finetuning, "run", looped.finetune)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+DATABASES = ("sqlite", "postgresql")
+# Where SQL itself is tested, each test runs on both databases; elsewhere on one of them, but for this variable.
+ON_BOTH, ALL_ON_BOTH = ("store", "jobs", "test_both_databases.py"), "MAPD_TEST_BOTH"
+
+
+def split_databases(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """The tests that run, and those left out: of two that differ in the database alone one runs, drawn by its name."""
+    pairs: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if (database := next((p for p in params.values() if isinstance(p, str) and p in DATABASES), None)) is not None:
+            pairs.setdefault(item.nodeid.replace(database, "", 1), []).append(item)
+    left_out = {
+        pair[zlib.crc32(name.encode()) % 2]
+        for name, pair in pairs.items()
+        if len(pair) == 2 and not {*pair[0].path.parts} & {*ON_BOTH}
+    }
+    return [item for item in items if item not in left_out], [item for item in items if item in left_out]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What lies in tests/browser is marked as such, and comes last; of each half the slow ones come first.
 
     Playwright keeps an event loop running in this thread until the end: behind it nothing could start one of its own.
@@ -217,6 +238,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker(pytest.mark.browser)
+    if not os.environ.get(ALL_ON_BOTH):
+        items[:], left_out = split_databases(items)
+        config.hook.pytest_deselected(items=left_out)
     items.sort(key=lambda item: ("browser" in item.path.parts, item.get_closest_marker("slow") is None))
 
 

@@ -177,7 +177,7 @@ def test_a_file_that_is_no_archive_gets_one_line_and_is_not_unpacked(case: str) 
         tracemalloc.stop()
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, len(SMALL) - 1), st.integers(1, 255), st.booleans())
 def test_damage_is_noticed_or_harmless(place: int, flip: int, cut: bool) -> None:
     content = SMALL[:place] if cut else SMALL[:place] + bytes([SMALL[place] ^ flip]) + SMALL[place + 1 :]
