@@ -1,7 +1,7 @@
 """The app's side of the process that answers: it is started at the first question, and again when it is gone.
 
     inquiry = answer_process.ask({"5e…": "smollm2", "77…": "qwen"}, question, Decoding(), by=ann)
-    inquiry.answers    -> (PlaygroundAnswer("smollm2", AnswerStage.ANSWERING, text="3 + 4", …), …), as they are now
+    inquiry.answers    -> [PlaygroundAnswer("smollm2", AnswerStage.ANSWERING, text="3 + 4", …), …], as they are now
     answer_process.stop(inquiry)
 
 Whoever asked has to look now and then: an answer that nobody looks at is stopped.
