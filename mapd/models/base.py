@@ -206,9 +206,9 @@ class WatchedModel(Model, Protocol):
     """A model whose answer can be watched as it is written: a student, by transformers or behind a server."""
 
     async def answer(self, request: Request, tell: TellPart) -> Completion:
-        """Complete one request, and tell now and then what there is of it. Cancelled, it stops before the next token.
+        """Complete one request, and tell now and then what there is of it. A thought is split off the text.
 
-        What came before a fault is kept. A thought is split off the text.
+        Cancelled, it tells what came, and stops before the next token. What came before a fault is kept.
         """
         ...
 

@@ -59,6 +59,10 @@ class ServedStudent(OpenAIModel):
         self._watched[request.key] = pieces, tell
         try:
             (completion,) = [completion async for completion in self.generate(stream([request]))]
+        except asyncio.CancelledError:
+            if pieces.count:
+                tell(self._partial(pieces))
+            raise
         finally:
             del self._watched[request.key]
         if completion.finish is not Finish.FAILED or not pieces.count:

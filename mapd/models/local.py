@@ -112,14 +112,22 @@ class LocalModel:
         row = await asyncio.to_thread(self._make_row, request)
         steps, seconds, loop, rate = self._decode_steps([row]), 0.0, asyncio.get_running_loop(), TellRate()
         reason = None
+
+        def tell_part() -> None:
+            # A letter of several tokens is told once it is whole.
+            text = dialogue.decode(row.answer, self._tokenizer).rstrip("\N{REPLACEMENT CHARACTER}")
+            tell(split_partial(row.opening + text, tokens=len(row.answer), seconds=seconds))
+
         try:
             while (step_seconds := await loop.run_in_executor(_TURNS, _time_step, steps)) is not None:
                 seconds += step_seconds
                 # Before decoding, which takes the whole answer anew.
                 if rate.is_due():
-                    # A letter of several tokens is told once it is whole.
-                    text = dialogue.decode(row.answer, self._tokenizer).rstrip("\N{REPLACEMENT CHARACTER}")
-                    tell(split_partial(row.opening + text, tokens=len(row.answer), seconds=seconds))
+                    tell_part()
+        except asyncio.CancelledError:
+            if row.answer:
+                tell_part()
+            raise
         except (RuntimeError, MemoryError) as error:
             reason = _explain(error)
         row.seconds = seconds

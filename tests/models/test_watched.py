@@ -97,6 +97,37 @@ def test_a_cancelled_local_answer_stops_before_its_next_token() -> None:
     assert 3 <= len(told) < 100
 
 
+def test_all_that_came_before_it_was_stopped_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "TELL_EVERY_S", 3600.0)
+    local = LocalModel("tiny", tiny.model(), tiny.tokenizer())
+    steps = local._decode_steps
+
+    async def stop(model: base.WatchedModel, after: float) -> list[PartialAnswer]:
+        told: list[PartialAnswer] = []
+        task, loop = asyncio.ensure_future(model.answer(REQUEST, told.append)), asyncio.get_running_loop()
+
+        def stop_itself(rows: Any) -> Iterator[None]:
+            for number, _ in enumerate(steps(rows)):
+                if number == 4:
+                    loop.call_soon_threadsafe(task.cancel)
+                yield
+
+        monkeypatch.setattr(local, "_decode_steps", stop_itself)
+        while not told:
+            await asyncio.sleep(0.001)
+        await asyncio.wait([task], timeout=after)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        return told
+
+    first, last = asyncio.run(stop(local, 60))
+    assert (first.tokens, last.tokens >= 5) == (1, True)
+    with Provider(StudentServer(tiny.tokenizer(), text=" ".join("abc" * 300), pause=0.02)) as provider:
+        first, last = asyncio.run(stop(student(provider, by_chat=True), 0.5))
+    assert (first.text, last.text[:3]) == ("a", "a b")
+
+
 def test_it_is_told_now_and_then_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "TELL_EVERY_S", 3600.0)
     completion, told = watch(LocalModel("tiny", tiny.model(), tiny.tokenizer()))
