@@ -65,9 +65,10 @@ def find_sealed_words(session: Session) -> frozenset[str]:
     """Return the letters and digits of the test splits' questions, each with and without its context and options."""
     words = set()
     for context, text, options in exam_material.list_test_questions(session):
-        choices = ("", " ".join(letter_options(options)), " ".join(options))
-        words |= {f"{start} {text} {end}" for start in ("", context or "") for end in choices}
-    return frozenset(map(_letters_and_digits, words)) - {""}
+        start, stem = _letters_and_digits(context or ""), _letters_and_digits(text)
+        ends = {_letters_and_digits(" ".join(choices)) for choices in ((), options, letter_options(options))}
+        words |= {f"{start}{stem}{end}" for start in {"", start} for end in ends}
+    return frozenset(words - {""})
 
 
 def _letters_and_digits(text: str) -> str:
