@@ -1,6 +1,7 @@
 """The attempts of an exam: read and grade a response, store it once, take it over into an exam with more tokens."""
 
-from collections.abc import Collection, Sequence
+import random
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
@@ -10,7 +11,7 @@ from mapd.answers.grading import Grade, Outcome, Task, grade, read_answer
 from mapd.answers.places import Answer, has_answer_line
 from mapd.characters import storable
 from mapd.errors import BadInput
-from mapd.models.base import Completion, Finish, Request, split_thought
+from mapd.models.base import Completion, Finish, Model, Request, split_thought
 from mapd.store import queries
 from mapd.store import tables as t
 
@@ -33,6 +34,17 @@ class Inquiry:
     options: tuple[str, ...]
     sample: int
     request: Request
+
+
+def seed_of_sample(seed: int, sample: int) -> int:
+    """Return the seed of one sample of an exam's answers."""
+    return random.Random(f"{seed} {sample}").getrandbits(31)
+
+
+def longest_answer(tasks: Iterable[Task], model: Model) -> int:
+    """Return how long an answer may be by default: as its task needs, and far longer where a thought comes first."""
+    thinks = getattr(model, "thinks", False)  # only a local model knows its template
+    return LONGEST_WITH_THOUGHT if thinks else max(LONGEST[task] for task in tasks)
 
 
 def take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:

@@ -8,9 +8,8 @@ gets the same answers, bit for bit, on the same machine.
 """
 
 import json
-import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd import answer_stream, event_loops, prompts, students
 from mapd.answers.grading import Outcome, Task
-from mapd.attempts import LONGEST, LONGEST_WITH_THOUGHT, Inquiry, load_answered, store_answers, take_over
+from mapd.attempts import LONGEST, Inquiry, load_answered, longest_answer, seed_of_sample, store_answers, take_over
 from mapd.errors import BadInput, Stopped
 from mapd.models.base import Completion, Finish, Model, Rendering, Request, Sampling, stream
 from mapd.people import Person, Right, require
@@ -133,8 +132,7 @@ def default_tokens(session: Session, question_set: str | int, split: str, model:
     """Return how long an answer may be by default: as the split's tasks need. Raises: NotFound, BadInput."""
     questions = sets.get(session, question_set)
     _check_split(session, questions, split)
-    tasks = select(t.Question.task).where(t.Question.set_id == questions.id, t.Question.split == split).distinct()
-    return longest_answer(map(Task, session.exec(tasks)), model)
+    return longest_answer(exam_material.list_tasks(session, queries.identity(questions), split), model)
 
 
 def count_outcomes(session: Session, exam: str | int) -> ExamResult:
@@ -291,17 +289,6 @@ def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: in
             inquiries.append(Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
     # Questions of like length are asked together: a batch then has little padding.
     return sorted(inquiries, key=lambda a: len(a.request.messages[-1].content))
-
-
-def seed_of_sample(seed: int, sample: int) -> int:
-    """Return the seed of one sample of an exam's answers."""
-    return random.Random(f"{seed} {sample}").getrandbits(31)
-
-
-def longest_answer(tasks: Iterable[Task], model: Model) -> int:
-    """Return how long an answer may be by default: as its task needs, and far longer where a thought comes first."""
-    thinks = getattr(model, "thinks", False)  # only a local model knows its template
-    return LONGEST_WITH_THOUGHT if thinks else max(LONGEST[task] for task in tasks)
 
 
 def _group_missing(session: Session, exam_id: int, inquiries: Sequence[Inquiry], size: int) -> list[list[Inquiry]]:

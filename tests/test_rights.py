@@ -141,7 +141,7 @@ FOR_OWNERS: dict[str, Write] = {
     "asking.ask_here": lambda s, by: asking.ask_here(
         asking.StudentModels(_engine(s), HERE), ["x"], SUM, asking.Decoding(), by=by
     ),
-    "helper.ask": lambda s, by: AnswerProcess().ask(["x"], SUM, asking.Decoding(), by=by),
+    "helper.ask": lambda s, by: AnswerProcess().ask({"x": "x"}, SUM, asking.Decoding(), by=by),
     "round.run": lambda s, by: rounds_run.run(_engine(s), HERE, round_plan.RoundPlan("x", "1"), by=by),
     "server_access.approve_key": lambda s, by: server_access.approve_key(
         s, "A_KEY", "https://x.org", by=by, approved=True

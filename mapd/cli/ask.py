@@ -20,7 +20,7 @@ from mapd.cli import shared
 from mapd.errors import BadInput, BadUsage
 from mapd.playground import asking
 from mapd.playground.asking import AnswerStage, Decoding, PlaygroundAnswer, StudentModels
-from mapd.playground.question import PlaygroundQuestion, pick, read_typed
+from mapd.playground.question import PlaygroundQuestion, find_sealed_words, pick, read_typed
 from mapd.settings import Settings
 from mapd.store import db
 
@@ -59,23 +59,24 @@ def ask(
     with db.reading(engine) as session:
         for ref in student or ():
             students.get(session, ref)
+        sealed = find_sealed_words(session)
         if question is not None:
             if text is not None or gold is not None or task is not None or options:
                 raise BadUsage("--question has its own text, task and gold: leave the others out")
-            playground_question = pick(session, question)
+            playground_question = pick(session, question, sealed)
         else:
             if text is None:
                 raise BadUsage('there is nothing to ask: type a question, "2 + 2?", or name one with --question UID')
             kind = None if task is None else shared.one_of("--task", task, list(Task))
             parts = options.split("|" if "|" in options else ",") if options else ()
-            playground_question = read_typed(session, text, task=kind, gold=gold, options=parts)
+            playground_question = read_typed(text, sealed, task=kind, gold=gold, options=parts)
     models, refs = StudentModels(engine, Settings().make_home()), student or ()
     with (
         interrupts.stopping(lambda: "what came is shown", lambda: "nothing is stored anyway") as stop,
         _show_as_written(refs, as_json) as tell,
     ):
-        by_ = shared.person_of(by)
-        answers = asking.ask_here(models, refs, playground_question, decoding, by=by_, tell=tell, stopping=stop.is_set)
+        person, stopping = shared.person_of(by), stop.is_set
+        answers = asking.ask_here(models, refs, playground_question, decoding, by=person, tell=tell, stopping=stopping)
     result = {"question": playground_question.as_json(), "answers": [answer.as_json() for answer in answers]}
     shared.show_lines(result, as_json, _list_lines(playground_question, answers))
     _end(answers)
@@ -116,17 +117,16 @@ def _lay_out(answers: Sequence[PlaygroundAnswer]) -> Table:
 
 def _cell(answer: PlaygroundAnswer, width: int) -> Group:
     words = answer.text or ("(a thought)\n" + answer.thought if answer.thought else "")
-    lines = Text(words).wrap(shared.errors, width)
+    # A long answer takes longer to wrap than its next token to come: its end alone is wrapped, from a place that stays
+    # for a while, so that lines don't break anew at each token.
+    characters = SHOWN_LINES * width
+    start = max(0, len(words) // characters - 1) * characters
+    lines = Text(words[start:]).wrap(shared.errors, width)
     return Group(Text(_describe_stage(answer), style="bold"), *lines[-SHOWN_LINES:])
 
 
 def _describe_stage(answer: PlaygroundAnswer) -> str:
-    numbers = [
-        None if answer.tokens is None else f"{answer.tokens:,} tokens",
-        None if answer.seconds is None else f"{answer.seconds:.1f} s",
-        None if answer.pace is None else f"{answer.pace:.1f} tokens/s",
-    ]
-    return " · ".join([f"{answer.student} {answer.stage.value}", *filter(None, numbers)])
+    return " · ".join(filter(None, (f"{answer.student} {answer.stage.value}", answer.measures)))
 
 
 def _list_lines(playground_question: PlaygroundQuestion, answers: Sequence[PlaygroundAnswer]) -> Iterator[str]:

@@ -21,12 +21,12 @@ from sqlmodel import Session, col, select
 
 from mapd import event_loops, prompts
 from mapd.answers.grading import Task
-from mapd.attempts import LONGEST, LONGEST_WITH_THOUGHT, grade_response
+from mapd.attempts import grade_response, longest_answer
 from mapd.characters import storable
 from mapd.errors import BadInput
 from mapd.finetune import examples
 from mapd.finetune.options import RunOptions
-from mapd.models.base import Completion, Finish, Request, Sampling, split_thought, stream
+from mapd.models.base import Completion, Finish, Model, Request, Sampling, split_thought, stream
 from mapd.questions.rows import question_key
 from mapd.store import db, exam_material, queries
 from mapd.store import tables as t
@@ -109,7 +109,7 @@ class Asker:
         from mapd.models.local import LocalModel
 
         model = LocalModel("in training", learner, self.tokenizer, is_in_training=True)
-        requests = [self._request(question, thinks=model.thinks) for question in questions]
+        requests = [self._request(question, model) for question in questions]
 
         async def collect() -> dict[str, Completion]:
             return {answer.key: answer async for answer in model.generate(stream(requests))}
@@ -121,10 +121,10 @@ class Asker:
             log.warning("%d held-out questions have no answer at this step: %s", len(failures), failures[0])
         return [(q, answers[str(q.id)]) for q in questions if answers[str(q.id)].finish is not Finish.FAILED]
 
-    def _request(self, question: t.Question, *, thinks: bool) -> Request:
+    def _request(self, question: t.Question, model: Model) -> Request:
         task = Task(question.task)
         block = prompts.question_block(question.text, question.context, question.options)
-        sampling = Sampling(max_tokens=LONGEST_WITH_THOUGHT if thinks else LONGEST[task])
+        sampling = Sampling(max_tokens=longest_answer([task], model))
         return Request(str(question.id), prompts.exam_messages(block, task, self.shots), sampling)
 
     def _grade(self, question: t.Question, step: int, answer: Completion) -> t.FinetuneAnswer:

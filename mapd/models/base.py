@@ -6,10 +6,11 @@
 A caller may add requests while answers come: a review as soon as its rationale is there.
 """
 
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 from mapd import thoughts
 
@@ -19,6 +20,8 @@ HOMES: Mapping[str, str] = {"openai": "https://api.openai.com/v1", "anthropic": 
 CONNECTION_HEADERS = frozenset(
     "accept accept-encoding connection content-length content-type host transfer-encoding user-agent".split()
 )
+# Between two tellings of an unfinished answer: nobody reads faster, and each takes the whole text anew.
+TELL_EVERY_S = 0.04
 
 
 class Message(NamedTuple):
@@ -120,16 +123,20 @@ def split_thought(completion: Completion) -> Completion:
     # It has been split already: a second time would look for tags in the answer itself.
     if completion.reply is not None:
         return completion
-    parts = thoughts.split(completion.text)
-    pieces = [completion.thought, *((parts.text, parts.thought) if parts.is_open else (parts.thought,))]
-    thought = "\n\n".join(piece for piece in pieces if piece) or None
-    text = "" if parts.is_open else parts.text
+    text, thought = _split(completion.text, completion.thought)
     finish, error = completion.finish, completion.error
     if thought and not text.strip() and finish in (Finish.OK, Finish.EMPTY, Finish.CUT_OFF):
         finish = Finish.CUT_OFF if finish is Finish.CUT_OFF else Finish.EMPTY
         error = error or _without_answer(completion, thought, finish)
     reply = completion.text if text != completion.text else completion.reply
-    return replace(completion, text=text, finish=finish, error=error, thought=thought, reply=reply)
+    return replace(completion, text=text, finish=finish, error=error, thought=thought or None, reply=reply)
+
+
+def _split(text: str, thought: str | None) -> tuple[str, str]:
+    """Return a text without its thought, and that thought behind what else was thought."""
+    parts = thoughts.split(text)
+    pieces = (thought, *((parts.text, parts.thought) if parts.is_open else (parts.thought,)))
+    return "" if parts.is_open else parts.text, "\n\n".join(piece for piece in pieces if piece)
 
 
 def _without_answer(completion: Completion, thought: str, finish: Finish) -> str:
@@ -150,7 +157,7 @@ class Rendering(StrEnum):
     UNCHECKED = "the server's, which could not be compared with its own"
 
 
-class AnswerSoFar(NamedTuple):
+class PartialAnswer(NamedTuple):
     """What a model has written up to now, in how many tokens (behind a server: pieces), and in how long."""
 
     text: str = ""
@@ -159,15 +166,27 @@ class AnswerSoFar(NamedTuple):
     seconds: float = 0.0
 
 
-Tell = Callable[[AnswerSoFar], None]
+TellPart = Callable[[PartialAnswer], None]
 
 
-def so_far(text: str, thought: str = "", tokens: int = 0, seconds: float = 0.0) -> AnswerSoFar:
+def split_partial(text: str, thought: str = "", tokens: int = 0, seconds: float = 0.0) -> PartialAnswer:
     """Return an unfinished answer with the thought split off its text."""
-    parts = thoughts.split(text)
-    pieces = (thought, *((parts.text, parts.thought) if parts.is_open else (parts.thought,)))
-    whole_thought = "\n\n".join(piece for piece in pieces if piece)
-    return AnswerSoFar("" if parts.is_open else parts.text, whole_thought, tokens, seconds)
+    return PartialAnswer(*_split(text, thought), tokens, seconds)
+
+
+class TellRate:
+    """The rate at which one answer is told: at once, then every TELL_EVERY_S seconds."""
+
+    def __init__(self) -> None:
+        self._due_at = 0.0
+
+    def is_due(self) -> bool:
+        """Return whether the answer is to be told now."""
+        now = time.monotonic()
+        if now < self._due_at:
+            return False
+        self._due_at = now + TELL_EVERY_S
+        return True
 
 
 class Model(Protocol):
@@ -183,21 +202,15 @@ class Model(Protocol):
         ...
 
 
-@runtime_checkable
-class WatchedModel(Protocol):
-    """A model whose answer can be watched as it is written."""
+class WatchedModel(Model, Protocol):
+    """A model whose answer can be watched as it is written: a student, by transformers or behind a server."""
 
-    async def answer(self, request: Request, tell: Tell) -> Completion:
-        """Complete one request, and tell what there is of it at each token. Cancelled, it stops before the next one."""
+    async def answer(self, request: Request, tell: TellPart) -> Completion:
+        """Complete one request, and tell now and then what there is of it. A thought is split off the text.
+
+        Cancelled, it tells what came, and stops before the next token. What came before a fault is kept.
+        """
         ...
-
-
-async def answer(model: Model, request: Request, tell: Tell) -> Completion:
-    """Complete one request by any model, watched where it can be."""
-    if isinstance(model, WatchedModel):
-        return await model.answer(request, tell)
-    (completion,) = [completion async for completion in model.generate(stream([request]))]
-    return completion
 
 
 async def stream(requests: Iterable[Request]) -> AsyncIterator[Request]:

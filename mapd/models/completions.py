@@ -20,21 +20,22 @@ from mapd import thoughts
 from mapd.errors import BadInput
 from mapd.models import dialogue
 from mapd.models.base import (
-    AnswerSoFar,
     Completion,
     FaultKind,
     Finish,
     Message,
+    PartialAnswer,
     Rendering,
     Request,
     Sampling,
-    Tell,
-    so_far,
+    TellPart,
+    TellRate,
+    split_partial,
     stream,
 )
 from mapd.models.openai import OpenAIModel
 from mapd.models.replies import Reply
-from mapd.models.reply_stream import ReplyPieces, receive
+from mapd.models.reply_stream import STREAMED, ReplyPieces, receive
 
 # What a server would take from the model's generation_config.json, or from a default of its own: an exam says how a
 # student draws its tokens, and it is to be the same on this machine and behind any server.
@@ -50,42 +51,52 @@ class ServedStudent(OpenAIModel):
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
         # By key, of requests that are watched: what came of the answer, and who is told.
-        self._watched: dict[str, tuple[ReplyPieces, Tell]] = {}
+        self._watched: dict[str, tuple[ReplyPieces, TellPart]] = {}
 
-    async def answer(self, request: Request, tell: Tell) -> Completion:
-        """Complete one request, and tell what there is of it at each piece; what came before a fault is kept."""
+    async def answer(self, request: Request, tell: TellPart) -> Completion:
+        """Complete one request, and tell now and then what there is of it; what came before a fault is kept."""
         pieces = ReplyPieces()
         self._watched[request.key] = pieces, tell
-        # It may have failed before: who asks by hand asks a server that may be back.
-        self._ended, self._in_a_row, self._refused = False, 0, 0
         try:
             (completion,) = [completion async for completion in self.generate(stream([request]))]
+        except asyncio.CancelledError:
+            if pieces.count:
+                tell(self._partial(pieces))
+            raise
         finally:
             del self._watched[request.key]
         if completion.finish is not Finish.FAILED or not pieces.count:
             return completion
-        part = self._as_told(pieces)
+        part = self._partial(pieces)
         return replace(completion, text=part.text, thought=part.thought or None, tokens_out=part.tokens)
 
-    async def _post(self, client: Any, key: str, body: Mapping[str, Any]) -> httpx2.Response:
-        if key not in self._watched:
-            return await super()._post(client, key, body)
-        pieces, tell = self._watched[key]
-        return await receive(
-            client, self.path, body, self.limits.timeout_s, pieces, lambda: tell(self._as_told(pieces))
-        )
+    def _body(self, request: Request) -> dict[str, Any]:
+        # Here, so that a server which refuses one of these fields is asked without it, as of any other.
+        body = super()._body(request)
+        return {**body, **STREAMED} if request.key in self._watched else body
 
-    def _as_told(self, pieces: ReplyPieces) -> AnswerSoFar:
+    async def _post(self, client: Any, key: str, body: Mapping[str, Any]) -> httpx2.Response:
+        if "stream" not in body:
+            return await super()._post(client, key, body)
+        (pieces, tell), rate = self._watched[key], TellRate()
+
+        def tell_part() -> None:
+            if rate.is_due():
+                tell(self._partial(pieces))
+
+        return await receive(client, self.path, body, self.limits.timeout_s, pieces, tell_part)
+
+    def _partial(self, pieces: ReplyPieces) -> PartialAnswer:
         text = (self.opening + pieces.text if pieces.text else "").strip()
         seconds = time.perf_counter() - pieces.began
-        return so_far(self._hide_begun(text), self._hide_begun(pieces.thought), pieces.count, seconds)
+        return split_partial(self._hide_start(text), self._hide_start(pieces.thought), pieces.count, seconds)
 
-    def _hide_begun(self, text: str) -> str:
-        """Return a text that may go on without the secrets in it, nor the beginning of one at its end."""
+    def _hide_start(self, text: str) -> str:
+        """Return a text that may go on without the secrets in it, nor the start of one at its end."""
         text = self._hide(text)
         for secret in filter(None, (self._key, *self.headers.values())):
-            begun = next((count for count in range(len(secret) - 1, 2, -1) if text.endswith(secret[:count])), 0)
-            text = text[: len(text) - begun]
+            length = next((count for count in range(len(secret) - 1, 2, -1) if text.endswith(secret[:count])), 0)
+            text = text[: len(text) - length]
         return text
 
     def _read(self, content: Any) -> Reply:

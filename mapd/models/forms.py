@@ -20,7 +20,7 @@ from mapd.models.refusals import ServerRefusal, phrases
 RequestForm = Mapping[str, str | None]
 SYSTEM = "system"
 # A request is none without these: they are never left out.
-NEEDED = ("model", "messages", "prompt", SYSTEM, "max_tokens", "max_completion_tokens", "stream")
+NEEDED = ("model", "messages", "prompt", SYSTEM, "max_tokens", "max_completion_tokens")
 
 _NOT_TAKEN = phrases(
     "unsupported",

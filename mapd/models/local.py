@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from transformers import DynamicCache
 
 from mapd import thoughts
 from mapd.models import dialogue
-from mapd.models.base import Completion, Finish, Request, Sampling, Tell, so_far, split_thought
+from mapd.models.base import Completion, Finish, Request, Sampling, TellPart, TellRate, split_partial, split_thought
 from mapd.models.loader import DEVICE
 
 
@@ -104,23 +104,35 @@ class LocalModel:
         draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
         return _DecodingRow(request, prompt, draw, thoughts.opening_tag(text))
 
-    async def answer(self, request: Request, tell: Tell) -> Completion:
+    async def answer(self, request: Request, tell: TellPart) -> Completion:
         """Complete one request, a token at a time, in turns with the other models of this process.
 
-        Its `latency_s` is the time of its own tokens alone.
+        Its `latency_s` is the time of its own tokens alone. What came before a fault is kept.
         """
         row = await asyncio.to_thread(self._make_row, request)
-        steps, seconds, loop = self._decode_steps([row]), 0.0, asyncio.get_running_loop()
+        steps, seconds, loop, rate = self._decode_steps([row]), 0.0, asyncio.get_running_loop(), TellRate()
+        reason = None
+
+        def tell_part() -> None:
+            # A letter of several tokens is told once it is whole.
+            text = dialogue.decode(row.answer, self._tokenizer).rstrip("\N{REPLACEMENT CHARACTER}")
+            tell(split_partial(row.opening + text, tokens=len(row.answer), seconds=seconds))
+
         try:
-            while (took := await loop.run_in_executor(_TURNS, _time_step, steps)) is not None:
-                seconds += took
-                # A letter of several tokens is told once it is whole.
-                text = dialogue.decode(row.answer, self._tokenizer).rstrip("\N{REPLACEMENT CHARACTER}")
-                tell(so_far(row.opening + text, tokens=len(row.answer), seconds=seconds))
+            while (step_seconds := await loop.run_in_executor(_TURNS, _time_step, steps)) is not None:
+                seconds += step_seconds
+                # Before decoding, which takes the whole answer anew.
+                if rate.is_due():
+                    tell_part()
+        except asyncio.CancelledError:
+            if row.answer:
+                tell_part()
+            raise
         except (RuntimeError, MemoryError) as error:
-            return _failed(row, error)
+            reason = _explain(error)
         row.seconds = seconds
-        return self._completion(row)
+        completion = self._completion(row)
+        return completion if reason is None else replace(completion, finish=Finish.FAILED, error=reason)
 
     def _complete(self, rows: Sequence[_DecodingRow]) -> list[Completion]:
         try:
@@ -128,7 +140,7 @@ class LocalModel:
                 pass
         # torch raises a RuntimeError where memory runs out.
         except (RuntimeError, MemoryError) as error:
-            return [_failed(row, error) for row in rows]
+            return [Completion(row.request.key, "", Finish.FAILED, error=_explain(error)) for row in rows]
         return [self._completion(row) for row in rows]
 
     def _completion(self, row: _DecodingRow) -> Completion:
@@ -199,9 +211,8 @@ def _time_step(steps: Iterator[None]) -> float | None:
     return None if next(steps, mark) is mark else time.perf_counter() - started
 
 
-def _failed(row: _DecodingRow, error: BaseException) -> Completion:
-    reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-    return Completion(row.request.key, "", Finish.FAILED, error=reason)
+def _explain(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
 class _PackedLinear(torch.nn.Module):

@@ -25,8 +25,8 @@ from mapd.models.replies import read_parts, read_thought
 from mapd.models.served import CallFault
 
 # Of one answer: a server may go on for ever, whatever it was asked for.
-LONGEST_S, MOST_CHARACTERS = 600.0, 400_000
-# Some servers count the tokens only where they are asked to.
+MOST_CHARACTERS = 400_000
+# What the body of a streamed call has beside the rest. Some servers count the tokens only where they are asked to.
 STREAMED: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 
 
@@ -72,15 +72,13 @@ async def receive(
 ) -> httpx2.Response:
     """Send the body, and take the reply in piece by piece; return the whole response. `tell` is called at each piece.
 
-    `timeout_s`: the longest wait for the next piece.
+    `body`: it asks for a stream, as STREAMED does. `timeout_s`: the longest wait for the next piece.
 
     Raises: what the SDK raises until the first piece is there; from then on a CallFault: nothing is asked twice.
     """
     pieces.began = time.perf_counter()
     async with asyncio.timeout(timeout_s):
-        stream = await client.post(
-            path, cast_to=object, body={**body, **STREAMED}, stream=True, stream_cls=openai.AsyncStream[object]
-        )
+        stream = await client.post(path, cast_to=object, body=body, stream=True, stream_cls=openai.AsyncStream[object])
     response: httpx2.Response = stream.response
     if "text/event-stream" not in response.headers.get("content-type", ""):
         try:
@@ -98,10 +96,7 @@ async def receive(
                 break
             pieces.add(piece)
             tell()
-            if (
-                time.perf_counter() - pieces.began > LONGEST_S
-                or len(pieces.text) + len(pieces.thought) > MOST_CHARACTERS
-            ):
+            if len(pieces.text) + len(pieces.thought) > MOST_CHARACTERS:
                 raise _break_off(pieces, "it went on for too long")
     except (TimeoutError, openai.APITimeoutError) as error:
         raise _break_off(pieces, f"nothing came for {timeout_s:g} s") from error

@@ -53,7 +53,7 @@ for _name in ("openai", "anthropic", "httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
-class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves this module
+class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves `ServedModel._complete`
     """A try that gave no reply: what happened, of what kind it is, and whether to try `is_retried` behind `wait_s`.
 
     `refusal`: the server's answer, where there was one.

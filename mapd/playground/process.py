@@ -16,17 +16,14 @@ import threading
 import time
 from typing import Any, NoReturn, TextIO
 
-from mapd import students
 from mapd.errors import MapdError
 from mapd.playground import asking
-from mapd.playground.asking import Decoding, PlaygroundAnswer, StudentModels
+from mapd.playground.asking import AnswerStage, Decoding, PlaygroundAnswer, StudentModels
 from mapd.playground.question import PlaygroundQuestion
 from mapd.settings import Settings
 from mapd.store import db
 
 IDLE_S = 600.0
-# Between two tellings of one answer: nobody reads faster.
-EVERY_S = 0.04
 
 
 class Desk:
@@ -35,9 +32,9 @@ class Desk:
     def __init__(self, models: StudentModels, output: TextIO) -> None:
         self.models, self.output = models, output
         self.stops: dict[str, threading.Event] = {}
+        # Of the students of this machine.
         self.turn = asyncio.Lock()
         self.last_asked = time.monotonic()
-        self.told_at: dict[tuple[str, int], float] = {}
 
     async def take(self, message: dict[str, Any]) -> None:
         """Do what a message says."""
@@ -47,52 +44,20 @@ class Desk:
             return
         uid, refs = message["ask"], message["students"]
         stop = self.stops[uid] = threading.Event()
+
+        def tell(place: int, answer: PlaygroundAnswer) -> None:
+            self._write({"ask": uid, "place": place, "answer": answer.as_json()})
+
         try:
-            is_local = await asyncio.to_thread(self._is_local, refs)
-            if is_local and not await self._take_turn(stop):
-                for place, ref in enumerate(refs):
-                    self._tell(uid, place, PlaygroundAnswer(ref, asking.AnswerStage.STOPPED))
-                return
-            try:
-                await self._ask(uid, refs, message, stop)
-            finally:
-                if is_local:
-                    self.turn.release()
+            question, decoding = PlaygroundQuestion.read(message["question"]), Decoding(**message["decoding"])
+            await asking.ask(self.models, refs, question, decoding, tell, stop.is_set, self.turn)
         except MapdError as error:
             for place, ref in enumerate(refs):
-                self._tell(uid, place, PlaygroundAnswer(ref, asking.AnswerStage.FAILED, error=str(error)))
+                tell(place, PlaygroundAnswer(ref, AnswerStage.FAILED, error=str(error)))
         finally:
             del self.stops[uid]
             self.last_asked = time.monotonic()
             self._write({"over": uid})
-
-    async def _take_turn(self, stop: threading.Event) -> bool:
-        """Wait until no other question is asked of students here; return whether nobody stopped this one before."""
-        turn = asyncio.create_task(self.turn.acquire())
-        while not turn.done():
-            await asyncio.wait([turn], timeout=asking.POLL_S)
-            if stop.is_set() and turn.cancel():
-                return False
-        return True
-
-    async def _ask(self, uid: str, refs: list[str], message: dict[str, Any], stop: threading.Event) -> None:
-        question, decoding = PlaygroundQuestion.read(message["question"]), Decoding(**message["decoding"])
-        await asking.ask(
-            self.models, refs, question, decoding, lambda place, answer: self._tell(uid, place, answer), stop.is_set
-        )
-
-    def _is_local(self, refs: list[str]) -> bool:
-        with db.reading(self.models.engine) as session:
-            return not all(students.is_served(students.get(session, ref)) for ref in refs)
-
-    def _tell(self, uid: str, place: int, answer: PlaygroundAnswer) -> None:
-        now, told_at = time.monotonic(), self.told_at.get((uid, place), 0.0)
-        if answer.stage is asking.AnswerStage.ANSWERING and answer.text and now - told_at < EVERY_S:
-            return
-        self.told_at[uid, place] = now
-        if answer.stage.is_over:
-            del self.told_at[uid, place]
-        self._write({"ask": uid, "place": place, "answer": answer.as_json()})
 
     def _write(self, message: dict[str, Any]) -> None:
         self.output.write(json.dumps(message) + "\n")

@@ -29,9 +29,7 @@ class ListedQuestion(NamedTuple):
     text: str
 
 
-def list_questions(
-    session: Session, set_name: str, split: str, words: str = "", limit: int = LISTED
-) -> list[ListedQuestion]:
+def list_questions(session: Session, set_name: str, split: str, words: str = "") -> list[ListedQuestion]:
     """Return the first questions of an open split that hold all of these words, or have them as their number.
 
     Raises: NotFound; BadInput for the sealed split.
@@ -43,7 +41,7 @@ def list_questions(
     for word in words.split():
         places = (col(q.text), sa.func.coalesce(col(q.context), ""), col(q.source_id))
         query = query.where(sa.or_(*(place.icontains(word, autoescape=True) for place in places)))
-    return [ListedQuestion(*row) for row in session.exec(query.order_by(col(q.position)).limit(limit))]
+    return [ListedQuestion(*row) for row in session.exec(query.order_by(col(q.position)).limit(LISTED))]
 
 
 def find_set_name(session: Session, question: t.Question) -> str:

@@ -63,6 +63,12 @@ def list_test_questions(session: Session) -> Sequence[sa.Row[str | None, str, li
     return session.execute(sa.select(*columns).where(col(t.Question.split) == "test")).all()
 
 
+def list_tasks(session: Session, set_id: int, split: str) -> list[Task]:
+    """Return the tasks of a split's questions, each once."""
+    query = select(t.Question.task).where(t.Question.set_id == set_id, t.Question.split == split)
+    return sorted(map(Task, session.exec(query.distinct())))
+
+
 def _item(q: t.Question) -> Item:
     return Item(**shared_values(Item, q) | {"task": Task(q.task), "options": tuple(q.options)})
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd.domain import Act, Judged, JudgementRow
-from mapd.judgements import ADJUDICATOR
+from mapd.judgements import ADJUDICATOR, apply_correction, ruling
 from mapd.store import tables as t
 from mapd.store.exam_material import QuestionIds, attempt_condition, counts_in, text_condition
 from mapd.store.queries import identity, shared_values
@@ -45,6 +45,12 @@ def judgements_by(session: Session, exam_id: int, person: str, *, since: int = 0
     """Return every judgement of one person on the exam that counts, oldest first; `since`: only higher ids."""
     is_own = (col(t.Judgement.person) == person) & (col(t.Judgement.id) > since)
     return _judgements(session, is_own & _on_exam(exam_id))
+
+
+def corrected_gold(session: Session, question: t.Question) -> str:
+    """Return a question's gold answer: as people corrected it, else as its set has it."""
+    rows = _judgements(session, col(t.Judgement.question_id) == question.id)
+    return apply_correction(question.gold, ruling(row.judged for row in rows))
 
 
 def adjudicated_judgements(session: Session, exam_id: int) -> list[JudgementRow]:

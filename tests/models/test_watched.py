@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from tenacity import wait_none
 
 from mapd.models import base, served
-from mapd.models.base import AnswerSoFar, Completion, Finish, Limits, Message, Request, Sampling
+from mapd.models.base import Completion, Finish, Limits, Message, PartialAnswer, Request, Sampling
 from mapd.models.completions import ChatModel, CompletionsModel, ServedStudent
 from mapd.models.local import LocalModel
 from mapd.models.reply_stream import ReplyPieces
@@ -27,6 +28,7 @@ REQUEST = Request("q", (Message("system", "Solve."), Message("user", "2 + 2?")),
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served, "BACKOFF", wait_none())
+    monkeypatch.setattr(base, "TELL_EVERY_S", 0.0)
 
 
 def student(provider: Provider, *, by_chat: bool = False, timeout_s: float = 30) -> ServedStudent:
@@ -35,9 +37,9 @@ def student(provider: Provider, *, by_chat: bool = False, timeout_s: float = 30)
     return ChatModel("m", **options) if by_chat else CompletionsModel("m", tiny.tokenizer(), **options)
 
 
-def watch(model: base.Model, request: Request = REQUEST) -> tuple[Completion, list[AnswerSoFar]]:
-    told: list[AnswerSoFar] = []
-    return asyncio.run(base.answer(model, request, told.append)), told
+def watch(model: base.WatchedModel, request: Request = REQUEST) -> tuple[Completion, list[PartialAnswer]]:
+    told: list[PartialAnswer] = []
+    return asyncio.run(model.answer(request, told.append)), told
 
 
 # --- Here -------------------------------------------------------------------------------------------------------------
@@ -67,7 +69,7 @@ def test_two_local_models_take_turns() -> None:
     order: list[str] = []
     models = {name: LocalModel(name, tiny.model(seed), tiny.tokenizer()) for seed, name in enumerate("ab")}
 
-    def note(name: str, _: AnswerSoFar) -> None:
+    def note(name: str, _: PartialAnswer) -> None:
         order.append(name)
 
     async def both() -> None:
@@ -81,7 +83,7 @@ def test_two_local_models_take_turns() -> None:
 
 
 def test_a_cancelled_local_answer_stops_before_its_next_token() -> None:
-    told: list[AnswerSoFar] = []
+    told: list[PartialAnswer] = []
     model = LocalModel("tiny", tiny.model(), tiny.tokenizer())
 
     async def stop_early() -> None:
@@ -93,6 +95,66 @@ def test_a_cancelled_local_answer_stops_before_its_next_token() -> None:
 
     asyncio.run(stop_early())
     assert 3 <= len(told) < 100
+
+
+def test_all_that_came_before_it_was_stopped_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "TELL_EVERY_S", 3600.0)
+    local = LocalModel("tiny", tiny.model(), tiny.tokenizer())
+    steps = local._decode_steps
+
+    async def stop(model: base.WatchedModel, after: float) -> list[PartialAnswer]:
+        told: list[PartialAnswer] = []
+        task, loop = asyncio.ensure_future(model.answer(REQUEST, told.append)), asyncio.get_running_loop()
+
+        def stop_itself(rows: Any) -> Iterator[None]:
+            for number, _ in enumerate(steps(rows)):
+                if number == 4:
+                    loop.call_soon_threadsafe(task.cancel)
+                yield
+
+        monkeypatch.setattr(local, "_decode_steps", stop_itself)
+        while not told:
+            await asyncio.sleep(0.001)
+        await asyncio.wait([task], timeout=after)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        return told
+
+    first, last = asyncio.run(stop(local, 60))
+    assert (first.tokens, last.tokens >= 5) == (1, True)
+    with Provider(StudentServer(tiny.tokenizer(), text=" ".join("abc" * 300), pause=0.02)) as provider:
+        first, last = asyncio.run(stop(student(provider, by_chat=True), 0.5))
+    assert (first.text, last.text[:3]) == ("a", "a b")
+
+
+def test_it_is_told_now_and_then_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "TELL_EVERY_S", 3600.0)
+    completion, told = watch(LocalModel("tiny", tiny.model(), tiny.tokenizer()))
+    assert (len(told), completion.tokens_out) == (1, 24)
+    with Provider(StudentServer(tiny.tokenizer(), text="It is\nso. Answer: 4")) as provider:
+        completion, told = watch(student(provider, by_chat=True))
+    assert ([part.text for part in told], completion.text) == (["It"], "It is\nso. Answer: 4")
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("CUDA out of memory\nat x.cu"), MemoryError()])
+def test_a_local_answer_that_fails_in_the_middle_keeps_what_came(
+    fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, usual = (LocalModel("tiny", tiny.model(), tiny.tokenizer()) for _ in range(2))
+    steps = model._decode_steps
+
+    def break_off(rows: Any) -> Iterator[None]:
+        for number, _ in enumerate(steps(rows)):
+            if number == 4:
+                raise fault
+            yield
+
+    monkeypatch.setattr(model, "_decode_steps", break_off)
+    completion, told = watch(model)
+    assert (completion.finish, completion.error) == (Finish.FAILED, str(fault).partition("\n")[0] or "MemoryError")
+    assert (completion.tokens_out, told[-1].tokens) == (5, 4)
+    assert (completion.text, len(completion.text) > 2) == (watch(usual)[0].text[: len(completion.text)], True)
 
 
 # --- Behind a server --------------------------------------------------------------------------------------------------
@@ -143,8 +205,12 @@ def test_a_slow_stream_may_take_longer_than_a_call() -> None:
 def test_a_server_that_refuses_at_first_is_tried_again_and_one_without_an_end_says_so() -> None:
     with Provider(StudentServer(tiny.tokenizer(), failing=1, text="yes")) as provider:
         assert watch(student(provider))[0].text == "yes"
-    with Provider(StudentServer(tiny.tokenizer(), refused="top_k", text="yes")) as provider:
-        assert watch(student(provider))[0].text == "yes"
+    for field in ("top_k", "stream_options", "stream"):
+        with Provider(StudentServer(tiny.tokenizer(), refused=field, text="yes")) as provider:
+            model = student(provider)
+            completion, told = watch(model)
+        assert (completion.text, model.form) == ("yes", {field: None})
+        assert bool(told) == (field != "stream"), "one that doesn't stream says it all at once"
     with Provider(StudentServer(tiny.tokenizer(), fault="[DONE]", text="yes")) as provider:
         completion = watch(student(provider))[0]
     assert (completion.text, completion.finish) == ("yes", Finish.UNKNOWN)
@@ -153,16 +219,16 @@ def test_a_server_that_refuses_at_first_is_tried_again_and_one_without_an_end_sa
 def test_neither_a_key_nor_its_beginning_is_told() -> None:
     with Provider(StudentServer(tiny.tokenizer(), text=f"So {KEY[:9]} {KEY} it is")) as provider:
         model = student(provider)
-        told = [model._as_told(ReplyPieces(f"So {KEY}"[:end])) for end in range(len(KEY) + 3)]
+        told = [model._partial(ReplyPieces(f"So {KEY}"[:end])) for end in range(len(KEY) + 3)]
         completion, _ = watch(model)
     assert {part.text for part in told} <= {"", "S", "So", "So ", "So s", "So sk", "So [key]"}
     assert completion.text == f"So {KEY[:9]} [key] it is"
 
 
 def test_an_unfinished_thought_is_no_answer() -> None:
-    assert base.so_far("<think>Half is") == ("", "Half is", 0, 0)
-    assert base.so_far("<think>Half is</think>So") == ("So", "Half is", 0, 0)
-    assert base.so_far("So", "by the server", 3, 0.5) == ("So", "by the server", 3, 0.5)
+    assert base.split_partial("<think>Half is") == ("", "Half is", 0, 0)
+    assert base.split_partial("<think>Half is</think>So") == ("So", "Half is", 0, 0)
+    assert base.split_partial("So", "by the server", 3, 0.5) == ("So", "by the server", 3, 0.5)
 
 
 def test_pieces_of_a_thought_in_a_field_of_its_own_are_put_together() -> None:

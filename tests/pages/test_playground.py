@@ -11,12 +11,14 @@ from mapd import student_models, students
 from mapd.answers.grading import Task
 from mapd.playground.asking import Decoding
 from mapd.playground.question import PlaygroundQuestion
+from mapd.questions import sets
+from mapd.questions.rows import QuestionRow
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, exam_material, queries
 from mapd.store import tables as t
 from mapd.ui.playground import answers as page_answers
 from tests.pages.running import errors, open_page, shown
-from tests.playground.scripted import AnswerThread, Watched, fill, script
+from tests.playground.scripted import ANN, AnswerThread, Watched, fill, script
 
 OPEN_MODEL = student_models.open_model
 PAGE = "pages/train/playground.py"
@@ -142,10 +144,54 @@ def test_one_that_cannot_be_asked_says_why(uids: dict[str, str], monkeypatch: py
 def test_an_address_that_cannot_be_is_named(uids: dict[str, str]) -> None:
     app = open_page(PAGE, temperature="9", tokens="x", question_from="air")
     assert len(errors(app)) == 3
-    assert ["unknown question: 3f" in line for line in errors(open_page(PAGE, question="3f"))] == [True]
+
+
+def test_a_question_that_is_not_there_is_named_and_another_can_be_chosen(uids: dict[str, str]) -> None:
+    app = open_page(PAGE, question="3f")
+    assert ["unknown question: 3f" in line for line in errors(app)] == [True]
+    assert app.button(key="playground_ask").disabled
+    assert app.query_params["question"] == "3f", "the address says still what was asked for"
+    app.selectbox[4].select_index(0).run()
+    assert (app.query_params["question"], errors(app)) == (uids["p-1"], [])
+    assert not app.button(key="playground_ask").disabled
+
+
+def test_a_question_may_be_linked_by_its_id(uids: dict[str, str]) -> None:
+    with db.reading(db.open_store(Settings())) as session:
+        number = queries.question(session, uids["p-4"]).id
+    app = open_page(PAGE, question=str(number))
+    assert (app.query_params["question"], errors(app)) == (uids["p-4"], [])
+    assert "How many cups hold" in shown(app)
+
+
+def test_the_test_split_is_read_once(uids: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = []
+    reading = exam_material.list_test_questions
+    monkeypatch.setattr(exam_material, "list_test_questions", lambda session: readings.append(1) or reading(session))
+    app = open_page(PAGE)
+    app.segmented_control(key="question_from").set_value("typed").run()
+    app.text_area(key="playground_text").set_value("What is 3 + 4?").run()
+    app.text_input(key="playground_gold").set_value("7").run()
+    assert len(readings) <= 1
+    with db.writing(db.open_store(Settings())) as session:
+        row = QuestionRow("q-1", "test", Task.NUMERIC, "What is 3 + 4?", "7")
+        sets.add(session, "later", [row], source="made", simulated=True, by=ANN)
+    app.run()
+    assert ["stand in a test split" in line for line in errors(app)] == [True]
+
+
+def test_each_prompt_is_shown_where_they_differ(uids: dict[str, str]) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        students.get(session, "after").shots = 1
+    prompt, *_ = [e for e in open_page(PAGE).expander if "prompt" in e.label]
+    assert [c.value for c in prompt.caption] == ["The prompt of before:", "The prompt of after:"]
+    roles = re.findall(r">(system|user|assistant)<", " ".join(e.proto.body for e in prompt.get("html")))
+    assert roles == ["system", "user", "system", "user", "assistant", "user"]
 
 
 def test_the_command_asks_the_same() -> None:
+    small = page_answers.write_command(["a"], PlaygroundQuestion("1?", Task.TEXT), Decoding(0.1234567, 1, 1234567890))
+    assert small == "mapd ask --student a --temperature 0.1234567 --seed 1234567890 --task text -- '1?'"
     typed = PlaygroundQuestion("-1 + 1?\nsay", Task.CHOICE, "B", options=("a cup", "it's"))
     words = page_answers.write_command(["a b", "c"], typed, Decoding(0.3, 0.9, 5, 7))
     assert words == (

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from mapd import student_models
-from mapd.models.base import AnswerSoFar, Completion, Finish, Request, Tell, so_far
+from mapd.models.base import Completion, Finish, Limits, Request, TellPart, split_partial, split_thought
 from mapd.people import Person, owner
 from mapd.playground import asking
 from mapd.playground.asking import Decoding, StudentModels
@@ -34,19 +34,19 @@ class Watched:
     """A student that says its text a word at a time, `pause` seconds apart."""
 
     def __init__(self, text: str, pause: float = 0.0) -> None:
-        self.name, self.text, self.pause = "scripted", text, pause
+        self.name, self.text, self.pause, self.limits = "scripted", text, pause, Limits()
         self.requests: list[Request] = []
 
-    async def answer(self, request: Request, tell: Tell) -> Completion:
+    async def answer(self, request: Request, tell: TellPart) -> Completion:
         import asyncio
 
         self.requests.append(request)
         words = self.text.split(" ")
         for number in range(1, len(words) + 1):
             await asyncio.sleep(self.pause)
-            part: AnswerSoFar = so_far(" ".join(words[:number]), tokens=number, seconds=number / 10)
-            tell(part)
-        return Completion(request.key, self.text, Finish.OK, tokens_out=len(words), latency_s=len(words) / 10)
+            tell(split_partial(" ".join(words[:number]), tokens=number, seconds=number / 10))
+        completion = Completion(request.key, self.text, Finish.OK, tokens_out=len(words), latency_s=len(words) / 10)
+        return split_thought(completion)
 
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
         async for request in requests:
@@ -83,16 +83,17 @@ class AnswerThread:
         self.models = StudentModels(self.engine, self.home)
 
     def ask(
-        self, students: Sequence[str], question: PlaygroundQuestion, decoding: Decoding, *, by: Person
+        self, students: Mapping[str, str], question: PlaygroundQuestion, decoding: Decoding, *, by: Person
     ) -> PlaygroundInquiry:
+        refs = tuple(students)
         inquiry = PlaygroundInquiry(
-            question, decoding, tuple(students), [asking.PlaygroundAnswer(student) for student in students]
+            question, decoding, refs, [asking.PlaygroundAnswer(name) for name in students.values()]
         )
         stop = self.stops[inquiry.uid] = threading.Event()
 
         def work() -> None:
             asking.ask_here(
-                self.models, students, question, decoding, by=by, tell=inquiry.answers.__setitem__, stopping=stop.is_set
+                self.models, refs, question, decoding, by=by, tell=inquiry.answers.__setitem__, stopping=stop.is_set
             )
             inquiry.is_over = True
 

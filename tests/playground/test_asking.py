@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import select
+from sqlmodel import col, select
 
 from mapd import exam, students
 from mapd.answers.grading import Task
+from mapd.attempts import LONGEST
 from mapd.errors import BadInput, Forbidden
 from mapd.people import Person, Role
 from mapd.playground import asking
 from mapd.playground.asking import AnswerStage, Decoding, PlaygroundAnswer, StudentModels
-from mapd.playground.question import PlaygroundQuestion
+from mapd.playground.question import PlaygroundQuestion, pick
+from mapd.questions import sets
+from mapd.questions.rows import QuestionRow
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -75,14 +78,32 @@ def test_prompt_and_decoding_are_the_exams(store: sa.Engine, home: Path, monkeyp
         way = {} if number == 0 else {"decoding": decoding, "seed": 5}
         exam.run(store, model, student="before", question_set="pens", split="train", by=ANN, **way)
         with db.reading(store) as session:
-            from mapd.playground.question import pick
-
             row = session.exec(select(t.Question).where(t.Question.source_id == "p-1")).one()
-            question = pick(session, row.uid)
+            question = pick(session, row.uid, ())
         own = Decoding() if number == 0 else Decoding(0.3, 0.9, 5, 99)
         ask(store, home, question, refs=["before"], decoding=own)
         examined, asked = model.requests[-2:]
         assert (asked.messages, asked.sampling) == (examined.messages, examined.sampling)
+
+
+def test_an_answer_is_as_long_as_an_exam_of_its_split_allows(
+    store: sa.Engine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Watched(RIGHT)
+    script(monkeypatch, {"before": model})
+    rows = [QuestionRow(f"m-{task}", "dev", task, f"A {task}?", "1") for task in (Task.NUMERIC, Task.TEXT)]
+    with db.writing(store) as session:
+        sets.add(session, "mixed", rows, source="made", simulated=True, by=ANN)
+    with db.reading(store) as session:
+        uids = {
+            q.task: q.uid for q in session.exec(select(t.Question).where(col(t.Question.source_id).startswith("m-")))
+        }
+        question = pick(session, uids[Task.TEXT], ())
+        longest = exam.default_tokens(session, "mixed", "dev", model)
+    ask(store, home, question, refs=["before"])
+    ask(store, home, PlaygroundQuestion("A text?", Task.TEXT), refs=["before"])
+    assert [request.sampling.max_tokens for request in model.requests] == [longest, LONGEST[Task.TEXT]]
+    assert longest > LONGEST[Task.TEXT]
 
 
 def test_without_a_gold_the_answer_is_read_and_not_graded(
@@ -136,6 +157,45 @@ def test_one_that_cannot_be_asked_says_why_and_the_other_answers(
     assert right.outcome == "correct"
 
 
+@pytest.mark.parametrize("fault", [OSError("no such file\nor so"), RuntimeError("CUDA out of memory"), MemoryError()])
+def test_weights_that_cannot_be_loaded_are_one_line(
+    store: sa.Engine, home: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def load(_: sa.Engine, row: t.Student, *__: object) -> Watched:
+        if row.name == "before":
+            raise fault
+        return Watched(RIGHT)
+
+    monkeypatch.setattr("mapd.student_models.open_model", load)
+    failed, right = ask(store, home)
+    reason = " ".join(str(fault).split()) or "MemoryError"
+    assert (failed.stage, failed.error) == (
+        AnswerStage.FAILED,
+        f"it can't be asked here ({reason}); ask again, or see to its files and the memory",
+    )
+    assert right.outcome == "correct"
+
+
+def test_a_served_one_is_opened_anew_and_takes_no_place_in_memory(
+    store: sa.Engine, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with db.writing(store) as session:
+        session.add(t.Student(name="guest", base="served:m", base_url="http://h/v1"))
+    opened: list[str] = []
+
+    def load(_: sa.Engine, row: t.Student, *__: object) -> Watched:
+        opened.append(row.name)
+        return Watched(RIGHT)
+
+    monkeypatch.setattr("mapd.student_models.open_model", load)
+    monkeypatch.setattr("mapd.student_models.find_rendering", lambda *_: None)
+    models = StudentModels(store, home)
+    first, *_, second = [models.open(name).model for name in ("guest", "before", "after", "before", "after", "guest")]
+    assert opened == ["guest", "before", "after", "guest"]
+    assert first is not second, "what it watches, and whether it failed, is of one question"
+    assert (second.limits.concurrency, second.tries) == (1, asking.TRIES)  # type: ignore[attr-defined]
+
+
 def test_of_local_models_two_stay_and_a_changed_row_is_another(
     store: sa.Engine, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +227,10 @@ def test_what_may_not_be_asked(store: sa.Engine, home: Path) -> None:
     for refs in ((), ("a", "a"), ("a", "b", "c")):
         with pytest.raises(BadInput, match="one or two students are asked, each once"):
             ask(store, home, refs=refs)
+    with db.reading(store) as session:
+        uid = students.get(session, "before").uid
+    with pytest.raises(BadInput, match=f"each once; not before, {uid}"):
+        ask(store, home, refs=("before", uid))
     for decoding in (Decoding(max_tokens=9_000), Decoding(3.0), Decoding(top_p=0)):
         with pytest.raises(BadInput, match="not "):
             ask(store, home, decoding=decoding)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,24 +50,26 @@ def process(home: Path) -> Iterator[AnswerProcess]:
             served_students.add(session, "down", model="m", base_url="http://127.0.0.1:9/v1", by_chat=True, by=ANN)
         yield answering
     finally:
-        answering.end()
+        if (child := answering._child) is not None:
+            child.process.kill()
         for provider in providers.values():
             provider.__exit__(None, None, None)
 
 
 def ask(process: AnswerProcess, *names: str) -> helper.PlaygroundInquiry:
-    return process.ask(names, SUM, Decoding(), by=ANN)
+    return process.ask({name: f"student {name}" for name in names}, SUM, Decoding(), by=ANN)
 
 
 def test_answers_come_token_by_token_and_whatever_breaks_is_one_line(
     process: AnswerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Forbidden):
-        process.ask(["good"], SUM, Decoding(), by=Person("bob@x.org", Role.ANNOTATOR))
-    assert process._process is None, "nothing was started"
+        process.ask({"good": "good"}, SUM, Decoding(), by=Person("bob@x.org", Role.ANNOTATOR))
+    assert process._child is None, "nothing was started"
 
     inquiry = ask(process, "good", "breaks")
-    assert [answer.stage for answer in inquiry.answers] == [AnswerStage.WAITING] * 2
+    waiting = [(answer.student, answer.stage) for answer in inquiry.answers]
+    assert waiting == [("student good", AnswerStage.WAITING), ("student breaks", AnswerStage.WAITING)]
     wait(inquiry)
     good, broken = inquiry.answers
     assert (good.stage, good.text, good.outcome) == (AnswerStage.DONE, "It is so. Answer: 7", "correct")
@@ -108,8 +111,8 @@ def test_answers_come_token_by_token_and_whatever_breaks_is_one_line(
     inquiry = ask(process, "slow")
     while not inquiry.look()[0].text:
         time.sleep(0.01)
-    assert process._process is not None
-    os.kill(process._process.pid, signal.SIGKILL)
+    assert process._child is not None
+    os.kill(process._child.process.pid, signal.SIGKILL)
     wait(inquiry, 10)
     assert inquiry.answers[0].error == "the process that answers ended (code -9), maybe for want of memory; ask again"
     inquiry = ask(process, "good")
@@ -117,11 +120,22 @@ def test_answers_come_token_by_token_and_whatever_breaks_is_one_line(
     assert inquiry.answers[0].outcome == "correct"
 
     # It ends with the app.
-    child = process._process
-    assert child is not None
+    assert process._child is not None
+    child = process._child.process
     assert child.stdin is not None
     child.stdin.close()
     assert child.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("code", ["", """print('{"ask": "3f", "pla', flush=True); input(); input()"""])
+def test_whatever_the_process_ends_in_nothing_stays_open(code: str) -> None:
+    """One that ends at once, and one that stays behind half a line."""
+    process = AnswerProcess([sys.executable, "-c", code])
+    inquiries = [ask(process, "good", "slow") for _ in range(2)]
+    for inquiry in inquiries:
+        wait(inquiry, 20)
+        assert [answer.stage for answer in inquiry.answers] == [AnswerStage.FAILED] * 2
+        assert all("the process that answers ended (code" in (answer.error or "") for answer in inquiry.answers)
 
 
 def test_local_students_are_asked_one_question_at_a_time(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from mapd.curation.snapshots import find_sealed
 from mapd.domain import Material
 from mapd.errors import Busy
 from mapd.jobs import ACTIVE, kinds
+from mapd.playground.question import find_sealed_words
 from mapd.policies import Policy
 from mapd.review import curated_part
 from mapd.review.queue_index import derivation
@@ -58,14 +59,31 @@ def load_sealed() -> frozenset[QuestionKey]:
     return read(_load_sealed)
 
 
+def load_sealed_words() -> frozenset[str]:
+    """Return the same questions as the playground compares them."""
+    return read(_load_sealed_words)
+
+
 def _load_sealed(session: Session) -> frozenset[QuestionKey]:
-    edition = (queries.newest(session, t.Question), audit_log.edition(session))
-    return _sealed(str(engine().url), edition, session)
+    return _sealed(str(engine().url), _edition(session), session)
+
+
+def _load_sealed_words(session: Session) -> frozenset[str]:
+    return _sealed_words(str(engine().url), _edition(session), session)
+
+
+def _edition(session: Session) -> tuple[object, ...]:
+    return queries.newest(session, t.Question), audit_log.edition(session)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _sealed(url: str, edition: tuple[object, ...], _session: Session) -> frozenset[QuestionKey]:  # noqa: ARG001
     return find_sealed(_session)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _sealed_words(url: str, edition: tuple[object, ...], _session: Session) -> frozenset[str]:  # noqa: ARG001
+    return find_sealed_words(_session)
 
 
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:

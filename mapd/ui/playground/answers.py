@@ -20,7 +20,7 @@ from mapd.ui.kit.rows import LONGEST_TEXT
 from mapd.ui.playground.form import draw_question
 
 # Session state: what was asked last.
-ASKED = "playground_asked"
+INQUIRY = "playground_inquiry"
 TICK_S = 0.05
 # So often the page sees whether the app is still open to this session.
 REFUSED_S = 3.0
@@ -36,7 +36,7 @@ STAGES: Mapping[AnswerStage, tuple[str, str]] = {
 
 def draw_buttons(refs: Sequence[str], question: PlaygroundQuestion | None, decoding: Decoding) -> None:
     """Draw the button that asks and the one that stops; each stays where it is."""
-    inquiry: PlaygroundInquiry | None = st.session_state.get(ASKED)
+    inquiry: PlaygroundInquiry | None = st.session_state.get(INQUIRY)
     is_at_work = inquiry is not None and not inquiry.is_over
     label = "Ask both" if len(refs) > 1 else "Ask"
     options: dict[str, Any] = {"type": "primary", "icon": ":material/play_arrow:"}
@@ -46,7 +46,8 @@ def draw_buttons(refs: Sequence[str], question: PlaygroundQuestion | None, decod
         _process().stop(inquiry)
     if is_asked and question is not None:
         try:
-            st.session_state[ASKED] = _process().ask(refs, question, decoding, by=context.acting_person())
+            names = {ref: context.read(students.get, ref).name for ref in refs}
+            st.session_state[INQUIRY] = _process().ask(names, question, decoding, by=context.acting_person())
         except MapdError as error:
             text.complain(str(error))
             return
@@ -59,7 +60,7 @@ def _process() -> AnswerProcess:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _keep_process(_url: str, _home: str) -> AnswerProcess:
+def _keep_process(url: str, home: str) -> AnswerProcess:  # noqa: ARG001 - the cache's key
     return AnswerProcess()
 
 
@@ -67,15 +68,23 @@ def draw_command(refs: Sequence[str], question: PlaygroundQuestion | None, decod
     """Draw the command that asks the same."""
     if question is None:
         return
-    names = [context.read(students.get, ref).name for ref in refs]
+    rows = [context.read(students.get, ref) for ref in refs]
     with st.expander("The prompt, and the same in a terminal"):
-        row = context.read(students.get, refs[0])
         block = prompts.question_block(question.text, question.context, question.options)
-        for message in prompts.exam_messages(block, question.task, row.shots):
-            st.html(tables.titled_block(message.role, text.foreign_html(message.content, max_chars=LONGEST_TEXT)))
-        if (prompting := students.describe_prompting(row)) is not None:
-            start_forms.draw_note(f"{text.one_line(row.name, 60)}: {prompting}.")
-        st.code(visible(write_command(names, question, decoding)), language=None, wrap_lines=True)
+        # By number of worked examples: most often both are asked alike.
+        names: dict[int, list[str]] = {}
+        for row in rows:
+            names.setdefault(row.shots, []).append(text.one_line(row.name, 60))
+        for shots, of_students in names.items():
+            if len(names) > 1:
+                st.caption(f"The prompt of {of_students[0]}:")
+            for message in prompts.exam_messages(block, question.task, shots):
+                st.html(tables.titled_block(message.role, text.foreign_html(message.content, max_chars=LONGEST_TEXT)))
+        for row in rows:
+            if (prompting := students.describe_prompting(row)) is not None:
+                start_forms.draw_note(f"{text.one_line(row.name, 60)}: {prompting}.")
+        command = write_command([row.name for row in rows], question, decoding)
+        st.code(visible(command), language=None, wrap_lines=True)
 
 
 def write_command(names: Sequence[str], question: PlaygroundQuestion, decoding: Decoding) -> str:
@@ -86,7 +95,7 @@ def write_command(names: Sequence[str], question: PlaygroundQuestion, decoding: 
     usual = Decoding()
     for option, field in (("--temperature", "temperature"), ("--top-p", "top_p"), ("--seed", "seed")):
         if (value := getattr(decoding, field)) != getattr(usual, field):
-            words += [option, f"{value:g}"]
+            words += [option, str(value)]
     words += [] if decoding.max_tokens is None else ["--max-tokens", str(decoding.max_tokens)]
     if question.uid is not None:
         return shlex.join([*words, "--question", question.uid])
@@ -102,7 +111,7 @@ def write_command(names: Sequence[str], question: PlaygroundQuestion, decoding: 
 
 def draw_answers(question: PlaygroundQuestion | None) -> None:
     """Draw the answers to what was asked last, token by token until nothing more comes; `question`: what is above."""
-    inquiry: PlaygroundInquiry | None = st.session_state.get(ASKED)
+    inquiry: PlaygroundInquiry | None = st.session_state.get(INQUIRY)
     if inquiry is None:
         return
     if inquiry.question != question:
@@ -133,7 +142,7 @@ def _watch(inquiry: PlaygroundInquiry, cells: Sequence[DeltaGenerator]) -> None:
             return
         time.sleep(TICK_S)
         # Streamlit ends a run only where it is called: here it is, also while nothing comes.
-        _ = st.session_state[ASKED]
+        _ = st.session_state[INQUIRY]
         if time.monotonic() - checked_at > REFUSED_S:
             context.rerun_if_refused()
             run_session.end_reading()
@@ -149,7 +158,7 @@ def answer_html(answer: PlaygroundAnswer, question: PlaygroundQuestion) -> str:
     if answer.finish == "cut_off":
         chip += theme.chip("cut_off")
     name = f'<b class="mapd-name">{text.line_html(answer.student, 60)}</b>'
-    parts = [f'<div class="mapd-who">{name}{chip}<span class="mapd-note">{_numbers(answer)}</span></div>']
+    parts = [f'<div class="mapd-who">{name}{chip}<span class="mapd-note">{answer.measures}</span></div>']
     if answer.rendering is not None:
         parts.append(f'<div class="mapd-note">its prompt: {text.line_html(answer.rendering, 160)}</div>')
     parts.append(text.thought_html(answer.thought, LONGEST_TEXT))
@@ -162,15 +171,6 @@ def answer_html(answer: PlaygroundAnswer, question: PlaygroundQuestion) -> str:
     if answer.error:
         parts.append(f'<div class="mapd-error"><b aria-hidden="true">✕</b>{text.line_html(answer.error, 600)}</div>')
     return "".join(parts)
-
-
-def _numbers(answer: PlaygroundAnswer) -> str:
-    numbers = [
-        None if answer.tokens is None else f"{answer.tokens:,} tokens",
-        None if answer.seconds is None else f"{answer.seconds:.1f} s",
-        None if answer.pace is None else f"{answer.pace:.1f} tokens/s",
-    ]
-    return " · ".join(filter(None, numbers))
 
 
 def link_html(refs: Sequence[str], question_uid: str) -> str:

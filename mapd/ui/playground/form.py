@@ -20,7 +20,7 @@ from mapd.playground.question import PlaygroundQuestion
 from mapd.questions import search
 from mapd.questions import sets as question_sets
 from mapd.store import tables as t
-from mapd.ui.kit import context, text, url_state
+from mapd.ui.kit import cache, context, text, url_state
 from mapd.ui.kit.rows import LONGEST_TEXT
 
 # Characters of a typed question that stand in the address.
@@ -60,12 +60,12 @@ def find_pair(rows: Sequence[t.Student]) -> tuple[str, str]:
     `rows`: the newest first. Those that can't be asked come last.
     """
     home = context.settings().home
-    present = [row for row in rows if students.can_be_asked(row, home)] or list(rows)
-    by_id = {row.id: row for row in present}
-    for row in present:
+    candidates = [row for row in rows if students.can_be_asked(row, home)] or list(rows)
+    by_id = {row.id: row for row in candidates}
+    for row in candidates:
         if (parent := by_id.get(row.parent_id)) is not None:
             return parent.uid, row.uid
-    return present[0].uid, present[1].uid if len(present) > 1 else NOBODY
+    return candidates[0].uid, candidates[1].uid if len(candidates) > 1 else NOBODY
 
 
 def _choose(param: str, column: DeltaGenerator, label: str, names: Mapping[str, str], default: str) -> str:
@@ -139,8 +139,38 @@ def _pick() -> PlaygroundQuestion | None:
         st.caption("The project has no question that is open: type one, or add some.")
         context.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
         return None
-    linked = st.query_params.get("question")
-    row = None if linked is None else context.read(search.open_question, linked)
+    address = st.query_params.get("question")
+    row = _read_question(address)
+    questions_by_uid = _narrow(sets, row)
+    if not questions_by_uid:
+        st.caption("No question has these words.")
+        return None
+    uids = list(questions_by_uid)
+    # Where the address asks for what can't be asked, nothing else is shown in its place until somebody chooses.
+    is_refused = address is not None and row is None
+    default = None if is_refused else 0
+    uid = st.selectbox(
+        "Question",
+        uids,
+        uids.index(row.uid) if row is not None and row.uid in questions_by_uid else default,
+        format_func=lambda uid: text.one_line(f"{questions_by_uid[uid].source_id}: {questions_by_uid[uid].text}", 160),
+        help=f"The first {search.LISTED} are listed; words narrow them.",
+        placeholder="Choose a question",
+    )
+    if uid is None:
+        return None
+    if address != uid:
+        st.query_params["question"] = uid
+        if is_refused:
+            # Without the line that says so.
+            st.rerun()
+    question = context.read(questions.pick, uid, cache.load_sealed_words())
+    draw_question(question)
+    return question
+
+
+def _narrow(sets: Mapping[str, Sequence[str]], row: t.Question | None) -> dict[str, search.ListedQuestion]:
+    """Draw the choice of a set, a split and words; return the first questions of these by uid, `row` among them."""
     place = None if row is None else context.read(search.find_set_name, row)
     set_column, split_column, words_column = st.columns((3, 1.4, 3))
     names = list(sets)
@@ -151,25 +181,19 @@ def _pick() -> PlaygroundQuestion | None:
     index = splits.index(row.split) if row is not None and row.split in splits and place == set_name else 0
     split = split_column.selectbox("Split", splits, index, help="The test split is sealed: nothing of it is offered.")
     words = words_column.text_input("With the words", key="playground_words", placeholder="pens, or its number")
-    listed = {x.uid: x for x in context.read(search.list_questions, set_name, split, words)}
+    questions_by_uid = {x.uid: x for x in context.read(search.list_questions, set_name, split, words)}
     if row is not None and not words and (place, row.split) == (set_name, split):
-        listed.setdefault(row.uid, search.ListedQuestion(row.uid, row.source_id, row.text))
-    if not listed:
-        st.caption("No question has these words.")
+        questions_by_uid.setdefault(row.uid, search.ListedQuestion(row.uid, row.source_id, row.text))
+    return questions_by_uid
+
+
+def _read_question(ref: str | None) -> t.Question | None:
+    """Return the question that the address asks for; say why where it can't be asked."""
+    try:
+        return None if ref is None else context.read(search.open_question, ref)
+    except MapdError as error:
+        text.complain(str(error))
         return None
-    uids = list(listed)
-    uid = st.selectbox(
-        "Question",
-        uids,
-        uids.index(linked) if linked in listed else 0,
-        format_func=lambda uid: text.one_line(f"{listed[uid].source_id}: {listed[uid].text}", 160),
-        help=f"The first {search.LISTED} are listed; words narrow them.",
-    )
-    if st.query_params.get("question") != uid:
-        st.query_params["question"] = uid
-    question = context.read(questions.pick, uid)
-    draw_question(question)
-    return question
 
 
 def _type() -> PlaygroundQuestion | None:
@@ -190,7 +214,7 @@ def _type() -> PlaygroundQuestion | None:
     if not body.strip():
         return None
     choices = options.split("|") if options.strip() else ()
-    return context.read(questions.read_typed, body, task=task or None, gold=gold, options=choices)
+    return questions.read_typed(body, cache.load_sealed_words(), task=task or None, gold=gold, options=choices)
 
 
 def draw_question(question: PlaygroundQuestion) -> None:
