@@ -9,6 +9,7 @@ from typing import Any
 CONFIDENCE = 0.95
 # Draws of an interval: its ends are then steady to a hundredth of its width.
 RESAMPLES = 2_000
+TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
@@ -78,3 +79,58 @@ def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
     first_rate, second_rate = sum(a for a, _ in both) / n, sum(b for _, b in both) / n
     by_chance = first_rate * second_rate + (1 - first_rate) * (1 - second_rate)
     return None if by_chance == 1 else (agree - by_chance) / (1 - by_chance)
+
+
+def predict_count(clusters: Sequence[tuple[int, int]], rest: int) -> tuple[float, float, float]:
+    """Return how many of `rest` further units are hits, and the 95 % interval, from clusters that were drawn by lot.
+
+    `clusters`: hits and units of each, such as a question's wrong and all texts; two clusters or more with a unit. A
+    beta-binomial prediction with an even prior. What the units of a cluster have in common widens it: sample and rest
+    are divided by the design effect, with Student's correction for few clusters (Korn and Graubard, 1998).
+    """
+    import numpy as np
+    from scipy.stats import betabinom
+
+    hits, units = (np.array(column, dtype=float) for column in zip(*clusters, strict=True))
+    share = float(hits.sum() / units.sum())
+    effect = _design_effect(hits - share * units, float(units.sum()) * share * (1 - share))
+    scaled_rest = round(rest / effect)
+    right, wrong = hits.sum() / effect + 1, (units - hits).sum() / effect + 1
+    cumulated = betabinom.pmf(np.arange(scaled_rest + 1), scaled_rest, right, wrong).cumsum()
+    low, high = _find_ends(cumulated, effect)
+    return share * rest, min(low, share * rest), max(min(high, rest), share * rest)
+
+
+def predict_from_risks(clusters: Sequence[Sequence[tuple[bool, float]]], rest: float) -> tuple[float, float, float]:
+    """Return how many hits `rest` expected ones come to, and the 95 % interval, from clusters that were drawn by lot.
+
+    `clusters`: whether each of their units was a hit, and how probable that was thought to be; `rest`: the sum of what
+    was thought of the others. A gamma-Poisson prediction of hits by expected hit; sample and rest are divided by the
+    dispersion, which is less than 1 where the probabilities tell hits from others.
+    """
+    import numpy as np
+    from scipy.stats import nbinom
+
+    hits, expected = (np.array([sum(unit[i] for unit in units) for units in clusters], dtype=float) for i in (0, 1))
+    total = float(expected.sum())
+    ratio = float(hits.sum()) / total
+    # Were the probabilities true, this would be the dispersion; few clusters can show less by chance.
+    least = sum(risk * (1 - risk) for units in clusters for _, risk in units) / total
+    dispersion = _design_effect(hits - ratio * expected, float(hits.sum()), least)
+    sample, scaled_rest = total / dispersion, rest / dispersion
+    ends = nbinom.ppf(TAILS, hits.sum() / dispersion + 1, sample / (sample + scaled_rest)) * dispersion
+    return ratio * rest, min(float(ends[0]), ratio * rest), max(float(ends[1]), ratio * rest)
+
+
+def _design_effect(deviations: Any, variance: float, least: float = 1.0) -> float:
+    """Return by how much clusters' deviations spread more than single units' would, `least` where they don't."""
+    from scipy.stats import norm, t
+
+    n = len(deviations)
+    effect = n / (n - 1) * float((deviations**2).sum()) / variance if variance else least
+    return max(least, effect) * float(t.ppf(TAILS[1], n - 1) / norm.ppf(TAILS[1])) ** 2
+
+
+def _find_ends(cumulated: Any, scale: float) -> tuple[float, float]:
+    low, high = (int(cumulated.searchsorted(tail)) for tail in TAILS)
+    return low * scale, high * scale

@@ -24,7 +24,9 @@ from mapd.curation.fitted_policies import (
 )
 from mapd.curation.pairs import DrawSettings, Texts
 from mapd.curation.summary import summary
+from mapd.errors import BadInput
 from mapd.exchange import label_files
+from mapd.review import remaining
 from mapd.settings import Settings
 from mapd.store import queries
 
@@ -270,3 +272,51 @@ def describe_fitted(fitted: FittedPolicy, *, few: bool = False) -> dict[str, Any
 def _describe_point(point: dict[str, Any]) -> str:
     precision = "–" if point["precision"] is None else f"{point['precision']:.3f}"
     return f"P > {point['p']:.2f}: precision {precision}, recall {point['recall']:.3f}, {point['accepted']:,} accepted"
+
+
+@commands.command("remaining")
+def curate_remaining(
+    exam: Annotated[str, typer.Option("--exam", metavar="EXAM", help="The exam's id, uid or name.")],
+    policy: PolicyName = None,
+    threshold: Threshold = None,
+    fitted: Annotated[
+        str | None,
+        typer.Option("--fitted", metavar="NAME", help="Also by this fitted policy's probabilities; else by its own."),
+    ] = None,
+    target: Annotated[float | None, typer.Option(min=0, help="Wrong rationales that may stay.")] = None,
+    look_price: Annotated[float | None, typer.Option(min=0, help="What one more look costs.")] = None,
+    wrong_price: Annotated[
+        float | None, typer.Option(min=0, help="What a wrong rationale in the set costs, in the same money.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate how many wrong rationales are still accepted.
+
+    From people's judgements in the random audits; and how many more looks are worth it.
+    """
+    if (look_price is None) is not (wrong_price is None):
+        raise BadInput("one price says nothing: name both, --look-price and --wrong-price")
+    with reading() as session:
+        (curated,) = _load_sets(session, [exam], policy, threshold, _read_narrowing(None, None, None))
+        fitted_set = curated if curated.policy.fit is not None else None
+        if fitted is not None:
+            (fitted_set,) = _load_sets(session, [exam], fitted, None, _read_narrowing(None, None, None))
+            if fitted_set.policy.fit is None:
+                raise BadInput(
+                    f"policy {fitted} isn't fitted, so it has no probabilities: fit one with mapd curate fit"
+                )
+    left = remaining.measure(curated, fitted_set and remaining.list_probabilities(fitted_set))
+    prices = {"look_price": look_price, "wrong_price": wrong_price}
+    result = {
+        "exam": curated.exam.uid,
+        "policy": curated.policy.name,
+        "threshold": curated.policy.threshold,
+        "kept": left.kept,
+        "unseen": left.unseen,
+        "audit": asdict(left.sample),
+        "wrong_left": left.by_audit and asdict(left.by_audit),
+        "wrong_left_by_probability": left.by_probability and asdict(left.by_probability),
+        "looks": remaining.describe_plans(left, target=target, **prices),
+        "notes": remaining.list_notes(left, fitted_set and fitted_set.policy.fit),
+    }
+    show(result, as_json, f"{curated.exam.name}: {left.kept:,} rationales accepted, {left.unseen:,} unseen by people")

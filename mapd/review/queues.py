@@ -226,6 +226,8 @@ QUEUES: Mapping[str, Queue] = {
     )
 }
 DEFAULT = "everything"
+# The random audits that show accepted rationales: what people decide there stands for all others.
+AUDITS = ("audit", "audit-accepted")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ PAGES = {
     "guidelines": "guidelines",
     "room": "room",
     "threshold": "threshold?threshold=3.5",
+    "remaining": "remaining",
     "snapshots": "snapshots",
     "finetune": "finetune",
     "results": "results",

@@ -13,7 +13,7 @@ from tests.browser.scripted import Server
 
 PAGES = ("", "committee", "triage", "browse", "people", "room", "threshold", "snapshots")
 # Of the same parts: once is enough.
-LIGHT = ("data", "data?way=students", "exam", "teachers", "jobs", "guidelines")
+LIGHT = ("data", "data?way=students", "exam", "remaining", "teachers", "jobs", "guidelines")
 LIGHT += ("finetune", "results", "arms", "playground")
 RULES = {"light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "dark": ["color-contrast"]}  # the rest is the same
 STREAMLITS = (

@@ -236,3 +236,53 @@ def accuracy_figure(results: Mapping[str, FamilyResult]) -> go.Figure:
     figure.update_yaxes(tickvals=list(range(rows)), ticktext=names[::-1], range=[-0.6, rows - 0.4])
     figure.update_yaxes(showgrid=False, zeroline=False)
     return figure
+
+
+def estimates_figure(ends: Mapping[str, tuple[float, float, float]], title: str) -> go.Figure:
+    """Return the figure of estimates, a row each: the number with its whiskers, from (low, number, high)."""
+    figure, rows = go.Figure(), len(ends)
+    figure.add_scatter(
+        x=[number for _, number, _ in ends.values()],
+        y=list(range(rows))[::-1],
+        error_x=_whiskers(ends.values(), ACCENT),
+        mode="markers",
+        cliponaxis=False,
+        marker={"color": ACCENT, "size": 10},
+        customdata=[(low, high) for low, _, high in ends.values()],
+        hovertemplate="%{x:,.0f}, %{customdata[0]:,.0f} to %{customdata[1]:,.0f}<extra></extra>",
+    )
+    figure.update_layout(**figure_layout(height=80 + 40 * rows, hovermode="closest"))
+    figure.update_layout(margin={"l": 170, "r": 16, "t": 8, "b": 40})
+    figure.update_xaxes(title=title, rangemode="tozero")
+    figure.update_yaxes(tickvals=list(range(rows)), ticktext=list(ends)[::-1], range=[-0.6, rows - 0.4])
+    figure.update_yaxes(showgrid=False, zeroline=False)
+    return figure
+
+
+# Points of a curve: more than a screen has pixels would only be slow.
+MOST_POINTS = 1_000
+
+
+def looks_figure(lines: Mapping[str, Sequence[float]], target: float | None, worthwhile: int | None) -> go.Figure:
+    """Return the figure of wrong texts left by further looks: as expected, and at the interval's upper end."""
+    figure = go.Figure()
+    looks = (("expected", ACCENT, "solid"), ("upper end", GREY, "dot"))
+    for name, colour, dash in looks:
+        lefts = lines[name]
+        step = max(1, len(lefts) // MOST_POINTS)
+        xs = sorted({*range(0, len(lefts), step), len(lefts) - 1})
+        line = {"width": 2, "color": colour, "dash": dash}
+        figure.add_scatter(
+            x=xs, y=[lefts[x] for x in xs], name=name, mode="lines", line=line, hovertemplate="%{y:,.1f}"
+        )
+    if target is not None:
+        label = {"annotation_text": "may stay", "annotation_position": "top right", "annotation_font_size": 12}
+        figure.add_hline(target, line={"width": 1.5, "color": TEAL, "dash": "dash"}, **label)
+    if worthwhile is not None:
+        label = {"annotation_text": "pays up to here", "annotation_position": "top right", "annotation_font_size": 12}
+        figure.add_vline(worthwhile, line={"width": 1.5, "color": TEAL}, **label)
+    figure.update_layout(**figure_layout(height=280))
+    title = {"text": "%{x:,} looks"}
+    figure.update_xaxes(title="further looks, the most likely wrong first", unifiedhovertitle=title, rangemode="tozero")
+    figure.update_yaxes(title="wrong ones left", rangemode="tozero", nticks=6)
+    return figure
