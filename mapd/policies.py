@@ -25,6 +25,10 @@ def mean(scores: Iterable[int | Fraction | None]) -> Fraction | None:
     return Fraction(sum(valid)) / len(valid) if valid else None
 
 
+# Thresholds reach from 0 to these.
+HIGHEST_MEAN, HIGHEST_PROBABILITY = 5.0, 1.0
+
+
 class Check(StrEnum):
     """The checks a policy can require. Each is looked at in both kinds of explanation, as far as it applies."""
 
@@ -63,7 +67,7 @@ class Policy:
     @property
     def highest(self) -> float:
         """Return the highest threshold: of a probability 1, of a mean 5."""
-        return 5.0 if self.fit is None else 1.0
+        return HIGHEST_MEAN if self.fit is None else HIGHEST_PROBABILITY
 
     @property
     def rule(self) -> str:

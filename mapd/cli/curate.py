@@ -253,7 +253,7 @@ def describe_fitted(fitted: FittedPolicy, *, few: bool = False) -> dict[str, Any
         **({} if record.file is None else {"file": record.file}),
         "n": record.n,
         "right": record.right,
-        "wrong": record.wrong,
+        "wrong": record.n - record.right,
         "questions": record.questions,
         "left_out": record.left_out,
         "uses_gold": record.uses_gold,
