@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mapd.curation.curated import Curated, curate
-from mapd.curation.fitting import cross_fit, fit_rule
+from mapd.curation.fitting import make_table
 from mapd.curation.inputs import Voices, list_inputs
 from mapd.curation.labels import LabelCandidate, Labels, label_by_gold, list_candidates, match_file
 from mapd.domain import Material, Verdict
@@ -29,7 +29,7 @@ from mapd.errors import BadInput
 from mapd.exchange import authors, label_files
 from mapd.people import owner
 from mapd.policies import PAPER, STRICT, Policy
-from mapd.probability import Fit, FitPoint, list_points
+from mapd.probability import Fit, FitPoint, is_above, list_points
 from mapd.questions.file_table import QuestionFile
 from mapd.settings import Settings
 from mapd.store import db, exam_material, queries
@@ -89,7 +89,7 @@ def measure(
         order = sorted((uid for uid in accepted if uid in is_right), key=probabilities.__getitem__)
         looks[name] = {first: sum(not is_right[uid] for uid in order[:first]) for first in (*FIRST, len(order))}
         for hundredth in range(100):
-            row = count(curated, is_right, lambda x: 100 * probabilities.get(x.text.uid, 0) > hundredth + 1e-9)  # noqa: B023
+            row = count(curated, is_right, lambda x: is_above(probabilities.get(x.text.uid, 0), hundredth))  # noqa: B023
             results[f"{name}, {hundredth / 100:.2f}"] = row
     return results, looks
 
@@ -104,7 +104,8 @@ def fill_in(
 ) -> dict[str, float]:
     """Cross-fitted probabilities of all that are wanted; what the source doesn't label is decided by a whole fit less
     its question."""
-    probabilities = cross_fit(candidates, source, teachers, uses_gold=uses_gold)
+    table = make_table(candidates, source, teachers, uses_gold=uses_gold)
+    probabilities = {c.x.text.uid: p for c, p in zip(table.labelled, table.cross_fit(), strict=True)}
     absent = [c for c in candidates if c.x.text.uid in wanted and c.x.text.uid not in probabilities]
     # Ten parts, as in the cross-fit.
     groups = {group: n for n, group in enumerate(dict.fromkeys(c.group for c in absent))}
@@ -128,9 +129,9 @@ def apply(
         return {}
     uids = {c.x.text.uid for c in training}
     of_training = replace(labels, is_right={uid: right for uid, right in labels.is_right.items() if uid in uids})
-    fit = Fit(*fit_rule(training, of_training, teachers, uses_gold=uses_gold), RECORD)
+    fit = Fit(*make_table(training, of_training, teachers, uses_gold=uses_gold).fit(), RECORD)
     voices = Voices(fit.reviewers, fit.authors)
-    return {c.x.text.uid: float(fit.probability(list_inputs(c.reading, c.question, c.readings, voices))) for c in texts}
+    return {c.x.text.uid: float(fit.probability(list_inputs(c.reading, c.readings, voices))) for c in texts}
 
 
 def best(points: Sequence[FitPoint | Mapping[str, Any]]) -> dict[str, float | None]:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
-from mapd.curation.inputs import RationaleReading
+from mapd.curation.curated import Curated, DecidedText
+from mapd.curation.inputs import QuestionReadings, RationaleReading
 from mapd.domain import Act, Item
 from mapd.questions.imports import BadRow
 from mapd.questions.rows import question_key
@@ -29,7 +29,7 @@ class LabelCandidate:
     x: DecidedText
     question: Item
     reading: RationaleReading
-    readings: tuple[RationaleReading, ...]
+    readings: QuestionReadings
 
     @property
     def group(self) -> tuple[str, ...]:
@@ -75,21 +75,12 @@ def list_candidates(sets: Iterable[Curated]) -> list[LabelCandidate]:
     candidates: dict[str, LabelCandidate] = {}
     for curated in sets:
         for mistake in curated.mistakes:
-            readings = read_mistake(mistake)
+            readings = QuestionReadings(mistake.question, mistake.readings)
+            reading_of = {reading.text.id: reading for reading in readings.by_teachers}
             for x in mistake.rationales:
-                if x.text.id in readings:
-                    candidate = LabelCandidate(x, mistake.question, readings[x.text.id], tuple(readings.values()))
-                    candidates.setdefault(x.text.uid, candidate)
+                if (reading := reading_of.get(x.text.id)) is not None:
+                    candidates.setdefault(x.text.uid, LabelCandidate(x, mistake.question, reading, readings))
     return list(candidates.values())
-
-
-def read_mistake(mistake: Mistake) -> dict[int, RationaleReading]:
-    """Return the readings of a mistake's rationales by teachers, by their ids."""
-    return {
-        x.text.id: RationaleReading(x.text, tuple(filter_votes(x.text.votes)), x.answer, x.states)
-        for x in mistake.rationales
-        if x.text.repairs_id is None
-    }
 
 
 def label_by_gold(candidates: Sequence[LabelCandidate]) -> Labels:

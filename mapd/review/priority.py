@@ -10,11 +10,10 @@ Without a gold answer the rest still works.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from mapd.answers.grading import Task, answers_equal
 from mapd.checks import State
 from mapd.curation.curated import DecidedText, Mistake
+from mapd.curation.inputs import agree
 from mapd.domain import Verdict
 
 # What a rationale that is rejected wrongly counts beside one that is accepted wrongly.
@@ -112,15 +111,7 @@ def _list_peers(mistake: Mistake, x: DecidedText) -> list[DecidedText]:
 
 def agrees(mistake: Mistake, first: DecidedText, second: DecidedText) -> bool:
     """Return whether two rationales end in the same answer."""
-    if first.answer is None or second.answer is None:
-        return False
-    question = mistake.question
-    return first.answer == second.answer or _are_equal(first.answer, second.answer, question.task, question.options)
-
-
-@lru_cache(maxsize=16_384)
-def _are_equal(first: str, second: str, task: Task, options: tuple[str, ...]) -> bool:
-    return answers_equal(first, second, task, options)
+    return agree(mistake.question, first.answer, second.answer)
 
 
 def find_against_gold(mistake: Mistake) -> tuple[DecidedText, ...]:

@@ -1,6 +1,7 @@
 """A fitted policy on both databases: fitted, saved, versioned, applied; and what is refused."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -10,15 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from sqlmodel import Session
 
 from mapd import names
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, DecidedText, curate
 from mapd.curation.fitted_policies import GOLD, PEOPLE, find_differences, fit_policy
-from mapd.curation.fitting import STRENGTH
+from mapd.curation.fitting import STRENGTH, LabelTable, make_table
 from mapd.curation.inputs import Voices, list_inputs
-from mapd.curation.labels import list_candidates
+from mapd.curation.labels import label_by_gold, list_candidates
 from mapd.domain import Act, ExamInfo, Verdict, Vote
 from mapd.errors import BadInput, BadRows, NotFound
 from mapd.exchange import label_files
@@ -51,10 +53,9 @@ def file_of(rows: Sequence[object], name: str = "labels.jsonl") -> label_files.L
 def test_it_is_the_regression_of_the_library(session: Session, large: ExamInfo) -> None:
     fit = fit_policy(session, "free", [large], GOLD, by=ANN, uses_gold=False).fit
     candidates, voices = list_candidates([load(session, large)]), Voices(fit.reviewers, fit.authors)
-    values = [list_inputs(c.reading, c.question, c.readings, voices) for c in candidates]
+    values = [list_inputs(c.reading, c.readings, voices) for c in candidates]
     table = np.array([[row.get(x.key, 0.0) for x in fit.inputs] for row in values])
-    scale = table.std(axis=0)
-    scaled = (table - table.mean(axis=0)) / np.where(scale == 0, 1, scale)
+    scaled = StandardScaler().fit_transform(table)
     right = [c.x.states.matches_gold == "holds" for c in candidates]
     expected = LogisticRegression(C=STRENGTH, max_iter=1_000).fit(scaled, right).predict_proba(scaled)[:, 1]
     applied = [float(fit.probability(row)) for row in values]
@@ -63,6 +64,17 @@ def test_it_is_the_regression_of_the_library(session: Session, large: ExamInfo) 
     assert (fit.record.questions, fit.record.votes_with_gold) == (36, 216)
     assert fit.record.brier < fit.record.brier_of_share
     assert not [x for x in fit.inputs if x.kind.startswith("gold")]
+
+
+def test_an_input_that_is_the_same_everywhere_counts_nothing() -> None:
+    # Of this length, so often, numpy's deviation isn't 0 but its last bit: a length that differs would decide alone.
+    is_right = [n % 2 == 0 for n in range(20)]
+    values = np.array([[math.log1p(37), float(right)] for right in is_right])
+    assert values.std(axis=0)[0] > 0
+    keys = (("log_length", ""), ("readable", ""))
+    length, readable = LabelTable((), is_right, range(20), Voices((), ()), keys, values).fit()[1]
+    assert (length.weight, length.scale) == (0, 1)
+    assert readable.weight > 0.5
 
 
 def test_the_set_under_it_is_decided_by_the_probability(session: Session, large: ExamInfo) -> None:
@@ -155,6 +167,15 @@ def test_too_few_and_of_one_kind(session: Session, large: ExamInfo, tmp_path: Pa
     fitted = fit_policy(session, "x", [large], PEOPLE, by=ANN)
     assert (fitted.fit.record.n, fitted.fit.record.right) == (50, 40)
     assert fitted.fit.record.left_out == {"nobody judged it": 57, "people disagree on it": 1}
+
+
+def test_nothing_is_fitted_on_what_nobody_scored(session: Session, large: ExamInfo) -> None:
+    candidates = [
+        replace(c, x=replace(c.x, committee=replace(c.x.committee, valid_votes=0)))
+        for c in list_candidates([load(session, large)])
+    ]
+    with pytest.raises(BadInput, match=r"has a valid vote \(96 right and 12 wrong .* have the committee rev"):
+        make_table(candidates, label_by_gold(candidates), (), uses_gold=True)
 
 
 def test_no_policy_is_fitted_on_test_questions(session: Session, large: ExamInfo) -> None:
