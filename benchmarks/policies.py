@@ -30,7 +30,7 @@ from mapd.exchange import authors, label_files
 from mapd.people import owner
 from mapd.policies import PAPER, STRICT, Policy
 from mapd.probability import Fit, FitPoint, is_above, list_points
-from mapd.questions.file_table import QuestionFile
+from mapd.questions.file_table import load_file
 from mapd.settings import Settings
 from mapd.store import db, exam_material, queries
 from tests.fits import RECORD
@@ -194,7 +194,7 @@ def main() -> None:
     candidates = list_candidates([curate(material, [], PAPER)])
     by_gold = labels = label_by_gold(candidates)
     if given.labels:
-        labels = match_file(candidates, label_files.read(QuestionFile(given.labels.name, given.labels.read_bytes())))
+        labels = match_file(candidates, label_files.read(load_file(given.labels)))
     policies, looks = measure(material, teachers, labels, by_gold, candidates)
     result: dict[str, Any] = {
         "labels": given.labels.name if given.labels else "the gold check",

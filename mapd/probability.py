@@ -48,6 +48,7 @@ Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Line = Annotated[str, AfterValidator(_check_text)]
+LabelKind = Annotated[str, Field(pattern="^(?:gold|people|file)$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class FitInput:
         return self.kind, self.teacher
 
 
+Inputs = Annotated[tuple[FitInput, ...], Field(max_length=MOST_INPUTS)]
+
+
 @dataclass(frozen=True, slots=True)
 class FitPoint:
     """What accepting above a probability gives, each text decided by a fit that saw nothing of its question."""
@@ -80,7 +84,7 @@ class FitPoint:
 class FitRecord:
     """What a fit was made from, and how good it is. All figures are cross-fitted by question."""
 
-    labels: Annotated[str, Field(pattern="^(?:gold|people|file)$")]
+    labels: LabelKind
     uses_gold: bool  # the gold check is an input
     exams: tuple[Line, ...]  # by uid
     teachers: dict[Line, Line]  # the uid of each, by its name
@@ -107,7 +111,7 @@ class Fit:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
     intercept: Number
-    inputs: Annotated[tuple[FitInput, ...], Field(max_length=MOST_INPUTS)]
+    inputs: Inputs
     # Two fits of the same numbers decide the same.
     record: FitRecord = field(compare=False)
 
@@ -154,6 +158,19 @@ class Fit:
         """Return the fit as JSON has it."""
         record = asdict(self.record) | {"exams": list(self.record.exams), "at": [asdict(x) for x in self.record.at]}
         return self.rule | {"record": record}
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenFit:
+    """A fit as a snapshot's manifest has it: what decided, and what it was fitted on."""
+
+    # The rest of a manifest is read as strictly as JSON is; these are lists there, and whole numbers.
+    __pydantic_config__ = ConfigDict(strict=False)
+    intercept: Number
+    inputs: Inputs
+    labels: LabelKind
+    n: Count
+    uses_gold: bool
 
 
 _FIT = TypeAdapter(Fit)

@@ -138,8 +138,24 @@ def test_feedback_is_decided_as_under_paper() -> None:
 
 
 def test_a_threshold_on_a_probability_is_no_threshold_on_a_mean() -> None:
-    with pytest.raises(BadInput, match="a threshold lies between 0 and 1, not at 3: fitted is fitted"):
+    with pytest.raises(BadInput, match="a threshold lies between 0 and 1, not at 3: it is on a probability"):
         POLICY.at(3)
     with pytest.raises(BadInput, match="leave out the leniency"):
         Policy("x", 0.5, leniency_adjusted=True, fit=FIT)
     assert (POLICY.at(1).threshold, PAPER.at(5).threshold) == (1, 5)
+
+
+@pytest.mark.parametrize("policy", [POLICY, PAPER])
+def test_a_threshold_has_two_digits(policy: Policy) -> None:
+    # Exams and the queue index hold hundredths: 0.985 would decide otherwise there.
+    with pytest.raises(BadInput, match=r"a threshold has two digits, such as 0\.9., not as many as 0\.985"):
+        policy.at(0.985)
+    for hundredth in range(101):
+        assert policy.at(hundredth / 100).threshold == hundredth / 100
+
+
+def test_a_chip_says_what_decided() -> None:
+    assert decide_rationale([4, 5], PAPER, NOTHING).figure() == "4.50"
+    assert decide_rationale([4, 5], PAPER, NOTHING).figure(1) == "4.5"
+    assert decide_rationale([4, 5], POLICY, NOTHING, Fraction("0.1234")).figure(1) == "P 0.12"
+    assert decide_rationale([None], POLICY, NOTHING, Fraction("0.99")).figure() == ""

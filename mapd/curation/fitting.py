@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mapd.characters import visible
 from mapd.curation.inputs import Voices, list_inputs
 from mapd.curation.labels import LabelCandidate, Labels
 from mapd.errors import BadInput
-from mapd.probability import GOLD_INPUTS, STEPS, TEXT_INPUTS, Fit, FitInput, FitRecord, InputKey, list_points
+from mapd.probability import GOLD_INPUTS, LONGEST, STEPS, TEXT_INPUTS, Fit, FitInput, FitRecord, InputKey, list_points
 
 if TYPE_CHECKING:
     import numpy as np
@@ -135,7 +136,8 @@ def fit_labels(candidates: Sequence[LabelCandidate], labels: Labels, source: Fit
         penalty=1 / STRENGTH,
         library=f"scikit-learn {sklearn.__version__}",
         fitted_at=source.fitted_at,
-        file=None if labels.file is None else labels.file.name,
+        # A file may be named as no line of a record may be.
+        file=None if labels.file is None else " ".join(visible(labels.file.name).split())[:LONGEST],
         file_sha256=None if labels.file is None else labels.file.sha256,
     )
     return Fit(*table.fit(), record)

@@ -36,9 +36,7 @@ def read_path(path: Path, headings: Headings | None = None) -> list[FileTable]:
             raise BadInput(f"there is no file {path}; check the path")
         if not path.is_file():
             raise BadInput(f"{path} is neither a file nor a folder")
-        if path.stat().st_size > MOST_BYTES:
-            raise BadInput(too_large(path.name))
-        return [tables.read(file_table.QuestionFile(path.name, path.read_bytes()), headings)]
+        return [tables.read(file_table.load_file(path), headings)]
     except OSError as error:
         raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
 
