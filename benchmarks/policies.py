@@ -39,7 +39,7 @@ MEANS = {"paper": PAPER, "strict": STRICT, "leniency": Policy("leniency", lenien
 SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9)
 DRAWS, SIZES = 20, (50, 100, 200)
 FIRST = (50, 100, 150)
-# Recalls at which the best precision is told.
+# Recalls at which the best precision is measured.
 RECALLS = (0.90, 0.92, 0.94, 0.95)
 
 
@@ -105,7 +105,7 @@ def fill_in(
     """Cross-fitted probabilities of all that are wanted; what the source doesn't label is decided by a whole fit less
     its question."""
     table = make_table(candidates, source, teachers, uses_gold=uses_gold)
-    probabilities = {c.x.text.uid: p for c, p in zip(table.labelled, table.cross_fit(), strict=True)}
+    probabilities = {c.x.text.uid: p for c, p in zip(table.candidates, table.cross_fit(), strict=True)}
     absent = [c for c in candidates if c.x.text.uid in wanted and c.x.text.uid not in probabilities]
     # Ten parts, as in the cross-fit.
     groups = {group: n for n, group in enumerate(dict.fromkeys(c.group for c in absent))}
@@ -167,19 +167,19 @@ def measure_draws(
 ) -> dict[str, Any]:
     """Fitted without gold on so many labels drawn at random, measured on the other questions: means of the draws."""
     labelled = [c for c in candidates if c.x.text.uid in labels.is_right]
-    rows, refused = [], 0
+    rows, refusals = [], 0
     for seed in range(DRAWS):
-        drawn = random.Random(seed).sample(labelled, size)
-        groups = {c.group for c in drawn}
+        sample = random.Random(seed).sample(labelled, size)
+        groups = {c.group for c in sample}
         held = [c for c in labelled if c.group not in groups]
         try:
-            probabilities = apply(held, drawn, labels, teachers, uses_gold=False)
+            probabilities = apply(held, sample, labels, teachers, uses_gold=False)
         except BadInput:
-            refused += 1
+            refusals += 1
             continue
         rows.append(best(points_of(held, probabilities, labels)))
     means = {recall: sum(row[recall] or 0 for row in rows) / len(rows) for recall in rows[0]} if rows else {}
-    return {"refused": refused, "draws": len(rows)} | means
+    return {"refused": refusals, "draws": len(rows)} | means
 
 
 def main() -> None:
@@ -189,15 +189,15 @@ def main() -> None:
     arguments.add_argument("--rationales", type=Path, required=True)
     arguments.add_argument("--labels", type=Path, help="which rationales are right: CSV, JSON Lines or JSON")
     arguments.add_argument("--json", action="store_true", help="the last line alone")
-    given = arguments.parse_args()
-    material, teachers = load(given.feedback, given.rationales)
+    options = arguments.parse_args()
+    material, teachers = load(options.feedback, options.rationales)
     candidates = list_candidates([curate(material, [], PAPER)])
     by_gold = labels = label_by_gold(candidates)
-    if given.labels:
-        labels = match_file(candidates, label_files.read(load_file(given.labels)))
+    if options.labels:
+        labels = match_file(candidates, label_files.read(load_file(options.labels)))
     policies, looks = measure(material, teachers, labels, by_gold, candidates)
     result: dict[str, Any] = {
-        "labels": given.labels.name if given.labels else "the gold check",
+        "labels": options.labels.name if options.labels else "the gold check",
         "n": len(labels.is_right),
         "right": sum(labels.is_right.values()),
         "left_out": dict(labels.left_out),
@@ -211,7 +211,7 @@ def main() -> None:
         "halves": measure_halves(candidates, labels, teachers),
         "judgements": {str(size): measure_draws(candidates, labels, teachers, size) for size in SIZES},
     }
-    if not given.json:
+    if not options.json:
         print_tables(result)
     print(json.dumps(result))
 

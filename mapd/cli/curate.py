@@ -36,7 +36,7 @@ Exams = Annotated[
 # Hundredths of P(right) at which a line says what is accepted.
 FEW = (0, 30, 50, 60, 70, 80, 90, 95, 99)
 # Of a manifest's counts.
-SAID = ("pairs_without_feedback", "pairs_without_rationale", "repeated_pairs", "in_test_splits")
+OPTIONAL_COUNTS = ("pairs_without_feedback", "pairs_without_rationale", "repeated_pairs", "in_test_splits")
 commands = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
 PolicyName = Annotated[str | None, typer.Option("--policy", help="paper, strict, or a saved policy's name.")]
 Threshold = Annotated[
@@ -208,7 +208,7 @@ def curate_snapshot(
         result = {"snapshot": snapshot.sha256, "pairs": contents.pairs}
         result |= {"mistakes": len(contents.mistakes), "wrong": contents.wrong}
         # What was left out, and what stands alone, is said where there can be any.
-        result |= {name: counts[name] for name in SAID if name in counts}
+        result |= {name: counts[name] for name in OPTIONAL_COUNTS if name in counts}
         result["path"] = str(folder)
     show(result, as_json, "frozen")
 

@@ -44,7 +44,7 @@ class FitSource:
 class LabelTable:
     """The labelled rationales as a regression takes them: a row each, with its label and the number of its question."""
 
-    labelled: Sequence[LabelCandidate]
+    candidates: Sequence[LabelCandidate]
     is_right: Sequence[bool]
     groups: Sequence[int]
     voices: Voices
@@ -115,8 +115,9 @@ def fit_labels(candidates: Sequence[LabelCandidate], labels: Labels, source: Fit
     table = make_table(candidates, labels, source.teachers, uses_gold=source.uses_gold)
     is_right, voices = table.is_right, {*table.voices.reviewers, *table.voices.authors}
     probabilities = table.cross_fit()
-    decided = [p if c.x.committee.valid_votes else None for p, c in zip(probabilities, table.labelled, strict=True)]
-    votes = [vote for c in table.labelled for vote in c.reading.votes if vote.score is not None]
+    # What nobody scored is never accepted.
+    of_scored = [p if c.x.committee.valid_votes else None for p, c in zip(probabilities, table.candidates, strict=True)]
+    votes = [vote for c in table.candidates for vote in c.reading.votes if vote.score is not None]
     right, n = sum(is_right), len(is_right)
     record = FitRecord(
         labels=labels.kind,
@@ -129,7 +130,7 @@ def fit_labels(candidates: Sequence[LabelCandidate], labels: Labels, source: Fit
         folds=FOLDS,
         brier=_brier(probabilities, is_right),
         brier_of_share=_brier([right / n] * n, is_right),
-        at=list_points(decided, is_right),
+        at=list_points(of_scored, is_right),
         votes_with_gold=sum(vote.saw_gold for vote in votes),
         votes_without_gold=sum(not vote.saw_gold for vote in votes),
         left_out=dict(labels.left_out),
