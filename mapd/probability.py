@@ -84,6 +84,8 @@ class FitPoint:
 class FitRecord:
     """What a fit was made from, and how good it is. All figures are cross-fitted by question."""
 
+    # Of what is known of a fit some was dropped, and more may come: it decides nothing.
+    __pydantic_config__ = ConfigDict(extra="ignore")
     labels: LabelKind
     uses_gold: bool  # the gold check is an input
     exams: tuple[Line, ...]  # by uid

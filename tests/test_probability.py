@@ -103,6 +103,11 @@ def test_a_probability_of_a_hundredth_is_not_above_it() -> None:
         assert points[hundredth].accepted == 1, hundredth
 
 
+def test_a_record_of_another_version_is_read() -> None:
+    record = FIT.as_dict()["record"]
+    assert read_fit(changed(record=record | {"wrong": 12})) == FIT
+
+
 def test_a_name_with_a_wide_space_is_a_name() -> None:
     # As files and teachers of other projects may have one; a line that turns is none.
     record = FIT.as_dict()["record"]
