@@ -1,6 +1,7 @@
 """`mapd curate …` over several exams, narrowed, and with a choice of texts; what its words can't be is one line."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from mapd import notebook
 from mapd.curation import fitted_policies, live_set, saved_policies
 from mapd.curation.fitting import fit_labels
 from mapd.domain import Act
+from mapd.errors import BadInput
 from mapd.people import owner
 from mapd.policies import Policy
 from mapd.probability import Fit
+from mapd.questions import file_table
 from mapd.review.judging import Target, judge
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -107,3 +110,15 @@ def test_nobody_waits_for_the_database_while_a_policy_is_fitted(
     shown = mapd("curate", "show", "--exam", "1", "--policy", "free", "--json").json
     assert (shown["policy_version"], shown["labels"]) == (2, "gold")
     assert not [note for note in shown["notes"] if "where the policy was fitted" in note]
+    table = mapd("curate", "show", "--exam", "1", "--policy", "free", "--items").out
+    assert re.search(r"verdict +mean +p +answer", table)
+
+
+def test_a_file_of_labels_has_a_limit(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("uid,label")
+    monkeypatch.setattr(file_table, "MOST_BYTES", 8)
+    with pytest.raises(BadInput, match=r"labels\.csv holds more than"):
+        notebook.Project(home, person="ann").fit_policy("1", "free", labels=labels)
+    with pytest.raises(BadInput, match=r"the file can't be read: .*gone\.csv"):
+        notebook.Project(home, person="ann").fit_policy("1", "free", labels=tmp_path / "gone.csv")
