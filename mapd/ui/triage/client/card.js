@@ -7,7 +7,8 @@ import { element } from "./dom.js";
 import { keyOf, nameOf } from "../keys.js";
 import { drawPassage } from "./passage.js";
 import {
-  chip, dots, figure, formatDay, join, label, nameDecision, nameReason, note, pluralize, sign, teacherChip, verdictChips,
+  chip, dots, figure, formatDay, join, label, nameDecision, nameReason, note, pluralize, sign, teacherChip,
+  verdictChips,
 } from "./words.js";
 
 const MARKS = {
