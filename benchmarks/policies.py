@@ -30,7 +30,7 @@ from mapd.exchange import authors, label_files
 from mapd.people import owner
 from mapd.policies import PAPER, STRICT, Policy
 from mapd.probability import Fit, FitPoint, is_above, list_points
-from mapd.questions.file_table import load_file
+from mapd.questions.sources import load_file
 from mapd.settings import Settings
 from mapd.store import db, exam_material, queries
 from tests.fits import RECORD

@@ -30,7 +30,6 @@ from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.work import Work, WorkContext
 from mapd.people import machine_user, owner
 from mapd.questions import formats, generated, imports, mapping, sets, sources
-from mapd.questions.file_table import load_file
 from mapd.questions.options import AnswerKey
 from mapd.questions.rows import QuestionRow, parse_shares
 from mapd.settings import Settings
@@ -217,8 +216,8 @@ class Project:
 
         Raises: NotFound; BadInput where the labels are too few, of one kind, or can't be read.
         """
-        sources = (fitted_policies.GOLD, fitted_policies.PEOPLE)
-        source = labels if labels in sources else label_files.read(load_file(Path(labels)))
+        is_kind = labels in (fitted_policies.GOLD, fitted_policies.PEOPLE)
+        source = labels if is_kind else label_files.read(sources.load_file(Path(labels)))
         with db.reading(self.engine) as session:
             exams = [queries.exam(session, ref) for ref in ([exam] if isinstance(exam, str) else exam)]
             plan = fitted_policies.plan_fit(

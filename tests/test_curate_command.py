@@ -15,7 +15,7 @@ from mapd.errors import BadInput
 from mapd.people import owner
 from mapd.policies import Policy
 from mapd.probability import Fit
-from mapd.questions import file_table
+from mapd.questions import sources
 from mapd.review.judging import Target, judge
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -117,7 +117,7 @@ def test_nobody_waits_for_the_database_while_a_policy_is_fitted(
 def test_a_file_of_labels_has_a_limit(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text("uid,label")
-    monkeypatch.setattr(file_table, "MOST_BYTES", 8)
+    monkeypatch.setattr(sources, "MOST_BYTES", 8)
     with pytest.raises(BadInput, match=r"labels\.csv holds more than"):
         notebook.Project(home, person="ann").fit_policy("1", "free", labels=labels)
     with pytest.raises(BadInput, match=r"the file can't be read: .*gone\.csv"):

@@ -26,7 +26,7 @@ from mapd.curation.pairs import DrawSettings, Texts
 from mapd.curation.saved_policies import save_policy
 from mapd.curation.summary import summary
 from mapd.exchange import label_files
-from mapd.questions.file_table import load_file
+from mapd.questions.sources import load_file
 from mapd.settings import Settings
 from mapd.store import exam_material, queries, queue_index
 

@@ -12,7 +12,8 @@ from mapd.cli import shared
 from mapd.errors import BadUsage
 from mapd.exchange import verdict_files
 from mapd.people import is_one_of
-from mapd.questions.file_table import QuestionFile, load_file
+from mapd.questions.file_table import QuestionFile
+from mapd.questions.sources import load_file
 from mapd.questions.values import short
 from mapd.review import verdict_matching, verdicts
 from mapd.review.verdict_matching import VerdictPlan

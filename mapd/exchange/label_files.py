@@ -48,7 +48,7 @@ def read(file: QuestionFile) -> LabelFile:
         raise BadInput(f"{table.name} holds no labels; a row is {row}{'' if table.is_text else f', not {listing}'}")
     rows, bad = [], unreadable_rows(table)
     for record in table.records:
-        entry = _RowReader(record.fields, names).read(table, record.number, label_column)
+        entry = _LabelReader(record.fields, names).read(table, record.number, label_column)
         if isinstance(entry, BadRow):
             bad.append(entry)
         else:
@@ -56,7 +56,7 @@ def read(file: QuestionFile) -> LabelFile:
     return LabelFile(table.name, hashlib.sha256(file.content).hexdigest(), tuple(rows), tuple(bad))
 
 
-class _RowReader:
+class _LabelReader:
     """Reads one row, and notes what can't be read. `names`: by heading, the column's name as it is looked for."""
 
     def __init__(self, fields: Mapping[str, Any], names: Mapping[str, str]) -> None:

@@ -1,7 +1,6 @@
 """A file of questions or answers, and the table of its rows; a row keeps its number in the file."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from mapd.errors import BadInput
@@ -50,16 +49,6 @@ class FileTable:
     sha256: str | None = None  # of the file as it was, packed or not
     has_cells: bool = False
     origin: dict[str, str] = field(default_factory=dict)  # of the hub: repository and commit
-
-
-def load_file(path: Path) -> QuestionFile:
-    """Return a file as it is now. Raises: BadInput where it can't be read, or is too large."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise BadInput(too_large(path.name))
-        return QuestionFile(path.name, path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
 
 
 def check_row_count(name: str, number: int) -> None:
