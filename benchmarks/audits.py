@@ -23,7 +23,7 @@ from mapd.curation.labels import label_by_gold, list_candidates, match_file
 from mapd.domain import Verdict
 from mapd.exchange import label_files
 from mapd.policies import PAPER
-from mapd.questions.file_table import load_file
+from mapd.questions.sources import load_file
 from mapd.statistics import predict_count, predict_from_risks
 
 SIZES = (20, 60, 150)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mapd.curation.curated import Curated, curate
-from mapd.curation.fitting import cross_fit, fit_rule
+from mapd.curation.fitting import make_table
 from mapd.curation.inputs import Voices, list_inputs
 from mapd.curation.labels import LabelCandidate, Labels, label_by_gold, list_candidates, match_file
 from mapd.domain import Material, Verdict
@@ -29,8 +29,8 @@ from mapd.errors import BadInput
 from mapd.exchange import authors, label_files
 from mapd.people import owner
 from mapd.policies import PAPER, STRICT, Policy
-from mapd.probability import Fit, FitPoint, list_points
-from mapd.questions.file_table import QuestionFile
+from mapd.probability import Fit, FitPoint, is_above, list_points
+from mapd.questions.sources import load_file
 from mapd.settings import Settings
 from mapd.store import db, exam_material, queries
 from tests.fits import RECORD
@@ -39,7 +39,7 @@ MEANS = {"paper": PAPER, "strict": STRICT, "leniency": Policy("leniency", lenien
 SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9)
 DRAWS, SIZES = 20, (50, 100, 200)
 FIRST = (50, 100, 150)
-# Recalls at which the best precision is told.
+# Recalls at which the best precision is measured.
 RECALLS = (0.90, 0.92, 0.94, 0.95)
 
 
@@ -89,7 +89,7 @@ def measure(
         order = sorted((uid for uid in accepted if uid in is_right), key=probabilities.__getitem__)
         looks[name] = {first: sum(not is_right[uid] for uid in order[:first]) for first in (*FIRST, len(order))}
         for hundredth in range(100):
-            row = count(curated, is_right, lambda x: 100 * probabilities.get(x.text.uid, 0) > hundredth + 1e-9)  # noqa: B023
+            row = count(curated, is_right, lambda x: is_above(probabilities.get(x.text.uid, 0), hundredth))  # noqa: B023
             results[f"{name}, {hundredth / 100:.2f}"] = row
     return results, looks
 
@@ -104,7 +104,8 @@ def fill_in(
 ) -> dict[str, float]:
     """Cross-fitted probabilities of all that are wanted; what the source doesn't label is decided by a whole fit less
     its question."""
-    probabilities = cross_fit(candidates, source, teachers, uses_gold=uses_gold)
+    table = make_table(candidates, source, teachers, uses_gold=uses_gold)
+    probabilities = {c.x.text.uid: p for c, p in zip(table.candidates, table.cross_fit(), strict=True)}
     absent = [c for c in candidates if c.x.text.uid in wanted and c.x.text.uid not in probabilities]
     # Ten parts, as in the cross-fit.
     groups = {group: n for n, group in enumerate(dict.fromkeys(c.group for c in absent))}
@@ -128,9 +129,9 @@ def apply(
         return {}
     uids = {c.x.text.uid for c in training}
     of_training = replace(labels, is_right={uid: right for uid, right in labels.is_right.items() if uid in uids})
-    fit = Fit(*fit_rule(training, of_training, teachers, uses_gold=uses_gold), RECORD)
+    fit = Fit(*make_table(training, of_training, teachers, uses_gold=uses_gold).fit(), RECORD)
     voices = Voices(fit.reviewers, fit.authors)
-    return {c.x.text.uid: float(fit.probability(list_inputs(c.reading, c.question, c.readings, voices))) for c in texts}
+    return {c.x.text.uid: float(fit.probability(list_inputs(c.reading, c.readings, voices))) for c in texts}
 
 
 def best(points: Sequence[FitPoint | Mapping[str, Any]]) -> dict[str, float | None]:
@@ -166,19 +167,19 @@ def measure_draws(
 ) -> dict[str, Any]:
     """Fitted without gold on so many labels drawn at random, measured on the other questions: means of the draws."""
     labelled = [c for c in candidates if c.x.text.uid in labels.is_right]
-    rows, refused = [], 0
+    rows, refusals = [], 0
     for seed in range(DRAWS):
-        drawn = random.Random(seed).sample(labelled, size)
-        groups = {c.group for c in drawn}
+        sample = random.Random(seed).sample(labelled, size)
+        groups = {c.group for c in sample}
         held = [c for c in labelled if c.group not in groups]
         try:
-            probabilities = apply(held, drawn, labels, teachers, uses_gold=False)
+            probabilities = apply(held, sample, labels, teachers, uses_gold=False)
         except BadInput:
-            refused += 1
+            refusals += 1
             continue
         rows.append(best(points_of(held, probabilities, labels)))
     means = {recall: sum(row[recall] or 0 for row in rows) / len(rows) for recall in rows[0]} if rows else {}
-    return {"refused": refused, "draws": len(rows)} | means
+    return {"refused": refusals, "draws": len(rows)} | means
 
 
 def main() -> None:
@@ -188,15 +189,15 @@ def main() -> None:
     arguments.add_argument("--rationales", type=Path, required=True)
     arguments.add_argument("--labels", type=Path, help="which rationales are right: CSV, JSON Lines or JSON")
     arguments.add_argument("--json", action="store_true", help="the last line alone")
-    given = arguments.parse_args()
-    material, teachers = load(given.feedback, given.rationales)
+    options = arguments.parse_args()
+    material, teachers = load(options.feedback, options.rationales)
     candidates = list_candidates([curate(material, [], PAPER)])
     by_gold = labels = label_by_gold(candidates)
-    if given.labels:
-        labels = match_file(candidates, label_files.read(QuestionFile(given.labels.name, given.labels.read_bytes())))
+    if options.labels:
+        labels = match_file(candidates, label_files.read(load_file(options.labels)))
     policies, looks = measure(material, teachers, labels, by_gold, candidates)
     result: dict[str, Any] = {
-        "labels": given.labels.name if given.labels else "the gold check",
+        "labels": options.labels.name if options.labels else "the gold check",
         "n": len(labels.is_right),
         "right": sum(labels.is_right.values()),
         "left_out": dict(labels.left_out),
@@ -210,7 +211,7 @@ def main() -> None:
         "halves": measure_halves(candidates, labels, teachers),
         "judgements": {str(size): measure_draws(candidates, labels, teachers, size) for size in SIZES},
     }
-    if not given.json:
+    if not options.json:
         print_tables(result)
     print(json.dumps(result))
 

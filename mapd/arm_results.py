@@ -14,7 +14,7 @@ import json
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
@@ -31,6 +31,7 @@ from mapd.statistics import bootstrap_mean, student_interval
 from mapd.store import finetunes, queries
 from mapd.store import tables as t
 from mapd.store.finetunes import ArmTraining
+from mapd.store.snapshots import is_named
 
 Interval = tuple[float, float]
 
@@ -53,6 +54,7 @@ class ArmScore:
     `shares`: by question the share of its trainings that were right.
     `wrong`: of the pairs that it was taught, the mean number whose rationale ends in a wrong answer; None where no
     teacher's text was taught as the answer to its own question. `no_answer`, `length`: means over its exams.
+    `labels`: what its policy was fitted on; None where it is on means.
     """
 
     name: str
@@ -65,6 +67,7 @@ class ArmScore:
     of_trainings: Interval | None
     no_answer: float
     length: float
+    labels: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,15 @@ def _score_arm(
     )
     is_control = any(training.hyperparameters.get("control", controls.NONE) != controls.NONE for training, _ in ordered)
     wrong = None if is_control or alpha == 1 else _count_wrong(session, [training.snapshot for training, _ in ordered])
-    return measure(name, alpha, scores, [answers for _, answers in ordered], wrong)
+    score = measure(name, alpha, scores, [answers for _, answers in ordered], wrong)
+    return replace(score, labels=_find_labels(session, ordered[0][0].snapshot))
+
+
+def _find_labels(session: Session, sha256: str) -> str | None:
+    row = queries.find_snapshot(session, sha256, with_lines=False)
+    # Of a damaged one nothing is known: the snapshots page says so.
+    fit = row.manifest["policy"].get("fit") if is_named(row) else None
+    return None if fit is None else str(fit["labels"])
 
 
 def _count_wrong(session: Session, shas: Iterable[str]) -> float | None:
@@ -277,6 +288,12 @@ def list_caveats(comparison: ArmComparison) -> list[str]:
         lines.append(
             f"Questions were answered {comparison.untaught.samples} times; only each first answer counts here."
         )
+    if fitted := [arm.name for arm in comparison.arms if arm.labels is not None]:
+        lines.append(
+            f"{', '.join(fitted)}: a fitted policy looks better on the exam that it was fitted on than on another one."
+        )
+    if by_people := [arm.name for arm in comparison.arms if arm.labels == "people"]:
+        lines.append(f"{', '.join(by_people)}: fitted on what people decided, so it isn't the committee's work alone.")
     lines.append("These are dev questions: an arm that is chosen by them may look better than it is.")
     if comparison.simulated:
         lines.append("The questions are generated: it shows the loop, not the method's worth.")

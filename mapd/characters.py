@@ -7,6 +7,7 @@ as_json({"name": "\\x9b"})  -> '{"name": "\\\\u009b"}'     for a script: the sam
 
 import json
 import re
+import unicodedata
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,8 @@ HIDDEN = re.compile(
     "\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
+# Behind these a text runs the other way.
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Legal in JSON as \u escapes, and SQLite takes some.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -26,6 +29,12 @@ def find_unstorable(text: str) -> str | None:
     """Return the first character that no database's text can hold, and its place; None where there is none."""
     bad = UNSTORABLE.search(text)
     return None if bad is None else f"{code(bad[0])} at character {bad.start()}"
+
+
+def is_line(text: str) -> bool:
+    """Return whether a text is one line of signs that can be stored and printed."""
+    is_bad = (unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or sign in TURNING for sign in text)
+    return not any(is_bad)
 
 
 def storable(text: str) -> str:

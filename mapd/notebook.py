@@ -22,7 +22,6 @@ from sqlmodel import Session
 from mapd import results, served_students, students, teachers
 from mapd.curation import fitted_policies, live_set, saved_policies, selection, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
-from mapd.curation.labels import LabelFile
 from mapd.curation.pairs import read_texts
 from mapd.errors import BadInput, NotFound
 from mapd.exchange import label_files
@@ -31,7 +30,6 @@ from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.work import Work, WorkContext
 from mapd.people import machine_user, owner
 from mapd.questions import formats, generated, imports, mapping, sets, sources
-from mapd.questions.file_table import QuestionFile
 from mapd.questions.options import AnswerKey
 from mapd.questions.rows import QuestionRow, parse_shares
 from mapd.settings import Settings
@@ -218,13 +216,17 @@ class Project:
 
         Raises: NotFound; BadInput where the labels are too few, of one kind, or can't be read.
         """
-        source = labels if labels in (fitted_policies.GOLD, fitted_policies.PEOPLE) else _read_labels(Path(labels))
-        with db.writing(self.engine) as session:
+        is_kind = labels in (fitted_policies.GOLD, fitted_policies.PEOPLE)
+        source = labels if is_kind else label_files.read(sources.load_file(Path(labels)))
+        with db.reading(self.engine) as session:
             exams = [queries.exam(session, ref) for ref in ([exam] if isinstance(exam, str) else exam)]
-            fitted = fitted_policies.fit_policy(
+            plan = fitted_policies.plan_fit(
                 session, name, exams, source, by=self.person, uses_gold=gold_input, threshold=threshold
             )
-            return fitted.policy.name
+        # Nobody waits for the database meanwhile.
+        policy = fitted_policies.fit_policy(plan).policy
+        with db.writing(self.engine) as session:
+            return saved_policies.save_policy(session, policy, by=self.person).name
 
     def fit(self, policy: str, version: int | None = None) -> pd.DataFrame:
         """Return precision and recall of a fitted policy at each probability, cross-fitted.
@@ -344,13 +346,6 @@ class Project:
 
 def _frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows))
-
-
-def _read_labels(path: Path) -> LabelFile:
-    try:
-        return label_files.read(QuestionFile(path.name, path.read_bytes()))
-    except OSError as error:
-        raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
 
 
 def _read_answer_key(value: str) -> AnswerKey:

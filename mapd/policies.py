@@ -25,6 +25,20 @@ def mean(scores: Iterable[int | Fraction | None]) -> Fraction | None:
     return Fraction(sum(valid)) / len(valid) if valid else None
 
 
+# Thresholds reach from 0 to these.
+HIGHEST_MEAN, HIGHEST_PROBABILITY = 5.0, 1.0
+
+
+def check_threshold(threshold: float, highest: float) -> None:
+    """See that a threshold on a mean, or on a probability, is one. Raises: BadInput."""
+    if not 0 <= threshold <= highest:
+        scale = ": it is on a probability" if highest == HIGHEST_PROBABILITY else ""
+        raise BadInput(f"a threshold lies between 0 and {highest:g}, not at {threshold:g}{scale}")
+    # Exams and the queue index hold whole hundredths, and a text has the same verdict everywhere.
+    if not math.isclose(100 * threshold, round(100 * threshold), abs_tol=1e-6):
+        raise BadInput(f"a threshold has two digits, such as {threshold:.2f}, not as many as {threshold:g}")
+
+
 class Check(StrEnum):
     """The checks a policy can require. Each is looked at in both kinds of explanation, as far as it applies."""
 
@@ -52,9 +66,7 @@ class Policy:
     fit: Fit | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= self.highest:
-            cure = f": {self.name} is fitted, its threshold is a probability" if self.fit else ""
-            raise BadInput(f"a threshold lies between 0 and {self.highest:g}, not at {self.threshold:g}{cure}")
+        check_threshold(self.threshold, self.highest)
         if self.fit and self.leniency_adjusted:
             raise BadInput(f"{self.name} is fitted, and a fit weighs each reviewer: leave out the leniency")
         if self.min_votes < 1:
@@ -63,7 +75,7 @@ class Policy:
     @property
     def highest(self) -> float:
         """Return the highest threshold: of a probability 1, of a mean 5."""
-        return 5.0 if self.fit is None else 1.0
+        return HIGHEST_MEAN if self.fit is None else HIGHEST_PROBABILITY
 
     @property
     def rule(self) -> str:
@@ -105,6 +117,12 @@ class CommitteeVerdict:
     def decisive(self) -> Fraction | None:
         """Return what the threshold is held against: the probability where there is one, else the mean."""
         return self.mean if self.probability is None else self.probability
+
+    def figure(self, digits: int = 2) -> str:
+        """Return what decided, as a chip shows it: "3.50", "P 0.97"; "" where nobody voted. `digits`: of a mean."""
+        if self.mean is None:
+            return ""
+        return f"{float(self.mean):.{digits}f}" if self.probability is None else f"P {float(self.probability):.2f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """How probable it is that a rationale is right, by a logistic regression that was fitted before. Pure, no I/O.
 
     fit.probability({("score", "gpt"): 2, ("five", "gpt"): 1, ("one_agrees", ""): 1, …})    -> Fraction(9712, 10000)
-    fit.shares(values)[0]                                                -> (-1.31, ("peers_against", ""))
+    is_above(0.97, 70)                                                   -> True
 
 A fit holds its own numbers, so applying it takes a sum and an exponential, and no library: what was fitted once decides
 the same everywhere. An input that a text doesn't have counts 0 before it is scaled; that somebody did not vote is an
@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from mapd.characters import find_unstorable
+from mapd.characters import is_line
 from mapd.errors import BadInput
 
 # What an input is, and whose: ("score", "gpt"), ("log_length", "").
@@ -33,25 +33,22 @@ TEXT_INPUTS = (
 )
 GOLD_INPUTS = ("gold_holds", "gold_fails")
 INPUT_KINDS = (*TEACHER_INPUTS, *TEXT_INPUTS, *GOLD_INPUTS)
-MOST_INPUTS, LONGEST = 2_000, 300
-
-
-def _check_finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError("a number has an end")
-    return number
+MOST_INPUTS, LONGEST = 2_000, 500
+# Farther from 0 no number of a fit lies, and no scale nearer: so no sum comes near the end of what a float can hold.
+LARGEST, SMALLEST_SCALE = 1e6, 1e-6
 
 
 def _check_text(text: str) -> str:
-    if find_unstorable(text) is not None or not text.isprintable() or len(text) > LONGEST:
+    if not is_line(text) or len(text) > LONGEST:
         raise ValueError(f"it is no line of up to {LONGEST} characters")
     return text
 
 
-Number = Annotated[float, AfterValidator(_check_finite)]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Line = Annotated[str, AfterValidator(_check_text)]
+LabelKind = Annotated[str, Field(pattern="^(?:gold|people|file)$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +59,15 @@ class FitInput:
     teacher: Line
     weight: Number
     centre: Number
-    scale: Annotated[float, AfterValidator(_check_finite), Field(gt=0)]
+    scale: Annotated[float, Field(ge=SMALLEST_SCALE, le=LARGEST, allow_inf_nan=False)]
 
     @property
     def key(self) -> InputKey:
         """Return what it is, and whose."""
         return self.kind, self.teacher
+
+
+Inputs = Annotated[tuple[FitInput, ...], Field(max_length=MOST_INPUTS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,14 @@ class FitPoint:
 class FitRecord:
     """What a fit was made from, and how good it is. All figures are cross-fitted by question."""
 
-    labels: Annotated[str, Field(pattern="^(?:gold|people|file)$")]
+    # Of what is known of a fit some was dropped, and more may come: it decides nothing.
+    __pydantic_config__ = ConfigDict(extra="ignore")
+    labels: LabelKind
     uses_gold: bool  # the gold check is an input
     exams: tuple[Line, ...]  # by uid
     teachers: dict[Line, Line]  # the uid of each, by its name
     n: Count
     right: Count
-    wrong: Count
     questions: Count
     folds: Count
     brier: Share
@@ -112,7 +113,7 @@ class Fit:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
     intercept: Number
-    inputs: Annotated[tuple[FitInput, ...], Field(max_length=MOST_INPUTS)]
+    inputs: Inputs
     # Two fits of the same numbers decide the same.
     record: FitRecord = field(compare=False)
 
@@ -125,11 +126,6 @@ class Fit:
         inverse = math.exp(-abs(total))
         p = 1 / (1 + inverse) if total >= 0 else inverse / (1 + inverse)
         return Fraction(round(p * STEPS), STEPS)
-
-    def shares(self, values: Mapping[InputKey, float]) -> list[tuple[float, InputKey]]:
-        """Return what each input adds to the log-odds, beside an average text; what counts most is first."""
-        shares = [(x.weight * (values.get(x.key, 0.0) - x.centre) / x.scale, x.key) for x in self.inputs]
-        return sorted(shares, key=lambda share: (-abs(share[0]), share[1]))
 
     @property
     def reviewers(self) -> tuple[str, ...]:
@@ -166,6 +162,19 @@ class Fit:
         return self.rule | {"record": record}
 
 
+@dataclass(frozen=True, slots=True)
+class FrozenFit:
+    """A fit as a snapshot's manifest has it: what decided, and what it was fitted on."""
+
+    # The rest of a manifest is read as strictly as JSON is; these are lists there, and whole numbers.
+    __pydantic_config__ = ConfigDict(strict=False)
+    intercept: Number
+    inputs: Inputs
+    labels: LabelKind
+    n: Count
+    uses_gold: bool
+
+
 _FIT = TypeAdapter(Fit)
 
 
@@ -179,13 +188,19 @@ def read_fit(value: Mapping[str, Any]) -> Fit:
         raise BadInput(f"this is no fitted policy: {place}: {first['msg']}; fit it again") from error
 
 
+def is_above(probability: float, hundredth: int) -> bool:
+    """Return whether a probability is strictly above a threshold in hundredths."""
+    # In whole steps: as floats 100 * 0.07 is above 7.
+    return round(probability * STEPS) > hundredth * STEPS // 100
+
+
 def list_points(probabilities: Sequence[float | None], is_right: Sequence[bool]) -> tuple[FitPoint, ...]:
     """Return precision and recall at each whole hundredth below 1; None is never accepted."""
     right = sum(is_right)
     points = []
     for hundredth in range(100):
         accepted = [
-            label for p, label in zip(probabilities, is_right, strict=True) if p is not None and 100 * p > hundredth
+            label for p, label in zip(probabilities, is_right, strict=True) if p is not None and is_above(p, hundredth)
         ]
         hits = sum(accepted)
         precision = hits / len(accepted) if accepted else None

@@ -12,7 +12,6 @@ RECORD = FitRecord(
     teachers={},
     n=40,
     right=28,
-    wrong=12,
     questions=20,
     folds=10,
     brier=0.05,

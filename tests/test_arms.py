@@ -15,7 +15,7 @@ from sqlmodel import select
 
 from mapd import arm_results, students
 from mapd.answers.grading import Outcome
-from mapd.arm_results import ArmScore, TrainingScore
+from mapd.arm_results import ArmComparison, ArmScore, TrainingScore
 from mapd.domain import Act
 from mapd.errors import BadInput, MapdError, NotFound, Stopped
 from mapd.finetune import controls
@@ -301,3 +301,14 @@ def test_the_page_starts_the_exam_with_a_worked_example(looped_home: Path) -> No
         assert (job.kind, job.parameters["student"], job.parameters["split"]) == ("exam", "small 1-shot", "dev")
         assert students.get(session, "small 1-shot").shots == 1
         assert looped_home
+
+
+def test_an_arm_of_a_fitted_policy_is_not_the_committees_alone() -> None:
+    arms = [replace(arm_score(name, "1110"), labels=labels) for name, labels in LABELS.items()]
+    comparison = ArmComparison("s", 9, "sums", {}, answered("before", "0001"), (), tuple(arms), simulated=False)
+    caveats = " ".join(arm_results.list_caveats(comparison))
+    assert "careful, free: a fitted policy looks better on the exam that it was fitted on" in caveats
+    assert " careful: fitted on what people decided, so it isn't the committee's work alone." in caveats
+
+
+LABELS = {"paper": None, "careful": "people", "free": "gold"}

@@ -1,13 +1,21 @@
 """`mapd curate …` over several exams, narrowed, and with a choice of texts; what its words can't be is one line."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mapd.curation import live_set
+from mapd import notebook
+from mapd.curation import fitted_policies, live_set, saved_policies
+from mapd.curation.fitting import fit_labels
 from mapd.domain import Act
+from mapd.errors import BadInput
 from mapd.people import owner
+from mapd.policies import Policy
+from mapd.probability import Fit
+from mapd.questions import sources
 from mapd.review.judging import Target, judge
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -79,3 +87,38 @@ def test_an_exam_that_is_named_twice(exams: list[str], mapd: Mapd) -> None:
     result = mapd("curate", "snapshot", "--exam", exams[0], "--exam", name)
     assert (result.code, result.out) == (1, "")
     assert "is named twice" in result.err
+
+
+def test_nobody_waits_for_the_database_while_a_policy_is_fitted(
+    home: Path, mapd: Mapd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = db.open_store(Settings())
+    with writing(engine) as session:
+        import_files(session, *samples.files(tmp_path, count=36))
+    writes = []
+
+    def fit_while_others_write(*args: Any) -> Fit:
+        with db.writing(engine) as session:
+            writes.append(saved_policies.save_policy(session, Policy("mine", 3.5), by=owner("ann")).version)
+        return fit_labels(*args)
+
+    monkeypatch.setattr(fitted_policies, "fit_labels", fit_while_others_write)
+    fit = mapd("curate", "fit", "--exam", "1", "--name", "free", "--labels", "gold", "--json").json
+    assert (fit["version"], writes) == (1, [1])
+    assert notebook.Project(home, person="ann").fit_policy("1", "free") == "free"
+    assert writes == [1, 2]
+    shown = mapd("curate", "show", "--exam", "1", "--policy", "free", "--json").json
+    assert (shown["policy_version"], shown["labels"]) == (2, "gold")
+    assert not [note for note in shown["notes"] if "where the policy was fitted" in note]
+    table = mapd("curate", "show", "--exam", "1", "--policy", "free", "--items").out
+    assert re.search(r"verdict +mean +p +answer", table)
+
+
+def test_a_file_of_labels_has_a_limit(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("uid,label")
+    monkeypatch.setattr(sources, "MOST_BYTES", 8)
+    with pytest.raises(BadInput, match=r"labels\.csv holds more than"):
+        notebook.Project(home, person="ann").fit_policy("1", "free", labels=labels)
+    with pytest.raises(BadInput, match=r"the file can't be read: .*gone\.csv"):
+        notebook.Project(home, person="ann").fit_policy("1", "free", labels=tmp_path / "gone.csv")

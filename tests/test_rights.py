@@ -97,7 +97,7 @@ FOR_OWNERS: dict[str, Write] = {
     "assignment.set_judging": lambda s, by: assignment.set_judging(s, 1, by=by, judgements_wanted=3),
     "set_aside.set_aside": lambda s, by: set_aside.set_aside(s, 1, "eve", "clicked through", by=by),
     "set_aside.count_again": lambda s, by: set_aside.count_again(s, 1, "eve", by=by),
-    "fitted_policies.fit_policy": lambda s, by: fitted_policies.fit_policy(s, "x", [queries.exam(s, 1)], "gold", by=by),
+    "fitted_policies.plan_fit": lambda s, by: fitted_policies.plan_fit(s, "x", [queries.exam(s, 1)], "gold", by=by),
     "saved_policies.save_policy": lambda s, by: saved_policies.save_policy(s, STRICT, by=by),
     "saved_policies.set_policy": lambda s, by: saved_policies.set_policy(s, 1, "strict", None, by=by),
     "snapshots.freeze": lambda s, by: snapshots.freeze(s, live_set.load_curated(s, 1), by=by),

@@ -1,6 +1,6 @@
 """`mapd curate …`: the curated set, counted and frozen."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +8,6 @@ import typer
 from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
-from mapd.cli.judge_file import read_file
 from mapd.cli.shared import AsJson, PersonName, person_of, reading, show, split_names, usage, writing
 from mapd.curation import pairs as drawing
 from mapd.curation import selection, snapshots
@@ -21,14 +20,17 @@ from mapd.curation.fitted_policies import (
     describe_fit,
     find_differences,
     fit_policy,
+    plan_fit,
 )
 from mapd.curation.pairs import DrawSettings, Texts
+from mapd.curation.saved_policies import save_policy
 from mapd.curation.summary import summary
 from mapd.errors import BadInput
 from mapd.exchange import label_files
+from mapd.questions.sources import load_file
 from mapd.review import remaining
 from mapd.settings import Settings
-from mapd.store import queries
+from mapd.store import exam_material, queries, queue_index
 
 Exams = Annotated[
     list[str], typer.Option("--exam", metavar="EXAM", help="The exam's id, uid or name; several, with --exam for each.")
@@ -36,7 +38,7 @@ Exams = Annotated[
 # Hundredths of P(right) at which a line says what is accepted.
 FEW = (0, 30, 50, 60, 70, 80, 90, 95, 99)
 # Of a manifest's counts.
-SAID = ("pairs_without_feedback", "pairs_without_rationale", "repeated_pairs", "in_test_splits")
+OPTIONAL_COUNTS = ("pairs_without_feedback", "pairs_without_rationale", "repeated_pairs", "in_test_splits")
 commands = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
 PolicyName = Annotated[str | None, typer.Option("--policy", help="paper, strict, or a saved policy's name.")]
 Threshold = Annotated[
@@ -91,6 +93,7 @@ def curate_show(
     with reading() as session:
         sets = _load_sets(session, exam, policy, threshold, _read_narrowing(teachers, task, family))
         pair_draw = drawing.draw(*sets, settings=settings, sealed=snapshots.find_sealed(session))
+        differences = [note for curated in sets for note in _find_differences(session, curated)]
     mistakes = [mistake for curated in sets for mistake in curated.mistakes]
     result = {
         **({"exam": sets[0].exam.uid} if len(sets) == 1 else {"exams": [curated.exam.uid for curated in sets]}),
@@ -104,11 +107,18 @@ def curate_show(
     }
     if (fit := sets[0].policy.fit) is not None:
         result |= {"policy_version": sets[0].policy.version, "labels": fit.record.labels}
-        notes = [*describe_fit(fit), *(note for curated in sets for note in find_differences(fit, curated))]
-        result["notes"] = list(dict.fromkeys(notes))
+        result["notes"] = list(dict.fromkeys([*describe_fit(fit), *differences]))
     if items:
         result["items"] = [_item(m, x) for m in mistakes for x in m.rationales]
     show(result, as_json, f"{', '.join(curated.exam.name for curated in sets)}: {len(mistakes)} mistakes")
+
+
+def _find_differences(session: Session, curated: Curated) -> list[str]:
+    if curated.policy.fit is None:
+        return []
+    voices = exam_material.load_voices(session, curated.exam.id)
+    has_gold = queue_index.has_gold(session, curated.exam.id)
+    return find_differences(curated.policy.fit, voices, has_gold=has_gold)
 
 
 def _read_narrowing(teachers: str | None, task: list[str] | None, family: list[str] | None) -> Narrowing:
@@ -200,7 +210,7 @@ def curate_snapshot(
         result = {"snapshot": snapshot.sha256, "pairs": contents.pairs}
         result |= {"mistakes": len(contents.mistakes), "wrong": contents.wrong}
         # What was left out, and what stands alone, is said where there can be any.
-        result |= {name: counts[name] for name in SAID if name in counts}
+        result |= {name: counts[name] for name in OPTIONAL_COUNTS if name in counts}
         result["path"] = str(folder)
     show(result, as_json, "frozen")
 
@@ -231,11 +241,16 @@ def curate_fit(
 
     It learns from scores, authors, answers that agree and checks. All figures are cross-fitted by question.
     """
-    source = labels if labels in (GOLD, PEOPLE) else label_files.read(read_file(Path(labels)))
-    with writing() as session:
+    source = labels if labels in (GOLD, PEOPLE) else label_files.read(load_file(Path(labels)))
+    person = person_of(by)
+    with reading() as session:
         infos = [queries.exam(session, ref) for ref in exam]
         selection.check_exams(infos)
-        fitted = fit_policy(session, name, infos, source, by=person_of(by), uses_gold=gold_input, threshold=threshold)
+        plan = plan_fit(session, name, infos, source, by=person, uses_gold=gold_input, threshold=threshold)
+    # Nobody waits for the database meanwhile.
+    fitted = fit_policy(plan)
+    with writing() as session:
+        fitted = replace(fitted, policy=save_policy(session, fitted.policy, by=person))
     show(
         describe_fitted(fitted, few=not as_json),
         as_json,
@@ -255,7 +270,7 @@ def describe_fitted(fitted: FittedPolicy, *, few: bool = False) -> dict[str, Any
         **({} if record.file is None else {"file": record.file}),
         "n": record.n,
         "right": record.right,
-        "wrong": record.wrong,
+        "wrong": record.n - record.right,
         "questions": record.questions,
         "left_out": record.left_out,
         "uses_gold": record.uses_gold,

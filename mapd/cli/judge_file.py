@@ -9,10 +9,11 @@ from sqlmodel import Session
 
 from mapd import interrupts
 from mapd.cli import shared
-from mapd.errors import BadInput, BadUsage
+from mapd.errors import BadUsage
 from mapd.exchange import verdict_files
 from mapd.people import is_one_of
 from mapd.questions.file_table import QuestionFile
+from mapd.questions.sources import load_file
 from mapd.questions.values import short
 from mapd.review import verdict_matching, verdicts
 from mapd.review.verdict_matching import VerdictPlan
@@ -23,7 +24,7 @@ def judge_file(
     file: Path, exam: str | None, people: Sequence[str], by: str | None, *, history: bool, yes: bool, as_json: bool
 ) -> None:
     """Show what the file would bring, and with a yes bring it in."""
-    content, names = read_file(file), _read_people(people)
+    content, names = load_file(file), _read_people(people)
     with shared.reading() as session:
         plan = _match(session, content, names, exam, counting=not history)
     plan.refuse_bad()
@@ -41,16 +42,6 @@ def judge_file(
         plan = _match(session, content, names, exam, counting=not history)
         outcome = verdicts.store(session, plan, by=shared.person_of(by), progress=tell)
     shared.show(result | asdict(outcome), as_json, "brought in")
-
-
-def read_file(file: Path) -> QuestionFile:
-    """Return a file of verdicts as it is now. Raises: BadInput."""
-    try:
-        if file.stat().st_size > verdict_files.MOST_BYTES:
-            raise BadInput(verdict_files.too_large(file.name))
-        return QuestionFile(file.name, file.read_bytes())
-    except OSError as error:
-        raise BadInput(f"the file can't be read: {file} ({error.strerror}); check the path") from error
 
 
 def _match(

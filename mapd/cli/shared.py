@@ -241,7 +241,9 @@ def line(text: str) -> None:
 
 def _print_items(items: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
-    columns = ("source_id", "teacher", "verdict", "mean", "answer", "matches_gold", "false_steps", "rationale")
+    # Of a fitted policy alone.
+    p = ("p",) if any("p" in item for item in items) else ()
+    columns = ("source_id", "teacher", "verdict", "mean", *p, "answer", "matches_gold", "false_steps", "rationale")
     for column in columns:
         table.add_column(column)
     words = {True: "yes", False: "no", None: "–"}

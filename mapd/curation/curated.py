@@ -9,12 +9,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, TypeVar
 
 from mapd import policies
 from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
-from mapd.curation.inputs import RationaleReading, Voices, list_inputs
+from mapd.curation.inputs import QuestionReadings, RationaleReading, Voices, list_inputs
 from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
 from mapd.judgements import (
     READING,
@@ -121,6 +122,8 @@ class Mistake:
     feedback: tuple[DecidedText, ...]
     disputed: bool  # people differ on the question or on the attempt
     undone_repairs: tuple[Text, ...] = ()  # repairs that were undone: kept for the history alone
+    # Of all rationales of the question, whatever the set is narrowed to: each is decided beside the others.
+    readings: tuple[RationaleReading, ...] = field(default=(), repr=False)
 
     @property
     def shown_gold(self) -> str:
@@ -243,8 +246,8 @@ def curate(
         if of_question.decision is Act.REJECT:
             excluded.append(attempt)
             continue
-        explain = _Explainer(question, gold, policy, offsets, judged_of, committee_then)
-        explain.read(rationales[question.id])
+        readings = {x.id: _read_rationale(x, question, gold, judged_of) for x in rationales[question.id]}
+        explain = _Explainer(question, gold, policy, offsets, judged_of, committee_then, readings)
         mistakes.append(
             Mistake(
                 question=question,
@@ -255,6 +258,7 @@ def curate(
                 feedback=tuple(explain(x) for x in feedback[attempt.id]),
                 disputed=of_question.conflict or of_attempt.conflict,
                 undone_repairs=(*undone_rationales[question.id], *undone_feedback[attempt.id]),
+                readings=tuple(readings.values()),
             )
         )
     lists = (tuple(mistakes), tuple(corrected), tuple(excluded), tuple(judgements))
@@ -284,7 +288,7 @@ def filter_votes(votes: Sequence[Vote]) -> list[Vote]:
     return with_gold if any(v.score is not None for v in with_gold) or not without else without
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Explainer:
     """Decides the explanations of one mistake."""
 
@@ -294,28 +298,20 @@ class _Explainer:
     offsets: Mapping[str, Fraction]
     judgements: Mapping[tuple[str, int], list[Judged]]
     committee_then: Mapping[int, str | None]
-    readings: dict[int, RationaleReading] = field(default_factory=dict)
+    readings: Mapping[int, RationaleReading]  # of the mistake's rationales, by id
 
-    def read(self, rationales: Iterable[Text]) -> None:
-        """Read the rationales of the mistake, for a fit looks at each beside the others."""
-        self.readings.update((text.id, self._read(text)) for text in rationales)
-
-    def _read(self, text: Text) -> RationaleReading:
-        question, task, options = self.question, self.question.task, self.question.options
-        checks = check_rationale(text.text, self.gold, task, options)
-        reading = ruling(self.judgements.get((text.kind, text.id), []), READING)
-        answer, matches_gold = read_own_answer(text.text, self.gold, task, question.options, reading)
-        states = CheckStates(matches_gold, checks.equations_true, checks.shows_work)
-        return RationaleReading(text, tuple(filter_votes(text.votes)), answer, states)
+    @cached_property
+    def by_teachers(self) -> QuestionReadings:
+        """Return the rationales as a fit looks at them, each beside the others."""
+        return QuestionReadings(self.question, self.readings.values())
 
     def _find_probability(self, text: Text) -> Fraction | None:
         fit = self.policy.fit
         # A repair is a person's text: it has no votes to tell by.
         if fit is None or text.repairs_id is not None:
             return None
-        by_teachers = [x for x in self.readings.values() if x.text.repairs_id is None]
         voices = Voices(fit.reviewers, fit.authors)
-        return fit.probability(list_inputs(self.readings[text.id], self.question, by_teachers, voices))
+        return fit.probability(list_inputs(self.readings[text.id], self.by_teachers, voices))
 
     def __call__(self, text: Text) -> DecidedText:
         question, judged = self.question, self.judgements.get((text.kind, text.id), [])
@@ -326,8 +322,8 @@ class _Explainer:
         checks: RationaleChecks | FeedbackChecks
         answer = None
         if text.kind == "rationale":
-            checks = check_rationale(text.text, self.gold, question.task, question.options)
-            answer, states = self.readings[text.id].answer, self.readings[text.id].states
+            reading = self.readings[text.id]
+            checks, answer, states = reading.checks, reading.answer, reading.states
             probability = self._find_probability(text)
         else:
             checks = check_feedback(text.text, self.gold, question.task, question.options)
@@ -365,11 +361,20 @@ class _Explainer:
         )
 
 
+def _read_rationale(
+    text: Text, question: Item, gold: str, judgements: Mapping[tuple[str, int], list[Judged]]
+) -> RationaleReading:
+    checks = check_rationale(text.text, gold, question.task, question.options)
+    reading = ruling(judgements.get((text.kind, text.id), []), READING)
+    answer, matches_gold = read_own_answer(checks, gold, question.task, question.options, reading)
+    states = CheckStates(matches_gold, checks.equations_true, checks.shows_work)
+    return RationaleReading(text, tuple(filter_votes(text.votes)), checks, answer, states)
+
+
 def read_own_answer(
-    text: str, gold: str, task: Task, options: Sequence[str], reading: Ruling
+    checks: RationaleChecks, gold: str, task: Task, options: Sequence[str], reading: Ruling
 ) -> tuple[str | None, State]:
     """Return a rationale's own answer as corrected by people (`reading`), and whether it is the gold one."""
-    checks = check_rationale(text, gold, task, options)
     answer = apply_correction(checks.answer, reading)
     if not gold.strip():
         return answer, State.NOTHING

@@ -1,28 +1,39 @@
-"""Fit a policy to an exam's labels and save it; say what it rests on, and where it is used on something else.
+"""Fit a policy to exams' labels; say what it rests on, and where it is used on something else.
 
-    policy = fit_policy(session, "careful", [exam], GOLD, uses_gold=False, by=owner("ann"))
-    describe_fit(policy.fit)                         -> ["fitted on the gold check: …"]
-    find_differences(policy.fit, curated)            -> ["claude scored here and not where the policy was fitted: …"]
+    plan = plan_fit(session, "careful", [exam], GOLD, uses_gold=False, by=owner("ann"))
+    fitted = fit_policy(plan)                        minutes on a large exam, and no database is held meanwhile
+    describe_fit(fitted.fit)                         -> ["it was fitted on the gold check, so …"]
+    saved_policies.save_policy(session, fitted.policy, by=owner("ann"))
 
 A fit again is the next version of the name; snapshots and exams name versions, which stay.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from mapd.curation import live_set, saved_policies
-from mapd.curation.curated import Curated, filter_votes
+from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.fitting import FitSource, fit_labels
-from mapd.curation.labels import NAMED, LabelFile, Labels, label_by_gold, label_by_people, list_candidates, match_file
+from mapd.curation.labels import (
+    NAMED,
+    LabelCandidate,
+    LabelFile,
+    Labels,
+    label_by_gold,
+    label_by_people,
+    leave_out_sealed,
+    list_candidates,
+    match_file,
+)
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
-from mapd.policies import PAPER, Policy
+from mapd.policies import HIGHEST_PROBABILITY, PAPER, Policy, check_threshold
 from mapd.probability import Fit
 from mapd.questions.imports import refuse_rows
 from mapd.store import db, queries
+from mapd.store.exam_material import ExamVoices
 
 GOLD, PEOPLE = "gold", "people"
 # A fitted policy's own threshold, until somebody chooses another.
@@ -30,8 +41,19 @@ THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class FitPlan:
+    """All that a policy is fitted on."""
+
+    name: str
+    threshold: float
+    candidates: Sequence[LabelCandidate]
+    labels: Labels
+    source: FitSource
+
+
+@dataclass(frozen=True, slots=True)
 class FittedPolicy:
-    """A policy as it was fitted and saved, and what is to be said of it."""
+    """A policy as it was fitted, and what is to be said of it."""
 
     policy: Policy
     labels: Labels
@@ -44,7 +66,7 @@ class FittedPolicy:
         return self.policy.fit
 
 
-def fit_policy(
+def plan_fit(
     session: Session,
     name: str,
     exams: Sequence[ExamInfo],
@@ -53,31 +75,39 @@ def fit_policy(
     by: Person,
     uses_gold: bool = True,
     threshold: float = THRESHOLD,
-) -> FittedPolicy:
-    """Fit a policy on the exams' rationales, and save it under the name. `source`: "gold", "people", or a file.
+) -> FitPlan:
+    """Read the exams' rationales and their labels. `source`: "gold", "people", or a file.
 
-    Raises: Forbidden; BadInput where labels are too few or of one kind, or an exam is over test questions; BadRows
-    where a file's rows can't be read.
+    Raises: Forbidden; BadInput where the policy couldn't be saved, an exam is over test questions, or a file says two
+    things of one rationale; BadRows where a file's rows can't be read.
     """
     require(by, Right.CHANGE_POLICY)
+    check_threshold(threshold, HIGHEST_PROBABILITY)
+    name = saved_policies.check_name(session, name, is_fitted=True)
     if sealed := [exam.name for exam in exams if exam.split == "test"]:
         raise BadInput(f"exam {sealed[0]} asked test questions, and no choice is made on these; fit on train or dev")
-    sets = [live_set.load_curated(session, exam.id, PAPER) for exam in exams]
-    candidates = list_candidates(sets)
-    if isinstance(source, LabelFile):
-        refuse_rows(source.bad, are_others=False)
-        labels = match_file(candidates, source)
-        if labels.contradictions:
-            raise BadInput(
-                f"{source.name} says two things of one rationale: {'; '.join(labels.contradictions[:NAMED])}"
-            )
-    else:
-        labels = label_by_gold(candidates) if source == GOLD else label_by_people(candidates)
+    candidates = list_candidates(live_set.load_curated(session, exam.id, PAPER) for exam in exams)
+    labels = leave_out_sealed(_label(candidates, source), candidates, snapshots.find_sealed(session))
     moment = db.clock(session).isoformat(timespec="seconds")
-    teachers = queries.teacher_uids(session)
-    fit = fit_labels(candidates, labels, FitSource(tuple(exam.uid for exam in exams), teachers, uses_gold, moment))
-    policy = saved_policies.save_policy(session, Policy(name, threshold, fit=fit), by=by)
-    return FittedPolicy(policy, labels, (*describe_fit(fit), *_describe_unmatched(labels)))
+    fit_source = FitSource(tuple(exam.uid for exam in exams), queries.teacher_uids(session), uses_gold, moment)
+    return FitPlan(name, threshold, candidates, labels, fit_source)
+
+
+def _label(candidates: Sequence[LabelCandidate], source: str | LabelFile) -> Labels:
+    if not isinstance(source, LabelFile):
+        return label_by_gold(candidates) if source == GOLD else label_by_people(candidates)
+    refuse_rows(source.bad, are_others=False)
+    labels = match_file(candidates, source)
+    if labels.contradictions:
+        raise BadInput(f"{source.name} says two things of one rationale: {'; '.join(labels.contradictions[:NAMED])}")
+    return labels
+
+
+def fit_policy(plan: FitPlan) -> FittedPolicy:
+    """Fit a policy. Raises: BadInput where labels are too few, of one kind, or without a vote."""
+    fit = fit_labels(plan.candidates, plan.labels, plan.source)
+    notes = (*describe_fit(fit), *_describe_unmatched(plan.labels))
+    return FittedPolicy(Policy(plan.name, plan.threshold, fit=fit), plan.labels, notes)
 
 
 def describe_fit(fit: Fit) -> list[str]:
@@ -112,45 +142,25 @@ def _describe_unmatched(labels: Labels) -> list[str]:
     return [f"{len(labels.unmatched):,} rows of the file are about no one rationale of the exam: {listing}{more}"]
 
 
-def find_strangers(fit: Fit, voices: Collection[str]) -> list[str]:
-    """Return which teachers of an exam the policy wasn't fitted on, and the other way round, in words."""
-    fitted_voices = {*fit.reviewers, *fit.authors}
-    strangers, absent = sorted(set(voices) - fitted_voices), sorted(fitted_voices - set(voices))
-    notes = [f"the policy was fitted without {', '.join(strangers)}: it knows nothing of them"] if strangers else []
-    return notes + (
-        [f"{', '.join(absent)} had a part where the policy was fitted, and has none here"] if absent else []
-    )
-
-
-def find_differences(fit: Fit, curated: Curated) -> list[str]:
-    """Return in what the exam differs from where the policy was fitted, in words; empty where it is alike."""
-    texts = [x for x in curated.rationales if x.text.repairs_id is None]
-    votes = [vote for x in texts for vote in filter_votes(x.text.votes) if vote.score is not None]
-    reviewers, authors = {vote.reviewer for vote in votes}, {x.text.teacher for x in texts}
+def find_differences(fit: Fit, voices: ExamVoices, *, has_gold: bool) -> list[str]:
+    """Return in what an exam differs from where the policy was fitted, in words; empty where it is alike."""
     notes = []
-    if strangers := sorted(reviewers - set(fit.reviewers)):
+    if strangers := [name for name in voices.reviewers if name not in fit.reviewers]:
         notes.append(
             f"{', '.join(strangers)} scored here and not where the policy was fitted: these scores aren't read"
         )
-    if absent := [name for name in fit.reviewers if name not in reviewers] if texts else []:
+    if absent := [name for name in fit.reviewers if name not in voices.reviewers] if voices.authors else []:
         notes.append(
             f"{', '.join(absent)} scored where the policy was fitted and not here: each score counts as missing"
         )
-    if strangers := sorted(authors - set(fit.authors)):
+    if strangers := [name for name in voices.authors if name not in fit.authors]:
         notes.append(
             f"{', '.join(strangers)} wrote nothing where the policy was fitted: nothing is known of that author"
         )
-    notes += _compare_conditions(fit, [vote.saw_gold for vote in votes])
-    if fit.record.uses_gold and texts and not curated.has_gold:
-        notes.append("the policy reads the gold check, and no question here has a gold answer")
-    return notes
-
-
-def _compare_conditions(fit: Fit, saw_gold: Sequence[bool]) -> list[str]:
-    record = fit.record
-    notes = []
-    if any(saw_gold) and not record.votes_with_gold:
+    if voices.saw_gold and not fit.record.votes_with_gold:
         notes.append("reviewers had seen the gold answer here, and not where the policy was fitted")
-    if not all(saw_gold) and not record.votes_without_gold:
+    if voices.saw_no_gold and not fit.record.votes_without_gold:
         notes.append("reviewers had not seen the gold answer here, but where the policy was fitted they had")
+    if fit.record.uses_gold and voices.authors and not has_gold:
+        notes.append("the policy reads the gold check, and no question here has a gold answer")
     return notes

@@ -1,20 +1,21 @@
 """Fit P(right) of a rationale to labels: scikit-learn's logistic regression, cross-fitted by question. No I/O.
 
-    fit = fit_labels(candidates, labels, FitSettings(uses_gold=False), teachers, library="scikit-learn 1.9.1", …)
+    fit = fit_labels(candidates, labels, FitSource(("5e…",), {"gpt": "9c…"}, uses_gold=False, fitted_at="2026-…"))
     fit.record.brier, fit.record.at[70]       -> 0.0415, FitPoint(p=0.7, precision=0.98, recall=0.93, accepted=742)
 
 The figures come from fits that saw nothing of the question they are asked about (GroupKFold); what is stored is fitted
 on all labels. Texts of no valid vote stay undecided under a policy, so they count as not accepted here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mapd.characters import visible
 from mapd.curation.inputs import Voices, list_inputs
 from mapd.curation.labels import LabelCandidate, Labels
 from mapd.errors import BadInput
-from mapd.probability import GOLD_INPUTS, STEPS, TEXT_INPUTS, Fit, FitInput, FitRecord, InputKey, list_points
+from mapd.probability import GOLD_INPUTS, LONGEST, STEPS, TEXT_INPUTS, Fit, FitInput, FitRecord, InputKey, list_points
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,79 +40,108 @@ class FitSource:
     fitted_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class LabelTable:
+    """The labelled rationales as a regression takes them: a row each, with its label and the number of its question."""
+
+    candidates: Sequence[LabelCandidate]
+    is_right: Sequence[bool]
+    groups: Sequence[int]
+    voices: Voices
+    keys: Sequence[InputKey]
+    values: "np.ndarray[Any, Any]"
+
+    def cross_fit(self) -> list[float]:
+        """Return each one's P(right), in whole steps, by a fit without its question.
+
+        Raises: BadInput where a part shows one kind alone.
+        """
+        import numpy as np
+        from sklearn.model_selection import GroupKFold
+
+        labels, probabilities = np.array(self.is_right, dtype=int), np.zeros(len(self.is_right))
+        for fit_rows, test_rows in GroupKFold(FOLDS).split(self.values, labels, self.groups):
+            if len(set(labels[fit_rows])) < 2:
+                raise BadInput(
+                    "too few labels to fit on: nearly all of one kind are of one question, and without it the rest "
+                    "shows the other kind alone; label more questions"
+                )
+            scaler, model = _train(self.values[fit_rows], labels[fit_rows])
+            probabilities[test_rows] = model.predict_proba(scaler.transform(self.values[test_rows]))[:, 1]
+        return [round(float(p) * STEPS) / STEPS for p in probabilities]
+
+    def fit(self) -> tuple[float, tuple[FitInput, ...]]:
+        """Return intercept and inputs of a fit on all rows."""
+        scaler, model = _train(self.values, self.is_right)
+        rows = zip(self.keys, model.coef_[0], scaler.mean_, scaler.scale_, strict=True)
+        inputs = (FitInput(*key, float(weight), float(centre), float(scale)) for key, weight, centre, scale in rows)
+        return float(model.intercept_[0]), tuple(inputs)
+
+
+def _train(values: "np.ndarray[Any, Any]", is_right: Sequence[bool]) -> tuple[Any, Any]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    # An input that is the same everywhere tells nothing: the scaler leaves it at 0, and so comes out its weight.
+    scaler = StandardScaler().fit(values)
+    return scaler, LogisticRegression(C=STRENGTH, max_iter=MOST_ROUNDS).fit(scaler.transform(values), is_right)
+
+
+def make_table(
+    candidates: Sequence[LabelCandidate], labels: Labels, teachers: Iterable[str], *, uses_gold: bool
+) -> LabelTable:
+    """Return the table of the labelled candidates. `teachers`: by name, in the order in which they were added.
+
+    Raises: BadInput where there are too few labels, they are of one kind, or no text has a vote.
+    """
+    import numpy as np
+
+    labelled = [c for c in candidates if c.x.text.uid in labels.is_right]
+    is_right = [labels.is_right[c.x.text.uid] for c in labelled]
+    _check_labels(labelled, is_right, labels)
+    voices = _list_voices(labelled, list(teachers))
+    keys = _list_keys(voices, uses_gold)
+    inputs = [list_inputs(c.reading, c.readings, voices) for c in labelled]
+    values = np.array([[row.get(key, 0.0) for key in keys] for row in inputs], dtype=float)
+    numbers: dict[tuple[str, ...], int] = {}
+    groups = [numbers.setdefault(c.group, len(numbers)) for c in labelled]
+    return LabelTable(labelled, is_right, groups, voices, keys, values)
+
+
 def fit_labels(candidates: Sequence[LabelCandidate], labels: Labels, source: FitSource) -> Fit:
-    """Fit the labelled candidates. Raises: BadInput where there are too few labels, or of one kind."""
+    """Fit the labelled candidates. Raises: BadInput where there are too few labels, of one kind, or without a vote."""
     import sklearn
 
-    labelled = [c for c in candidates if c.x.text.uid in labels.is_right]
-    is_right = [labels.is_right[c.x.text.uid] for c in labelled]
-    _check_labels(labelled, is_right, labels)
-    voices = _list_voices(labelled, source.teachers)
-    keys = _list_keys(voices, source.uses_gold)
-    values = [list_inputs(c.reading, c.question, c.readings, voices) for c in labelled]
-    table = _make_table(values, keys)
-    groups = _number_groups(labelled)
-    probabilities = _cross_fit(table, is_right, groups)
-    intercept, inputs = _fit(table, is_right, keys)
-    votes = [vote for c in labelled for vote in c.reading.votes if vote.score is not None]
+    table = make_table(candidates, labels, source.teachers, uses_gold=source.uses_gold)
+    is_right, voices = table.is_right, {*table.voices.reviewers, *table.voices.authors}
+    probabilities = table.cross_fit()
+    # What nobody scored is never accepted.
+    of_scored = [p if c.x.committee.valid_votes else None for p, c in zip(probabilities, table.candidates, strict=True)]
+    votes = [vote for c in table.candidates for vote in c.reading.votes if vote.score is not None]
     right, n = sum(is_right), len(is_right)
-    rounded = [round(p * STEPS) / STEPS for p in probabilities]
-    decided = [p if c.x.committee.valid_votes else None for p, c in zip(rounded, labelled, strict=True)]
-    return Fit(
-        intercept,
-        inputs,
-        FitRecord(
-            labels=labels.kind,
-            uses_gold=source.uses_gold,
-            exams=source.exams,
-            teachers={
-                name: uid for name, uid in source.teachers.items() if name in {*voices.reviewers, *voices.authors}
-            },
-            n=n,
-            right=right,
-            wrong=n - right,
-            questions=len(set(groups)),
-            folds=FOLDS,
-            brier=_brier(rounded, is_right),
-            brier_of_share=_brier([right / n] * n, is_right),
-            at=list_points(decided, is_right),
-            votes_with_gold=sum(vote.saw_gold for vote in votes),
-            votes_without_gold=sum(not vote.saw_gold for vote in votes),
-            left_out=dict(labels.left_out),
-            penalty=1 / STRENGTH,
-            library=f"scikit-learn {sklearn.__version__}",
-            fitted_at=source.fitted_at,
-            file=None if labels.file is None else labels.file.name,
-            file_sha256=None if labels.file is None else labels.file.sha256,
-        ),
+    record = FitRecord(
+        labels=labels.kind,
+        uses_gold=source.uses_gold,
+        exams=source.exams,
+        teachers={name: uid for name, uid in source.teachers.items() if name in voices},
+        n=n,
+        right=right,
+        questions=len(set(table.groups)),
+        folds=FOLDS,
+        brier=_brier(probabilities, is_right),
+        brier_of_share=_brier([right / n] * n, is_right),
+        at=list_points(of_scored, is_right),
+        votes_with_gold=sum(vote.saw_gold for vote in votes),
+        votes_without_gold=sum(not vote.saw_gold for vote in votes),
+        left_out=dict(labels.left_out),
+        penalty=1 / STRENGTH,
+        library=f"scikit-learn {sklearn.__version__}",
+        fitted_at=source.fitted_at,
+        # A file may be named as no line of a record may be.
+        file=None if labels.file is None else " ".join(visible(labels.file.name).split())[:LONGEST],
+        file_sha256=None if labels.file is None else labels.file.sha256,
     )
-
-
-def cross_fit(
-    candidates: Sequence[LabelCandidate], labels: Labels, teachers: Mapping[str, str], *, uses_gold: bool
-) -> dict[str, float]:
-    """Return P(right) of each labelled candidate, by uid, by a fit without its question. Raises: BadInput."""
-    labelled = [c for c in candidates if c.x.text.uid in labels.is_right]
-    is_right = [labels.is_right[c.x.text.uid] for c in labelled]
-    _check_labels(labelled, is_right, labels)
-    voices = _list_voices(labelled, teachers)
-    values = [list_inputs(c.reading, c.question, c.readings, voices) for c in labelled]
-    table = _make_table(values, _list_keys(voices, uses_gold))
-    probabilities = _cross_fit(table, is_right, _number_groups(labelled))
-    return {c.x.text.uid: round(p * STEPS) / STEPS for c, p in zip(labelled, probabilities, strict=True)}
-
-
-def fit_rule(
-    candidates: Sequence[LabelCandidate], labels: Labels, teachers: Mapping[str, str], *, uses_gold: bool
-) -> tuple[float, tuple[FitInput, ...]]:
-    """Return intercept and inputs of a fit, without its figures. Raises: BadInput."""
-    labelled = [c for c in candidates if c.x.text.uid in labels.is_right]
-    is_right = [labels.is_right[c.x.text.uid] for c in labelled]
-    _check_labels(labelled, is_right, labels)
-    voices = _list_voices(labelled, teachers)
-    keys = _list_keys(voices, uses_gold)
-    values = [list_inputs(c.reading, c.question, c.readings, voices) for c in labelled]
-    return _fit(_make_table(values, keys), is_right, keys)
+    return Fit(*table.fit(), record)
 
 
 def _check_labels(labelled: Sequence[LabelCandidate], is_right: Sequence[bool], labels: Labels) -> None:
@@ -135,9 +165,14 @@ def _check_labels(labelled: Sequence[LabelCandidate], is_right: Sequence[bool], 
             f"too few labels to fit on: {counts}; at least {LEAST_OF_EACH} of each kind on {LEAST_QUESTIONS} questions "
             f"are needed, for a tenth of the questions is held out at a time, and the rest has to show both: {cure}"
         )
+    if not any(c.x.committee.valid_votes for c in labelled):
+        raise BadInput(
+            f"no labelled rationale has a valid vote ({counts}), and a policy leaves undecided what nobody scored: "
+            "have the committee review them first"
+        )
 
 
-def _list_voices(labelled: Sequence[LabelCandidate], teachers: Mapping[str, str]) -> Voices:
+def _list_voices(labelled: Sequence[LabelCandidate], teachers: Sequence[str]) -> Voices:
     reviewers = {vote.reviewer for c in labelled for vote in c.reading.votes if vote.score is not None}
     authors = {c.x.text.teacher for c in labelled}
     return Voices([name for name in teachers if name in reviewers], [name for name in teachers if name in authors])
@@ -147,55 +182,6 @@ def _list_keys(voices: Voices, uses_gold: bool) -> list[InputKey]:
     of_reviewers = [(kind, name) for name in voices.reviewers for kind in ("score", "five", "low", "no_vote")]
     of_text = [(kind, "") for kind in (*TEXT_INPUTS, *(GOLD_INPUTS if uses_gold else ()))]
     return [*of_reviewers, *(("author", name) for name in voices.authors), *of_text]
-
-
-def _make_table(values: Sequence[Mapping[InputKey, float]], keys: Sequence[InputKey]) -> "np.ndarray[Any, Any]":
-    import numpy as np
-
-    return np.array([[row.get(key, 0.0) for key in keys] for row in values], dtype=float)
-
-
-def _number_groups(labelled: Sequence[LabelCandidate]) -> list[int]:
-    numbers: dict[tuple[str, ...], int] = {}
-    return [numbers.setdefault(c.group, len(numbers)) for c in labelled]
-
-
-def _cross_fit(table: "np.ndarray[Any, Any]", is_right: Sequence[bool], groups: Sequence[int]) -> list[float]:
-    """Return each text's probability by a fit without its question. Raises: BadInput where a part shows one kind."""
-    import numpy as np
-    from sklearn.model_selection import GroupKFold
-
-    labels, probabilities = np.array(is_right, dtype=int), np.zeros(len(is_right))
-    for fit_rows, test_rows in GroupKFold(FOLDS).split(table, labels, groups):
-        if len(set(labels[fit_rows])) < 2:
-            raise BadInput(
-                "too few labels to fit on: nearly all of one kind are of one question, and without it the rest shows "
-                "the other kind alone; label more questions"
-            )
-        centre, scale, model = _train(table[fit_rows], labels[fit_rows])
-        probabilities[test_rows] = model.predict_proba((table[test_rows] - centre) / scale)[:, 1]
-    return [float(p) for p in probabilities]
-
-
-def _train(table: "np.ndarray[Any, Any]", labels: "np.ndarray[Any, Any]") -> tuple[Any, Any, Any]:
-    from sklearn.linear_model import LogisticRegression
-
-    centre, scale = table.mean(axis=0), table.std(axis=0)
-    # An input that is the same everywhere tells nothing; its weight comes out as 0.
-    scale[scale == 0] = 1.0
-    model = LogisticRegression(C=STRENGTH, max_iter=MOST_ROUNDS).fit((table - centre) / scale, labels)
-    return centre, scale, model
-
-
-def _fit(
-    table: "np.ndarray[Any, Any]", is_right: Sequence[bool], keys: Sequence[InputKey]
-) -> tuple[float, tuple[FitInput, ...]]:
-    import numpy as np
-
-    centre, scale, model = _train(table, np.array(is_right, dtype=int))
-    rows = zip(keys, model.coef_[0], centre, scale, strict=True)
-    inputs = (FitInput(*key, float(weight), float(middle), float(unit)) for key, weight, middle, unit in rows)
-    return float(model.intercept_[0]), tuple(inputs)
 
 
 def _brier(probabilities: Sequence[float], is_right: Sequence[bool]) -> float:

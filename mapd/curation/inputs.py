@@ -1,6 +1,7 @@
 """What a fitted policy knows of a rationale: scores by reviewer, author, others' answers, checks, length. Pure.
 
-    list_inputs(reading, readings_of_the_question, Teachers(…))
+    readings = QuestionReadings(question, mistake.readings)
+    list_inputs(readings.by_teachers[0], readings, Voices(("gpt", "gemini"), ("gpt", "gemini")))
     -> {("score", "gemini"): 2, ("five", "gemini"): 1, ("author", "gpt"): 1, ("one_agrees", ""): 1, …}
 
 The other authors' answers count, and the scores that those got: that somebody else comes to another answer, and that
@@ -9,12 +10,13 @@ reviewers believe it, says more against a text than its own scores do. Source: m
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from mapd.answers.grading import Task, answers_equal
-from mapd.checks import State
+from mapd.checks import RationaleChecks, State
 from mapd.domain import Item, Text, Vote
 from mapd.policies import CheckStates, mean
 from mapd.probability import InputKey
@@ -25,10 +27,11 @@ MIDDLE = 3
 
 @dataclass(frozen=True, slots=True)
 class RationaleReading:
-    """A rationale with its votes that count, its own final answer and what the checks say."""
+    """A rationale with its votes that count, its own final answer as corrected by people, and what the checks say."""
 
     text: Text
     votes: tuple[Vote, ...]
+    checks: RationaleChecks
     answer: str | None
     states: CheckStates
 
@@ -53,12 +56,39 @@ def _are_equal(first: str, second: str, task: Task, options: tuple[str, ...]) ->
     return answers_equal(first, second, task, options)
 
 
-def list_inputs(
-    x: RationaleReading, question: Item, readings: Sequence[RationaleReading], voices: Voices
-) -> dict[InputKey, float]:
-    """Return the inputs of a rationale that aren't 0. `readings`: all rationales of its question by teachers."""
-    peers = [peer for peer in readings if peer.text.teacher != x.text.teacher]
-    values = _list_votes(x, voices) | _list_peers(x, question, peers)
+class QuestionReadings:
+    """All rationales of a question by teachers, their answers compared once."""
+
+    def __init__(self, question: Item, readings: Iterable[RationaleReading]) -> None:
+        """Find which answers are the same, and which two authors come to one."""
+        self.by_teachers = tuple(x for x in readings if x.text.repairs_id is None)
+        authors: dict[str, set[str]] = defaultdict(set)
+        for x in self.by_teachers:
+            if x.answer is not None:
+                authors[x.answer].add(x.text.teacher)
+        self._same = {answer: [other for other in authors if agree(question, answer, other)] for answer in authors}
+        # Two authors, not two texts of one.
+        self._agreeing = {
+            frozenset((first, second))
+            for answer, others in self._same.items()
+            for first in authors[answer]
+            for second in set().union(*(authors[other] for other in others)) - {first}
+        }
+
+    def list_peers(self, x: RationaleReading) -> tuple[list[RationaleReading], list[RationaleReading]]:
+        """Return the others' rationales that end in the answer of one of them, and those that don't."""
+        same = () if x.answer is None else self._same[x.answer]
+        peers = [peer for peer in self.by_teachers if peer.text.teacher != x.text.teacher]
+        return [peer for peer in peers if peer.answer in same], [peer for peer in peers if peer.answer not in same]
+
+    def do_others_agree(self, author: str) -> bool:
+        """Return whether two others than this author come to the same answer."""
+        return any(author not in two for two in self._agreeing)
+
+
+def list_inputs(x: RationaleReading, readings: QuestionReadings, voices: Voices) -> dict[InputKey, float]:
+    """Return the inputs of a rationale that aren't 0. `readings`: those of its question, it among them."""
+    values = _list_votes(x, voices) | _list_peers(x, readings)
     values |= {
         ("author", x.text.teacher): float(x.text.teacher in voices.authors),
         ("readable", ""): float(x.answer is not None),
@@ -89,14 +119,9 @@ def _list_votes(x: RationaleReading, voices: Voices) -> dict[InputKey, float]:
     return values
 
 
-def _list_peers(x: RationaleReading, question: Item, peers: Sequence[RationaleReading]) -> dict[InputKey, float]:
-    same = [peer for peer in peers if agree(question, x.answer, peer.answer)]
-    others = [peer for peer in peers if not agree(question, x.answer, peer.answer)]
-    number = len({peer.text.teacher for peer in same})
-    # Two authors, not two texts of one.
-    is_shared = any(
-        a.text.teacher != b.text.teacher and agree(question, a.answer, b.answer) for a in peers for b in peers
-    )
+def _list_peers(x: RationaleReading, readings: QuestionReadings) -> dict[InputKey, float]:
+    same, others = readings.list_peers(x)
+    number, is_shared = len({peer.text.teacher for peer in same}), readings.do_others_agree(x.text.teacher)
     return {
         ("one_agrees", ""): float(number == 1),
         ("more_agree", ""): float(number > 1),

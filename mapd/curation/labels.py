@@ -8,18 +8,20 @@ silence: what has no label is counted by why, and what a file says of no rationa
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
-from mapd.curation.inputs import RationaleReading
+from mapd.curation.curated import Curated, DecidedText
+from mapd.curation.inputs import QuestionReadings, RationaleReading
 from mapd.domain import Act, Item
 from mapd.questions.imports import BadRow
 from mapd.questions.rows import question_key
+from mapd.questions.values import without_zeros
 
 # Of the rows of a file that are about nothing here, so many are named.
 NAMED = 5
+SEALED = "its question stands in a test split"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class LabelCandidate:
     x: DecidedText
     question: Item
     reading: RationaleReading
-    readings: tuple[RationaleReading, ...]
+    readings: QuestionReadings
 
     @property
     def group(self) -> tuple[str, ...]:
@@ -39,12 +41,15 @@ class LabelCandidate:
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """A row of a file of labels. It names a rationale by uid, or by its question (id, uid or text) and its author."""
+    """A row of a file of labels. It names a rationale by its uid, or by its question and its author.
+
+    `questions`: all that the row calls its question by, the surest first.
+    """
 
     place: str
     is_right: bool | None  # None: the row leaves it open
     uid: str = ""
-    question: str = ""
+    questions: tuple[str, ...] = ()
     teacher: str = ""
 
 
@@ -75,21 +80,12 @@ def list_candidates(sets: Iterable[Curated]) -> list[LabelCandidate]:
     candidates: dict[str, LabelCandidate] = {}
     for curated in sets:
         for mistake in curated.mistakes:
-            readings = read_mistake(mistake)
+            readings = QuestionReadings(mistake.question, mistake.readings)
+            reading_of = {reading.text.id: reading for reading in readings.by_teachers}
             for x in mistake.rationales:
-                if x.text.id in readings:
-                    candidate = LabelCandidate(x, mistake.question, readings[x.text.id], tuple(readings.values()))
-                    candidates.setdefault(x.text.uid, candidate)
+                if (reading := reading_of.get(x.text.id)) is not None:
+                    candidates.setdefault(x.text.uid, LabelCandidate(x, mistake.question, reading, readings))
     return list(candidates.values())
-
-
-def read_mistake(mistake: Mistake) -> dict[int, RationaleReading]:
-    """Return the readings of a mistake's rationales by teachers, by their ids."""
-    return {
-        x.text.id: RationaleReading(x.text, tuple(filter_votes(x.text.votes)), x.answer, x.states)
-        for x in mistake.rationales
-        if x.text.repairs_id is None
-    }
 
 
 def label_by_gold(candidates: Sequence[LabelCandidate]) -> Labels:
@@ -121,21 +117,19 @@ def label_by_people(candidates: Sequence[LabelCandidate]) -> Labels:
 
 def match_file(candidates: Sequence[LabelCandidate], file: LabelFile) -> Labels:
     """Find the rationale of each row. What two rows say of one rationale otherwise is a contradiction."""
-    uids = _index(candidates)
+    index = _index(candidates)
     is_right: dict[str, bool] = {}
     open_uids: set[str] = set()
     places: dict[str, str] = {}
     unmatched: list[str] = []
     contradictions: list[str] = []
     for row in file.rows:
-        names = (
-            uids.get((row.uid, ""), set()) if row.uid else uids.get((_plain(row.question), _plain(row.teacher)), set())
-        )
-        if len(names) != 1:
-            what = row.uid or f"{row.question[:60]} by {row.teacher}"
-            unmatched.append(f"{row.place}: {what} names {'no' if not names else len(names)} rationales")
+        uids = _find_uids(row, index)
+        if len(uids) != 1:
+            what = row.uid or f"{row.questions[0][:60]} by {row.teacher}"
+            unmatched.append(f"{row.place}: {what} names {'no' if not uids else len(uids)} rationales")
             continue
-        (uid,) = names
+        (uid,) = uids
         if row.is_right is None:
             open_uids.add(uid)
         elif is_right.setdefault(uid, row.is_right) is not row.is_right:
@@ -151,15 +145,36 @@ def match_file(candidates: Sequence[LabelCandidate], file: LabelFile) -> Labels:
     return Labels("file", is_right, left_out, tuple(unmatched), file, tuple(contradictions))
 
 
+def leave_out_sealed(
+    labels: Labels, candidates: Iterable[LabelCandidate], sealed: Collection[tuple[str, ...]]
+) -> Labels:
+    """Return the labels without those on questions that students are tested on, whatever set else they are in."""
+    uids = {c.x.text.uid for c in candidates if c.group in sealed} & labels.is_right.keys()
+    if not uids:
+        return labels
+    is_right = {uid: right for uid, right in labels.is_right.items() if uid not in uids}
+    return replace(labels, is_right=is_right, left_out={**labels.left_out, SEALED: len(uids)})
+
+
 def _index(candidates: Sequence[LabelCandidate]) -> Mapping[tuple[str, str], set[str]]:
     """Return the rationales by each way to name them."""
-    uids: dict[tuple[str, str], set[str]] = defaultdict(set)
+    index: dict[tuple[str, str], set[str]] = defaultdict(set)
     for c in candidates:
-        uids[c.x.text.uid, ""].add(c.x.text.uid)
+        index[c.x.text.uid, ""].add(c.x.text.uid)
         for name in (c.question.source_id, c.question.uid, c.question.text):
-            uids[_plain(name), _plain(c.x.text.teacher)].add(c.x.text.uid)
-    return uids
+            index[_plain(name), _plain(c.x.text.teacher)].add(c.x.text.uid)
+    return index
+
+
+def _find_uids(row: LabelRow, index: Mapping[tuple[str, str], set[str]]) -> set[str]:
+    if row.uid:
+        return index.get((row.uid, ""), set())
+    surest, *others = (index.get((_plain(name), _plain(row.teacher)), set()) for name in row.questions)
+    # An id may be a row's number in some other file: beside a text it only tells apart what that names.
+    for uids in others:
+        surest = surest & uids or surest
+    return surest
 
 
 def _plain(name: str) -> str:
-    return " ".join(name.split()).casefold()
+    return " ".join(without_zeros(name).split()).casefold()

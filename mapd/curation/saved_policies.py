@@ -3,8 +3,6 @@
 set_policy(session, exam.id, "strict", 3.5, by=owner("ann")); exam_policy(session, exam)    -> STRICT.at(3.5)
 """
 
-import math
-
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
@@ -65,29 +63,34 @@ def _read(session: Session, row: t.SavedPolicy) -> Policy:
     )
 
 
-def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
-    """Save a policy's next version.
+def check_name(session: Session, name: str, *, is_fitted: bool) -> str:
+    """Return the name as it is kept.
 
-    Raises: Forbidden; BadInput for a preset's name, a name of no characters, or that of a policy of the other kind: a
-    threshold on a mean is none on a probability.
+    Raises: BadInput for a preset's name, a name of no characters, or that of a policy of the other kind: a threshold
+    on a mean is none on a probability.
     """
-    person, name = require(by, Right.CHANGE_POLICY), policy.name.strip()
+    name = name.strip()
     if name in PRESETS or not 0 < len(name) <= 60 or not name.isprintable():
         raise BadInput(f"a policy can't be named {name!r}: 1 to 60 characters, not a preset's name")
-    hundredths = policy.threshold * 100
-    if policy.fit and not math.isclose(hundredths, round(hundredths), abs_tol=1e-6):
-        raise BadInput(f"a policy's threshold has two digits, not as {policy.threshold:g}")
-    # A saved version is never overwritten: snapshots name it.
-    rows = session.exec(select(t.SavedPolicy.version, t.SavedPolicy.fit).where(t.SavedPolicy.name == name)).all()
-    if any(bool(fit) != (policy.fit is not None) for _, fit in rows):
-        kinds = ("a mean", "a probability") if policy.fit else ("a probability", "a mean")
+    fits = session.exec(select(t.SavedPolicy.fit).where(t.SavedPolicy.name == name)).all()
+    if any(bool(fit) != is_fitted for fit in fits):
+        kinds = ("a mean", "a probability") if is_fitted else ("a probability", "a mean")
         raise BadInput(
             f"policy {name} is there, with a threshold on {kinds[0]}, and this is on {kinds[1]}: choose another name"
         )
+    return name
+
+
+def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
+    """Save a policy's next version. Raises: Forbidden; BadInput for a name that it can't have."""
+    person = require(by, Right.CHANGE_POLICY)
+    name = check_name(session, policy.name, is_fitted=policy.fit is not None)
+    # A saved version is never overwritten: snapshots name it.
+    latest = session.exec(select(sa.func.max(t.SavedPolicy.version)).where(t.SavedPolicy.name == name)).one()
     row = t.SavedPolicy(
         name=name,
-        version=max((version for version, _ in rows), default=0) + 1,
-        threshold_hundredths=round(hundredths),
+        version=(latest or 0) + 1,
+        threshold_hundredths=round(policy.threshold * 100),
         min_votes=policy.min_votes,
         checks=sorted(policy.checks),
         leniency_adjusted=policy.leniency_adjusted,

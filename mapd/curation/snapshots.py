@@ -35,7 +35,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
-from mapd.checks import State
+from mapd.checks import State, check_rationale
 from mapd.curation.curated import Curated, read_own_answer
 from mapd.curation.manifests import make_manifest, write_lines
 from mapd.curation.pairs import DrawSettings, QuestionKey, Texts, draw, read_texts, sort_sets
@@ -191,7 +191,8 @@ def _group_readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, lis
 def _ends_wrong(pair: Mapping[str, Any], reading: Ruling) -> bool:
     question, task, options = pair["question"], Task(pair["question"]["task"]), tuple(pair["question"]["options"])
     gold = read_shown(question["gold"], task, options)
-    _, matches_gold = read_own_answer(pair["rationale"]["text"], gold, task, options, reading)
+    checks = check_rationale(pair["rationale"]["text"], gold, task, options)
+    _, matches_gold = read_own_answer(checks, gold, task, options, reading)
     return matches_gold is State.FAILS
 
 

@@ -6,10 +6,12 @@
 
 A rationale is named by its uid, or by its question (its id in its file, its uid, or its text) and its author. Columns
 may stand in any order, and others are left alone. A row without a label leaves it open; what can't be read is named.
+What a policy or people decided (`verdict`, `decision`) is no label of a file: `--labels people` takes the latter.
 """
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mapd.curation.labels import LabelFile, LabelRow
@@ -17,33 +19,36 @@ from mapd.errors import BadInput
 from mapd.questions import tables
 from mapd.questions.file_table import FileTable, QuestionFile
 from mapd.questions.imports import BadRow, refuse_without_rows, unreadable_rows
-from mapd.questions.values import as_text, is_blank, short
+from mapd.questions.values import as_text, is_blank, short, without_zeros
 
-# What a column may be called.
-UIDS = ("uid", "rationale", "text_uid")
-QUESTIONS = ("id", "source_id", "question", "question_id", "question_uid")
+# What a column may be called, the surest first: of labels the first that a file has counts.
+UIDS = ("uid", "text_uid", "rationale")
+QUESTIONS = ("question_uid", "question", "question_id", "source_id", "id")
 TEACHERS = ("teacher", "author")
-LABELS = ("label", "right", "is_right", "correct", "final_answer_correct", "verdict", "decision")
+LABELS = ("label", "right", "is_right", "correct", "final_answer_correct")
 WORDS = {
     **dict.fromkeys(("right", "yes", "true", "1", "correct", "accept", "accepted"), True),
     **dict.fromkeys(("wrong", "no", "false", "0", "incorrect", "reject", "rejected"), False),
 }
+_UID = re.compile(r"[0-9a-f]{32}")
 
 
 def read(file: QuestionFile) -> LabelFile:
     """Read a file of labels. Raises: BadInput where it is none, BadRows where no row of it can be read."""
     table = tables.read(file)
     refuse_without_rows(table)
-    headings = {heading for record in table.records for heading in record.fields}
+    headings = dict.fromkeys(heading for record in table.records for heading in record.fields)
     names = {heading: "_".join(str(heading).casefold().split()) for heading in headings}
-    has = {kind: kind_names & set(names.values()) for kind, kind_names in _kinds().items()}
-    if table.is_text or not has["label"] or not (has["uid"] or (has["question"] and has["teacher"])):
-        listing = ", ".join(short(name, 30) for name in sorted(map(str, headings))[:8])
+    columns = {*names.values()}
+    label_column = next((name for name in LABELS if name in columns), None)
+    has_names = bool(columns & {*UIDS}) or bool(columns & {*QUESTIONS} and columns & {*TEACHERS})
+    if table.is_text or label_column is None or not has_names:
+        listing = ", ".join(short(heading, 30) for heading in [*headings][:8])
         row = '{"uid": "…", "label": "right"} or {"id": 71, "teacher": "gpt", "label": "wrong"}'
         raise BadInput(f"{table.name} holds no labels; a row is {row}{'' if table.is_text else f', not {listing}'}")
     rows, bad = [], unreadable_rows(table)
     for record in table.records:
-        entry = _read_row(table, record.number, {names[name]: value for name, value in record.fields.items()})
+        entry = _LabelReader(record.fields, names).read(table, record.number, label_column)
         if isinstance(entry, BadRow):
             bad.append(entry)
         else:
@@ -51,22 +56,44 @@ def read(file: QuestionFile) -> LabelFile:
     return LabelFile(table.name, hashlib.sha256(file.content).hexdigest(), tuple(rows), tuple(bad))
 
 
-def _kinds() -> Mapping[str, set[str]]:
-    return {"uid": set(UIDS), "question": set(QUESTIONS), "teacher": set(TEACHERS), "label": set(LABELS)}
+class _LabelReader:
+    """Reads one row, and notes what can't be read. `names`: by heading, the column's name as it is looked for."""
 
+    def __init__(self, fields: Mapping[str, Any], names: Mapping[str, str]) -> None:
+        self.fields = fields
+        self.faults: list[tuple[str, str]] = []
+        self.values: dict[str, Any] = {}
+        for heading, value in fields.items():
+            name = names[heading]
+            if name not in {*UIDS, *QUESTIONS, *TEACHERS, *LABELS} or is_blank(value):
+                continue
+            # "Label" and "label" are one name.
+            if self.values.setdefault(name, value) != value:
+                both = f"{short(self.values[name])} and {short(value)}"
+                self.faults.append((name, f"two columns of this name say {both}: take one out"))
 
-def _read_row(table: FileTable, number: int, fields: Mapping[str, Any]) -> LabelRow | BadRow:
-    def find(names: tuple[str, ...]) -> Any:
-        return next((fields[name] for name in names if not is_blank(fields.get(name))), None)
+    def read(self, table: FileTable, number: int, label_column: str) -> LabelRow | BadRow:
+        """Return the row, or what is wrong with it."""
+        is_right, uids = self._read_label(label_column), self._list_texts(UIDS)
+        uid = next((uid.lower() for uid in uids if _UID.fullmatch(uid.lower())), "")
+        questions, teachers = self._list_texts(QUESTIONS), self._list_texts(TEACHERS)
+        if not uid and not (questions and teachers):
+            no_uid = f"{short(uids[0])} is no uid, of 32 letters a to f and digits; " if uids else ""
+            self.faults.append(("uid", f"{no_uid}it names no rationale: by uid, or by question and teacher"))
+        if self.faults:
+            return BadRow(table.name, table.unit, number, tuple(self.faults), dict(self.fields))
+        return LabelRow(f"{table.unit} {number}", is_right, uid, tuple(questions), next(iter(teachers), ""))
 
-    faults = []
-    label, uid, question, teacher = find(LABELS), find(UIDS), find(QUESTIONS), find(TEACHERS)
-    word = ("yes" if label else "no") if isinstance(label, bool) else (as_text(label) or "").strip().casefold()
-    if label is not None and word not in WORDS:
-        faults.append(("label", f"{short(label)} is neither right nor wrong"))
-    if uid is None and (question is None or teacher is None):
-        faults.append(("uid", "it names no rationale: by uid, or by question and teacher"))
-    if faults:
-        return BadRow(table.name, table.unit, number, tuple(faults), dict(fields))
-    words = [(as_text(value) or "").strip() for value in (uid, question, teacher)]
-    return LabelRow(f"{table.unit} {number}", None if label is None else WORDS[word], *words)
+    def _read_label(self, column: str) -> bool | None:
+        if (value := self.values.get(column)) is None:
+            return None
+        # A column of 1 and 0 with gaps comes out of pandas as 1.0 and 0.0.
+        text = str(value) if isinstance(value, bool) else without_zeros(as_text(value) or "")
+        is_right = WORDS.get(text.strip().casefold())
+        if is_right is None:
+            self.faults.append((column, f"{short(value)} is neither right nor wrong"))
+        return is_right
+
+    def _list_texts(self, columns: Sequence[str]) -> list[str]:
+        texts = (as_text(self.values.get(name)) for name in columns)
+        return [text.strip() for text in texts if text]

@@ -14,7 +14,8 @@ Exam and calls are shared: an arm costs its training and its exam. What each arm
     untaught, few-shot          no training: the student as it was, and with worked examples in its prompt
 
 But for `curated` an arm stands for what the committee gives: people's verdicts and repairs are left out, what they
-corrected (a gold answer, a reading, a question set aside) is kept. A text without a valid vote is in no arm.
+corrected (a gold answer, a reading, a question set aside) is kept. A policy that was fitted on people's verdicts holds
+them all the same (`arm_results.list_caveats` says so). A text without a valid vote is in no arm.
 """
 
 import time

@@ -1,5 +1,6 @@
 """Where tables come from: a file, a folder, the hub.
 
+    load_file(Path("labels.csv"))         -> QuestionFile("labels.csv", b"uid,label…")
     read_path(Path("gsm8k"))              -> a table for each file under gsm8k/, or for each split that datasets saved
     read_hub("openai/gsm8k:main")         -> a table for each split, with the commit that it came from
 
@@ -27,6 +28,16 @@ HUB_TIMEOUT = 20.0  # seconds
 HUB_NAME = re.compile(r"(?P<name>[\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::(?P<config>[\w.-]{1,96}))?", re.ASCII)
 
 
+def load_file(path: Path) -> file_table.QuestionFile:
+    """Return a file as it is now. Raises: BadInput where it can't be read, or is too large."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise BadInput(too_large(path.name))
+        return file_table.QuestionFile(path.name, path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
+
+
 def read_path(path: Path, headings: Headings | None = None) -> list[FileTable]:
     """Read a file, or all of a folder. Raises: BadInput where there is nothing that can be read."""
     try:
@@ -36,9 +47,7 @@ def read_path(path: Path, headings: Headings | None = None) -> list[FileTable]:
             raise BadInput(f"there is no file {path}; check the path")
         if not path.is_file():
             raise BadInput(f"{path} is neither a file nor a folder")
-        if path.stat().st_size > MOST_BYTES:
-            raise BadInput(too_large(path.name))
-        return [tables.read(file_table.QuestionFile(path.name, path.read_bytes()), headings)]
+        return [tables.read(load_file(path), headings)]
     except OSError as error:
         raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
 

@@ -101,10 +101,11 @@ class CardReview(ApiMessage):
 
 
 class CardCommittee(ApiMessage):
-    """The committee's verdict on a text."""
+    """The committee's verdict on a text. `p`: P(right), where a fitted policy decides in place of the mean."""
 
     verdict: str
     mean: float | None
+    p: float | None
     why: str
 
 

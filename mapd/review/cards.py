@@ -262,6 +262,7 @@ class _Card:
             committee=card_messages.CardCommittee(
                 verdict=x.committee.verdict,
                 mean=None if x.committee.mean is None else round(float(x.committee.mean), 4),
+                p=None if x.committee.probability is None else float(x.committee.probability),
                 why=x.committee.why,
             ),
             people=self._people(x.text.kind, x.text.id),

@@ -1,7 +1,7 @@
 """How likely the committee's verdict on a rationale is wrong: the order of the combined queue. Pure.
 
     suspicion(mistake, x)          -> Suspicion(5.1, ("its answer is not the gold", "spread of scores 4", …))
-    suspicion(mistake, x).words    -> "Accepted at 3.5, perhaps wrongly: its answer is not the gold; …"
+    suspicion(mistake, x).words    -> "Accepted at 3.50, perhaps wrongly: its answer is not the gold; …"
 
 It adds up what speaks against the verdict and takes off what speaks for it. A rationale that is accepted wrongly
 teaches an error, one that is rejected wrongly is only missed: of it half counts. The weights were chosen by hand; that
@@ -10,11 +10,10 @@ Without a gold answer the rest still works.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from mapd.answers.grading import Task, answers_equal
 from mapd.checks import State
 from mapd.curation.curated import DecidedText, Mistake
+from mapd.curation.inputs import agree
 from mapd.domain import Verdict
 
 # What a rationale that is rejected wrongly counts beside one that is accepted wrongly.
@@ -24,17 +23,17 @@ WeightedReason = tuple[float, str]  # what it adds, and in words
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """More is earlier. `reasons`: the weightiest first."""
+    """More is earlier. `reasons`: the weightiest first. `figure`: what decided, "" where nobody voted."""
 
     score: float
     reasons: tuple[str, ...]
     verdict: Verdict
-    mean: float | None
+    figure: str
 
     @property
     def words(self) -> str:
         """Say why the text has its rank, for a tooltip."""
-        at = "without a vote" if self.mean is None else f"at {self.mean:.2f}"
+        at = f"at {self.figure}" if self.figure else "without a vote"
         doubts = "; ".join(self.reasons) or "no check, review or answer contradicts it"
         perhaps = ", perhaps wrongly" if self.reasons and self.verdict is not Verdict.UNDECIDED else ""
         return f"{self.verdict.value.capitalize()} {at}{perhaps}: {doubts}"
@@ -57,8 +56,7 @@ def suspicion(mistake: Mistake, x: DecidedText, *, gold: bool = True) -> Suspici
         weighted = [(MISSED_WEIGHT * weight, words) for weight, words in weighted]
     # What speaks for the verdict has no words and counts below 0.
     reasons = tuple(words for weight, words in sorted(weighted, key=lambda reason: -reason[0]) if weight > 0)
-    committee_mean = None if x.committee.mean is None else float(x.committee.mean)
-    return Suspicion(sum(w for w, _ in weighted), reasons, x.committee.verdict, committee_mean)
+    return Suspicion(sum(w for w, _ in weighted), reasons, x.committee.verdict, x.committee.figure())
 
 
 def _keep(*claims: tuple[bool, float, str]) -> list[WeightedReason]:
@@ -112,15 +110,7 @@ def _list_peers(mistake: Mistake, x: DecidedText) -> list[DecidedText]:
 
 def agrees(mistake: Mistake, first: DecidedText, second: DecidedText) -> bool:
     """Return whether two rationales end in the same answer."""
-    if first.answer is None or second.answer is None:
-        return False
-    question = mistake.question
-    return first.answer == second.answer or _are_equal(first.answer, second.answer, question.task, question.options)
-
-
-@lru_cache(maxsize=16_384)
-def _are_equal(first: str, second: str, task: Task, options: tuple[str, ...]) -> bool:
-    return answers_equal(first, second, task, options)
+    return agree(mistake.question, first.answer, second.answer)
 
 
 def find_against_gold(mistake: Mistake) -> tuple[DecidedText, ...]:

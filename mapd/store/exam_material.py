@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -158,6 +159,48 @@ def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
         vote = Vote(reviewer, r.score, r.status, r.raw_score, r.saw_gold, r.text, thought.get(identity(r)))
         votes[r.explanation_id].append(vote)
     return votes
+
+
+@dataclass(frozen=True, slots=True)
+class ExamVoices:
+    """Who wrote an exam's rationales, people's repairs left out, and who scored them, in the teachers' order.
+
+    `saw_gold`, `saw_no_gold`: whether there are votes that count by reviewers who saw the gold answer, and who didn't.
+    """
+
+    authors: tuple[str, ...]
+    reviewers: tuple[str, ...]
+    saw_gold: bool
+    saw_no_gold: bool
+
+
+def load_voices(session: Session, exam_id: int) -> ExamVoices:
+    """Return whose rationales and whose votes count in the exam."""
+    text, review, seen = t.Explanation, t.Review, sa.orm.aliased(t.Review)
+    is_author = sa.select(col(t.Teacher.id)).where(col(t.Teacher.kind) != "person")
+    of_exam = text_condition(exam_id) & (col(text.kind) == "rationale") & col(text.author_id).in_(is_author)
+    authors = set(session.scalars(sa.select(col(text.author_id)).where(of_exam).distinct()))
+    # As `filter_votes` has it: beside a vote with sight of the gold one without counts for nothing.
+    has_seen = sa.exists().where(
+        *(col(seen.explanation_id) == col(review.explanation_id), col(seen.saw_gold), col(seen.score).is_not(None)),
+        counts_in(seen.reviewer_id, exam_id),
+    )
+    query = (
+        sa.select(col(review.reviewer_id), col(review.saw_gold))
+        .join(text, col(review.explanation_id) == col(text.id))
+        .where(of_exam, counts_in(review.reviewer_id, exam_id), col(review.score).is_not(None))
+        .where(col(review.saw_gold) | ~has_seen)
+        .distinct()
+    )
+    votes = [tuple(row) for row in session.execute(query)]
+    reviewers = {reviewer for reviewer, _ in votes}
+    teachers = session.exec(select(t.Teacher.id, t.Teacher.name).order_by(col(t.Teacher.id))).all()
+    return ExamVoices(
+        tuple(name for id_, name in teachers if id_ in authors),
+        tuple(name for id_, name in teachers if id_ in reviewers),
+        any(saw_gold for _, saw_gold in votes),
+        not all(saw_gold for _, saw_gold in votes),
+    )
 
 
 def iterate_votes(

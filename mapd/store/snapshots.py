@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
+from mapd.policies import HIGHEST_MEAN, HIGHEST_PROBABILITY
+from mapd.probability import FrozenFit
 from mapd.store import tables as t
 
 # Lines of format 1 hold no votes, no verdicts and no rejected rationales. A student that was taught on one still names
@@ -33,6 +35,15 @@ class _Shape(BaseModel):
 class _Policy(_Shape):
     name: str
     threshold: float
+    fit: FrozenFit | None = None
+
+    @model_validator(mode="after")
+    def check_threshold(self) -> Self:
+        """See that the threshold is a mean's, or where the policy is fitted a probability's."""
+        highest = HIGHEST_MEAN if self.fit is None else HIGHEST_PROBABILITY
+        if not 0 <= self.threshold <= highest:
+            raise ValueError(f"its threshold lies between 0 and {highest:g}")
+        return self
 
 
 class _Draw(_Shape):

@@ -177,8 +177,7 @@ def _sign(state: State) -> str:
 
 def _committee_chip(x: DecidedText) -> str:
     """Return the committee's verdict as a chip (HTML), whatever people decided."""
-    mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
-    return theme.chip(x.committee.verdict.value, mean)
+    return theme.chip(x.committee.verdict.value, x.committee.figure())
 
 
 def _question(mistake: Mistake) -> str:

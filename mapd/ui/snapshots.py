@@ -222,7 +222,7 @@ def _snapshot_row(row: t.Snapshot, open_sha256: str | None) -> list[tables.Cell]
     manifest, policy = row.manifest, row.manifest["policy"]
     return [
         *cells,
-        f"{text.one_line(policy['name'], 40)} > {policy['threshold']:.2f}",
+        f"{text.one_line(policy['name'], 40)}, {'P(right)' if 'fit' in policy else 'mean'} > {policy['threshold']:.2f}",
         ", ".join(text.one_line(name, 30) for name in snapshots.list_narrowing(manifest)) or "all",
         _draw_words(manifest["draw"]),
         read_pairs(row).pairs,

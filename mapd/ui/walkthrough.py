@@ -125,11 +125,11 @@ def _explanations_html(m: Mistake, places: Places) -> str:
 
 
 def _rationale_html(m: Mistake, x: DecidedText, places: Places, *, has_gold: bool) -> str:
-    """Return author, verdict with its mean, votes, the rationale's own answer, and its first line, as HTML."""
-    mean = "" if x.committee.mean is None or x.overridden else f"{float(x.committee.mean):.1f}"
+    """Return author, verdict with what decided, votes, the rationale's own answer, and its first line, as HTML."""
+    figure = "" if x.overridden else x.committee.figure(1)
     votes = " · ".join(f"{text.line_html(v.reviewer, 24)} {v.score or 'no vote'}" for v in filter_votes(x.text.votes))
     chips = theme.teacher_chip(text.one_line(x.text.teacher, 24), places[x.text.teacher]) + theme.chip(
-        x.verdict.value, mean
+        x.verdict.value, figure
     )
     chips += theme.chip("overridden") if x.overridden else ""
     # Without a gold answer a readable answer is neither right nor wrong.

@@ -50,7 +50,7 @@ def draw_chart(draft_figures: Figures, draft: Policy, saved: Policy, *, has_gold
     cuts = [cut / 100 for cut in draft_figures.cuts]
     xs = charts.thresholds(cuts, low, high, (threshold, saved_threshold), step)
     points = sweep(draft_figures, xs)
-    figure = charts.sweep_figure(points, threshold, saved_threshold, gold=has_gold, rule=draft.rule)
+    figure = charts.sweep_figure(points, draft, saved_threshold, gold=has_gold)
     alt = "Rationales accepted, those with a wrong answer, mistakes covered and training pairs at every threshold"
     st.plotly_chart(figure, key="sweep", config=FIGURE_CONFIG, alt=alt)
 

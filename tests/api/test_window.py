@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from mapd.curation import live_set
+from mapd.curation import live_set, saved_policies
 from mapd.domain import Order, RowFilter, RowKind
 from mapd.people import owner
 from mapd.review import filters, guidelines, reasons
@@ -18,7 +18,9 @@ from mapd.store import tables as t
 from tests.api.client import Client, Server, decision, entered, on_question
 from tests.api.conftest import EXAM
 from tests.conftest import writing
+from tests.fits import make_policy
 from tests.review.filled import fill
+from tests.samples import TEACHERS
 
 
 @contextmanager
@@ -51,6 +53,19 @@ def test_the_cards_come_in_the_order_that_the_rules_give(server: Server, ann: Cl
         assert card["enter"] == (entry.enter.text.uid if entry.enter else None)
         assert card["open"] == [x.text.uid for x in entry.waiting]
     assert window["end"]
+
+
+def test_a_card_says_what_decided(server: Server, ann: Client) -> None:
+    def committees() -> dict[str, Any]:
+        (card,) = ann.window(judge="assisted", number=1)["cards"]
+        return {x["uid"]: x["committee"] for x in card["texts"] if x["kind"] == "rationale"}
+
+    assert {committee["p"] for committee in committees().values()} == {None}
+    with writing(server.engine) as session:
+        saved_policies.save_policy(session, make_policy(TEACHERS), by=owner("ann"))
+        saved_policies.set_policy(session, EXAM, "fitted", None, by=owner("ann"))
+        decided = {x.text.uid: x.committee.probability for x in live_set.load_curated(session, EXAM).rationales}
+    assert all(committee["p"] == float(decided[uid] or 0) > 0 for uid, committee in committees().items())
 
 
 def test_a_window_costs_the_same_however_many_cards_it_has(server: Server, ann: Client) -> None:

@@ -103,7 +103,12 @@ def text(mistake: int, kind: str, number: int, *, long: bool) -> dict[str, Any]:
             }
             for n, other in enumerate(name for name in TEACHERS if name != TEACHERS[number - 1])
         ],
-        "committee": {"verdict": "accepted" if number < 3 else "rejected", "mean": 3.5, "why": "mean 3.50 is above 3"},
+        "committee": {
+            "verdict": "accepted" if number < 3 else "rejected",
+            "mean": 3.5,
+            "p": None,
+            "why": "mean 3.50 is above 3",
+        },
         "people": [],
         "verdict": "accepted" if number < 3 else "rejected",
         "overridden": False,

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from mapd.answers.grading import Task
-from mapd.checks import State
-from mapd.curation.inputs import RationaleReading, Voices, agree, list_inputs
+from mapd.checks import RationaleChecks, State
+from mapd.curation.inputs import QuestionReadings, RationaleReading, Voices, agree, list_inputs
 from mapd.domain import Item, Text, Vote
 from mapd.policies import CheckStates
 
@@ -18,11 +18,12 @@ VOICES = Voices(("gpt", "gemini", "mistral"), ("gpt", "gemini", "mistral"))
 def reading(teacher: str, answer: str | None, *votes: tuple[str, int | None], **states: State) -> RationaleReading:
     text = Text(1, "c1", "rationale", 1, None, teacher, "imported", False, "0", "3 + 4 = 7", None, ())
     cast = tuple(Vote(reviewer, score, "ok" if score else "no score found") for reviewer, score in votes)
-    return RationaleReading(replace(text, votes=cast), cast, answer, CheckStates(**states))
+    checks = RationaleChecks(answer, State.NOTHING, State.NOTHING, 0, State.NOTHING, ())
+    return RationaleReading(replace(text, votes=cast), cast, checks, answer, CheckStates(**states))
 
 
 def inputs(x: RationaleReading, *peers: RationaleReading, voices: Voices = VOICES) -> dict[tuple[str, str], float]:
-    return list_inputs(x, QUESTION, (x, *peers), voices)
+    return list_inputs(x, QuestionReadings(QUESTION, (x, *peers)), voices)
 
 
 def of_text(x: RationaleReading, *peers: RationaleReading) -> dict[str, float]:

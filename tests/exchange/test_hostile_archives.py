@@ -368,6 +368,9 @@ ROWS: dict[str, Callable[[Lines], object]] = {
     "a fit that is none": set_to("policy", "fit", {"intercept": 1.0}, -1),
     "a fit without end": lambda lines: lines["policy"][-1]["fit"].update(intercept=float("nan")),
     "a fit that divides by nothing": lambda lines: lines["policy"][-1]["fit"]["inputs"][0].update(scale=0.0),
+    "a fit with a sum of no number": lambda lines: lines["policy"][-1]["fit"]["inputs"][0].update(
+        weight=1e308, scale=1e-300
+    ),
     "a fit of another's words": lambda lines: lines["policy"][-1]["fit"]["inputs"][0].update(teacher="\x1b[2J"),
     "a fit with leniency": set_to("policy", "leniency_adjusted", True, -1),
     "a probability above 1": set_to("policy", "threshold_hundredths", 300, -1),

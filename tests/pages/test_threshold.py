@@ -142,3 +142,8 @@ def test_a_fitted_policy_has_a_slider_of_probabilities(full_home: Path) -> None:
     assert "this address asks for threshold 3.5" in errors(app)[0]
     app = lab(policy="paper")
     assert (app.slider(key="threshold").max, number(app, "rationales accepted")) == (5.0, 24)
+    # What a widget that is off can't take isn't dropped in silence either.
+    app = lab(policy="fitted", leniency="true")
+    assert (
+        "this address asks for leniency true, which can&#x27;t be: false, for this policy is fitted" in errors(app)[0]
+    )

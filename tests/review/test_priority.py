@@ -1,5 +1,6 @@
 """How likely a verdict is wrong, and the reasons in words."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,9 @@ from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.domain import ExamInfo, Verdict
 from mapd.review.priority import suspicion
 from mapd.review.queues import QUEUES
+from tests.fits import make_policy
 from tests.review.filled import fill
+from tests.samples import TEACHERS
 
 
 @pytest.fixture
@@ -44,6 +47,12 @@ def test_the_reasons_are_in_words_the_weightiest_first(curated: Curated) -> None
 def test_what_nothing_speaks_against_says_so(curated: Curated) -> None:
     least = min((suspicion(m, x) for m in curated.mistakes for x in m.rationales), key=lambda s: s.score)
     assert least.words == "Accepted at 5.00: no check, review or answer contradicts it"
+
+
+def test_under_a_fitted_policy_it_names_the_probability(session: Session, exam: ExamInfo) -> None:
+    fitted = live_set.load_curated(session, exam.id, make_policy(TEACHERS))
+    words = [suspicion(m, x).words for m in fitted.mistakes for x in m.rationales]
+    assert all(re.match(r"(Accepted|Rejected) at P [01]\.\d\d", line) for line in words)
 
 
 def test_it_works_without_a_gold_answer(curated: Curated) -> None:

@@ -8,7 +8,6 @@ What a column may hold follows from tables.py; what is narrower than its type st
 
 import json
 import math
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,11 +19,11 @@ import sqlalchemy as sa
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from mapd import prompts, served_students, teachers
-from mapd.characters import find_unstorable
+from mapd.characters import find_unstorable, is_line
 from mapd.errors import BadInput
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.people import person_name
-from mapd.policies import Check, Policy
+from mapd.policies import HIGHEST_MEAN, Check, Policy
 from mapd.probability import read_fit
 from mapd.store import snapshots
 from mapd.store import tables as t
@@ -37,8 +36,6 @@ LARGEST = 2**31 - 1
 LONGEST_NAME = 500
 # Characters of a question's own id: PostgreSQL indexes no key much longer.
 LONGEST_ID = 200
-# Behind these a text runs the other way.
-TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # A line's columns.
 Record = dict[str, Any]
 
@@ -74,7 +71,7 @@ def _check_storable(text: str) -> str:
 
 
 def _check_printable(text: str) -> str:
-    if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") or sign in TURNING for sign in text):
+    if not is_line(text):
         raise ValueError("it is one line, of signs that can be printed")
     return text
 
@@ -122,13 +119,6 @@ def _check_tree(value: Any, depth: int = 0) -> Any:
     return value
 
 
-def _check_fit(value: Record) -> Record:
-    """See that a policy's fit can be applied; {} is none."""
-    if value:
-        read_fit(value)
-    return value
-
-
 Text = Annotated[str, AfterValidator(_check_storable)]
 Line = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_check_storable), AfterValidator(_check_printable)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_check_storable), AfterValidator(_check_name)]
@@ -140,7 +130,7 @@ Number = Annotated[float, AfterValidator(_check_finite)]
 Amount = Annotated[float, AfterValidator(_check_finite), Field(ge=0)]
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 Whole = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
-Threshold = Annotated[int, Field(ge=0, le=500)]
+Threshold = Annotated[int, Field(ge=0, le=round(100 * HIGHEST_MEAN))]
 Share = Annotated[float, Field(ge=0, le=1)]
 Tree = Annotated[dict[str, Any], AfterValidator(_check_tree)]
 Plain = Text | bool | Whole | Number | None
@@ -163,7 +153,6 @@ NARROWER: Mapping[str, Any] = {
     "exam.sha256": Line,
     "policy.threshold_hundredths": Threshold,
     "policy.min_votes": Annotated[int, Field(ge=1, le=1000)],
-    "policy.fit": Annotated[Tree, AfterValidator(_check_fit)],
     "policy.checks": list[Annotated[str, Field(pattern=f"^(?:{'|'.join(Check)})$")]],
     "exam.threshold_hundredths": Threshold,
     "exam.judgements_wanted": Annotated[int, Field(ge=1, le=1000)],
@@ -217,7 +206,7 @@ def row(table: sa.Table, line: bytes) -> Record:
         elif table.name == "finetune":
             _check_hyperparameters(values)
         elif table.name == "policy" and values["fit"]:
-            # A probability's threshold, and no leniency.
+            # It can be applied; its threshold is a probability's, and it has no leniency.
             threshold = values["threshold_hundredths"] / 100
             Policy("fitted", threshold, leniency_adjusted=values["leniency_adjusted"], fit=read_fit(values["fit"]))
     except pydantic.ValidationError as error:

@@ -25,7 +25,7 @@ from mapd.errors import BadInput
 from mapd.exchange.archive import container, shapes
 from mapd.exchange.archive.container import Container, damage_of
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, travelling_tables
-from mapd.policies import PRESETS
+from mapd.policies import HIGHEST_MEAN, HIGHEST_PROBABILITY, PRESETS
 from mapd.questions import sets
 from mapd.store import snapshots
 from mapd.store import tables as t
@@ -234,15 +234,15 @@ def _check_meaning(name: str, connection: sa.Connection) -> None:
 def _check_policies(name: str, connection: sa.Connection) -> None:
     columns = t.metadata.tables["policy"].c
     # By name: a policy on a mean takes no version on a probability, so an exam's threshold holds for all of them.
-    highest = dict.fromkeys(PRESETS, 500)
+    highest = dict.fromkeys(PRESETS, HIGHEST_MEAN)
     for policy, fit in connection.execute(sa.select(columns.name, columns.fit)):
-        most = 100 if fit else 500
+        most = HIGHEST_PROBABILITY if fit else HIGHEST_MEAN
         if highest.setdefault(policy, most) != most:
             raise damage_of(name, f"policy {policy!a} has versions on a mean and on a probability")
     for exam, policy, threshold in connection.execute(sa.text("SELECT name, policy, threshold_hundredths FROM exam")):
         if policy not in highest:
             raise damage_of(name, f"exam {exam} has a policy that isn't there: {policy!a}")
-        if (threshold or 0) > highest[policy]:
+        if (threshold or 0) / 100 > highest[policy]:
             raise damage_of(name, f"exam {exam} has a threshold that policy {policy!a} can't have: {threshold / 100:g}")
 
 

@@ -58,7 +58,7 @@ class FrozenText(_Part):
 
     @property
     def mean(self) -> float | None:
-        """Return the mean that the committee decided by; None where nobody voted."""
+        """Return the mean of the votes that count, whatever decided; None where nobody voted."""
         return self.committee.mean
 
     @property

@@ -3,8 +3,9 @@
     {"prompt": [{"role": "system", …}, {"role": "user", …}], "chosen": [{"role": "assistant", …}],
      "rejected": [{"role": "assistant", …}], "margin": 3.5, "pair": "3f2a9c1b7d20-17-1", "chosen_mean": "5.0", …}
 
-`margin` says how far the chosen rationale's mean lies above the rejected one's. It is below 0 where people decided
-against the scores. Where nobody voted on one of the two, its mean is empty and the margin is 0: the trainer needs none.
+`margin` says how far the chosen rationale's mean lies above the rejected one's. It is below 0 where people, or a fitted
+policy, decided against the scores. Where nobody voted on one of the two, its mean is empty and the margin is 0: the
+trainer needs none.
 """
 
 from pathlib import Path

@@ -56,7 +56,7 @@ class Preference:
     def margin(self) -> float:
         """Return how far the chosen mean is above the rejected one's; 0 where nobody voted on one of the two.
 
-        It is below 0 where people decided against the scores.
+        It is below 0 where people, or a fitted policy, decided against the scores.
         """
         # A reward trainer asks for this margin, and takes no null: 0 asks for none.
         known = self.chosen.mean is not None and self.rejected.mean is not None

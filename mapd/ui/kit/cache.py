@@ -25,6 +25,7 @@ from mapd.review.queue_index import derivation
 from mapd.review.queue_index.derivation import IndexState
 from mapd.store import audit_log, exam_material, judgement_log, queries
 from mapd.store import tables as t
+from mapd.store.exam_material import ExamVoices
 from mapd.ui import jobs
 from mapd.ui.kit import run_session, text
 from mapd.ui.kit.context import engine, impatient_engine, read
@@ -86,6 +87,20 @@ def _sealed_words(url: str, edition: tuple[object, ...], _session: Session) -> f
     return find_sealed_words(_session)
 
 
+def load_voices(exam_id: int) -> ExamVoices:
+    """Return whose rationales and votes count in the exam, read again where some came in or something was deleted."""
+    return read(_load_voices, exam_id)
+
+
+def _load_voices(session: Session, exam_id: int) -> ExamVoices:
+    return _voices(exam_id, str(engine().url), _count_texts(session), session)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _voices(exam_id: int, url: str, counts: tuple[int | None, ...], _session: Session) -> ExamVoices:  # noqa: ARG001
+    return exam_material.load_voices(_session, exam_id)
+
+
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:
     """Return these questions' part of the curated set, under the exam's own policy or the given one.
 
@@ -142,10 +157,13 @@ def _decisions(exam_id: int, url: str, edition: int) -> dict[str, CuratedParts]:
 
 def load_material(session: Session, exam_id: int) -> Material:
     """Return the exam's texts and votes, read again only where some came in, or were deleted or renamed."""
+    return _material(exam_id, str(engine().url), _count_texts(session), session)
+
+
+def _count_texts(session: Session) -> tuple[int | None, ...]:
+    """Return what grows with every text and vote, and where some were deleted or renamed."""
     tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
-    counts = [queries.newest(session, table) for table in tables]
-    counts.append(audit_log.edition(session))
-    return _material(exam_id, str(engine().url), tuple(counts), session)
+    return (*(queries.newest(session, table) for table in tables), audit_log.edition(session))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from mapd.curation.threshold_sweep import AtThreshold
+from mapd.policies import Policy
 from mapd.results import FamilyResult
 from mapd.rounds import StudentRound
 from mapd.store.tables import FinetuneStep
@@ -33,14 +34,9 @@ def thresholds(
     return sorted(steps | {cut for cut in cuts if low <= cut <= high} | set(extras))
 
 
-def sweep_figure(
-    points: Sequence[AtThreshold], draft: float, saved: float, *, gold: bool = True, rule: str = "mean"
-) -> go.Figure:
-    """Return the figure of all thresholds. Without `gold` answers it has no line of wrong rationales.
-
-    `rule`: what the thresholds are on.
-    """
-    figure = go.Figure()
+def sweep_figure(points: Sequence[AtThreshold], policy: Policy, saved: float, *, gold: bool = True) -> go.Figure:
+    """Return the figure of all thresholds of a policy. Without `gold` answers it has no line of wrong rationales."""
+    figure, draft = go.Figure(), policy.threshold
     # The rule is strict (mean > t), so a line falls at a mean, not before it: shape hv.
     xs = [p.threshold for p in points]
     lines = {name: line for name, line in LINES.items() if gold or name != "wrong"}
@@ -57,10 +53,10 @@ def sweep_figure(
         figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_line_label("in use", saved, draft))
     figure.add_vline(draft, line={"width": 1.5, "color": ACCENT}, **_line_label("chosen", draft, saved))
     figure.update_layout(**figure_layout(height=330))
-    edge, tick, article = (0.03, 0.5, "a ") if rule == "mean" else (0.01, 0.1, "")
-    figure.update_xaxes(title=f"accepted: {article}{rule} greater than", dtick=tick)
+    edge, tick = (0.03, 0.5) if policy.fit is None else (0.01, 0.1)
+    figure.update_xaxes(title=f"accepted: {policy.rule} greater than", dtick=tick)
     figure.update_xaxes(range=[min(xs) - edge, max(xs) + edge])
-    figure.update_xaxes(hoverformat=".2f", unifiedhovertitle={"text": f"{rule} > %{{x:.2f}}"}, showgrid=False)
+    figure.update_xaxes(hoverformat=".2f", unifiedhovertitle={"text": f"{policy.rule} > %{{x:.2f}}"}, showgrid=False)
     # plotly's own steps would be fractions where little is counted, and their labels the same number again and again
     most = max(getattr(p, name) for p in points for name in lines)
     figure.update_yaxes(rangemode="tozero", tickformat=",d", nticks=6, **({"dtick": 1} if most < 6 else {}))

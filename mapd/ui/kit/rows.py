@@ -197,7 +197,9 @@ def text_cells(
     mistake: Mistake, x: DecidedText, colours: Mapping[str, str], words: str = "", old_verdict: Verdict | None = None
 ) -> dict[str, Cell]:
     """Return the cells of a rationale's or a feedback's row, by column."""
-    mean = x.committee.mean
+    mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
+    # Under a fitted policy the mean decides nothing.
+    figure = "" if x.committee.probability is None else f"<small>{x.committee.figure()}</small>"
     votes = " ".join("–" if v.score is None else str(v.score) for v in x.text.votes)
     voters = "; ".join(f"{v.reviewer}: {v.score or f'no vote, {v.status}'}" for v in x.text.votes)
     lines = (mistake.question.text, x.text.text or "no text")
@@ -207,7 +209,7 @@ def text_cells(
         "text": "".join(foreign_line_html(line, 240, words) for line in lines),
         "answer": _answer(x.states.matches_gold, mistake.show(x.answer), mistake.shown_gold, x.text.kind),
         "votes": (votes or "–", one_line(voters or "no votes", 300)),
-        "mean": "–" if mean is None else f"{float(mean):.2f}",
+        "mean": (mean + figure, x.committee.why),
         "spread": (str(x.spread) if x.committee.valid_votes > 1 else "–", "between the lowest and highest score"),
         "verdict": _verdict(x),
         "change": _change(old_verdict or x.verdict, x),
@@ -351,12 +353,13 @@ def mistake_cells(mistake: Mistake, colours: Mapping[str, str], words: str = "")
 
 
 def _brief(x: DecidedText, colours: Mapping[str, str]) -> str:
-    """Return a rationale in a few letters, as HTML: teacher, verdict's sign, mean."""
-    mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
-    title = html.escape(f"{one_line(x.text.teacher, 60)}: {LOOKS[x.verdict.value].word}, mean {mean}")
+    """Return a rationale in a few letters, as HTML: teacher, verdict's sign, what the committee decided by."""
+    title = html.escape(f"{one_line(x.text.teacher, 60)}: {LOOKS[x.verdict.value].word}; committee: {x.committee.why}")
     author = _author(x.text, colours)
     verdict = _sign(x.verdict.value) + (_sign("overridden", "a person's decision") if x.overridden else "")
-    return f'<span class="mapd-brief" title="{title}">{author}{verdict}<span>{mean}</span></span>'
+    return (
+        f'<span class="mapd-brief" title="{title}">{author}{verdict}<span>{x.committee.figure(1) or "–"}</span></span>'
+    )
 
 
 def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") -> str:

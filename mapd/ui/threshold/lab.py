@@ -19,7 +19,7 @@ from mapd.policies import PRESETS, Check, Policy
 from mapd.review.queue_index.rows import authors_of, compute_figures
 from mapd.store import audit_log, exam_material, judgement_log, queries, queue_index
 from mapd.ui.kit import actions, context, pagination, tables, text, url_state
-from mapd.ui.kit.cache import derive_index, load_material
+from mapd.ui.kit.cache import derive_index, load_material, load_voices
 from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
 
@@ -131,7 +131,10 @@ def _refuse(base: Policy, low: float) -> None:
     url_state.refuse_outside("threshold", low, base.highest, float, base.threshold)
     url_state.refuse_outside("votes", 1, 9, default=base.min_votes)
     url_state.refuse_unknown_choices("checks", list(CHECKS.values()), values["checks"])
-    url_state.refuse("leniency", lambda value: value.lower() in {"true", "false"}, "true or false", values["leniency"])
+    # A fit weighs each reviewer by itself.
+    words = ("true", "false") if base.fit is None else ("false",)
+    expected = f"{' or '.join(words)}{'' if base.fit is None else ', for this policy is fitted'}"
+    url_state.refuse("leniency", lambda value: value.lower() in words, expected, values["leniency"])
 
 
 def _edit_conditions(policy: Policy) -> Policy:
@@ -163,8 +166,7 @@ def _edit_conditions(policy: Policy) -> Policy:
         **url_state.BOUND,
     )
     chosen_checks = frozenset(check for check, label in CHECKS.items() if label in checks)
-    leniency = corrects_leniency and policy.fit is None
-    return replace(policy, min_votes=votes, checks=chosen_checks, leniency_adjusted=leniency)
+    return replace(policy, min_votes=votes, checks=chosen_checks, leniency_adjusted=corrects_leniency)
 
 
 def _save_as(policy: Policy) -> None:
@@ -256,9 +258,9 @@ def draw_fit_notes(exam_id: int, draft: Policy) -> None:
     """Draw what a fitted policy's probabilities can't show, and where this exam differs from what it was fitted on."""
     if draft.fit is None:
         return
-    teachers = [name for name, place in context.read(exam_material.places).items() if place is not None]
-    voices = [name for name in context.read(queries.voices, exam_id) if name in teachers]
-    notes = [*fitted_policies.describe_fit(draft.fit), *fitted_policies.find_strangers(draft.fit, voices)]
+    has_gold = context.read(queue_index.has_gold, exam_id)
+    differences = fitted_policies.find_differences(draft.fit, load_voices(exam_id), has_gold=has_gold)
+    notes = [*fitted_policies.describe_fit(draft.fit), *differences]
     st.caption(text.label("; ".join(notes), 600))
 
 

@@ -7,7 +7,8 @@ import { element } from "./dom.js";
 import { keyOf, nameOf } from "../keys.js";
 import { drawPassage } from "./passage.js";
 import {
-  chip, dots, formatDay, join, label, nameDecision, nameReason, note, pluralize, sign, teacherChip, verdictChips,
+  chip, dots, figure, formatDay, join, label, nameDecision, nameReason, note, pluralize, sign, teacherChip,
+  verdictChips,
 } from "./words.js";
 
 const MARKS = {
@@ -129,7 +130,7 @@ function drawCoveredText({ said: word, mark, kind, words }, { reasons }) {
 }
 
 function drawOpenText(text, triage) {
-  const { kind, author, repairs, checks, committee: { mean } } = text;
+  const { kind, author, repairs, checks, committee } = text;
   const isWaiting = text.mark === "waits";
   const isOther = isWaiting && kind !== triage.kind; // Enter accepts the kind that is read
   const [mark, title] = (!isOther && MARKS[text.mark]) || [];
@@ -137,7 +138,7 @@ function drawOpenText(text, triage) {
     teacherChip(author, repairs ? "✎ " : ""),
     element("span.mapd-answered", drawAnswer(text),
       checks.some(({ name, state }) => name === "equations_true" && state === "fails") && note("false step")),
-    element("span.mapd-mean", mean === null ? "–" : mean.toFixed(1)),
+    element("span.mapd-mean", figure(committee, 1) || "–"),
     element("span.mapd-counts", chip(text.conflict ? "conflict" : text.verdict),
       mark && element(`span.mapd-note${isWaiting ? ".mapd-waits" : ""}`, { title }, mark)),
   ];

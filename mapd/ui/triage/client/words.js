@@ -63,9 +63,15 @@ export function teacherChip({ name, place }, mark = "") {
 export const dots = (score) => (score === null ? note("no vote ")
   : element("span.mapd-dots", { title: `${score} of 5` }, `${"●".repeat(score)}${"○".repeat(5 - score)} ${score}`));
 
-// What counts of a text. A mean is the committee's: it stands beside its own verdict alone.
-export function verdictChips({ conflict, overridden, verdict, committee: { mean } }) {
+// What the committee decided by; "" where nobody voted.
+export function figure({ mean, p }, digits = 2) {
+  if (mean === null) return "";
+  return p === null ? mean.toFixed(digits) : `P ${p.toFixed(2)}`;
+}
+
+// What counts of a text. The figure is the committee's: it stands beside its own verdict alone.
+export function verdictChips({ conflict, overridden, verdict, committee }) {
   if (conflict) return chip("conflict");
   if (overridden) return [chip("overridden"), chip(verdict)];
-  return chip(verdict, mean === null ? "" : mean.toFixed(2));
+  return chip(verdict, figure(committee));
 }
