@@ -43,7 +43,7 @@ def choose(session: Session, snapshot: t.Snapshot, count: int) -> list[t.Questio
     exams = queries.exams_of_snapshot(session, queries.identity(snapshot))
     sets = select(t.Exam.set_id).where(col(t.Exam.id).in_([exam.id for exam in exams]))
     in_dev = select(t.Question).where(col(t.Question.set_id).in_(sets), t.Question.split == SPLIT)
-    taught = {examples.question_key(json.loads(line)["question"]) for line in snapshot.lines.split("\n") if line}
+    taught = {examples.pair_key(json.loads(line)) for line in snapshot.lines.split("\n") if line}
     # A test split of any set may have the same question.
     excluded = taught | set(map(question_key, exam_material.list_test_questions(session)))
     questions = [q for q in session.exec(in_dev).all() if question_key(q) not in excluded]
