@@ -26,10 +26,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from mapd.errors import BadInput
-from mapd.finetune import learners
+from mapd.finetune import learners, origins
+from mapd.finetune.origins import LAST
 
 SUMS, ADAPTER, TRAINED, HISTORY = "SHA256SUMS", "adapter_model.safetensors", "trained.safetensors", "history.json"
-LAST = "last-"
 
 
 @dataclass(slots=True)
@@ -96,16 +96,11 @@ def carry_over(source: Path, result: Path, folder: Path) -> None:
 
     `result`: of the one that ended; its best learner, where it has a validation slice.
 
-    Raises: BadInput where its last step isn't kept, or the disk is full.
+    Raises: BadInput where its last step isn't there, was cut off or changed, or the disk is full.
     """
     if any((folder / "checkpoints").glob("[0-9]*")):
         return
-    last = next(iter(sorted(source.glob(f"{LAST}[0-9]*"))[-1:]), None)
-    if last is None:
-        raise BadInput(
-            f"the training in {source} can't go on: its optimizer wasn't kept; full finetuning keeps it with "
-            "--keep-optimizer; train anew with more --epochs"
-        )
+    last = origins.require_last_step(source, result)
     history = ValidationHistory()
     if (last / HISTORY).is_file():
         # Its patience begins anew: it would end at once, where it had ended early.
