@@ -154,7 +154,7 @@ def train(
     After each step `on_step` is called, and again for steps that a restart repeats; then `find_place_to_keep`, which
     returns another folder where the training is to end here and its result so far to be kept there; then `ask` gets the
     learner, the step, and whether the training ends here (also once before the first step of this run); then `stopping`
-    is asked. `keep_optimizer`: beside the result, for more epochs.
+    is asked. `keep_optimizer`: the last step stays beside the result, for more epochs.
 
     Raises: BadInput where the model can't be trained so, the loss is no number, or memory or the disk is full; Stopped,
     behind a checkpoint of the last step.

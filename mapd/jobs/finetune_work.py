@@ -61,7 +61,7 @@ class FinetuneWork(Work):
     validate_every: int = DEFAULT.validate_every
     patience: int = DEFAULT.patience
     control: str = DEFAULT.control
-    # The uid of a finetune that ended, and goes on for more epochs; below, what is done beside.
+    # The uid of a finetune that ended, and goes on for more epochs; below, what is done besides.
     continues: str | None = None
     ask_every: int = NO_OPTIONS.ask_every
     ask_questions: int = NO_OPTIONS.ask_questions
@@ -113,7 +113,7 @@ class FinetuneWork(Work):
 
     @property
     def options(self) -> RunOptions:
-        """Return what is done beside. Raises: BadInput, naming the value."""
+        """Return what is done besides. Raises: BadInput, naming the value."""
         return RunOptions(**self.model_dump(include=set(OPTIONS)))
 
     @property

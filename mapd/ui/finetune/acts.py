@@ -62,7 +62,7 @@ def _draw_more_epochs(training: Training) -> None:
         if result.is_dir():
             origins.require_last_step(folder, result)
     except BadInput as error:
-        st.caption(text.label(str(error), 400))
+        st.html(f'<div class="mapd-note">{text.line_html(str(error), 400)}</div>')
         return
     with st.popover("Go on for more epochs", icon=":material/more_time:"):
         st.caption(EPOCHS_HELP)
