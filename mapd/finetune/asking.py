@@ -1,7 +1,7 @@
-"""A few held-out questions, asked now and then while a student is trained: what it says behind step 0, 20, 40 …
+"""A few held-out questions, asked now and then while a student is trained: behind step 0, 20, 40 … and at the end.
 
-    questions = choose(session, snapshot, 3)         three of the dev split, the same for each training on these sets
-    Asker(engine, tokenizer, …).ask(learner, 20)     -> a row of finetune_answer each, graded as an exam's
+    questions = choose(session, snapshot, 3)             three of dev, the same for each training on these sets
+    Asker(engine, tokenizer, …).ask(learner, 20, False)  -> a row of finetune_answer each, graded as an exam's
 
 They are no attempts, and nothing of them is taught or counted. A test split is never asked. The learner answers
 greedily, as it is at that step, and draws no number: the training is the same with them and without.
@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
@@ -46,7 +46,7 @@ def choose(session: Session, snapshot: t.Snapshot, count: int) -> list[t.Questio
     in_dev = session.exec(select(t.Question).where(_is_in_dev(session, snapshot))).all()
     questions = [q for q in in_dev if question_key(q) not in excluded]
     if not questions:
-        raise _no_question(snapshot, " that isn't taught or tested")
+        _refuse(snapshot, " that isn't taught or tested")
     # By a hash of their names: drawn from all over the set, and the same for every training, side by side.
     by_hash = sorted(questions, key=lambda q: hashlib.sha256(f"ask {q.uid}".encode()).digest())
     return sorted(by_hash[:count], key=lambda q: (q.set_id, q.position))
@@ -55,7 +55,7 @@ def choose(session: Session, snapshot: t.Snapshot, count: int) -> list[t.Questio
 def require_questions(session: Session, snapshot: t.Snapshot) -> None:
     """See that the sets have a dev split at all: a page asks it each time that it is drawn. Raises: BadInput."""
     if not session.scalar(sa.select(sa.exists().where(_is_in_dev(session, snapshot)))):
-        raise _no_question(snapshot, "")
+        _refuse(snapshot, "")
 
 
 def _is_in_dev(session: Session, snapshot: t.Snapshot) -> sa.ColumnElement[bool]:
@@ -64,8 +64,8 @@ def _is_in_dev(session: Session, snapshot: t.Snapshot) -> sa.ColumnElement[bool]
     return col(t.Question.set_id).in_(sets) & (col(t.Question.split) == SPLIT)
 
 
-def _no_question(snapshot: t.Snapshot, kind: str) -> BadInput:
-    return BadInput(
+def _refuse(snapshot: t.Snapshot, kind: str) -> NoReturn:
+    raise BadInput(
         f"there is no {SPLIT} question to ask: the sets of snapshot {snapshot.sha256[:12]} have none{kind}; leave "
         "--ask-every out"
     )

@@ -27,7 +27,6 @@ from safetensors.torch import load_file, save_file
 
 from mapd.errors import BadInput
 from mapd.finetune import learners, origins
-from mapd.finetune.origins import LAST
 
 SUMS, ADAPTER, TRAINED, HISTORY = "SHA256SUMS", "adapter_model.safetensors", "trained.safetensors", "history.json"
 
@@ -71,7 +70,7 @@ def write_last(
 
     Raises: BadInput where the disk is full.
     """
-    _write_whole(folder, f"{LAST}{step:06}", partial(_fill, learner, optimizer, history))
+    _write_whole(folder, f"{origins.LAST}{step:06}", partial(_fill, learner, optimizer, history))
 
 
 def write_result(folder: Path, result: Path, learner: Any, history: ValidationHistory) -> None:
@@ -114,7 +113,7 @@ def carry_over(source: Path, result: Path, folder: Path) -> None:
             (partial_folder / HISTORY).write_text(json.dumps(asdict(history)))
         (partial_folder / SUMS).write_text(_sums(partial_folder))
 
-    _write_whole(folder, f"checkpoints/{last.name.removeprefix(LAST)}", fill)
+    _write_whole(folder, f"checkpoints/{last.name.removeprefix(origins.LAST)}", fill)
 
 
 def resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer, history: ValidationHistory) -> int:

@@ -52,10 +52,8 @@ def require_last_step(folder: Path, result: Path) -> Path:
         )
     last = max(folder.glob(f"{LAST}[0-9]*"), default=None)
     if last is None:
-        cause = (
-            "full finetuning keeps its optimizer only with --keep-optimizer"
-            if result.name == "model"
-            else (f"its last step isn't beside its adapter, in {folder}")
-        )
+        cause = f"its last step isn't beside its adapter, in {folder}"
+        if result.name == "model":
+            cause = "full finetuning keeps its optimizer only with --keep-optimizer"
         raise BadInput(f"{name} can't go on: {cause}; train anew with more --epochs")
     return last
