@@ -10,13 +10,16 @@ from mapd.cli import jobs
 from mapd.cli.shared import AsJson, PersonName, errors, line, open_project, person_of, show, usage
 from mapd.finetune import run
 from mapd.finetune.hyperparameters import METHODS, PRECISIONS, PRESETS, RATES, SCHEDULES
-from mapd.finetune.options import NOTHING_BESIDE, TRACKERS
-from mapd.jobs.finetune_work import BESIDE, DEFAULT, FinetuneWork
+from mapd.finetune.options import NO_OPTIONS, TRACKERS
+from mapd.jobs.finetune_work import DEFAULT, OPTIONS, FinetuneWork
 from mapd.jobs.work import WorkContext
 from mapd.settings import Settings
 
 RATE_HELP = "The highest learning rate. " + "; ".join(f"{m} {r:g}: {why}" for m, (r, why) in RATES.items())
 SUMMARY = ("student", "adapter", "pairs", "steps", "seconds", "stopped")
+AskEvery = Annotated[int, typer.Option(help="Steps between held-out dev questions to it; 0: none.")]
+AskQuestions = Annotated[int, typer.Option(help="How many.")]
+ReportTo = Annotated[str, typer.Option(help=f"Its numbers go there, too: {', '.join(TRACKERS)}.")]
 KeepOptimizer = Annotated[
     bool, typer.Option("--keep-optimizer", help="Of full finetuning, too: more epochs go on from it.")
 ]
@@ -62,10 +65,10 @@ def finetune(
         str | None, _option("Taught in place of the explanations: gold answers, or texts of other questions.", "none")
     ] = None,
     arm: Annotated[str | None, typer.Option(help="A name, where several are compared.")] = None,
-    ask_every: Annotated[int, typer.Option(help="Steps between held-out dev questions to it; 0: none.")] = 0,
-    ask_questions: Annotated[int, typer.Option(help="How many.")] = NOTHING_BESIDE.ask_questions,
-    report_to: Annotated[str, typer.Option(help=f"Its numbers go there, too: {', '.join(TRACKERS)}.")] = "",
-    keep_optimizer: KeepOptimizer = False,
+    ask_every: AskEvery = NO_OPTIONS.ask_every,
+    ask_questions: AskQuestions = NO_OPTIONS.ask_questions,
+    report_to: ReportTo = NO_OPTIONS.report_to,
+    keep_optimizer: KeepOptimizer = NO_OPTIONS.keep_optimizer,
     check: Annotated[bool, typer.Option("--check", help="Only say what it would take: memory, time, steps.")] = False,
     detach: jobs.Detach = False,
     by: PersonName = None,
@@ -74,7 +77,7 @@ def finetune(
     """Teach a student on a snapshot: the result is a new student. Interrupted and started again it goes on."""
     options = locals()
     with usage():
-        choices = {name: options[name] for name in (*(field.name for field in fields(DEFAULT)), *BESIDE)}
+        choices = {name: options[name] for name in (*(field.name for field in fields(DEFAULT)), *OPTIONS)}
         work_ = FinetuneWork.by_preset(preset, snapshot=snapshot, student=student, arm=arm, **choices)
     if run.is_helper():
         work_.help(WorkContext(open_project(), Settings().make_home(), person_of(by)))

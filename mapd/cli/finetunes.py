@@ -12,11 +12,11 @@ import typer
 from rich.table import Table
 
 from mapd.cli import jobs, shared
-from mapd.cli.finetune import SUMMARY, KeepOptimizer
+from mapd.cli.finetune import SUMMARY, AskEvery, AskQuestions, KeepOptimizer, ReportTo
 from mapd.errors import BadUsage
 from mapd.finetune import stopping
 from mapd.finetune.comparison import differences
-from mapd.finetune.options import RunOptions
+from mapd.finetune.options import NO_OPTIONS, RunOptions
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.store import finetunes
 from mapd.store.finetunes import Training, describe_stop
@@ -130,8 +130,7 @@ def stop_finetune(ref: Ref, by: shared.PersonName = None, as_json: shared.AsJson
     on to its end.
     """
     with shared.writing() as session:
-        training = finetunes.find(session, ref)
-        stopping.request(session, training.uid, by=shared.person_of(by))
+        training = stopping.request(session, ref, by=shared.person_of(by))
     shared.show({"finetune": training.uid, "steps_done": training.steps_done}, as_json, "it stops behind its next step")
 
 
@@ -139,7 +138,10 @@ def stop_finetune(ref: Ref, by: shared.PersonName = None, as_json: shared.AsJson
 def continue_finetune(
     ref: Ref,
     epochs: Annotated[int, typer.Option(min=1, help="How many more.")] = 1,
-    keep_optimizer: KeepOptimizer = False,
+    ask_every: AskEvery = NO_OPTIONS.ask_every,
+    ask_questions: AskQuestions = NO_OPTIONS.ask_questions,
+    report_to: ReportTo = NO_OPTIONS.report_to,
+    keep_optimizer: KeepOptimizer = NO_OPTIONS.keep_optimizer,
     detach: jobs.Detach = False,
     by: shared.PersonName = None,
     as_json: shared.AsJson = False,
@@ -149,9 +151,11 @@ def continue_finetune(
     It goes on from its last weights and its optimizer; the first epochs aren't repeated. The learning rate follows the
     schedule of the new length from there on: with cosine or linear it begins higher than it had ended.
     """
+    with shared.usage():
+        options = RunOptions(ask_every, ask_questions, report_to, keep_optimizer)
     with shared.reading() as session:
         training = finetunes.find(session, ref)
-    work = FinetuneWork.of_more_epochs(training, epochs, RunOptions(keep_optimizer=keep_optimizer))
+    work = FinetuneWork.of_more_epochs(training, epochs, options)
     result = jobs.do(work, by=by, detach=detach, as_json=as_json)
     if result is not None:
         summary = {key: result[key] for key in SUMMARY if key in result}

@@ -1,7 +1,7 @@
-"""A few held-out questions, asked now and then while a student is trained: what it says behind step 0, 20, 40 …
+"""A few held-out questions, asked now and then while a student is trained: behind step 0, 20, 40 … and at the end.
 
-    questions = choose(session, snapshot, 3)         three of the dev split, the same for each training on these sets
-    Asker(engine, tokenizer, …).ask(learner, 20)     -> a row of finetune_answer each, graded as an exam's
+    questions = choose(session, snapshot, 3)             three of dev, the same for each training on these sets
+    Asker(engine, tokenizer, …).ask(learner, 20, False)  -> a row of finetune_answer each, graded as an exam's
 
 They are no attempts, and nothing of them is taught or counted. A test split is never asked. The learner answers
 greedily, as it is at that step, and draws no number: the training is the same with them and without.
@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
@@ -40,21 +40,35 @@ def choose(session: Session, snapshot: t.Snapshot, count: int) -> list[t.Questio
 
     Raises: BadInput where there is none.
     """
-    exams = queries.exams_of_snapshot(session, queries.identity(snapshot))
-    sets = select(t.Exam.set_id).where(col(t.Exam.id).in_([exam.id for exam in exams]))
-    in_dev = select(t.Question).where(col(t.Question.set_id).in_(sets), t.Question.split == SPLIT)
-    taught = {examples.question_key(json.loads(line)["question"]) for line in snapshot.lines.split("\n") if line}
+    taught = {examples.pair_key(json.loads(line)) for line in snapshot.lines.split("\n") if line}
     # A test split of any set may have the same question.
     excluded = taught | set(map(question_key, exam_material.list_test_questions(session)))
-    questions = [q for q in session.exec(in_dev).all() if question_key(q) not in excluded]
+    in_dev = session.exec(select(t.Question).where(_is_in_dev(session, snapshot))).all()
+    questions = [q for q in in_dev if question_key(q) not in excluded]
     if not questions:
-        raise BadInput(
-            f"there is no {SPLIT} question to ask: the sets of snapshot {snapshot.sha256[:12]} have none that isn't "
-            "taught; leave --ask-every out"
-        )
+        _refuse(snapshot, " that isn't taught or tested")
     # By a hash of their names: drawn from all over the set, and the same for every training, side by side.
     by_hash = sorted(questions, key=lambda q: hashlib.sha256(f"ask {q.uid}".encode()).digest())
     return sorted(by_hash[:count], key=lambda q: (q.set_id, q.position))
+
+
+def require_questions(session: Session, snapshot: t.Snapshot) -> None:
+    """See that the sets have a dev split at all: a page asks it each time that it is drawn. Raises: BadInput."""
+    if not session.scalar(sa.select(sa.exists().where(_is_in_dev(session, snapshot)))):
+        _refuse(snapshot, "")
+
+
+def _is_in_dev(session: Session, snapshot: t.Snapshot) -> sa.ColumnElement[bool]:
+    exams = queries.exams_of_snapshot(session, queries.identity(snapshot))
+    sets = sa.select(col(t.Exam.set_id)).where(col(t.Exam.id).in_([exam.id for exam in exams]))
+    return col(t.Question.set_id).in_(sets) & (col(t.Question.split) == SPLIT)
+
+
+def _refuse(snapshot: t.Snapshot, kind: str) -> NoReturn:
+    raise BadInput(
+        f"there is no {SPLIT} question to ask: the sets of snapshot {snapshot.sha256[:12]} have none{kind}; leave "
+        "--ask-every out"
+    )
 
 
 @dataclass
@@ -67,22 +81,26 @@ class Asker:
     questions: Sequence[t.Question]
     shots: int
     uid: str
-    # Answers from before the first step: a finetune has a row from that on.
+    # Answers from before the first step that it does: a finetune has a row from that on.
     early_answers: list[t.FinetuneAnswer] = field(default_factory=list)
 
-    def ask(self, learner: Any, step: int, total: int) -> None:
-        """Ask behind a step, where its turn has come and a run before this one didn't. Raises: Busy."""
-        if not self.options.asks_behind(step, total):
+    def ask(self, learner: Any, step: int, is_end: bool) -> None:
+        """Ask behind a step where its turn has come, before the first one that is done, and at the end; what a run
+        before this one asked isn't asked again. Raises: Busy."""
+        if not self.questions:
             return
         uids = {answer_uid(self.uid, question.uid, step): question for question in self.questions}
         with db.reading(self.engine) as session:
+            is_begun = session.exec(select(t.Finetune.id).where(t.Finetune.uid == self.uid)).first() is not None
             answered = session.exec(select(t.FinetuneAnswer.uid).where(col(t.FinetuneAnswer.uid).in_(uids))).all()
+        if is_begun and not is_end and step % self.options.ask_every:
+            return
         missing = [question for uid, question in uids.items() if uid not in answered]
         answers = [self._grade(question, step, answer) for question, answer in self._generate(learner, missing)]
-        if step == 0:
-            self.early_answers = answers
-        else:
+        if is_begun:
             db.transact(self.engine, partial(self._store, answers))
+        else:
+            self.early_answers = answers
 
     def store_early(self, session: Session, finetune_id: int) -> None:
         """Put the answers from before the first step into the row that is there now."""
@@ -105,7 +123,7 @@ class Asker:
         """Return the questions that were answered, each with its answer."""
         if not questions:
             return []
-        from mapd.finetune import learners  # torch takes seconds to import
+        from mapd.finetune import learners, merged  # torch takes seconds to import
         from mapd.models.local import LocalModel
 
         model = LocalModel("in training", learner, self.tokenizer, is_in_training=True)
@@ -114,7 +132,7 @@ class Asker:
         async def collect() -> dict[str, Completion]:
             return {answer.key: answer async for answer in model.generate(stream(requests))}
 
-        with learners.as_at_an_exam(learner):
+        with learners.eval_mode(learner), merged.merged_layers(learner):
             answers = event_loops.run(collect())
         failures = [answer.error for answer in answers.values() if answer.finish is Finish.FAILED]
         if failures:

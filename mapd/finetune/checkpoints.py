@@ -26,10 +26,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from mapd.errors import BadInput
-from mapd.finetune import learners
+from mapd.finetune import learners, origins
 
 SUMS, ADAPTER, TRAINED, HISTORY = "SHA256SUMS", "adapter_model.safetensors", "trained.safetensors", "history.json"
-LAST = "last-"
 
 
 @dataclass(slots=True)
@@ -71,7 +70,7 @@ def write_last(
 
     Raises: BadInput where the disk is full.
     """
-    _write_whole(folder, f"{LAST}{step:06}", partial(_fill, learner, optimizer, history))
+    _write_whole(folder, f"{origins.LAST}{step:06}", partial(_fill, learner, optimizer, history))
 
 
 def write_result(folder: Path, result: Path, learner: Any, history: ValidationHistory) -> None:
@@ -96,16 +95,11 @@ def carry_over(source: Path, result: Path, folder: Path) -> None:
 
     `result`: of the one that ended; its best learner, where it has a validation slice.
 
-    Raises: BadInput where its last step isn't kept, or the disk is full.
+    Raises: BadInput where its last step isn't there, was cut off or changed, or the disk is full.
     """
     if any((folder / "checkpoints").glob("[0-9]*")):
         return
-    last = next(iter(sorted(source.glob(f"{LAST}[0-9]*"))[-1:]), None)
-    if last is None:
-        raise BadInput(
-            f"the training in {source} can't go on: its optimizer wasn't kept; full finetuning keeps it with "
-            "--keep-optimizer; train anew with more --epochs"
-        )
+    last = origins.require_last_step(source, result)
     history = ValidationHistory()
     if (last / HISTORY).is_file():
         # Its patience begins anew: it would end at once, where it had ended early.
@@ -119,7 +113,7 @@ def carry_over(source: Path, result: Path, folder: Path) -> None:
             (partial_folder / HISTORY).write_text(json.dumps(asdict(history)))
         (partial_folder / SUMS).write_text(_sums(partial_folder))
 
-    _write_whole(folder, f"checkpoints/{last.name.removeprefix(LAST)}", fill)
+    _write_whole(folder, f"checkpoints/{last.name.removeprefix(origins.LAST)}", fill)
 
 
 def resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer, history: ValidationHistory) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.finetune.hyperparameters import Hyperparameters, hyperparameters_of
 from mapd.store.finetunes import Training
 
 SHORT = 12
@@ -46,21 +46,21 @@ def differences(trainings: Sequence[Training]) -> tuple[Difference, ...]:
     settings = [hyperparameters_of(training) for training in trainings]
     values: dict[str, list[Any]] = {name: [read(training) for training in trainings] for name, read in FACTS.items()}
     for field in fields(Hyperparameters):
-        name = WORDS.get(field.name, field.name.replace("_", " "))
-        values[name] = [getattr(setting, field.name) for setting in settings]
+        values[label(field.name)] = [getattr(setting, field.name) for setting in settings]
     return tuple(
-        Difference(name, tuple(None if value is None else _in_words(value) for value in row))
+        Difference(name, tuple(None if value is None else value_in_words(value) for value in row))
         for name, row in values.items()
         if any(value != row[0] for value in row)
     )
 
 
-def hyperparameters_of(training: Training) -> Hyperparameters:
-    """Return a training's hyper-parameters, the usual ones too, which its row leaves out."""
-    return Hyperparameters(alpha=training.alpha, seed=training.seed, **training.hyperparameters)
+def label(name: str) -> str:
+    """Return the words for a hyper-parameter's name."""
+    return WORDS.get(name, name.replace("_", " "))
 
 
-def _in_words(value: object) -> str:
+def value_in_words(value: object) -> str:
+    """Return a hyper-parameter's value, or a fact, as it is read."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

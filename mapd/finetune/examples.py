@@ -27,6 +27,7 @@ from mapd.finetune import controls
 from mapd.finetune.controls import replace_texts
 from mapd.models import dialogue
 from mapd.models.base import Message
+from mapd.questions.rows import wording_key
 from mapd.store.snapshots import READABLE
 
 
@@ -110,7 +111,7 @@ def examples(
     try:
         # Not splitlines(): it splits at characters that stand inside texts, too.
         pairs = [json.loads(line) for line in lines.split("\n") if line]
-        taught = replace_texts([p for p in pairs if _is_taught(p, alpha)], control, seed, question_key)
+        taught = replace_texts([p for p in pairs if _is_taught(p, alpha)], control, seed, pair_key)
         uncut = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in taught]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"the snapshot's lines can't be read ({error!r}): freeze it again") from error
@@ -126,7 +127,7 @@ def examples(
             f"no pair of the snapshot has room for an explanation in {max_length} tokens: raise --max-length"
         )
     cut = sum((len(f.rationale) < len(o.rationale)) + (len(f.feedback) < len(o.feedback)) for o, f in taught_pairs)
-    keys = [question_key(pair["question"]) for pair, (_, fit) in zip(taught, fitting, strict=True) if fit is not None]
+    keys = [pair_key(pair) for pair, (_, fit) in zip(taught, fitting, strict=True) if fit is not None]
     slice_keys = draw_validation(keys, validation, seed)
     keyed = [(key in slice_keys, fit) for key, (_, fit) in zip(keys, taught_pairs, strict=True)]
     return Examples(
@@ -149,10 +150,10 @@ def draw_validation(keys: Sequence[Hashable], share: float, seed: int) -> set[Ha
     return set(random.Random(f"validation {seed}").sample(questions, count))
 
 
-def question_key(question: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the words of a question, of a pair or of a set: sets may share questions, under other ids."""
-    parts = (question["context"] or "", question["text"], *(question["options"] or ()))
-    return tuple(" ".join(part.split()) for part in parts)
+def pair_key(pair: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the words of a pair's question: sets may share questions, under other ids."""
+    question = pair["question"]
+    return wording_key(question["context"], question["text"], question["options"])
 
 
 def _is_taught(pair: dict[str, Any], alpha: float) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from mapd.errors import BadInput
 from mapd.finetune import controls
+from mapd.store.finetunes import Training
 
 # By method its usual learning rate, and where that comes from.
 RATES: Mapping[str, tuple[float, str]] = {
@@ -175,6 +176,11 @@ def choose(preset: str = "default", **choices: Any) -> Hyperparameters:
     if choices.get("learning_rate") is None and method != PRESETS[preset].get("method"):
         values["learning_rate"] = RATES[method][0]
     return Hyperparameters(**values)
+
+
+def hyperparameters_of(training: Training) -> Hyperparameters:
+    """Return a training's hyper-parameters, the usual ones too, which its row leaves out."""
+    return Hyperparameters(alpha=training.alpha, seed=training.seed, **training.hyperparameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from mapd.errors import BadInput, in_a_line
 from mapd.finetune.hyperparameters import ALL_LINEAR, Hyperparameters
-from mapd.finetune.merged import merged_layers
 from mapd.models import weights
 
 
@@ -40,10 +39,13 @@ def make(model: Any, hyperparameters: Hyperparameters) -> Any:
         learner = _add_adapter(model, hyperparameters)
     # eval: nothing is drawn, but for LoRA's own dropout where there is one.
     learner.eval()
-    for layer in _list_adapted(learner) if hyperparameters.dropout else ():
+    adapted_layers: list[Any] = [module for module in learner.modules() if isinstance(module, LoraLayer)]
+    for layer in adapted_layers if hyperparameters.dropout else ():
         # An adapter that is trained on was loaded without dropout.
         layer.lora_dropout["default"] = torch.nn.Dropout(hyperparameters.dropout)
-        _set_training(layer, is_training=True)
+        layer.lora_dropout.train()
+        # DoRA asks the layer, LoRA its dropout alone.
+        layer.training = True
     if hyperparameters.checkpointing:
         _enable_checkpointing(learner)
     return learner
@@ -87,38 +89,16 @@ def drawn_dropout(hyperparameters: Hyperparameters, step: int) -> Iterator[None]
 
 
 @contextmanager
-def as_at_an_exam(learner: Any) -> Iterator[None]:
-    """Let the learner answer as a student does: no dropout, and no layer is computed again for a gradient."""
+def eval_mode(learner: Any) -> Iterator[None]:
+    """Let the learner compute as a student does: no dropout, and no layer is computed again for a gradient."""
     modules = [module for module in learner.modules() if module.training]
     try:
         for module in modules:
             module.training = False
-        with merged_layers(learner):
-            yield
+        yield
     finally:
         for module in modules:
             module.training = True
-
-
-@contextmanager
-def no_dropout(learner: Any, hyperparameters: Hyperparameters) -> Iterator[None]:
-    """Leave LoRA's dropout out, as an exam does."""
-    layers = _list_adapted(learner) if hyperparameters.dropout else []
-    for layer in layers:
-        _set_training(layer, is_training=False)
-    yield
-    for layer in layers:
-        _set_training(layer, is_training=True)
-
-
-def _list_adapted(learner: Any) -> list[Any]:
-    return [module for module in learner.modules() if isinstance(module, LoraLayer)]
-
-
-def _set_training(layer: Any, *, is_training: bool) -> None:
-    # DoRA asks the layer, LoRA its dropout alone.
-    layer.training = is_training
-    layer.lora_dropout.train(is_training)
 
 
 def _add_adapter(model: Any, hyperparameters: Hyperparameters) -> Any:

@@ -1,4 +1,4 @@
-"""What a run of a finetune does beside training. No weight depends on it, so it is no part of the finetune's name.
+"""What a run of a finetune does besides training. No weight depends on it, so it is no part of the finetune's name.
 
 RunOptions(ask_every=20, ask_questions=3)        3 held-out questions are asked before the first step, and every 20
 RunOptions(report_to="tensorboard,trackio")      each step's numbers go to these trackers, too
@@ -43,9 +43,5 @@ class RunOptions:
         names = (name.strip().lower() for name in self.report_to.split(","))
         return tuple(dict.fromkeys(name for name in names if name))
 
-    def asks_behind(self, step: int, total: int) -> bool:
-        """Return whether held-out questions are asked behind a step; the last one counts, and 0, before the first."""
-        return bool(self.ask_every) and (step % self.ask_every == 0 or step == total)
 
-
-NOTHING_BESIDE = RunOptions()
+NO_OPTIONS = RunOptions()

@@ -46,7 +46,7 @@ class Finetuned:
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
     """What a training gave: the folder of its adapter or model, the fingerprint of its files, whether they are new, and
-    what it was taught. `asked`: the answers of before its first step."""
+    what it was taught."""
 
     folder: Path
     sha256: str
@@ -138,6 +138,12 @@ def _copy_history(session: Session, origin: str, row: t.Finetune) -> None:
             session.add(t.FinetuneAnswer(**values | {"uid": uid, "finetune_id": target_id}))
 
 
+def withdraw_stop(uid: str, session: Session) -> None:
+    """Forget that somebody asked for the finetune to be stopped."""
+    for row in session.exec(select(t.Finetune).where(t.Finetune.uid == uid)):
+        row.stop_requested_at = None
+
+
 def record_step(session: Session, finetune_id: int, step: TrainingStep) -> bool:
     """Keep a step; return whether it is new. Steps after the last checkpoint are done again on resume, with the same
     losses: the first row stays."""
@@ -145,24 +151,6 @@ def record_step(session: Session, finetune_id: int, step: TrainingStep) -> bool:
     if is_new:
         session.add(t.FinetuneStep.model_validate(asdict(step), update={"finetune_id": finetune_id}))
     return is_new
-
-
-def require_origin(session: Session, row: t.Finetune) -> t.Finetune:
-    """Return the finetune that the row's goes on from: the same, but for fewer epochs. Raises: BadInput."""
-    origin = session.exec(select(t.Finetune).where(t.Finetune.uid == row.continues)).first()
-    if origin is None:
-        raise BadInput(f"the finetune to go on from isn't in this project: {row.continues}; name one that is")
-    same = ("parent_id", "snapshot_id", "arm", "alpha", "seed")
-    epochs = [int(x.hyperparameters["epochs"]) for x in (origin, row)]
-    settings = [{**x.hyperparameters, "epochs": None} for x in (origin, row)]
-    if any(getattr(origin, name) != getattr(row, name) for name in same) or settings[0] != settings[1]:
-        raise BadInput(
-            f"finetune {origin.uid[:12]} goes on as it began, for more epochs: its student, snapshot and "
-            "hyper-parameters stay; start another one for others"
-        )
-    if epochs[1] <= epochs[0]:
-        raise BadInput(f"finetune {origin.uid[:12]} has {epochs[0]} epochs, and goes on to more, not to {epochs[1]}")
-    return origin
 
 
 def end(

@@ -20,11 +20,11 @@ from sqlmodel import Session, select
 
 from mapd import students
 from mapd.errors import BadInput, Busy, Stopped
-from mapd.finetune import asking, records, trackers
+from mapd.finetune import asking, origins, records, trackers
 from mapd.finetune.asking import Asker
 from mapd.finetune.examples import Examples, check_format, examples
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
-from mapd.finetune.options import NOTHING_BESIDE, RunOptions
+from mapd.finetune.options import NO_OPTIONS, RunOptions
 from mapd.finetune.records import Finetuned, Lineage, TrainingResult
 from mapd.models import weights
 from mapd.people import Person, Right, require
@@ -43,7 +43,7 @@ def run(
     by: Person,
     home: Path,
     continues: str | None = None,
-    options: RunOptions = NOTHING_BESIDE,
+    options: RunOptions = NO_OPTIONS,
     progress: Callable[[TrainingStep], None] = lambda _: None,
     waits: Callable[[], None] = lambda: None,
     stopping: Callable[[], bool] = lambda: False,
@@ -52,7 +52,7 @@ def run(
     and `stopping` is asked after it. `waits` is called each second that another run is at the same finetune.
 
     `continues`: the uid of a finetune that ended, whose weights and optimizer it goes on from, for more epochs.
-    `options`: what else is done beside, which changes no weight.
+    `options`: what is done besides, which changes no weight.
 
     Raises: Forbidden; NotFound; BadInput where the snapshot or the student can't be used, the exams are of several
     students and none is named, another project's folder got the adapter meanwhile, or the disk is full; Stopped. What
@@ -77,6 +77,8 @@ def run(
     with claims.ClaimHolder(engine, home) as claimer:
         if claims.claim_when_free(claimer, claim_key(uid), wait):
             _refuse_without_adapter(engine, uid, home)
+        # Whoever asked for a stop meant a run that has ended since: it was killed before its next step.
+        db.transact(engine, partial(records.withdraw_stop, uid))
         return finetune.train()
 
 
@@ -135,20 +137,21 @@ class _FinetuneRun:
         from mapd.finetune import checkpoints  # as above
 
         with db.reading(self.engine) as session:
-            origin = weights.finetune_folder(self.home, records.require_origin(session, self.make_row()).uid)
+            origin = weights.finetune_folder(self.home, origins.require(session, self.make_row()).uid)
         checkpoints.carry_over(origin, weights.result_folder(origin, self.hyperparameters.method), folder)
 
     def _do_steps(self, folder: Path, *, is_new: bool) -> tuple[Path, Examples]:
         """Return the folder of the result, and what was taught. `is_new`: nothing of it is there yet."""
         from mapd.finetune.train import train  # as above
 
-        model, tokenizer = load_model(self.engine, self.parent, self.hyperparameters, self.home)
-        taught = load_examples(self.parent, self.snapshot, self.hyperparameters, tokenizer)
-        row, is_asked = self.make_row(), is_new and self.options.ask_every
-        row.taught_pairs, row.validation_pairs = len(taught.items), len(taught.validation)
         with db.reading(self.engine) as session:
+            is_asked = is_new and self.options.ask_every
             questions = asking.choose(session, self.snapshot, self.options.ask_questions) if is_asked else []
             session.expunge_all()
+        model, tokenizer = load_model(self.engine, self.parent, self.hyperparameters, self.home)
+        taught = load_examples(self.parent, self.snapshot, self.hyperparameters, tokenizer)
+        row = self.make_row()
+        row.taught_pairs, row.validation_pairs = len(taught.items), len(taught.validation)
         asker = Asker(self.engine, tokenizer, self.options, questions, self.parent.shots, row.uid)
         reporter = trackers.open_trackers(self.options.trackers if is_new else (), row, self.parent.name, self.home)
         with reporter as report:
@@ -168,7 +171,7 @@ class _FinetuneRun:
                 stopping=self.stopping,
                 validation=taught.validation,
                 ask=asker.ask,
-                keeping=self._find_place_to_keep,
+                find_place_to_keep=self._find_place_to_keep,
                 keep_optimizer=self.hyperparameters.method != "full" or self.options.keep_optimizer,
             )
         return result, taught

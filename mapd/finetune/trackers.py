@@ -9,10 +9,13 @@ Weights & Biases sends them to its server, by its own settings and key; it is to
 
 import importlib.util
 import json
+import logging
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from mapd.finetune.options import TRACKERS
 from mapd.store import tables as t
 
 PROJECT = "mapd"
+log = logging.getLogger("mapd.finetune")
 # By a step's field, its name at a tracker.
 NUMBERS = {
     "loss_feedback": "loss/feedback",
@@ -49,24 +53,32 @@ def require_installed(names: Sequence[str]) -> None:
 def open_trackers(
     names: Sequence[str], row: t.Finetune, student: str, home: Path
 ) -> Iterator[Callable[[TrainingStep], None]]:
-    """Yield what reports a step to each tracker. Raises: BadInput where one can't be opened."""
-    if not names:
-        yield lambda _: None
-        return
-    settings = _describe(row, student)
-    trackers = [_open(name, row.uid, settings, home / "trackers") for name in names]
+    """Yield what reports a step to each tracker; one that fails then gets nothing more, and the training goes on.
+
+    Raises: BadInput where one can't be opened.
+    """
+    trackers: dict[str, Any] = {}
+
+    def attempt(name: str, act: Callable[[], None]) -> None:
+        try:
+            # What they print is no result of a command.
+            with redirect_stdout(sys.stderr):
+                act()
+        except _errors_of(name) as error:
+            trackers.pop(name, None)
+            log.warning("%s gets nothing more of this training (%s: %s)", name, type(error).__name__, in_a_line(error))
 
     def report(step: TrainingStep) -> None:
-        numbers = {label: getattr(step, field) for field, label in NUMBERS.items()}
-        for tracker in trackers:
-            tracker.log({label: number for label, number in numbers.items() if number is not None}, step=step.step)
+        values = {label: getattr(step, field) for field, label in NUMBERS.items()}
+        numbers = {label: value for label, value in values.items() if value is not None}
+        for name, tracker in list(trackers.items()):
+            attempt(name, partial(tracker.log, numbers, step=step.step))
 
-    try:
+    with ExitStack() as stack:
+        for name in names:
+            trackers[name] = _open(name, row.uid, _describe(row, student), home / "trackers")
+            stack.callback(attempt, name, trackers[name].finish)
         yield report
-    finally:
-        with redirect_stdout(sys.stderr):
-            for tracker in trackers:
-                tracker.finish()
 
 
 def _describe(row: t.Finetune, student: str) -> dict[str, Any]:
@@ -108,8 +120,10 @@ def _open(name: str, uid: str, settings: dict[str, Any], folder: Path) -> Any:
 
 def _errors_of(name: str) -> tuple[type[Exception], ...]:
     """Return what a tracker raises where it has no place to write to, no key, or no server."""
+    usual = (OSError, RuntimeError, ValueError, TypeError, sqlite3.Error)
     if name != "wandb":
-        return (OSError, RuntimeError, ValueError, TypeError)
+        return usual
     import wandb  # type: ignore[import-not-found]
+    from wandb.sdk.mailbox import MailboxClosedError  # type: ignore[import-not-found] # its service is gone
 
-    return (OSError, RuntimeError, ValueError, TypeError, wandb.Error)
+    return (*usual, wandb.Error, MailboxClosedError)

@@ -78,7 +78,7 @@ class Trainer:
         settings = self.hyperparameters
         with (
             _enough_memory(step, settings),
-            learners.no_dropout(self.learner, settings),
+            learners.eval_mode(self.learner),
             learners.autocast(self.learner, settings),
         ):
             losses = loss.evaluate(self.learner, self.validation, settings.alpha, self.tokens_at_once)
@@ -145,16 +145,16 @@ def train(
     checkpoint_every: int | None = None,
     stopping: Callable[[], bool] = lambda: False,
     validation: Sequence[Example] = (),
-    ask: Callable[[Any, int, int], None] = lambda *_: None,
-    keeping: Callable[[int], Path | None] = lambda _: None,
+    ask: Callable[[Any, int, bool], None] = lambda *_: None,
+    find_place_to_keep: Callable[[int], Path | None] = lambda _: None,
     keep_optimizer: bool = False,
 ) -> Path:
     """Train, from the last checkpoint under `folder` if there is one; return the result's folder.
 
-    `on_step` is called after each step, and again for steps that a restart repeats; then `ask` gets the learner, the
-    step (0 before the first) and their number. `stopping` is asked after each, and `keeping` for another folder, where
-    the training is to end here and its result so far to be kept there. `keep_optimizer`: beside the result, for more
-    epochs.
+    After each step `on_step` is called, and again for steps that a restart repeats; then `find_place_to_keep`, which
+    returns another folder where the training is to end here and its result so far to be kept there; then `ask` gets the
+    learner, the step, and whether the training ends here (also once before the first step of this run); then `stopping`
+    is asked. `keep_optimizer`: the last step stays beside the result, for more epochs.
 
     Raises: BadInput where the model can't be trained so, the loss is no number, or memory or the disk is full; Stopped,
     behind a checkpoint of the last step.
@@ -170,16 +170,15 @@ def train(
     last = first = checkpoints.resume(folder, trainer.learner, trainer.optimizer, history)
     every = checkpoint_every or (WHOLE_CHECKPOINT_EVERY if hyperparameters.method == "full" else CHECKPOINT_EVERY)
     began = time.perf_counter()
-    if last == 0:
-        ask(trainer.learner, 0, trainer.total)
+    ask(trainer.learner, first, False)
     while last < trainer.total and not _is_beyond_best(history, hyperparameters):
         step = _do_step(trainer, folder, history, last + 1, (began, first))
         last = step.step
         on_step(step)
-        ask(trainer.learner, last, trainer.total)
         # After the last step the result itself is written: a checkpoint would be of no use.
         is_over = last == trainer.total or _is_beyond_best(history, hyperparameters)
-        kept_folder = None if is_over else keeping(last)
+        kept_folder = None if is_over else find_place_to_keep(last)
+        ask(trainer.learner, last, is_over or kept_folder is not None)
         ending = GO_ON if is_over else processes.agree(KEEP if kept_folder else STOP if stopping() else GO_ON)
         if processes.is_first() and (ending or (last % every == 0 and not is_over)):
             checkpoints.write(folder, last, trainer.learner, trainer.optimizer, history)
@@ -271,7 +270,7 @@ def measure_free_mb() -> float:
 def _tokens_at_once(learner: Any, examples: Sequence[Example], hyperparameters: Hyperparameters) -> int:
     # A student that can't read packed rows is taught one dialogue at a time.
     alpha = hyperparameters.alpha
-    with learners.no_dropout(learner, hyperparameters):
+    with learners.eval_mode(learner):
         if loss.can_pack(learner, examples, alpha):
             return hyperparameters.tokens_at_once
     if 0 < alpha < 1 and any(example.has_both for example in examples):

@@ -11,20 +11,20 @@ from sqlmodel import Session
 
 from mapd import students
 from mapd.errors import BadInput
-from mapd.finetune import asking, preflight, trackers
+from mapd.finetune import asking, origins, preflight, records, trackers
 from mapd.finetune import run as finetuning
-from mapd.finetune.hyperparameters import Hyperparameters, choose
-from mapd.finetune.options import NOTHING_BESIDE, RunOptions
+from mapd.finetune.hyperparameters import Hyperparameters, choose, hyperparameters_of
+from mapd.finetune.options import NO_OPTIONS, RunOptions
 from mapd.finetune.preflight import Preflight
 from mapd.jobs import JobProgress
-from mapd.jobs.work import Work, WorkContext
+from mapd.jobs.work import Work, WorkContext, add_end
 from mapd.store import claims, queries
 from mapd.store.finetunes import Training
 from mapd.store.snapshots import count_taught
 
 DEFAULT = Hyperparameters()
 # The fields that change no weight.
-BESIDE = tuple(field.name for field in fields(RunOptions))
+OPTIONS = tuple(field.name for field in fields(RunOptions))
 MOST_EPOCHS = 1000
 
 
@@ -61,12 +61,12 @@ class FinetuneWork(Work):
     validate_every: int = DEFAULT.validate_every
     patience: int = DEFAULT.patience
     control: str = DEFAULT.control
-    # The uid of a finetune that ended, and goes on for more epochs; below, what is done beside.
+    # The uid of a finetune that ended, and goes on for more epochs; below, what is done besides.
     continues: str | None = None
-    ask_every: int = NOTHING_BESIDE.ask_every
-    ask_questions: int = NOTHING_BESIDE.ask_questions
-    report_to: str = NOTHING_BESIDE.report_to
-    keep_optimizer: bool = NOTHING_BESIDE.keep_optimizer
+    ask_every: int = NO_OPTIONS.ask_every
+    ask_questions: int = NO_OPTIONS.ask_questions
+    report_to: str = NO_OPTIONS.report_to
+    keep_optimizer: bool = NO_OPTIONS.keep_optimizer
 
     @classmethod
     def by_preset(
@@ -76,29 +76,28 @@ class FinetuneWork(Work):
 
         Raises: BadInput, naming the value.
         """
-        beside = {name_: choices.pop(name_) for name_ in BESIDE if name_ in choices}
+        options = RunOptions(**{name_: choices.pop(name_) for name_ in OPTIONS if name_ in choices})
         settings = choose(name, **choices)
-        values = {field.name: getattr(settings, field.name) for field in fields(settings)}
-        work = cls(snapshot=snapshot, student=student, arm=arm, **values, **beside)
-        assert work.options, "its values were checked"
-        return work
+        return cls(snapshot=snapshot, student=student, arm=arm, **asdict(settings), **asdict(options))
 
     @classmethod
-    def of_more_epochs(cls, training: Training, epochs: int, options: RunOptions = NOTHING_BESIDE) -> Self:
+    def of_training(cls, training: Training, options: RunOptions = NO_OPTIONS) -> Self:
+        """Return the work that this very training is: started again, it goes on from its checkpoint."""
+        settings = asdict(hyperparameters_of(training)) | asdict(options)
+        inputs = {"student": training.parent, "arm": training.arm, "continues": training.continues}
+        return cls(snapshot=training.snapshot, **inputs, **settings)
+
+    @classmethod
+    def of_more_epochs(cls, training: Training, epochs: int, options: RunOptions = NO_OPTIONS) -> Self:
         """Return the work that goes on from a finetune for so many more epochs.
 
         Raises: BadInput where it hasn't ended, or the number can't be.
         """
-        if training.student is None:
-            raise BadInput(
-                f"finetune {training.uid[:12]} hasn't ended: start it again, and it goes on from its checkpoint"
-            )
+        origins.require_ended(training.uid, training.student)
         if not 1 <= epochs <= MOST_EPOCHS:
             raise BadInput(f"a finetune goes on for 1 to {MOST_EPOCHS} more epochs, not {epochs}")
-        settings = Hyperparameters(alpha=training.alpha, seed=training.seed, **training.hyperparameters)
-        values = {field.name: getattr(settings, field.name) for field in fields(settings)}
-        values |= {"epochs": settings.epochs + epochs, "continues": training.uid, **asdict(options)}
-        return cls(snapshot=training.snapshot, student=training.parent, arm=training.arm, **values)
+        work = cls.of_training(training, options)
+        return work.model_copy(update={"epochs": work.epochs + epochs, "continues": training.uid})
 
     @property
     def title(self) -> str:
@@ -110,18 +109,18 @@ class FinetuneWork(Work):
     @property
     def hyperparameters(self) -> Hyperparameters:
         """Return them. Raises: BadInput, naming the value."""
-        return choose(**self.model_dump(exclude={"snapshot", "student", "arm", "continues", *BESIDE}))
+        return choose(**self.model_dump(exclude={"snapshot", "student", "arm", "continues", *OPTIONS}))
 
     @property
     def options(self) -> RunOptions:
-        """Return what is done beside. Raises: BadInput, naming the value."""
-        return RunOptions(**self.model_dump(include=set(BESIDE)))
+        """Return what is done besides. Raises: BadInput, naming the value."""
+        return RunOptions(**self.model_dump(include=set(OPTIONS)))
 
     @property
     def words(self) -> list[str]:
         """Return the options of `mapd finetune` that describe what it teaches."""
         options = {"learning_rate": "lr", "checkpointing": "gradient_checkpointing"}
-        values = self.model_dump(exclude={"checkpointing", "continues", *BESIDE}, exclude_none=True)
+        values = self.model_dump(exclude={"checkpointing", "continues", *OPTIONS}, exclude_none=True)
         words = [f"--{options.get(name, name).replace('_', '-')}={value}" for name, value in values.items()]
         # An option of its own, without a value.
         return [*words, *(["--gradient-checkpointing"] if self.checkpointing else [])]
@@ -130,10 +129,15 @@ class FinetuneWork(Work):
         """Return how many optimizer steps it has."""
         snapshot = queries.snapshot(session, self.snapshot)
         parent = finetuning.find_parent(session, snapshot) if self.student is None else self.student
-        students.require_weights(session, students.get(session, parent))
+        student = students.get(session, parent)
+        students.require_weights(session, student)
         trackers.require_installed(self.options.trackers)
         if self.options.ask_every:
-            asking.choose(session, snapshot, self.options.ask_questions)
+            asking.require_questions(session, snapshot)
+        if self.continues is not None:
+            lineage = records.Lineage(self.continues)
+            row = records.make_row(student, snapshot, self.hyperparameters, self.arm, lineage)
+            origins.require(session, row)
         return self.hyperparameters.steps(count_taught(snapshot.manifest, self.alpha))
 
     def check(self, run: WorkContext) -> Preflight:
@@ -160,8 +164,8 @@ class FinetuneWork(Work):
             stopping=run.stopping,
         )
         result = asdict(finetuned)
-        # A job that was stopped says so in its outcome; any other has no such word in it.
-        return result if finetuned.stopped else {key: value for key, value in result.items() if key != "stopped"}
+        end = result.pop("stopped")
+        return add_end(result, end)
 
     def _inputs(self, run: WorkContext) -> dict[str, Any]:
         settings = {"student": self.student, "hyperparameters": self.hyperparameters}

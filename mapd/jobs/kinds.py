@@ -20,7 +20,7 @@ from mapd.jobs import JobProgress
 from mapd.jobs.arms_work import ArmsWork
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.round_work import RoundWork
-from mapd.jobs.work import Work, WorkContext, followed_by_index
+from mapd.jobs.work import Work, WorkContext, add_end, followed_by_index
 from mapd.loop import demo
 from mapd.models.base import Sampling
 from mapd.people import owner
@@ -160,7 +160,7 @@ class CollectWork(Work):
             collected = self._collect(followed)
         end = committee.describe_end(collected, self.budget)
         result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
-        return result | ({"stopped": end} if end else {})
+        return add_end(result, end)
 
     def _collect(self, run: WorkContext) -> committee.CollectResult:
         with db.reading(run.engine) as session:

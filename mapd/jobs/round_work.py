@@ -11,7 +11,7 @@ from pydantic import Field
 from sqlmodel import Session
 
 from mapd import rounds
-from mapd.jobs.work import Work, WorkContext, followed_by_index
+from mapd.jobs.work import Work, WorkContext, add_end, followed_by_index
 from mapd.loop import round as rounds_run
 from mapd.loop import round_plan
 from mapd.loop.round_plan import RoundPlan
@@ -77,4 +77,4 @@ class RoundWork(Work):
         result |= {} if last.after is None else {"before": last.before, "after": last.after}
         result |= {"pairs": last.pairs, "turns": [asdict(turn) for turn in summary.turns]}
         result |= {"rounds": [rounds.describe(entry) for entry in summary.rounds], "whole": not summary.is_broken}
-        return result | ({} if summary.stopped is None else {"stopped": summary.stopped})
+        return add_end(result, summary.stopped)

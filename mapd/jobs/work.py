@@ -63,6 +63,11 @@ def followed_by_index(run: WorkContext) -> Iterator[WorkContext]:
     derivation.catch_up_all(run.engine, tell_of_index)
 
 
+def add_end(result: dict[str, Any], end: str | None) -> dict[str, Any]:
+    """Return the result of work; where a rule ended it early, with the line that says so."""
+    return result | ({"stopped": end} if end else {})
+
+
 class Work(BaseModel):
     """One piece of work. Its fields are a job's parameters, and the options of its command."""
 

@@ -18,7 +18,7 @@ from mapd import committee, exam, rounds, students, teachers
 from mapd.committee import CommitteeSettings, Estimate
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
-from mapd.finetune.hyperparameters import Hyperparameters, choose
+from mapd.finetune.hyperparameters import Hyperparameters, choose, hyperparameters_of
 from mapd.rounds import StopRule
 from mapd.store import committees, finetunes, queries
 from mapd.store import tables as t
@@ -172,11 +172,10 @@ def find_hyperparameters(session: Session, student: str, settings: Mapping[str, 
     trainings = (x for x in finetunes.finetunes(session) if x.student == student)
     if (training := next(trainings, None)) is None:
         return choose(**settings)
-    usual = Hyperparameters(alpha=training.alpha, seed=training.seed, **training.hyperparameters)
     # Another method has a rate of its own.
     if "method" in settings and "learning_rate" not in settings:
         settings = {**settings, "learning_rate": choose(method=settings["method"]).learning_rate}
-    return replace(usual, **settings)
+    return replace(hyperparameters_of(training), **settings)
 
 
 def check_plan(session: Session, plan: RoundPlan) -> None:

@@ -104,4 +104,9 @@ class Wording(Protocol):
 
 def question_key(row: Wording) -> tuple[str, ...]:
     """Return what two rows must not share: context, text and options, however they are spaced."""
-    return tuple(" ".join(part.split()) for part in (row.context or "", row.text, *row.options))
+    return wording_key(row.context, row.text, row.options)
+
+
+def wording_key(context: str | None, text: str, options: Sequence[str]) -> tuple[str, ...]:
+    """Return the same of a question that is no row."""
+    return tuple(" ".join(part.split()) for part in (context or "", text, *options))

@@ -1,6 +1,6 @@
 """Every finetune with its steps, and every student that was trained elsewhere, for the pages.
 
-finetunes(session)[0] -> Training(parent="smollm2", student="smollm2-f3a1", pairs=101, alpha=0.5, done=39, …)
+finetunes(session)[0] -> Training(parent="smollm2", student="smollm2-f3a1", pairs=101, alpha=0.5, steps_done=39, …)
 list_added(session)   -> (AddedStudent(name="mine", parent="smollm2", snapshot="3f2a…", person="ann", …), …)
 steps(session, 1)[0]  -> FinetuneStep(step=1, loss_feedback=2.91, loss_rationale=1.74, …)
 """

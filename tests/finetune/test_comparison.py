@@ -94,7 +94,11 @@ def test_the_commands_say_what_they_have_and_refuse_in_a_line(
     shown = json.loads(mapd(capsys, "finetunes", "show", uids["full"][:6], "--json")[1])
     assert [len(shown["steps"]), len(shown["asked"])] == [4, 3]
     assert [answer["outcome"] for answer in shown["asked"][0]["answers"]] == ["no_answer", "incorrect", "correct"]
-    assert "step 4: right" not in mapd(capsys, "finetunes", "show", uids["full"])[1]
+    lines = mapd(capsys, "finetunes", "show", uids["full"])[1].splitlines()
+    answers = shown["asked"][0]
+    assert [line.strip() for line in lines if line.startswith("    step")][:3] == [
+        *("step 0: no answer, –", "step 2: incorrect, 1", f"step 4: correct, {answers['gold']}")
+    ]
     compared = json.loads(mapd(capsys, "finetunes", "compare", "small-tuned", uids["full"], "--json")[1])
     assert compared["differences"]["method"] == ["lora", "full"]
     assert compared["trainings"][1]["losses"]["loss_feedback"] == pytest.approx(2.2 / 6)

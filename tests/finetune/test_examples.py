@@ -49,6 +49,16 @@ def test_a_snapshot_that_was_frozen_before_votes_were_in_its_lines_is_taught_the
     assert first == second
 
 
+def test_shuffled_each_pair_is_taught_another_questions_texts() -> None:
+    names = ("ships", "trains", "planes")
+    pairs = [pair(rationale=f"Of {name}.") | {"question": QUESTION | {"text": f"How many {name}?"}} for name in names]
+    taught = examples(MANIFEST, lines(*pairs), TOKENIZER, alpha=0, control="shuffled").items
+    assert sorted(text(one.rationale) for one in taught) == sorted(f"Of {name}.<|im_end|>" for name in names)
+    for name, one in zip(names, taught, strict=True):
+        assert name in text(one.prompt)
+        assert name not in text(one.rationale)
+
+
 def test_both_dialogues_are_the_chat_templates() -> None:
     one = example(pair(), TOKENIZER)
     question = prompts.question_block(QUESTION["text"], QUESTION["context"], QUESTION["options"])

@@ -60,7 +60,9 @@ def test_the_history_counts_what_came_no_better() -> None:
     assert (history.best, history.best_step, history.misses) == (1.5, 6, 2)
 
 
-def learn(folder: Path, settings: Hyperparameters = SETTINGS, stop_at: int = 0) -> list[TrainingStep]:
+def learn(
+    folder: Path, settings: Hyperparameters = SETTINGS, stop_at: int = 0, asked: list[tuple[int, bool]] | None = None
+) -> list[TrainingStep]:
     steps: list[TrainingStep] = []
 
     def tell(step: TrainingStep) -> None:
@@ -68,12 +70,18 @@ def learn(folder: Path, settings: Hyperparameters = SETTINGS, stop_at: int = 0) 
         if step.step == stop_at:
             raise BrokenOff
 
-    train(tiny.model(), EXAMPLES, settings, folder, tell, checkpoint_every=2, validation=HELD_OUT)
+    def ask(_: object, step: int, is_end: bool) -> None:
+        if asked is not None:
+            asked.append((step, is_end))
+
+    train(tiny.model(), EXAMPLES, settings, folder, tell, checkpoint_every=2, validation=HELD_OUT, ask=ask)
     return steps
 
 
 def test_both_losses_come_each_epoch_the_training_ends_early_and_the_best_is_kept(tmp_path: Path) -> None:
-    steps = learn(tmp_path / "whole", replace(SETTINGS, epochs=30))
+    asked: list[tuple[int, bool]] = []
+    steps = learn(tmp_path / "whole", replace(SETTINGS, epochs=30), asked=asked)
+    assert asked == [(0, False), *((s.step, s is steps[-1]) for s in steps)], "its end is known where it ends early"
     validated = [step for step in steps if step.validation_rationale is not None]
     assert [step.step for step in validated] == [step.step for step in steps if step.step % 3 == 0]
     joint = [SETTINGS.weigh(s.validation_feedback, s.validation_rationale) for s in validated]

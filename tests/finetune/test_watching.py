@@ -1,5 +1,7 @@
 """A training that is watched: it answers held-out questions, is stopped and kept, goes on for more epochs, reports."""
 
+import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -126,12 +128,14 @@ def test_broken_off_it_is_not_asked_twice(
 
 
 def test_without_a_held_out_question_it_is_refused(engine: sa.Engine, sha256: str) -> None:  # noqa: F811
-    add_questions(engine, sha256, "test")
-    with pytest.raises(BadInput, match="there is no dev question to ask"):
-        run(engine, sha256, options=RunOptions(ask_every=2))
     work = FinetuneWork(snapshot=sha256, student="tiny", ask_every=2)
-    with db.reading(engine) as session, pytest.raises(BadInput, match="leave --ask-every out"):
+    with db.reading(engine) as session, pytest.raises(BadInput, match=r"no dev question.*leave --ask-every out"):
         work.size(session)
+    add_questions(engine, sha256, "test")
+    with db.reading(engine) as session:
+        assert work.size(session), "a page asks no question's words: the run does"
+    with pytest.raises(BadInput, match=r"no dev question to ask.*have none that isn't taught or tested"):
+        run(engine, sha256, options=RunOptions(ask_every=2))
     with db.reading(engine) as session:
         assert session.exec(select(t.Finetune)).all() == []
 
@@ -172,7 +176,7 @@ def test_stopped_it_keeps_another_student_and_can_go_on_to_its_end(
     tmp_path: Path,
 ) -> None:
     add_questions(engine, sha256)
-    options = RunOptions(ask_every=2, ask_questions=1)
+    options = RunOptions(ask_every=3, ask_questions=1)
     kept = run(engine, sha256, options=options, progress=stop_at(engine, 3))
     assert kept.stopped == f"stopped at step 4 of {GIVEN.steps(kept.pairs)}: its student is of what it had learned " + (
         "until then"
@@ -185,7 +189,7 @@ def test_stopped_it_keeps_another_student_and_can_go_on_to_its_end(
     assert (whole.student, whole.stopped_at, whole.stop_requested_at) == (None, None, None)
     assert (stopped.student, stopped.stopped_at, stopped.steps_done) == (kept.name, 4, 4)
     assert (stopped.planned_steps, stopped.pairs) == (whole.planned_steps, whole.pairs)
-    assert [list(row.answers) for row in asked] == [[0, 2, 4]]
+    assert [list(row.answers) for row in asked] == [[0, 3, 4]], "where it ends, too"
     assert new.round == 1
     assert stopped.uid != whole.uid
     done = run(engine, sha256, options=options)
@@ -205,7 +209,7 @@ def test_what_does_not_run_cannot_be_stopped(engine: sa.Engine, sha256: str) -> 
     with db.writing(engine) as session:
         with pytest.raises(BadInput, match="has ended already"):
             stopping.request(session, done.student, by=owner("ann"))
-        with pytest.raises(NotFound, match="no finetune begins with 'zzzz'"):
+        with pytest.raises(NotFound, match="no finetune is named 'zzzz'"):
             stopping.request(session, "zzzz", by=owner("ann"))
 
     def break_off(_: TrainingStep) -> None:
@@ -217,6 +221,22 @@ def test_what_does_not_run_cannot_be_stopped(engine: sa.Engine, sha256: str) -> 
         paused = next(x for x in finetunes.finetunes(session) if x.arm == "paused")
         with pytest.raises(BadInput, match="isn't running: start it again"):
             stopping.request(session, paused.uid, by=owner("ann"))
+
+
+def test_a_request_ends_with_the_run_that_it_was_made_to(engine: sa.Engine, sha256: str) -> None:  # noqa: F811
+    ask = stop_at(engine, 3)
+
+    def ask_and_break_off(step: TrainingStep) -> None:
+        ask(step)
+        if step.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(engine, sha256, progress=ask_and_break_off)
+    with db.reading(engine) as session:
+        assert finetunes.finetunes(session)[0].stop_requested_at is not None
+    done = run(engine, sha256)
+    assert (done.stopped, done.steps) == (None, GIVEN.steps(done.pairs))
 
 
 def test_a_request_at_the_last_step_gives_the_whole_student(engine: sa.Engine, sha256: str) -> None:  # noqa: F811
@@ -237,7 +257,11 @@ def test_a_job_that_was_stopped_says_so(engine: sa.Engine, sha256: str) -> None:
 
     outcome = work.run(WorkContext(engine, Settings().make_home(), owner("ann"), tell))
     assert str(outcome["stopped"]).startswith("stopped at step 2 of")
-    assert "stopped" not in work.run(WorkContext(engine, Settings().make_home(), owner("ann")))
+    with db.reading(engine) as session:
+        whole = next(x for x in finetunes.finetunes(session) if x.student is None)
+    again = FinetuneWork.of_training(whole).run(WorkContext(engine, Settings().make_home(), owner("ann")))
+    assert again["student"] == whole.uid, "started again by its row, it is the same training"
+    assert "stopped" not in again
 
 
 # --- More epochs ------------------------------------------------------------------------------------------------------
@@ -249,11 +273,12 @@ def test_more_epochs_are_those_of_one_that_had_them_from_the_beginning(
     sha256: str,  # noqa: F811
     method: str,
 ) -> None:
+    add_questions(engine, sha256)
     settings, home = replace(STEADY, method=method, learning_rate=1e-3), Settings().make_home()
     first = run(engine, sha256, hyperparameters=settings, options=RunOptions(keep_optimizer=True))
     with db.reading(engine) as session:
         training = finetunes.find(session, first.name)
-    work = FinetuneWork.of_more_epochs(training, 1)
+    work = FinetuneWork.of_more_epochs(training, 1, RunOptions(ask_every=100, ask_questions=1))
     assert (work.continues, work.epochs, work.student) == (first.student, 3, "tiny")
     heard: list[int] = []
     context = WorkContext(engine, home, owner("ann"), lambda p: heard.append(p.completed))
@@ -273,7 +298,9 @@ def test_more_epochs_are_those_of_one_that_had_them_from_the_beginning(
     with db.reading(engine) as session:
         row = finetunes.find(session, str(more["student"]))
         student = session.exec(select(t.Student).where(t.Student.uid == row.uid)).one()
+        (asked,) = finetunes.list_asked(session, row.id)
     assert (row.continues, row.parent, student.round) == (first.student, "tiny", 1)
+    assert list(asked.answers) == [first.steps, more["steps"]], "before it goes on, and where it ends"
     assert work.run(context) == more, "it is done once"
 
 
@@ -281,20 +308,40 @@ def test_what_kept_no_optimizer_or_would_be_another_training_is_refused(
     engine: sa.Engine,
     sha256: str,  # noqa: F811
 ) -> None:
+    def break_off(_: TrainingStep) -> None:
+        raise KeyboardInterrupt
+
     context = WorkContext(engine, Settings().make_home(), owner("ann"))
     full = run(engine, sha256, hyperparameters=replace(STEADY, method="full", epochs=1))
     lora = run(engine, sha256, hyperparameters=replace(STEADY, epochs=1))
+    with pytest.raises(KeyboardInterrupt):
+        run(engine, sha256, hyperparameters=replace(STEADY, epochs=1), arm="begun", progress=break_off)
     with db.reading(engine) as session:
         work = FinetuneWork.of_more_epochs(finetunes.find(session, full.name), 2)
         more = FinetuneWork.of_more_epochs(finetunes.find(session, lora.name), 1)
-    with pytest.raises(BadInput, match="its optimizer wasn't kept; full finetuning keeps it with --keep-optimizer"):
+        begun = next(x for x in finetunes.finetunes(session) if x.arm == "begun")
+        with pytest.raises(BadInput, match="hasn't ended: start it again"):
+            FinetuneWork.of_more_epochs(begun, 1)
+        assert more.size(session) == 2 * lora.steps
+    for changes, words in (
+        ({"epochs": 1}, "has 1 epochs, and goes on to more, not to 1"),
+        ({"seed": 4}, "its student, snapshot and hyper-parameters stay"),
+        ({"continues": "nowhere"}, "isn't in this project"),
+        ({"continues": begun.uid, "arm": "begun"}, "hasn't ended: start it again"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            more.model_copy(update=changes).run(context)
+        with db.reading(engine) as session, pytest.raises(BadInput, match=words):
+            more.model_copy(update=changes).size(session)
+    with pytest.raises(BadInput, match="full finetuning keeps its optimizer only with --keep-optimizer"):
         work.run(context)
-    with pytest.raises(BadInput, match="has 1 epochs, and goes on to more, not to 1"):
-        more.model_copy(update={"epochs": 1}).run(context)
-    with pytest.raises(BadInput, match="its student, snapshot and hyper-parameters stay"):
-        more.model_copy(update={"seed": 4}).run(context)
-    with pytest.raises(BadInput, match="isn't in this project"):
-        more.model_copy(update={"continues": "nowhere"}).run(context)
+    folder = context.home / "finetunes" / lora.student
+    shutil.rmtree(next(folder.glob("last-*")))
+    with pytest.raises(BadInput, match="can't go on: its last step isn't beside its adapter"):
+        more.run(context)
+    shutil.rmtree(folder)
+    with pytest.raises(BadInput, match=r"the files of finetune .* aren't here"):
+        more.run(context)
 
 
 def test_with_a_validation_slice_the_best_of_both_parts_is_kept(engine: sa.Engine, sha256: str) -> None:  # noqa: F811
@@ -313,13 +360,15 @@ def test_with_a_validation_slice_the_best_of_both_parts_is_kept(engine: sa.Engin
 
 
 class ScriptedTracker:
-    """Keeps what it is told."""
+    """Keeps what it is told, until it fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, fails_at: int = 0) -> None:
         self.logged: list[tuple[int | None, dict[str, Any]]] = []
-        self.is_finished = False
+        self.is_finished, self.fails_at = False, fails_at
 
     def log(self, values: dict[str, Any], step: int | None = None) -> None:
+        if step == self.fails_at:
+            raise OSError("No space left on device")
         self.logged.append((step, values))
 
     def finish(self) -> None:
@@ -357,6 +406,60 @@ def test_each_step_is_reported_once_and_nothing_else(
     (name, uid, settings, folder), _ = opened
     assert (name, uid, folder) == ("trackio", done.student, Settings().home / "trackers")
     assert settings == {"student": "tiny", **GIVEN.as_dict()}
+
+
+def test_a_tracker_that_fails_is_dropped_and_the_training_goes_on(
+    engine: sa.Engine,
+    sha256: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    opened = {"tensorboard": ScriptedTracker(fails_at=3), "trackio": ScriptedTracker()}
+    monkeypatch.setattr(trackers, "_open", lambda name, *_: opened[name])
+    monkeypatch.setattr(trackers, "require_installed", lambda names: None)
+    with caplog.at_level(logging.WARNING):
+        done = run(engine, sha256, options=RunOptions(report_to="tensorboard,trackio"))
+    assert done.steps == GIVEN.steps(done.pairs)
+    assert [[step for step, _ in tracker.logged] for tracker in opened.values()] == [
+        *([1, 2], list(range(1, done.steps + 1)))
+    ]
+    assert all(tracker.is_finished for tracker in opened.values())
+    assert [record.getMessage() for record in caplog.records] == [
+        "tensorboard gets nothing more of this training (OSError: No space left on device)"
+    ]
+
+
+def test_where_one_tracker_cannot_be_opened_those_before_it_are_closed(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = ScriptedTracker()
+
+    def open_first(name: str, *_: Any) -> ScriptedTracker:
+        if name != "tensorboard":
+            raise BadInput("trackio can't be opened")
+        return first
+
+    monkeypatch.setattr(trackers, "_open", open_first)
+    row = t.Finetune(uid="9c1e" * 8, parent_id=1, snapshot_id=1, alpha=0.5, seed=0, hyperparameters={})
+    with (
+        pytest.raises(BadInput, match="trackio can't be opened"),
+        trackers.open_trackers(("tensorboard", "trackio"), row, "tiny", tmp_path),
+    ):
+        raise AssertionError("it was opened")
+    assert first.is_finished
+
+
+def test_tensorboard_gets_each_steps_numbers(engine: sa.Engine, sha256: str) -> None:  # noqa: F811
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    done = run(engine, sha256, options=RunOptions(report_to="tensorboard"))
+    written = events.EventAccumulator(str(Settings().home / "trackers" / "tensorboard" / done.student))
+    written.Reload()
+    with db.reading(engine) as session:
+        steps = finetunes.steps(session, finetunes.find(session, done.student).id)
+    for label, field in (("loss/rationale", "loss_rationale"), ("learning_rate", "learning_rate")):
+        assert [event.step for event in written.Scalars(label)] == [step.step for step in steps]
+        assert [event.value for event in written.Scalars(label)] == pytest.approx([getattr(s, field) for s in steps])
+    assert set(written.Tags()["scalars"]) <= set(trackers.NUMBERS.values())
 
 
 def test_a_tracker_that_is_not_installed_is_one_line(engine: sa.Engine, sha256: str) -> None:  # noqa: F811

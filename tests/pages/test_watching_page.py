@@ -1,10 +1,13 @@
 """The finetune page of a training that is watched: held-out answers, trainings over each other, the acts."""
 
 from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlmodel import select
 
+from mapd.finetune.options import RunOptions
 from mapd.finetune.run import claim_key
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.models import weights
@@ -83,7 +86,7 @@ def test_trainings_are_laid_over_each_other_and_a_link_holds_the_choice(looped_h
         assert words in page
     differing = page[page.index("A · ") : page.index("A · ") + 4000].partition("</table>")[0]
     assert "weight decay" not in differing, "it is alike in both"
-    assert len([x for x in linked.get("plotly_chart") if "overlay_" in str(x.proto)]) in (0, 6)
+    assert len([x for x in linked.get("plotly_chart") if "overlay_" in str(x.proto)]) == 6, "a figure a quantity"
     lost = open_page(PAGE, compare="nope")
     assert "nope" in errors(lost)[0]
 
@@ -98,10 +101,44 @@ def test_the_acts_of_a_training_that_runs_and_of_one_that_is_done(looped_home: o
         until = db.clock(session) + timedelta(seconds=20)
         session.add(t.Claim(key=claim_key(uids["full"]), run="another", until=until))
     app = open_page(PAGE, finetune=uids["full"])
+    assert "start_again" not in [x.key for x in app.button]
     app.button(key="stop_finetune").click().run()
     with db.reading(engine) as session:
         assert finetunes.find(session, uids["full"]).stop_requested_at is not None
     assert any("its student is kept" in x.value for x in app.caption)
+
+
+def test_a_training_that_broke_off_is_started_again(looped_home: object) -> None:
+    engine = db.open_store(Settings())
+    uids = add_trainings(engine)
+    with db.writing(engine) as session:
+        session.exec(select(t.Student).where(t.Student.name == "small")).one().base = weights.PACKAGED
+    app = open_page(PAGE, finetune=uids["higher rate"])
+    assert "again_keep" not in [x.key for x in app.checkbox], "an adapter keeps its optimizer anyway"
+    app.number_input(key="again_ask").set_value(5).run()
+    app.button(key="start_again").click().run()
+    with db.reading(engine) as session:
+        (job,) = session.exec(select(t.Job).where(t.Job.kind == "finetune")).all()
+        work = FinetuneWork.model_validate(job.parameters)
+        training = finetunes.find(session, uids["higher rate"])
+    assert work == FinetuneWork.of_training(training, RunOptions(ask_every=5))
+    assert (work.arm, work.learning_rate, work.seed) == ("higher rate", 2e-3, 1)
+
+
+def test_full_finetuning_that_kept_no_optimizer_says_so(looped_home: Path) -> None:
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        first = session.exec(select(t.Finetune)).one()
+        first.hyperparameters = first.hyperparameters | {"method": "full"}
+        uid = first.uid
+    folder = weights.finetune_folder(Settings().home, uid)
+    (folder / "model").mkdir(parents=True)
+    app = open_page(PAGE)
+    assert "only with --keep-optimizer" in shown(app)
+    assert "more_epochs" not in [x.key for x in app.number_input]
+    (folder / "last-000006").mkdir()
+    app.run()
+    assert "more_keep" in [x.key for x in app.checkbox]
 
 
 def test_a_finished_training_goes_on_and_a_stopped_one_says_so(looped_home: object) -> None:
@@ -115,12 +152,17 @@ def test_a_finished_training_goes_on_and_a_stopped_one_says_so(looped_home: obje
     assert any("Stopped at step 6 of 9" in x.value for x in app.caption)
     assert "Goes on from" in shown(app)
     app.number_input(key="more_epochs").set_value(2).run()
+    app.multiselect(key="more_report").set_value(["tensorboard"]).run()
+    assert any("tensorboard isn" in words for words in errors(app)) == (find_spec("tensorboard") is None)
+    app.multiselect(key="more_report").set_value([]).run()
+    app.number_input(key="more_ask").set_value(4).run()
     app.button(key="continue_finetune").click().run()
     with db.reading(engine) as session:
         (job,) = session.exec(select(t.Job).where(t.Job.kind == "finetune")).all()
         work = FinetuneWork.model_validate(job.parameters)
         training = finetunes.finetunes(session)[0]
     assert (work.continues, work.epochs) == (training.uid, training.hyperparameters["epochs"] + 2)
+    assert work.ask_every == 4
     results = open_page("pages/train/results.py")
     assert any("stopped at step 6 of 9" in x.value for x in results.caption)
 

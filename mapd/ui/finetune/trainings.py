@@ -7,7 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from mapd import fingerprints
-from mapd.finetune.comparison import WORDS, hyperparameters_of
+from mapd.finetune.comparison import label, value_in_words
+from mapd.finetune.hyperparameters import hyperparameters_of
 from mapd.store import finetunes
 from mapd.store.finetunes import AddedStudent, Training
 from mapd.store.tables import FinetuneStep
@@ -171,7 +172,7 @@ def draw_settings(run: Training) -> None:
     """Draw the settings of the finetune, and the link to its student's results."""
     st.subheader("Made with", anchor=False)
     settings = {"loss": f"{run.alpha:g} · on feedback + {1 - run.alpha:g} · on rationales"}
-    settings |= {WORDS.get(n, n.replace("_", " ")): _value_words(v) for n, v in run.hyperparameters.items()}
+    settings |= {label(name): text.one_line(value_in_words(v), 80) for name, v in run.hyperparameters.items()}
     tables.draw_table(("", ""), list(settings.items()), words=2)
     if run.adapter and (folder := context.settings().home / run.adapter).is_dir():
         st.caption("The adapter of its student; `peft.AutoPeftModelForCausalLM.from_pretrained` loads it, too:")
@@ -192,9 +193,3 @@ def _draw_place(run: Training, folder: Path) -> None:
         form = () if run.adapter else ("--as", "merged")
         words = ("mapd", "students", "export", run.student, *form, "-o", "DIR")
         st.code(shlex.join(words), language=None, wrap_lines=True)
-
-
-def _value_words(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, int | float) else text.one_line(str(value), 80)

@@ -1,7 +1,7 @@
 """The form that starts a finetune: every hyper-parameter, filled by a preset, and what it would take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import streamlit as st
@@ -9,14 +9,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mapd import students
 from mapd.finetune.hyperparameters import METHODS, PRECISIONS, PRESETS, RATES, SCHEDULES, choose
-from mapd.finetune.options import MOST_QUESTIONS, NOTHING_BESIDE, TRACKERS
 from mapd.finetune.preflight import Preflight
 from mapd.jobs.finetune_work import DEFAULT, FinetuneWork
 from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.ui import jobs
-from mapd.ui.kit import actions, context, start_forms, tables, text, times
+from mapd.ui.kit import actions, context, start_forms, tables, text, times, watch_fields
 from mapd.ui.kit.command_runs import run_command
 
 LENGTH_HELP = (
@@ -24,10 +23,6 @@ LENGTH_HELP = (
 )
 RATE_HELP = "By method: " + "; ".join(f"{method} {rate:g}, {source}" for method, (rate, source) in RATES.items())
 PRESET_HELP = "Fills the fields below. paper: as the paper's code trains: all weights, ten epochs, at 1e-5."
-ASK_HELP = "It answers a few dev questions that aren't taught, at the model as it is then; 0: never."
-REPORT_HELP = (
-    "Each needs its package on the worker's machine. Weights & Biases sends them to its server, by its own key."
-)
 # For a check: the student is loaded, and a step of it computed.
 PATIENCE_S = 600
 
@@ -57,7 +52,7 @@ def draw_finetune_form(*, is_open: bool) -> None:
             on_change=_apply_preset,
             help=PRESET_HELP,
         )
-        choices = _choose_usual() | _choose_others() | _choose_beside() | {"seed": int(seed)}
+        choices = _choose_usual() | _choose_others() | _choose_options() | {"seed": int(seed)}
         work = FinetuneWork(snapshot=row.sha256, student=student, **choices)
         _draw_check(work)
         jobs.draw_start(lambda: work, "Start the finetune", "start_finetune")
@@ -189,20 +184,10 @@ def _choose_others() -> dict[str, Any]:
     }
 
 
-def _choose_beside() -> dict[str, Any]:
-    """Draw what is done beside the training, behind a button; return the values."""
+def _choose_options() -> dict[str, Any]:
+    """Draw what is done besides the training, behind a button; return the values."""
     with st.popover("Watch it", icon=":material/visibility:"):
-        left, right = st.columns(2)
-        every = left.number_input("Steps between held-out questions", 0, 1_000_000, 0, key=_key("ask"), help=ASK_HELP)
-        count = right.number_input(
-            "How many questions", 1, MOST_QUESTIONS, NOTHING_BESIDE.ask_questions, key=_key("asks")
-        )
-        names = st.multiselect("Report its numbers to", list(TRACKERS), key=_key("report"), help=REPORT_HELP)
-        keeps = st.checkbox(
-            "Keep the optimizer of full finetuning, so that it can go on for more epochs", key=_key("keep")
-        )
-    values = {"ask_every": int(every), "ask_questions": int(count), "report_to": ",".join(names)}
-    return values | {"keep_optimizer": keeps}
+        return asdict(watch_fields.draw_watch_fields("finetune", may_keep=True))
 
 
 # --- The check --------------------------------------------------------------------------------------------------------
