@@ -16,8 +16,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from policies import fill_in, load
-
+from benchmarks.policies import fill_in, load
 from mapd.curation.curated import curate
 from mapd.curation.labels import label_by_gold, list_candidates, match_file
 from mapd.domain import Verdict

@@ -81,8 +81,8 @@ def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
     return None if by_chance == 1 else (agree - by_chance) / (1 - by_chance)
 
 
-def predict_count(clusters: Sequence[tuple[int, int]], rest: int) -> tuple[float, float, float]:
-    """Return how many of `rest` further units are hits, and the 95 % interval, from clusters that were drawn by lot.
+def predict_count(clusters: Sequence[tuple[int, int]], further: int) -> tuple[float, float, float]:
+    """Return how many of the `further` units are hits, and the 95 % interval, from clusters that were drawn by lot.
 
     `clusters`: hits and units of each, such as a question's wrong and all texts; two clusters or more with a unit. A
     beta-binomial prediction with an even prior. What the units of a cluster have in common widens it: sample and rest
@@ -94,19 +94,19 @@ def predict_count(clusters: Sequence[tuple[int, int]], rest: int) -> tuple[float
     hits, units = (np.array(column, dtype=float) for column in zip(*clusters, strict=True))
     share = float(hits.sum() / units.sum())
     effect = _design_effect(hits - share * units, float(units.sum()) * share * (1 - share))
-    scaled_rest = round(rest / effect)
+    scaled_further = round(further / effect)
     right, wrong = hits.sum() / effect + 1, (units - hits).sum() / effect + 1
-    cumulated = betabinom.pmf(np.arange(scaled_rest + 1), scaled_rest, right, wrong).cumsum()
+    cumulated = betabinom.pmf(np.arange(scaled_further + 1), scaled_further, right, wrong).cumsum()
     low, high = _find_ends(cumulated, effect)
-    return share * rest, min(low, share * rest), max(min(high, rest), share * rest)
+    return share * further, min(low, share * further), max(min(high, further), share * further)
 
 
-def predict_from_risks(clusters: Sequence[Sequence[tuple[bool, float]]], rest: float) -> tuple[float, float, float]:
-    """Return how many hits `rest` expected ones come to, and the 95 % interval, from clusters that were drawn by lot.
+def predict_from_risks(clusters: Sequence[Sequence[tuple[bool, float]]], further: float) -> tuple[float, float, float]:
+    """Return to how many hits `further` expected ones come, and the 95 % interval, from clusters drawn by lot.
 
-    `clusters`: whether each of their units was a hit, and how probable that was thought to be; `rest`: the sum of what
-    was thought of the others. A gamma-Poisson prediction of hits by expected hit; sample and rest are divided by the
-    dispersion, which is less than 1 where the probabilities tell hits from others.
+    `clusters`: whether each of their units was a hit, and how probable that was thought to be; `further`: the sum of
+    what was thought of the others. A gamma-Poisson prediction of hits by expected hit; sample and rest are divided by
+    the dispersion, which is less than 1 where the probabilities tell hits from others.
     """
     import numpy as np
     from scipy.stats import nbinom
@@ -117,9 +117,9 @@ def predict_from_risks(clusters: Sequence[Sequence[tuple[bool, float]]], rest: f
     # Were the probabilities true, this would be the dispersion; few clusters can show less by chance.
     least = sum(risk * (1 - risk) for units in clusters for _, risk in units) / total
     dispersion = _design_effect(hits - ratio * expected, float(hits.sum()), least)
-    sample, scaled_rest = total / dispersion, rest / dispersion
-    ends = nbinom.ppf(TAILS, hits.sum() / dispersion + 1, sample / (sample + scaled_rest)) * dispersion
-    return ratio * rest, min(float(ends[0]), ratio * rest), max(float(ends[1]), ratio * rest)
+    sample, scaled_further = total / dispersion, further / dispersion
+    ends = nbinom.ppf(TAILS, hits.sum() / dispersion + 1, sample / (sample + scaled_further)) * dispersion
+    return ratio * further, min(float(ends[0]), ratio * further), max(float(ends[1]), ratio * further)
 
 
 def _design_effect(deviations: Any, variance: float, least: float = 1.0) -> float:

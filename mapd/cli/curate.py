@@ -320,18 +320,18 @@ def curate_remaining(
                 raise BadInput(
                     f"policy {fitted} isn't fitted, so it has no probabilities: fit one with mapd curate fit"
                 )
-    left = remaining.measure(curated, fitted_set and remaining.list_probabilities(fitted_set))
+    audit = remaining.measure(curated, fitted_set and remaining.list_probabilities(fitted_set))
     prices = {"look_price": look_price, "wrong_price": wrong_price}
     result = {
         "exam": curated.exam.uid,
         "policy": curated.policy.name,
         "threshold": curated.policy.threshold,
-        "kept": left.kept,
-        "unseen": left.unseen,
-        "audit": asdict(left.sample),
-        "wrong_left": left.by_audit and asdict(left.by_audit),
-        "wrong_left_by_probability": left.by_probability and asdict(left.by_probability),
-        "looks": remaining.describe_plans(left, target=target, **prices),
-        "notes": remaining.list_notes(left, fitted_set and fitted_set.policy.fit),
+        "kept": audit.kept,
+        "unseen": audit.unseen,
+        "audit": asdict(audit.sample),
+        "wrong_left": audit.by_audit and asdict(audit.by_audit),
+        "wrong_left_by_probability": audit.by_probability and asdict(audit.by_probability),
+        "looks": remaining.describe_plans(audit, target=target, **prices),
+        "notes": remaining.list_notes(audit, fitted_set and fitted_set.policy.fit),
     }
-    show(result, as_json, f"{curated.exam.name}: {left.kept:,} rationales accepted, {left.unseen:,} unseen by people")
+    show(result, as_json, f"{curated.exam.name}: {audit.kept:,} rationales accepted, {audit.unseen:,} unseen by people")

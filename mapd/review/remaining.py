@@ -1,9 +1,9 @@
 """How many wrong rationales the kept set still holds, as an audit shows it, and how many more looks are worth it. Pure.
 
-    left = measure(curated)
-    left.sample                     -> AuditSample(questions=60, texts=141, wrong=19, passed_by=0, in_order=True)
-    left.by_audit                   -> Estimate(count=84.2, low=55.1, high=117.0)
-    plan(left.risks, target=20, look_price=0.5, wrong_price=2)     -> Plan(to_target=31, worthwhile=57)
+    audit = measure(curated)
+    audit.sample                     -> AuditSample(questions=60, texts=141, wrong=19, passed_by=0, in_order=True)
+    audit.by_audit                   -> WrongCount(count=84.2, low=55.1, high=117.0)
+    plan(audit.risks, target=20, look_price=0.5, wrong_price=2)     -> LookPlan(to_target=31, worthwhile=57)
 
 Kept is what is accepted; wrong is what people reject. A question's lot is drawn from uids, so it has to do with nothing
 that makes a text wrong: all questions up to the last audited one are a random sample, whoever judged their texts and in
@@ -32,7 +32,7 @@ MOST_PASSED_BY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class WrongCount:
     """A number of wrong rationales, with its 95 % interval."""
 
     count: float
@@ -53,7 +53,7 @@ class AuditSample:
 
 
 @dataclass(frozen=True, slots=True)
-class Remaining:
+class AuditResult:
     """What is left in the kept set: `unseen` are the kept texts that nobody judged, where the wrong ones are.
 
     `risks`: of the unseen, how probable it is that each is wrong, the greatest first; all alike where no policy was
@@ -63,19 +63,19 @@ class Remaining:
     kept: int
     unseen: int
     sample: AuditSample
-    by_audit: Estimate | None
-    by_probability: Estimate | None
+    by_audit: WrongCount | None
+    by_probability: WrongCount | None
     risks: tuple[float, ...]
     lack: str = ""
 
     @property
-    def best(self) -> Estimate | None:
+    def best(self) -> WrongCount | None:
         """Return the estimate that the risks add up to."""
         return self.by_probability or self.by_audit
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LookPlan:
     """Numbers of further looks: until the target is met, and as long as one pays.
 
     None where no number was asked for.
@@ -85,24 +85,26 @@ class Plan:
     worthwhile: int | None
 
 
-def measure(curated: Curated, probabilities: Mapping[int, float] | None = None) -> Remaining:
-    """Return what is left. `probabilities`: by text id, how probable a fitted policy finds it that a text is right."""
+def measure(curated: Curated, probabilities: Mapping[int, float] | None = None) -> AuditResult:
+    """Return what is audit. `probabilities`: by text id, how probable a fitted policy finds it that a text is right."""
     kept = [x for x in curated.rationales if x.verdict is Verdict.ACCEPTED]
     unseen = [x for x in kept if not x.judged]
-    drawn, rest = _draw(curated)
-    judged = [[x for x in texts if x.people.decision is not None] for texts in drawn.values()]
+    sampled, unaudited = _draw(curated)
+    judged = [[x for x in texts if x.people.decision is not None] for texts in sampled.values()]
     clusters = [[_is_wrong(x) for x in texts] for texts in judged if texts]
-    passed_by = sum(map(len, drawn.values())) - sum(map(len, clusters))
-    sample = AuditSample(len(clusters), sum(map(len, clusters)), sum(map(sum, clusters)), passed_by, rest is not None)
+    passed_by = sum(map(len, sampled.values())) - sum(map(len, clusters))
+    sample = AuditSample(
+        len(clusters), sum(map(len, clusters)), sum(map(sum, clusters)), passed_by, unaudited is not None
+    )
     lack = _find_lack(sample)
     if lack or not unseen:
-        exactly = None if lack else Estimate(0, 0, 0)
-        return Remaining(len(kept), len(unseen), sample, exactly, None, (), lack)
-    by_audit = _estimate(clusters, unseen, passed_by, rest)
+        exactly = None if lack else WrongCount(0, 0, 0)
+        return AuditResult(len(kept), len(unseen), sample, exactly, None, (), lack)
+    by_audit = _estimate(clusters, unseen, passed_by, unaudited)
     by_probability, risks = None, [by_audit.count / len(unseen)] * len(unseen)
     if probabilities is not None:
         by_probability, risks = _weigh(judged, unseen, probabilities)
-    return Remaining(len(kept), len(unseen), sample, by_audit, by_probability, tuple(sorted(risks, reverse=True)))
+    return AuditResult(len(kept), len(unseen), sample, by_audit, by_probability, tuple(sorted(risks, reverse=True)))
 
 
 def _draw(curated: Curated) -> tuple[dict[int, list[DecidedText]], list[DecidedText] | None]:
@@ -120,8 +122,8 @@ def _draw(curated: Curated) -> tuple[dict[int, list[DecidedText]], list[DecidedT
     up_to_last = {q: list(of_question.values()) for q, of_question in texts.items() if of_question and lots[q] >= last}
     waiting = sum(x.people.decision is None for of_question in up_to_last.values() for x in of_question)
     if waiting <= MOST_PASSED_BY * sum(map(len, up_to_last.values())):
-        others = [x for q, of_question in texts.items() if q not in up_to_last for x in of_question.values()]
-        return up_to_last, others
+        unaudited = [x for q, of_question in texts.items() if q not in up_to_last for x in of_question.values()]
+        return up_to_last, unaudited
     of_audit = {q: [x for x in texts[q].values() if x.text.id in audited] for q in audited_questions}
     return of_audit, None
 
@@ -155,20 +157,20 @@ def _estimate(
     clusters: Sequence[Sequence[bool]],
     unseen: Sequence[DecidedText],
     passed_by: int,
-    rest: Sequence[DecidedText] | None,
-) -> Estimate:
+    unaudited: Sequence[DecidedText] | None,
+) -> WrongCount:
     counts = [(sum(wrong), len(wrong)) for wrong in clusters]
-    if rest is None:
-        return Estimate(*predict_count(counts, len(unseen)))
+    if unaudited is None:
+        return WrongCount(*predict_count(counts, len(unseen)))
     # Of the wrong ones among the others, those that people caught elsewhere are gone already.
-    caught = sum(_is_wrong(x) for x in rest)
-    ends = predict_count(counts, len(rest) + passed_by)
-    return Estimate(*(min(max(end - caught, 0.0), len(unseen)) for end in ends))
+    caught = sum(_is_wrong(x) for x in unaudited)
+    ends = predict_count(counts, len(unaudited) + passed_by)
+    return WrongCount(*(min(max(end - caught, 0.0), len(unseen)) for end in ends))
 
 
 def _weigh(
     judged: Sequence[Sequence[DecidedText]], unseen: Sequence[DecidedText], probabilities: Mapping[int, float]
-) -> tuple[Estimate, list[float]]:
+) -> tuple[WrongCount, list[float]]:
     """Return the estimate by the fitted risks, and the risks themselves, both corrected by what the audit showed."""
     # A text without a probability, such as one that a person wrote, has the mean risk.
     known = [1 - probabilities[x.text.id] for x in unseen if x.text.id in probabilities]
@@ -179,7 +181,7 @@ def _weigh(
 
     expected = [risk(x) for x in unseen]
     clusters = [[(_is_wrong(x), risk(x)) for x in texts] for texts in judged if texts]
-    estimate = Estimate(*(min(end, len(unseen)) for end in predict_from_risks(clusters, sum(expected))))
+    estimate = WrongCount(*(min(end, len(unseen)) for end in predict_from_risks(clusters, sum(expected))))
     factor = estimate.count / sum(expected)
     return estimate, [min(1.0, factor * chance) for chance in expected]
 
@@ -190,22 +192,22 @@ def list_probabilities(fitted: Curated) -> dict[int, float]:
     return {text: float(probability) for text, probability in committees.items() if probability is not None}
 
 
-def list_notes(left: Remaining, fit: Fit | None = None) -> list[str]:
+def list_notes(audit: AuditResult, fit: Fit | None = None) -> list[str]:
     """Return what the numbers rest on, in words."""
-    if left.lack:
-        return [left.lack]
-    sample = left.sample
+    if audit.lack:
+        return [audit.lack]
+    sample = audit.sample
     notes = ["right is what people accept, and wrong what they reject, for whatever reason"]
     if sample.in_order:
-        drawn = f"up to the last audited question all {sample.questions:,} were drawn by lot, wherever they were judged"
-        rest = f"; {sample.passed_by:,} of their texts wait, and count like those behind" if sample.passed_by else ""
-        notes.append(drawn + rest)
+        order = f"up to the last audited question all {sample.questions:,} were drawn by lot, wherever they were judged"
+        waiting = f"; {sample.passed_by:,} of their texts wait, and count like those behind" if sample.passed_by else ""
+        notes.append(order + waiting)
     else:
         notes.append(
             "many texts that come earlier by lot wait: it is taken that the audited ones were drawn at random of those "
             "that nobody judged elsewhere"
         )
-    if left.by_probability is None:
+    if audit.by_probability is None:
         notes.append("without a fitted policy each unseen text is taken to be as likely wrong as the next")
         return notes
     notes.append("the probabilities are taken to be right up to one factor, which the audit gives")
@@ -215,14 +217,14 @@ def list_notes(left: Remaining, fit: Fit | None = None) -> list[str]:
 
 
 def describe_plans(
-    left: Remaining, *, target: float | None, look_price: float | None, wrong_price: float | None
+    audit: AuditResult, *, target: float | None, look_price: float | None, wrong_price: float | None
 ) -> dict[str, int | None]:
     """Return both plans as one row, as estimated and at the interval's upper end; empty without an estimate."""
-    if left.best is None:
+    if audit.best is None:
         return {}
     prices = {"look_price": look_price, "wrong_price": wrong_price}
-    likely = plan(left.risks, target=target, **prices)
-    safe = plan(scale_risks(left.risks, left.best.high), target=target, **prices)
+    likely = plan(audit.risks, target=target, **prices)
+    safe = plan(scale_risks(audit.risks, audit.best.high), target=target, **prices)
     return {
         "to_target": likely.to_target,
         "to_target_safe": safe.to_target,
@@ -237,7 +239,7 @@ def plan(
     target: float | None = None,
     look_price: float | None = None,
     wrong_price: float | None = None,
-) -> Plan:
+) -> LookPlan:
     """Return how many further looks are enough, and how many pay, beginning with the texts most likely wrong.
 
     A look finds a wrong text and takes it out. `target`: wrong ones that may stay; `look_price`, `wrong_price`: what a
@@ -248,7 +250,7 @@ def plan(
         to_target = next(looks for looks, left in enumerate(count_left(risks)) if left <= max(target, 0.0))
     if look_price is not None and wrong_price is not None:
         worthwhile = sum(risk * wrong_price > look_price for risk in risks)
-    return Plan(to_target, worthwhile)
+    return LookPlan(to_target, worthwhile)
 
 
 def count_left(risks: Sequence[float]) -> list[float]:
@@ -261,8 +263,8 @@ def scale_risks(risks: Sequence[float], total: float) -> list[float]:
     """Return the risks as they are if `total` are wrong, such as the interval's upper end: for a plan that is safe."""
     scaled: list[float] = []
     # No risk is above 1: what one can't take, those behind it share.
-    for place, rest in enumerate(count_left(risks)[:-1]):
-        share = risks[place] / rest if rest else 1 / (len(risks) - place)
+    for place, remainder in enumerate(count_left(risks)[:-1]):
+        share = risks[place] / remainder if remainder else 1 / (len(risks) - place)
         scaled.append(min(1.0, max(0.0, total) * share))
         total -= scaled[-1]
     return scaled

@@ -9,8 +9,8 @@ from mapd.curation import saved_policies
 from mapd.policies import Policy
 from mapd.review.remaining import (
     FEWEST,
-    Estimate,
-    Remaining,
+    AuditResult,
+    WrongCount,
     count_left,
     describe_plans,
     list_probabilities,
@@ -56,38 +56,38 @@ def load_probabilities(exam_id: int, fitted: Policy) -> Mapping[int, float]:
     return list_probabilities(load_parts(exam_id, fitted).curated)
 
 
-def draw_numbers(left: Remaining) -> None:
+def draw_numbers(audit: AuditResult) -> None:
     """Draw what is kept, what of it nobody saw, and what was audited."""
     tables.draw_row(
-        (tables.link_cell(left.kept, context.address("browse", verdict="accepted")), "rationales accepted"),
-        (left.unseen, "of them judged by nobody"),
-        (left.sample.texts, f"audited, of {left.sample.questions:,} questions"),
-        (left.sample.wrong, "of the audited rejected by people"),
+        (tables.link_cell(audit.kept, context.address("browse", verdict="accepted")), "rationales accepted"),
+        (audit.unseen, "of them judged by nobody"),
+        (audit.sample.texts, f"audited, of {audit.sample.questions:,} questions"),
+        (audit.sample.wrong, "of the audited rejected by people"),
     )
 
 
-def draw_lack(left: Remaining) -> None:
+def draw_lack(audit: AuditResult) -> None:
     """Say what is missing for an estimate, and lead to it."""
     st.info(
-        f"No estimate: {left.lack}. Questions come in an order that was drawn by lot, so those judged stand for all.",
+        f"No estimate: {audit.lack}. Questions come in an order that was drawn by lot, so those judged stand for all.",
         icon=":material/casino:",
     )
     st.caption(f"An estimate begins at {FEWEST} questions; 60 or more make an interval that helps.")
     context.link("pages/review/triage.py", "Audit what is accepted", icon=":material/casino:", queue="audit-accepted")
 
 
-def draw_estimates(left: Remaining, policy: Policy) -> None:
+def draw_estimates(audit: AuditResult, policy: Policy) -> None:
     """Draw the estimates with their intervals, in a sentence and as whiskers."""
-    best = left.best
+    best = audit.best
     assert best is not None, "the page asked"
-    share = f", {best.count / left.kept:.1%} of what is accepted" if left.kept else ""
+    share = f", {best.count / audit.kept:.1%} of what is accepted" if audit.kept else ""
     st.subheader(f"About {best.count:,.0f} wrong rationales are left{share}", anchor=False)
     st.caption(
         f"{best.low:,.0f} to {best.high:,.0f} with 95 % confidence, under "
         f"{text.label(policy.name, 60)} at {policy.threshold:g}."
     )
-    estimates: dict[str, Estimate] = {"audit alone": left.by_audit} if left.by_audit else {}
-    estimates |= {"audit and probabilities": left.by_probability} if left.by_probability else {}
+    estimates: dict[str, WrongCount] = {"audit alone": audit.by_audit} if audit.by_audit else {}
+    estimates |= {"audit and probabilities": audit.by_probability} if audit.by_probability else {}
     ends = {name: (estimate.low, estimate.count, estimate.high) for name, estimate in estimates.items()}
     alt = "The number of wrong rationales left, with its 95 % interval: " + "; ".join(
         f"{name} {count:.0f}, {low:.0f} to {high:.0f}" for name, (low, count, high) in ends.items()
@@ -130,11 +130,11 @@ def choose_aim(exam_id: int) -> Aim:
     return Aim(*numbers)
 
 
-def draw_plan(left: Remaining, aim: Aim) -> None:
+def draw_plan(audit: AuditResult, aim: Aim) -> None:
     """Draw what is left after so many looks, and say how many reach the target and how many pay."""
-    best = left.best
+    best = audit.best
     assert best is not None, "the page asked"
-    plans = describe_plans(left, target=aim.target, look_price=aim.look_price, wrong_price=aim.wrong_price)
+    plans = describe_plans(audit, target=aim.target, look_price=aim.look_price, wrong_price=aim.wrong_price)
     words = []
     if (looks := plans["to_target"]) is not None:
         safe = plans["to_target_safe"]
@@ -145,7 +145,7 @@ def draw_plan(left: Remaining, aim: Aim) -> None:
             f"**{looks:,} looks** pay, for {costs} in all: the next costs more than it removes "
             f"({plans['worthwhile_safe']:,} at the upper end)"
         )
-    lines = {"expected": count_left(left.risks), "upper end": count_left(scale_risks(left.risks, best.high))}
+    lines = {"expected": count_left(audit.risks), "upper end": count_left(scale_risks(audit.risks, best.high))}
     figure = charts.looks_figure(lines, aim.target, plans["worthwhile"])
     alt = "Wrong rationales left after so many more looks, the most likely wrong first"
     st.plotly_chart(figure, key="looks", config=FIGURE_CONFIG, alt=alt)

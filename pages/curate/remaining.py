@@ -12,16 +12,16 @@ def draw_page(exam_id: int) -> None:
     """Draw what is left in one exam's curated set."""
     curated = load_curated(exam_id)
     fitted = remaining.choose_fitted(exam_id, curated.policy)
-    left = measure(curated, None if fitted is None else remaining.load_probabilities(exam_id, fitted))
-    remaining.draw_numbers(left)
-    if left.best is None:
-        remaining.draw_lack(left)
+    audit = measure(curated, None if fitted is None else remaining.load_probabilities(exam_id, fitted))
+    remaining.draw_numbers(audit)
+    if audit.best is None:
+        remaining.draw_lack(audit)
         return
-    remaining.draw_estimates(left, curated.policy)
-    if left.unseen:
-        remaining.draw_plan(left, remaining.choose_aim(exam_id))
+    remaining.draw_estimates(audit, curated.policy)
+    if audit.unseen:
+        remaining.draw_plan(audit, remaining.choose_aim(exam_id))
         remaining.draw_links()
-    st.caption(" · ".join(list_notes(left, fitted and fitted.fit)))
+    st.caption(" · ".join(list_notes(audit, fitted and fitted.fit)))
 
 
 frame.draw_exam_page("What is left", draw_page)

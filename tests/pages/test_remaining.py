@@ -5,7 +5,8 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from mapd.curation import live_set
-from mapd.curation.fitted_policies import GOLD, fit_policy
+from mapd.curation.fitted_policies import GOLD, fit_policy, plan_fit
+from mapd.curation.saved_policies import save_policy
 from mapd.domain import Act
 from mapd.people import owner
 from mapd.review.judging import Circumstances, Target, judge
@@ -23,7 +24,8 @@ def prepare(folder: Path, *, fits: bool = False) -> None:
     with db.writing(db.open_store(Settings())) as session:
         exam = queries.exam(session, import_files(session, *samples.files(folder, count=36)).exam)
         if fits:
-            fit_policy(session, "free", [exam], GOLD, by=owner("ann"), uses_gold=False)
+            fitted = fit_policy(plan_fit(session, "free", [exam], GOLD, by=owner("ann"), uses_gold=False))
+            save_policy(session, fitted.policy, by=owner("ann"))
         texts = [x for m in live_set.load_curated(session, exam.id).mistakes[:28] for x in m.rationales]
         for place, x in enumerate(texts):
             act, reason = (Act.REJECT, "unclear") if place % 6 == 0 else (Act.ACCEPT, None)

@@ -16,7 +16,7 @@ from mapd.people import owner
 from mapd.review import remaining
 from mapd.review.judging import Circumstances, Target, judge
 from mapd.review.queues import draw_lot
-from mapd.review.remaining import Estimate, Plan, count_left, measure, plan, scale_risks
+from mapd.review.remaining import LookPlan, WrongCount, count_left, measure, plan, scale_risks
 from mapd.statistics import predict_count, predict_from_risks
 from mapd.store import queries
 from tests import samples
@@ -33,7 +33,7 @@ def load(session: Session, exam: ExamInfo) -> Curated:
     return live_set.load_curated(session, exam.id)
 
 
-def audit(session: Session, exam: ExamInfo, number: int, queue: str = "audit-accepted", wrong: int = 2) -> None:
+def judge_first(session: Session, exam: ExamInfo, number: int, queue: str = "audit-accepted", wrong: int = 2) -> None:
     """Judge so many questions in the lot's order; of their texts the first `wrong` are rejected."""
     mistakes = sorted(load(session, exam).mistakes, key=lambda m: -draw_lot(m.attempt.uid))
     texts = [x for m in mistakes[:number] for x in m.rationales if x.committee.verdict == "accepted"]
@@ -44,30 +44,30 @@ def audit(session: Session, exam: ExamInfo, number: int, queue: str = "audit-acc
 
 
 def test_without_an_audit_it_says_what_is_missing(session: Session, large: ExamInfo) -> None:
-    left = measure(load(session, large))
-    assert (left.by_audit, left.lack) == (None, "nobody has judged an accepted rationale in a random audit yet")
-    audit(session, large, 3)
-    left = measure(load(session, large))
-    assert left.by_audit is None
-    assert "3 questions were audited, and of 10" in left.lack
+    audit = measure(load(session, large))
+    assert (audit.by_audit, audit.lack) == (None, "nobody has judged an accepted rationale in a random audit yet")
+    judge_first(session, large, 3)
+    audit = measure(load(session, large))
+    assert audit.by_audit is None
+    assert "3 questions were audited, and of 10" in audit.lack
 
 
 def test_the_audited_share_stands_for_those_behind(session: Session, large: ExamInfo) -> None:
-    audit(session, large, 12)
+    judge_first(session, large, 12)
     curated = load(session, large)
-    left = measure(curated)
+    audit = measure(curated)
     accepted = sum(x.committee.verdict == "accepted" for x in curated.rationales)
-    assert (left.sample.questions, left.sample.wrong, left.sample.in_order) == (12, 2, True)
-    assert left.kept == accepted - 2
-    assert left.unseen == accepted - left.sample.texts
-    assert left.by_audit is not None
-    assert left.by_audit.count == pytest.approx(left.unseen * 2 / left.sample.texts)
-    assert 0 <= left.by_audit.low < left.by_audit.count < left.by_audit.high < left.unseen
-    assert sum(left.risks) == pytest.approx(left.by_audit.count)
+    assert (audit.sample.questions, audit.sample.wrong, audit.sample.in_order) == (12, 2, True)
+    assert audit.kept == accepted - 2
+    assert audit.unseen == accepted - audit.sample.texts
+    assert audit.by_audit is not None
+    assert audit.by_audit.count == pytest.approx(audit.unseen * 2 / audit.sample.texts)
+    assert 0 <= audit.by_audit.low < audit.by_audit.count < audit.by_audit.high < audit.unseen
+    assert sum(audit.risks) == pytest.approx(audit.by_audit.count)
 
 
 def test_what_people_caught_elsewhere_is_gone(session: Session, large: ExamInfo) -> None:
-    audit(session, large, 12, wrong=6)
+    judge_first(session, large, 12, wrong=6)
     before = measure(load(session, large)).by_audit
     mistakes = sorted(load(session, large).mistakes, key=lambda m: -draw_lot(m.attempt.uid))
     last = next(x for x in mistakes[-1].rationales if x.committee.verdict == "accepted")
@@ -85,32 +85,32 @@ def test_an_audit_in_another_order_is_taken_as_drawn_at_random(session: Session,
         for x in m.rationales:
             seen = Circumstances(queue="audit")
             judge(session, Target("rationale", x.text.id), Act.ACCEPT, by=owner("ann"), circumstances=seen)
-    left = measure(load(session, large))
-    assert (left.sample.in_order, left.sample.wrong) == (False, 0)
-    assert left.by_audit is not None
-    assert (left.by_audit.count, left.by_audit.low) == (0, 0)
-    assert left.by_audit.high > 0
-    assert any("at random" in note for note in remaining.list_notes(left))
+    audit = measure(load(session, large))
+    assert (audit.sample.in_order, audit.sample.wrong) == (False, 0)
+    assert audit.by_audit is not None
+    assert (audit.by_audit.count, audit.by_audit.low) == (0, 0)
+    assert audit.by_audit.high > 0
+    assert any("at random" in note for note in remaining.list_notes(audit))
 
 
 def test_probabilities_order_the_looks_and_are_corrected_by_the_audit(session: Session, large: ExamInfo) -> None:
-    audit(session, large, 12, wrong=4)
+    judge_first(session, large, 12, wrong=4)
     curated = load(session, large)
     probabilities = {x.text.id: 0.5 if place % 5 == 0 else 0.95 for place, x in enumerate(curated.rationales)}
-    left = measure(curated, probabilities)
-    assert left.by_probability is not None
-    assert sum(left.risks) == pytest.approx(left.by_probability.count)
-    assert list(left.risks) == sorted(left.risks, reverse=True)
-    assert left.risks[0] == pytest.approx(10 * left.risks[-1])
+    audit = measure(curated, probabilities)
+    assert audit.by_probability is not None
+    assert sum(audit.risks) == pytest.approx(audit.by_probability.count)
+    assert list(audit.risks) == sorted(audit.risks, reverse=True)
+    assert audit.risks[0] == pytest.approx(10 * audit.risks[-1])
 
 
 def test_a_plan_looks_at_the_likely_ones_first() -> None:
     risks = [0.9, 0.5, 0.1, 0.1]
     assert count_left(risks) == pytest.approx([1.6, 0.7, 0.2, 0.1, 0.0])
-    assert plan(risks, target=0.7) == Plan(to_target=1, worthwhile=None)
-    assert plan(risks, target=0) == Plan(to_target=4, worthwhile=None)
-    assert plan(risks, look_price=1, wrong_price=4) == Plan(to_target=None, worthwhile=2)
-    assert plan([], target=0, look_price=1, wrong_price=1) == Plan(0, 0)
+    assert plan(risks, target=0.7) == LookPlan(to_target=1, worthwhile=None)
+    assert plan(risks, target=0) == LookPlan(to_target=4, worthwhile=None)
+    assert plan(risks, look_price=1, wrong_price=4) == LookPlan(to_target=None, worthwhile=2)
+    assert plan([], target=0, look_price=1, wrong_price=1) == LookPlan(0, 0)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0, 1))
@@ -159,4 +159,4 @@ def test_an_estimate_is_inside_its_interval_and_nothing_is_left_of_nothing() -> 
     assert order(predict_count([(3, 3)] * 20, 100))
     assert predict_count([(3, 3)] * 20, 100)[2] == 100
     assert order(predict_from_risks([[(False, 0.01)]] * 20, 5.0))
-    assert Estimate(*predict_count([(1, 2)] * 20, 10)).count == 5
+    assert WrongCount(*predict_count([(1, 2)] * 20, 10)).count == 5
