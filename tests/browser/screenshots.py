@@ -33,6 +33,7 @@ PAGES = {
     "guidelines": "guidelines",
     "room": "room",
     "threshold": "threshold?threshold=3.5",
+    "agreement": "agreement",
     "snapshots": "snapshots",
     "finetune": "finetune",
     "results": "results",

@@ -33,6 +33,7 @@ PAGES = (
     "guidelines",
     "room",
     "threshold?threshold=1.5",
+    "agreement",
     "finetune",
     "results",
     "arms",
