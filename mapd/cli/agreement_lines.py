@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from mapd.curation.agreement import EVERYBODY, Agreement
 from mapd.curation.agreement_report import AgreementReport
 from mapd.curation.biases import STEPS, Bias, Sway
-from mapd.curation.resampling import Estimate
+from mapd.curation.resampling import Measurement
 from mapd.curation.reviewer_stats import PairScores, Reviewer
 from mapd.domain import ExamInfo
 
@@ -46,7 +46,7 @@ def _describe_reviewer(r: Reviewer) -> str:
     )
 
 
-def _describe(estimate: Estimate, form: str = "{:.2f}", scale: float = 1, unit: str = "") -> str:
+def _describe(estimate: Measurement, form: str = "{:.2f}", scale: float = 1, unit: str = "") -> str:
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return f"({estimate.why})"
     value, low, high = (form.format(scale * number) for number in (estimate.value, estimate.low, estimate.high))

@@ -1,7 +1,7 @@
 """How far teachers, people, and people and the committee agree: Krippendorff's alpha and weighted kappa. Pure.
 
-    measure_alpha(counts, questions, Level.ORDINAL)    -> Estimate(n=1159, questions=387, value=.50, low=.45, high=.55)
-    measure_kappa(first, second, questions)            -> Estimate(n=387, questions=387, value=.47, low=.38, high=.55)
+    measure_alpha(counts, questions, Level.ORDINAL) -> Measurement(n=1159, questions=387, value=.50, low=.45, high=.55)
+    measure_kappa(first, second, questions)         -> Measurement(n=387, questions=387, value=.47, low=.38, high=.55)
 
 Alpha (Krippendorff 2011): 1 is full agreement, 0 what chance gives; ordinal for scores, nominal for verdicts. Kappa is
 Cohen's of two raters, with quadratic weights: a 5 against a 1 counts sixteen times a 5 against a 4; of two verdicts it
@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from mapd.curation.resampling import Estimate, draw_sums, find_interval, find_lack, sum_by_question
+from mapd.curation.resampling import Measurement, draw_sums, find_interval, find_lack, sum_by_question
 from mapd.curation.reviewer_stats import HIGHEST, Share
 from mapd.curation.score_table import ScoreTable
 from mapd.curation.text_verdicts import TextKey, TextVerdict
@@ -49,14 +49,14 @@ class Agreement:
 
     raters: tuple[str, ...]  # two; one and the committee; none: everybody
     agree: Share
-    alpha: Estimate
-    kappa: Estimate | None  # of two raters alone
+    alpha: Measurement
+    kappa: Measurement | None  # of two raters alone
 
 
 # -- the numbers ------------------------------------------------------------------------------------------------------
 
 
-def measure_alpha(counts: "Array", questions: "Array", level: Level) -> Estimate:
+def measure_alpha(counts: "Array", questions: "Array", level: Level) -> Measurement:
     """Return Krippendorff's alpha. `counts`: a row a text, how many raters gave it each value, in their order."""
     import krippendorff
     import numpy as np
@@ -65,16 +65,16 @@ def measure_alpha(counts: "Array", questions: "Array", level: Level) -> Estimate
     counts, questions = counts[is_paired].astype(float), questions[is_paired]
     n, number = len(counts), len(np.unique(questions))
     if why := find_lack(n, number):
-        return Estimate(n, number, why=why)
+        return Measurement(n, number, why=why)
     if (counts.sum(axis=0) > 0).sum() < 2:
-        return Estimate(n, number, why="everybody always said the same")
+        return Measurement(n, number, why="everybody always said the same")
     value = float(krippendorff.alpha(value_counts=counts, level_of_measurement=level.value))
     # Each text's pairs of values, as its raters give them (Krippendorff 2011, B-C).
     pairs = counts[:, :, None] * counts[:, None, :] - counts[:, :, None] * np.eye(counts.shape[1])
     pairs /= counts.sum(axis=1)[:, None, None] - 1
     draws = draw_sums(sum_by_question(questions, pairs.reshape(n, -1)))
     low, high = find_interval(_compute_alpha(draws, counts.shape[1], level)) or (value, value)
-    return Estimate(n, number, value, low, high)
+    return Measurement(n, number, value, low, high)
 
 
 def _compute_alpha(draws: "Array", values: int, level: Level) -> "Array":
@@ -95,18 +95,18 @@ def _compute_alpha(draws: "Array", values: int, level: Level) -> "Array":
         return 1 - (number - 1) * observed / expected  # type: ignore[no-any-return]
 
 
-def measure_kappa(first: "Array", second: "Array", questions: "Array", raters: Sequence[str] = ()) -> Estimate:
+def measure_kappa(first: "Array", second: "Array", questions: "Array", raters: Sequence[str] = ()) -> Measurement:
     """Return Cohen's quadratically weighted kappa of two raters. Values are whole numbers: scores, or 0 and 1."""
     import numpy as np
     from sklearn.metrics import cohen_kappa_score
 
     n, number = len(first), len(np.unique(questions))
     if why := find_lack(n, number):
-        return Estimate(n, number, why=why)
+        return Measurement(n, number, why=why)
     constant = [place for place, values in enumerate((first, second)) if values.min() == values.max()]
     if constant:
         names = " and ".join(raters[place] for place in constant) if raters else "a rater"
-        return Estimate(n, number, why=f"{names} always said the same")
+        return Measurement(n, number, why=f"{names} always said the same")
     lowest = min(first.min(), second.min())
     size = int(max(first.max(), second.max()) - lowest) + 1
     value = float(cohen_kappa_score(first, second, labels=np.arange(size) + lowest, weights="quadratic"))
@@ -114,7 +114,7 @@ def measure_kappa(first: "Array", second: "Array", questions: "Array", raters: S
     cells[np.arange(n), (first - lowest) * size + (second - lowest)] = 1
     draws = draw_sums(sum_by_question(questions, cells))
     low, high = find_interval(_compute_kappa(draws, size)) or (value, value)
-    return Estimate(n, number, value, low, high)
+    return Measurement(n, number, value, low, high)
 
 
 def _compute_kappa(draws: "Array", values: int) -> "Array":

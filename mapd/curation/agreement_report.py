@@ -17,7 +17,7 @@ from mapd.curation import agreement, biases, reviewer_stats, saved_policies
 from mapd.curation.agreement import Agreement, Moment, Verdicts
 from mapd.curation.biases import Bias, Sway
 from mapd.curation.reviewer_stats import PairScores, Reviewer
-from mapd.curation.score_table import ScoreTable, TextRow, tabulate
+from mapd.curation.score_table import MeasuredText, ScoreTable, tabulate
 from mapd.curation.text_verdicts import list_verdicts
 from mapd.domain import Verdict
 from mapd.model_makers import find_maker
@@ -58,7 +58,7 @@ def load_report(session: Session, exam_id: int) -> AgreementReport:
 def load_table(session: Session, exam_id: int, policy: Policy) -> ScoreTable:
     """Return the exam's texts and votes as columns."""
     rows = agreement_rows.list_texts(session, exam_id, round(100 * policy.threshold))
-    texts = (TextRow._make((*columns, Verdict(verdict))) for *columns, verdict in rows)
+    texts = (MeasuredText._make((*columns, Verdict(verdict))) for *columns, verdict in rows)
     places = exam_material.places(session)
     teachers = [name for name in queries.voices(session, exam_id) if places[name] is not None]
     return tabulate(texts, exam_material.iterate_votes(session, exam_id), teachers)

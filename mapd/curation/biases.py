@@ -1,7 +1,7 @@
 """What sways reviewers and people beside what a text is worth: its length, its order, who wrote it, the reveal. Pure.
 
-    measure_reviewers(table, makers)[0]   -> Bias(EVERYBODY, Effect.LENGTH, Estimate(2320, 387, -.12, -.21, -.03))
-    measure_sway(verdicts, table)[0].change -> Estimate(…): a point of the mean moves ann's verdict so much more after
+    measure_reviewers(table, makers)[0]   -> Bias(EVERYBODY, Effect.LENGTH, Measurement(2320, 387, -.12, -.21, -.03))
+    measure_sway(verdicts, table)[0].change -> Measurement(…): a point of the mean moves ann so much more after it
 
 Each is what remains with the checks, who wrote it and who judged being equal (regression.py): in points of a score for
 one doubling of the length, or one of two states; of people in shares of texts that are accepted. What the checks don't
@@ -14,8 +14,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from mapd.curation.agreement import EVERYBODY, Verdicts
-from mapd.curation.regression import fit_effects
-from mapd.curation.resampling import Estimate
+from mapd.curation.regression import NOTHING, fit_effects
+from mapd.curation.resampling import Measurement
 from mapd.curation.reviewer_stats import Share
 from mapd.curation.score_table import ScoreTable
 from mapd.domain import Verdict
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-ONE_TEXT = "nothing to measure: each review is a call of its own, with one text"
-NO_MAKER = "nothing to measure: nobody reviewed a text by another model of the same maker"
-NO_OWN = "nothing to measure: nobody reviewed an own text"
+ONE_TEXT = f"{NOTHING}: each review is a call of its own, with one text"
+NO_MAKER = f"{NOTHING}: nobody reviewed a text by another model of the same maker"
+NO_OWN = f"{NOTHING}: nobody reviewed an own text"
 
 
 class Effect(StrEnum):
@@ -54,7 +54,7 @@ class Bias:
 
     who: str  # one of them, or EVERYBODY
     effect: Effect
-    estimate: Estimate
+    estimate: Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class Sway:
     """
 
     person: str  # or EVERYBODY
-    before: Estimate
-    after: Estimate
-    change: Estimate
+    before: Measurement
+    after: Measurement
+    change: Measurement
     moved_to: Share
     moved_away: Share
 
@@ -95,9 +95,9 @@ def measure_reviewers(table: ScoreTable, makers: Mapping[str, str | None]) -> li
     everybody = [*controls, *_tell_apart(authors), *_tell_apart(judges)]
     estimates = fit_effects(scores, effects, everybody, groups)
     n, number = len(scores), len(np.unique(groups))
-    estimates |= {Effect.ORDER: Estimate(n, number, why=ONE_TEXT)}
+    estimates |= {Effect.ORDER: Measurement(n, number, why=ONE_TEXT)}
     nothing = {Effect.MAKER: NO_MAKER, Effect.SELF: NO_OWN}
-    estimates |= {x: Estimate(n, number, why=why) for x, why in nothing.items() if x not in effects}
+    estimates |= {x: Measurement(n, number, why=why) for x, why in nothing.items() if x not in effects}
     biases = [Bias(EVERYBODY, effect, estimates[effect]) for effect in Effect]
     for judge in np.unique(judges).tolist():
         rows = judges == judge
@@ -211,14 +211,14 @@ def measure_sway(verdicts: Verdicts, table: ScoreTable) -> list[Sway]:
         columns += [column * ~rows.is_before for column in columns[:-2]]
         change = fit_effects(rows.accepts, after, columns, table.questions[rows.text])["mean"]
         if (lacking := next((x for x in (before, later) if x.value is None), None)) is not None:
-            change = Estimate(lacking.n, lacking.questions, why=lacking.why)
+            change = Measurement(lacking.n, lacking.questions, why=lacking.why)
         names = rows.people if who == EVERYBODY else (who,)
         moved = [_count_moves(verdicts, names, against=against) for against in (True, False)]
         sways.append(Sway(who, before, later, change, *moved))
     return sways
 
 
-def _fit_means(rows: _Rows, table: ScoreTable) -> Estimate:
+def _fit_means(rows: _Rows, table: ScoreTable) -> Measurement:
     controls = [*_list_checks(table, rows.text), *_tell_apart(rows.person)]
     effects = {"mean": table.means[rows.text]}
     return fit_effects(rows.accepts, effects, controls, table.questions[rows.text])["mean"]

@@ -1,7 +1,7 @@
 """What one thing adds to a score or a verdict, all else that is named being equal: a linear regression. Pure.
 
     fit_effects(scores, {"length": doublings}, controls, questions)["length"]
-    -> Estimate(n=2320, questions=387, value=-0.12, low=-0.21, high=-0.03)
+    -> Measurement(n=2320, questions=387, value=-0.12, low=-0.21, high=-0.03)
 
 statsmodels' least squares, with an interval that takes a question's texts as alike (cluster-robust; Cameron and Miller
 2015). Of a verdict, 1 or 0, it is the change of the share that is accepted (a linear probability model).
@@ -10,13 +10,15 @@ statsmodels' least squares, with an interval that takes a question's texts as al
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mapd.curation.resampling import LEAST_TEXTS, Estimate, find_lack
+from mapd.curation.resampling import LEAST_TEXTS, Measurement, find_lack
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
 
+# How it begins that says why there is no number at all.
+NOTHING = "nothing to measure"
 # Texts for each thing that is looked at: with fewer the numbers only follow chance.
 TEXTS_EACH = 5
 # A column of which the others leave no more than this share is made of them.
@@ -25,7 +27,7 @@ LEAST_REST = 1e-6
 
 def fit_effects(
     outcome: "Array", effects: Mapping[str, "Array"], controls: Iterable["Array"], groups: "Array"
-) -> dict[str, Estimate]:
+) -> dict[str, Measurement]:
     """Return what one step of each effect adds to the outcome, the other effects and the controls being equal."""
     import numpy as np
 
@@ -35,7 +37,7 @@ def fit_effects(
     if not why and outcome.min() == outcome.max():
         why = "always the same"
     if why:
-        return {name: Estimate(n, number, why=why) for name in effects}
+        return {name: Measurement(n, number, why=why) for name in effects}
     design = np.stack([*effects.values(), np.ones(n), *columns[len(effects) :]], axis=1).astype(float)
     products = design.T @ design
     places = range(design.shape[1])
@@ -44,12 +46,12 @@ def fit_effects(
     for name, column in effects.items():
         is_constant = column.min() == column.max()
         reason = "it is the same everywhere" if is_constant else "it can’t be told from who wrote and who scored"
-        estimates[name] = Estimate(n, number, why=f"nothing to measure: {reason}")
+        estimates[name] = Measurement(n, number, why=f"{NOTHING}: {reason}")
     if alone:
         values, intervals = _fit(design[:, _pick_columns(products, alone)], outcome, groups)
         for order, place in enumerate(alone):
             low, high = intervals[order]
-            estimates[list(effects)[place]] = Estimate(n, number, float(values[order]), float(low), float(high))
+            estimates[list(effects)[place]] = Measurement(n, number, float(values[order]), float(low), float(high))
     return estimates
 
 

@@ -2,7 +2,7 @@
 
 matrix(table)["slips", "sound"]     -> PairScores(votes=81, no_votes=0, mean=2.96): sound's for slips'
 reviewers(table)[0].caught          -> Share(77, 87): of 87 rationales that the checks call wrong, 77 got 3 or less
-reviewers(table)[0].let_pass        -> Estimate(n=87, questions=61, value=.115, low=.056, high=.181)
+reviewers(table)[0].let_pass        -> Measurement(n=87, questions=61, value=.115, low=.056, high=.181)
 
 What is wrong is said by the checks (its answer isn't the gold answer, or an equation is false), so a rationale that is
 wrong in another way counts as right here: docs/checks.md tells how often that is.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from mapd.curation.resampling import Estimate, draw_sums, estimate_share, find_interval, find_lack, sum_by_question
+from mapd.curation.resampling import Measurement, draw_sums, estimate_share, find_interval, find_lack, sum_by_question
 from mapd.curation.score_table import ScoreTable
 from mapd.policies import leniency
 
@@ -59,12 +59,12 @@ class Reviewer:
     caught: Share
     passed: Share
     # How far its mean lies above (+) or below (-) that of all votes; its scores' standard deviation; its share of 5s.
-    leniency: Estimate
-    spread: Estimate
-    fives: Estimate
+    leniency: Measurement
+    spread: Measurement
+    fives: Measurement
     # What it got wrong by the checks: 1 - passed, 1 - caught.
-    blocked: Estimate
-    let_pass: Estimate
+    blocked: Measurement
+    let_pass: Measurement
 
 
 def matrix(table: ScoreTable) -> dict[tuple[str, str], PairScores]:
@@ -122,7 +122,7 @@ def _describe(table: ScoreTable, number: int, offset: Fraction | None) -> Review
     )
 
 
-def _measure_scores(table: ScoreTable, is_own: "Array", offset: Fraction | None) -> tuple[Estimate, Estimate]:
+def _measure_scores(table: ScoreTable, is_own: "Array", offset: Fraction | None) -> tuple[Measurement, Measurement]:
     """Return a reviewer's leniency and the spread of its scores. `is_own`: its valid votes."""
     import numpy as np
 
@@ -130,7 +130,7 @@ def _measure_scores(table: ScoreTable, is_own: "Array", offset: Fraction | None)
     questions = table.questions[table.texts]
     n, number = int(is_own.sum()), len(np.unique(questions[is_own]))
     if (why := find_lack(n, number)) or offset is None:
-        return Estimate(n, number, why=why), Estimate(n, number, why=why)
+        return Measurement(n, number, why=why), Measurement(n, number, why=why)
     scores = table.scores.astype(float)
     columns = np.stack([is_own, is_own * scores, is_own * scores**2, is_valid, is_valid * scores], axis=1)
     draws = draw_sums(sum_by_question(questions[is_valid], columns[is_valid]))
@@ -138,7 +138,7 @@ def _measure_scores(table: ScoreTable, is_own: "Array", offset: Fraction | None)
     # One reviewer alone is as lenient as all.
     lenient = find_interval(draws[:, 1] / draws[:, 0] - draws[:, 4] / draws[:, 3]) or (0.0, 0.0)
     spreads = find_interval(_measure_spread(draws.T)) or (spread, spread)
-    return Estimate(n, number, float(offset), *lenient), Estimate(n, number, float(spread), *spreads)
+    return Measurement(n, number, float(offset), *lenient), Measurement(n, number, float(spread), *spreads)
 
 
 def _measure_spread(sums: "Array") -> Any:

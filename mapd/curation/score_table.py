@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-class TextRow(NamedTuple):
+class MeasuredText(NamedTuple):
     """A text, with what the checks and the committee say of it."""
 
     id: int
@@ -75,7 +75,7 @@ class ScoreTable:
         return means
 
 
-def tabulate(texts: Iterable[TextRow], votes: Iterable[VoteRow], teachers: Sequence[str]) -> ScoreTable:
+def tabulate(texts: Iterable[MeasuredText], votes: Iterable[VoteRow], teachers: Sequence[str]) -> ScoreTable:
     """Make the columns. A text that comes twice, as that of two mistakes on a question, counts once."""
     import numpy as np
 
@@ -129,7 +129,7 @@ def _choose_votes(votes: Iterable[VoteRow]) -> list[VoteRow]:
 def tabulate_curated(curated: Curated) -> ScoreTable:
     """Make the columns of a curated set that is in memory."""
     texts = [
-        TextRow(
+        MeasuredText(
             x.text.id,
             x.text.kind == "rationale",
             x.text.question_id,

@@ -2,7 +2,7 @@
 
     record = records(curated)[0]
     record.agreement                 -> Share(9, 12): of 12 texts that an adjudicator decided, 9 as this person had
-    measure_agreement(curated)       -> [Agreement(("ann", "bob"), agree=Share(38, 45), kappa=Estimate(45, …, 0.66), …)]
+    measure_agreement(curated)     -> [Agreement(("ann", "bob"), agree=Share(38, 45), kappa=Measurement(45, …), …)]
 
 A text counts once for a person, by their first verdict on it that still stands (curation/text_verdicts.py). Agreement
 between two people is measured on texts that both judged before anything was revealed to them.

@@ -8,8 +8,9 @@ from sqlmodel import Session
 from mapd.curation import saved_policies
 from mapd.curation.agreement import EVERYBODY, Agreement
 from mapd.curation.agreement_report import AgreementReport, load_report
-from mapd.curation.biases import STEPS, Bias
-from mapd.curation.resampling import LEAST_QUESTIONS, LEAST_TEXTS, Estimate
+from mapd.curation.biases import STEPS, Bias, Effect
+from mapd.curation.regression import NOTHING
+from mapd.curation.resampling import LEAST_QUESTIONS, LEAST_TEXTS, Measurement
 from mapd.curation.reviewer_stats import PairScores, Share
 from mapd.store import audit_log, exam_material, queries, queue_index
 from mapd.store import tables as t
@@ -20,7 +21,7 @@ from mapd.ui.kit.tables import Cell, Html
 # Pairs that are listed; the command lists all.
 MOST_PAIRS = 12
 NUMBER, SIGNED, PERCENT = "{:.2f}", "{:+.2f}", "{:.0%}"
-POINTS = "{:+.1f} pp"  # a share, as percentage points
+SIGNED_TENTHS = "{:+.1f}"  # percentage points
 
 
 def load(exam_id: int) -> AgreementReport:
@@ -49,7 +50,7 @@ def _measure(key: tuple[object, ...], _session: Session) -> AgreementReport:
 # -- cells ------------------------------------------------------------------------------------------------------------
 
 
-def estimate_cell(estimate: Estimate, form: str, scale: float = 1) -> Cell:
+def estimate_cell(estimate: Measurement, form: str, scale: float = 1) -> Cell:
     """Return a number with its interval below; where there is none, why."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return Html(f'<span class="mapd-note">{text.escape(estimate.why)}</span>') if estimate.why else None
@@ -230,33 +231,41 @@ def draw_with_committee(report: AgreementReport, policy: str) -> None:
     )
 
 
-def draw_biases(biases: Sequence[Bias], unit: str, of: str) -> None:
-    """Draw what sways reviewers (in points of a score) or people (in shares that they accept)."""
+def draw_biases(biases: Sequence[Bias], of_people: bool) -> None:
+    """Draw what sways people (in shares that they accept), or reviewers (in points of a score): a line for each."""
     if not biases:
         return
-    form, scale = (SIGNED, 1) if unit == "points" else (POINTS, 100)
+    everybody = {bias.effect: bias.estimate for bias in biases if bias.who == biases[0].who}
+    # What nobody could measure is a line below, not an empty column.
+    idle = {effect: x.why for effect, x in everybody.items() if x.why.startswith(NOTHING)}
+    effects = [effect for effect in everybody if effect not in idle]
+    form, scale = (SIGNED_TENTHS, 100) if of_people else (SIGNED, 1)
+    lines: dict[str, dict[Effect, Measurement]] = {}
+    for bias in biases:
+        lines.setdefault(bias.who, {})[bias.effect] = bias.estimate
     rows = [
-        (
-            _name_swayed(bias, unit),
-            STEPS[bias.effect],
-            bias.estimate.n,
-            estimate_cell(bias.estimate, form, scale),
-        )
-        for bias in biases[: 3 * MOST_PAIRS]
+        (_name_swayed(who, of_people), next(iter(of.values())).n, *(_bias_cell(of, x, form, scale) for x in effects))
+        for who, of in list(lines.items())[: MOST_PAIRS + 1]
     ]
-    result = "score" if unit == "points" else "accepted"
-    tables.draw_table(("what sways", "what", of, result), rows, words=2)
-    others = "who wrote and who scored it" if unit == "points" else "the committee’s mean, not shown to them,"
+    unit, counted = ("percentage points accepted", "verdicts") if of_people else ("points of a score", "scores")
+    groups = [("", 2), (f"{unit}, more or less, for", len(effects))]
+    tables.draw_table(("what sways", counted, *(STEPS[effect] for effect in effects)), rows, groups=groups)
+    equals = "the committee’s mean, not shown to them," if of_people else "who wrote and who scored it"
+    nothing = "".join(f" {effect.value.capitalize()}: {why}." for effect, why in idle.items())
     st.caption(
-        f"{'points' if unit == 'points' else 'percentage points'} more or less, the checks and {others} being equal; "
-        "95 % intervals take a question’s texts as alike. What no check sees stays in: a longer text may be better."
+        f"The checks and {equals} being equal; 95 % intervals take a question’s texts as alike. What no check sees "
+        f"stays in: a longer text may be better.{nothing}"
     )
 
 
-def _name_swayed(bias: Bias, unit: str) -> Cell:
-    if bias.who == EVERYBODY:
-        return "all reviewers" if unit == "points" else "all people"
-    return _teacher_chip(bias.who) if unit == "points" else _person_cell(bias.who)
+def _bias_cell(estimates: Mapping[Effect, Measurement], effect: Effect, form: str, scale: float) -> Cell:
+    return estimate_cell(estimates[effect], form, scale) if effect in estimates else None
+
+
+def _name_swayed(who: str, of_people: bool) -> Cell:
+    if of_people:
+        return _person_cell(who)
+    return "all reviewers" if who == EVERYBODY else _teacher_chip(who)
 
 
 def draw_sways(report: AgreementReport) -> None:
@@ -266,15 +275,19 @@ def draw_sways(report: AgreementReport) -> None:
     rows = [
         (
             _person_cell(sway.person),
-            estimate_cell(sway.before, POINTS, 100),
-            estimate_cell(sway.after, POINTS, 100),
-            estimate_cell(sway.change, POINTS, 100),
+            estimate_cell(sway.before, SIGNED_TENTHS, 100),
+            estimate_cell(sway.after, SIGNED_TENTHS, 100),
+            estimate_cell(sway.change, SIGNED_TENTHS, 100),
             _share_cell(sway.moved_to),
             _share_cell(sway.moved_away),
         )
         for sway in report.sways[: MOST_PAIRS + 1]
     ]
-    groups = [("", 1), ("a point of the committee’s mean raises what is accepted by", 3), ("turned round", 2)]
+    groups = [
+        ("", 1),
+        ("a point of the committee’s mean raises what is accepted by (percentage points)", 3),
+        ("turned round", 2),
+    ]
     header = ("how far the score sways", "before the reveal", "after", "change", "to the committee’s", "away from it")
     tables.draw_table(header, rows, groups=groups)
     st.caption(

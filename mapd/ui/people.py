@@ -7,7 +7,7 @@ import streamlit as st
 
 from mapd.curation.agreement import Agreement
 from mapd.curation.curated import Curated
-from mapd.curation.resampling import LEAST_TEXTS, Estimate
+from mapd.curation.resampling import LEAST_TEXTS, Measurement
 from mapd.curation.reviewer_stats import Share
 from mapd.review import annotators, assignment, reasons
 from mapd.review.annotators import AnnotatorRecord, Period
@@ -122,7 +122,7 @@ def draw_agreement(pairs: Sequence[Agreement]) -> None:
 def _pair_row(pair: Agreement) -> tuple[Cell, ...]:
     low, high = wilson(pair.agree.count, pair.agree.of)
     share = Html(f'{pair.agree.value:.0%} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
-    kappa = pair.kappa or Estimate(pair.agree.of, 0)
+    kappa = pair.kappa or Measurement(pair.agree.of, 0)
     names = " and ".join(text.one_line(name, 30) for name in pair.raters)
     return names, pair.agree.of, share, estimate_cell(kappa, "{:.2f}"), note_if_few(pair.agree.of) or kappa.why
 

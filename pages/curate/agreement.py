@@ -28,7 +28,7 @@ def draw_page(exam_id: int) -> None:
     with pairs_column:
         agreement.draw_between_reviewers(report)
     agreement.draw_reviewers(report)
-    agreement.draw_biases(report.reviewer_biases, "points", "scores")
+    agreement.draw_biases(report.reviewer_biases, of_people=False)
     st.subheader("People", anchor=False)
     if not report.people:
         st.caption("Nobody has judged a text of this exam: people’s agreement needs texts that two of them judged.")
@@ -37,7 +37,7 @@ def draw_page(exam_id: int) -> None:
     agreement.draw_people(report)
     policy = context.read(exam_policy, context.read(queries.exam, exam_id))
     agreement.draw_with_committee(report, describe(policy))
-    agreement.draw_biases(report.people_biases, "share", "verdicts")
+    agreement.draw_biases(report.people_biases, of_people=True)
     agreement.draw_sways(report)
 
 

@@ -15,7 +15,7 @@ from mapd.curation import agreement
 from mapd.curation.agreement import EVERYBODY, Level, Moment
 from mapd.curation.resampling import draw_sums, estimate_share, find_interval, sum_by_question
 from mapd.curation.reviewer_stats import Share
-from mapd.curation.score_table import ScoreTable, TextRow, tabulate
+from mapd.curation.score_table import MeasuredText, ScoreTable, tabulate
 from mapd.curation.text_verdicts import TextVerdict
 from mapd.domain import Verdict
 
@@ -27,9 +27,9 @@ EXAMPLE = [
 ]
 
 
-def text(id_: int, question: int, author: str = "a", **more: Any) -> TextRow:
+def text(id_: int, question: int, author: str = "a", **more: Any) -> MeasuredText:
     words = {"length": 100, "matches_gold": State.HOLDS, "equations_true": State.HOLDS, "committee": Verdict.ACCEPTED}
-    return TextRow(id=id_, is_rationale=True, question=question, author=author, **words | more)
+    return MeasuredText(id=id_, is_rationale=True, question=question, author=author, **words | more)
 
 
 def word(id_: int, accepts: bool, *, first: bool = True, **more: Any) -> TextVerdict:
@@ -86,7 +86,7 @@ def test_an_interval_is_that_of_questions_drawn_one_by_one() -> None:
     assert (estimate.high or 0) - (estimate.low or 0) > 1.4 * ((apart.high or 0) - (apart.low or 0)), "alike: wider"
 
 
-def test_of_many_kinds_of_questions_bundles_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_questions_bundles_are_drawn() -> None:
     generator = np.random.default_rng(3)
     sums = generator.normal(2.0, 1.0, (6000, 1))
     draws = draw_sums(np.hstack([sums, np.ones((6000, 1))]))
@@ -111,9 +111,9 @@ def test_sums_are_by_question_whatever_their_numbers() -> None:
 
 def test_too_few_is_said_with_how_few() -> None:
     first, second = np.array([1, 5] * 14 + [1]), np.array([1, 5] * 14 + [2])
-    assert agreement.measure_kappa(first, second, np.arange(29)).why == "too few: 29 of the 30 needed"
+    assert agreement.measure_kappa(first, second, np.arange(29)).why == "too few: 29 of 30"
     first, second = np.array([1, 5] * 20), np.array([1, 5] * 19 + [5, 5])
-    assert agreement.measure_kappa(first, second, np.arange(40) % 9).why == "too few: 9 questions of the 10 needed"
+    assert agreement.measure_kappa(first, second, np.arange(40) % 9).why == "too few: 9 of 10 questions"
     assert agreement.measure_kappa(first, second, np.arange(40) % 10).value is not None
 
 
@@ -176,5 +176,5 @@ def test_people_are_compared_with_the_committee_on_what_it_scored() -> None:
     assert (alone.raters, alone.agree) == (("ann",), Share(60, 60)), "neither undecided nor without a score"
     both = agreement.compare_with_committee({"ann": ann, "bob": ann[:3]}, table, Moment.BEFORE)
     assert [x.raters for x in both] == [(EVERYBODY,), ("ann",), ("bob",)]
-    assert both[2].alpha.why == "too few: 2 of the 30 needed"
+    assert both[2].alpha.why == "too few: 2 of 30"
     assert agreement.compare_with_committee({"ann": ann}, table, Moment.AFTER) == []

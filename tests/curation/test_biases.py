@@ -10,7 +10,7 @@ from mapd.curation import biases
 from mapd.curation.agreement import EVERYBODY
 from mapd.curation.biases import Bias, Effect
 from mapd.curation.regression import fit_effects
-from mapd.curation.resampling import Estimate
+from mapd.curation.resampling import Measurement
 from mapd.curation.reviewer_stats import Share
 from mapd.curation.score_table import ScoreTable, tabulate
 from mapd.curation.text_verdicts import TextVerdict
@@ -39,11 +39,11 @@ def scored(length: float = 0, own: float = 0, maker: float = 0, *, by_themselves
     return tabulate(texts, votes, TEACHERS)
 
 
-def of(measured: list[Bias], effect: Effect, who: str = EVERYBODY) -> Estimate:
+def of(measured: list[Bias], effect: Effect, who: str = EVERYBODY) -> Measurement:
     return next(bias.estimate for bias in measured if (bias.who, bias.effect) == (who, effect))
 
 
-def holds(estimate: Estimate, truth: float) -> bool:
+def holds(estimate: Measurement, truth: float) -> bool:
     assert estimate.low is not None, estimate.why
     assert estimate.high is not None
     return estimate.low < truth < estimate.high
@@ -77,7 +77,7 @@ def test_what_is_made_of_others_is_not_measured() -> None:
     assert estimate["x"].why == "nothing to measure: it can’t be told from who wrote and who scored"
     assert estimate["y"].why == "nothing to measure: it is the same everywhere"
     few = fit_effects(draw.random(30), {"x": np.arange(30)}, draw.random((6, 30)), np.arange(30))["x"]
-    assert few.why == "too few: 30 of the 40 needed"
+    assert few.why == "too few: 30 of 40"
 
 
 def test_an_interval_takes_a_questions_texts_as_alike() -> None:
@@ -126,7 +126,7 @@ def test_how_far_the_score_sways() -> None:
     assert ann.change.value == pytest.approx((ann.after.value or 0) - (ann.before.value or 0))
     assert holds(bob.change, 0)
     (only,) = biases.measure_sway({"ann": before}, table)
-    assert (only.before.value is None, only.change.why) == (False, "too few: 0 of the 30 needed")
+    assert (only.before.value is None, only.change.why) == (False, "too few: 0 of 30")
 
 
 def test_who_turned_round_after_the_reveal_and_which_way() -> None:

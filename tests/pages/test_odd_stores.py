@@ -63,7 +63,7 @@ def said(app: AppTest) -> str:
 
 
 SAYS = {  # store -> page or queue -> what it must say there
-    "every score is 5": {"pages/curate/agreement.py": "too few: 12 of the 30 needed"},
+    "every score is 5": {"pages/curate/agreement.py": "too few: 12 of 30"},
     "no score can be read": {
         "disagree": "No rationale of this exam has a valid vote yet",
         "pages/curate/agreement.py": "No rationale has scores by two reviewers",

@@ -216,8 +216,8 @@ class MatrixCell(NamedTuple):
     words: str
 
 
-# From few to many, in the accent: each is told from white and from the dark page.
-RAMP = ((0.0, "#dcdbf2"), (1.0, "#4a4a8f"))
+# From few to many, in the accent, and what is written on it: legible on each, on the light and on the dark page.
+RAMP, INK = ((0.0, "#f1f0fb"), (1.0, "#a3a1e2")), "#1a1917"
 
 
 def matrix_figure(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[MatrixCell]]) -> go.Figure:
@@ -234,6 +234,7 @@ def matrix_figure(rows: Sequence[str], columns: Sequence[str], cells: Sequence[S
         z=values,
         text=[["" if cell.value is None else cell.words for cell in row] for row in cells],
         texttemplate="%{text}",
+        textfont={"color": INK, "size": 12},
         hoverinfo="skip",
         colorscale=RAMP,
         zmin=math.floor(min(present)) if present else 1,
