@@ -1,4 +1,4 @@
-"""The numbers of a comparison: an interval of a share, a paired test, the agreement of two people. Pure.
+"""The numbers of a comparison: an interval of a share, a paired test. Pure.
 
 wilson(81, 263) -> (0.2553, 0.3662), as published by Newcombe (1998)
 """
@@ -67,18 +67,6 @@ def mcnemar(fixed: int, broken: int) -> float:
 
     # Were both students equally good, each changed question would be the throw of a fair coin.
     return float(binomtest(fixed, fixed + broken, 0.5).pvalue) if fixed + broken else 1.0
-
-
-def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
-    """Return Cohen's kappa: 1 is full agreement, 0 chance alone; None where chance alone gives full agreement."""
-    n = len(both)
-    if not n:
-        return None
-    # Two people who accept most texts agree often by chance alone: kappa takes that off.
-    agree = sum(a is b for a, b in both) / n
-    first_rate, second_rate = sum(a for a, _ in both) / n, sum(b for _, b in both) / n
-    by_chance = first_rate * second_rate + (1 - first_rate) * (1 - second_rate)
-    return None if by_chance == 1 else (agree - by_chance) / (1 - by_chance)
 
 
 def predict_count(clusters: Sequence[tuple[int, int]], further: int) -> tuple[float, float, float]:

@@ -158,6 +158,7 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "questions maps",
     "curate show --exam {taught} --items",
     "curate remaining --exam {taught}",
+    "curate agreement --exam {large}",
     "judge-all --exam {taught} --by ann --decision reject --reason wrong_answer --verdict accepted --gold fails",
     "judge-all --exam {taught} --by ann --decision accept --kind feedback --equations holds",
     "people show --exam {taught}",

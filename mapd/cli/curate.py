@@ -8,9 +8,22 @@ import typer
 from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
-from mapd.cli.shared import AsJson, PersonName, person_of, reading, show, split_names, usage, writing
+from mapd.cli import agreement_lines
+from mapd.cli.shared import (
+    AsJson,
+    ExamRef,
+    PersonName,
+    open_project,
+    person_of,
+    reading,
+    show,
+    show_lines,
+    split_names,
+    usage,
+    writing,
+)
+from mapd.curation import agreement_report, selection, snapshots
 from mapd.curation import pairs as drawing
-from mapd.curation import selection, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
 from mapd.curation.fitted_policies import (
     GOLD,
@@ -29,6 +42,7 @@ from mapd.errors import BadInput
 from mapd.exchange import label_files
 from mapd.questions.sources import load_file
 from mapd.review import remaining
+from mapd.review.queue_index import derivation
 from mapd.settings import Settings
 from mapd.store import exam_material, queries, queue_index
 
@@ -177,6 +191,21 @@ def _item(mistake: Mistake, x: DecidedText) -> dict[str, Any]:
 
 def _three_states(state: State) -> bool | None:
     return {State.HOLDS: True, State.FAILS: False, State.NOTHING: None}[state]
+
+
+@commands.command("agreement")
+def curate_agreement(exam: ExamRef, as_json: AsJson = False) -> None:
+    """Show who agrees with whom, how lenient each reviewer is, and what sways reviewers and people.
+
+    A number comes with its 95 % interval; "too few" stands where there is too little for one.
+    """
+    with reading() as session:
+        info = queries.exam(session, exam)
+    derivation.catch_up(open_project(), info.id)
+    with reading() as session:
+        report = agreement_report.load_report(session, info.id)
+    result = {"exam": info.uid, "simulated": info.simulated, "policy": report.policy, "threshold": report.threshold}
+    show_lines(result | agreement_report.as_row(report), as_json, agreement_lines.list_lines(info, report))
 
 
 @commands.command("snapshot")

@@ -8,10 +8,12 @@ import typer
 
 from mapd.cli.shared import AsJson, ExamRef, PersonName, line, moment, open_project, person_of, reading, show, writing
 from mapd.curation import live_set
+from mapd.curation.agreement import Agreement
+from mapd.curation.resampling import LEAST_TEXTS
 from mapd.exchange import judgements
 from mapd.people import person_name
 from mapd.review import annotators, assignment, leases, set_aside
-from mapd.review.annotators import FEW, AnnotatorRecord, Period
+from mapd.review.annotators import AnnotatorRecord, Period
 from mapd.review.queue_index import derivation
 from mapd.store import judgement_rows, queries
 
@@ -30,7 +32,7 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
     pairs = annotators.measure_agreement(curated)
     result: dict[str, Any] = {"exam": info.uid, "wanted": info.judgements_per_text}
     result |= {"rationales": progress.of, "done": progress.count, "people": [_record(r) for r in people]}
-    result["pairs"] = [{"people": [p.first, p.second], "texts": p.n, "agree": p.agree, "kappa": p.kappa} for p in pairs]
+    result["pairs"] = [_describe_pair(pair) for pair in pairs]
     result |= {"open_now": [lease.person for lease in held_leases]}
     result |= {"set_aside": [asdict(work) | {"at": work.at.isoformat()} for work in work_aside]}
     if as_json:
@@ -45,12 +47,18 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
         agreement = f", with the adjudicator on {share.count:,} of {share.of:,}" if share.of else ""
         line(f"  {r.person}: {amount}{pace}{agreement}")
     for pair in pairs:
-        kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
-        small = ": too few to tell" if pair.n < FEW else ""
-        line(f"  {pair.first} and {pair.second}: agree on {pair.agree:,} of {pair.n:,} judged first{kappa}{small}")
+        kappa = "" if pair.kappa is None or pair.kappa.value is None else f", kappa {pair.kappa.value:.2f}"
+        small = ": too few to tell" if pair.agree.of < LEAST_TEXTS else ""
+        names, share = " and ".join(pair.raters), pair.agree
+        line(f"  {names}: agree on {share.count:,} of {share.of:,} judged first{kappa}{small}")
     for work in work_aside:
         number = f"{work.judgements:,} judgements by {work.person} are set aside"
         line(f"  {number} since {moment(work.at)}, by {work.by}: {work.reason}")
+
+
+def _describe_pair(pair: Agreement) -> dict[str, Any]:
+    kappa = None if pair.kappa is None else pair.kappa.value
+    return {"people": list(pair.raters), "texts": pair.agree.of, "agree": pair.agree.count, "kappa": kappa}
 
 
 def _record(r: AnnotatorRecord) -> dict[str, Any]:

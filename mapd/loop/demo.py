@@ -17,6 +17,7 @@ from mapd import committee, results, students, teacher_models, teachers
 from mapd.curation import saved_policies
 from mapd.curation.pairs import DrawSettings
 from mapd.curation.reviewer_stats import Reviewer, reviewers
+from mapd.curation.score_table import tabulate_curated
 from mapd.errors import BadInput
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.loop.stages import Asking, StageRun, Watch
@@ -104,7 +105,7 @@ def run(
     return DemoSummary(
         mistakes=len(curated.mistakes),
         exam=train_exam,
-        reviewers=tuple(reviewers(curated)),
+        reviewers=tuple(reviewers(tabulate_curated(curated))),
         student=tuned,
         snapshot=snapshot,
         pairs=len(pair_draw.pairs),

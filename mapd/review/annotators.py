@@ -2,43 +2,28 @@
 
     record = records(curated)[0]
     record.agreement                 -> Share(9, 12): of 12 texts that an adjudicator decided, 9 as this person had
-    measure_agreement(curated)       -> [Agreement("ann", "bob", n=45, agree=38, kappa=0.66)]
+    measure_agreement(curated)     -> [Agreement(("ann", "bob"), agree=Share(38, 45), kappa=Measurement(45, …), …)]
 
-A text counts once for a person, by their first verdict on it that still stands: they gave later ones after they had
-seen the committee's. Agreement between two people is measured on texts that both judged before anything was
-revealed to them, and corrected for what chance alone gives (Cohen's kappa).
+A text counts once for a person, by their first verdict on it that still stands (curation/text_verdicts.py). Agreement
+between two people is measured on texts that both judged before anything was revealed to them.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import combinations
 from statistics import median
 
+from mapd.curation import agreement
+from mapd.curation.agreement import Agreement, Moment
 from mapd.curation.curated import Curated
 from mapd.curation.reviewer_stats import Share
+from mapd.curation.text_verdicts import TextKey, TextVerdict, group_by_text, list_verdicts
 from mapd.domain import Act, JudgementRow
 from mapd.judgements import ADJUDICATOR, ANNOTATOR, VERDICT, drop_undone, pick_latest
 from mapd.review.queues import waits_for
-from mapd.statistics import kappa
 
-# The queues under which injected cards are judged (review/practice.py).
-PRACTICE, CHECK, REPEAT = "practice", "check", "repeat"
-FEW = 30  # texts: a share of fewer says little
-TextKey = tuple[str, int]  # kind, id
-
-
-@dataclass(frozen=True, slots=True)
-class TextVerdict:
-    """A person's first standing verdict on a text."""
-
-    text: TextKey
-    accepts: bool
-    reason: str | None
-    seconds: float | None
-    at: datetime
-    first: bool  # judged before anything was revealed
+# The queues under which injected cards are judged, beside that of text_verdicts.py (review/practice.py).
+CHECK, REPEAT = "check", "repeat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +58,10 @@ class AnnotatorRecord:
         return sum(word.first for word in self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """Two people on the texts that both judged first. No kappa where one of them always said the same as chance."""
-
-    first: str
-    second: str
-    n: int
-    agree: int
-    kappa: float | None
-
-
 def records(curated: Curated) -> list[AnnotatorRecord]:
     """Return everybody's record, who judged most first."""
-    verdicts_of = _verdicts_by_person(curated.judgements)
-    practised = _verdicts_by_person(curated.judgements, practice=True)
+    verdicts_of = list_verdicts(curated.judgements)
+    practised = list_verdicts(curated.judgements, practice=True)
     repeated = _measure_repeats(curated.judgements)
     last = {
         text: (row.judged.person, row.judged.decision is Act.ACCEPT)
@@ -102,40 +76,10 @@ def records(curated: Curated) -> list[AnnotatorRecord]:
     return sorted(annotators, key=lambda r: -len(r.words))
 
 
-def _group_by_text(rows: Sequence[JudgementRow]) -> dict[TextKey, list[JudgementRow]]:
-    rows_of: dict[TextKey, list[JudgementRow]] = defaultdict(list)
-    for row in rows:
-        if row.target in ("rationale", "feedback"):
-            rows_of[row.target, row.target_id].append(row)
-    return rows_of
-
-
-def _verdicts_by_person(rows: Sequence[JudgementRow], *, practice: bool = False) -> dict[str, list[TextVerdict]]:
-    """Return each person's standing verdicts, oldest first; those on practice texts apart."""
-    verdicts_of: dict[str, list[TextVerdict]] = defaultdict(list)
-    for text, of_text in _group_by_text(rows).items():
-        judged = [row.judged for row in of_text]
-        annotators = {j.person for j in pick_latest(judged, VERDICT) if j.role == ANNOTATOR}
-        ids_in_force = {j.id for j in drop_undone(judged)}
-        firsts: dict[str, JudgementRow] = {}
-        for row in of_text:
-            is_verdict = row.judged.decision in (Act.ACCEPT, Act.REJECT) and row.judged.role == ANNOTATOR
-            counts = (row.queue == PRACTICE) is practice and row.judged.id in ids_in_force
-            if is_verdict and counts and row.judged.person in annotators:
-                # The rows come oldest first, so the first verdict that stands is the one that counts.
-                firsts.setdefault(row.judged.person, row)
-        for person, row in firsts.items():
-            accepts = row.judged.decision is Act.ACCEPT
-            verdicts_of[person].append(
-                TextVerdict(text, accepts, row.judged.reason, row.seconds, row.created_at, first=not row.revealed)
-            )
-    return {person: sorted(words, key=lambda w: w.at) for person, words in verdicts_of.items()}
-
-
 def find_adjudications(rows: Sequence[JudgementRow]) -> dict[TextKey, JudgementRow]:
     """Return the adjudicator's judgement in force of each text that has one."""
     last_word_of = {}
-    for text, of_text in _group_by_text(rows).items():
+    for text, of_text in group_by_text(rows).items():
         by_id = {row.judged.id: row for row in of_text}
         for j in pick_latest((row.judged for row in of_text), VERDICT):
             if j.role == ADJUDICATOR:
@@ -145,7 +89,7 @@ def find_adjudications(rows: Sequence[JudgementRow]) -> dict[TextKey, JudgementR
 
 def _measure_repeats(rows: Sequence[JudgementRow]) -> dict[str, Share]:
     same: dict[str, list[bool]] = defaultdict(list)
-    for of_text in _group_by_text(rows).values():
+    for of_text in group_by_text(rows).values():
         ids_in_force = {j.id for j in drop_undone(row.judged for row in of_text)}
         earlier: dict[str, Act] = {}
         for row in of_text:
@@ -195,14 +139,9 @@ def _measure(words: Sequence[TextVerdict], reference: dict[TextKey, bool]) -> Pe
 
 def measure_agreement(curated: Curated) -> list[Agreement]:
     """Compare every two people who judged the same texts first, those with the most such texts at the top."""
-    verdicts_of = _verdicts_by_person(curated.judgements)
+    questions = {(x.text.kind, x.text.id): x.text.question_id for x in curated.texts}
     # Only verdicts given before the reveal are independent of the committee's.
-    blind = {who: {w.text: w.accepts for w in words if w.first} for who, words in sorted(verdicts_of.items())}
-    agreements = []
-    for first, second in combinations(blind, 2):
-        both = [(accepts, blind[second][text]) for text, accepts in blind[first].items() if text in blind[second]]
-        agreements.append(Agreement(first, second, len(both), sum(a is b for a, b in both), kappa(both)))
-    return sorted((pair for pair in agreements if pair.n), key=lambda pair: -pair.n)
+    return agreement.compare_people(list_verdicts(curated.judgements), questions, Moment.BEFORE)
 
 
 def measure_progress(curated: Curated) -> Share:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from mapd.answers.limits import name_limit
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.text_verdicts import PRACTICE
 from mapd.domain import Act, JudgementRow, Vote
 from mapd.judgements import ANYTHING, VERDICT, pick_latest
 from mapd.review import blinding, card_messages
-from mapd.review.annotators import PRACTICE, REPEAT, find_adjudications
+from mapd.review.annotators import REPEAT, find_adjudications
 from mapd.review.blinding import VisibleMistake
 from mapd.review.card_messages import Card, CardWord, CoveredText, OpenText, OwnWord, TextKind
 from mapd.review.deals import HIDDEN_KINDS, Deal, Seat, decides_last, filter_rows, is_answered, list_waiting, word

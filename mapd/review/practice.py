@@ -11,9 +11,10 @@ as its queue. A check changes nothing of what counts: the adjudicator's judgemen
 from collections.abc import Iterable, Sequence, Set
 
 from mapd.curation.curated import DecidedText, Mistake
+from mapd.curation.text_verdicts import PRACTICE, TextKey
 from mapd.domain import Act, ExamInfo, JudgementRow
 from mapd.judgements import ANNOTATOR, drop_undone
-from mapd.review.annotators import CHECK, PRACTICE, REPEAT, TextKey, find_adjudications
+from mapd.review.annotators import CHECK, REPEAT, find_adjudications
 from mapd.review.queues import draw_lot, find_closed_targets
 
 # Texts at least between a verdict and its repeat.

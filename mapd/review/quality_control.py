@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from sqlmodel import Session, col, select
 
 from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation.text_verdicts import PRACTICE, TextKey
 from mapd.domain import JudgementRow
 from mapd.review import curated_part, own_judgements, practice
-from mapd.review.annotators import CHECK, PRACTICE, REPEAT, TextKey
+from mapd.review.annotators import CHECK, REPEAT
 from mapd.review.curated_part import Setting
 from mapd.review.deals import Seat, is_answered
 from mapd.store import judgement_log

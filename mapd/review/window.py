@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from sqlmodel import Session, select
 
 from mapd.curation.curated import Curated, Mistake
+from mapd.curation.text_verdicts import PRACTICE
 from mapd.domain import DECISIVE, LONGEST_REPAIR, MOST_MARKS
 from mapd.errors import BadInput, NotFound
 from mapd.judgements import drop_undone
@@ -34,7 +35,6 @@ from mapd.review import (
     queues,
     reasons,
 )
-from mapd.review.annotators import PRACTICE
 from mapd.review.card_messages import LONGEST_NOTE, LONGEST_VALUE, Card
 from mapd.review.cards import card
 from mapd.review.curated_part import Setting

@@ -1,10 +1,9 @@
-"""The parts of the committee page: authors and reviewers, the ledger, and the calls that gave no text."""
+"""The parts of the committee page: what was written, the ledger, and the calls that gave no text."""
 
 import streamlit as st
 
 from mapd import committee
 from mapd.curation.curated import Curated
-from mapd.curation.reviewer_stats import PairScores, Share, matrix, reviewers
 from mapd.domain import ExamInfo
 from mapd.jobs.kinds import CollectWork
 from mapd.score_forms import MAX_REVIEW
@@ -12,8 +11,8 @@ from mapd.scores import parse_score
 from mapd.store import ledger
 from mapd.teacher_prices import format_dollars
 from mapd.ui import jobs
-from mapd.ui.kit import context, start_forms, tables, text, theme, times
-from mapd.ui.kit.tables import Cell, Html
+from mapd.ui.kit import context, start_forms, tables, text, times
+from mapd.ui.kit.tables import Cell
 
 OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
 # Outcomes that more tokens cure.
@@ -38,65 +37,6 @@ def draw_held_out() -> None:
     """Say why teachers can't be asked about an exam that is not on the train split."""
     with st.container(border=True):
         st.markdown("**This exam is held out**: its mistakes are never taught, so no teacher explains them.")
-
-
-def draw_review_matrix(curated: Curated) -> None:
-    """Draw the mean score and number of votes by author and reviewer."""
-    st.subheader("Who gave whom which scores", anchor=False)
-    scores = matrix(curated)
-    if not scores:
-        st.caption("No rationale has been reviewed yet.")
-        return
-    names = [n for n in curated.teachers if any(n == reviewer for _, reviewer in scores)]
-    authors = [n for n in curated.teachers if any(n == author for author, _ in scores)]
-    rows = [[_teacher_chip(a, curated), *(_score_cell(scores.get((a, r)), a == r) for r in names)] for a in authors]
-    header = ["", *(text.one_line(name, 30) for name in names)]
-    tables.draw_table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(names))])
-
-
-def _score_cell(scores: PairScores | None, is_own: bool) -> Cell:
-    if scores is None:
-        return Html('<span class="mapd-note">own</span>') if is_own else None
-    if scores.mean is None:
-        return Html(f'<span class="mapd-note">{scores.no_votes:,} no vote</span>')
-    missing = f", {scores.no_votes} no vote" if scores.no_votes else ""
-    return Html(f'{float(scores.mean):.2f} <span class="mapd-note">({scores.votes:,}{missing})</span>')
-
-
-def draw_reviewer_table(curated: Curated) -> None:
-    """Draw each reviewer's votes against the checks."""
-    st.subheader("What each reviewer caught", anchor=False)
-    rows = [
-        (
-            _teacher_chip(r.name, curated),
-            r.votes,
-            r.no_votes,
-            None if r.mean is None else f"{float(r.mean):.2f}",
-            _share_cell(r.caught),
-            _share_cell(r.passed),
-        )
-        for r in reviewers(curated)
-    ]
-    if not rows:
-        st.caption("Nobody has reviewed yet.")
-        return
-    header = ("reviewer", "votes", "no vote", "mean", "wrong rationales caught", "other rationales passed")
-    tables.draw_table(header, rows)
-    st.caption(
-        "wrong rationales caught: those that the checks call wrong (another answer than the gold answer, or a "
-        "false equation) and the reviewer scored 3 or less · other rationales passed: all others that the "
-        "reviewer scored above 3"
-    )
-
-
-def _share_cell(share: Share) -> Cell:
-    if share.value is None:
-        return None
-    return Html(f'{share.value:.0%} <span class="mapd-note">({share.count:,} of {share.of:,})</span>')
-
-
-def _teacher_chip(name: str, curated: Curated) -> Html:
-    return Html(theme.teacher_chip(text.one_line(name, 30), curated.places[name]))
 
 
 def draw_calls(exam: ExamInfo) -> None:

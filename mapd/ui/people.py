@@ -5,12 +5,15 @@ from typing import Any
 
 import streamlit as st
 
+from mapd.curation.agreement import Agreement
 from mapd.curation.curated import Curated
+from mapd.curation.resampling import LEAST_TEXTS, Measurement
 from mapd.curation.reviewer_stats import Share
 from mapd.review import annotators, assignment, reasons
-from mapd.review.annotators import FEW, Agreement, AnnotatorRecord, Period
+from mapd.review.annotators import AnnotatorRecord, Period
 from mapd.review.leases import MistakeLease
 from mapd.statistics import wilson
+from mapd.ui.agreement import estimate_cell
 from mapd.ui.kit import actions, context, refusals, rows, tables, text
 from mapd.ui.kit.cache import derive_index
 from mapd.ui.kit.rows import TextRow
@@ -117,16 +120,16 @@ def draw_agreement(pairs: Sequence[Agreement]) -> None:
 
 
 def _pair_row(pair: Agreement) -> tuple[Cell, ...]:
-    low, high = wilson(pair.agree, pair.n)
-    share = Html(f'{pair.agree / pair.n:.0%} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
-    kappa = None if pair.kappa is None else f"{pair.kappa:.2f}".replace("-", "−")
-    comment = "both always gave the same verdict" if pair.kappa is None else note_if_few(pair.n)
-    return f"{text.one_line(pair.first, 30)} and {text.one_line(pair.second, 30)}", pair.n, share, kappa, comment
+    low, high = wilson(pair.agree.count, pair.agree.of)
+    share = Html(f'{pair.agree.value:.0%} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
+    kappa = pair.kappa or Measurement(pair.agree.of, 0)
+    names = " and ".join(text.one_line(name, 30) for name in pair.raters)
+    return names, pair.agree.of, share, estimate_cell(kappa, "{:.2f}"), note_if_few(pair.agree.of) or kappa.why
 
 
 def note_if_few(n: int) -> str:
     """Return a note where so many texts are too few to conclude anything; otherwise ""."""
-    return f"{n} text{'s' * (n != 1)}: too few to tell" if n < FEW else ""
+    return f"{n} text{'s' * (n != 1)}: too few to tell" if n < LEAST_TEXTS else ""
 
 
 def draw_record(record: AnnotatorRecord, curated: Curated, is_own: bool) -> None:

@@ -1,6 +1,4 @@
-"""Committee: what the teachers wrote on an exam's mistakes, how they reviewed each other, and every call."""
-
-import streamlit as st
+"""Committee: what the teachers wrote on an exam's mistakes, and every call."""
 
 from mapd.ui import committee, jobs
 from mapd.ui.kit import context, frame, start_forms
@@ -15,12 +13,8 @@ def draw_page(exam_id: int) -> None:
     start_forms.draw_collect_form(curated, is_open=not has_texts)
     if has_texts:
         committee.draw_counts(curated)
-        with st.container(key="mapd_two"):
-            matrix_column, reviewers_column = st.columns(2, gap="large")
-        with matrix_column:
-            committee.draw_review_matrix(curated)
-        with reviewers_column:
-            committee.draw_reviewer_table(curated)
+        label = "Who gave whom which scores, and what each reviewer let pass"
+        context.link("pages/curate/agreement.py", label, icon=":material/grid_on:")
     elif curated.exam.split != "train":
         committee.draw_held_out()
     context.link("pages/loop/teachers.py", "The project's teachers", icon=":material/school:")

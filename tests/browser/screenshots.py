@@ -34,6 +34,7 @@ PAGES = {
     "room": "room",
     "threshold": "threshold?threshold=3.5",
     "remaining": "remaining",
+    "agreement": "agreement",
     "snapshots": "snapshots",
     "finetune": "finetune",
     "results": "results",

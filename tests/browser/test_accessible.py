@@ -11,7 +11,7 @@ from tests.browser import resting
 from tests.browser.conftest import App
 from tests.browser.scripted import Server
 
-PAGES = ("", "committee", "triage", "browse", "people", "room", "threshold", "snapshots")
+PAGES = ("", "committee", "triage", "browse", "people", "room", "threshold", "agreement", "snapshots")
 # Of the same parts: once is enough.
 LIGHT = ("data", "data?way=students", "exam", "remaining", "teachers", "jobs", "guidelines")
 LIGHT += ("finetune", "results", "arms", "playground")

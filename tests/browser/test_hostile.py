@@ -34,6 +34,7 @@ PAGES = (
     "room",
     "threshold?threshold=1.5",
     "remaining",
+    "agreement",
     "finetune",
     "results",
     "arms",

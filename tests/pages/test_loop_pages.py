@@ -51,14 +51,6 @@ def test_the_committee_page_reads_a_review_and_says_why(full_home: Path) -> None
     assert "no vote: 2 different scores" in app.text[0].value
 
 
-def test_the_committee_shows_who_gave_whom_what(full_home: Path) -> None:
-    app = open_page("pages/loop/committee.py")
-    assert errors(app) == []
-    page = shown(app)
-    assert page.count(">own<") == 3
-    assert "wrong rationales caught" in page
-
-
 def test_an_import_alone_has_nothing_to_finetune_or_compare(full_home: Path) -> None:
     assert any("No snapshot yet" in m.value for m in open_page("pages/train/finetune.py").markdown)
     assert any("Nothing to compare yet" in m.value for m in open_page("pages/train/results.py").markdown)

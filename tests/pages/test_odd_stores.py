@@ -63,10 +63,10 @@ def said(app: AppTest) -> str:
 
 
 SAYS = {  # store -> page or queue -> what it must say there
-    "every score is 5": {"pages/loop/committee.py": "0% (0 of 2)"},
+    "every score is 5": {"pages/curate/agreement.py": "too few: 12 of 30"},
     "no score can be read": {
         "disagree": "No rationale of this exam has a valid vote yet",
-        "pages/loop/committee.py": "4 no vote",
+        "pages/curate/agreement.py": "No rationale has scores by two reviewers",
         "pages/curate/snapshots.py": "ask reviewers for votes, or judge",
     },
     "no reviewer": {"accepted-wrong": "No rationale of this exam has a valid vote yet"},

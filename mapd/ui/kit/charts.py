@@ -1,6 +1,7 @@
 """Plotly figures. Fonts and background come from the theme, colours from theme.py; each line has its own dash style."""
 
 import html
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -201,6 +202,51 @@ def arms_figure(marks: Mapping[str, ArmMark]) -> go.Figure:
     names = [html.escape(text.one_line(name, 22)) for name in marks]
     figure.update_yaxes(tickvals=list(range(rows)), ticktext=names[::-1], range=[-0.6, rows - 0.4])
     figure.update_yaxes(showgrid=False, zeroline=False)
+    return figure
+
+
+class MatrixCell(NamedTuple):
+    """A cell of a matrix: its value, what is written in it, and what stands there without a value."""
+
+    value: float | None
+    words: str
+
+
+# From few to many, in the accent, and what is written on it: legible on each, on the light and on the dark page.
+RAMP, INK = ((0.0, "#f1f0fb"), (1.0, "#a3a1e2")), "#1a1917"
+
+
+def matrix_figure(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[MatrixCell]]) -> go.Figure:
+    """Return the heat map of authors (rows) by reviewers: mean scores, coloured, with what is written in each."""
+    figure = go.Figure()
+    row_names, column_names = ([html.escape(text.one_line(name, 16)) for name in names] for names in (rows, columns))
+    # By number, not by name: two names that are cut may be the same.
+    xs, ys = list(range(len(columns))), list(range(len(rows)))
+    values = [[cell.value for cell in row] for row in cells]
+    present = [value for row in values for value in row if value is not None]
+    figure.add_heatmap(
+        x=xs,
+        y=ys,
+        z=values,
+        text=[["" if cell.value is None else cell.words for cell in row] for row in cells],
+        texttemplate="%{text}",
+        textfont={"color": INK, "size": 12},
+        hoverinfo="skip",
+        colorscale=RAMP,
+        zmin=math.floor(min(present)) if present else 1,
+        zmax=math.ceil(max(present)) if present else 5,
+        xgap=2,
+        ygap=2,
+        colorbar={"title": {"text": "mean", "side": "right"}, "thickness": 10, "nticks": 5},
+    )
+    blanks = [(x, y, cell.words) for y, row in enumerate(cells) for x, cell in enumerate(row) if cell.value is None]
+    for x, y, words in blanks:
+        figure.add_annotation(x=x, y=y, text=words, showarrow=False, font={"color": GREY, "size": 12})
+    figure.update_layout(**figure_layout(height=120 + 58 * len(rows), hovermode=False))
+    figure.update_layout(margin={"l": 110, "r": 8, "t": 56, "b": 8})
+    style = {"showgrid": False, "zeroline": False, "fixedrange": True}
+    figure.update_xaxes(title="reviewer", side="top", tickvals=xs, ticktext=column_names, **style)
+    figure.update_yaxes(title="author", autorange="reversed", tickvals=ys, ticktext=row_names, **style)
     return figure
 
 
