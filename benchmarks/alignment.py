@@ -1,6 +1,6 @@
 """How well the step that a feedback criticises is found, beside labels made before the output was seen.
 
-    python benchmarks/alignment.py --feedback F.json [--json]
+    python benchmarks/alignment.py --feedback F.json --rationales R.json [--json]
 
 Wrong: the check holds where the feedback fails, or the other way round, or says something where a reader can't tell.
 Silent: it says "nothing to check" where a reader can tell. The labels hold ids and places; the texts are the authors'.
@@ -73,8 +73,8 @@ def list_differences(labelled: list[tuple[Label, Alignment]]) -> Iterator[str]:
         where = f"{label['source_id']} {label['teacher']}"
         for check in CHECKS:
             state = getattr(alignment, check)
-            if state.value != label[check]:
-                yield f"{check}: {where}: check {state.value}, by hand {label[check]}: {judge(state, State(label[check]))}"
+            if (result := judge(state, State(label[check]))) != "right":
+                yield f"{check}: {where}: check {state.value}, by hand {label[check]}: {result}"
         if label["steps"] and (result := _judge_place(_read_places(label), alignment)) != "right":
             yield f"place: {where}: {result}"
 
@@ -89,10 +89,12 @@ def main() -> None:
     """Measure and print: a table, or one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--feedback", type=Path, required=True)
+    parser.add_argument("--rationales", type=Path, required=True)
     parser.add_argument("--labels", type=Path, default=LABELS)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    content = parse(AuthorsFile(arguments.feedback.name, arguments.feedback.read_bytes()))
+    paths = (arguments.feedback, arguments.rationales)
+    content = parse(*(AuthorsFile(path.name, path.read_bytes()) for path in paths))
     with arguments.labels.open(encoding="utf-8", newline="") as file:
         labels = list(csv.DictReader(file))
     labelled = align_labelled({row.source_id: row for row in content.rows}, labels)
@@ -101,12 +103,9 @@ def main() -> None:
         print(json.dumps(table))
         return
     for name, row in table.items():
-        share = (
-            f"{row['right'] / row['n']:.2f} [{row['interval'][0]:.2f}, {row['interval'][1]:.2f}]" if row["n"] else ""
-        )
-        print(
-            f"{name:42} n {row['n']:3}  right {row['right']:3}  wrong {row['wrong']:2}  silent {row['silent']:2}  {share}"
-        )
+        low, high = row["interval"] or (0.0, 1.0)
+        counts = "  ".join(f"{word} {row[word]:2}" for word in ("right", "wrong", "silent"))
+        print(f"{name:42} n {row['n']:2}  {counts}  right, 95 %: {low:.2f}-{high:.2f}")
     print(*list_differences(labelled), sep="\n")
 
 

@@ -238,6 +238,8 @@ class _Steps:
         sign, operands = criticism.operator, criticism.operands[:MOST_OPERANDS]
         if not operands:
             return None
+        if not sign:
+            return self._find_named(criticism)
         alike = [c for c in self.calculations if c.holds(operands)]
         alike.sort(key=lambda c: not set(operands) <= set(c.operands))
         if step := next((c for c in alike if sign in c.operators), None):
@@ -251,6 +253,18 @@ class _Steps:
         is_otherwise = any(not c.is_open for c in alike)
         return () if is_otherwise or any(operand not in self.places for operand in operands) else None
 
+    def _find_named(self, criticism: Criticism) -> Finding:
+        """Look for the calculation with most of the numbers that a criticism names; words decide between equals."""
+        words = list_words(criticism.text)
+        named = set(criticism.operands)
+
+        def rank(calculation: _Calculation) -> tuple[int, float]:
+            shared = len(named & {*calculation.operands, *calculation.results})
+            return shared, fuzz.token_set_ratio(words, self._words_around(calculation))
+
+        best = max(self.calculations, key=rank, default=None)
+        return best.span if best is not None and rank(best)[0] else None
+
     def _find_result(self, criticism: Criticism) -> Finding:
         for result in reversed(criticism.results):
             if result in self.places:
@@ -263,6 +277,7 @@ class _Steps:
             return self._find_similar(words)
         alike = [c for c in self.calculations if criticism.operator in c.operators]
         best = max(alike, key=lambda c: fuzz.token_set_ratio(words, self._words_around(c)), default=None)
+        # A sentence of the same words that doesn't calculate so is no such step.
         return None if best is None else best.span
 
     def _find_similar(self, words: str) -> Finding:

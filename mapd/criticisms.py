@@ -26,7 +26,8 @@ LONGEST_LEAD = 90
 _ACTS = (
     r"(?:(?:have|had|has|'ve|then|also|again|simply|only|just|incorrectly|mistakenly|wrongly|accidentally|already) ?)*"
     r"(?:add|subtract|multipl|divid|calculat|made|make|us(?:ed|ing)|found|wrote|count|assum|misunder|misread|confus|got"
-    r"|took|sum|combin|tried|attempt|includ|mix|consider|interpret|stat|conclud|mention|compar|miscalculat)\w*"
+    r"|took|sum|combin|tried|attempt|includ|mix|consider|interpret|stat|conclud|mention|compar|miscalculat|assign"
+    r"|focus|set up|treat|thought|believ|appl|replac|doubl|answer|simplif|solv)\w*"
 )
 # The one who is taught, or what is wrong. "The students who like bacon" are of the question, "they had" may be.
 _STUDENT = re.compile(
@@ -56,8 +57,8 @@ _OMITS_OR_PRAISES = re.compile(
     r"|forg[eo]t\w*|fail\w*|neglect\w*|without|miss(?:ed|es|ing)?|omit\w*|ignor\w*|overlook\w*"
     r"|correctly|rightly|properly|accurately|(?:is|was|are|were) (?:correct|right|true)|off by|correct that"
     r"|is (?:less|more|greater|smaller|larger|higher|lower) than|remember to|make sure|(?:double-)?check|let'?s"
-    r"|let us|we|point(?:ing)? out|identify|(?:gives?|giving|leav(?:es?|ing)) you|you (?:can|could|will|get|have to|first|then"
-    r"|simply|just|subtract|add|multiply|divide|find|calculate|take|start))\b",
+    r"|let us|we|point(?:ing)? out|identify|(?:gives?|giving|leav(?:es?|ing)) you"
+    r"|you (?:can|could|will|get|have to|first|then|simply|just|subtract|add|multiply|divide|find|calculate|take|start))\b",
     re.IGNORECASE,
 )
 _OPERATORS = {
@@ -71,6 +72,8 @@ _BLAMES = re.compile(
     r"|assum\w*)\b",
     re.IGNORECASE,
 )
+# A reason tells what the student did, although it blames nothing by itself: "because they calculated the nails".
+_REASON = re.compile(rf"\s*(?:because|since)\s+(?:they|the student|you)\s+{_ACTS}", re.IGNORECASE)
 # What leads up to what the student came to.
 _RESULT = re.compile(
     r"(?:[=≈]|\b(?:to get|and got|got|gets|getting|result(?:s|ed|ing)? in|giv(?:es?|ing)|obtain(?:ed|ing)|which is"
@@ -94,8 +97,8 @@ _HEADING = re.compile(r"[^:\n]{0,60}:(?=\s*[^\s\d])")
 class Criticism:
     """A clause of a feedback, feedback[start:end], and what it says that the student wrote or calculated.
 
-    `operator`: +, -, * or /. `is_sure`: it tells of the student's own words; what is less sure can be found in an
-    answer, and not missed.
+    `operator`: +, -, * or /, or none: then `operands` are the numbers that it names. `is_sure`: it tells of the
+    student's own words; what is less sure can be found in an answer, and not missed.
     """
 
     start: int
@@ -134,7 +137,8 @@ def _read_sentence(feedback: str, sentence: Sentence, reading: NumberReading) ->
 
 def _read_rejected(feedback: str, sentence: Sentence, reading: NumberReading) -> Iterator[Criticism]:
     """Yield the values that a sentence sets against the right one: "58, not 72"."""
-    is_sure = _SPEAKS_OF_ANSWER.search(sentence.text) is not None
+    # The authors' teachers were shown the gold answer as a hint, and some dispute with it.
+    is_sure = bool(_SPEAKS_OF_ANSWER.search(sentence.text)) and "hint" not in sentence.text.lower()
     for number in reading.inside(sentence.start, sentence.end):
         at = number.start - sentence.start
         match = _REJECTED.search(sentence.text[max(0, at - 20) : at])
@@ -152,9 +156,9 @@ def _read_clause(feedback: str, clause: str, offset: int, reading: NumberReading
     operator, at = _find_operator(clause)
     inside = [n for n in reading.inside(start, end) if n.value is not None]
     results = [n for n in inside if _is_result(clause, n.start - start)]
-    if not (operator or quotes or results or _BLAMES.search(clause)):
+    if not (operator or quotes or results or _BLAMES.search(clause) or _REASON.match(clause)):
         return None
-    operands = [n for n in inside if n not in results and operator and n.start >= start + at]
+    operands = [n for n in inside if n not in results and n.start >= start + at]
     return Criticism(
         start,
         end,
