@@ -58,7 +58,7 @@ _OMITS_OR_PRAISES = re.compile(
     r"|correctly|rightly|properly|accurately|(?:is|was|are|were) (?:correct|right|true)|off by|correct that"
     r"|is (?:less|more|greater|smaller|larger|higher|lower) than|remember to|make sure|(?:double-)?check|let'?s"
     r"|let us|we|point(?:ing)? out|identify|(?:gives?|giving|leav(?:es?|ing)) you"
-    r"|you (?:can|could|will|get|have to|first|then|simply|just|subtract|add|multiply|divide|find|calculate|take|start))\b",
+    r"|you (?:can|could|will|get|have to|first|then|simply|just|subtract|add|multiply|divide|find|calculate|take))\b",
     re.IGNORECASE,
 )
 _OPERATORS = {
