@@ -289,7 +289,11 @@ class _Steps:
         )
         # Of similar sentences it is the one that calculates, not the one that announces it.
         best = max(matches, key=lambda match: match[1] + CALCULATES * self._calculates(match[2]), default=None)
-        return None if best is None else _trim(self.sentences[best[2]])
+        if best is None:
+            return None
+        # "We can set up the equation:" stands before its step.
+        announced = best[2] + 1 if self.sentences[best[2]].text.rstrip().endswith(":") else best[2]
+        return _trim(self.sentences[min(announced, len(self.sentences) - 1)])
 
     def _calculates(self, number: int) -> bool:
         sentence = self.sentences[number]

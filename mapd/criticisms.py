@@ -90,6 +90,7 @@ _WRITES = re.compile(
 )
 # "subtracted x from x + 100": of algebra nothing can be missed.
 _VARIABLE = re.compile(r"(?<![\w'])(?:[b-hj-wyz]|x(?! ?[0-9(]))(?![\w'])")
+_GUESSES = re.compile(r"\b(?:might|may|likely|perhaps|possibly|probably)\b", re.IGNORECASE)
 _HEADING = re.compile(r"[^:\n]{0,60}:(?=\s*[^\s\d])")
 
 
@@ -167,7 +168,7 @@ def _read_clause(feedback: str, clause: str, offset: int, reading: NumberReading
         _list_sizes(operands),
         _list_sizes(results),
         tuple(quotes) if _WRITES.search(clause) else (),
-        is_sure=bool(_STUDENT.search(clause)) and not _VARIABLE.search(clause),
+        is_sure=bool(_STUDENT.search(clause)) and not (_VARIABLE.search(clause) or _GUESSES.search(clause)),
     )
 
 
