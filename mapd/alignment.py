@@ -19,6 +19,7 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import combinations, islice
 from math import prod
+from typing import Literal, NamedTuple
 
 from rapidfuzz import fuzz, process
 
@@ -52,6 +53,15 @@ _COMMON = frozenset(
     " make has have had because by for on with from as at how many much then so also not calculated calculating"
     " calculation calculate number numbers there which seems like question".split()
 )
+STEP_WORDS = {
+    State.HOLDS: "criticises a step of the answer",
+    State.FAILS: "criticises what isn’t in the answer",
+    State.NOTHING: "names no step to look for",
+}
+FIRST_WORDS = {
+    State.HOLDS: "at the answer’s first false equation",
+    State.FAILS: "passes over the answer’s first false equation",
+}
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _SIGN = re.compile(r"[-+*/=]|\bx\b|\b(?:times|plus|minus|divided|multiplied)\b", re.IGNORECASE)
 _DIGIT = re.compile(r"[0-9]")
@@ -65,6 +75,14 @@ class AlignedPart:
     start: int
     end: int
     step: Span | None
+
+
+class StepCheck(NamedTuple):
+    """A check of a feedback beside the answer, with its state in words."""
+
+    name: Literal["step_exists", "at_first_false"]
+    state: State
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +99,19 @@ class Alignment:
     def steps(self) -> tuple[Span, ...]:
         """Return the criticised steps of the answer, each once, in its order."""
         return tuple(sorted({part.step for part in self.parts if part.step is not None}))
+
+    @property
+    def checks(self) -> list[StepCheck]:
+        """Return the checks; the second only where it says something, for most answers have no false equation."""
+        checks = [StepCheck("step_exists", self.step_exists, STEP_WORDS[self.step_exists])]
+        if self.at_first_false is not State.NOTHING:
+            checks.append(StepCheck("at_first_false", self.at_first_false, FIRST_WORDS[self.at_first_false]))
+        return checks
+
+    @property
+    def skipped(self) -> Span | None:
+        """Return the answer's first false equation where the feedback passes over it."""
+        return self.first_false if self.at_first_false is State.FAILS else None
 
 
 def align(answer: str, feedback: str) -> Alignment:
