@@ -1,6 +1,6 @@
 """How well the step that a feedback criticises is found, beside labels made before the output was seen.
 
-    python benchmarks/alignment.py --feedback F.json --rationales R.json [--json]
+    python benchmarks/alignment.py --feedback F.json --rationales R.json [--sample 2] [--json]
 
 Wrong: the check holds where the feedback fails, or the other way round, or says something where a reader can't tell.
 Silent: it says "nothing to check" where a reader can tell. The labels hold ids and places; the texts are the authors'.
@@ -91,12 +91,13 @@ def main() -> None:
     parser.add_argument("--feedback", type=Path, required=True)
     parser.add_argument("--rationales", type=Path, required=True)
     parser.add_argument("--labels", type=Path, default=LABELS)
+    parser.add_argument("--sample", choices=("1", "2"), help="one of the two draws alone")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     paths = (arguments.feedback, arguments.rationales)
     content = parse(*(AuthorsFile(path.name, path.read_bytes()) for path in paths))
     with arguments.labels.open(encoding="utf-8", newline="") as file:
-        labels = list(csv.DictReader(file))
+        labels = [label for label in csv.DictReader(file) if arguments.sample in (None, label["sample"])]
     labelled = align_labelled({row.source_id: row for row in content.rows}, labels)
     table = measure(labelled)
     if arguments.json:

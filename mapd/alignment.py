@@ -336,11 +336,10 @@ class _Steps:
 
     def _widen(self, place: Span) -> Span:
         """Return the calculation around a number; where there is none, its sentence, or the number in a long one."""
-        around = (c.span for c in self.calculations if c.start <= place[0] and place[1] <= c.end)
+        if around := next((c for c in self.calculations if c.start <= place[0] and place[1] <= c.end), None):
+            return around.span
         sentence = next((s for s in self.sentences if s.start <= place[0] < s.end), None)
-        if sentence is not None and len(sentence.text) <= LONGEST_STEP:
-            place = _trim(sentence)
-        return next(around, place)
+        return place if sentence is None or len(sentence.text) > LONGEST_STEP else _trim(sentence)
 
 
 # Several teachers write on one answer.

@@ -29,6 +29,8 @@ PURE = (
     "equations.py",
     "gold_statements.py",
     "checks.py",
+    "criticisms.py",
+    "alignment.py",
     "statistics.py",
     *(f"answers/{path.name}" for path in sorted((ROOT / "mapd" / "answers").glob("*.py"))),
     "questions/generated.py",
