@@ -23,21 +23,19 @@ from typing import Literal, NamedTuple
 
 from rapidfuzz import fuzz, process
 
-from mapd import arithmetic
 from mapd.answers.limits import name_limit
 from mapd.answers.markup import blank_markup
 from mapd.answers.numbers import numbers
 from mapd.answers.places import Sentence, split_sentences
-from mapd.arithmetic import EQ, LP, NOTE, NUM, OP, PCT, RP, WORD, Token
+from mapd.calculations import Calculation, Span, read_calculations
 from mapd.checks import MAX_EXPLANATION, SHORT, State
 from mapd.criticisms import Criticism, read_criticisms
 from mapd.equations import read_equations
 
-Span = tuple[int, int]
 # What a search for a step returns: where it stands, () where it isn't in the answer, None where that can't be said.
 Finding = Span | tuple[()] | None
-# Sentences and lines of an answer that are looked at; words and signs of its calculations, and calculations.
-MOST_SENTENCES, MOST_TOKENS, MOST_CALCULATIONS = 300, 4_000, 200
+# Sentences and lines of an answer that are looked at.
+MOST_SENTENCES = 300
 # Numbers of one criticism that are calculated with, and pairs of them.
 MOST_OPERANDS, MOST_PAIRS = 6, 20
 # Characters of a sentence that is marked whole around a number, and of those that are compared.
@@ -63,9 +61,6 @@ FIRST_WORDS = {
     State.FAILS: "passes over the answer’s first false equation",
 }
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
-_SIGN = re.compile(r"[-+*/=]|\bx\b|\b(?:times|plus|minus|divided|multiplied)\b", re.IGNORECASE)
-_DIGIT = re.compile(r"[0-9]")
-_OF_CALCULATIONS = frozenset({NUM, OP, EQ, WORD, NOTE, LP, RP, PCT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,30 +163,6 @@ def list_words(text: str) -> str:
 # --- The steps of an answer ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Calculation:
-    """A calculation as it stands in a text: its signs, the numbers before the first equals sign, those behind it.
-
-    `is_open`: it goes on from something that is no number ("x + 30 = 47").
-    """
-
-    start: int
-    end: int
-    operators: str
-    operands: tuple[Fraction, ...]
-    results: tuple[Fraction, ...]
-    is_open: bool
-
-    @property
-    def span(self) -> Span:
-        """Return where it stands."""
-        return self.start, self.end
-
-    def holds(self, values: Sequence[Fraction]) -> bool:
-        """Return whether all these numbers are in it."""
-        return set(values) <= {*self.operands, *self.results}
-
-
 @dataclass(frozen=True)
 class _Steps:
     """The steps of an answer, to find a criticism among them."""
@@ -212,8 +183,8 @@ class _Steps:
         return [words if " " in (words := list_words(sentence.text)) else "" for sentence in self.sentences]
 
     @cached_property
-    def calculations(self) -> list[_Calculation]:
-        return _read_calculations(self.plain)
+    def calculations(self) -> list[Calculation]:
+        return read_calculations(self.plain)
 
     @cached_property
     def places(self) -> dict[Fraction, Span]:
@@ -255,7 +226,7 @@ class _Steps:
 
     def _find_equation(self, criticism: Criticism) -> Finding:
         """Look for a calculation that the criticism writes out: "2 - 1 = 1"."""
-        for own in _read_calculations(blank_markup(criticism.text)):
+        for own in read_calculations(blank_markup(criticism.text)):
             alike = [c for c in self.calculations if c.holds(own.operands) and set(own.operators) <= set(c.operators)]
             alike.sort(key=lambda c: ((c.operators, c.operands) != (own.operators, own.operands), len(c.operands)))
             if alike:
@@ -289,7 +260,7 @@ class _Steps:
         words = list_words(criticism.text)
         named = set(criticism.operands)
 
-        def rank(calculation: _Calculation) -> tuple[int, float]:
+        def rank(calculation: Calculation) -> tuple[int, float]:
             shared = len(named & {*calculation.operands, *calculation.results})
             return shared, fuzz.token_set_ratio(words, self._words_around(calculation))
 
@@ -330,7 +301,7 @@ class _Steps:
         sentence = self.sentences[number]
         return any(sentence.start <= c.start < sentence.end for c in self.calculations)
 
-    def _words_around(self, calculation: _Calculation) -> str:
+    def _words_around(self, calculation: Calculation) -> str:
         places = zip(self.sentences, self.words, strict=True)
         return next((words for s, words in places if s.start <= calculation.start < s.end), "")
 
@@ -369,58 +340,12 @@ def _calculate(sign: str, operands: Sequence[Fraction]) -> Iterator[Fraction]:
             yield from (first / second, second / first)
 
 
-# --- Calculations ----------------------------------------------------------------------------------------------------
-
-
-def _read_calculations(plain: str) -> list[_Calculation]:
-    """Return the calculations of a blanked text, whether they are closed or not, no more than are looked at."""
-    calculations: list[_Calculation] = []
-    budget, offset = MOST_TOKENS, 0
-    for line in plain.split("\n"):
-        if budget > 0 and _DIGIT.search(line) and _SIGN.search(line):
-            tokens = arithmetic.split_tokens(line, offset, budget)
-            budget -= len(tokens)
-            calculations += _split_calculations(tokens)
-        offset += len(line) + 1
-    return calculations[:MOST_CALCULATIONS]
-
-
-def _split_calculations(tokens: Sequence[Token]) -> Iterator[_Calculation]:
-    """Yield the runs of numbers that signs join; words and parentheses may stand between."""
-    run: list[Token] = []
-    for token in tokens:
-        if token.kind not in _OF_CALCULATIONS or (token.kind == NUM and run and run[-1].kind == NUM):
-            yield from _close(run)
-            run = []
-        # "Pens in all = 4 x 12 = 48" begins behind its first sign.
-        if token.kind in (NUM, OP) or (token.kind == EQ and run):
-            run.append(token)
-    yield from _close(run)
-
-
-def _close(run: Sequence[Token]) -> Iterator[_Calculation]:
-    operators = "".join(token.text[0] for token in run if token.kind == OP)
-    sizes = [(at, abs(arithmetic.parse_literal(token))) for at, token in enumerate(run) if token.kind == NUM]
-    if len(sizes) < 2 or not operators:
-        return
-    equals = next((at for at, token in enumerate(run) if token.kind == EQ), len(run))
-    values = [token for token in run if token.kind == NUM]
-    yield _Calculation(
-        start=values[0].start,
-        end=values[-1].end,
-        operators=operators,
-        operands=tuple(size for at, size in sizes if at < equals),
-        results=tuple(size for at, size in sizes if at > equals),
-        is_open=run[0].kind == OP,
-    )
-
-
 def _find_corrections(steps: _Steps, feedback: str) -> Iterator[AlignedPart]:
     """Yield the steps that the feedback calculates again, with another result."""
     of_answer = {(c.operators, c.operands): c for c in reversed(steps.calculations) if c.results}
     if not of_answer:
         return
-    for own in _read_calculations(blank_markup(feedback)):
+    for own in read_calculations(blank_markup(feedback)):
         step = of_answer.get((own.operators, own.operands))
         if step is not None and own.results and not set(own.results) & set(step.results):
             yield AlignedPart(own.start, own.end, step.span)

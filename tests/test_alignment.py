@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mapd.alignment import MOST_CALCULATIONS, MOST_SENTENCES, align
+from mapd.alignment import MOST_SENTENCES, align
+from mapd.calculations import MOST_CALCULATIONS
 from mapd.checks import MAX_EXPLANATION, State
 from mapd.criticisms import MOST_CRITICISMS, read_criticisms
 

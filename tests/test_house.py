@@ -29,6 +29,7 @@ PURE = (
     "equations.py",
     "gold_statements.py",
     "checks.py",
+    "calculations.py",
     "criticisms.py",
     "alignment.py",
     "statistics.py",

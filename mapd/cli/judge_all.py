@@ -47,10 +47,7 @@ def judge_all(
     """Judge all texts that fit, as one act that one undo takes back. Filters as on the browse page."""
     act = Act(shared.one_of("--decision", decision, ("accept", "reject")))
     shared.one_of("--kind", kind, KINDS)
-    if step and kind != "feedback":
-        raise BadUsage("--step is of feedback alone; add --kind feedback")
-    every = {"gold": gold, "equations": equations, "work": work, "step": step}
-    states = {name: state for name, state in every.items() if state}
+    checks = _read_checks(kind, gold=gold, equations=equations, work=work, step=step)
     if verdict is not None:
         shared.one_of("--verdict", verdict, list(Verdict))
     if people is not None:
@@ -68,7 +65,7 @@ def judge_all(
             show=RowKind.RATIONALES if kind == "rationale" else RowKind.FEEDBACK,
             author_id=None if teacher is None else voices[shared.one_of("--teacher", teacher, voices)],
             verdict=verdict,
-            checks={COLUMNS[name]: shared.one_of(f"--{name}", state, list(State)) for name, state in states.items()},
+            checks=checks,
             people=people,
             question=question,
             words=words,
@@ -83,3 +80,10 @@ def judge_all(
         decided_count = sum(bool(x.judged_by) for x in texts)
         result = {"exam": info.uid, "fit": len(texts), "decided_before": decided_count, "judged": len(judged)}
     shared.show(result, as_json, "judged" if yes else "nothing was judged yet: --yes does it")
+
+
+def _read_checks(kind: str, **states: str | None) -> dict[str, str]:
+    """Return the filter's checks: each option that is there."""
+    if states["step"] and kind != "feedback":
+        raise BadUsage("--step is of feedback alone; add --kind feedback")
+    return {COLUMNS[name]: shared.one_of(f"--{name}", state, list(State)) for name, state in states.items() if state}

@@ -22,7 +22,7 @@ from mapd.exchange import row_files
 from mapd.exchange.archive.outgoing import one_moment
 from mapd.exchange.row_files import Progress, RowsExport
 from mapd.people import Person, Right, require
-from mapd.store import audit_log, browse, browse_contents, db, queries
+from mapd.store import audit_log, browse, browse_contents, check_columns, db, queries
 from mapd.store.browse import BrowseRow, PageStart
 from mapd.store.browse_contents import BrowseContents
 from mapd.store.tables import NO_MEAN
@@ -100,7 +100,7 @@ def _as_row(
         "kind": standing["kind"],
         **_describe_text(row.explanation_id, contents),
         **_describe_decision(standing, threshold, exam, blind_person),
-        **browse.read_checks(standing),
+        **check_columns.read_checks(standing),
         "at_first_false": _check_first(row.explanation_id, attempt.text, standing, contents),
         "question": question.text,
         "context": question.context,

@@ -12,13 +12,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from mapd.checks import State
-from mapd.domain import CHECKS, LONGEST_SEARCH, STEP_EXISTS, Order, RowFilter, RowKind
+from mapd.domain import CHECKS, LONGEST_SEARCH, Order, RowFilter, RowKind
+from mapd.store.check_columns import find_column
 from mapd.store.tables import NO_MEAN
 
 PAGE = 25
@@ -185,24 +184,6 @@ def list_texts(session: Session, exam_id: int, row_filter: RowFilter, threshold:
     return _Query(session, exam_id, row_filter, threshold, Order.QUESTION, stream).texts(number)
 
 
-def read_checks(standing: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the checks say of a row of the queue index, by name."""
-    show = RowKind.FEEDBACK if standing["kind"] == KINDS[RowKind.FEEDBACK] else RowKind.RATIONALES
-    columns = {check: _check_column(check, show) for check in CHECKS}
-    return {check: standing.get(column, State.NOTHING.value) for check, column in columns.items()}
-
-
-def _check_column(check: str, show: RowKind, row: str = "") -> str:
-    """Return where a check's state stands. Two share a column, for no text has both; there the other says nothing."""
-    if check not in (STEP_EXISTS, "shows_work"):
-        column = check
-    elif (check == STEP_EXISTS) is (show is RowKind.FEEDBACK):
-        column = "shows_work"
-    else:
-        return f"'{State.NOTHING.value}'"
-    return f"{row}.{column}" if row else column
-
-
 class _Query:
     """One stream's rows that fit, as SQL."""
 
@@ -291,7 +272,7 @@ class _Query:
                 self.values[column] = value
         for check in CHECKS:
             if check in row_filter.checks:
-                conditions.append(f"{_check_column(check, row_filter.show, row)} = :{check}")
+                conditions.append(f"{find_column(check, row_filter.show, row)} = :{check}")
                 self.values[check] = row_filter.checks[check]
         conditions += self._people_conditions(row)
         for column, pair, low in (("mean", row_filter.means, ">="), ("cut", row_filter.cuts, ">")):

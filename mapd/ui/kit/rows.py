@@ -13,7 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from mapd.alignment import AlignedPart, Alignment, align
+from mapd.alignment import align
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.domain import Act, Item, Response, Ruling, Text, Verdict
@@ -21,7 +21,7 @@ from mapd.policies import Check
 from mapd.questions.options import letter_options
 from mapd.review import reasons
 from mapd.store import browse
-from mapd.ui.kit import context
+from mapd.ui.kit import context, step_marks
 from mapd.ui.kit.text import (
     Mark,
     escape,
@@ -284,8 +284,8 @@ def text_fold(mistake: Mistake, x: DecidedText, words: str = "") -> str:
     of_answer: list[Mark] = []
     if x.text.kind == "feedback":
         alignment = align(mistake.attempt.text, x.text.text)
-        marks += [_mark_part(part) for part in alignment.parts]
-        of_answer = mark_steps(alignment, "criticised here")
+        marks += step_marks.mark_criticisms(alignment)
+        of_answer = step_marks.mark_steps(alignment, "criticised here")
         checks += [f"{_sign(check.state.value)} {check.words}" for check in alignment.checks]
     checks += [x.checks.limit] if x.checks.limit else []
     question = _question(mistake)
@@ -300,17 +300,6 @@ def text_fold(mistake: Mistake, x: DecidedText, words: str = "") -> str:
     text_html = foreign_html(x.text.text, marks + find_hits(x.text.text, words), LONGEST_TEXT)
     thought = thought_html(x.text.thought, LONGEST_TEXT)
     return f'<div class="mapd-whole">{thought}{text_html}</div>{_facts(facts)}'
-
-
-def _mark_part(part: AlignedPart) -> Mark:
-    label, look = ("isn’t in the answer", "absent") if part.step is None else ("criticises a step", "criticised")
-    return Mark(part.start, part.end, label, look)
-
-
-def mark_steps(alignment: Alignment, label: str) -> list[Mark]:
-    """Return an answer's marks: the steps that a feedback criticises, and the first false one that it passes over."""
-    marks = [Mark(start, end, label, "criticised") for start, end in alignment.steps]
-    return marks if alignment.skipped is None else [*marks, Mark(*alignment.skipped, "first false equation")]
 
 
 def _student(response: Response, words: str, marks: Sequence[Mark] = ()) -> str:
@@ -391,13 +380,6 @@ def _brief(x: DecidedText, colours: Mapping[str, str]) -> str:
     return f'<span class="mapd-brief" title="{title}">{author}{verdict}<span>{mean}</span></span>'
 
 
-def _mark_feedback(mistake: Mistake) -> Iterator[Mark]:
-    """Yield the marks of the steps that each feedback criticises."""
-    for x in mistake.feedback:
-        label = f"criticised by {one_line(x.text.by, 60)}"
-        yield from mark_steps(align(mistake.attempt.text, x.text.text), label)
-
-
 def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") -> str:
     """Return the question, the student's whole response, and a line for each explanation, as HTML."""
     lines = ""
@@ -410,6 +392,6 @@ def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") 
     facts = {
         "question": foreign_html(question, find_hits(question, words), LONGEST_TEXT),
         "gold": gold_html(mistake.shown_gold, 200),
-        "student": _student(mistake.attempt, words, list(_mark_feedback(mistake))),
+        "student": _student(mistake.attempt, words, step_marks.mark_by_all(mistake)),
     }
     return f'{_facts(facts)}<div class="mapd-lines">{lines or "nobody has explained it"}</div>'
