@@ -214,12 +214,13 @@ class _Steps:
         return AlignedPart(criticism.start, criticism.end, step or None)
 
     def _find_quotation(self, criticism: Criticism) -> Finding:
+        texts = [sentence.text for sentence in self.sentences]
         for quote in criticism.quotes:
             words = quote.strip(" .,;:…$")
-            match_exact = re.search(re.escape(words), self.answer, re.IGNORECASE) if words else None
-            if match_exact:
-                return match_exact.span()
-            texts = [sentence.text for sentence in self.sentences]
+            if not words:
+                continue
+            if exact := re.search(re.escape(words), self.answer, re.IGNORECASE):
+                return exact.span()
             match = process.extractOne(words, texts, scorer=fuzz.partial_ratio, score_cutoff=QUOTE_LIKENESS)
             return () if match is None else _trim(self.sentences[match[2]])
         return None

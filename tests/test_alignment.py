@@ -26,6 +26,7 @@ CASES = [
     (PENS, "The student wrote “So she has 65 - 7 = 57 pens”.", HOLDS, ["So she has 65 - 7 = 57 pens"]),
     (PENS, "The student states “Ann had 65 pens and got seven”.", HOLDS, ["Ann had 65 pens and got 7 more"]),
     (PENS, 'The student says "Ann lost all of her pens in the garden".', FAILS, []),
+    (PENS, 'The student wrote "..." there.', NOTHING, []),
     # told as a value, or set against the right one
     (PENS, "The student's answer of 114 is incorrect.", HOLDS, ["57 x 2 = 114"]),
     (PENS, "So the correct answer is 144, not 114.", HOLDS, ["57 x 2 = 114"]),
