@@ -254,7 +254,9 @@ class Order(StrEnum):
 # The orders of rows of questions, and of rows of texts.
 OF_QUESTIONS = (Order.QUESTION, Order.WRONG, Order.RIGHT)
 OF_TEXTS = (Order.QUESTION, Order.DOUBT, Order.LOWEST, Order.HIGHEST)
-CHECKS = ("matches_gold", "equations_true", "shows_work")
+# Of a feedback alone: whether the step that it criticises is in the answer.
+STEP_EXISTS = "step_exists"
+CHECKS = ("matches_gold", "equations_true", "shows_work", STEP_EXISTS)
 MOST_PARTS = 99
 # What people said of a row, as a filter names it.
 PEOPLE = ("not judged", "judged", "overridden", "conflict")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
+from mapd.alignment import align
 from mapd.checks import RationaleChecks, State
 from mapd.cli import agreement_lines
 from mapd.cli.shared import (
@@ -97,6 +98,9 @@ def curate_show(
     family: Families = None,
     texts: TextsOfPair = Texts.BOTH.value,
     items: Annotated[bool, typer.Option("--items", help="Every rationale too.")] = False,
+    feedback: Annotated[
+        bool, typer.Option("--feedback", help="Every feedback too, with the steps that it criticises.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Count the curated set of one exam or several.
@@ -124,6 +128,8 @@ def curate_show(
         result["notes"] = list(dict.fromkeys([*describe_fit(fit), *differences]))
     if items:
         result["items"] = [_item(m, x) for m in mistakes for x in m.rationales]
+    if feedback:
+        result["feedback_items"] = [_feedback_item(m, x) for m in mistakes for x in m.feedback]
     show(result, as_json, f"{', '.join(curated.exam.name for curated in sets)}: {len(mistakes)} mistakes")
 
 
@@ -186,6 +192,24 @@ def _item(mistake: Mistake, x: DecidedText) -> dict[str, Any]:
         "attempt": mistake.attempt.uid,
         "question": mistake.question.uid,
         "feedback": [feedback.text.uid for feedback in mistake.feedback],
+    }
+
+
+def _feedback_item(mistake: Mistake, x: DecidedText) -> dict[str, Any]:
+    alignment = align(mistake.attempt.text, x.text.text)
+    return {
+        "feedback": x.text.uid,
+        "source_id": mistake.question.source_id,
+        "teacher": x.text.teacher,
+        "verdict": x.verdict.value,
+        "states_gold": _three_states(x.states.matches_gold),
+        "false_steps": x.checks.false_steps,
+        "step_exists": _three_states(alignment.step_exists),
+        "at_first_false": _three_states(alignment.at_first_false),
+        # Where each criticised step stands in the attempt's text, in characters.
+        "steps": [list(step) for step in alignment.steps],
+        "attempt": mistake.attempt.uid,
+        "question": mistake.question.uid,
     }
 
 

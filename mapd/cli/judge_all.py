@@ -16,6 +16,8 @@ from mapd.review import batches, judging
 from mapd.review.queue_index import derivation
 from mapd.store import browse, queries
 
+# By option: the check's name in a filter.
+COLUMNS = {name: check.value for name, check in CHECKS.items()} | {"step": domain.STEP_EXISTS}
 CheckState = Annotated[str | None, typer.Option(help="What this check says: holds, fails or nothing.")]
 
 
@@ -29,6 +31,9 @@ def judge_all(
     gold: CheckState = None,
     equations: CheckState = None,
     work: CheckState = None,
+    step: Annotated[
+        str | None, typer.Option(help="Of feedback: whether the step that it criticises is in the answer.")
+    ] = None,
     people: Annotated[str | None, typer.Option(help="not judged, judged, overridden or conflict.")] = None,
     words: Annotated[
         str, typer.Option(help='All of them in the question, the text or the response; "a phrase" as it stands.')
@@ -42,7 +47,7 @@ def judge_all(
     """Judge all texts that fit, as one act that one undo takes back. Filters as on the browse page."""
     act = Act(shared.one_of("--decision", decision, ("accept", "reject")))
     shared.one_of("--kind", kind, KINDS)
-    states = {name: state for name, state in (("gold", gold), ("equations", equations), ("work", work)) if state}
+    checks = _read_checks(kind, gold=gold, equations=equations, work=work, step=step)
     if verdict is not None:
         shared.one_of("--verdict", verdict, list(Verdict))
     if people is not None:
@@ -60,9 +65,7 @@ def judge_all(
             show=RowKind.RATIONALES if kind == "rationale" else RowKind.FEEDBACK,
             author_id=None if teacher is None else voices[shared.one_of("--teacher", teacher, voices)],
             verdict=verdict,
-            checks={
-                CHECKS[name].value: shared.one_of(f"--{name}", state, list(State)) for name, state in states.items()
-            },
+            checks=checks,
             people=people,
             question=question,
             words=words,
@@ -77,3 +80,10 @@ def judge_all(
         decided_count = sum(bool(x.judged_by) for x in texts)
         result = {"exam": info.uid, "fit": len(texts), "decided_before": decided_count, "judged": len(judged)}
     shared.show(result, as_json, "judged" if yes else "nothing was judged yet: --yes does it")
+
+
+def _read_checks(kind: str, **states: str | None) -> dict[str, str]:
+    """Return the filter's checks: each option that is there."""
+    if states["step"] and kind != "feedback":
+        raise BadUsage("--step is of feedback alone; add --kind feedback")
+    return {COLUMNS[name]: shared.one_of(f"--{name}", state, list(State)) for name, state in states.items() if state}

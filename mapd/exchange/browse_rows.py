@@ -14,13 +14,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from mapd.alignment import align
+from mapd.checks import State
 from mapd.curation.curated import filter_votes
-from mapd.domain import CHECKS, ExamInfo, Order, RowFilter
+from mapd.domain import CHECKS, ExamInfo, Order, RowFilter, RowKind
 from mapd.exchange import row_files
 from mapd.exchange.archive.outgoing import one_moment
 from mapd.exchange.row_files import Progress, RowsExport
 from mapd.people import Person, Right, require
-from mapd.store import audit_log, browse, browse_contents, db, queries
+from mapd.store import audit_log, browse, browse_contents, check_columns, db, queries
 from mapd.store.browse import BrowseRow, PageStart
 from mapd.store.browse_contents import BrowseContents
 from mapd.store.tables import NO_MEAN
@@ -29,8 +31,8 @@ from mapd.store.tables import NO_MEAN
 BLOCK = 400
 COLUMNS = (
     *("number", "kind", "teacher", "text", "verdict", "committee", "mean", "scores", "people", "judged_by", "reason"),
-    *(*CHECKS, "question", "context", "options", "gold", "response", "student_answer", "outcome", "task", "family"),
-    *("simulated", "repair", "uid", "mistake", "question_uid"),
+    *(*CHECKS, "at_first_false", "question", "context", "options", "gold", "response", "student_answer", "outcome"),
+    *("task", "family", "simulated", "repair", "uid", "mistake", "question_uid"),
 )
 
 
@@ -98,7 +100,8 @@ def _as_row(
         "kind": standing["kind"],
         **_describe_text(row.explanation_id, contents),
         **_describe_decision(standing, threshold, exam, blind_person),
-        **{check: standing[check] for check in CHECKS},
+        **check_columns.read_checks(standing),
+        "at_first_false": _check_first(row.explanation_id, attempt.text, standing, contents),
         "question": question.text,
         "context": question.context,
         "options": list(question.options),
@@ -111,6 +114,13 @@ def _as_row(
         "mistake": attempt.uid,
         "question_uid": question.uid,
     }
+
+
+def _check_first(id_: int | None, answer: str, standing: Mapping[str, Any], contents: BrowseContents) -> str:
+    """Return whether a feedback criticises the answer's first false equation; other rows have nothing to check."""
+    if id_ is None or standing["kind"] != RowKind.FEEDBACK:
+        return State.NOTHING.value
+    return align(answer, contents.texts[id_]["text"]).at_first_false.value
 
 
 def _describe_text(id_: int | None, contents: BrowseContents) -> dict[str, Any]:

@@ -22,6 +22,8 @@ Note = Annotated[str, Field(max_length=LONGEST_NOTE)]
 JudgeMode = Literal["first", "assisted"]
 TargetKind = Literal["rationale", "feedback", "attempt", "question"]
 TextKind = Literal["rationale", "feedback"]
+# What a feedback criticises is marked in both texts: there, or not there (`absent_step`).
+RangeKind = Literal["hidden", "false_equation", "named_step", "marked_step", "criticised_step", "absent_step"]
 
 
 class ApiMessage(BaseModel):
@@ -35,7 +37,7 @@ class Range(ApiMessage):
 
     start: int
     end: int
-    kind: Literal["hidden", "false_equation", "named_step", "marked_step"]
+    kind: RangeKind
     label: str
 
 
@@ -82,7 +84,7 @@ class OwnWord(ApiMessage):
 class CardCheck(ApiMessage):
     """What a check of a text says."""
 
-    name: Literal["matches_gold", "equations_true", "shows_work"]
+    name: Literal["matches_gold", "equations_true", "shows_work", "step_exists", "at_first_false"]
     state: Literal["holds", "fails", "nothing"]
     words: str
 
@@ -162,6 +164,8 @@ class OpenText(CardTarget):
     overridden: bool
     conflict: bool
     why_here: str | None
+    # Parts of the attempt's text: what this feedback criticises.
+    steps: list[Range] = Field(default=[])
 
 
 class CardQuestion(CardTarget):

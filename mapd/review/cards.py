@@ -8,6 +8,7 @@ What is foreign goes as text with ranges (passages.py); names and values go as o
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mapd.alignment import align
 from mapd.answers.limits import name_limit
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
@@ -271,7 +272,18 @@ class _Card:
             overridden=overridden,
             conflict=x.people.conflict,
             why_here=suspicion(self.mistake, x).words if smart else None,
+            steps=self._steps(x),
         )
+
+    def _steps(self, x: DecidedText) -> list[card_messages.Range]:
+        """Return what a feedback criticises in the attempt's text, and the first false equation that it passes over."""
+        if x.text.kind != "feedback":
+            return []
+        alignment = align(self.mistake.attempt.text, x.text.text)
+        spans = [TextSpan(*step, "criticised_step", "criticised by the feedback") for step in alignment.steps]
+        if alignment.skipped is not None:
+            spans.append(TextSpan(*alignment.skipped, "false_equation", "first false equation"))
+        return [r for r in passage(self.mistake.attempt.text, spans).ranges if r.kind != "hidden"]
 
     def _repaired(self, x: DecidedText) -> card_messages.Repaired | None:
         if x.text.repairs_id is None:
@@ -296,6 +308,7 @@ class _Card:
         spans = [TextSpan(e.start, e.end, "false_equation", "false equation") for e in x.checks.equations if not e.true]
         wrong_steps = ((find_first_wrong_step(x.text.text, v.text), line(v.reviewer, 30)) for v in x.text.votes)
         spans += [TextSpan(*span, "named_step", f"{who} calls this step wrong") for span, who in wrong_steps if span]
+        spans += self._aligned_spans(x)
         rows = self.sight.visible(self.rows(x.text.kind, x.text.id))
         ids_in_force = {j.id for j in pick_latest((row.judged for row in rows), VERDICT)}
         return spans + [
@@ -303,6 +316,16 @@ class _Card:
             for row in rows
             if row.judged.id in ids_in_force
             for start, end in row.marks
+        ]
+
+    def _aligned_spans(self, x: DecidedText) -> list[TextSpan]:
+        if x.text.kind != "feedback":
+            return []
+        return [
+            TextSpan(part.start, part.end, "absent_step", "isn’t in the answer")
+            if part.step is None
+            else TextSpan(part.start, part.end, "criticised_step", "criticises a step of the answer")
+            for part in align(self.mistake.attempt.text, x.text.text).parts
         ]
 
     def explained(self, deal: Deal) -> CardWord | None:
@@ -348,4 +371,6 @@ def _checks(x: DecidedText, mistake: Mistake) -> list[card_messages.CardCheck]:
     if x.text.kind == "rationale":
         work = "shows no work" if states.shows_work is State.FAILS else "shows work"
         checks.append(card_messages.CardCheck(name="shows_work", state=states.shows_work.value, words=work))
-    return checks
+        return checks
+    of_steps = align(mistake.attempt.text, x.text.text).checks
+    return checks + [card_messages.CardCheck(name=c.name, state=c.state.value, words=c.words) for c in of_steps]

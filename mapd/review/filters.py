@@ -13,7 +13,19 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from mapd.checks import State
-from mapd.domain import CHECKS, LONGEST_SEARCH, OF_QUESTIONS, OF_TEXTS, PEOPLE, Order, Part, RowFilter, RowKind, Verdict
+from mapd.domain import (
+    CHECKS,
+    LONGEST_SEARCH,
+    OF_QUESTIONS,
+    OF_TEXTS,
+    PEOPLE,
+    STEP_EXISTS,
+    Order,
+    Part,
+    RowFilter,
+    RowKind,
+    Verdict,
+)
 from mapd.errors import BadInput
 
 # What can be judged; a question is no mistake.
@@ -85,6 +97,8 @@ def _check_words(values: Mapping[str, str], voices: Mapping[str, int], shows: Co
     for name, words in allowed.items():
         if name in values and values[name] not in words:
             raise BadInput(f"unknown {name} in the filter: {values[name][:60]}; one of {', '.join(words)[:400]}")
+    if STEP_EXISTS in values and values.get("show") != RowKind.FEEDBACK:
+        raise BadInput(f"{STEP_EXISTS} in the filter is of feedback alone: add show={RowKind.FEEDBACK}")
     if len(values.get("words", "")) > LONGEST_SEARCH:
         raise BadInput(f"a search has at most {LONGEST_SEARCH} characters, not {len(values['words'])}")
 

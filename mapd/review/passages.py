@@ -7,11 +7,11 @@ characters("😀 no", [(3, 5)])     -> [(2, 4)], the same place counted as Pytho
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from mapd.characters import HIDDEN, code, visible
 from mapd.errors import BadInput
-from mapd.review.card_messages import LONGEST_TEXT, Passage, Range
+from mapd.review.card_messages import LONGEST_TEXT, Passage, Range, RangeKind
 
 # Hidden characters of one text that are labelled; behind them the text is cut.
 MOST_RANGES = 2_000
@@ -23,7 +23,7 @@ class TextSpan(NamedTuple):
 
     start: int
     end: int
-    kind: Literal["hidden", "false_equation", "named_step", "marked_step"]
+    kind: RangeKind
     label: str
 
 

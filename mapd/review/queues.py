@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from mapd.alignment import align
 from mapd.checks import State
 from mapd.curation.curated import DecidedText, Mistake, filter_votes
 from mapd.domain import Act, JudgementRow, RowFilter, Ruling, TextReason, Verdict
@@ -142,6 +143,11 @@ def _no_vote(x: DecidedText) -> bool:
     return x.committee.verdict is Verdict.UNDECIDED or any(v.score is None for v in filter_votes(x.text.votes))
 
 
+def _absent_steps(m: Mistake, _: float) -> Texts | None:
+    alignments = ((x, align(m.attempt.text, x.text.text)) for x in m.feedback)
+    return tuple(x for x, alignment in alignments if alignment.step_exists is State.FAILS) or None
+
+
 def _suspects(m: Mistake, _: float) -> Texts | None:
     return tuple(x for x in m.rationales if _suspicion(m, x) >= LEAST_SUSPICION) or None
 
@@ -193,6 +199,7 @@ QUEUES: Mapping[str, Queue] = {
             batch_rule=BatchRule(RowFilter(committee="accepted", checks={"shows_work": "fails"}), TextReason.NO_WORK),
         ),
         Queue("feedback-check", "feedback that fails a check", _feedback(lambda x: x.states.refuted)),
+        Queue("absent-step", "criticises what isn’t there", _absent_steps),
         Queue("uncovered", "nothing accepted", _mistakes(lambda m: not m.covered), drains=True),
         Queue("no-vote", "undecided, or a vote is missing", _rationales(lambda x, _: _no_vote(x))),
         Queue(

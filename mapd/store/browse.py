@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd.domain import CHECKS, LONGEST_SEARCH, Order, RowFilter, RowKind
+from mapd.store.check_columns import find_column
 from mapd.store.tables import NO_MEAN
 
 PAGE = 25
@@ -271,7 +272,7 @@ class _Query:
                 self.values[column] = value
         for check in CHECKS:
             if check in row_filter.checks:
-                conditions.append(f"{row}.{check} = :{check}")
+                conditions.append(f"{find_column(check, row_filter.show, row)} = :{check}")
                 self.values[check] = row_filter.checks[check]
         conditions += self._people_conditions(row)
         for column, pair, low in (("mean", row_filter.means, ">="), ("cut", row_filter.cuts, ">")):

@@ -692,6 +692,7 @@ class Standing(Numbered, table=True):
     judged_by: str  # whose word on it is in force, each between line breaks
     matches_gold: str  # a question: whether the student's answer does, as people say
     equations_true: str
+    # A feedback shows no work: whether the step that it criticises is in the answer (check_columns.py).
     shows_work: str
     # Minus its doubt in thousandths, where the committee accepts it, so that the most doubtful sorts first; 1 where
     # there is no text. A question: minus the share of the student's answers that are wrong.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from mapd.alignment import align
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
 from mapd.domain import Verdict, Vote
@@ -218,6 +219,8 @@ def _checks(x: DecidedText, mistake: Mistake) -> str:
     findings.append((equation_words, x.states.equations_true))
     if x.text.kind == "rationale":
         findings.append(("shows no work" if x.states.shows_work is State.FAILS else "shows work", x.states.shows_work))
+    else:
+        findings += [(check.words, check.state) for check in align(mistake.attempt.text, x.text.text).checks]
     items = "".join(f"<span>{_sign(state)} {words}</span>" for words, state in findings)
     items += f'<span class="mapd-note">{x.checks.limit}</span>' if x.checks.limit else ""
     return f'<div class="mapd-checks">{_line_label("checks")}{items}</div>'

@@ -63,13 +63,15 @@ def text(mistake: int, kind: str, number: int, *, long: bool) -> dict[str, Any]:
     if long and number == 1:
         words = "\n".join(f"Step {n}: we add {n} and {n}, which is {2 * n}, and carry the rest." for n in range(1, 70))
     start = words.find("13 + 6")
+    false = [(start, start + 11, "false_equation", "false equation")] if start > 0 else []
+    criticised = [(0, 34, "criticised_step", "criticises a step of the answer")] if kind == "feedback" else []
     return {
         "uid": f"{kind[0]}{mistake}-{number}",
         "kind": kind,
         "number": number,
         "of": 3,
         "covered": False,
-        "text": passage(words, *([(start, start + 11, "false_equation", "false equation")] if start > 0 else [])),
+        "text": passage(words, *false, *criticised),
         "thought": passage("Is it 19? I say 20.") if number < 3 else None,
         "words": len(words.split()),
         "markup": number == 2,
@@ -114,6 +116,7 @@ def text(mistake: int, kind: str, number: int, *, long: bool) -> dict[str, Any]:
         "overridden": False,
         "conflict": False,
         "why_here": "perhaps wrongly: its answer is not the gold" if kind == "rationale" else None,
+        "steps": passage("", *[(32, 42, "criticised_step", "by the feedback")] if kind == "feedback" else [])["ranges"],
     }
 
 

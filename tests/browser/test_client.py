@@ -251,6 +251,17 @@ def test_what_a_key_cannot_do_is_said(page: Page, serve) -> None:
     assert server.decisions == []
 
 
+def test_what_the_feedback_in_focus_criticises_is_marked_in_both_texts(page: Page, serve) -> None:
+    open_triage(page, serve(3))
+    expect(page.locator(".mapd-criticised")).to_have_count(0)
+    press(page, "f")
+    expect(page.locator(".mapd-focus .mapd-criticised")).to_have_text("Step 1: we add 1 and 1, which is 2")
+    expect(page.locator(".mapd-response .mapd-criticised")).to_have_text("13 - 6 = 7")
+    expect(page.locator(".mapd-legend")).to_have_text("criticises a step of the answer")
+    press(page, "f")
+    expect(page.locator(".mapd-criticised")).to_have_count(0)
+
+
 def test_feedback_is_left_for_the_text_that_one_came_from(page: Page, serve) -> None:
     server = serve()
     open_triage(page, server)

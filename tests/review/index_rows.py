@@ -54,6 +54,7 @@ def make_example(session: Session, folder: Path) -> int:
         texts[text.uid] = text
     attempts[5].our_outcome = "correct"
     texts["rationale 2 gemini"].text = "Nobody knows."
+    texts["feedback 3 gpt"].text = "The student multiplied 13 by 40."
     reviews = session.exec(select(t.Review).order_by(t.Review.id)).all()
     for review in reviews[::11]:
         review.score, review.status = None, "no score found"

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from mapd.alignment import align
 from mapd.checks import State
 from mapd.curation import curated, threshold_sweep
 from mapd.curation.curated import Curated, DecidedText, Mistake
@@ -44,7 +45,7 @@ def list_rows(
         place = {"question_id": question.id, "attempt_id": mistake.attempt.id, "position": question.position}
         for x in mistake.texts:
             people = {"author_id": authors[x.text.teacher], "judged_by": judges_of[x.text.kind, x.text.id]}
-            yield place | _describe_text(x) | people
+            yield place | _describe_text(mistake, x) | people
         if not mistake.rationales:
             yield place | _EMPTY_ROW | {"kind": "mistake"}
 
@@ -113,8 +114,11 @@ _EMPTY_ROW: Values = {
 }
 
 
-def _describe_text(x: DecidedText) -> Values:
+def _describe_text(mistake: Mistake, x: DecidedText) -> Values:
     mean = x.committee.mean
+    # A feedback has no work to show: there stands whether the step that it criticises is in the answer.
+    is_feedback = x.text.kind == "feedback"
+    shows_work = align(mistake.attempt.text, x.text.text).step_exists if is_feedback else x.states.shows_work
     return {
         "explanation_id": x.text.id,
         "kind": x.text.kind,
@@ -129,7 +133,7 @@ def _describe_text(x: DecidedText) -> Values:
         "reason": x.people.reason or "",
         "matches_gold": x.states.matches_gold.value,
         "equations_true": x.states.equations_true.value,
-        "shows_work": x.states.shows_work.value,
+        "shows_work": shows_work.value,
         "place_accepted": -round(1000 * queues.doubt(x.committee_at(Verdict.ACCEPTED))),
         "place_rejected": -round(1000 * queues.doubt(x.committee_at(Verdict.REJECTED))),
     }

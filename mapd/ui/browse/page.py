@@ -29,7 +29,9 @@ from mapd.ui.kit.theme import LOOKS
 
 # Arguments of a filter: its value lives in the address, and a change starts at the first row.
 FILTER: dict[str, Any] = url_state.BOUND | {"on_change": pagination.go_to_first}
-CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work"}
+CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work", "step": domain.STEP_EXISTS}
+# By what is shown: the check that it has none of.
+LACKING = {RowKind.FEEDBACK: "work", RowKind.RATIONALES: "step", RowKind.MISTAKES: "step"}
 # By the word that the list and the address show.
 STATES = {LOOKS[state].word: state.value for state in State}
 # Of a question, by the word that the list and the address show.
@@ -41,7 +43,7 @@ FIXED_COLUMNS = ("no", "text", "question")
 # By what is shown: the key in the address, all columns, and the columns shown by default.
 COLUMNS = {
     RowKind.RATIONALES: ("columns", [name for name in rows.TEXT_COLUMNS if name != "change"], rows.TEXT_DEFAULTS),
-    RowKind.FEEDBACK: ("columns", [name for name in rows.TEXT_COLUMNS if name != "change"], rows.TEXT_DEFAULTS),
+    RowKind.FEEDBACK: ("feedback_columns", list(rows.FEEDBACK_COLUMNS), rows.FEEDBACK_DEFAULTS),
     RowKind.MISTAKES: ("mistake_columns", list(rows.MISTAKE_COLUMNS), rows.MISTAKE_DEFAULTS),
     RowKind.QUESTIONS: (
         "question_columns",
@@ -114,7 +116,8 @@ def choose_filters(exam_id: int) -> BrowseRequest:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw_filters(choices)
     # A filter that doesn't apply to what is shown keeps its default, even if the address still has it.
-    asked_keys = (QUESTION_FILTERS if show is RowKind.QUESTIONS else TEXT_FILTERS) | {ORDERS[show][0], COLUMNS[show][0]}
+    asked_keys = QUESTION_FILTERS if show is RowKind.QUESTIONS else TEXT_FILTERS - {LACKING[show]}
+    asked_keys |= {ORDERS[show][0], COLUMNS[show][0]}
     values = {key: _filter_value(key) if key in asked_keys else value for key, value in DEFAULTS.items()}
     if values["q"] and not browse.split_phrases(values["q"]):
         text.complain(f"the search looks for words, and there is none in: {values['q']}; every text is shown")
@@ -315,7 +318,8 @@ def _draw_filters(choices: Mapping[str, Sequence[str]]) -> RowKind:
     shows_texts = show is not RowKind.QUESTIONS
     if shows_texts:
         for key in ("teacher", "verdict", *CHECKS):
-            _draw_choice(key, choices[key])
+            if key != LACKING[show]:
+                _draw_choice(key, choices[key])
     else:
         _draw_choice("student", choices["student"])
     _draw_choice("people", choices["people"])

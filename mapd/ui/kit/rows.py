@@ -13,6 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from mapd.alignment import align
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.domain import Act, Item, Response, Ruling, Text, Verdict
@@ -20,7 +21,7 @@ from mapd.policies import Check
 from mapd.questions.options import letter_options
 from mapd.review import reasons
 from mapd.store import browse
-from mapd.ui.kit import context
+from mapd.ui.kit import context, step_marks
 from mapd.ui.kit.text import (
     Mark,
     escape,
@@ -71,6 +72,11 @@ TEXT_COLUMNS = {
     "task": Column("task", 4.2, 8),
     "length": Column("words", 3, 9),
 }
+# A feedback has no work to show, and a step that it criticises.
+FEEDBACK_COLUMNS = {name: column for name, column in TEXT_COLUMNS.items() if name != "change"} | {
+    "checks": Column("gold eq.", 3.6, 5),
+    "step": Column("criticises", 10, 4),
+}
 MISTAKE_COLUMNS = {
     "no": NUMBER_COLUMN,
     "question": Column("question", 13, 0, grows=True),
@@ -85,6 +91,7 @@ LINK_REM = 5.4
 GAP_REM = 0.8
 # The columns shown by default.
 TEXT_DEFAULTS = ("no", "teacher", "text", "answer", "votes", "mean", "verdict", "checks")
+FEEDBACK_DEFAULTS = ("no", "teacher", "text", "answer", "votes", "verdict", "checks", "step")
 CHANGE_DEFAULTS = ("no", "teacher", "text", "answer", "votes", "mean", "change", "checks")
 MISTAKE_DEFAULTS = ("no", "question", "answer", "rationales", "feedback", "pair")
 SCORES_ALONE = '<span class="mapd-note">only scores, no critique stored</span>'
@@ -117,7 +124,8 @@ def draw_rows(
     `words`: the words of a search, which are marked. `old_verdicts`: by text id, the verdict before a change.
     """
     colours = teacher_colours(curated.places)
-    columns = MISTAKE_COLUMNS if "question" in names else TEXT_COLUMNS
+    kinds = {row.text.text.kind for row in curated_rows if row.text is not None}
+    columns = MISTAKE_COLUMNS if "question" in names else FEEDBACK_COLUMNS if kinds == {"feedback"} else TEXT_COLUMNS
     with draw_table(key, columns, names):
         for number, row in enumerate(curated_rows):
             if columns is MISTAKE_COLUMNS:
@@ -202,7 +210,7 @@ def text_cells(
     figure = "" if x.committee.probability is None else f"<small>{x.committee.figure()}</small>"
     votes = " ".join("–" if v.score is None else str(v.score) for v in x.text.votes)
     voters = "; ".join(f"{v.reviewer}: {v.score or f'no vote, {v.status}'}" for v in x.text.votes)
-    lines = (mistake.question.text, x.text.text or "no text")
+    lines, limit = (mistake.question.text, x.text.text or "no text"), x.checks.limit
     return {
         "no": number_cell(mistake.question),
         "teacher": _author(x.text, colours),
@@ -213,7 +221,8 @@ def text_cells(
         "spread": (str(x.spread) if x.committee.valid_votes > 1 else "–", "between the lowest and highest score"),
         "verdict": _verdict(x),
         "change": _change(old_verdict or x.verdict, x),
-        "checks": ("".join(_state(check, getattr(x.states, check)) for check in CHECKS), x.checks.limit),
+        "checks": ("".join(_sign(s.value, f"{word}: {LOOKS[s.value].word}") for word, s in _states(x)), limit),
+        "step": _step(mistake, x) if x.text.kind == "feedback" else "",
         "people": describe_ruling(x.people, mistake.question) if x.judged else "–",
         "task": mistake.question.task.value,
         "length": f"{len(x.text.text.split()):,}",
@@ -249,8 +258,14 @@ def _sign(kind: str, title: str = "") -> str:
     return f'<b class="mapd-state" style="--c:{look.colour}"{tooltip}>{look.sign}</b>'
 
 
-def _state(check: Check, state: State) -> str:
-    return _sign(state.value, f"{CHECKS[check]}: {LOOKS[state.value].word}")
+def _step(mistake: Mistake, x: DecidedText) -> Cell:
+    """Return the step that a feedback criticises: as the answer has it, or as the feedback tells it and nothing has."""
+    alignment = align(mistake.attempt.text, x.text.text)
+    words = "; ".join(check.words for check in alignment.checks)
+    absent = [x.text.text[part.start : part.end] for part in alignment.parts if part.step is None]
+    steps = absent or [mistake.attempt.text[start:end] for start, end in alignment.steps]
+    sign = _sign(alignment.step_exists.value)
+    return (f'<span class="mapd-step">{sign}{foreign_line_html(steps[0], 60) if steps else ""}</span>', words)
 
 
 def _verdict(x: DecidedText) -> str:
@@ -268,6 +283,12 @@ def text_fold(mistake: Mistake, x: DecidedText, words: str = "") -> str:
     """Return the whole text with its false steps marked, and beside it everything known about it, as HTML."""
     marks = [Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
     checks = [f"{_sign(s.value)} {word}: {LOOKS[s.value].word}" for word, s in _states(x)]
+    of_answer: list[Mark] = []
+    if x.text.kind == "feedback":
+        alignment = align(mistake.attempt.text, x.text.text)
+        marks += step_marks.mark_criticisms(alignment)
+        of_answer = step_marks.mark_steps(alignment, "criticised here")
+        checks += [f"{_sign(check.state.value)} {check.words}" for check in alignment.checks]
     checks += [x.checks.limit] if x.checks.limit else []
     question = _question(mistake)
     facts = {
@@ -276,16 +297,16 @@ def text_fold(mistake: Mistake, x: DecidedText, words: str = "") -> str:
         "committee": f"{LOOKS[x.committee.verdict.value].word}: {escape(x.committee.why)}",
         "people": describe_ruling(x.people, mistake.question),
         "checks": "<br>".join(checks),
-        "student": _student(mistake.attempt, words),
+        "student": _student(mistake.attempt, words, of_answer),
     }
     text_html = foreign_html(x.text.text, marks + find_hits(x.text.text, words), LONGEST_TEXT)
     thought = thought_html(x.text.thought, LONGEST_TEXT)
     return f'<div class="mapd-whole">{thought}{text_html}</div>{_facts(facts)}'
 
 
-def _student(response: Response, words: str) -> str:
+def _student(response: Response, words: str, marks: Sequence[Mark] = ()) -> str:
     cut = chip("cut_off") if response.is_cut_off else ""
-    text = foreign_html(response.text, find_hits(response.text, words), LONGEST_TEXT)
+    text = foreign_html(response.text, [*marks, *find_hits(response.text, words)], LONGEST_TEXT)
     return f"{cut}{thought_html(response.thought, LONGEST_TEXT)}{text}"
 
 
@@ -374,6 +395,6 @@ def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") 
     facts = {
         "question": foreign_html(question, find_hits(question, words), LONGEST_TEXT),
         "gold": gold_html(mistake.shown_gold, 200),
-        "student": _student(mistake.attempt, words),
+        "student": _student(mistake.attempt, words, step_marks.mark_by_all(mistake)),
     }
     return f'{_facts(facts)}<div class="mapd-lines">{lines or "nobody has explained it"}</div>'

@@ -18,6 +18,11 @@ const MARKS = {
   overridden: ["overridden", "people have decided otherwise than the committee"],
 };
 
+// A feedback beside the student's answer: by kind of range, its look and words.
+const CRITICISMS = {
+  criticised_step: ["mapd-criticised", " a step of the answer"], absent_step: ["mapd-absent", " what isn’t in the answer"],
+};
+
 // A button takes the focus from nothing that is read: see presses.js.
 export function drawButton(press, parts, attributes = {}, selector = "mapd-act") {
   return element(`button.${selector}`, { type: "button", onclick: press, ...attributes }, parts);
@@ -85,7 +90,8 @@ function drawAttempt({ id, attempt }, triage) {
       isCutOff && chip("cut_off"), isReread && note(" as people read it"),
       doubt && note(` possibly not a mistake: we read ${doubt}`),
     ]),
-    drawScroller("mapd-response", "the student’s response", id, drawThought(thought), drawPassage(text)),
+    drawScroller("mapd-response", "the student’s response", id, drawThought(thought),
+      drawPassage(text, triage.text?.steps)), // what the feedback in focus criticises
   ];
 }
 
@@ -200,11 +206,13 @@ function drawBody(identity, { kind, number, text, thought }, { step }) {
   const hasEquation = text.ranges.some((range) => range.kind === "false_equation");
   const steps = text.ranges.filter((range) => ["named_step", "marked_step"].includes(range.kind));
   const labels = [...new Set(steps.map((range) => range.label))];
+  const criticisms = Object.keys(CRITICISMS).filter((kind) => text.ranges.some((range) => range.kind === kind));
   return [
     drawScroller("mapd-focus", `${kind} ${number}`, identity, drawThought(thought), drawPassage(text, chosen)),
-    (hasEquation || steps.length > 0) && element("div.mapd-legend",
+    (hasEquation || steps.length > 0 || criticisms.length > 0) && element("div.mapd-legend",
       hasEquation && element("span", element("mark.mapd-mark", "false equation"), " by the checks"),
-      labels.map((words) => element("span", element("mark.mapd-named", "step"), ` ${words}`))),
+      labels.map((words) => element("span", element("mark.mapd-named", "step"), ` ${words}`)),
+      criticisms.map((kind) => element("span", element(`mark.${CRITICISMS[kind][0]}`, "criticises"), CRITICISMS[kind][1]))),
   ];
 }
 

@@ -8,6 +8,7 @@ import { count, note } from "./words.js";
 
 const MARKS = { // by kind of range
   false_equation: "mapd-mark", named_step: "mapd-named", marked_step: "mapd-marked", chosen_step: "mapd-chosen",
+  criticised_step: "mapd-criticised", absent_step: "mapd-absent",
 };
 
 // `more`: ranges beside those of the server.
