@@ -22,8 +22,11 @@ from mapd.curation.fitted_policies import (
     find_differences,
     fit_policy,
 )
-from mapd.curation.pairs import DrawSettings, Texts
+from mapd.curation.leakage import Leak, Leakage
+from mapd.curation.pairs import DrawSettings, PairDraw, Texts
 from mapd.curation.summary import summary
+from mapd.curation.trimming import Balance, Trimming
+from mapd.errors import BadInput
 from mapd.exchange import label_files
 from mapd.settings import Settings
 from mapd.store import queries
@@ -34,7 +37,12 @@ Exams = Annotated[
 # Hundredths of P(right) at which a line says what is accepted.
 FEW = (0, 30, 50, 60, 70, 80, 90, 95, 99)
 # Of a manifest's counts.
-SAID = ("pairs_without_feedback", "pairs_without_rationale", "repeated_pairs", "in_test_splits")
+SAID = (
+    *("pairs_without_feedback", "pairs_without_rationale", "repeated_pairs", "in_test_splits"),
+    *("leaking_pairs", "near_duplicates", "unbalanced_pairs"),
+)
+# Digits of a number of pairs.
+LONGEST_NUMBER = 10
 commands = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
 PolicyName = Annotated[str | None, typer.Option("--policy", help="paper, strict, or a saved policy's name.")]
 Threshold = Annotated[
@@ -68,6 +76,26 @@ TextsOfPair = Annotated[
     ),
 ]
 
+DropNear = Annotated[
+    float | None,
+    typer.Option(
+        "--drop-near",
+        metavar="LIKENESS",
+        help="Leave out a pair that says nearly what one before it says: 0.9 is 90 % of the words in the same order.",
+    ),
+]
+BalanceOf = Annotated[
+    str | None,
+    typer.Option(
+        "--balance",
+        metavar="task|teacher[:MOST]",
+        help="teacher: as many pairs of each as of the one with the fewest; teacher:100: at most 100 of each.",
+    ),
+]
+WithoutLeaks = Annotated[
+    bool, typer.Option("--without-leaks", help="Leave out what dev or test holds, too; else it is refused.")
+]
+
 
 @commands.command("show")
 def curate_show(
@@ -78,6 +106,9 @@ def curate_show(
     task: Tasks = None,
     family: Families = None,
     texts: TextsOfPair = Texts.BOTH.value,
+    drop_near: DropNear = None,
+    balance: BalanceOf = None,
+    without_leaks: WithoutLeaks = False,
     items: Annotated[bool, typer.Option("--items", help="Every rationale too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -85,10 +116,11 @@ def curate_show(
 
     Nothing is changed.
     """
-    settings = DrawSettings(texts=_read_texts(texts))
+    settings = DrawSettings(texts=_read_texts(texts), trimming=_read_trimming(drop_near, balance, without_leaks))
     with reading() as session:
         sets = _load_sets(session, exam, policy, threshold, _read_narrowing(teachers, task, family))
-        pair_draw = drawing.draw(*sets, settings=settings, sealed=snapshots.find_sealed(session))
+        guarded = snapshots.draw_pairs(session, sets, settings)
+    pair_draw = guarded.pair_draw
     mistakes = [mistake for curated in sets for mistake in curated.mistakes]
     result = {
         **({"exam": sets[0].exam.uid} if len(sets) == 1 else {"exams": [curated.exam.uid for curated in sets]}),
@@ -99,6 +131,8 @@ def curate_show(
         "pairs": len(pair_draw.pairs),
         "repeated_pairs": pair_draw.repeated,
         "in_test_splits": pair_draw.sealed,
+        **_describe_trimming(settings.trimming, pair_draw),
+        **describe_leakage(guarded.leakage, few=not as_json),
     }
     if (fit := sets[0].policy.fit) is not None:
         result |= {"policy_version": sets[0].policy.version, "labels": fit.record.labels}
@@ -117,6 +151,41 @@ def _read_narrowing(teachers: str | None, task: list[str] | None, family: list[s
 def _read_texts(texts: str) -> tuple[Texts, ...]:
     with usage():
         return drawing.read_texts(split_names("--texts", texts))
+
+
+def _read_trimming(near: float | None, balance: str | None, without_leaks: bool) -> Trimming:
+    with usage():
+        return Trimming(near, None if balance is None else _read_balance(balance), without_leaks)
+
+
+def _read_balance(words: str) -> Balance:
+    by, _, most = words.partition(":")
+    if most and not (most.isascii() and most.isdigit() and len(most) < LONGEST_NUMBER):
+        raise BadInput(f"a balance is written as teacher, or as teacher:100; not {words}")
+    return Balance(by, int(most) if most else None)
+
+
+def _describe_trimming(trimming: Trimming, pair_draw: PairDraw) -> dict[str, Any]:
+    """Return what was left out by choice, where it was chosen."""
+    near = {} if trimming.near is None else {"near_duplicates": len(pair_draw.near)}
+    uneven = {} if trimming.balance is None else {"unbalanced_pairs": dict(pair_draw.uneven)}
+    return near | uneven | ({"leaking_pairs": len(pair_draw.leaking)} if trimming.leaks else {})
+
+
+def describe_leakage(leakage: Leakage, *, few: bool = False) -> dict[str, Any]:
+    """Return as a command prints it what dev and test hold of the questions. `few`: of a list its length."""
+    lists = {"leaks": leakage.leaks, "same_template": leakage.templates}
+    return {name: len(leaks) if few else [describe_leak(leak) for leak in leaks] for name, leaks in lists.items()} | {
+        "dev_questions": leakage.dev,
+        "test_questions": leakage.test,
+    }
+
+
+def describe_leak(leak: Leak) -> dict[str, Any]:
+    """Return a leak as JSON: names alone, for a test question is sealed."""
+    held_out = {"question_set": leak.held_out.question_set, "split": leak.held_out.split}
+    names = {"question": leak.taught.name, "held_out": held_out | {"source_id": leak.held_out.source_id}}
+    return names | {"kind": leak.kind.value, "likeness": leak.likeness}
 
 
 def _load_sets(
@@ -179,18 +248,28 @@ def curate_snapshot(
     seed: Annotated[int, typer.Option(help="Draws one rationale and one feedback a mistake.")] = 0,
     everything: Annotated[bool, typer.Option("--all", help="A pair for every accepted rationale.")] = False,
     pairs: Annotated[int | None, typer.Option(min=1, help="So many of the pairs, drawn with the seed.")] = None,
+    drop_near: DropNear = None,
+    balance: BalanceOf = None,
+    without_leaks: WithoutLeaks = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Freeze the curated set of one exam or several.
 
-    The same input returns the same snapshot.
+    The same input returns the same snapshot. Where dev or test holds a question, too, it is refused, with the list.
     """
-    kinds = _read_texts(texts)
+    kinds, trimming = _read_texts(texts), _read_trimming(drop_near, balance, without_leaks)
     with writing() as session:
         sets = _load_sets(session, exam, policy, threshold, _read_narrowing(teachers, task, family))
         snapshot = snapshots.freeze(
-            session, *sets, by=person_of(by), seed=seed, everything=everything, limit=pairs, texts=kinds
+            session,
+            *sets,
+            by=person_of(by),
+            seed=seed,
+            everything=everything,
+            limit=pairs,
+            texts=kinds,
+            trimming=trimming,
         )
         folder = snapshots.write(snapshot, Settings().make_home())
         contents = snapshots.count_contents(snapshot.lines, snapshot.manifest)

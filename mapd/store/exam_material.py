@@ -63,6 +63,14 @@ def list_test_questions(session: Session) -> Sequence[sa.Row[str | None, str, li
     return session.execute(sa.select(*columns).where(col(t.Question.split) == "test")).all()
 
 
+def list_held_out(session: Session) -> Sequence[sa.Row[Any]]:
+    """Return the questions of dev and test splits, whatever sets they are of, each with its set's name."""
+    q = t.Question
+    columns = (q.split, q.source_id, q.context, q.text, q.options, q.task, q.gold)
+    query = sa.select(col(t.QuestionSet.name), *map(col, columns)).join(q, col(q.set_id) == t.QuestionSet.id)
+    return session.execute(query.where(col(q.split).in_(("dev", "test")))).all()
+
+
 def _item(q: t.Question) -> Item:
     return Item(**shared_values(Item, q) | {"task": Task(q.task), "options": tuple(q.options)})
 

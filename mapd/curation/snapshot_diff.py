@@ -1,0 +1,311 @@
+"""What two snapshots differ in: pairs added, dropped and changed, each with why, as far as the two records say. Pure.
+
+    diff_snapshots(FrozenSet("3f2a…", manifest, pairs), FrozenSet("9c1e…", manifest, pairs))
+    -> SnapshotDiff(settings=(SettingChange("threshold", "3", "4"), …), added=(), changed=(…),
+                    dropped=(PairChange("5f…", "chal-12", "There are 87 …", ("its mean 3.50 is not above 4",)), …),
+                    same=340)
+
+A pair is known by its mistake. The records hold no time: what came in between is known by what they say, and where
+they say nothing, that is said.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mapd.store.snapshots import list_exams
+
+UNKNOWN = "neither record says why: its texts, their scores or its gold answer changed in between"
+_KINDS = ("rationale", "feedback")
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenSet:
+    """A snapshot as it was frozen. `exams`: by mistake the uid of its exam, where it is known."""
+
+    sha256: str
+    manifest: Mapping[str, Any]
+    pairs: Sequence[Mapping[str, Any]]
+    exams: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """How the second snapshot was made otherwise than the first."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairChange:
+    """A mistake that the second snapshot has otherwise than the first, and why."""
+
+    mistake: str
+    source_id: str
+    question: str
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotDiff:
+    """What the second snapshot has otherwise than the first. `same`: mistakes that both teach alike."""
+
+    settings: tuple[SettingChange, ...]
+    added: tuple[PairChange, ...]
+    dropped: tuple[PairChange, ...]
+    changed: tuple[PairChange, ...]
+    same: int
+
+
+def diff_snapshots(before: FrozenSet, after: FrozenSet) -> SnapshotDiff:
+    """Return what the second has otherwise than the first."""
+    old, new = _group(before.pairs), _group(after.pairs)
+    changed = [uid for uid in old if uid in new and old[uid] != new[uid]]
+    return SnapshotDiff(
+        tuple(_compare_settings(before.manifest, after.manifest)),
+        tuple(_describe(new[uid], _explain_absence(new[uid], after, before)) for uid in new if uid not in old),
+        tuple(_describe(old[uid], _explain_absence(old[uid], before, after)) for uid in old if uid not in new),
+        tuple(_describe(new[uid], _explain_change(old[uid], new[uid], before, after)) for uid in changed),
+        sum(uid in new for uid in old) - len(changed),
+    )
+
+
+def _group(pairs: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for pair in pairs:
+        groups[pair["mistake"]].append(pair)
+    return dict(groups)
+
+
+def _describe(pairs: Sequence[Mapping[str, Any]], why: Iterable[str]) -> PairChange:
+    question = pairs[0]["question"]
+    source_id = str(question.get("source_id", ""))
+    return PairChange(pairs[0]["mistake"], source_id, question["text"], tuple(dict.fromkeys(why)) or (UNKNOWN,))
+
+
+# --- Settings ---------------------------------------------------------------------------------------------------------
+
+
+def _compare_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[SettingChange]:
+    old, new = _list_settings(before), _list_settings(after)
+    for name in old | new:
+        if old.get(name) != new.get(name):
+            yield SettingChange(name, old.get(name, "–"), new.get(name, "–"))
+    # A judgement that is in both is no difference, so they are counted one by one.
+    gone, come = (len(_list_new_judgements(*pair)) for pair in ((after, before), (before, after)))
+    if gone or come:
+        yield SettingChange("judgements", f"{gone:,} not in the other", f"{come:,} not in the other")
+
+
+def _list_settings(manifest: Mapping[str, Any]) -> dict[str, str]:
+    policy, draw = manifest["policy"], manifest["draw"]
+    balance = draw.get("balance")
+    settings = {
+        "exams": ", ".join(str(exam["name"]) for exam in list_exams(manifest)),
+        "policy": f"{policy['name']}, version {policy.get('version', 1)}",
+        "threshold": f"{policy['threshold']:g}",
+        "valid votes": str(policy.get("min_votes", "")),
+        "required checks": ", ".join(policy.get("checks", ())),
+        "leniency corrected": "yes" if policy.get("leniency_adjusted") else "",
+        "fitted on": f"{policy['fit']['labels']}, {policy['fit']['n']:,}" if "fit" in policy else "",
+        "pairs": str(draw["pairs"]),
+        "seed": str(draw["seed"]),
+        "limit": str(draw.get("limit", "")),
+        "texts": ", ".join(draw.get("texts", ())),
+        "near-duplicates dropped at": str(draw.get("near_duplicates", "")),
+        "balance": f"{balance['by']}, {balance['most']}" if balance else "",
+        "teachers alone": ", ".join(manifest.get("narrowed_to", ())),
+        "tasks alone": ", ".join(manifest.get("tasks", ())),
+        "families alone": ", ".join(manifest.get("families", ())),
+        "teachers": ", ".join(manifest["teachers"]),
+    }
+    return {name: value for name, value in settings.items() if value}
+
+
+def _list_new_judgements(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    known = {_judgement_key(row) for row in before["judgements"]}
+    return [row for row in after["judgements"] if _judgement_key(row) not in known]
+
+
+def _judgement_key(row: Mapping[str, Any]) -> tuple[object, ...]:
+    return tuple(row.get(name) for name in ("target", "uid", "person", "role", "decision", "reason", "value"))
+
+
+# --- Why --------------------------------------------------------------------------------------------------------------
+
+
+def _explain_absence(pairs: Sequence[Mapping[str, Any]], holder: FrozenSet, other: FrozenSet) -> list[str]:
+    """Return why a mistake that one snapshot has isn't in the other: the first rule that says so."""
+    for rule in (_by_exam, _by_list, _by_people, _by_narrowing, _by_policy, _by_draw):
+        if reasons := rule(pairs, holder, other):
+            return reasons
+    return []
+
+
+Pairs = Sequence[Mapping[str, Any]]
+
+
+def _by_exam(pairs: Pairs, holder: FrozenSet, other: FrozenSet) -> list[str]:
+    exam = holder.exams.get(pairs[0]["mistake"])
+    there = {str(info.get("uid", info["name"])) for info in list_exams(other.manifest)}
+    if exam is None or exam in there:
+        return []
+    names = {str(info.get("uid", "")): str(info["name"]) for info in list_exams(holder.manifest)}
+    return [f"exam {names.get(exam, exam)} is not in {other.sha256[:8]}"]
+
+
+def _by_list(pairs: Pairs, holder: FrozenSet, other: FrozenSet) -> list[str]:
+    """Look it up in what the other record lists as left out."""
+    left_out, uid = other.manifest.get("left_out", {}), pairs[0]["mistake"]
+    near = [
+        f"{other.sha256[:8]} has a pair that is near: {likeness:g}"
+        for names, _, likeness in left_out.get("near_duplicates", ())
+        if names[0] == uid
+    ]
+    source_id = pairs[0]["question"].get("source_id")
+    names = {f"{exam['questions']} {exam['split']} {source_id}" for exam in list_exams(holder.manifest)}
+    leaks = [f"it leaks ({kind} of {held_out})" for name, kind, held_out in left_out.get("leaks", ()) if name in names]
+    return near or leaks
+
+
+def _by_people(pairs: Pairs, holder: FrozenSet, other: FrozenSet) -> list[str]:
+    uids = {uid for pair in pairs for uid in _list_uids(pair)}
+    come = [row for row in _list_new_judgements(holder.manifest, other.manifest) if row["uid"] in uids]
+    gone = [row for row in _list_new_judgements(other.manifest, holder.manifest) if row["uid"] in uids]
+    return [f"{other.sha256[:8]} counts: {_say(row)}" for row in come] or [
+        f"{other.sha256[:8]} doesn't count: {_say(row)}" for row in gone
+    ]
+
+
+def _list_uids(pair: Mapping[str, Any]) -> list[str]:
+    texts = [pair[kind]["uid"] for kind in _KINDS if kind in pair]
+    return [pair["mistake"], pair["question"].get("uid", ""), *texts]
+
+
+def _say(row: Mapping[str, Any]) -> str:
+    said = f" to {row['value']}" if row.get("value") else f" ({row['reason']})" if row.get("reason") else ""
+    return f"{row['person']}, {row['decision']} of the {row['target']}{said}"
+
+
+def _by_narrowing(pairs: Pairs, _: FrozenSet, other: FrozenSet) -> list[str]:
+    manifest, question = other.manifest, pairs[0]["question"]
+    values = {"tasks": question["task"], "families": question.get("family")}
+    reasons = [
+        f"{other.sha256[:8]} has only {name} {', '.join(manifest[name])}"
+        for name, value in values.items()
+        if manifest.get(name) and value not in manifest[name]
+    ]
+    teachers = manifest.get("narrowed_to", ())
+    authors = {pair[kind]["teacher"] for pair in pairs for kind in _KINDS if kind in pair}
+    if teachers and not authors <= set(teachers):
+        reasons.append(f"{other.sha256[:8]} has only texts by {', '.join(teachers)}")
+    kinds = manifest["draw"].get("texts", ["both"])
+    if not any({"both": len(_kinds_of(p)) == 2}.get(k, k in _kinds_of(p)) for p in pairs for k in kinds):
+        reasons.append(f"in {other.sha256[:8]} a pair has {' or '.join(kinds)}")
+    return reasons
+
+
+def _kinds_of(pair: Mapping[str, Any]) -> list[str]:
+    return [kind for kind in _KINDS if kind in pair]
+
+
+def _by_policy(pairs: Pairs, holder: FrozenSet, other: FrozenSet) -> list[str]:
+    if (policy := other.manifest["policy"]) == holder.manifest["policy"]:
+        return []
+    committees = [pair["rationale"].get("committee") for pair in pairs if "rationale" in pair]
+    reasons = [reason for committee in committees if committee and (reason := _hold_against(committee, policy))]
+    return reasons or [f"{other.sha256[:8]} has policy {policy['name']} at {policy['threshold']:g}"]
+
+
+def _hold_against(committee: Mapping[str, Any], policy: Mapping[str, Any]) -> str | None:
+    """Return why these scores don't suffice under a policy on the mean; None where only it itself could tell."""
+    if "fit" in policy or policy.get("leniency_adjusted"):
+        return None
+    valid = sum(vote["score"] is not None for vote in committee["votes"])
+    if valid < policy.get("min_votes", 1):
+        return f"it has {valid} valid vote{'' if valid == 1 else 's'}, and {policy['min_votes']} are needed"
+    if committee["mean"] is not None and committee["mean"] <= policy["threshold"]:
+        return f"its mean {committee['mean']:.2f} is not above {policy['threshold']:g}"
+    return None
+
+
+def _by_draw(pairs: Pairs, _: FrozenSet, other: FrozenSet) -> list[str]:
+    draw, left_out = other.manifest["draw"], other.manifest.get("left_out", {})
+    reasons = []
+    if uneven := left_out.get("unbalanced"):
+        by = draw["balance"]["by"]
+        authors = {pair["rationale" if "rationale" in pair else "feedback"]["teacher"] for pair in pairs}
+        groups = sorted(authors if by == "teacher" else {pairs[0]["question"]["task"]})
+        reasons += [f"{uneven[group]:,} of {group} are left out, to balance" for group in groups if group in uneven]
+    if "limit" in draw:
+        reasons.append(f"{other.sha256[:8]} was drawn with a limit of {draw['limit']:,} pairs")
+    return reasons
+
+
+def _explain_change(old: Pairs, new: Pairs, before: FrozenSet, after: FrozenSet) -> list[str]:
+    """Return how the pairs of a mistake differ that both snapshots have."""
+    first, second = old[0], new[0]
+    reasons = []
+    if (golds := (first["question"]["gold"], second["question"]["gold"]))[0] != golds[1]:
+        reasons.append(f"the gold answer {golds[0]} was corrected to {golds[1]}")
+    if first["attempt"].get("answer") != second["attempt"].get("answer"):
+        reasons.append(f"the student's answer was corrected to {second['attempt'].get('answer') or 'none'}")
+    if len(old) != len(new):
+        reasons.append(f"it has {len(new)} pairs in place of {len(old)}")
+    for kind in _KINDS:
+        reasons += _explain_text(kind, old, new, before, after)
+    if not reasons and first.get("rejected") != second.get("rejected"):
+        reasons.append("the rejected rationales beside it changed")
+    return reasons
+
+
+def _explain_text(kind: str, old: Pairs, new: Pairs, before: FrozenSet, after: FrozenSet) -> list[str]:
+    texts = [{pair[kind]["uid"]: pair[kind] for pair in pairs if kind in pair} for pairs in (old, new)]
+    gone = [text for uid, text in texts[0].items() if uid not in texts[1]]
+    come = [text for uid, text in texts[1].items() if uid not in texts[0]]
+    if not gone and not come:
+        pairs = [(text, texts[1][uid]) for uid, text in texts[0].items()]
+        return [f"the {kind}'s {words}" for one_text, other in pairs for words in _compare_verdicts(one_text, other)]
+    if not gone or not come:
+        return [f"it has {'more' if come else 'less'} {kind}: {', '.join(_name(text) for text in come or gone)}"]
+    change = f"{kind} by {_name(come[0])} in place of {_name(gone[0])}"
+    return [f"{change}: {_explain_replacement(kind, gone[0], come[0], new, before, after)}"]
+
+
+def _name(text: Mapping[str, Any]) -> str:
+    return f"{text['teacher']} {text['uid'][:8]}"
+
+
+def _compare_verdicts(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str]:
+    old, new = first.get("committee", {}), second.get("committee", {})
+    if old.get("votes") != new.get("votes"):
+        yield "scores changed"
+    elif old != new:
+        yield f"committee says {new.get('why', '')}"
+    if first.get("people") != second.get("people"):
+        yield "judgement by people changed"
+
+
+def _explain_replacement(
+    kind: str, gone: Mapping[str, Any], come: Mapping[str, Any], new: Pairs, before: FrozenSet, after: FrozenSet
+) -> str:
+    if come.get("repairs") == gone["uid"]:
+        return "a person repaired it"
+    rejected = next((text for pair in new for text in pair.get("rejected", ()) if text["uid"] == gone["uid"]), None)
+    if rejected is not None:
+        people = rejected.get("people")
+        if people:
+            return f"rejected by {', '.join(people['by'])}{' (' + people['reason'] + ')' if people['reason'] else ''}"
+        return f"rejected, {rejected['committee']['why']}"
+    judged = [row for row in _list_new_judgements(before.manifest, after.manifest) if row["uid"] == gone["uid"]]
+    if judged:
+        return "; ".join(map(_say, judged))
+    teachers = after.manifest.get("narrowed_to", ())
+    if teachers and gone["teacher"] not in teachers:
+        return f"only texts by {', '.join(teachers)}"
+    if before.manifest["draw"]["seed"] != after.manifest["draw"]["seed"]:
+        return "another seed drew it"
+    return f"the draw has more or fewer {kind}s to choose from"
