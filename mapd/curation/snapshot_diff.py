@@ -280,7 +280,10 @@ def _name(text: Mapping[str, Any]) -> str:
 
 
 def _compare_verdicts(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str]:
-    old, new = first.get("committee", {}), second.get("committee", {})
+    # Lines of format 1 hold no scores.
+    if "committee" not in first or "committee" not in second:
+        return
+    old, new = first["committee"], second["committee"]
     if old.get("votes") != new.get("votes"):
         yield "scores changed"
     elif old != new:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
+from sqlmodel import Session
 
 from mapd.curation import frozen_sets
 from mapd.curation.near_duplicates import USUAL
@@ -14,6 +15,7 @@ from mapd.curation.snapshot_diff import PairChange, SnapshotDiff
 from mapd.errors import MapdError
 from mapd.exchange.training import data_card
 from mapd.exchange.training import snapshots as outgoing
+from mapd.people import Person
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.ui import lineage_boxes, trimming_form
@@ -66,7 +68,7 @@ def _draw_diff(row: t.Snapshot) -> None:
 
 
 def _describe_other(row: t.Snapshot) -> str:
-    return f"{row.sha256[:SHORT_NAME]} · {row.pairs:,} pairs · {times.words(row.created_at)}"
+    return f"{row.sha256[:SHORT_NAME]} · {row.pairs:,} pairs · {times.moment(row.created_at)}"
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing …")
@@ -170,9 +172,10 @@ def _draw_downloads(row: t.Snapshot, texts: Mapping[str, str]) -> None:
 
 
 def _note_download(sha256: str, name: str, body: bytes, pairs: int) -> None:
-    actions.write(
-        lambda session, person: outgoing.note_download(session, sha256, name, body, pairs, by=person), REFUSAL
-    )
+    def note(session: Session, person: Person) -> None:
+        outgoing.note_download(session, sha256, name, body, pairs, by=person)
+
+    actions.write(note, REFUSAL)
 
 
 def _draw_manifest(row: t.Snapshot) -> None:

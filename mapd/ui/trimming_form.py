@@ -41,18 +41,8 @@ def choose_trimming() -> Trimming:
             "before them.",
         )
         url_state.refuse_unknown("balance", list(BALANCES), AS_DRAWN)
-        choice = BALANCES[
-            st.selectbox(
-                "Balance", list(BALANCES), key="balance", bind="query-params", width=240, help="With the seed."
-            )
-        ]
-        balance = None
-        if choice is not None:
-            by, is_limited = choice
-            most = (
-                st.number_input("Pairs", 1, 10**9, 100, key="most", bind="query-params", width=125) if is_limited else 0
-            )
-            balance = Balance(by, int(most) or None)
+        words = st.selectbox("Balance", list(BALANCES), key="balance", bind="query-params", width=240)
+        balance = _choose_balance(*choice) if (choice := BALANCES[words]) is not None else None
         leaks = st.toggle(
             "Leave out leaks",
             key="leaks",
@@ -61,6 +51,13 @@ def choose_trimming() -> Trimming:
             "the same numbers and answer. Without this such a snapshot is refused.",
         )
     return Trimming(NEAR[near], balance, leaks)
+
+
+def _choose_balance(by: str, is_limited: bool) -> Balance:
+    """Draw the number of pairs, if one is asked for; return the balance."""
+    if not is_limited:
+        return Balance(by)
+    return Balance(by, int(st.number_input("Pairs", 1, 10**9, 100, key="most", bind="query-params", width=125)))
 
 
 def list_options(trimming: Trimming) -> list[str]:
