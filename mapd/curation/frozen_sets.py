@@ -34,9 +34,9 @@ class NearPair:
     likeness: float
 
 
-def compare(session: Session, before: str, after: str) -> SnapshotDiff:
+def compare(session: Session, older: str, newer: str) -> SnapshotDiff:
     """Return what the second snapshot has otherwise than the first. Raises: NotFound; BadInput: one is damaged."""
-    rows = [queries.snapshot(session, ref) for ref in (before, after)]
+    rows = [queries.snapshot(session, ref) for ref in (older, newer)]
     exams = [{str(exam.get("uid")) for exam in list_exams(row.manifest)} for row in rows]
     return diff_snapshots(*(_read_set(session, row, names_exams=exams[0] != exams[1]) for row in rows))
 

@@ -3,10 +3,11 @@
     find_leaks((TaughtQuestion("5f…", "pens 12", …),), (HeldOutQuestion("pens", "dev", "44", …),))
     -> Leakage(leaks=(Leak(Kind.PARAPHRASE, taught, held_out, 0.83),), templates=(…), dev=200, test=200)
 
-*equal*: the same words, however they are spaced, spelled in capitals or punctuated. *paraphrase*: the same numbers, the
-same answer, and 7 of 10 words that say what is asked (`wordings`). *template*: equal but for numbers and names. The
-first two are refused, the third is reported: dev and test of one source often share templates. Other words for the
-same are not seen. A test question is sealed: it is named, and its words, or those of what is like it, are never shown.
+*equal*: the same words, however they are spaced, spelled in capitals or punctuated. *paraphrase*: equal but for names,
+with a number in it; or the same numbers, the same answer, and 7 of 10 words that say what is asked (`wordings`).
+*template*: equal but for numbers and names. The first two are refused, the third is reported: dev and test of one source
+often share templates. Other words for the same are not seen. A test question is sealed: it is named, and its words, or
+those of what is like it, are never shown.
 """
 
 from collections import defaultdict
@@ -150,12 +151,12 @@ def find_sealed(held_out: Iterable[HeldOutQuestion]) -> frozenset[QuestionKey]:
 
 def describe_refusal(leaks: Sequence[Leak]) -> str:
     """Return the line that refuses a snapshot that leaks, with the cure."""
-    named = "; ".join(leak.words for leak in leaks[:MOST_NAMED])
-    more = f"; and {len(leaks) - MOST_NAMED:,} more" if len(leaks) > MOST_NAMED else ""
+    listing = "; ".join(leak.words for leak in leaks[:MOST_NAMED])
+    remainder = f"; and {len(leaks) - MOST_NAMED:,} more" if len(leaks) > MOST_NAMED else ""
     number = "1 of its questions stands" if len(leaks) == 1 else f"{len(leaks):,} of its questions stand"
     return (
-        f"the snapshot is refused: {number} in dev or test, too ({named}{more}); leave them out, with --without-leaks, "
-        "or delete the set that holds them out"
+        f"the snapshot is refused: {number} in dev or test, too ({listing}{remainder}); leave them out, with "
+        "--without-leaks, or delete the set that holds them out"
     )
 
 
@@ -164,13 +165,13 @@ def describe_refusal(leaks: Sequence[Leak]) -> str:
 def find_leaks(taught: tuple[TaughtQuestion, ...], held_out: tuple[HeldOutQuestion, ...]) -> Leakage:
     """Return what of the taught questions dev and test hold, too: the closest one of each question."""
     # Test before dev, so that of two that are as close the graver one is named.
-    others = sorted(set(held_out), key=lambda x: (x.split != "test", x.question_set, x.source_id, x.key))
-    index = _HeldOutIndex(others)
+    ordered = sorted(set(held_out), key=lambda x: (x.split != "test", x.question_set, x.source_id, x.key))
+    index = _HeldOutIndex(ordered)
     matches = [leak for question in taught if (leak := index.find(question)) is not None]
     leaks = tuple(leak for leak in matches if leak.kind is not Kind.TEMPLATE)
     templates = tuple(leak for leak in matches if leak.kind is Kind.TEMPLATE)
-    test = sum(x.split == "test" for x in others)
-    return Leakage(leaks, templates, len(taught), len(others) - test, test)
+    test = sum(x.split == "test" for x in ordered)
+    return Leakage(leaks, templates, len(taught), len(ordered) - test, test)
 
 
 class _HeldOutIndex:
@@ -181,10 +182,12 @@ class _HeldOutIndex:
         self.wordings = [read_wording(question.key) for question in questions]
         self.by_normal: dict[str, int] = {}
         self.by_template: dict[str, int] = {}
+        self.by_numbers: dict[tuple[str, ...], int] = {}
         groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for place, wording in enumerate(self.wordings):
             self.by_normal.setdefault(wording.normal, place)
             self.by_template.setdefault(wording.template, place)
+            self.by_numbers.setdefault((wording.template, *wording.numbers), place)
             if wording.says_enough:
                 groups[tuple(sorted(wording.numbers))].append(place)
         self.groups: Mapping[tuple[str, ...], CandidateIndex] = {
@@ -211,18 +214,21 @@ class _HeldOutIndex:
         return None
 
     def _find_paraphrase(self, question: TaughtQuestion, wording: Wording) -> Leak | None:
+        # Without a number two of one template ask the same of other people, which is another question.
+        if wording.numbers and (place := self.by_numbers.get((wording.template, *wording.numbers))) is not None:
+            likeness = measure_likeness(wording.features, self.wordings[place].features)
+            return Leak(Kind.PARAPHRASE, question, self.questions[place], round(likeness, 4))
         index = self.groups.get(tuple(sorted(wording.numbers)))
         if index is None or not wording.says_enough:
             return None
         best: Leak | None = None
         for place in index.find(wording.features):
-            other, candidate = self.questions[place], self.wordings[place]
-            # Without a number two of one template ask the same of other people, which is another question.
+            held_out, candidate = self.questions[place], self.wordings[place]
             if not wording.numbers and candidate.template == wording.template:
                 continue
             likeness = measure_likeness(wording.features, candidate.features)
-            if likeness >= max(PARAPHRASE, best.likeness if best else 0) and _answer_alike(question, other):
-                best = Leak(Kind.PARAPHRASE, question, other, round(likeness, 4))
+            if likeness >= max(PARAPHRASE, best.likeness if best else 0) and _answer_alike(question, held_out):
+                best = Leak(Kind.PARAPHRASE, question, held_out, round(likeness, 4))
         return best
 
 

@@ -32,15 +32,15 @@ class CandidateIndex:
 
     def find(self, features: Collection[str]) -> Iterator[int]:
         """Yield the keys of sets that may be like this one, each once."""
-        seen: set[int] = set()
+        keys: set[int] = set()
         looked_at = 0
         for feature in self._list_rarest(features):
             for key in self.entries.get(feature, ()):
                 looked_at += 1
-                if len(seen) >= MOST_CANDIDATES or looked_at > MOST_ENTRIES:
+                if len(keys) >= MOST_CANDIDATES or looked_at > MOST_ENTRIES:
                     return
-                if key not in seen:
-                    seen.add(key)
+                if key not in keys:
+                    keys.add(key)
                     yield key
 
     def _list_rarest(self, features: Collection[str]) -> list[str]:

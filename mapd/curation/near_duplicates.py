@@ -72,12 +72,12 @@ def _find_in_group(pairs: Sequence[PairTexts], places: Sequence[int], threshold:
     near = []
     for place in places:
         matches = [
-            (Indel.normalized_similarity(spelled[place], spelled[other], score_cutoff=threshold), -other)
-            for other in index.find(features[place])
+            (Indel.normalized_similarity(spelled[place], spelled[earlier], score_cutoff=threshold), -earlier)
+            for earlier in index.find(features[place])
         ]
-        likeness, other = max(matches, default=(0.0, 0))
+        likeness, earlier = max(matches, default=(0.0, 0))
         if likeness >= threshold:
-            near.append(NearDuplicate(place, -other, round(likeness, 4)))
+            near.append(NearDuplicate(place, -earlier, round(likeness, 4)))
         else:
             index.add(place, features[place])
     return near
@@ -90,9 +90,9 @@ def _make_character(number: int) -> str:
 
 def _count_words(words: Sequence[str]) -> frozenset[str]:
     """Return the words, each with how often it stood before: a bag as a set."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     features = set()
     for word in words:
-        features.add(f"{word} {seen[word]}")
-        seen[word] += 1
+        features.add(f"{word} {counts[word]}")
+        counts[word] += 1
     return frozenset(features)

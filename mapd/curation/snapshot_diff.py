@@ -35,8 +35,8 @@ class SettingChange:
     """How the second snapshot was made otherwise than the first."""
 
     name: str
-    before: str
-    after: str
+    older: str
+    newer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,15 @@ class SnapshotDiff:
     same: int
 
 
-def diff_snapshots(before: FrozenSet, after: FrozenSet) -> SnapshotDiff:
+def diff_snapshots(older: FrozenSet, newer: FrozenSet) -> SnapshotDiff:
     """Return what the second has otherwise than the first."""
-    old, new = _group(before.pairs), _group(after.pairs)
+    old, new = _group(older.pairs), _group(newer.pairs)
     changed = [uid for uid in old if uid in new and old[uid] != new[uid]]
     return SnapshotDiff(
-        tuple(_compare_settings(before.manifest, after.manifest)),
-        tuple(_describe(new[uid], _explain_absence(new[uid], after, before)) for uid in new if uid not in old),
-        tuple(_describe(old[uid], _explain_absence(old[uid], before, after)) for uid in old if uid not in new),
-        tuple(_describe(new[uid], _explain_change(old[uid], new[uid], before, after)) for uid in changed),
+        tuple(_compare_settings(older.manifest, newer.manifest)),
+        tuple(_describe(new[uid], _explain_absence(new[uid], newer, older)) for uid in new if uid not in old),
+        tuple(_describe(old[uid], _explain_absence(old[uid], older, newer)) for uid in old if uid not in new),
+        tuple(_describe(new[uid], _explain_change(old[uid], new[uid], older, newer)) for uid in changed),
         sum(uid in new for uid in old) - len(changed),
     )
 
@@ -89,15 +89,15 @@ def _describe(pairs: Sequence[Mapping[str, Any]], why: Iterable[str]) -> PairCha
 # --- Settings ---------------------------------------------------------------------------------------------------------
 
 
-def _compare_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[SettingChange]:
-    old, new = _list_settings(before), _list_settings(after)
+def _compare_settings(older: Mapping[str, Any], newer: Mapping[str, Any]) -> Iterator[SettingChange]:
+    old, new = _list_settings(older), _list_settings(newer)
     for name in old | new:
         if old.get(name) != new.get(name):
             yield SettingChange(name, old.get(name, "–"), new.get(name, "–"))
     # A judgement that is in both is no difference, so they are counted one by one.
-    gone, come = (len(_list_new_judgements(*pair)) for pair in ((after, before), (before, after)))
-    if gone or come:
-        yield SettingChange("judgements", f"{gone:,} not in the other", f"{come:,} not in the other")
+    lost, gained = (len(_list_new_judgements(*pair)) for pair in ((newer, older), (older, newer)))
+    if lost or gained:
+        yield SettingChange("judgements", f"{lost:,} not in the other", f"{gained:,} not in the other")
 
 
 def _list_settings(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -125,9 +125,9 @@ def _list_settings(manifest: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in settings.items() if value}
 
 
-def _list_new_judgements(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    known = {_judgement_key(row) for row in before["judgements"]}
-    return [row for row in after["judgements"] if _judgement_key(row) not in known]
+def _list_new_judgements(older: Mapping[str, Any], newer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    old_keys = {_judgement_key(row) for row in older["judgements"]}
+    return [row for row in newer["judgements"] if _judgement_key(row) not in old_keys]
 
 
 def _judgement_key(row: Mapping[str, Any]) -> tuple[object, ...]:
@@ -137,10 +137,10 @@ def _judgement_key(row: Mapping[str, Any]) -> tuple[object, ...]:
 # --- Why --------------------------------------------------------------------------------------------------------------
 
 
-def _explain_absence(pairs: Sequence[Mapping[str, Any]], holder: FrozenSet, other: FrozenSet) -> list[str]:
+def _explain_absence(pairs: Sequence[Mapping[str, Any]], holder: FrozenSet, lacking: FrozenSet) -> list[str]:
     """Return why a mistake that one snapshot has isn't in the other: the first rule that says so."""
     for rule in (_by_exam, _by_list, _by_people, _by_narrowing, _by_policy, _by_draw):
-        if reasons := rule(pairs, holder, other):
+        if reasons := rule(pairs, holder, lacking):
             return reasons
     return []
 
@@ -148,20 +148,20 @@ def _explain_absence(pairs: Sequence[Mapping[str, Any]], holder: FrozenSet, othe
 Pairs = Sequence[Mapping[str, Any]]
 
 
-def _by_exam(pairs: Pairs, holder: FrozenSet, other: FrozenSet) -> list[str]:
+def _by_exam(pairs: Pairs, holder: FrozenSet, lacking: FrozenSet) -> list[str]:
     exam = holder.exams.get(pairs[0]["mistake"])
-    there = {str(info.get("uid", info["name"])) for info in list_exams(other.manifest)}
-    if exam is None or exam in there:
+    exams = {str(info.get("uid", info["name"])) for info in list_exams(lacking.manifest)}
+    if exam is None or exam in exams:
         return []
     names = {str(info.get("uid", "")): str(info["name"]) for info in list_exams(holder.manifest)}
-    return [f"exam {names.get(exam, exam)} is not in {other.sha256[:8]}"]
+    return [f"exam {names.get(exam, exam)} is not in {lacking.sha256[:8]}"]
 
 
-def _by_list(pairs: Pairs, holder: FrozenSet, other: FrozenSet) -> list[str]:
+def _by_list(pairs: Pairs, holder: FrozenSet, lacking: FrozenSet) -> list[str]:
     """Look it up in what the other record lists as left out."""
-    left_out, uid = other.manifest.get("left_out", {}), pairs[0]["mistake"]
+    left_out, uid = lacking.manifest.get("left_out", {}), pairs[0]["mistake"]
     near = [
-        f"{other.sha256[:8]} has a pair that is near: {likeness:g}"
+        f"{lacking.sha256[:8]} has a pair that is near: {likeness:g}"
         for names, _, likeness in left_out.get("near_duplicates", ())
         if names[0] == uid
     ]
@@ -171,12 +171,12 @@ def _by_list(pairs: Pairs, holder: FrozenSet, other: FrozenSet) -> list[str]:
     return near or leaks
 
 
-def _by_people(pairs: Pairs, holder: FrozenSet, other: FrozenSet) -> list[str]:
+def _by_people(pairs: Pairs, holder: FrozenSet, lacking: FrozenSet) -> list[str]:
     uids = {uid for pair in pairs for uid in _list_uids(pair)}
-    come = [row for row in _list_new_judgements(holder.manifest, other.manifest) if row["uid"] in uids]
-    gone = [row for row in _list_new_judgements(other.manifest, holder.manifest) if row["uid"] in uids]
-    return [f"{other.sha256[:8]} counts: {_say(row)}" for row in come] or [
-        f"{other.sha256[:8]} doesn't count: {_say(row)}" for row in gone
+    gained = [row for row in _list_new_judgements(holder.manifest, lacking.manifest) if row["uid"] in uids]
+    lost = [row for row in _list_new_judgements(lacking.manifest, holder.manifest) if row["uid"] in uids]
+    return [f"{lacking.sha256[:8]} counts: {_say(row)}" for row in gained] or [
+        f"{lacking.sha256[:8]} doesn't count: {_say(row)}" for row in lost
     ]
 
 
@@ -186,25 +186,25 @@ def _list_uids(pair: Mapping[str, Any]) -> list[str]:
 
 
 def _say(row: Mapping[str, Any]) -> str:
-    said = f" to {row['value']}" if row.get("value") else f" ({row['reason']})" if row.get("reason") else ""
-    return f"{row['person']}, {row['decision']} of the {row['target']}{said}"
+    detail = f" to {row['value']}" if row.get("value") else f" ({row['reason']})" if row.get("reason") else ""
+    return f"{row['person']}, {row['decision']} of the {row['target']}{detail}"
 
 
-def _by_narrowing(pairs: Pairs, _: FrozenSet, other: FrozenSet) -> list[str]:
-    manifest, question = other.manifest, pairs[0]["question"]
+def _by_narrowing(pairs: Pairs, _: FrozenSet, lacking: FrozenSet) -> list[str]:
+    manifest, question = lacking.manifest, pairs[0]["question"]
     values = {"tasks": question["task"], "families": question.get("family")}
     reasons = [
-        f"{other.sha256[:8]} has only {name} {', '.join(manifest[name])}"
+        f"{lacking.sha256[:8]} has only {name} {', '.join(manifest[name])}"
         for name, value in values.items()
         if manifest.get(name) and value not in manifest[name]
     ]
     teachers = manifest.get("narrowed_to", ())
     authors = {pair[kind]["teacher"] for pair in pairs for kind in _KINDS if kind in pair}
     if teachers and not authors <= set(teachers):
-        reasons.append(f"{other.sha256[:8]} has only texts by {', '.join(teachers)}")
+        reasons.append(f"{lacking.sha256[:8]} has only texts by {', '.join(teachers)}")
     kinds = manifest["draw"].get("texts", ["both"])
     if not any({"both": len(_kinds_of(p)) == 2}.get(k, k in _kinds_of(p)) for p in pairs for k in kinds):
-        reasons.append(f"in {other.sha256[:8]} a pair has {' or '.join(kinds)}")
+        reasons.append(f"in {lacking.sha256[:8]} a pair has {' or '.join(kinds)}")
     return reasons
 
 
@@ -212,12 +212,12 @@ def _kinds_of(pair: Mapping[str, Any]) -> list[str]:
     return [kind for kind in _KINDS if kind in pair]
 
 
-def _by_policy(pairs: Pairs, holder: FrozenSet, other: FrozenSet) -> list[str]:
-    if (policy := other.manifest["policy"]) == holder.manifest["policy"]:
+def _by_policy(pairs: Pairs, holder: FrozenSet, lacking: FrozenSet) -> list[str]:
+    if (policy := lacking.manifest["policy"]) == holder.manifest["policy"]:
         return []
     committees = [pair["rationale"].get("committee") for pair in pairs if "rationale" in pair]
     reasons = [reason for committee in committees if committee and (reason := _hold_against(committee, policy))]
-    return reasons or [f"{other.sha256[:8]} has policy {policy['name']} at {policy['threshold']:g}"]
+    return reasons or [f"{lacking.sha256[:8]} has policy {policy['name']} at {policy['threshold']:g}"]
 
 
 def _hold_against(committee: Mapping[str, Any], policy: Mapping[str, Any]) -> str | None:
@@ -232,8 +232,8 @@ def _hold_against(committee: Mapping[str, Any], policy: Mapping[str, Any]) -> st
     return None
 
 
-def _by_draw(pairs: Pairs, _: FrozenSet, other: FrozenSet) -> list[str]:
-    draw, left_out = other.manifest["draw"], other.manifest.get("left_out", {})
+def _by_draw(pairs: Pairs, _: FrozenSet, lacking: FrozenSet) -> list[str]:
+    draw, left_out = lacking.manifest["draw"], lacking.manifest.get("left_out", {})
     reasons = []
     if uneven := left_out.get("unbalanced"):
         by = draw["balance"]["by"]
@@ -241,11 +241,11 @@ def _by_draw(pairs: Pairs, _: FrozenSet, other: FrozenSet) -> list[str]:
         groups = sorted(authors if by == "teacher" else {pairs[0]["question"]["task"]})
         reasons += [f"{uneven[group]:,} of {group} are left out, to balance" for group in groups if group in uneven]
     if "limit" in draw:
-        reasons.append(f"{other.sha256[:8]} was drawn with a limit of {draw['limit']:,} pairs")
+        reasons.append(f"{lacking.sha256[:8]} was drawn with a limit of {draw['limit']:,} pairs")
     return reasons
 
 
-def _explain_change(old: Pairs, new: Pairs, before: FrozenSet, after: FrozenSet) -> list[str]:
+def _explain_change(old: Pairs, new: Pairs, older: FrozenSet, newer: FrozenSet) -> list[str]:
     """Return how the pairs of a mistake differ that both snapshots have."""
     first, second = old[0], new[0]
     reasons = []
@@ -256,23 +256,23 @@ def _explain_change(old: Pairs, new: Pairs, before: FrozenSet, after: FrozenSet)
     if len(old) != len(new):
         reasons.append(f"it has {len(new)} pairs in place of {len(old)}")
     for kind in _KINDS:
-        reasons += _explain_text(kind, old, new, before, after)
+        reasons += _explain_text(kind, old, new, older, newer)
     if not reasons and first.get("rejected") != second.get("rejected"):
         reasons.append("the rejected rationales beside it changed")
     return reasons
 
 
-def _explain_text(kind: str, old: Pairs, new: Pairs, before: FrozenSet, after: FrozenSet) -> list[str]:
+def _explain_text(kind: str, old: Pairs, new: Pairs, older: FrozenSet, newer: FrozenSet) -> list[str]:
     texts = [{pair[kind]["uid"]: pair[kind] for pair in pairs if kind in pair} for pairs in (old, new)]
-    gone = [text for uid, text in texts[0].items() if uid not in texts[1]]
-    come = [text for uid, text in texts[1].items() if uid not in texts[0]]
-    if not gone and not come:
+    lost = [text for uid, text in texts[0].items() if uid not in texts[1]]
+    gained = [text for uid, text in texts[1].items() if uid not in texts[0]]
+    if not lost and not gained:
         pairs = [(text, texts[1][uid]) for uid, text in texts[0].items()]
-        return [f"the {kind}'s {words}" for one_text, other in pairs for words in _compare_verdicts(one_text, other)]
-    if not gone or not come:
-        return [f"it has {'more' if come else 'less'} {kind}: {', '.join(_name(text) for text in come or gone)}"]
-    change = f"{kind} by {_name(come[0])} in place of {_name(gone[0])}"
-    return [f"{change}: {_explain_replacement(kind, gone[0], come[0], new, before, after)}"]
+        return [f"the {kind}'s {words}" for first, second in pairs for words in _compare_verdicts(first, second)]
+    if not lost or not gained:
+        return [f"it has {'more' if gained else 'less'} {kind}: {', '.join(_name(text) for text in gained or lost)}"]
+    change = f"{kind} by {_name(gained[0])} in place of {_name(lost[0])}"
+    return [f"{change}: {_explain_replacement(kind, lost[0], gained[0], new, older, newer)}"]
 
 
 def _name(text: Mapping[str, Any]) -> str:
@@ -293,22 +293,22 @@ def _compare_verdicts(first: Mapping[str, Any], second: Mapping[str, Any]) -> It
 
 
 def _explain_replacement(
-    kind: str, gone: Mapping[str, Any], come: Mapping[str, Any], new: Pairs, before: FrozenSet, after: FrozenSet
+    kind: str, lost: Mapping[str, Any], gained: Mapping[str, Any], new: Pairs, older: FrozenSet, newer: FrozenSet
 ) -> str:
-    if come.get("repairs") == gone["uid"]:
+    if gained.get("repairs") == lost["uid"]:
         return "a person repaired it"
-    rejected = next((text for pair in new for text in pair.get("rejected", ()) if text["uid"] == gone["uid"]), None)
+    rejected = next((text for pair in new for text in pair.get("rejected", ()) if text["uid"] == lost["uid"]), None)
     if rejected is not None:
         people = rejected.get("people")
         if people:
             return f"rejected by {', '.join(people['by'])}{' (' + people['reason'] + ')' if people['reason'] else ''}"
         return f"rejected, {rejected['committee']['why']}"
-    judged = [row for row in _list_new_judgements(before.manifest, after.manifest) if row["uid"] == gone["uid"]]
+    judged = [row for row in _list_new_judgements(older.manifest, newer.manifest) if row["uid"] == lost["uid"]]
     if judged:
         return "; ".join(map(_say, judged))
-    teachers = after.manifest.get("narrowed_to", ())
-    if teachers and gone["teacher"] not in teachers:
+    teachers = newer.manifest.get("narrowed_to", ())
+    if teachers and lost["teacher"] not in teachers:
         return f"only texts by {', '.join(teachers)}"
-    if before.manifest["draw"]["seed"] != after.manifest["draw"]["seed"]:
+    if older.manifest["draw"]["seed"] != newer.manifest["draw"]["seed"]:
         return "another seed drew it"
     return f"the draw has more or fewer {kind}s to choose from"

@@ -31,6 +31,8 @@ _FUNCTION_WORDS = frozenset(
     "those to total together under until up was we were what when where which while who whom whose why will with would "
     "you your calculate compute determine work".split()
 )
+# They go with a name.
+_PRONOUNS = {"he": "they", "she": "they", "him": "them", "his": "their", "her": "their", "hers": "theirs"}
 _BLANK = "#"
 # Words of a question that count: what stands behind a longer one's would cost and tell nothing.
 _MOST_TOKENS, _FEWEST_WORDS = 2_000, 3
@@ -55,7 +57,10 @@ def read_wording(parts: Sequence[str]) -> Wording:
     """Return the wording of a question's parts: context, text and options."""
     tokens = [token for part in parts for token in _TOKEN.findall(unicodedata.normalize("NFKC", part))][:_MOST_TOKENS]
     words = [_normalize(token) for token in tokens]
-    blanked = [_BLANK if _is_blank(*pair) else pair[1] for pair in zip(tokens, words, strict=True)]
+    blanked = [
+        _BLANK if _is_blank(token, word) else _PRONOUNS.get(word, word)
+        for token, word in zip(tokens, words, strict=True)
+    ]
     return Wording(
         " ".join(words),
         # Names of two words are one blank.
@@ -67,8 +72,8 @@ def read_wording(parts: Sequence[str]) -> Wording:
 
 def _normalize(token: str) -> str:
     if token[0].isdigit():
-        whole, _, part = token.replace(",", "").partition(".")
-        return f"{whole.lstrip('0') or '0'}{'.' + part.rstrip('0') if part.strip('0') else ''}"
+        digits, _, part = token.replace(",", "").partition(".")
+        return f"{digits.lstrip('0') or '0'}{'.' + part.rstrip('0') if part.strip('0') else ''}"
     word = re.sub(r"['’]s?$", "", token.casefold())
     return _VALUES.get(word, word.replace("’", "'"))
 
@@ -85,7 +90,7 @@ def _list_features(tokens: Sequence[str], words: Sequence[str]) -> frozenset[str
         if word not in _FUNCTION_WORDS
     ]
     # "3 hens and 2 cows" isn't "3 cows and 2 hens".
-    bound = {f"{word} {behind}" for (word, is_blank), (behind, _) in pairwise(content) if is_blank}
+    bound = {f"{word} {follower}" for (word, is_blank), (follower, _) in pairwise(content) if is_blank}
     return frozenset({word for word, _ in content} | bound)
 
 

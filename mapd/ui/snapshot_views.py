@@ -50,17 +50,17 @@ def draw_view(view: str, row: t.Snapshot) -> None:
 
 
 def _draw_diff(row: t.Snapshot) -> None:
-    others = {other.sha256: other for other in context.read(queries.snapshots) if other.sha256 != row.sha256}
-    if not others:
+    candidates = {other.sha256: other for other in context.read(queries.snapshots) if other.sha256 != row.sha256}
+    if not candidates:
         st.caption("No other snapshot yet: freeze another one, and what changed is seen here.")
         return
-    url_state.refuse_unknown(AGAINST, list(others), None)
+    url_state.refuse_unknown(AGAINST, list(candidates), None)
     choice = st.selectbox(
         "Changes since",
-        list(others),
+        list(candidates),
         key=AGAINST,
         bind="query-params",
-        format_func=lambda sha256: _describe_other(others[sha256]),
+        format_func=lambda sha256: _describe_other(candidates[sha256]),
         width=460,
     )
     _draw_changes(_load_diff(choice, row.sha256))
@@ -72,16 +72,16 @@ def _describe_other(row: t.Snapshot) -> str:
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing …")
-def _load_diff(before: str, after: str) -> SnapshotDiff:
+def _load_diff(older: str, newer: str) -> SnapshotDiff:
     # Snapshots never change, and their names are their contents.
-    return context.read(frozen_sets.compare, before, after)
+    return context.read(frozen_sets.compare, older, newer)
 
 
 def _draw_changes(diff: SnapshotDiff) -> None:
     parts = {"added": diff.added, "dropped": diff.dropped, "changed": diff.changed}
     tables.draw_row(*((len(changes), f"mistakes {word}") for word, changes in parts.items()), (diff.same, "as before"))
     if diff.settings:
-        rows = [(x.name, text.one_line(x.before, 100), text.one_line(x.after, 100)) for x in diff.settings]
+        rows = [(x.name, text.one_line(x.older, 100), text.one_line(x.newer, 100)) for x in diff.settings]
         tables.draw_table(("made otherwise", "before", "here"), rows, words=3)
     lines = [(word, change) for word, changes in parts.items() for change in changes]
     if lines:

@@ -59,7 +59,7 @@ def load_facts(session: Session, ref: str) -> dict[str, Any]:
         **row.manifest["counts"]["pairs_by_teacher"],
         **row.manifest["counts"].get("feedback_by_teacher", {}),
     }
-    more: dict[str, Any] = {
+    details: dict[str, Any] = {
         "authors": sorted(facts["teachers"] or authors),
         "leakage": leakage,
         "paraphrase": PARAPHRASE,
@@ -71,7 +71,7 @@ def load_facts(session: Session, ref: str) -> dict[str, Any]:
         "fit": None if fit is None else fit.record,
         "fit_point": _find_point(fit, row.manifest["policy"]["threshold"]),
     }
-    return facts | more | {"limits": _list_limits(facts | more, fit)}
+    return facts | details | {"limits": _list_limits(facts | details, fit)}
 
 
 def write_card(facts: Mapping[str, Any]) -> str:
