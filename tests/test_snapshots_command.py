@@ -20,14 +20,14 @@ def exam(full_home: Path) -> str:
 
 
 def hold_out(split: str) -> str:
-    """Put the first question, in capitals, into a dev or test split; its text."""
+    """Put the first question, spelled otherwise, into a dev or test split; its text."""
     with writing(db.open_store(Settings())) as session:
         mistake = live_set.load_curated(session, queries.exams(session)[0].id).mistakes[0]
         row = t.QuestionSet(name="others", source="x", sha256="f" * 64)
         session.add(row)
         session.flush()
         values = {"source_id": "q7", "position": 0, "split": split, "task": "numeric", "gold": mistake.gold}
-        session.add(t.Question(set_id=row.id, text=mistake.question.text.upper(), **values))
+        session.add(t.Question(set_id=row.id, text=f"{mistake.question.text} !", **values))
         return mistake.question.text
 
 
@@ -83,7 +83,7 @@ def test_snapshots_are_listed_compared_traced_and_described(exam: str, mapd: Map
     assert [x["snapshot"] for x in mapd("snapshots", "list", "--json").json["snapshots"]] == [second, first]
     diff = mapd("snapshots", "diff", first[:10], second[:10], "--json").json
     assert (len(diff["dropped"]), diff["same"], diff["added"], diff["changed"]) == (7, 5, [], [])
-    assert diff["settings"] == [{"name": "limit", "before": "–", "after": "5"}]
+    assert diff["settings"] == [{"name": "limit", "older": "–", "newer": "5"}]
     lines = mapd("snapshots", "diff", first[:10], second[:10]).out
     assert "7 dropped" in lines
     assert "was drawn with a limit of 5 pairs" in lines

@@ -5,9 +5,9 @@
 
 *equal*: the same words, however they are spaced, spelled in capitals or punctuated. *paraphrase*: equal but for names,
 with a number in it; or the same numbers, the same answer, and 7 of 10 words that say what is asked (`wordings`).
-*template*: equal but for numbers and names. The first two are refused, the third is reported: dev and test of one source
-often share templates. Other words for the same are not seen. A test question is sealed: it is named, and its words, or
-those of what is like it, are never shown.
+*template*: equal but for numbers and names. The first two are refused, the third is reported: dev and test of one
+source often share templates. Other words for the same are not seen. A test question is sealed: it is named, and its
+words, or those of what is like it, are never shown.
 """
 
 from collections import defaultdict

@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,13 @@ def write(source: TrainingSource, files: Mapping[str, str]) -> str:
 
 def render(template: Path, facts: Mapping[str, Any], name: Callable[[object], str] | None = None) -> str:
     """Return a card of these facts. The template's filters make code of foreign names; `name`: what else does."""
+    return _make_environment(template.parent, name or code).get_template(template.name).render(facts)
+
+
+@lru_cache(maxsize=8)
+def _make_environment(folder: Path, name: Callable[[object], str]) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
+        loader=jinja2.FileSystemLoader(folder),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -88,8 +94,8 @@ def render(template: Path, facts: Mapping[str, Any], name: Callable[[object], st
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"code": code, "plain": plain, "block": block, "number": "{:,}".format, "in_yaml": in_yaml}
-    environment.filters |= {"name": name or code}
-    return environment.get_template(template.name).render(facts)
+    environment.filters |= {"name": name}
+    return environment
 
 
 def code(text: object) -> str:

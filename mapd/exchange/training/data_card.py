@@ -86,7 +86,11 @@ def write_methods(facts: Mapping[str, Any]) -> str:
 
 def write_latex(facts: Mapping[str, Any]) -> str:
     """Return the paragraph, in LaTeX."""
-    return _write_paragraph(facts, lambda name: rf"\texttt{{{escape_tex(str(name))}}}", r"\%")
+    return _write_paragraph(facts, _set_name, r"\%")
+
+
+def _set_name(name: object) -> str:
+    return rf"\texttt{{{escape_tex(str(name))}}}"
 
 
 WRITERS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

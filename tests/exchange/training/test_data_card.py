@@ -17,7 +17,7 @@ from mapd.domain import Act, ExamInfo, Verdict
 from mapd.errors import BadInput
 from mapd.exchange.training import data_card
 from mapd.people import owner
-from mapd.review.judging import Target, judge
+from mapd.review.judging import Circumstances, Target, judge
 from mapd.store import queries
 from mapd.store import tables as t
 from tests import samples
@@ -25,6 +25,7 @@ from tests.conftest import import_files
 from tests.curation.test_snapshots import as_format_1
 
 ANN = owner("ann@x.org")
+AUDIT = Circumstances(queue="audit")
 HOSTILE = r"a_b & 50% #1 ~^ \input{/etc/passwd} $x$ {y} | <b>*z*</b> `q` [u](javascript:x) 中"
 
 
@@ -36,7 +37,7 @@ def test_the_numbers_are_those_of_the_record(session: Session, exam: ExamInfo) -
     accepted = [x for x in live_set.load_curated(session, exam.id).rationales if x.verdict is Verdict.ACCEPTED]
     for x, decision in zip(accepted, (Act.REJECT, Act.ACCEPT, Act.ACCEPT), strict=False):
         reason = "false_step" if decision is Act.REJECT else None
-        judge(session, Target("rationale", x.text.id), decision, by=ANN, reason=reason, queue="audit")
+        judge(session, Target("rationale", x.text.id), decision, by=ANN, reason=reason, circumstances=AUDIT)
     row = freeze(session, exam, everything=True, trimming=Trimming(0.9, Balance("teacher", 3)))
     facts = data_card.load_facts(session, row.sha256[:12])
     counts, card, methods = row.manifest["counts"], data_card.write_card(facts), data_card.write_methods(facts)
@@ -98,7 +99,7 @@ def test_what_dev_and_test_hold_is_said(session: Session, exam: ExamInfo) -> Non
         "test": "Zoe has 999 pens and gets 5 more. How many pens has she now?",
     }
     for number, (split, text) in enumerate(texts.items()):
-        values = {"source_id": "1", "position": number, "split": split, "task": "numeric", "text": text, "gold": "1"}
+        values = {"source_id": split, "position": number, "split": split, "task": "numeric", "text": text, "gold": "1"}
         session.add(t.Question(set_id=others.id, **values))
     session.flush()
     facts = data_card.load_facts(session, row.sha256)
