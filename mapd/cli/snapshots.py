@@ -1,7 +1,7 @@
 """`mapd snapshots …`: what was frozen: list, compare, hold against dev and test, and describe for a paper.
 
 $ mapd snapshots diff 3f2a 9c1e --json
-{"before": "3f2a", "after": "9c1e", "same": 340, "settings": [{"name": "threshold", "before": "3", "after": "4"}],
+{"before": "3f2a", "after": "9c1e", "same": 340, "settings": [{"name": "threshold", "older": "3", "newer": "4"}],
  "added": [], "dropped": [{"mistake": "5f…", "source_id": "chal-12", "question": "…", "why": ["its mean 3.50 …"]}], …}
 """
 
@@ -63,7 +63,7 @@ def diff_snapshots(
 def _list_diff(diff: SnapshotDiff) -> Iterator[str]:
     yield f"{diff.same:,} mistakes are taught alike"
     for setting in diff.settings:
-        yield f"  {setting.name}: {setting.before} -> {setting.after}"
+        yield f"  {setting.name}: {setting.older} -> {setting.newer}"
     for word, changes in {"added": diff.added, "dropped": diff.dropped, "changed": diff.changed}.items():
         yield f"{len(changes):,} {word}"
         yield from map(_describe_change, changes[:MOST_LINES])
