@@ -149,14 +149,14 @@ def find_sealed(held_out: Iterable[HeldOutQuestion]) -> frozenset[QuestionKey]:
     return frozenset(question.key for question in held_out if question.split == "test")
 
 
-def describe_refusal(leaks: Sequence[Leak]) -> str:
-    """Return the line that refuses a snapshot that leaks, with the cure."""
+def describe_refusal(leaks: Sequence[Leak], way: str = "with --without-leaks") -> str:
+    """Return the line that refuses a snapshot that leaks, with the cure. `way`: how they are left out."""
     listing = "; ".join(leak.words for leak in leaks[:MOST_NAMED])
     remainder = f"; and {len(leaks) - MOST_NAMED:,} more" if len(leaks) > MOST_NAMED else ""
     number = "1 of its questions stands" if len(leaks) == 1 else f"{len(leaks):,} of its questions stand"
     return (
-        f"the snapshot is refused: {number} in dev or test, too ({listing}{remainder}); leave them out, with "
-        "--without-leaks, or delete the set that holds them out"
+        f"the snapshot is refused: {number} in dev or test, too ({listing}{remainder}); leave them out, {way}, or "
+        "delete the set that holds them out"
     )
 
 

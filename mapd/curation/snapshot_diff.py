@@ -167,7 +167,7 @@ def _by_list(pairs: Pairs, holder: FrozenSet, lacking: FrozenSet) -> list[str]:
     ]
     source_id = pairs[0]["question"].get("source_id")
     names = {f"{exam['questions']} {exam['split']} {source_id}" for exam in list_exams(holder.manifest)}
-    leaks = [f"it leaks ({kind} of {held_out})" for name, kind, held_out in left_out.get("leaks", ()) if name in names]
+    leaks = [f"it leaks ({kind}: {held_out})" for name, kind, held_out in left_out.get("leaks", ()) if name in names]
     return near or leaks
 
 
@@ -240,6 +240,8 @@ def _by_draw(pairs: Pairs, _: FrozenSet, lacking: FrozenSet) -> list[str]:
         authors = {pair["rationale" if "rationale" in pair else "feedback"]["teacher"] for pair in pairs}
         groups = sorted(authors if by == "teacher" else {pairs[0]["question"]["task"]})
         reasons += [f"{uneven[group]:,} of {group} are left out, to balance" for group in groups if group in uneven]
+        # With another seed another teacher's text may have been drawn for it, and left out.
+        reasons = reasons or [f"{sum(uneven.values()):,} pairs are left out, to balance"]
     if "limit" in draw:
         reasons.append(f"{lacking.sha256[:8]} was drawn with a limit of {draw['limit']:,} pairs")
     return reasons

@@ -54,15 +54,20 @@ def _draw_diff(row: t.Snapshot) -> None:
     if not candidates:
         st.caption("No other snapshot yet: freeze another one, and what changed is seen here.")
         return
-    url_state.refuse_unknown(AGAINST, list(candidates), None)
+    requested = st.query_params.get(AGAINST)
+    if requested is not None and requested not in candidates:
+        text.complain(f"this address compares with a snapshot that isn't there: {requested}")
+    names = list(candidates)
+    # No `bind`: streamlit would put the words of an option into the address.
     choice = st.selectbox(
         "Changes since",
-        list(candidates),
-        key=AGAINST,
-        bind="query-params",
+        names,
+        names.index(requested) if requested in candidates else 0,
         format_func=lambda sha256: _describe_other(candidates[sha256]),
         width=460,
     )
+    if choice != requested:
+        st.query_params[AGAINST] = choice
     _draw_changes(_load_diff(choice, row.sha256))
     _draw_command(f"diff {choice[:SHORT_NAME]} {row.sha256[:SHORT_NAME]}")
 

@@ -107,7 +107,7 @@ def draw_leakage(leakage: Leakage, *, is_frozen: bool = False) -> None:
     """Draw what dev and test hold of the questions. What is like a test question is named alone: it is sealed."""
     if leakage.leaks:
         if not is_frozen:
-            text.complain(describe_refusal(leakage.leaks))
+            text.complain(describe_refusal(leakage.leaks, "by the switch above"))
         with st.expander(f"{len(leakage.leaks):,} questions stand in dev or test, too", expanded=is_frozen):
             _draw_leaks(leakage.leaks)
     if leakage.templates:

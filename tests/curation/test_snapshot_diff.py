@@ -86,10 +86,14 @@ DRAW = {"seed": 0, "pairs": "one a mistake"}
             "bbbbbbbb counts: bob, reject of the question",
         ),
         ({"left_out": NEAR}, "bbbbbbbb has a pair that is near: 0.96"),
-        ({"left_out": {"leaks": [["pens train s1", "equal", "sums dev 7"]]}}, "it leaks (equal of sums dev 7)"),
+        ({"left_out": {"leaks": [["pens train s1", "equal", "sums dev 7"]]}}, "it leaks (equal: sums dev 7)"),
         (
             {"left_out": {"unbalanced": {"gpt": 40}}, "draw": DRAW | {"balance": {"by": "teacher", "most": 9}}},
             "40 of gpt are left out, to balance",
+        ),
+        (
+            {"left_out": {"unbalanced": {"sound": 9}}, "draw": DRAW | {"balance": {"by": "teacher", "most": 9}}},
+            "9 pairs are left out, to balance",
         ),
         ({"draw": DRAW | {"limit": 5}}, "bbbbbbbb was drawn with a limit of 5 pairs"),
         ({"draw": DRAW | {"texts": ["rationale"]}}, UNKNOWN),

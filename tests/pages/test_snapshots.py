@@ -307,6 +307,15 @@ def test_each_view_of_a_snapshot_is_an_address(full_home: Path) -> None:
         assert not opened.exception, view
         assert errors(opened) == [], view
         assert expected in shown(opened), view
+    third = freeze(page(seed="9")).query_params["snapshot"]
+    for other in (first, second):
+        app = page(snapshot=third, view="Compare", against=other)
+        (box,) = [box for box in app.selectbox if box.label == "Changes since"]
+        assert (box.value, app.query_params["against"]) == (other, other)
+    box.select(first).run()
+    assert app.query_params["against"] == first
+    unknown = page(snapshot=third, view="Compare", against="feed")
+    assert any("snapshot that isn&#x27;t there: feed" in error for error in errors(unknown))
     codes = {view: [code.value for code in page(snapshot=second, view=view).code] for view in ("Card", "Manifest")}
     assert sum("training pairs" in code for code in codes["Card"]) == 3
     assert any(code.startswith("{") for code in codes["Manifest"])
