@@ -34,7 +34,7 @@ MOST_LINES = 20
 def list_snapshots(as_json: shared.AsJson = False) -> None:
     """List the snapshots, the newest first."""
     with shared.reading() as session:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "snapshot": row.sha256,
                 "pairs": row.pairs,

@@ -22,7 +22,7 @@ from mapd.answers.numbers import number_text, parse_number
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.likeness import CandidateIndex
 from mapd.curation.pairs import DrawSettings, PairDraw, QuestionKey, draw
-from mapd.curation.wordings import Wording, measure_likeness, read_wording
+from mapd.curation.wordings import QuestionWords, measure_likeness, read_wording
 from mapd.errors import BadInput
 from mapd.questions.rows import question_key
 
@@ -213,7 +213,7 @@ class _HeldOutIndex:
             return Leak(Kind.TEMPLATE, question, self.questions[place])
         return None
 
-    def _find_paraphrase(self, question: TaughtQuestion, wording: Wording) -> Leak | None:
+    def _find_paraphrase(self, question: TaughtQuestion, wording: QuestionWords) -> Leak | None:
         # Without a number two of one template ask the same of other people, which is another question.
         if wording.numbers and (place := self.by_numbers.get((wording.template, *wording.numbers))) is not None:
             likeness = measure_likeness(wording.features, self.wordings[place].features)

@@ -1,7 +1,7 @@
 """What two questions share: their normal form, their template, their numbers, and how alike their words are. Pure.
 
     read_wording(["Tom has 1,000 red pens and 4 blue ones."])
-    -> Wording(normal="tom has 1000 red pens and 4 blue ones", template="# has # red pens and # blue ones",
+    -> QuestionWords(normal="tom has 1000 red pens and 4 blue ones", template="# has # red pens and # blue ones",
                numbers=("1000", "4"), features={"1000", "4", "tom", "red", "pen", "blue", "1000 red", "4 blue", …})
 
 A name is a word in capitals that is no function word. Other words for the same are not seen: words are compared, not
@@ -39,7 +39,7 @@ _MOST_TOKENS, _FEWEST_WORDS = 2_000, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class QuestionWords:
     """A question's words, as far as another question is held against them."""
 
     normal: str
@@ -53,7 +53,7 @@ class Wording:
         return sum(feature[0].isalpha() and " " not in feature for feature in self.features) >= _FEWEST_WORDS
 
 
-def read_wording(parts: Sequence[str]) -> Wording:
+def read_wording(parts: Sequence[str]) -> QuestionWords:
     """Return the wording of a question's parts: context, text and options."""
     tokens = [token for part in parts for token in _TOKEN.findall(unicodedata.normalize("NFKC", part))][:_MOST_TOKENS]
     words = [_normalize(token) for token in tokens]
@@ -61,7 +61,7 @@ def read_wording(parts: Sequence[str]) -> Wording:
         _BLANK if _is_blank(token, word) else _PRONOUNS.get(word, word)
         for token, word in zip(tokens, words, strict=True)
     ]
-    return Wording(
+    return QuestionWords(
         " ".join(words),
         # Names of two words are one blank.
         re.sub(rf"{_BLANK}(?: {_BLANK})+", _BLANK, " ".join(blanked)),

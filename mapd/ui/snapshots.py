@@ -178,9 +178,15 @@ def _freeze(sets: Sequence[Curated], settings: DrawSettings) -> None:
     old_names = {row.sha256 for row in context.read(queries.snapshots)}
 
     def freeze(session: Session, person: Person) -> tuple[str, int]:
-        kinds, every = settings.texts, settings.everything
-        chosen = {"seed": settings.seed, "everything": every, "texts": kinds, "trimming": settings.trimming}
-        row = freezing.freeze(session, *sets, by=person, **chosen)
+        row = freezing.freeze(
+            session,
+            *sets,
+            by=person,
+            seed=settings.seed,
+            everything=settings.everything,
+            texts=settings.texts,
+            trimming=settings.trimming,
+        )
         freezing.write(row, context.settings().home)
         return row.sha256, row.pairs
 

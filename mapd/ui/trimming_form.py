@@ -53,11 +53,11 @@ def choose_trimming() -> Trimming:
     return Trimming(NEAR[near], balance, leaks)
 
 
-def _choose_balance(by: str, is_limited: bool) -> Balance:
+def _choose_balance(group: str, is_limited: bool) -> Balance:
     """Draw the number of pairs, if one is asked for; return the balance."""
     if not is_limited:
-        return Balance(by)
-    return Balance(by, int(st.number_input("Pairs", 1, 10**9, 100, key="most", bind="query-params", width=125)))
+        return Balance(group)
+    return Balance(group, int(st.number_input("Pairs", 1, 10**9, 100, key="most", bind="query-params", width=125)))
 
 
 def list_options(trimming: Trimming) -> list[str]:
@@ -86,8 +86,8 @@ def draw_near(pair_draw: PairDraw, trimming: Trimming) -> None:
         near = list_near(pairs, USUAL)
     if not near:
         return
-    words = f"stay at {USUAL:.0%}" if trimming.near is None else "are left out"
-    with st.expander(f"{len(near):,} near-duplicates {words}"):
+    words = f"in the set, at {USUAL:.0%}" if trimming.near is None else "left out"
+    with st.expander(f"{len(near):,} near-duplicate{'' if len(near) == 1 else 's'} {words}"):
         header = ("like", "this pair", "says nearly what this one says")
         rows = [(f"{likeness:.0%}", _question(pair), _question(other)) for pair, other, likeness in near[:MOST_LINES]]
         tables.draw_table(header, rows, words=3)
