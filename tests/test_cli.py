@@ -45,6 +45,7 @@ def test_show_counts_and_lists(mapd: Mapd, imported: str) -> None:
         *("exam", "policy", "threshold", "rationales", "accepted", "rejected", "undecided", "overridden", "by_teacher"),
         *("mistakes_covered", "accepted_wrong_answer", "rejected_right_answer", "answer_unreadable"),
         *("pairs", "repeated_pairs", "in_test_splits"),
+        *("leaks", "same_template", "dev_questions", "test_questions"),
     ]
     items = mapd("curate", "show", "--exam", 1, "--policy", "strict", "--threshold", 4, "--items", "--json").json[
         "items"

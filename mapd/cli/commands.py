@@ -40,7 +40,20 @@ code 1, or 2 where the command itself was wrong; Ctrl+C ends with 130."""
 # Of the help: as one goes round the loop.
 ORDER = (
     *("app", "demo", "doctor", "questions", "students", "exam", "read", "import", "teachers", "collect", "curate"),
-    *("judge", "judge-all", "repair", "undo", "redo", "history", "people", "guidelines", "export", "push", "finetune"),
+    *(
+        "snapshots",
+        "judge",
+        "judge-all",
+        "repair",
+        "undo",
+        "redo",
+        "history",
+        "people",
+        "guidelines",
+        "export",
+        "push",
+        "finetune",
+    ),
     *("finetunes", "results", "round", "rounds", "arms", "ask", "jobs", "worker", "project", "archive", "trash"),
     *("restore", "openapi"),
 )

@@ -1,7 +1,6 @@
 """`mapd curate …`: the curated set, counted and frozen."""
 
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -9,59 +8,41 @@ from sqlmodel import Session
 
 from mapd.alignment import align
 from mapd.checks import RationaleChecks, State
-from mapd.cli import agreement_lines
+from mapd.cli import curate_measures
+from mapd.cli.curate_options import Exams, PolicyName, Threshold
 from mapd.cli.shared import (
     AsJson,
-    ExamRef,
     PersonName,
-    open_project,
     person_of,
     reading,
     show,
-    show_lines,
     split_names,
     usage,
     writing,
 )
-from mapd.curation import agreement_report, selection, snapshots
 from mapd.curation import pairs as drawing
+from mapd.curation import selection, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
 from mapd.curation.fitted_policies import (
-    GOLD,
-    PEOPLE,
-    THRESHOLD,
-    FittedPolicy,
     describe_fit,
     find_differences,
-    fit_policy,
-    plan_fit,
 )
-from mapd.curation.pairs import DrawSettings, Texts
-from mapd.curation.saved_policies import save_policy
+from mapd.curation.leakage import Leak, Leakage
+from mapd.curation.pairs import DrawSettings, PairDraw, Texts
 from mapd.curation.summary import summary
+from mapd.curation.trimming import Balance, Trimming
 from mapd.errors import BadInput
-from mapd.exchange import label_files
-from mapd.questions.sources import load_file
-from mapd.review import remaining
-from mapd.review.queue_index import derivation
 from mapd.settings import Settings
 from mapd.store import exam_material, queries, queue_index
 
-Exams = Annotated[
-    list[str], typer.Option("--exam", metavar="EXAM", help="The exam's id, uid or name; several, with --exam for each.")
-]
-# Hundredths of P(right) at which a line says what is accepted.
-FEW = (0, 30, 50, 60, 70, 80, 90, 95, 99)
 # Of a manifest's counts.
-OPTIONAL_COUNTS = ("pairs_without_feedback", "pairs_without_rationale", "repeated_pairs", "in_test_splits")
+OPTIONAL_COUNTS = (
+    *("pairs_without_feedback", "pairs_without_rationale", "repeated_pairs", "in_test_splits"),
+    *("leaking_pairs", "near_duplicates", "unbalanced_pairs"),
+)
+# Digits of a number of pairs.
+LONGEST_NUMBER = 10
 commands = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
-PolicyName = Annotated[str | None, typer.Option("--policy", help="paper, strict, or a saved policy's name.")]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        min=0, max=5, help="Accept where the mean is strictly greater, 0 to 5; of a fitted policy P(right), 0 to 1."
-    ),
-]
 Teachers = Annotated[
     str | None,
     typer.Option(
@@ -87,6 +68,26 @@ TextsOfPair = Annotated[
     ),
 ]
 
+DropNear = Annotated[
+    float | None,
+    typer.Option(
+        "--drop-near",
+        metavar="LIKENESS",
+        help="Leave out a pair that says nearly what one before it says: 0.9 is 90 % of the words in the same order.",
+    ),
+]
+BalanceOf = Annotated[
+    str | None,
+    typer.Option(
+        "--balance",
+        metavar="task|teacher[:MOST]",
+        help="teacher: as many pairs of each as of the one with the fewest; teacher:100: at most 100 of each.",
+    ),
+]
+WithoutLeaks = Annotated[
+    bool, typer.Option("--without-leaks", help="Leave out what dev or test holds, too; else it is refused.")
+]
+
 
 @commands.command("show")
 def curate_show(
@@ -97,6 +98,9 @@ def curate_show(
     task: Tasks = None,
     family: Families = None,
     texts: TextsOfPair = Texts.BOTH.value,
+    drop_near: DropNear = None,
+    balance: BalanceOf = None,
+    without_leaks: WithoutLeaks = False,
     items: Annotated[bool, typer.Option("--items", help="Every rationale too.")] = False,
     feedback: Annotated[
         bool, typer.Option("--feedback", help="Every feedback too, with the steps that it criticises.")
@@ -107,11 +111,12 @@ def curate_show(
 
     Nothing is changed.
     """
-    settings = DrawSettings(texts=_read_texts(texts))
+    settings = DrawSettings(texts=_read_texts(texts), trimming=_read_trimming(drop_near, balance, without_leaks))
     with reading() as session:
         sets = _load_sets(session, exam, policy, threshold, _read_narrowing(teachers, task, family))
-        pair_draw = drawing.draw(*sets, settings=settings, sealed=snapshots.find_sealed(session))
+        guarded = snapshots.draw_pairs(session, sets, settings)
         differences = [note for curated in sets for note in _find_differences(session, curated)]
+    pair_draw = guarded.pair_draw
     mistakes = [mistake for curated in sets for mistake in curated.mistakes]
     result = {
         **({"exam": sets[0].exam.uid} if len(sets) == 1 else {"exams": [curated.exam.uid for curated in sets]}),
@@ -122,6 +127,8 @@ def curate_show(
         "pairs": len(pair_draw.pairs),
         "repeated_pairs": pair_draw.repeated,
         "in_test_splits": pair_draw.sealed,
+        **_describe_trimming(settings.trimming, pair_draw),
+        **describe_leakage(guarded.leakage, few=not as_json),
     }
     if (fit := sets[0].policy.fit) is not None:
         result |= {"policy_version": sets[0].policy.version, "labels": fit.record.labels}
@@ -149,6 +156,41 @@ def _read_narrowing(teachers: str | None, task: list[str] | None, family: list[s
 def _read_texts(texts: str) -> tuple[Texts, ...]:
     with usage():
         return drawing.read_texts(split_names("--texts", texts))
+
+
+def _read_trimming(near: float | None, balance: str | None, without_leaks: bool) -> Trimming:
+    with usage():
+        return Trimming(near, None if balance is None else _read_balance(balance), without_leaks)
+
+
+def _read_balance(words: str) -> Balance:
+    by, _, most = words.partition(":")
+    if most and not (most.isascii() and most.isdigit() and len(most) < LONGEST_NUMBER):
+        raise BadInput(f"a balance is written as teacher, or as teacher:100; not {words}")
+    return Balance(by, int(most) if most else None)
+
+
+def _describe_trimming(trimming: Trimming, pair_draw: PairDraw) -> dict[str, Any]:
+    """Return what was left out by choice, where it was chosen."""
+    near = {} if trimming.near is None else {"near_duplicates": len(pair_draw.near)}
+    uneven = {} if trimming.balance is None else {"unbalanced_pairs": dict(pair_draw.uneven)}
+    return near | uneven | ({"leaking_pairs": len(pair_draw.leaking)} if trimming.leaks else {})
+
+
+def describe_leakage(leakage: Leakage, *, few: bool = False) -> dict[str, Any]:
+    """Return as a command prints it what dev and test hold of the questions. `few`: of a list its length."""
+    lists = {"leaks": leakage.leaks, "same_template": leakage.templates}
+    return {name: len(leaks) if few else [describe_leak(leak) for leak in leaks] for name, leaks in lists.items()} | {
+        "dev_questions": leakage.dev,
+        "test_questions": leakage.test,
+    }
+
+
+def describe_leak(leak: Leak) -> dict[str, Any]:
+    """Return a leak as JSON: names alone, for a test question is sealed."""
+    held_out = {"question_set": leak.held_out.question_set, "split": leak.held_out.split}
+    names = {"question": leak.taught.name, "held_out": held_out | {"source_id": leak.held_out.source_id}}
+    return names | {"kind": leak.kind.value, "likeness": leak.likeness}
 
 
 def _load_sets(
@@ -217,21 +259,6 @@ def _three_states(state: State) -> bool | None:
     return {State.HOLDS: True, State.FAILS: False, State.NOTHING: None}[state]
 
 
-@commands.command("agreement")
-def curate_agreement(exam: ExamRef, as_json: AsJson = False) -> None:
-    """Show who agrees with whom, how lenient each reviewer is, and what sways reviewers and people.
-
-    A number comes with its 95 % interval; "too few" stands where there is too little for one.
-    """
-    with reading() as session:
-        info = queries.exam(session, exam)
-    derivation.catch_up(open_project(), info.id)
-    with reading() as session:
-        report = agreement_report.load_report(session, info.id)
-    result = {"exam": info.uid, "simulated": info.simulated, "policy": report.policy, "threshold": report.threshold}
-    show_lines(result | agreement_report.as_row(report), as_json, agreement_lines.list_lines(info, report))
-
-
 @commands.command("snapshot")
 def curate_snapshot(
     exam: Exams,
@@ -244,18 +271,28 @@ def curate_snapshot(
     seed: Annotated[int, typer.Option(help="Draws one rationale and one feedback a mistake.")] = 0,
     everything: Annotated[bool, typer.Option("--all", help="A pair for every accepted rationale.")] = False,
     pairs: Annotated[int | None, typer.Option(min=1, help="So many of the pairs, drawn with the seed.")] = None,
+    drop_near: DropNear = None,
+    balance: BalanceOf = None,
+    without_leaks: WithoutLeaks = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Freeze the curated set of one exam or several.
 
-    The same input returns the same snapshot.
+    The same input returns the same snapshot. Where dev or test holds a question, too, it is refused, with the list.
     """
-    kinds = _read_texts(texts)
+    kinds, trimming = _read_texts(texts), _read_trimming(drop_near, balance, without_leaks)
     with writing() as session:
         sets = _load_sets(session, exam, policy, threshold, _read_narrowing(teachers, task, family))
         snapshot = snapshots.freeze(
-            session, *sets, by=person_of(by), seed=seed, everything=everything, limit=pairs, texts=kinds
+            session,
+            *sets,
+            by=person_of(by),
+            seed=seed,
+            everything=everything,
+            limit=pairs,
+            texts=kinds,
+            trimming=trimming,
         )
         folder = snapshots.write(snapshot, Settings().make_home())
         contents = snapshots.count_contents(snapshot.lines, snapshot.manifest)
@@ -268,123 +305,6 @@ def curate_snapshot(
     show(result, as_json, "frozen")
 
 
-@commands.command("fit")
-def curate_fit(
-    exam: Exams,
-    name: Annotated[str, typer.Option("--name", help="The policy's name; one that is there gets a next version.")],
-    labels: Annotated[
-        str,
-        typer.Option(
-            metavar="gold|people|FILE",
-            help="What is right: the gold check, what people decided, or a file with a rationale and right or wrong a "
-            "row.",
-        ),
-    ],
-    gold_input: Annotated[
-        bool,
-        typer.Option("--gold-input/--no-gold-input", help="Whether the policy sees the gold check, where it decides."),
-    ] = True,
-    threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Its own: accept where P(right) is strictly greater.")
-    ] = THRESHOLD,
-    by: PersonName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Fit a policy: how probable it is that a rationale is right.
-
-    It learns from scores, authors, answers that agree and checks. All figures are cross-fitted by question.
-    """
-    source = labels if labels in (GOLD, PEOPLE) else label_files.read(load_file(Path(labels)))
-    person = person_of(by)
-    with reading() as session:
-        infos = [queries.exam(session, ref) for ref in exam]
-        selection.check_exams(infos)
-        plan = plan_fit(session, name, infos, source, by=person, uses_gold=gold_input, threshold=threshold)
-    # Nobody waits for the database meanwhile.
-    fitted = fit_policy(plan)
-    with writing() as session:
-        fitted = replace(fitted, policy=save_policy(session, fitted.policy, by=person))
-    show(
-        describe_fitted(fitted, few=not as_json),
-        as_json,
-        f"fitted {fitted.policy.name}, version {fitted.policy.version}",
-    )
-
-
-def describe_fitted(fitted: FittedPolicy, *, few: bool = False) -> dict[str, Any]:
-    """Return a fitted policy as a command prints it. `few`: the figures at a few probabilities alone."""
-    policy, record = fitted.policy, fitted.fit.record
-    at = [asdict(point) for point in record.at if not few or round(100 * point.p) in FEW]
-    figures = {
-        "policy": policy.name,
-        "version": policy.version,
-        "threshold": policy.threshold,
-        "labels": record.labels,
-        **({} if record.file is None else {"file": record.file}),
-        "n": record.n,
-        "right": record.right,
-        "wrong": record.n - record.right,
-        "questions": record.questions,
-        "left_out": record.left_out,
-        "uses_gold": record.uses_gold,
-        "brier": round(record.brier, 6),
-        "brier_of_share": round(record.brier_of_share, 6),
-        "at": at if not few else [_describe_point(point) for point in at],
-        "notes": list(fitted.notes),
-    }
-    return (
-        figures if few else figures | {"unmatched": list(fitted.labels.unmatched), "inputs": fitted.fit.rule["inputs"]}
-    )
-
-
-def _describe_point(point: dict[str, Any]) -> str:
-    precision = "–" if point["precision"] is None else f"{point['precision']:.3f}"
-    return f"P > {point['p']:.2f}: precision {precision}, recall {point['recall']:.3f}, {point['accepted']:,} accepted"
-
-
-@commands.command("remaining")
-def curate_remaining(
-    exam: Annotated[str, typer.Option("--exam", metavar="EXAM", help="The exam's id, uid or name.")],
-    policy: PolicyName = None,
-    threshold: Threshold = None,
-    fitted: Annotated[
-        str | None,
-        typer.Option("--fitted", metavar="NAME", help="Also by this fitted policy's probabilities; else by its own."),
-    ] = None,
-    target: Annotated[float | None, typer.Option(min=0, help="Wrong rationales that may stay.")] = None,
-    look_price: Annotated[float | None, typer.Option(min=0, help="What one more look costs.")] = None,
-    wrong_price: Annotated[
-        float | None, typer.Option(min=0, help="What a wrong rationale in the set costs, in the same money.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Estimate how many wrong rationales are still accepted.
-
-    From people's judgements in the random audits; and how many more looks are worth it.
-    """
-    if (look_price is None) is not (wrong_price is None):
-        raise BadInput("one price says nothing: name both, --look-price and --wrong-price")
-    with reading() as session:
-        (curated,) = _load_sets(session, [exam], policy, threshold, _read_narrowing(None, None, None))
-        fitted_set = curated if curated.policy.fit is not None else None
-        if fitted is not None:
-            (fitted_set,) = _load_sets(session, [exam], fitted, None, _read_narrowing(None, None, None))
-            if fitted_set.policy.fit is None:
-                raise BadInput(
-                    f"policy {fitted} isn't fitted, so it has no probabilities: fit one with mapd curate fit"
-                )
-    audit = remaining.measure(curated, fitted_set and remaining.list_probabilities(fitted_set))
-    prices = {"look_price": look_price, "wrong_price": wrong_price}
-    result = {
-        "exam": curated.exam.uid,
-        "policy": curated.policy.name,
-        "threshold": curated.policy.threshold,
-        "kept": audit.kept,
-        "unseen": audit.unseen,
-        "audit": asdict(audit.sample),
-        "wrong_left": audit.by_audit and asdict(audit.by_audit),
-        "wrong_left_by_probability": audit.by_probability and asdict(audit.by_probability),
-        "looks": remaining.describe_plans(audit, target=target, **prices),
-        "notes": remaining.list_notes(audit, fitted_set and fitted_set.policy.fit),
-    }
-    show(result, as_json, f"{curated.exam.name}: {audit.kept:,} rationales accepted, {audit.unseen:,} unseen by people")
+commands.command("fit")(curate_measures.curate_fit)
+commands.command("remaining")(curate_measures.curate_remaining)
+commands.command("agreement")(curate_measures.curate_agreement)

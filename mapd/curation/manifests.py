@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.leakage import GuardedDraw
 from mapd.curation.pairs import DrawSettings, Pair, PairDraw, sort_texts
 from mapd.curation.summary import summary
 from mapd.domain import JudgementRow, Verdict
@@ -87,13 +88,14 @@ def _decision(x: DecidedText) -> dict[str, Any]:
 
 def make_manifest(
     sets: Sequence[Curated],
-    pair_draw: PairDraw,
+    guarded: GuardedDraw,
     settings: DrawSettings,
     teachers: Mapping[str, Mapping[str, Any]],
     lines_sha256: str,
 ) -> dict[str, Any]:
     """Return where the lines come from, as JSON. `sets`: in the order of `sort_sets`; `teachers`: the project's."""
-    policy, narrowing, pairs = sets[0].policy, sets[0].narrowing, pair_draw.pairs
+    policy, narrowing, pair_draw = sets[0].policy, sets[0].narrowing, guarded.pair_draw
+    pairs = pair_draw.pairs
     texts = [x for curated in sets for m in curated.mistakes for x in m.texts]
     voices = {x.text.teacher for x in texts} | {vote.reviewer for x in texts for vote in x.text.votes}
     counts = [_count_set(curated) for curated in sets]
@@ -114,6 +116,7 @@ def make_manifest(
             **_count_left_out(pair_draw, is_plain=len(sets) == 1 and settings.is_usual),
         },
         "lines_sha256": lines_sha256,
+        **_list_left_out(guarded),
         **{name: list(chosen) for name, chosen in narrowed.items() if chosen},
     }
 
@@ -207,7 +210,28 @@ def _count_alone(pairs: Sequence[Pair]) -> dict[str, Any]:
 
 def _count_left_out(pair_draw: PairDraw, *, is_plain: bool) -> dict[str, int]:
     counts = {} if is_plain else {"repeated_pairs": pair_draw.repeated}
-    return counts | ({"in_test_splits": pair_draw.sealed} if pair_draw.sealed else {})
+    numbers = {
+        "in_test_splits": pair_draw.sealed,
+        "leaking_pairs": len(pair_draw.leaking),
+        "near_duplicates": len(pair_draw.near),
+        "unbalanced_pairs": sum(pair_draw.uneven.values()),
+    }
+    return counts | {name: number for name, number in numbers.items() if number}
+
+
+def _list_left_out(guarded: GuardedDraw) -> dict[str, Any]:
+    """List what of the drawn pairs was left out: which, and beside what. Nothing where none was."""
+    pair_draw = guarded.pair_draw
+    near = [[_name_pair(pair), _name_pair(other), likeness] for pair, other, likeness in pair_draw.near]
+    leaks = [[leak.taught.name, leak.kind.value, leak.held_out.name] for leak in guarded.left_out]
+    left_out = {"leaks": sorted(leaks), "near_duplicates": near, "unbalanced": dict(pair_draw.uneven)}
+    left_out = {name: part for name, part in left_out.items() if part}
+    return {"left_out": left_out} if left_out else {}
+
+
+def _name_pair(pair: Pair) -> list[str]:
+    """Return the uids of a pair's mistake and texts."""
+    return [pair.mistake.attempt.uid, *(x.text.uid for x in pair.written)]
 
 
 def _judgements(sets: Sequence[Curated]) -> list[dict[str, Any]]:

@@ -6,13 +6,15 @@ draw(first, second, settings=DrawSettings(texts=(Texts.BOTH, Texts.RATIONALE)))
 """
 
 import random
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation.near_duplicates import PairTexts
+from mapd.curation.trimming import UNTRIMMED, Trimming, trim
 from mapd.domain import Verdict
 from mapd.errors import BadInput
 from mapd.questions.rows import question_key
@@ -45,6 +47,26 @@ class Pair(NamedTuple):
         answer = m.attempt.text, m.shown_gold
         return (*rationale, *((*question, answer, x.text.text.strip()) for x in [self.feedback] if x is not None))
 
+    @property
+    def written(self) -> tuple[DecidedText, ...]:
+        """Return the texts that it has."""
+        return tuple(x for x in (self.rationale, self.feedback) if x is not None)
+
+    @property
+    def pair_texts(self) -> PairTexts:
+        """Return what it says, to be held against other pairs."""
+        return PairTexts(question_key(self.mistake.question), tuple(x.text.text for x in self.written))
+
+    @property
+    def task(self) -> str:
+        """Return its question's task."""
+        return self.mistake.question.task.value
+
+    @property
+    def author(self) -> str:
+        """Return who wrote its rationale, or else its feedback."""
+        return self.written[0].text.teacher
+
 
 @dataclass(frozen=True, slots=True)
 class DrawSettings:
@@ -52,24 +74,32 @@ class DrawSettings:
 
     Per mistake one accepted rationale and one feedback that stands, drawn with `seed`; with `everything` one pair for
     each accepted rationale (of feedback alone: for each feedback). `limit`: so many of the pairs, drawn with it, too.
+    `trimming`: what is left out before that.
     """
 
     seed: int = 0
     everything: bool = False
     limit: int | None = None
     texts: tuple[Texts, ...] = (Texts.BOTH,)
+    trimming: Trimming = UNTRIMMED
 
     @property
     def is_usual(self) -> bool:
         """Return whether each pair has both texts."""
         return self.texts == (Texts.BOTH,)
 
+    @property
+    def without_leaks(self) -> "DrawSettings":
+        """Return the same, which leaves out what leaks: work that nobody watches isn't refused halfway."""
+        return replace(self, trimming=replace(self.trimming, leaks=True))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as a manifest has them. What is usual isn't said, so a name stays what it always was."""
         every = "every standing feedback" if self.texts == (Texts.FEEDBACK,) else "every accepted rationale"
         settings: dict[str, Any] = {"seed": self.seed, "pairs": every if self.everything else "one a mistake"}
         settings |= {} if self.limit is None else {"limit": self.limit}
-        return settings | ({} if self.is_usual else {"texts": [text.value for text in self.texts]})
+        settings |= {} if self.is_usual else {"texts": [text.value for text in self.texts]}
+        return settings | self.trimming.as_dict()
 
 
 USUAL = DrawSettings()
@@ -88,11 +118,18 @@ def read_texts(texts: Iterable[str]) -> tuple[Texts, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PairDraw:
-    """The pairs of a snapshot, and what was left out: pairs that others repeat, mistakes on questions that test."""
+    """The pairs of a snapshot, and what was left out: pairs that others repeat, mistakes on questions that test.
+
+    `leaking`: the questions of the pairs that were left out, for dev or test holds them. `near`: the pairs that were,
+    for one before says the same, with that one and how like they are. `uneven`: how many were, by task or teacher.
+    """
 
     pairs: tuple[Pair, ...]
     repeated: int = 0
     sealed: int = 0
+    leaking: tuple[QuestionKey, ...] = ()
+    near: tuple[tuple[Pair, Pair, float], ...] = ()
+    uneven: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def wrong(self) -> int:
@@ -105,11 +142,16 @@ def sort_sets(sets: Iterable[Curated]) -> list[Curated]:
     return sorted(sets, key=lambda curated: (curated.exam.round, curated.exam.name))
 
 
-def draw(*sets: Curated, settings: DrawSettings = USUAL, sealed: Collection[QuestionKey] = frozenset()) -> PairDraw:
+def draw(
+    *sets: Curated,
+    settings: DrawSettings = USUAL,
+    sealed: Collection[QuestionKey] = frozenset(),
+    leaking: Collection[QuestionKey] = frozenset(),
+) -> PairDraw:
     """Return the pairs that a snapshot of these sets would hold, in the order of the questions.
 
-    `sealed`: questions of test splits, which aren't taught. Of several exams a pair that teaches what one before it
-    teaches is left out, and so it is where pairs may have one text alone.
+    `sealed`: questions of test splits, which aren't taught; `leaking`: others that are left out. Of several exams a
+    pair that teaches what one before it teaches is left out, and so it is where pairs may have one text alone.
 
     Raises: BadInput where there are fewer than the settings' limit.
     """
@@ -121,9 +163,16 @@ def draw(*sets: Curated, settings: DrawSettings = USUAL, sealed: Collection[Ques
     if len(sets) > 1 or not settings.is_usual:
         unique = _drop_repeated(pairs)
         pairs, repeated = _group_by_question(unique), len(pairs) - len(unique)
+    leaks = [pair for pair in pairs if question_key(pair.mistake.question) in leaking] if leaking else []
+    if leaks:
+        pairs = [pair for pair in pairs if question_key(pair.mistake.question) not in leaking]
+    trimmed = trim(pairs, settings.trimming, settings.seed)
+    pairs = list(trimmed.pairs)
     if settings.limit is not None:
         pairs = _limit(pairs, settings.limit, settings.seed)
-    return PairDraw(tuple(pairs), repeated, len(mistakes) - len(taught))
+    keys = tuple(question_key(pair.mistake.question) for pair in leaks)
+    counts = repeated, len(mistakes) - len(taught)
+    return PairDraw(tuple(pairs), *counts, keys, tuple(trimmed.near), trimmed.uneven)
 
 
 def _drop_repeated(pairs: Sequence[Pair]) -> list[Pair]:

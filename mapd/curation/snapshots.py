@@ -37,8 +37,10 @@ from sqlmodel import Session, col, select
 from mapd.answers.grading import Task
 from mapd.checks import State, check_rationale
 from mapd.curation.curated import Curated, read_own_answer
+from mapd.curation.leakage import GuardedDraw, HeldOutQuestion, draw_guarded
 from mapd.curation.manifests import make_manifest, write_lines
-from mapd.curation.pairs import DrawSettings, QuestionKey, Texts, draw, read_texts, sort_sets
+from mapd.curation.pairs import DrawSettings, PairDraw, Texts, read_texts, sort_sets
+from mapd.curation.trimming import UNTRIMMED, Trimming
 from mapd.domain import Act, Judged, Ruling
 from mapd.errors import BadInput
 from mapd.judgements import READING, ruling
@@ -65,32 +67,45 @@ def freeze(
     everything: bool = False,
     limit: int | None = None,
     texts: Sequence[Texts] = (Texts.BOTH,),
+    trimming: Trimming = UNTRIMMED,
 ) -> t.Snapshot:
     """Make the snapshot of the curated sets, one an exam; the same input returns the one that is there, mended where it
     is damaged. `pairs.draw` says which pairs that gives.
 
-    Raises: Forbidden; BadInput where no pair can be made, or fewer than `limit`, where an exam isn't over train
-    questions, or the sets are not of different exams under one policy.
+    Raises: Forbidden; BadInput where no pair can be made, or fewer than `limit`, where dev or test holds a question,
+    too, where an exam isn't over train questions, or the sets are not of different exams under one policy.
     """
     person = require(by, Right.FREEZE)
     sets = tuple(sort_sets(sets))
     _check_sets(sets)
-    settings = DrawSettings(seed, everything, limit, read_texts(texts))
-    pair_draw = draw(*sets, settings=settings, sealed=find_sealed(session))
-    if not pair_draw.pairs:
-        raise BadInput(describe_emptiness(sets, settings.texts, pair_draw.sealed))
-    lines = write_lines(pair_draw.pairs)
-    manifest = make_manifest(sets, pair_draw, settings, queries.describe_teachers(session), sha256(lines))
+    settings = DrawSettings(seed, everything, limit, read_texts(texts), trimming)
+    guarded = draw_pairs(session, sets, settings)
+    if not guarded.pair_draw.pairs:
+        raise BadInput(describe_emptiness(sets, settings.texts, guarded.pair_draw))
+    guarded.refuse_leaks()
+    lines = write_lines(guarded.pair_draw.pairs)
+    manifest = make_manifest(sets, guarded, settings, queries.describe_teachers(session), sha256(lines))
     return _store(session, sets, manifest, lines, person)
 
 
-def find_sealed(session: Session) -> frozenset[QuestionKey]:
-    """Return the questions of the project's test splits: they are never taught, whatever set else they are in."""
-    return frozenset(map(question_key, exam_material.list_test_questions(session)))
+def draw_pairs(session: Session, sets: Sequence[Curated], settings: DrawSettings) -> GuardedDraw:
+    """Draw the pairs that freezing would write, held against the project's dev and test. Raises: BadInput."""
+    return draw_guarded(sets, settings, list_held_out(session))
 
 
-def describe_emptiness(sets: Sequence[Curated], texts: Sequence[Texts], sealed: int = 0) -> str:
+def list_held_out(session: Session) -> tuple[HeldOutQuestion, ...]:
+    """Return the questions of the project's dev and test splits."""
+    rows = exam_material.list_held_out(session)
+    return tuple(
+        HeldOutQuestion(row.name, row.split, row.source_id, question_key(row), row.task, row.gold) for row in rows
+    )
+
+
+def describe_emptiness(sets: Sequence[Curated], texts: Sequence[Texts], pair_draw: PairDraw) -> str:
     """Return the line that says why no pair can be made."""
+    sealed = pair_draw.sealed
+    if pair_draw.leaking:
+        return f"an empty snapshot is refused: dev or test holds the questions of all {len(pair_draw.leaking):,} pairs"
     missing, policy = " or ".join(MISSING[x] for x in texts), sets[0].policy
     exams = f"exam {sets[0].exam.name} has" if len(sets) == 1 else f"{', '.join(c.exam.name for c in sets)} have"
     test = f" on a question that isn't in a test split ({sealed:,} are)" if sealed else ""

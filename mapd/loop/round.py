@@ -21,6 +21,7 @@ from mapd import committee, exam, rounds, students, teacher_models, teachers
 from mapd.curation import pairs, saved_policies, selection, snapshots
 from mapd.curation.curated import Curated
 from mapd.curation.pairs import DrawSettings
+from mapd.curation.trimming import read_trimming
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.loop import round_plan
@@ -199,14 +200,20 @@ class _RoundRun(StageRun):
     def find_emptiness(self, sets: Sequence[Curated], settings: DrawSettings) -> str | None:
         """Return in words why the sets give no pair; None where they give one."""
         with db.reading(self.engine) as session:
-            pair_draw = pairs.draw(*sets, settings=settings, sealed=snapshots.find_sealed(session))
-        return None if pair_draw.pairs else snapshots.describe_emptiness(sets, settings.texts, pair_draw.sealed)
+            pair_draw = snapshots.draw_pairs(session, sets, settings.without_leaks).pair_draw
+        return None if pair_draw.pairs else snapshots.describe_emptiness(sets, settings.texts, pair_draw)
 
     def freeze_sets(self, sets: Sequence[Curated], settings: DrawSettings) -> tuple[str, int]:
         """Freeze the round's snapshot; return its sha256 and its number of pairs."""
         with db.writing(self.engine) as session:
             row = snapshots.freeze(
-                session, *sets, by=self.by, seed=settings.seed, everything=settings.everything, texts=settings.texts
+                session,
+                *sets,
+                by=self.by,
+                seed=settings.seed,
+                everything=settings.everything,
+                texts=settings.texts,
+                trimming=settings.without_leaks.trimming,
             )
             return row.sha256, row.pairs
 
@@ -232,4 +239,5 @@ def _draw_like(session: Session, student: t.Student) -> DrawSettings:
         return DrawSettings()
     drawn_by = row.manifest["draw"]
     texts = pairs.read_texts(drawn_by["texts"]) if "texts" in drawn_by else DrawSettings().texts
-    return DrawSettings(drawn_by["seed"], drawn_by["pairs"] != "one a mistake", None, texts)
+    every = drawn_by["pairs"] != "one a mistake"
+    return DrawSettings(drawn_by["seed"], every, None, texts, read_trimming(drawn_by))

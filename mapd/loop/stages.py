@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mapd import exam, student_models, students
-from mapd.curation import live_set, pairs, snapshots
+from mapd.curation import live_set, snapshots
 from mapd.curation.curated import Curated
 from mapd.curation.pairs import DrawSettings, PairDraw
 from mapd.errors import BadInput
@@ -112,8 +112,7 @@ class StageRun:
     def draw(self, curated: Curated, settings: DrawSettings) -> PairDraw:
         """Return the pairs that a snapshot would hold."""
         with db.reading(self.engine) as session:
-            sealed = snapshots.find_sealed(session)
-        return pairs.draw(curated, settings=settings, sealed=sealed)
+            return snapshots.draw_pairs(session, [curated], settings.without_leaks).pair_draw
 
     def freeze(self, curated: Curated, settings: DrawSettings) -> str:
         """Freeze a snapshot; return its sha256."""
@@ -126,6 +125,7 @@ class StageRun:
                 everything=settings.everything,
                 limit=settings.limit,
                 texts=settings.texts,
+                trimming=settings.without_leaks.trimming,
             ).sha256
 
     def finetune(self, student: str, snapshot: str, hyperparameters: Hyperparameters, arm: str | None = None) -> str:

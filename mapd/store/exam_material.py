@@ -70,6 +70,14 @@ def list_tasks(session: Session, set_id: int, split: str) -> list[Task]:
     return sorted(map(Task, session.exec(query.distinct())))
 
 
+def list_held_out(session: Session) -> Sequence[sa.Row[Any]]:
+    """Return the questions of dev and test splits, whatever sets they are of, each with its set's name."""
+    q = t.Question
+    columns = (q.split, q.source_id, q.context, q.text, q.options, q.task, q.gold)
+    query = sa.select(col(t.QuestionSet.name), *map(col, columns)).join(q, col(q.set_id) == t.QuestionSet.id)
+    return session.execute(query.where(col(q.split).in_(("dev", "test")))).all()
+
+
 def _item(q: t.Question) -> Item:
     return Item(**shared_values(Item, q) | {"task": Task(q.task), "options": tuple(q.options)})
 

@@ -229,3 +229,10 @@ def describe_training(session: Session, student: str) -> str | None:
         return None
     origin = None if row.continues is None else f"it went on from finetune {row.continues[:12]}, for more epochs"
     return "; ".join(filter(None, (describe_stop(row.stopped_at, row.planned_steps), origin))) or None
+
+
+def list_taught(session: Session, snapshot: t.Snapshot) -> Sequence[t.Student]:
+    """Return the students that were taught on a snapshot, here or elsewhere, the first first."""
+    trained = select(t.Finetune.student_id).where(t.Finetune.snapshot_id == snapshot.id)
+    is_taught = (col(t.Student.snapshot_sha256) == snapshot.sha256) | col(t.Student.id).in_(trained)
+    return session.exec(select(t.Student).where(is_taught).order_by(col(t.Student.id))).all()

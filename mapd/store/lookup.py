@@ -68,3 +68,11 @@ def list_fingerprints(session: Session) -> dict[str, str]:
 def replace_fingerprint(session: Session, source: str, sha256: str) -> None:
     """Give the source another fingerprint."""
     session.execute(sa.update(t.Fingerprint).where(col(t.Fingerprint.source) == source).values(sha256=sha256))
+
+
+def find_exams(session: Session, attempts: Collection[str], at_once: int = 500) -> dict[str, str]:
+    """Return the uid of each attempt's exam, by the attempt's; those that aren't here are absent."""
+    uids = sorted(attempts)
+    query = select(t.Attempt.uid, t.Exam.uid).join(t.Exam, col(t.Attempt.exam_id) == t.Exam.id)
+    blocks = (uids[start : start + at_once] for start in range(0, len(uids), at_once))
+    return {uid: exam for block in blocks for uid, exam in session.exec(query.where(col(t.Attempt.uid).in_(block)))}

@@ -5,7 +5,6 @@
 The lineage is boxes of HTML, no chart: each has links, and they stand under each other where the page is narrow.
 """
 
-import html
 from collections.abc import Sequence
 
 import streamlit as st
@@ -14,7 +13,7 @@ from mapd import lineage, rounds
 from mapd.lineage import Descent
 from mapd.results import Results
 from mapd.rounds import StudentRound
-from mapd.ui import round_form
+from mapd.ui import lineage_boxes, round_form
 from mapd.ui.kit import charts, context, tables, text
 from mapd.ui.kit.tables import Cell
 from mapd.ui.kit.theme import FIGURE_CONFIG
@@ -66,39 +65,22 @@ def _draw_lineage(line: Sequence[StudentRound], descents: Sequence[Descent]) -> 
     boxes = []
     for descent in descents:
         entry = entries.get(descent.student)
-        boxes += _source_boxes(descent)
+        boxes += lineage_boxes.list_source_boxes(descent)
         boxes.append(_student_box(descent, entry, previous))
         previous = entry or previous
-    st.html(f'<ol class="mapd-loop mapd-lineage">{"".join(boxes)}</ol>')
-
-
-def _source_boxes(descent: Descent) -> list[str]:
-    """Return the boxes (HTML) of the exams that a student was taught from, and of their snapshot."""
-    if descent.snapshot is None:
-        return []
-    if not descent.exams or descent.mistakes is None:
-        return [_box("", f"snapshot {descent.snapshot[:8]}", ["not in this project"])]
-    first, last = descent.exams[0], descent.exams[-1]
-    count = "exam over train" if len(descent.exams) == 1 else f"{len(descent.exams)} exams over train"
-    mistakes = f"{descent.mistakes:,} mistake{'' if descent.mistakes == 1 else 's'}"
-    snapshot = context.address("snapshots", exam=first.uid, snapshot=descent.snapshot)
-    pairs = f"{descent.pairs:,} pair{'' if descent.pairs == 1 else 's'}"
-    return [
-        _box(context.address("exam", exam=last.uid), count, [mistakes]),
-        _box(snapshot, f"snapshot {descent.snapshot[:8]}", [pairs]),
-    ]
+    lineage_boxes.draw_row(boxes)
 
 
 def _student_box(descent: Descent, entry: StudentRound | None, previous: StudentRound | None) -> str:
     title = text.one_line(descent.student, 40)
     if entry is None:
-        return _box("", title, [f"round {descent.round}", "no such exam"], is_student=True)
+        return lineage_boxes.draw_box("", title, [f"round {descent.round}", "no such exam"], is_student=True)
     score = entry.score
     right = f"<b>{score.accuracy:.1%}</b> right on {text.escape(entry.exam.split)} ({score.correct:,}/{score.n:,})"
     lines = [f"round {descent.round}", tables.Html(right)]
     if previous is not None:
         lines.append(tables.Html(_changes_html(entry, previous)))
-    return _box(context.address("exam", exam=entry.exam.uid), title, lines, is_student=True)
+    return lineage_boxes.draw_box(context.address("exam", exam=entry.exam.uid), title, lines, is_student=True)
 
 
 def _changes_html(entry: StudentRound, previous: StudentRound) -> str:
@@ -106,9 +88,3 @@ def _changes_html(entry: StudentRound, previous: StudentRound) -> str:
     way = {"before": previous.exam.uid, "after": entry.exam.uid, "change": "newly broken"}
     forgotten = tables.link_cell(entry.forgotten, context.address("results", **way))
     return f"learned {entry.learned + entry.regained:,}, forgot {forgotten}"
-
-
-def _box(address: str, title: str, lines: Sequence[str], *, is_student: bool = False) -> str:
-    name = f'<a href="{html.escape(address)}">{text.escape(title)}</a>' if address else text.escape(title)
-    body = "".join(f"<span>{tables.cell_html(line)}</span>" for line in lines)
-    return f'<li class="{"mapd-lineage-student" if is_student else ""}"><b>{name}</b>{body}</li>'

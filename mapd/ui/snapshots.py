@@ -1,7 +1,6 @@
 """The parts of the snapshots page: the form, the list, and the contents of one snapshot."""
 
 import io
-import json
 import shlex
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,8 @@ from mapd import prompts
 from mapd.curation import selection
 from mapd.curation import snapshots as freezing
 from mapd.curation.curated import Curated, Narrowing
-from mapd.curation.pairs import DrawSettings, PairDraw, Texts, draw, sort_sets
+from mapd.curation.leakage import GuardedDraw, Leakage, draw_guarded
+from mapd.curation.pairs import DrawSettings, PairDraw, Texts, sort_sets
 from mapd.curation.snapshots import SnapshotContents
 from mapd.curation.summary import summary
 from mapd.domain import ExamInfo
@@ -25,8 +25,9 @@ from mapd.exchange.training.snapshots import SnapshotExport
 from mapd.people import Person
 from mapd.store import queries, snapshots
 from mapd.store import tables as t
+from mapd.ui import snapshot_views, trimming_form
 from mapd.ui.kit import actions, context, exports, tables, text, times, url_state
-from mapd.ui.kit.cache import load_parts, load_sealed
+from mapd.ui.kit.cache import load_held_out, load_parts
 from mapd.ui.kit.pagination import take_page
 from mapd.ui.threshold import lab
 
@@ -38,6 +39,7 @@ PAGE_SIZE = 10
 MESSAGE = "snapshot_made"
 # In the address: with=5e…&with=9a…
 EXAMS_KEY = "with"
+NOTHING_DRAWN = GuardedDraw(PairDraw(()), Leakage())
 USUAL_TEXTS = "a rationale and a feedback"
 # What a pair may have, in words, which stand in the address, too.
 TEXTS: Mapping[str, tuple[Texts, ...]] = {
@@ -116,10 +118,13 @@ def draw_form(sets: Sequence[Curated]) -> None:
             help="Otherwise one for each mistake, drawn with the seed.",
         )
         seed = int(st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=125))
-        settings = DrawSettings(seed, everything, texts=TEXTS[words])
-        split = sets[0].exam.split
-        pair_draw = draw(*sets, settings=settings, sealed=load_sealed()) if split == "train" else PairDraw(())
-        if actions.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not pair_draw.pairs):
+    trimming = trimming_form.choose_trimming()
+    settings, split = DrawSettings(seed, everything, None, TEXTS[words], trimming), sets[0].exam.split
+    with st.spinner("Drawing …"):
+        guarded = draw_guarded(sets, settings, load_held_out()) if split == "train" else NOTHING_DRAWN
+    pair_draw, is_refused = guarded.pair_draw, bool(guarded.leakage.leaks) or not guarded.pair_draw.pairs
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="mapd_freeze_act"):
+        if actions.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=is_refused):
             _freeze(sets, settings)
         st.caption(f"Policy {text.label(lab.describe(policy), 200)}")
         # The link to the lab keeps the narrowing.
@@ -136,6 +141,8 @@ def draw_form(sets: Sequence[Curated]) -> None:
         text.complain(f"nothing to freeze: no mistake has {missing} under this policy; {cure}")
     elif message := st.session_state.pop(MESSAGE, None):
         st.html(f'<div class="mapd-saved" role="status"><b>✓ {text.escape(message)}</b></div>')
+    trimming_form.draw_leakage(guarded.leakage)
+    trimming_form.draw_near(pair_draw, trimming)
     _draw_command(sets, settings)
 
 
@@ -160,6 +167,7 @@ def _draw_headline(sets: Sequence[Curated], pair_draw: PairDraw, settings: DrawS
         *([(len(without_feedback), "left out: no feedback stands")] if Texts.RATIONALE not in settings.texts else []),
         *([(pair_draw.repeated, "left out: taught by another pair")] if pair_draw.repeated else []),
         *([(pair_draw.sealed, "left out: questions of a test split")] if pair_draw.sealed else []),
+        *trimming_form.list_figures(pair_draw),
         (sum(x.accepted for x in counts), "rationales accepted"),
         (sum(x.accepted_wrong_answer for x in counts) if gold else None, "accepted, wrong answer"),
         (sum(x.overridden for x in counts), "overridden by people"),
@@ -170,8 +178,15 @@ def _freeze(sets: Sequence[Curated], settings: DrawSettings) -> None:
     old_names = {row.sha256 for row in context.read(queries.snapshots)}
 
     def freeze(session: Session, person: Person) -> tuple[str, int]:
-        kinds, every = settings.texts, settings.everything
-        row = freezing.freeze(session, *sets, by=person, seed=settings.seed, everything=every, texts=kinds)
+        row = freezing.freeze(
+            session,
+            *sets,
+            by=person,
+            seed=settings.seed,
+            everything=settings.everything,
+            texts=settings.texts,
+            trimming=settings.trimming,
+        )
         freezing.write(row, context.settings().home)
         return row.sha256, row.pairs
 
@@ -190,6 +205,7 @@ def _draw_command(sets: Sequence[Curated], settings: DrawSettings) -> None:
     options += [f"--policy {shlex.quote(policy.name)} --threshold {policy.threshold:g} --seed {settings.seed}"]
     options += ["--all"] if settings.everything else []
     options += [] if settings.is_usual else [f"--texts {','.join(settings.texts)}"]
+    options += trimming_form.list_options(settings.trimming)
     options += [f"--teachers {shlex.quote(','.join(narrowing.teachers))}"] if narrowing.teachers else []
     options += [f"--task {shlex.quote(task)}" for task in narrowing.tasks]
     options += [f"--family {shlex.quote(family)}" for family in narrowing.families]
@@ -236,7 +252,9 @@ def _snapshot_row(row: t.Snapshot, open_sha256: str | None) -> list[tables.Cell]
 def _draw_words(settings: Mapping[str, Any]) -> str:
     """Return how pairs were drawn, in words."""
     texts = f", {' or '.join(settings['texts'])}" if "texts" in settings else ""
-    return f"{settings['pairs']}, seed {settings['seed']}{texts}"
+    near = f", near-duplicates out at {settings['near_duplicates']:.0%}" if "near_duplicates" in settings else ""
+    balance = f", {settings['balance']['most']} by {settings['balance']['by']}" if "balance" in settings else ""
+    return f"{settings['pairs']}, seed {settings['seed']}{texts}{near}{balance}"
 
 
 def draw_contents(row: t.Snapshot) -> None:
@@ -249,8 +267,10 @@ def draw_contents(row: t.Snapshot) -> None:
             _draw_downloads(row)
             _draw_formats(row)
         st.html(f'<span class="mapd-note">sha256 of manifest.json: <code class="mapd-file">{row.sha256}</code></span>')
-    with st.expander("Manifest"):
-        st.code(json.dumps(row.manifest, indent=2, ensure_ascii=False), language=None, wrap_lines=True)
+    view = snapshot_views.choose_view()
+    if view != snapshot_views.PAIRS:
+        snapshot_views.draw_view(view, row)
+        return
     for number, line in take_page(list(enumerate(snapshots.lines_of(row.lines), 1)), PAGE_SIZE, "pairs_page"):
         _draw_pair(number, line)
 

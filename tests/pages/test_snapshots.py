@@ -247,3 +247,88 @@ def test_a_damaged_one_is_one_line_and_the_others_are_listed(full_home: Path, co
     assert 'class="mapd-pair"' not in shown(app)
     for other in ("pages/loop/overview.py", "pages/train/finetune.py"):
         assert not open_page(other).exception
+
+
+# --- What is left out, and what is seen of a snapshot -----------------------------------------------------------------
+
+
+def hold_out(split: str) -> None:
+    """Put the first question, in capitals, into a dev or test split."""
+    with writing(db.open_store(Settings())) as session:
+        mistake = live_set.load_curated(session, queries.exams(session)[0].id).mistakes[0]
+        row = t.QuestionSet(name="others", source="x", sha256="f" * 64)
+        session.add(row)
+        session.flush()
+        values = {"source_id": "q7", "position": 0, "split": split, "task": "numeric", "gold": mistake.gold}
+        session.add(t.Question(set_id=row.id, text=mistake.question.text.upper(), **values))
+
+
+def test_what_is_left_out_by_choice_is_frozen_as_by_the_command(full_home: Path) -> None:
+    app = page(near="left out at 70 %", balance="at most … of each teacher", most="2", every="true")
+    assert not app.exception
+    assert figure(app, "left out: to balance") > 0
+    assert "--drop-near 0.7 --balance teacher:2" in app.code[0].value
+    freeze(app)
+    sha256 = app.query_params["snapshot"]
+    assert run_command(app) == sha256
+    assert "near-duplicates out at 70%, 2 by teacher" in shown(app)
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_leak_is_refused_until_it_is_left_out(full_home: Path, split: str) -> None:
+    hold_out(split)
+    app = page()
+    assert app.button(key="freeze").disabled
+    assert any(f"others {split} q7" in error for error in errors(app)), errors(app)
+    assert ("sealed" in shown(app)) is (split == "test")
+    app.toggle(key="leaks").set_value(True).run()
+    assert errors(app) == []
+    assert figure(app, "left out: dev or test holds them") == 1
+    freeze(app)
+    assert run_command(app) == app.query_params["snapshot"]
+    assert "--without-leaks" in app.code[0].value
+
+
+def test_each_view_of_a_snapshot_is_an_address(full_home: Path) -> None:
+    app = freeze(page())
+    first = app.query_params["snapshot"]
+    alone = page(snapshot=first, view="Compare")
+    assert any("No other snapshot yet" in caption.value for caption in alone.caption)
+    app.number_input(key="seed").set_value(7).run()
+    second = freeze(app).query_params["snapshot"]
+    words = {
+        "Compare": "another seed drew it",
+        "Lineage": "exam over train",
+        "Dev and test": "dev questions of the project",
+        "Card": "Methods paragraph",
+    }
+    for view, expected in words.items():
+        opened = page(snapshot=second, view=view, against=first)
+        assert not opened.exception, view
+        assert errors(opened) == [], view
+        assert expected in shown(opened), view
+    third = freeze(page(seed="9")).query_params["snapshot"]
+    for other in (first, second):
+        app = page(snapshot=third, view="Compare", against=other)
+        (box,) = [box for box in app.selectbox if box.label == "Changes since"]
+        assert (box.value, app.query_params["against"]) == (other, other)
+    box.select(first).run()
+    assert app.query_params["against"] == first
+    unknown = page(snapshot=third, view="Compare", against="feed")
+    assert any("snapshot that isn&#x27;t there: feed" in error for error in errors(unknown))
+    codes = {view: [code.value for code in page(snapshot=second, view=view).code] for view in ("Card", "Manifest")}
+    assert sum("training pairs" in code for code in codes["Card"]) == 3
+    assert any(code.startswith("{") for code in codes["Manifest"])
+    near = page(snapshot=second, view="Near-duplicates", at="70 %")
+    assert any("no pair says nearly" in caption.value for caption in near.caption)
+    assert any("view zebra" in error for error in errors(page(snapshot=second, view="zebra")))
+
+
+def test_a_lineage_leads_to_the_students_and_their_exams(looped_home: Path) -> None:
+    with db.reading(db.open_store(Settings())) as session:
+        (row,) = queries.snapshots(session)
+    app = page(snapshot=row.sha256, view="Lineage")
+    assert not app.exception
+    html = shown(app)
+    assert html.count('class="mapd-lineage-student"') == 2
+    assert html.index(f"snapshot {row.sha256[:8]}") < html.index("small-tuned") < html.index("exam over dev")

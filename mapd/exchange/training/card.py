@@ -8,7 +8,8 @@ Its words stand in card.md.jinja. Names are foreign: they stand in code, where m
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ OF_CHOICES = {
     "pairs_without_rationale": "of them a feedback without a rationale",
     "repeated_pairs": "pairs left out, for another one teaches the same",
     "in_test_splits": "mistakes left out, for their question is one that students are tested on",
+    "leaking_pairs": "pairs left out, for dev or test holds their question",
+    "near_duplicates": "pairs left out, for another one says nearly the same",
+    "unbalanced_pairs": "pairs left out, for their task or teacher has enough",
 }
 MEANINGS = {
     "prompt": "the dialogue before the text, as chat: what the student was asked; for feedback its wrong answer, too",
@@ -71,13 +75,18 @@ MEANINGS = {
 
 def write(source: TrainingSource, files: Mapping[str, str]) -> str:
     """Return the card. `files`: each configuration's file, by the configuration's name."""
-    return render(Path(__file__).with_name(TEMPLATE), {**_facts(source), "files": files})
+    return render(Path(__file__).with_name(TEMPLATE), {**list_facts(source), "files": files})
 
 
-def render(template: Path, facts: Mapping[str, Any]) -> str:
-    """Return a card of these facts. The template's filters make code of foreign names."""
+def render(template: Path, facts: Mapping[str, Any], name: Callable[[object], str] | None = None) -> str:
+    """Return a card of these facts. The template's filters make code of foreign names; `name`: what else does."""
+    return _make_environment(template.parent, name or code).get_template(template.name).render(facts)
+
+
+@lru_cache(maxsize=8)
+def _make_environment(folder: Path, name: Callable[[object], str]) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
+        loader=jinja2.FileSystemLoader(folder),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -85,7 +94,8 @@ def render(template: Path, facts: Mapping[str, Any]) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"code": code, "plain": plain, "block": block, "number": "{:,}".format, "in_yaml": in_yaml}
-    return environment.get_template(template.name).render(facts)
+    environment.filters |= {"name": name}
+    return environment
 
 
 def code(text: object) -> str:
@@ -114,7 +124,7 @@ def in_yaml(text: str) -> str:
     return json.dumps(visible(text), ensure_ascii=False)
 
 
-def _facts(source: TrainingSource) -> dict[str, Any]:
+def list_facts(source: TrainingSource) -> dict[str, Any]:
     """Return what the template asks for: the manifest, and what follows from it."""
     manifest = source.manifest
     judgements = manifest["judgements"]
@@ -145,6 +155,7 @@ def _facts(source: TrainingSource) -> dict[str, Any]:
         "feedback_by_teacher": manifest["counts"].get("feedback_by_teacher", {}),
         "judgements": [(*key, number) for key, number in sorted(counts.items())],
         "people": len({judgement["person"] for judgement in judgements}),
+        "naming_people": "`decided_by`, `teacher` of a text `by_person`, and `manifest.json`",
         "shots": source.shots,
         "exam_prompt": prompts.EXAM.text,
         "correction": prompts.CORRECTION,

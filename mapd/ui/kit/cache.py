@@ -12,9 +12,9 @@ from sqlmodel import Session
 
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated
+from mapd.curation.leakage import HeldOutQuestion
 from mapd.curation.live_set import CuratedParts, decide
-from mapd.curation.pairs import QuestionKey
-from mapd.curation.snapshots import find_sealed
+from mapd.curation.snapshots import list_held_out
 from mapd.domain import Material
 from mapd.errors import Busy
 from mapd.jobs import ACTIVE, kinds
@@ -55,18 +55,18 @@ def _load_parts(session: Session, exam_id: int, policy: Policy | None) -> Curate
     return parts
 
 
-def load_sealed() -> frozenset[QuestionKey]:
-    """Return the questions of the project's test splits, read again where questions came or something was deleted."""
-    return read(_load_sealed)
+def load_held_out() -> tuple[HeldOutQuestion, ...]:
+    """Return the project's dev and test questions, read again where questions came or something was deleted."""
+    return read(_load_held_out)
 
 
 def load_sealed_words() -> frozenset[str]:
-    """Return the same questions as the playground compares them."""
+    """Return the project's test questions as the playground compares them."""
     return read(_load_sealed_words)
 
 
-def _load_sealed(session: Session) -> frozenset[QuestionKey]:
-    return _sealed(str(engine().url), _edition(session), session)
+def _load_held_out(session: Session) -> tuple[HeldOutQuestion, ...]:
+    return _held_out(str(engine().url), _edition(session), session)
 
 
 def _load_sealed_words(session: Session) -> frozenset[str]:
@@ -78,8 +78,8 @@ def _edition(session: Session) -> tuple[object, ...]:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _sealed(url: str, edition: tuple[object, ...], _session: Session) -> frozenset[QuestionKey]:  # noqa: ARG001
-    return find_sealed(_session)
+def _held_out(url: str, edition: tuple[object, ...], _session: Session) -> tuple[HeldOutQuestion, ...]:  # noqa: ARG001
+    return list_held_out(_session)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
