@@ -2,7 +2,7 @@
 
     sums = sum_by_question(questions, columns)      # a row a question
     draws = draw_sums(sums)                         # a row a draw, each of as many questions as there are
-    estimate_share(questions, passed, wrong)        -> Measurement(n=362, questions=214, value=.27, low=.21, high=.33)
+    estimate_share(questions, passed, wrong)         -> Measurement(n=362, questions=214, value=.27, low=.21, high=.33)
 
 Texts of one question are alike, so whole questions are drawn (a cluster bootstrap; Davison and Hinkley 1997, 3.8). What
 is drawn is how often each kind of question comes, a multinomial: its cost doesn't grow with their number.

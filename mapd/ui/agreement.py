@@ -285,7 +285,7 @@ def draw_sways(report: AgreementReport) -> None:
     ]
     groups = [
         ("", 1),
-        ("a point of the committee’s mean raises what is accepted by (percentage points)", 3),
+        ("a point of the committee’s mean adds (percentage points)", 3),
         ("turned round", 2),
     ]
     header = ("how far the score sways", "before the reveal", "after", "change", "to the committee’s", "away from it")
