@@ -216,12 +216,13 @@ class Project:
 
         Raises: NotFound; BadInput where the labels are too few, of one kind, or can't be read.
         """
-        is_kind = labels in (fitted_policies.GOLD, fitted_policies.PEOPLE)
-        source = labels if is_kind else label_files.read(sources.load_file(Path(labels)))
+        source = str(labels)
+        is_kind = source in (fitted_policies.GOLD, fitted_policies.PEOPLE)
+        file = None if is_kind else label_files.read(sources.load_file(Path(labels)))
         with db.reading(self.engine) as session:
             exams = [queries.exam(session, ref) for ref in ([exam] if isinstance(exam, str) else exam)]
             plan = fitted_policies.plan_fit(
-                session, name, exams, source, by=self.person, uses_gold=gold_input, threshold=threshold
+                session, name, exams, file or source, by=self.person, uses_gold=gold_input, threshold=threshold
             )
         # Nobody waits for the database meanwhile.
         policy = fitted_policies.fit_policy(plan).policy

@@ -141,7 +141,8 @@ def curate_remaining(
                 raise BadInput(
                     f"policy {fitted} isn't fitted, so it has no probabilities: fit one with mapd curate fit"
                 )
-    audit = remaining.measure(curated, fitted_set and remaining.list_probabilities(fitted_set))
+    probabilities = None if fitted_set is None else remaining.list_probabilities(fitted_set)
+    audit = remaining.measure(curated, probabilities)
     prices = {"look_price": look_price, "wrong_price": wrong_price}
     result = {
         "exam": curated.exam.uid,
@@ -153,6 +154,6 @@ def curate_remaining(
         "wrong_left": audit.by_audit and asdict(audit.by_audit),
         "wrong_left_by_probability": audit.by_probability and asdict(audit.by_probability),
         "looks": remaining.describe_plans(audit, target=target, **prices),
-        "notes": remaining.list_notes(audit, fitted_set and fitted_set.policy.fit),
+        "notes": remaining.list_notes(audit, None if fitted_set is None else fitted_set.policy.fit),
     }
     show(result, as_json, f"{curated.exam.name}: {audit.kept:,} rationales accepted, {audit.unseen:,} unseen by people")

@@ -26,6 +26,7 @@ from mapd.curation.labels import (
     list_candidates,
     match_file,
 )
+from mapd.curation.leakage import find_sealed
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
@@ -87,7 +88,7 @@ def plan_fit(
     if sealed := [exam.name for exam in exams if exam.split == "test"]:
         raise BadInput(f"exam {sealed[0]} asked test questions, and no choice is made on these; fit on train or dev")
     candidates = list_candidates(live_set.load_curated(session, exam.id, PAPER) for exam in exams)
-    labels = leave_out_sealed(_label(candidates, source), candidates, snapshots.find_sealed(session))
+    labels = leave_out_sealed(_label(candidates, source), candidates, find_sealed(snapshots.list_held_out(session)))
     moment = db.clock(session).isoformat(timespec="seconds")
     fit_source = FitSource(tuple(exam.uid for exam in exams), queries.teacher_uids(session), uses_gold, moment)
     return FitPlan(name, threshold, candidates, labels, fit_source)

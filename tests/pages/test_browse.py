@@ -288,7 +288,7 @@ def test_the_first_repair_by_a_person_gives_no_teacher_another_colour(full_home:
     pages = {
         "review/browse": {"show": "rationales"},
         "loop/overview": {},
-        "loop/committee": {},
+        "curate/agreement": {},
         "curate/threshold": {},
     }
     before = {page: colours(page, **params) for page, params in pages.items()}

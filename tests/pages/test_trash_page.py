@@ -82,7 +82,7 @@ def test_a_teacher_can_be_renamed_and_not_deleted(full_home: Path) -> None:
     assert not [b for b in app.button if b.key == "trash_ask"]
     name_field(app).set_value("GPT-4")
     app.button(key="trash_rename").click().run()
-    for page in ("review/browse", "loop/overview", "loop/committee", "curate/threshold"):
+    for page in ("review/browse", "loop/overview", "curate/agreement", "curate/threshold"):
         body = shown(open_page(f"pages/{page}.py"))
         assert ">GPT-4<" in body or "GPT-4</span>" in body, page
         assert ">gpt<" not in body, page

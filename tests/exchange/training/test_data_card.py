@@ -1,6 +1,7 @@
 """The data card and the methods paragraph: their numbers are the record's, a foreign name does nothing in either."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from markdown_it import MarkdownIt
 from sqlmodel import Session, select
 
 from mapd.curation import live_set, snapshots
-from mapd.curation.fitted_policies import fit_policy
+from mapd.curation.fitted_policies import fit_policy, plan_fit
+from mapd.curation.saved_policies import save_policy
 from mapd.curation.trimming import Balance, Trimming
 from mapd.domain import Act, ExamInfo, Verdict
 from mapd.errors import BadInput
@@ -70,7 +72,8 @@ def test_the_numbers_are_those_of_the_record(session: Session, exam: ExamInfo) -
 def test_a_fitted_policy_comes_with_its_figures(session: Session, tmp_path: Path) -> None:
     # Twelve of 108 rationales end in a wrong answer.
     exam = queries.exam(session, import_files(session, *samples.files(tmp_path, count=36)).exam)
-    fitted = fit_policy(session, "fair", [exam], "gold", by=ANN, uses_gold=False, threshold=0.5)
+    fitted = fit_policy(plan_fit(session, "fair", [exam], "gold", by=ANN, uses_gold=False, threshold=0.5))
+    fitted = replace(fitted, policy=save_policy(session, fitted.policy, by=ANN))
     curated = live_set.load_curated(session, exam.id, fitted.policy)
     row = snapshots.freeze(session, curated, by=ANN)
     facts = data_card.load_facts(session, row.sha256)
