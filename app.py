@@ -41,7 +41,7 @@ if __name__ == "__main__":
             ],
             "Curate": [
                 st.Page("pages/curate/threshold.py", title="Threshold lab", icon=":material/tune:"),
-                st.Page("pages/curate/remaining.py", title="What is left", icon=":material/casino:"),
+                st.Page("pages/curate/remaining.py", title="Remaining errors", icon=":material/casino:"),
                 st.Page("pages/curate/agreement.py", title="Agreement", icon=":material/grid_on:"),
                 st.Page("pages/curate/snapshots.py", title="Snapshots", icon=":material/inventory_2:"),
             ],

@@ -39,6 +39,14 @@ class Scripted:
             answer = made.gold if self.asked % self.knows == 0 else "1"
             yield Completion(request.key, f"I think so.\nAnswer: {answer}", Finish.OK)
 
+    async def answer(self, request: Request, tell: object) -> Completion:
+        """Answer in one piece, as the playground asks."""
+
+        async def alone() -> AsyncIterator[Request]:
+            yield request
+
+        return await anext(aiter(self.generate(alone())))
+
 
 def finetune(
     engine: sa.Engine,

@@ -158,7 +158,7 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "questions maps",
     "curate show --exam {taught} --items --drop-near 0.9 --balance teacher --without-leaks",
     "curate remaining --exam {taught}",
-    "curate agreement --exam {large}",
+    "curate agreement --exam {taught}",
     "snapshots list",
     "snapshots diff {snapshot} {snapshot}",
     "snapshots lineage {snapshot}",
@@ -336,6 +336,8 @@ def scribe(
     return Scribe(project, tmp_path, monkeypatch, capsys)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # a hundred commands, one after the other
 def test_every_command(scribe: Scribe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(students, "open_model", lambda _, student, *__: looped.Scripted(2 if student.adapter else 4))
     for line in (*READING, *WRITING):

@@ -24,4 +24,4 @@ def draw_page(exam_id: int) -> None:
     st.caption(" · ".join(list_notes(audit, fitted and fitted.fit)))
 
 
-frame.draw_exam_page("What is left", draw_page)
+frame.draw_exam_page("Remaining errors", draw_page)
