@@ -137,7 +137,7 @@ def test_the_sidebar_follows_the_loop_and_says_what_the_jobs_do(home):
     assert links(run()) == [
         *("Overview", "Data", "Teachers", "Exam", "Committee", "Jobs"),
         *("Triage", "Browse", "People", "Guidelines", "Room vote"),
-        *("Threshold lab", "Snapshots"),
+        *("Threshold lab", "Remaining errors", "Agreement", "Snapshots"),
         *("Finetune", "Results", "Arms", "Playground"),
     ]
     with db.writing(db.open_store(Settings())) as session:
