@@ -155,7 +155,7 @@ def test_who_judges_may_see_in_the_sidebar_what_judging_needs_alone(home):
     app.toggle[0].set_value(True).run()
     assert links(app) == ["Triage", "Browse", "People", "Guidelines"]
     app.toggle[0].set_value(False).run()
-    assert len(links(app)) == 17
+    assert len(links(app)) == 19
     sent = open_page("pages/review/people.py", view="judging")
     assert links(sent) == ["Triage", "Browse", "People", "Guidelines"]
-    assert len(links(open_page("pages/review/people.py", view="nothing"))) == 17
+    assert len(links(open_page("pages/review/people.py", view="nothing"))) == 19
