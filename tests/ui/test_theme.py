@@ -51,6 +51,8 @@ def test_the_themes_are_aa(theme):
 SHEETS = sorted((ROOT / "mapd" / "ui").rglob("*.css"))
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|rgb\([^)]*\)|light-dark\([^()]+\)|color-mix\(in srgb, currentColor[^)]*\)")
 MARK, WAVE, ERROR, FAULT, FOCUS = "rgb(224 152 0 / 28%)", "#c04f00", "rgb(207 64 54 / 11%)", "#cf4036", "#7876ce"
+# What a feedback criticises: a step of the answer, what isn't there, and the line below it.
+STEP, ABSENT, STEP_LINE = "rgb(0 114 178 / 16%)", "rgb(0 114 178 / 8%)", "#3f8fc4"
 ACCENTS, ON_ACCENT = {"light": "#4a4a8f", "dark": "#a9a7f0"}, {"light": "#ffffff", "dark": "#1a1917"}
 PAPERS, CHOSEN = {"light": "#fdfcfa", "dark": "#1a1917"}, {"light": "#d9d8f3", "dark": "#3b3a66"}  # triage's buttons
 PAIRS = [("#fff", "#1a1917"), *((pair["light"], pair["dark"]) for pair in (ACCENTS, PAPERS, CHOSEN))]
@@ -72,7 +74,7 @@ def test_every_colour_of_the_stylesheets_is_tested_here():
     used = {found for sheet in SHEETS for found in COLOUR.findall(sheet.read_text())}
     mixes = {f"color-mix(in srgb, currentColor {share:.0%}, transparent)" for share in (FAINT, LINE, MUTED)}
     pairs = {f"light-dark({light}, {dark})" for light, dark in PAIRS}
-    assert used == {MARK, WAVE, ERROR, FAULT, FOCUS, "#fff", *mixes, *pairs}
+    assert used == {MARK, WAVE, ERROR, FAULT, FOCUS, STEP, ABSENT, STEP_LINE, "#fff", *mixes, *pairs}
 
 
 @pytest.mark.parametrize("ground", ["backgroundColor", "secondaryBackgroundColor"])
@@ -90,6 +92,9 @@ def test_what_we_write_and_draw_is_aa(theme, ground):
     assert contrast(ink, marked) >= 4.5
     assert contrast(over(ink, MUTED, marked), marked) >= 4.5  # what a search found in a line that stands back
     assert contrast(WAVE, page) >= 3
+    assert contrast(STEP_LINE, page) >= 3
+    for mark in (STEP, ABSENT):
+        assert contrast(ink, translucent(mark, page)) >= 4.5
     assert contrast(ink, translucent(ERROR, page)) >= 4.5
     assert contrast(ACCENTS[theme], page) >= 4.5
     assert contrast(ON_ACCENT[theme], ACCENTS[theme]) >= 4.5
