@@ -26,6 +26,7 @@ from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.few_shot import FewShotExam, describe_asking
 from mapd.finetune import controls
+from mapd.probability import PEOPLE
 from mapd.results import ExamAnswers, Score
 from mapd.statistics import bootstrap_mean, student_interval
 from mapd.store import finetunes, queries
@@ -292,7 +293,7 @@ def list_caveats(comparison: ArmComparison) -> list[str]:
         lines.append(
             f"{', '.join(fitted)}: a fitted policy looks better on the exam that it was fitted on than on another one."
         )
-    if by_people := [arm.name for arm in comparison.arms if arm.labels == "people"]:
+    if by_people := [arm.name for arm in comparison.arms if arm.labels == PEOPLE]:
         lines.append(f"{', '.join(by_people)}: fitted on what people decided, so it isn't the committee's work alone.")
     lines.append("These are dev questions: an arm that is chosen by them may look better than it is.")
     if comparison.simulated:

@@ -22,6 +22,7 @@ from sqlmodel import Session
 from mapd import results, served_students, students, teachers
 from mapd.curation import fitted_policies, live_set, saved_policies, selection, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
+from mapd.curation.labels import LabelFile
 from mapd.curation.pairs import read_texts
 from mapd.errors import BadInput, NotFound
 from mapd.exchange import label_files
@@ -29,6 +30,7 @@ from mapd.jobs import kinds
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.work import Work, WorkContext
 from mapd.people import machine_user, owner
+from mapd.probability import GOLD, PEOPLE
 from mapd.questions import formats, generated, imports, mapping, sets, sources
 from mapd.questions.options import AnswerKey
 from mapd.questions.rows import QuestionRow, parse_shares
@@ -205,7 +207,7 @@ class Project:
         self,
         exam: str | Sequence[str],
         name: str,
-        labels: str | Path = "gold",
+        labels: str | Path = GOLD,
         *,
         gold_input: bool = True,
         threshold: float = fitted_policies.THRESHOLD,
@@ -216,13 +218,12 @@ class Project:
 
         Raises: NotFound; BadInput where the labels are too few, of one kind, or can't be read.
         """
-        source = str(labels)
-        is_kind = source in (fitted_policies.GOLD, fitted_policies.PEOPLE)
-        file = None if is_kind else label_files.read(sources.load_file(Path(labels)))
+        is_kind = labels in (GOLD, PEOPLE)
+        source: str | LabelFile = str(labels) if is_kind else label_files.read(sources.load_file(Path(labels)))
         with db.reading(self.engine) as session:
             exams = [queries.exam(session, ref) for ref in ([exam] if isinstance(exam, str) else exam)]
             plan = fitted_policies.plan_fit(
-                session, name, exams, file or source, by=self.person, uses_gold=gold_input, threshold=threshold
+                session, name, exams, source, by=self.person, uses_gold=gold_input, threshold=threshold
             )
         # Nobody waits for the database meanwhile.
         policy = fitted_policies.fit_policy(plan).policy

@@ -33,6 +33,8 @@ TEXT_INPUTS = (
 )
 GOLD_INPUTS = ("gold_holds", "gold_fails")
 INPUT_KINDS = (*TEACHER_INPUTS, *TEXT_INPUTS, *GOLD_INPUTS)
+# What says which rationales are right: the gold check, what people decided, or a file.
+GOLD, PEOPLE, FILE = LABEL_KINDS = ("gold", "people", "file")
 MOST_INPUTS, LONGEST = 2_000, 500
 # Farther from 0 no number of a fit lies, and no scale nearer: so no sum comes near the end of what a float can hold.
 LARGEST, SMALLEST_SCALE = 1e6, 1e-6
@@ -48,7 +50,7 @@ Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Line = Annotated[str, AfterValidator(_check_text)]
-LabelKind = Annotated[str, Field(pattern="^(?:gold|people|file)$")]
+LabelKind = Annotated[str, Field(pattern=f"^(?:{'|'.join(LABEL_KINDS)})$")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from mapd.cli import agreement_lines
 from mapd.cli.curate_options import Exams, PolicyName, Threshold
 from mapd.cli.shared import AsJson, ExamRef, PersonName, open_project, person_of, reading, show, show_lines, writing
 from mapd.curation import agreement_report, selection
-from mapd.curation.fitted_policies import GOLD, PEOPLE, THRESHOLD, FittedPolicy, fit_policy, plan_fit
+from mapd.curation.fitted_policies import THRESHOLD, FittedPolicy, fit_policy, plan_fit
 from mapd.curation.saved_policies import save_policy
 from mapd.errors import BadInput
 from mapd.exchange import label_files
+from mapd.probability import GOLD, PEOPLE
 from mapd.questions.sources import load_file
 from mapd.review import remaining
 from mapd.review.queue_index import derivation

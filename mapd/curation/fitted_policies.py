@@ -31,12 +31,11 @@ from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
 from mapd.policies import HIGHEST_PROBABILITY, PAPER, Policy, check_threshold
-from mapd.probability import Fit
+from mapd.probability import GOLD, PEOPLE, Fit
 from mapd.questions.imports import refuse_rows
 from mapd.store import db, queries
 from mapd.store.exam_material import ExamVoices
 
-GOLD, PEOPLE = "gold", "people"
 # A fitted policy's own threshold, until somebody chooses another.
 THRESHOLD = 0.5
 

@@ -15,9 +15,10 @@ from mapd.checks import State
 from mapd.curation.curated import Curated, DecidedText
 from mapd.curation.inputs import QuestionReadings, RationaleReading
 from mapd.domain import Act, Item
+from mapd.probability import FILE, GOLD, PEOPLE
 from mapd.questions.imports import BadRow
 from mapd.questions.rows import question_key
-from mapd.questions.values import without_zeros
+from mapd.questions.values import short, without_zeros
 
 # Of the rows of a file that are about nothing here, so many are named.
 NAMED = 5
@@ -97,7 +98,7 @@ def label_by_gold(candidates: Sequence[LabelCandidate]) -> Labels:
         if c.x.states.matches_gold is State.NOTHING
     )
     is_right = {uid: state is State.HOLDS for uid, state in states.items() if state is not State.NOTHING}
-    return Labels("gold", is_right, reasons)
+    return Labels(GOLD, is_right, reasons)
 
 
 def label_by_people(candidates: Sequence[LabelCandidate]) -> Labels:
@@ -112,7 +113,7 @@ def label_by_people(candidates: Sequence[LabelCandidate]) -> Labels:
             is_right[c.x.text.uid] = people.decision is Act.ACCEPT
         else:
             reasons["nobody judged it"] += 1
-    return Labels("people", is_right, reasons)
+    return Labels(PEOPLE, is_right, reasons)
 
 
 def match_file(candidates: Sequence[LabelCandidate], file: LabelFile) -> Labels:
@@ -126,7 +127,7 @@ def match_file(candidates: Sequence[LabelCandidate], file: LabelFile) -> Labels:
     for row in file.rows:
         uids = _find_uids(row, index)
         if len(uids) != 1:
-            what = row.uid or f"{row.questions[0][:60]} by {row.teacher}"
+            what = row.uid or f"{short(row.questions[0], 60)} by {short(row.teacher)}"
             unmatched.append(f"{row.place}: {what} names {'no' if not uids else len(uids)} rationales")
             continue
         (uid,) = uids
@@ -142,7 +143,7 @@ def match_file(candidates: Sequence[LabelCandidate], file: LabelFile) -> Labels:
         "no label in the file": len(candidates) - len(is_right) - open_count,
     }
     left_out = {reason: number for reason, number in reasons.items() if number}
-    return Labels("file", is_right, left_out, tuple(unmatched), file, tuple(contradictions))
+    return Labels(FILE, is_right, left_out, tuple(unmatched), file, tuple(contradictions))
 
 
 def leave_out_sealed(

@@ -19,14 +19,12 @@ from itertools import accumulate
 from mapd.curation.curated import Curated, DecidedText
 from mapd.domain import Act, Verdict
 from mapd.judgements import drop_undone
-from mapd.probability import Fit
+from mapd.probability import PEOPLE, Fit
 from mapd.review.queues import AUDITS, draw_lot
 from mapd.statistics import predict_count, predict_from_risks
 
 # Fewer audited questions make an interval that says nothing.
 FEWEST = 10
-# As a fit's record has it.
-PEOPLE_LABELS = "people"
 # Of the texts up to the last audited one. With more passed by, the audit wasn't done in the order of lots.
 MOST_PASSED_BY = 0.2
 
@@ -211,7 +209,7 @@ def list_notes(audit: AuditResult, fit: Fit | None = None) -> list[str]:
         notes.append("without a fitted policy each unseen text is taken to be as likely wrong as the next")
         return notes
     notes.append("the probabilities are taken to be right up to one factor, which the audit gives")
-    if fit is not None and fit.record.labels == PEOPLE_LABELS:
+    if fit is not None and fit.record.labels == PEOPLE:
         notes.append("the policy was fitted on people's judgements: the same may be in the audit, and look too certain")
     return notes
 

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from mapd import names
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, curate, filter_votes
-from mapd.curation.fitted_policies import GOLD, PEOPLE, FittedPolicy, find_differences, fit_policy, plan_fit
+from mapd.curation.fitted_policies import FittedPolicy, find_differences, fit_policy, plan_fit
 from mapd.curation.fitting import STRENGTH, LabelTable, make_table
 from mapd.curation.inputs import Voices, list_inputs
 from mapd.curation.labels import LabelFile, label_by_gold, list_candidates, match_file
@@ -26,6 +26,7 @@ from mapd.errors import BadInput, BadRows, NotFound
 from mapd.exchange import label_files
 from mapd.people import owner
 from mapd.policies import PAPER, Policy
+from mapd.probability import GOLD, PEOPLE
 from mapd.questions import sets
 from mapd.questions.file_table import QuestionFile
 from mapd.questions.rows import QuestionRow
@@ -237,7 +238,7 @@ def test_a_file_names_texts_by_uid_or_by_question_and_author(session: Session, l
     assert fitted.fit.record.left_out == {"the file leaves it open": 1}
     assert fitted.labels.unmatched == (
         f"line 109: {'0' * 32} names no rationales",
-        "line 110: 999 by gpt names no rationales",
+        'line 110: "999" by "gpt" names no rationales',
     )
     assert "2 rows of the file are about no one rationale of the exam: line 109" in fitted.notes[-1]
     assert (fitted.fit.record.file, fitted.fit.record.labels) == ("labels.jsonl", "file")
@@ -258,12 +259,12 @@ def test_the_number_of_a_row_is_not_taken_for_a_questions(session: Session, larg
     # As a spreadsheet has it: rows from 0, and the questions in another order.
     rows: list[Row] = [
         {"id": first.source_id, "question": second.text, "teacher": teacher, "label": "right"},
-        {"id": second.source_id, "question": "Not asked here?", "teacher": teacher, "label": "right"},
+        {"id": second.source_id, "question": f"Not\n{'asked here? ' * 9}", "teacher": teacher, "label": "right"},
     ]
     labels = match_file(candidates, file_of(rows))
     expected = next(c for c in candidates if (c.question, c.x.text.teacher) == (second, teacher))
     assert labels.is_right == {expected.x.text.uid: True}
-    assert labels.unmatched == (f"line 2: Not asked here? by {teacher} names no rationales",)
+    assert labels.unmatched == (f'line 2: "Not\\n{"asked here? " * 4}asked h… by "{teacher}" names no rationales',)
 
 
 CSV_ROW = 'id,teacher,rationale,verdict,Label\n71,gpt,"7 + 1 = 8",accepted,'

@@ -5,10 +5,11 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from mapd.curation import live_set
-from mapd.curation.fitted_policies import GOLD, fit_policy, plan_fit
+from mapd.curation.fitted_policies import fit_policy, plan_fit
 from mapd.curation.saved_policies import save_policy
 from mapd.domain import Act
 from mapd.people import owner
+from mapd.probability import GOLD
 from mapd.review.judging import Circumstances, Target, judge
 from mapd.settings import Settings
 from mapd.store import db, queries

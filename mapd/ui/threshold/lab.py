@@ -16,6 +16,7 @@ from mapd.curation.selection import narrow
 from mapd.curation.threshold_sweep import Figures
 from mapd.domain import JudgementRow, Material
 from mapd.policies import PRESETS, Check, Policy
+from mapd.probability import FILE, GOLD, PEOPLE
 from mapd.review.queue_index.rows import authors_of, compute_figures
 from mapd.store import audit_log, exam_material, judgement_log, queries, queue_index
 from mapd.ui.kit import actions, context, pagination, tables, text, url_state
@@ -24,7 +25,7 @@ from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
 
 CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations true", Check.SHOWS_WORK: "shows work"}
-LABELS = {"gold": "the gold check", "people": "people’s judgements", "file": "a file of labels"}
+LABELS = {GOLD: "the gold check", PEOPLE: "people’s judgements", FILE: "a file of labels"}
 # In the address: teachers=gpt&teachers=gemini.
 TEACHERS_KEY = "teachers"
 
