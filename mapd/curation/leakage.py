@@ -22,9 +22,9 @@ from mapd.answers.numbers import number_text, parse_number
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.likeness import CandidateIndex
 from mapd.curation.pairs import DrawSettings, PairDraw, QuestionKey, draw
-from mapd.curation.wordings import QuestionWords, measure_likeness, read_wording
 from mapd.errors import BadInput
 from mapd.questions.rows import question_key
+from mapd.questions.wordings import QuestionWords, measure_likeness, read_wording
 
 PARAPHRASE = 0.7
 # Questions that a refusal names: pages, `mapd curate show` and `mapd snapshots leaks` have all.

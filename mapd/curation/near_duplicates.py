@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mapd.curation.likeness import CandidateIndex
-from mapd.curation.wordings import read_wording
 from mapd.errors import BadInput
+from mapd.questions.wordings import read_wording
 
 LEAST, USUAL = 0.7, 0.9
 

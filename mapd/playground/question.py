@@ -4,12 +4,11 @@ sealed = find_sealed_words(session)
 pick(session, "5e…", sealed)            -> PlaygroundQuestion("Ann has 3 pens …", Task.NUMERIC, "7", …)
 read_typed("2 + 2?", sealed, gold="4")  -> PlaygroundQuestion("2 + 2?", Task.NUMERIC, "4")
 
-What stands in a test split isn't asked here, picked or typed: the split is sealed, and an exam opens it. Letters and
-digits are compared, whatever stands between them: "20 + 22?" and "20 − 22" are the same question here.
+What stands in a test split isn't asked here, picked or typed: the split is sealed, and an exam opens it. The letters
+and digits of its words are compared, whatever stands between them: "20 + 22?" and "20 − 22" are the same question here.
 """
 
 import re
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -23,6 +22,7 @@ from mapd.characters import find_unstorable
 from mapd.errors import BadInput
 from mapd.questions import golds, search
 from mapd.questions.options import letter_options, show_answer
+from mapd.questions.wordings import list_words
 from mapd.store import exam_material, judgement_log
 
 LONGEST = 20_000  # characters of a typed question
@@ -72,7 +72,7 @@ def find_sealed_words(session: Session) -> frozenset[str]:
 
 
 def _letters_and_digits(text: str) -> str:
-    return _SIGNS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return _SIGNS.sub("", " ".join(list_words(text)))
 
 
 def pick(session: Session, ref: str | int, sealed: Collection[str]) -> PlaygroundQuestion:

@@ -264,7 +264,7 @@ def test_the_number_of_a_row_is_not_taken_for_a_questions(session: Session, larg
     labels = match_file(candidates, file_of(rows))
     expected = next(c for c in candidates if (c.question, c.x.text.teacher) == (second, teacher))
     assert labels.is_right == {expected.x.text.uid: True}
-    assert labels.unmatched == (f'line 2: "Not\\n{"asked here? " * 4}asked h… by "{teacher}" names no rationales',)
+    assert labels.unmatched == (f'line 2: "Not\\n{"asked here? " * 4}asked… by "{teacher}" names no rationales',)
 
 
 CSV_ROW = 'id,teacher,rationale,verdict,Label\n71,gpt,"7 + 1 = 8",accepted,'

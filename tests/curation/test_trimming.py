@@ -11,10 +11,10 @@ from mapd.curation import live_set, snapshots
 from mapd.curation.likeness import CandidateIndex
 from mapd.curation.near_duplicates import PairTexts, find_near_duplicates
 from mapd.curation.trimming import Balance, Trimming, balance_pairs, read_trimming, trim
-from mapd.curation.wordings import measure_likeness, read_wording
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.people import owner
+from mapd.questions.wordings import measure_likeness, read_wording
 
 ANN = owner("ann")
 SOLUTION = "First we count the pens that she has at the start and then we add the new ones to them. "

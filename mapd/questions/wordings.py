@@ -1,11 +1,12 @@
 """What two questions share: their normal form, their template, their numbers, and how alike their words are. Pure.
 
+    list_words("Tom’s 1,000 pens: 5 − 2?")          -> ["tom", "1000", "pens", "5", "-", "2"]
     read_wording(["Tom has 1,000 red pens and 4 blue ones."])
     -> QuestionWords(normal="tom has 1000 red pens and 4 blue ones", template="# has # red pens and # blue ones",
                numbers=("1000", "4"), features={"1000", "4", "tom", "red", "pen", "blue", "1000 red", "4 blue", …})
 
 A name is a word in capitals that is no function word. Other words for the same are not seen: words are compared, not
-what they mean.
+what they mean. The leakage guard and the playground's seal know a question again by these words.
 """
 
 import re
@@ -14,7 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-_TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)?|[-+*/=<>%$€£×÷−]")
+from mapd.characters import HIDDEN
+
+_TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)?|[-+*/=<>%$€£^]")
+# One sign in several shapes.
+_SIGNS = str.maketrans("−–‐×÷⁄", "---*//")
+_POWER = re.compile("[²³¹⁰⁴-⁹]+")
+_THOUSANDS_SPACE = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
 _VALUES = {
     word: str(value)
     for value, word in enumerate(
@@ -53,9 +60,22 @@ class QuestionWords:
         return sum(feature[0].isalpha() and " " not in feature for feature in self.features) >= _FEWEST_WORDS
 
 
+def list_words(text: str) -> list[str]:
+    """Return the words, numbers and signs of arithmetic of a text, each in one spelling."""
+    return [_normalize(token) for token in _list_tokens(text)]
+
+
+def _list_tokens(text: str) -> list[str]:
+    # What copying from a page or a PDF puts between letters; some of it ends a line.
+    text = HIDDEN.sub(lambda match: " " if match[0].isspace() else "", text)
+    # NFKC would make 32 of 3², and 1 000 of what is written with a thin space.
+    text = _THOUSANDS_SPACE.sub("", _POWER.sub(r"^\g<0>", text))
+    return _TOKEN.findall(unicodedata.normalize("NFKC", text).translate(_SIGNS))
+
+
 def read_wording(parts: Sequence[str]) -> QuestionWords:
     """Return the wording of a question's parts: context, text and options."""
-    tokens = [token for part in parts for token in _TOKEN.findall(unicodedata.normalize("NFKC", part))][:_MOST_TOKENS]
+    tokens = [token for part in parts for token in _list_tokens(part)][:_MOST_TOKENS]
     words = [_normalize(token) for token in tokens]
     blanked = [
         _BLANK if _is_blank(token, word) else _PRONOUNS.get(word, word)
