@@ -92,9 +92,9 @@ def predict_count(clusters: Sequence[tuple[int, int]], further: int) -> tuple[fl
 def predict_from_risks(clusters: Sequence[Sequence[tuple[bool, float]]], further: float) -> tuple[float, float, float]:
     """Return to how many hits `further` expected ones come, and the 95 % interval, from clusters drawn by lot.
 
-    `clusters`: whether each of their units was a hit, and how probable that was thought to be; `further`: the sum of
-    what was thought of the others. A gamma-Poisson prediction of hits by expected hit; sample and rest are divided by
-    the dispersion, which is less than 1 where the probabilities tell hits from others.
+    `clusters`: whether each of their units was a hit, and how probable that was thought to be (above 0, and below 1);
+    `further`: the sum of what was thought of the others. A gamma-Poisson prediction of hits by expected hit; sample and
+    rest are divided by the dispersion, which is less than 1 where the probabilities tell hits from others.
     """
     import numpy as np
     from scipy.stats import nbinom

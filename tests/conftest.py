@@ -211,7 +211,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 DATABASES = ("sqlite", "postgresql")
-# Where SQL itself is tested, each test runs on both databases; elsewhere on one of them, but for this variable.
+# Where SQL itself is tested, each test runs on both databases; elsewhere on one of them, unless this variable is set.
 ON_BOTH, ALL_ON_BOTH = ("store", "jobs", "test_both_databases.py"), "MAPD_TEST_BOTH"
 
 

@@ -10,23 +10,11 @@ from mapd.alignment import align
 from mapd.checks import RationaleChecks, State
 from mapd.cli import curate_measures
 from mapd.cli.curate_options import Exams, PolicyName, Threshold
-from mapd.cli.shared import (
-    AsJson,
-    PersonName,
-    person_of,
-    reading,
-    show,
-    split_names,
-    usage,
-    writing,
-)
+from mapd.cli.shared import AsJson, PersonName, person_of, reading, show, split_names, usage, writing
 from mapd.curation import pairs as drawing
 from mapd.curation import selection, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
-from mapd.curation.fitted_policies import (
-    describe_fit,
-    find_differences,
-)
+from mapd.curation.fitted_policies import describe_fit, find_differences
 from mapd.curation.leakage import Leak, Leakage
 from mapd.curation.pairs import DrawSettings, PairDraw, Texts
 from mapd.curation.summary import summary

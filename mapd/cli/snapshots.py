@@ -54,7 +54,7 @@ def diff_snapshots(
     after: Annotated[str, typer.Argument(metavar="AFTER", help="The beginning of the second one's.")],
     as_json: shared.AsJson = False,
 ) -> None:
-    """Compare two snapshots: which pairs were added, dropped and changed, and why."""
+    """Compare two snapshots, and say why a pair changed."""
     with shared.reading() as session:
         diff = frozen_sets.compare(session, before, after)
     shared.show_lines({"before": before, "after": after} | asdict(diff), as_json, _list_diff(diff))
@@ -77,7 +77,9 @@ def _describe_change(change: PairChange) -> str:
 
 @commands.command("lineage")
 def show_lineage(ref: Ref, as_json: shared.AsJson = False) -> None:
-    """Show where a snapshot comes from, and the students and exams that came of it."""
+    """Show what a snapshot comes from, and what came of it.
+
+    Its exams before it; the students taught on it, and their exams."""
     with shared.reading() as session:
         line = lineage.follow(session, ref)
     shared.show_lines(_describe_lineage(line), as_json, _list_lineage(line))
@@ -118,7 +120,7 @@ def _list_lineage(line: SnapshotLineage) -> Iterator[str]:
 
 @commands.command("leaks")
 def show_leaks(ref: Ref, as_json: shared.AsJson = False) -> None:
-    """Hold a snapshot's questions against the project's dev and test, as they are now."""
+    """Hold a snapshot's questions against dev and test."""
     with shared.reading() as session:
         leakage = frozen_sets.check_leakage(session, ref)
     result = {"snapshot": ref, "questions": leakage.taught} | describe_leakage(leakage)
@@ -142,7 +144,7 @@ def show_near(
     ] = USUAL,
     as_json: shared.AsJson = False,
 ) -> None:
-    """List a snapshot's near-duplicates: pairs that say nearly what one before them says."""
+    """List the pairs that say nearly what another one says."""
     with shared.reading() as session:
         near = frozen_sets.list_near_pairs(session, ref, likeness)
     lines = [f"{len(near):,} near-duplicates at {likeness:g}"]
@@ -164,7 +166,7 @@ def show_card(
     ] = "card",
     as_json: shared.AsJson = False,
 ) -> None:
-    """Write a snapshot's data card, or a methods paragraph, from the record."""
+    """Write a snapshot's data card or methods paragraph."""
     shared.one_of("--as", kind, data_card.WRITERS)
     with shared.reading() as session:
         text = data_card.WRITERS[kind](data_card.load_facts(session, ref))

@@ -19,12 +19,14 @@ from itertools import accumulate
 from mapd.curation.curated import Curated, DecidedText
 from mapd.domain import Act, Verdict
 from mapd.judgements import drop_undone
-from mapd.probability import PEOPLE, Fit
+from mapd.probability import PEOPLE, STEPS, Fit
 from mapd.review.queues import AUDITS, draw_lot
 from mapd.statistics import predict_count, predict_from_risks
 
 # Fewer audited questions make an interval that says nothing.
 FEWEST = 10
+# A probability has four digits, and none is certain: half of the last digit.
+LEAST_RISK = 0.5 / STEPS
 # Of the texts up to the last audited one. With more passed by, the audit wasn't done in the order of lots.
 MOST_PASSED_BY = 0.2
 
@@ -84,7 +86,7 @@ class LookPlan:
 
 
 def measure(curated: Curated, probabilities: Mapping[int, float] | None = None) -> AuditResult:
-    """Return what is audit. `probabilities`: by text id, how probable a fitted policy finds it that a text is right."""
+    """Return what is left. `probabilities`: by text id, how probable a fitted policy finds it that a text is right."""
     kept = [x for x in curated.rationales if x.verdict is Verdict.ACCEPTED]
     unseen = [x for x in kept if not x.judged]
     sampled, unaudited = _draw(curated)
@@ -171,14 +173,11 @@ def _weigh(
 ) -> tuple[WrongCount, list[float]]:
     """Return the estimate by the fitted risks, and the risks themselves, both corrected by what the audit showed."""
     # A text without a probability, such as one that a person wrote, has the mean risk.
-    known = [1 - probabilities[x.text.id] for x in unseen if x.text.id in probabilities]
+    risks = {id_: min(max(1 - p, LEAST_RISK), 1 - LEAST_RISK) for id_, p in probabilities.items()}
+    known = [risks[x.text.id] for x in unseen if x.text.id in risks]
     usual = sum(known) / len(known) if known else 0.5
-
-    def risk(x: DecidedText) -> float:
-        return 1 - probabilities[x.text.id] if x.text.id in probabilities else usual
-
-    expected = [risk(x) for x in unseen]
-    clusters = [[(_is_wrong(x), risk(x)) for x in texts] for texts in judged if texts]
+    expected = [risks.get(x.text.id, usual) for x in unseen]
+    clusters = [[(_is_wrong(x), risks.get(x.text.id, usual)) for x in texts] for texts in judged if texts]
     estimate = WrongCount(*(min(end, len(unseen)) for end in predict_from_risks(clusters, sum(expected))))
     factor = estimate.count / sum(expected)
     return estimate, [min(1.0, factor * chance) for chance in expected]

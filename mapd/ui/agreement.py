@@ -16,12 +16,10 @@ from mapd.store import audit_log, exam_material, queries, queue_index
 from mapd.store import tables as t
 from mapd.ui.kit import charts, context, tables, text, theme
 from mapd.ui.kit.charts import MatrixCell
-from mapd.ui.kit.tables import Cell, Html
+from mapd.ui.kit.tables import NUMBER, PERCENT, SIGNED, SIGNED_TENTHS, Cell, Html, estimate_cell
 
 # Pairs that are listed; the command lists all.
 MOST_PAIRS = 12
-NUMBER, SIGNED, PERCENT = "{:.2f}", "{:+.2f}", "{:.0%}"
-SIGNED_TENTHS = "{:+.1f}"  # percentage points
 
 
 def load(exam_id: int) -> AgreementReport:
@@ -48,20 +46,6 @@ def _measure(key: tuple[object, ...], _session: Session) -> AgreementReport:
 
 
 # -- cells ------------------------------------------------------------------------------------------------------------
-
-
-def estimate_cell(estimate: Measurement, form: str, scale: float = 1) -> Cell:
-    """Return a number with its interval below; where there is none, why."""
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return Html(f'<span class="mapd-note">{text.escape(estimate.why)}</span>') if estimate.why else None
-    value, low, high = (_minus(form.format(scale * number)) for number in (estimate.value, estimate.low, estimate.high))
-    return Html(f'{value} <span class="mapd-note">[{low}, {high}]</span>')
-
-
-def _minus(number: str) -> str:
-    # "-0.00" is 0, too.
-    plain = number.replace("-", "−")
-    return plain.removeprefix("−") if plain.startswith("−") and not any(c in "123456789" for c in plain) else plain
 
 
 def _share_cell(share: Share) -> Cell:

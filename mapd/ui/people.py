@@ -13,11 +13,10 @@ from mapd.review import annotators, assignment, reasons
 from mapd.review.annotators import AnnotatorRecord, Period
 from mapd.review.leases import MistakeLease
 from mapd.statistics import wilson
-from mapd.ui.agreement import estimate_cell
 from mapd.ui.kit import actions, context, refusals, rows, tables, text
 from mapd.ui.kit.cache import derive_index
 from mapd.ui.kit.rows import TextRow
-from mapd.ui.kit.tables import Cell, Html
+from mapd.ui.kit.tables import Cell
 
 # Session state: why the last change was refused.
 REFUSAL = "people_refused"
@@ -121,10 +120,11 @@ def draw_agreement(pairs: Sequence[Agreement]) -> None:
 
 def _pair_row(pair: Agreement) -> tuple[Cell, ...]:
     low, high = wilson(pair.agree.count, pair.agree.of)
-    share = Html(f'{pair.agree.value:.0%} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
+    share = tables.interval_cell(f"{pair.agree.value:.0%}", low, high)
     kappa = pair.kappa or Measurement(pair.agree.of, 0)
     names = " and ".join(text.one_line(name, 30) for name in pair.raters)
-    return names, pair.agree.of, share, estimate_cell(kappa, "{:.2f}"), note_if_few(pair.agree.of) or kappa.why
+    note = note_if_few(pair.agree.of) or kappa.why
+    return names, pair.agree.of, share, tables.estimate_cell(kappa, tables.NUMBER), note
 
 
 def note_if_few(n: int) -> str:
@@ -163,6 +163,6 @@ def _period_row(name: str, part: Period) -> tuple[Cell, ...]:
     agreement_words = _share_words(part.agreement)
     if agreement_words is not None:
         low, high = wilson(part.agreement.count, part.agreement.of)
-        agreement_words = Html(f'{agreement_words} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
+        agreement_words = tables.interval_cell(agreement_words, low, high)
     n = part.accepted.of
     return name, n, _percent(part.accepted), _seconds(part.seconds), agreement_words, note_if_few(n)

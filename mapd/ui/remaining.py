@@ -104,9 +104,15 @@ FIELDS = {
 }
 
 
-def choose_aim(exam_id: int) -> Aim:
-    """Draw the fields of target and prices."""
+# A fragment: another price measures nothing anew.
+@st.fragment
+def draw_looks(audit: AuditResult, exam_id: int) -> None:
+    """Draw how many further looks are worth it, with the fields that say what for."""
     st.subheader("How many more looks?", anchor=False)
+    _draw_plan(audit, _choose_aim(exam_id))
+
+
+def _choose_aim(exam_id: int) -> Aim:
     url_state.settle("aim", exam_id, **dict.fromkeys(FIELDS))
     for key in FIELDS:
         url_state.refuse_outside(key, 0, 1e9, float)
@@ -130,8 +136,7 @@ def choose_aim(exam_id: int) -> Aim:
     return Aim(*numbers)
 
 
-def draw_plan(audit: AuditResult, aim: Aim) -> None:
-    """Draw what is left after so many looks, and say how many reach the target and how many pay."""
+def _draw_plan(audit: AuditResult, aim: Aim) -> None:
     best = audit.best
     assert best is not None, "the page asked"
     plans = describe_plans(audit, target=aim.target, look_price=aim.look_price, wrong_price=aim.wrong_price)

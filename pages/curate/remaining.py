@@ -1,4 +1,4 @@
-"""What is left: how many wrong rationales are still accepted, and how many more looks are worth it."""
+"""Remaining errors: how many wrong rationales are still accepted, and how many more looks are worth it."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ def draw_page(exam_id: int) -> None:
         return
     remaining.draw_estimates(audit, curated.policy)
     if audit.unseen:
-        remaining.draw_plan(audit, remaining.choose_aim(exam_id))
+        remaining.draw_looks(audit, exam_id)
         remaining.draw_links()
     st.caption(" · ".join(list_notes(audit, fitted and fitted.fit)))
 

@@ -27,6 +27,7 @@ from tests.browser.conftest import free_port
 from tests.pages.test_busy import locked
 from tests.provider import Provider
 
+AWAY = "waits for the database: database is locked"
 ROOT = Path(__file__).parents[2]
 
 
@@ -168,14 +169,14 @@ def test_a_locked_sqlite_is_waited_for(
     until(lambda: committed(engine) > 60)
     with locked(home):
         time.sleep(6)
+        until(lambda: AWAY in (home.parent / "log").read_text())
         kept = committed(engine)
     watching = Watching(engine, uid)
     until(watching.is_done)
     assert kept < committed(engine) == CALLS
     assert sum(provider.tries.values()) == CALLS, "what was in flight came in, and was written then"
     assert (row(engine, uid).attempt, row(engine, uid).outcome["failed"]) == (1, 0)
-    assert "waits for the database: database is locked" in row(engine, uid).log
-    assert "waits for the database: database is locked" in (home.parent / "log").read_text()
+    assert AWAY in row(engine, uid).log
 
 
 @pytest.mark.slow

@@ -104,6 +104,16 @@ def test_probabilities_order_the_looks_and_are_corrected_by_the_audit(session: S
     assert audit.risks[0] == pytest.approx(10 * audit.risks[-1])
 
 
+@pytest.mark.parametrize("probability", [1.0, 0.0])
+def test_a_policy_that_is_certain_breaks_nothing(session: Session, large: ExamInfo, probability: float) -> None:
+    judge_first(session, large, 12, wrong=3)
+    curated = load(session, large)
+    audit = measure(curated, {x.text.id: probability for x in curated.rationales})
+    assert audit.by_probability is not None
+    assert 0 <= audit.by_probability.low <= audit.by_probability.count <= audit.by_probability.high <= audit.unseen
+    assert all(0 <= risk <= 1 for risk in audit.risks)
+
+
 def test_a_plan_looks_at_the_likely_ones_first() -> None:
     risks = [0.9, 0.5, 0.1, 0.1]
     assert count_left(risks) == pytest.approx([1.6, 0.7, 0.2, 0.1, 0.0])

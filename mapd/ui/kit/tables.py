@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from mapd.curation.resampling import Measurement
 from mapd.ui.kit.text import escape
 
 STYLE = Path(__file__).parent / "tables.css"
@@ -19,6 +20,8 @@ class Html(str):
 
 
 Cell = str | int | None
+# How numbers with an interval are written.
+NUMBER, SIGNED, SIGNED_TENTHS, PERCENT = "{:.2f}", "{:+.2f}", "{:+.1f}", "{:.0%}"
 
 
 def cell_html(cell: Cell) -> str:
@@ -33,6 +36,25 @@ def cell_html(cell: Cell) -> str:
 def link_cell(cell: Cell, address: str) -> Html:
     """Return a cell that links to its rows; 0 and None have no link."""
     return Html(f'<a href="{html.escape(address)}">{cell_html(cell)}</a>' if cell else cell_html(cell))
+
+
+def interval_cell(words: str, low: float, high: float, form: str = PERCENT) -> Html:
+    """Return a number, in words, with its interval."""
+    return Html(f'{words} <span class="mapd-note">[{_format(low, form)}, {_format(high, form)}]</span>')
+
+
+def estimate_cell(estimate: Measurement, form: str, scale: float = 1) -> Cell:
+    """Return a number with its interval; where there is none, why."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return Html(f'<span class="mapd-note">{escape(estimate.why)}</span>') if estimate.why else None
+    value, low, high = (scale * number for number in (estimate.value, estimate.low, estimate.high))
+    return interval_cell(_format(value, form), low, high, form)
+
+
+def _format(number: float, form: str) -> str:
+    # "-0.00" is 0, too.
+    plain = form.format(number).replace("-", "−")
+    return plain.removeprefix("−") if plain.startswith("−") and not any(c in "123456789" for c in plain) else plain
 
 
 def draw_row(*items: tuple[Cell, str]) -> None:
