@@ -5,30 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from mapd.curation import live_set
 from mapd.settings import Settings
 from mapd.store import db, queries
-from mapd.store import tables as t
 from tests.commands import Mapd
 from tests.conftest import writing
+from tests.held_out import hold_first_out
 
 
 @pytest.fixture
 def exam(full_home: Path) -> str:
     with db.reading(db.open_store(Settings())) as session:
         return queries.exams(session)[0].uid
-
-
-def hold_out(split: str) -> str:
-    """Put the first question, spelled otherwise, into a dev or test split; its text."""
-    with writing(db.open_store(Settings())) as session:
-        mistake = live_set.load_curated(session, queries.exams(session)[0].id).mistakes[0]
-        row = t.QuestionSet(name="others", source="x", sha256="f" * 64)
-        session.add(row)
-        session.flush()
-        values = {"source_id": "q7", "position": 0, "split": split, "task": "numeric", "gold": mistake.gold}
-        session.add(t.Question(set_id=row.id, text=f"{mistake.question.text} !", **values))
-        return mistake.question.text
 
 
 def test_what_is_left_out_is_told_by_show_as_by_snapshot(exam: str, mapd: Mapd) -> None:
@@ -43,20 +30,21 @@ def test_what_is_left_out_is_told_by_show_as_by_snapshot(exam: str, mapd: Mapd) 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_a_leak_is_refused_and_left_out_by_option(exam: str, mapd: Mapd, split: str) -> None:
-    text = hold_out(split)
+    with writing(db.open_store(Settings())) as session:
+        text = hold_first_out(session, split)
     refused = mapd("curate", "snapshot", "--exam", exam)
     assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
-    assert f"is others {split} q7); leave them out, with --without-leaks" in refused.err
+    assert f"is others {split} q0); leave them out, with --without-leaks" in refused.err
     told = mapd("curate", "show", "--exam", exam, "--json")
     (leak,) = told.json["leaks"]
-    assert leak["held_out"] == {"question_set": "others", "split": split, "source_id": "q7"}
+    assert leak["held_out"] == {"question_set": "others", "split": split, "source_id": "q0"}
     assert text not in told.out + refused.err
     made = mapd("curate", "snapshot", "--exam", exam, "--without-leaks", "--json").json
     assert made["leaking_pairs"] == 1
     assert mapd("snapshots", "leaks", made["snapshot"], "--json").json["leaks"] == []
     lines = mapd("snapshots", "leaks", made["snapshot"]).out
     assert "0 leak" in lines
-    assert f"has the template of others {split} q7" in lines
+    assert f"has the template of others {split} q0" in lines
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from mapd.store import db, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files, writing
+from tests.held_out import hold_first_out
 from tests.pages.running import errors, open_page, shown
 
 
@@ -252,17 +253,6 @@ def test_a_damaged_one_is_one_line_and_the_others_are_listed(full_home: Path, co
 # --- What is left out, and what is seen of a snapshot -----------------------------------------------------------------
 
 
-def hold_out(split: str) -> None:
-    """Put the first question, in capitals, into a dev or test split."""
-    with writing(db.open_store(Settings())) as session:
-        mistake = live_set.load_curated(session, queries.exams(session)[0].id).mistakes[0]
-        row = t.QuestionSet(name="others", source="x", sha256="f" * 64)
-        session.add(row)
-        session.flush()
-        values = {"source_id": "q7", "position": 0, "split": split, "task": "numeric", "gold": mistake.gold}
-        session.add(t.Question(set_id=row.id, text=mistake.question.text.upper(), **values))
-
-
 def test_what_is_left_out_by_choice_is_frozen_as_by_the_command(full_home: Path) -> None:
     app = page(near="left out at 70 %", balance="at most … of each teacher", most="2", every="true")
     assert not app.exception
@@ -276,10 +266,11 @@ def test_what_is_left_out_by_choice_is_frozen_as_by_the_command(full_home: Path)
 
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_a_leak_is_refused_until_it_is_left_out(full_home: Path, split: str) -> None:
-    hold_out(split)
+    with writing(db.open_store(Settings())) as session:
+        hold_first_out(session, split)
     app = page()
     assert app.button(key="freeze").disabled
-    assert any(f"others {split} q7" in error for error in errors(app)), errors(app)
+    assert any(f"others {split} q0" in error for error in errors(app)), errors(app)
     assert ("sealed" in shown(app)) is (split == "test")
     app.toggle(key="leaks").set_value(True).run()
     assert errors(app) == []
