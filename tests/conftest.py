@@ -20,6 +20,7 @@ from sqlmodel import Session
 from mapd import domain, students
 from mapd.exchange import authors
 from mapd.finetune import run as finetuning
+from mapd.models import sandbox
 from mapd.people import owner
 from mapd.review.queue_index import derivation
 from mapd.settings import Settings
@@ -62,6 +63,12 @@ def no_components() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def checks_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of its own for each model that is checked imports for ten seconds: test_foreign_models has those."""
+    monkeypatch.setattr(sandbox, "_run_check", sandbox._answer)
+
+
+@pytest.fixture(autouse=True)
 def own_signals() -> Iterator[None]:
     """A command that a test runs in this process takes signals and hooks; they are given back."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -70,6 +77,24 @@ def own_signals() -> Iterator[None]:
     sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_compilation() -> Iterator[None]:
+    """Each engine compiles its SQL anew, and each test has its own engine: all of a kind share what was compiled."""
+    connect, first = db.connect, dict[str, sa.Engine]()
+
+    def connect_as_the_first(url: str, patience: db.Patience = db.USUAL) -> sa.Engine:
+        engine = connect(url, patience)
+        model = first.setdefault(engine.dialect.name, engine)
+        # What is compiled is kept by dialect, and a dialect knows what its first connection told it.
+        engine.dialect = engine.pool._dialect = model.dialect
+        engine._compiled_cache = model._compiled_cache
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "connect", connect_as_the_first)
+        yield
 
 
 @dataclass
@@ -82,7 +107,7 @@ class ReadyMade:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ready_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadyMade]:
+def ready_made(one_compilation: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadyMade]:
     """An empty store, which every new one begins as a copy of, and one with an exam of twelve mistakes."""
     folder = tmp_path_factory.mktemp("ready-made")
     empty, imported = folder / "empty" / "mapd.db", folder / "imported" / "mapd.db"
@@ -194,12 +219,20 @@ def real_home(home: Path, smollm2: Path) -> Path:
     return home
 
 
-@pytest.fixture
-def looped_home(home: Path) -> Path:
-    """A SQLite project that went once round the loop, for page tests."""
-    engine = db.open_store(Settings())
+@pytest.fixture(scope="session")
+def looped_once(ready_made: ReadyMade) -> Path:
+    """The home of a SQLite project that went once round the loop: tests begin with a copy."""
+    home = ready_made.empty.parents[1] / "looped"
+    engine = db.open_store(Settings(home=home, database_url=None))
     looped.go_round(engine)
     engine.dispose()
+    return home
+
+
+@pytest.fixture
+def looped_home(home: Path, looped_once: Path) -> Path:
+    """A SQLite project that went once round the loop, for page tests."""
+    shutil.copytree(looped_once, home)
     return home
 
 

@@ -22,10 +22,9 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, tzinfo
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -66,7 +65,7 @@ def check_tokenizer(folder: Path) -> None:
 
 
 def _check_in_process(kind: str, folder: Path) -> None:
-    answer = _run_check(kind, folder)
+    answer = _run_check(kind, folder, {})
     if "fault" in answer:
         raise BadInput(
             f"the model can't be loaded: {folder} ({answer['fault']}); check the folder, or take another model"
@@ -88,7 +87,7 @@ def find_modules(base: Path, file: Path, settings: AdapterSettings) -> list[str]
     return modules
 
 
-def _run_check(kind: str, folder: Path, question: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _run_check(kind: str, folder: Path, question: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a process of its own says of the folder: what was asked, or what is wrong with it."""
     command = [sys.executable, "-m", "mapd.models.sandbox", kind, str(folder)]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -190,11 +189,12 @@ def _render_on() -> None:
         sys.stdout.flush()
 
 
-def _within_limits(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    resource.setrlimit(resource.RLIMIT_CPU, (CHECK_S, CHECK_S))
-    resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
+def _answer(kind: str, folder: Path, question: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer a check's question about a folder."""
     try:
-        return look()
+        if kind == "fit":
+            return _fit(folder, Path(question["file"]), question["settings"])
+        return _inspect(folder) if kind == "check" else _inspect_tokenizer(folder)
     except BaseException as error:  # noqa: BLE001 - a library raises what it likes; the tokenizer's panic is no Exception
         code = "contains custom code" in str(error)
         return {"fault": "it needs code that it brings along, which is not run here" if code else in_a_line(error)}
@@ -291,11 +291,8 @@ def _find_difference(shapes: Mapping[str, Sequence[int]], expected: Mapping[str,
 if __name__ == "__main__":
     if sys.argv[1] == "render":
         _render_on()
-    elif sys.argv[1] == "fit":
-        request = json.load(sys.stdin)
-        fit = partial(_fit, Path(sys.argv[2]), Path(request["file"]), request["settings"])
-        sys.stdout.write("\n" + json.dumps(_within_limits(fit)) + "\n")
     else:
-        inspections = {"check": _inspect, "check-tokenizer": _inspect_tokenizer}
-        inspect = partial(inspections[sys.argv[1]], Path(sys.argv[2]))
-        sys.stdout.write("\n" + json.dumps(_within_limits(inspect)) + "\n")
+        resource.setrlimit(resource.RLIMIT_CPU, (CHECK_S, CHECK_S))
+        resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
+        answer = _answer(sys.argv[1], Path(sys.argv[2]), json.load(sys.stdin))
+        sys.stdout.write("\n" + json.dumps(answer) + "\n")

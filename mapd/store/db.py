@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -178,9 +179,10 @@ def migrate(engine: sa.Engine) -> None:
         damage.check_tables(connection)
 
 
-def list_versions() -> list[str]:
+@cache
+def list_versions() -> tuple[str, ...]:
     """Return the schema's versions that this code knows, the oldest first."""
-    return sorted(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+    return tuple(sorted(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()))
 
 
 def check_version(subject: str, label: str, version: str) -> None:

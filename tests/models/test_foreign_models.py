@@ -24,6 +24,11 @@ ROOT = Path(__file__).parents[2]
 TURNS = [{"role": "user", "content": "2 + 2?"}]
 
 
+@pytest.fixture(autouse=True)
+def checks_in_this_process() -> None:
+    """Each is checked in a process of its own, as the app does it."""
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.save(tmp_path_factory.mktemp("good") / "model")
@@ -177,14 +182,23 @@ def test_a_file_that_cannot_be_is_one_line(folder: Path, case: str, monkeypatch:
         assert str(folder) in str(refused.value)
 
 
+# What may take a machine's time or memory, or end the process that reads it.
 SLOWLY: dict[str, tuple[Callable[[Path], object], str]] = {
     "a wide config": (lambda f: change(f, "config.json", hidden_size=10**9), "its config asks for 1,"),
     "a deep tokenizer": (lambda f: (f / "tokenizer.json").write_text(DEEP), "recursion"),
-    "a tokenizer that is a list": (lambda f: (f / "tokenizer.json").write_text("[]"), "can't be loaded"),
     "a tokenizer that writes much": (
         lambda f: change(f, "tokenizer.json", normalizer={"type": "Prepend", "prepend": "x" * 10**6}),
         "its tokenizer makes 1,0",
     ),
+    "a template that never ends": (
+        lambda f: (f / "chat_template.jinja").write_text(
+            "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+        ),
+        "it takes more than 2 s of a processor",
+    ),
+}
+IN_A_LIBRARY: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a tokenizer that is a list": (lambda f: (f / "tokenizer.json").write_text("[]"), "can't be loaded"),
     "a template that leaves the question out": (
         lambda f: (f / "chat_template.jinja").write_text("{{ messages[0]['content'][0] }}"),
         "it leaves out what the system says",
@@ -198,19 +212,23 @@ SLOWLY: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no end": (lambda f: change(f, "tokenizer_config.json", eos_token=None), "names no token that ends a text"),
     "a template that fails": (lambda f: (f / "chat_template.jinja").write_text("{% for %}"), "chat template can't be"),
-    "a template that never ends": (
-        lambda f: (f / "chat_template.jinja").write_text(
-            "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
-        ),
-        "it takes more than 2 s of a processor",
-    ),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", SLOWLY)
-def test_what_a_library_stumbles_over_is_one_line(folder: Path, case: str) -> None:
+def test_what_takes_too_much_is_one_line(folder: Path, case: str) -> None:
     spoil, line = SLOWLY[case]
+    spoil(folder)
+    with pytest.raises(BadInput, match=line) as refused:
+        sandbox.check(folder)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("case", IN_A_LIBRARY)
+def test_what_a_library_stumbles_over_is_one_line(folder: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_run_check", sandbox._answer)
+    spoil, line = IN_A_LIBRARY[case]
     spoil(folder)
     with pytest.raises(BadInput, match=line) as refused:
         sandbox.check(folder)

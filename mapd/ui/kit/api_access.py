@@ -1,8 +1,10 @@
 """What the routes in api/ need from the running app, and the token that the triage page gives to its client."""
 
 import time
+from functools import cache
 
 import streamlit as st
+from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.routing import Mount
 from starlette.types import Scope
@@ -54,4 +56,10 @@ HOUSE = routes.AppHooks(context.engine, visitor, origins, rich_text.themed_docum
 
 def mount() -> Mount:
     """Return the routes at their path below the app's root."""
-    return Mount(f"{scripts.base_path()}/api", routes.make(HOUSE))
+    return Mount(f"{scripts.base_path()}/api", _make_once())
+
+
+# Streamlit runs app.py again for each click, and what is made of the routes' models takes longer than most pages.
+@cache
+def _make_once() -> FastAPI:
+    return routes.make(HOUSE)
