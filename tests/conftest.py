@@ -62,6 +62,12 @@ def no_components() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_renderer() -> sandbox.Template:
+    """The process that renders chat templates ends with the last template: this one is there as long as the tests."""
+    return sandbox.Template("", {})
+
+
 @pytest.fixture(autouse=True)
 def checks_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process of its own for each model that is checked imports for ten seconds: test_foreign_models has those."""

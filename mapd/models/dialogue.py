@@ -95,10 +95,14 @@ def read_template(tokenizer: Any, *, thinks: bool = False) -> tuple[str, dict[st
     return PLAIN, fields | {"bos_token": tokenizer.bos_token if begins else ""}
 
 
+class TookTooMuch(BadInput):
+    """A template took too much time or memory: it would in another form, too."""
+
+
 def find_form(render: Render) -> TemplateForm:
     """Return what the template takes, and what it writes around an answer.
 
-    Raises: BadInput where it takes no question, or leaves a part of it out.
+    Raises: BadInput where it takes no question, or leaves a part of it out; TookTooMuch.
     """
     faults: list[str] = []
     for form in _WAYS:
@@ -106,6 +110,8 @@ def find_form(render: Render) -> TemplateForm:
             prompt = _render_sample(form, render, SAMPLE[:2])
             _check(prompt, SAMPLE[:2])
             form = replace(form, has_second_turn=_takes_second_turn(form, render))
+        except TookTooMuch:
+            raise
         except (BadInput, TemplateError) as error:  # the sandbox's, and the library's own
             faults.append(str(error))
             continue

@@ -108,36 +108,52 @@ class Template:
 
     def __init__(self, source: str, fields: Mapping[str, Any]) -> None:
         self.fields = {"chat_template": source, **fields}
-        self.lock = threading.Lock()
-        self.process: subprocess.Popen[bytes] | None = None
+        # A process takes seconds to import what it needs: the templates of this process have one, until the last goes.
+        self.renderer = _RENDERERS.setdefault(os.getpid(), Renderer())
 
     def render(
         self, conversation: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool, **variables: Any
     ) -> str:
-        """Return the dialogue as the model reads it. Raises: BadInput where the template fails or takes too much."""
+        """Return the dialogue as the model reads it. Raises: BadInput where the template fails; TookTooMuch."""
         request = {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
-        question = self.fields | variables | request
+        answer = self.renderer.ask(self.fields | variables | request)
+        if "text" not in answer:
+            kind = dialogue.TookTooMuch if "is_killed" in answer else BadInput
+            raise kind(f"the model's chat template can't be used ({answer['fault']}); take another model")
+        return str(answer["text"])
+
+
+class Renderer:
+    """A process that renders dialogues. It is started when it is asked, and again where a template ended it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the process's answer: a text, or a fault."""
         with self.lock:
             if self.process is None or self.process.poll() is not None:
                 self.process = _start_rendering(self)
-            answer = _ask(self.process, question)
-        if "text" not in answer:
-            raise BadInput(f"the model's chat template can't be used ({answer['fault']}); take another model")
-        return answer["text"]
+            return _ask(self.process, question)
 
 
-def _start_rendering(template: Template) -> subprocess.Popen[bytes]:
-    """Start the rendering process; it ends with the template, or with this process."""
+# By the process that asks: what was forked from it has its own.
+_RENDERERS: weakref.WeakValueDictionary[int, Renderer] = weakref.WeakValueDictionary()
+
+
+def _start_rendering(renderer: Renderer) -> subprocess.Popen[bytes]:
+    """Start the rendering process; it ends with the renderer, or with this process."""
     command = [sys.executable, "-m", "mapd.models.sandbox", "render"]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     )
     assert process.stdin is not None
-    weakref.finalize(template, process.kill)
+    weakref.finalize(renderer, process.kill)
     return process
 
 
-def _ask(process: subprocess.Popen[bytes], question: Mapping[str, Any]) -> dict[str, str]:
+def _ask(process: subprocess.Popen[bytes], question: Mapping[str, Any]) -> dict[str, Any]:
     """Return the process's answer: a text, or a fault, also where it died over it."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -150,8 +166,9 @@ def _ask(process: subprocess.Popen[bytes], question: Mapping[str, Any]) -> dict[
     if not line.endswith(b"\n"):
         process.kill()
         process.wait()
-        return {"fault": f"it takes more than {RENDER_S} s of a processor, or {RENDER_BYTES >> 30} GB"}
-    answer: dict[str, str] = json.loads(line)
+        fault = f"it takes more than {RENDER_S} s of a processor, or {RENDER_BYTES >> 30} GB"
+        return {"fault": fault, "is_killed": True}
+    answer: dict[str, Any] = json.loads(line)
     return answer
 
 

@@ -53,11 +53,10 @@ def secrets_of(server: Server, person: str) -> dict[str, list[str]]:
 
 def check(server: Server, answer: Any, person: str) -> None:
     """See that nothing is in an answer that this person may not know."""
-    said = json.dumps(answer)
-    for uid, secrets in secrets_of(server, person).items():
-        assert not [secret for secret in secrets if f'"{secret}"' in said or secret in said], uid
+    said, hidden = json.dumps(answer), secrets_of(server, person)
+    for uid, secrets in hidden.items():
+        assert not [secret for secret in secrets if secret in said], uid
     cards = [*answer.get("cards", ())] if isinstance(answer.get("cards"), list) else [*answer.get("cards", {}).values()]
-    hidden = secrets_of(server, person)
     for card in cards:
         for text in card["texts"]:
             if text["uid"] in hidden:
@@ -74,12 +73,12 @@ def check(server: Server, answer: Any, person: str) -> None:
             assert card["question"]["people"] == card["attempt"]["people"] == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_nothing_is_told_before_it_is_decided(marked: Server, ann: Client, seed: int) -> None:
     draw = random.Random(seed)
     names = [name for name, queue in QUEUES.items() if not queue.second_look]
     last: Json | None = None
-    for _ in range(25):
+    for _ in range(16):
         window = ann.window(queue=draw.choice(names), judge="first", number=draw.randrange(1, 6))
         check(marked, window, "ann")
         if not window["cards"]:

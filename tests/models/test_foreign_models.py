@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -306,12 +307,16 @@ def test_a_template_is_ended_in_a_thread_too_and_rendered_again() -> None:
     assert sorted(answers) == ["a", "b", "the model's chat tem"]
 
 
-def test_no_process_is_left_of_a_template() -> None:
-    template = sandbox.Template("x", {})
-    assert template.render(TURNS, add_generation_prompt=True) == "x"
-    process = template.process
+def test_templates_share_a_process_and_none_is_left_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_RENDERERS", weakref.WeakValueDictionary())
+    first, second = sandbox.Template("x", {}), sandbox.Template("y", {})
+    assert [x.render(TURNS, add_generation_prompt=True) for x in (first, second)] == ["x", "y"]
+    process = first.renderer.process
     assert process is not None
-    del template
+    assert second.renderer.process is process
+    del first
+    assert second.render(TURNS, add_generation_prompt=True) == "y"
+    del second
     deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
