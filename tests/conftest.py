@@ -28,6 +28,10 @@ from mapd.store import db, queries
 from tests import looped, samples
 from tests.commands import Mapd, runner
 
+# Where nothing that is compiled may be kept, each of some hundred processes would compile the whole package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 hypothesis.settings.register_profile("house", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("house")
 
