@@ -25,8 +25,8 @@ from tests import samples
 from tests.conftest import writing
 from tests.pages.running import open_page, shown, triage
 
-SHORT, LONG = 2_000, 20_000
-FLOOR = 0.2  # seconds: measured it takes less than 0.05, before it took many
+SHORT, LONG = 1_000, 10_000
+FLOOR = 0.1  # seconds: measured it takes less than 0.025, before it took many
 ALONE = (  # the readers that do all that the others do
     "answer, boolean", "checks of a rationale, numeric", "checks of a rationale, choice", "checks of a rationale, text",
     "checks of a feedback, numeric", "checks of a feedback, text", "comparison with a gold",
