@@ -53,6 +53,7 @@ PURE = (
     "review/disputed_steps.py",
     "review/annotators.py",
     "curation/threshold_sweep.py",
+    "curation/cut_columns.py",
     "curation/curated.py",
     "curation/inputs.py",
     "curation/labels.py",

@@ -8,7 +8,7 @@ from mapd.store import queue_index
 from mapd.ui.kit import charts, context, frame, rows
 from mapd.ui.kit.cache import require_index
 from mapd.ui.kit.theme import FIGURE_CONFIG
-from mapd.ui.threshold import changes, lab
+from mapd.ui.threshold import changes, lab, lab_figures
 
 
 def draw_page(exam_id: int) -> None:
@@ -20,7 +20,9 @@ def draw_page(exam_id: int) -> None:
     lab.draw_fit_notes(exam_id, draft)
     if not require_index(exam_id):
         return
-    saved_figures, draft_figures = (lab.load_figures(exam_id, policy, saved, teachers) for policy in (saved, draft))
+    saved_figures, draft_figures = (
+        lab_figures.load_figures(exam_id, policy, saved, teachers) for policy in (saved, draft)
+    )
     if not draft_figures.at("rationales", 0):
         st.info("No rationale yet: a threshold has nothing to decide on.", icon=":material/groups:")
         context.link("pages/loop/committee.py", "Ask teachers", icon=":material/groups:")
@@ -33,7 +35,7 @@ def draw_page(exam_id: int) -> None:
     with numbers_column:
         lab.draw_numbers(exam_id, saved_figures, saved, draft_figures, draft, with_gold=has_gold, teachers=teachers)
     st.subheader("What the change would do", anchor=False)
-    if lab.have_same_conditions(draft, saved) and not teachers:
+    if lab_figures.have_same_conditions(draft, saved) and not teachers:
         changes.draw_threshold_changes(exam_id, draft, saved, **lab.list_params(draft, choices))
     else:
         changes.draw_condition_changes(exam_id, draft, saved, teachers)

@@ -1,7 +1,8 @@
 """The parts of the threshold lab: the draft policy, the exam's saved policy, and the numbers of both.
 
-The queue index has the numbers of every threshold under the saved policy's conditions; under other conditions every
-text is decided again. A widget that the address doesn't name has the saved policy's value.
+    describe(policy)      -> "paper: mean > 3.00, 1 valid vote, no check"
+
+A widget that the address doesn't name has the saved policy's value.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,16 +12,12 @@ from typing import Any
 import streamlit as st
 
 from mapd.curation import fitted_policies, saved_policies
-from mapd.curation.curated import Curated, curate
-from mapd.curation.selection import narrow
 from mapd.curation.threshold_sweep import Figures
-from mapd.domain import JudgementRow, Material
 from mapd.policies import PRESETS, Check, Policy
 from mapd.probability import FILE, GOLD, PEOPLE
-from mapd.review.queue_index.rows import authors_of, compute_figures
-from mapd.store import audit_log, exam_material, judgement_log, queries, queue_index
+from mapd.store import exam_material, queries, queue_index
 from mapd.ui.kit import actions, context, pagination, tables, text, url_state
-from mapd.ui.kit.cache import derive_index, load_material, load_voices
+from mapd.ui.kit.cache import derive_index, load_voices
 from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
 
@@ -263,48 +260,6 @@ def draw_fit_notes(exam_id: int, draft: Policy) -> None:
     differences = fitted_policies.find_differences(draft.fit, load_voices(exam_id), has_gold=has_gold)
     notes = [*fitted_policies.describe_fit(draft.fit), *differences]
     st.caption(text.label("; ".join(notes), 600))
-
-
-# -- what a policy gives ----------------------------------------------------------------------------------------------
-
-
-def have_same_conditions(draft: Policy, saved: Policy) -> bool:
-    """Return whether the two policies differ in threshold and name alone."""
-    conditions = [_widget_values(policy) | {"threshold": None} for policy in (draft, saved)]
-    return draft.fit == saved.fit and conditions[0] == conditions[1]
-
-
-def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collection[str] = ()) -> Figures:
-    """Return the exam's figures at every threshold under this policy, narrowed to `teachers` if there are any."""
-    # The queue index knows only the saved conditions and all teachers.
-    if teachers or not have_same_conditions(policy, saved):
-        return compute_figures(narrow(load_curated_under(exam_id, policy), teachers), context.read(authors_of))
-    return Figures.of(context.read(queue_index.figures, exam_id))
-
-
-def load_curated_under(exam_id: int, policy: Policy) -> Curated:
-    """Return the exam's curated set under this policy, with all texts, votes and judgements of now."""
-    material = context.read(load_material, exam_id)
-    info, judgements = context.read(queries.exam, exam_id), context.read(judgement_log.judgements, exam_id)
-    # The cache's key grows with every text, vote and judgement.
-    edition = context.read(audit_log.edition)
-    counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
-    judgement_ids = tuple(j.judged.id for j in judgements)
-    rule = (describe(policy), policy.threshold, policy.version, policy.fit and policy.fit.digest)
-    key = (exam_id, str(context.engine().url), counts, judgement_ids, rule)
-    curated = _curated(key, material, judgements, policy)
-    # The cached set may hold the exam's row from before a change.
-    return replace(curated, exam=info)
-
-
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _curated(
-    key: tuple[object, ...],  # noqa: ARG001 - the cache's key
-    _material: Material,
-    _judgements: Sequence[JudgementRow],
-    _policy: Policy,
-) -> Curated:
-    return curate(_material, _judgements, _policy)
 
 
 # -- the numbers ------------------------------------------------------------------------------------------------------
