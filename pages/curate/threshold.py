@@ -8,7 +8,7 @@ from mapd.store import queue_index
 from mapd.ui.kit import charts, context, frame, rows
 from mapd.ui.kit.cache import require_index
 from mapd.ui.kit.theme import FIGURE_CONFIG
-from mapd.ui.threshold import changes, lab, lab_figures
+from mapd.ui.threshold import changes, lab, lab_figures, slider
 
 
 def draw_page(exam_id: int) -> None:
@@ -36,7 +36,7 @@ def draw_page(exam_id: int) -> None:
         lab.draw_numbers(exam_id, saved_figures, saved, draft_figures, draft, with_gold=has_gold, teachers=teachers)
     st.subheader("What the change would do", anchor=False)
     if lab_figures.have_same_conditions(draft, saved) and not teachers:
-        changes.draw_threshold_changes(exam_id, draft, saved, **lab.list_params(draft, choices))
+        changes.draw_threshold_changes(exam_id, draft, saved, draft_figures, **lab.list_params(draft, choices))
     else:
         changes.draw_condition_changes(exam_id, draft, saved, teachers)
 
@@ -48,7 +48,7 @@ def draw_chart(draft_figures: Figures, draft: Policy, saved: Policy, *, has_gold
     threshold = draft.threshold
     # A threshold on a mean has no place among probabilities, and the other way round.
     saved_threshold = saved.threshold if (saved.fit is None) == (draft.fit is None) else threshold
-    low, high, step = lab.slider_range(draft, saved_threshold)
+    low, high, step = slider.slider_range(draft, saved_threshold)
     cuts = [cut / 100 for cut in draft_figures.cuts]
     xs = charts.thresholds(cuts, low, high, (threshold, saved_threshold), step)
     points = sweep(draft_figures, xs)

@@ -5,9 +5,10 @@ from collections.abc import Collection
 import streamlit as st
 
 from mapd.curation.cut_columns import VERDICTS, list_changes
+from mapd.curation.threshold_sweep import Figures
 from mapd.domain import RowFilter, Verdict
 from mapd.policies import Policy
-from mapd.store import browse
+from mapd.store import browse, queries
 from mapd.ui.kit import context, pagination, rows, url_state
 from mapd.ui.kit.cache import load_part
 from mapd.ui.kit.rows import TextRow
@@ -18,19 +19,21 @@ JUDGEMENTS_STAND = "People's judgements hold at every threshold, so texts that p
 NO_CHANGE = "Nothing changes: this policy decides every rationale like the policy in use."
 
 
-def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, **params: object) -> None:
+def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, figures: Figures, **params: object) -> None:
     """Draw the texts between the two thresholds, where nothing else differs. `params`: the page's address."""
     low, high = sorted(round(policy.threshold * 100) for policy in (draft, saved))
     query, turn = RowFilter(cuts=(low, high)), pagination.read_turn(3)
-    row_count = context.read(browse.count_rows, exam_id, query, low) if low < high else 0
-    if not row_count:
+    text_count = figures.at("accepted", low) - figures.at("accepted", high)
+    if not text_count:
         st.caption(NO_CHANGE)
         return
+    # Counting rows takes SQL a second where there are many: they are more than texts only where attempts share these.
+    is_shared = context.read(queries.exam, exam_id).shares_rationales
+    row_count = context.read(browse.count_rows, exam_id, query, low) if is_shared else text_count
     browse_rows = context.read(browse.list_rows, exam_id, query, low, turn)
     offset = 0
     if turn and browse_rows:
         offset = context.read(browse.count_rows, exam_id, query, low, before_key=browse_rows[0].key)
-    text_count = context.read(browse.count_texts, exam_id, query, low)
     is_added = draft.threshold < saved.threshold
     st.caption(f"{text_count:,} {'added' if is_added else 'dropped'}. {JUDGEMENTS_STAND}")
     if not browse_rows:

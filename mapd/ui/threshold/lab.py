@@ -16,10 +16,12 @@ from mapd.curation.threshold_sweep import Figures
 from mapd.policies import PRESETS, Check, Policy
 from mapd.probability import FILE, GOLD, PEOPLE
 from mapd.store import exam_material, queries, queue_index
-from mapd.ui.kit import actions, context, pagination, tables, text, url_state
+from mapd.ui.kit import actions, context, tables, text, url_state
 from mapd.ui.kit.cache import derive_index, load_voices
 from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
+from mapd.ui.threshold.lab_figures import load_figures
+from mapd.ui.threshold.slider import draw_slider, slider_range
 
 CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations true", Check.SHOWS_WORK: "shows work"}
 LABELS = {GOLD: "the gold check", PEOPLE: "people’s judgements", FILE: "a file of labels"}
@@ -94,33 +96,20 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
         )
         base = choices[name]
         url_state.settle("conditions", exam_id, **_widget_values(base))
-        low, high, step = slider_range(base)
+        low, *_ = slider_range(base)
         with messages:
             _refuse(base, low)
-        threshold = st.slider(
-            f"Accepted if the {'mean' if base.fit is None else 'probability that it is right'} is above",
-            low,
-            high,
-            base.threshold,
-            step,
-            format="%.2f",
-            key="threshold",
-            on_change=pagination.go_to_first,
-            **url_state.BOUND,
-        )
-        with st.popover("Conditions", icon=":material/tune:", key="mapd_conditions"):
-            draft = _edit_conditions(base.at(round(threshold, 2)))
+        # The slider stands before the conditions, and has the steps that there are under them.
+        place = st.container(key="mapd_threshold")
+        popover = st.popover("Conditions", icon=":material/tune:", key="mapd_conditions")
+        with popover:
+            conditions = _edit_conditions(base)
+        with place:
+            draft = conditions.at(draw_slider(exam_id, base, load_figures(exam_id, conditions, saved).cuts))
+        with popover:
             _save_as(draft)
         _draw_use(exam_id, draft, saved, base)
     return draft
-
-
-def slider_range(base: Policy, *thresholds: float) -> tuple[float, float, float]:
-    """Return lowest, highest and step of a policy's thresholds; `thresholds`: further ones that have to fit in."""
-    if base.fit is not None:
-        return 0.0, base.highest, 0.01
-    # A saved threshold below 1 has to fit on the slider.
-    return min(1.0, *(float(int(threshold)) for threshold in (base.threshold, *thresholds))), base.highest, 0.05
 
 
 def _refuse(base: Policy, low: float) -> None:
