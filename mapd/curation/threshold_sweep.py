@@ -107,10 +107,9 @@ class AtThreshold:
 
 def sweep(figures: Figures, thresholds: Sequence[float]) -> list[AtThreshold]:
     """Return the chart's four figures at each threshold."""
-    return [
-        AtThreshold(t, *(figures.at(name, round(t * 100)) for name in ("accepted", "wrong", "covered", "pairs")))
-        for t in thresholds
-    ]
+    nothing = (0,) * END
+    lines = [figures.lines.get(name, nothing) for name in ("accepted", "wrong", "covered", "pairs")]
+    return [AtThreshold(t, *(line[round(t * 100)] for line in lines)) for t in thresholds]
 
 
 def list_steps(cuts: Iterable[int], low: int, high: int, extras: Iterable[int] = ()) -> list[int]:

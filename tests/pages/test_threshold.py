@@ -161,3 +161,29 @@ def test_a_fitted_policy_has_a_slider_of_probabilities(full_home: Path) -> None:
     assert (
         "this address asks for leniency true, which can&#x27;t be: false, for this policy is fitted" in errors(app)[0]
     )
+
+
+def test_two_policies_stand_side_by_side(full_home: Path) -> None:
+    with writing(db.open_store(Settings())) as session:
+        saved_policies.save_policy(session, make_policy(TEACHERS), by=owner("ann"))
+    app = lab(threshold="1")
+    app.selectbox(key="with").set_value("fitted").run()
+    assert not app.exception
+    assert app.select_slider(key="with_threshold").value == 0.5
+    html = shown(app)
+    assert "paper, mean &gt; 1.00" in html
+    assert "fitted, P(right) &gt; 0.50" in html
+    # Four of 36 end in a wrong answer; nobody judged any.
+    assert "88.9%" in html
+    assert "precision and recall against people’s judgements" in html
+    assert any("One axis for both" in caption.value for caption in app.caption)
+    assert any("What the change from the first" in heading.value for heading in app.subheader)
+    assert not any("Rationales by P(right)" in caption.value for caption in app.caption)
+    app.toggle(key="reliability").set_value(True).run()
+    assert not app.exception
+    assert any("Rationales by P(right)" in caption.value for caption in app.caption)
+    # The address has both; what can't be is refused in a line.
+    app = lab(**{"with": "fitted", "with_threshold": "0.7", "reliability": "true"})
+    assert "fitted, P(right) &gt; 0.70" in shown(app)
+    assert "this address asks for with_threshold 4" in errors(lab(**{"with": "fitted", "with_threshold": "4"}))[0]
+    assert "this address asks for with foo" in errors(lab(**{"with": "foo"}))[0]

@@ -163,7 +163,7 @@ def load_material(session: Session, exam_id: int) -> Material:
 def count_texts(session: Session) -> tuple[int | None, ...]:
     """Return what grows with every text and vote, and where some were deleted or renamed."""
     tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
-    return (*(queries.newest(session, table) for table in tables), audit_log.edition(session))
+    return *queries.newest_of_each(session, *tables), audit_log.edition(session)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

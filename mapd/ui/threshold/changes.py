@@ -16,7 +16,7 @@ from mapd.ui.threshold.lab_figures import load_lab_set
 
 PAGE = "pages/curate/threshold.py"
 JUDGEMENTS_STAND = "People's judgements hold at every threshold, so texts that people decided never change."
-NO_CHANGE = "Nothing changes: this policy decides every rationale like the policy in use."
+NO_CHANGE = "Nothing changes: both decide every rationale alike."
 
 
 def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, figures: Figures, **params: object) -> None:
@@ -48,7 +48,7 @@ def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, figures: 
 
 
 def draw_condition_changes(exam_id: int, draft: Policy, saved: Policy, teachers: Collection[str] = ()) -> None:
-    """Draw what changes where more than the threshold differs, or for some `teachers` alone."""
+    """Draw what changes from `saved` to `draft`, whatever differs between them, or for some `teachers` alone."""
     saved_set, draft_set = (load_lab_set(exam_id, policy, teachers).columns for policy in (saved, draft))
     url_state.settle("changes", exam_id, change=None, page=1)
     changes = list_changes(saved_set, round(100 * saved.threshold), draft_set, round(100 * draft.threshold))

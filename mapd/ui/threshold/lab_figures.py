@@ -15,14 +15,17 @@ from sqlmodel import Session
 
 from mapd.curation.curated import curate
 from mapd.curation.cut_columns import CutColumns, tabulate_cuts
+from mapd.curation.policy_sets import PolicySet, measure_set
+from mapd.curation.precision_recall import PLAIN, SampleWeights
 from mapd.curation.selection import narrow
 from mapd.curation.threshold_sweep import Figures
 from mapd.policies import Policy
+from mapd.review.audit_weights import is_audited, weigh_judgements
 from mapd.review.queue_index.rows import authors_of, compute_figures
-from mapd.store import judgement_log, queries, queue_index
+from mapd.store import audit_log, judgement_log, queries, queue_index
 from mapd.store import tables as t
 from mapd.ui.kit import context
-from mapd.ui.kit.cache import count_texts, load_material
+from mapd.ui.kit.cache import load_curated, load_material
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +54,32 @@ def load_lab_set(exam_id: int, policy: Policy, teachers: Collection[str] = ()) -
     return context.read(_load, exam_id, policy, tuple(teachers))
 
 
+def load_policy_set(exam_id: int, policy: Policy, teachers: Collection[str] = ()) -> PolicySet:
+    """Return the same, measured against the gold check and against people."""
+    saved = context.read(queries.exam, exam_id)
+    return context.read(_load_measured, exam_id, policy, tuple(teachers), (saved.policy, saved.threshold))
+
+
 def _load(session: Session, exam_id: int, policy: Policy, teachers: tuple[str, ...]) -> LabSet:
-    # Judgements are never changed, only followed by others.
-    edition = (*count_texts(session), queries.newest(session, t.Judgement), queries.exam(session, exam_id).wrong_in)
-    return _decide((exam_id, str(context.engine().url), edition, policy.conditions, teachers), session, policy)
+    return _decide(_make_key(session, exam_id, policy, teachers), session, policy)
+
+
+def _load_measured(
+    session: Session, exam_id: int, policy: Policy, teachers: tuple[str, ...], saved: tuple[str, float | None]
+) -> PolicySet:
+    key = _make_key(session, exam_id, policy, teachers)
+    # What the audits drew goes by the policy in use.
+    return _measure((*key, saved), session, _decide(key, session, policy))
+
+
+def _make_key(session: Session, exam_id: int, policy: Policy, teachers: tuple[str, ...]) -> tuple[object, ...]:
+    return exam_id, str(context.engine().url), read_edition(session, exam_id), policy.conditions, teachers
+
+
+def read_edition(session: Session, exam_id: int) -> tuple[object, ...]:
+    """Return what changes with all that decides beside the policy. Judgements are never changed, only followed."""
+    newest = queries.newest_of_each(session, t.Attempt, t.Explanation, t.Review, t.CommitteeMember, t.Judgement)
+    return *newest, audit_log.edition(session), queries.exam(session, exam_id).wrong_in
 
 
 @st.cache_resource(max_entries=6, show_spinner="Deciding every rationale under these conditions …")
@@ -65,3 +90,16 @@ def _decide(key: tuple[object, ...], _session: Session, _policy: Policy) -> LabS
     material, judgements = load_material(_session, exam_id), judgement_log.judgements(_session, exam_id)
     curated = narrow(curate(material, judgements, _policy, queries.exam(_session, exam_id)), teachers)
     return LabSet(compute_figures(curated, authors_of(_session)), tabulate_cuts(curated))
+
+
+@st.cache_resource(max_entries=6, show_spinner="Measuring …")
+def _measure(key: tuple[object, ...], _session: Session, _lab_set: LabSet) -> PolicySet:
+    exam_id = key[0]
+    assert isinstance(exam_id, int)
+    return measure_set(_lab_set.figures, _lab_set.columns, _load_weights(_session, exam_id))
+
+
+def _load_weights(session: Session, exam_id: int) -> SampleWeights:
+    if not is_audited(judgement_log.judgements(session, exam_id)):
+        return PLAIN
+    return weigh_judgements(load_curated(exam_id))
