@@ -60,7 +60,8 @@ class CutColumns:
         """Return each text's verdict at a threshold."""
         import numpy as np
 
-        return np.where(self.cuts > threshold, ACCEPTED, np.where(self.is_undecided, UNDECIDED, REJECTED))
+        verdicts: Array = np.where(self.cuts > threshold, ACCEPTED, np.where(self.is_undecided, UNDECIDED, REJECTED))
+        return verdicts
 
 
 def tabulate_cuts(curated: Curated) -> CutColumns:
@@ -104,12 +105,14 @@ class Changes:
     @property
     def added(self) -> "Array":
         """Return the places of those that the second policy accepts, and the first one doesn't."""
-        return self.places[self.after == ACCEPTED]
+        places: Array = self.places[self.after == ACCEPTED]
+        return places
 
     @property
     def dropped(self) -> "Array":
         """Return the places of those that the first policy accepts, and the second one doesn't."""
-        return self.places[self.before == ACCEPTED]
+        places: Array = self.places[self.before == ACCEPTED]
+        return places
 
 
 def list_changes(first: CutColumns, first_at: int, second: CutColumns, second_at: int) -> Changes:

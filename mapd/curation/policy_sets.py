@@ -75,10 +75,17 @@ class Comparison:
 def read_figures(policy_set: PolicySet, policy: Policy) -> PolicyFigures:
     """Return what the policy gives at its threshold."""
     at = round(100 * policy.threshold)
-    counts = (policy_set.figures.at(name, at) for name in ("rationales", "accepted", "covered", "pairs"))
-    precision = {source: quality.precision.at(at) for source, quality in policy_set.quality.items()}
-    recall = {source: quality.recall.at(at) for source, quality in policy_set.quality.items()}
-    return PolicyFigures(policy.name, policy.threshold, *counts, precision, recall)
+    figures, quality = policy_set.figures, policy_set.quality
+    return PolicyFigures(
+        policy=policy.name,
+        threshold=policy.threshold,
+        rationales=figures.at("rationales", at),
+        accepted=figures.at("accepted", at),
+        covered=figures.at("covered", at),
+        pairs=figures.at("pairs", at),
+        precision={source: of_source.precision.at(at) for source, of_source in quality.items()},
+        recall={source: of_source.recall.at(at) for source, of_source in quality.items()},
+    )
 
 
 def compare(first: PolicySet, first_policy: Policy, second: PolicySet, second_policy: Policy) -> Comparison:

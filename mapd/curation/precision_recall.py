@@ -62,7 +62,8 @@ class Estimates:
             return Measurement(n, questions, why=NO_SAMPLE)
         if why := find_lack(n, questions):
             return Measurement(n, questions, why=why)
-        return Measurement(n, questions, *(float(x[threshold]) for x in (self.shares, self.lows, self.highs)))
+        value, low, high = (float(column[threshold]) for column in (self.shares, self.lows, self.highs))
+        return Measurement(n, questions, value, low, high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +87,10 @@ def measure(columns: CutColumns, source: str, weights: SampleWeights = PLAIN) ->
     precision = _sum_accepted(cuts, questions, weight, weight * is_right)
     recall = _sum_all(cuts[is_right], questions[is_right], weight[is_right])
     # A text that no known one stands for is accepted at each threshold below its cut, and missed at the others.
-    open_cuts = columns.committee_cuts[np.isin(columns.text_ids, list(weights.open_ids))] if source != GOLD else ()
-    ends = (int(max(open_cuts)), END) if len(open_cuts) else (0, 0)
+    ends = 0, 0
+    open_cuts = columns.committee_cuts[np.isin(columns.text_ids, list(weights.open_ids))]
+    if source != GOLD and len(open_cuts):
+        ends = int(open_cuts.max()), END
     return PrecisionRecall(int(is_known.sum()), _estimate(precision, ends[0]), _estimate(recall, ends[1]))
 
 
@@ -111,7 +114,8 @@ def estimate_groups(
     units, hits = (np.bincount(clusters, x, minlength=keys.shape[1]) for x in (weight, weight * is_right))
 
     def add(group_of: "Array", parts: "Array") -> "Array":
-        return np.bincount(group_of, parts, minlength=number)
+        sums_of: Array = np.bincount(group_of, parts, minlength=number)
+        return sums_of
 
     group = keys[0]
     sums = ShareSums(
@@ -138,7 +142,8 @@ def _accumulate(cuts: "Array", parts: "Array") -> "Array":
     import numpy as np
 
     at_cut = np.bincount(cuts, parts, minlength=END + 1)
-    return at_cut[::-1].cumsum()[::-1][1:]
+    sums: Array = at_cut[::-1].cumsum()[::-1][1:]
+    return sums
 
 
 def _sum_accepted(cuts: "Array", clusters: "Array", units: "Array", hits: "Array") -> ShareSums:

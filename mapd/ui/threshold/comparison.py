@@ -108,6 +108,7 @@ def draw_reliability(exam_id: int, policies: Iterable[Policy | None], teachers: 
     """Draw, on demand, whether fitted policies' probabilities hold, against the gold check and against people."""
     fitted = {policy.conditions: policy for policy in policies if policy is not None and policy.fit is not None}
     url_state.settle("reliability", exam_id, reliability=False)
+    url_state.refuse("reliability", lambda value: value.lower() in ("true", "false"), "true or false", False)
     # It has every rationale decided: only where somebody wants to see it.
     if not fitted or not st.toggle("Do the probabilities hold?", key="reliability", **url_state.BOUND):
         return
