@@ -4,7 +4,7 @@ wilson(81, 263) -> (0.2553, 0.3662), as published by Newcombe (1998)
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 CONFIDENCE = 0.95
 # Draws of an interval: its ends are then steady to a hundredth of its width.
@@ -108,6 +108,46 @@ def predict_from_risks(clusters: Sequence[Sequence[tuple[bool, float]]], further
     sample, scaled_further = total / dispersion, further / dispersion
     ends = nbinom.ppf(TAILS, hits.sum() / dispersion + 1, sample / (sample + scaled_further)) * dispersion
     return ratio * further, min(float(ends[0]), ratio * further), max(float(ends[1]), ratio * further)
+
+
+class ShareSums(NamedTuple):
+    """Sums of texts that are right (hits) and all (units), weighted, over clusters: one value for each share.
+
+    `units_hits` is the sum over clusters of units times hits, and so on; `squared_weights` that over texts.
+    """
+
+    units: Any
+    hits: Any
+    units_units: Any
+    units_hits: Any
+    hits_hits: Any
+    squared_weights: Any
+    texts: Any
+    clusters: Any
+
+
+def share_intervals(sums: ShareSums) -> tuple[Any, Any, Any]:
+    """Return shares of weighted hits and their 95 % intervals, from clusters of texts; nan where there is no text.
+
+    Clopper and Pearson's interval at the effective number of texts, with Student's correction for few clusters (Korn
+    and Graubard, 1998): what a cluster's texts have in common, and unequal weights, make that number smaller.
+    """
+    import numpy as np
+    from scipy.special import betaincinv, stdtrit
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = np.clip(sums.hits / sums.units, 0, 1)
+        squares = sums.hits_hits - 2 * shares * sums.units_hits + shares**2 * sums.units_units
+        variance = sums.clusters / (sums.clusters - 1) * np.maximum(squares, 0) / sums.units**2
+        most = sums.units**2 / sums.squared_weights
+        effective = np.fmin(shares * (1 - shares) / variance, most)
+        # Where all are hits, or none, their spread says nothing of what they have in common.
+        effective = np.where((shares > 0) & (shares < 1), effective, most)
+        effective *= (stdtrit(most - 1, TAILS[1]) / stdtrit(sums.clusters - 1, TAILS[1])) ** 2
+        hits = shares * effective
+        lows = np.where(hits > 0, betaincinv(hits, effective - hits + 1, TAILS[0]), 0.0)
+        highs = np.where(hits < effective, betaincinv(hits + 1, effective - hits, TAILS[1]), 1.0)
+    return shares, np.fmin(lows, shares), np.fmax(highs, shares)
 
 
 def _design_effect(deviations: Any, variance: float, least: float = 1.0) -> float:

@@ -157,6 +157,7 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "questions show demo --split train",
     "questions maps",
     "curate show --exam {taught} --items --drop-near 0.9 --balance teacher --without-leaks",
+    "curate compare --exam {taught} --with strict --with-threshold 3.5",
     "curate remaining --exam {taught}",
     "curate agreement --exam {taught}",
     "snapshots list",

@@ -22,6 +22,7 @@ from mapd.store import db, queries
 from tests import samples
 from tests.commands import Mapd
 from tests.conftest import import_files, writing
+from tests.fits import make_policy
 
 
 @pytest.fixture
@@ -122,3 +123,43 @@ def test_a_file_of_labels_has_a_limit(home: Path, tmp_path: Path, monkeypatch: p
         notebook.Project(home, person="ann").fit_policy("1", "free", labels=labels)
     with pytest.raises(BadInput, match=r"the file can't be read: .*gone\.csv"):
         notebook.Project(home, person="ann").fit_policy("1", "free", labels=tmp_path / "gone.csv")
+
+
+def test_two_policies_are_compared(exams: list[str], mapd: Mapd) -> None:
+    words = ("curate", "compare", "--exam", exams[0], "--policy", "paper", "--threshold", "1", "--with", "strict")
+    result = mapd(*words, "--json").json
+    counts = [
+        mapd("curate", "show", "--exam", exams[0], "--policy", name, *at, "--json").json
+        for name, at in (("paper", ("--threshold", "1")), ("strict", ()))
+    ]
+    for side, shown in zip(("first", "second"), counts, strict=True):
+        names = (("accepted", "accepted"), ("covered", "mistakes_covered"), ("rationales", "rationales"))
+        assert [result[side][name] for name, _ in names] == [shown[name] for _, name in names]
+    precision = result["first"]["gold"]["precision"]
+    # Of 36 four end in a wrong answer.
+    assert precision["value"] == pytest.approx(32 / 36)
+    assert precision["low"] < precision["value"] < precision["high"]
+    assert result["second"]["gold"]["precision"]["why"].startswith("too few")
+    assert result["first"]["people"]["recall"] | {"why": ""} == {
+        "n": 0,
+        "questions": 0,
+        "value": None,
+        "low": None,
+        "high": None,
+        "why": "",
+    }
+    assert result["first"]["accepted"] + result["added"] - result["dropped"] == result["second"]["accepted"]
+    assert any("strict looks at the gold check itself" in note for note in result["notes"])
+    assert "from the first to the second: 0 added" in mapd(*words).out
+
+
+def test_a_fitted_policy_is_compared_with_its_reliability(exams: list[str], mapd: Mapd) -> None:
+    with writing(db.open_store(Settings())) as session:
+        saved_policies.save_policy(session, make_policy(samples.TEACHERS), by=owner("ann"))
+    words = ("curate", "compare", "--exam", exams[0], "--with", "fitted", "--with-threshold", "0.7", "--json")
+    result = mapd(*words).json
+    assert result["first"]["reliability"] == {}
+    tenths = result["second"]["reliability"]["gold"]
+    assert (len(tenths), sum(x["right"]["n"] for x in tenths)) == (10, 36)
+    refused = mapd(*words[:-2], "3")
+    assert (refused.code, "a threshold lies between 0 and 1" in refused.err) == (1, True)

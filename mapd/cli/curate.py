@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from mapd.alignment import align
 from mapd.checks import RationaleChecks, State
-from mapd.cli import curate_measures
+from mapd.cli import curate_compare, curate_measures
 from mapd.cli.curate_options import Exams, PolicyName, Threshold
 from mapd.cli.shared import AsJson, PersonName, person_of, reading, show, split_names, usage, writing
 from mapd.curation import pairs as drawing
@@ -293,6 +293,7 @@ def curate_snapshot(
     show(result, as_json, "frozen")
 
 
+commands.command("compare")(curate_compare.curate_compare)
 commands.command("fit")(curate_measures.curate_fit)
 commands.command("remaining")(curate_measures.curate_remaining)
 commands.command("agreement")(curate_measures.curate_agreement)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.curated import Curated, filter_votes
 from mapd.domain import Act, Judged, Verdict
 from mapd.judgements import pick_latest_of
 from mapd.policies import leniency, mean
@@ -57,20 +57,6 @@ def summary(curated: Curated) -> Summary:
         rejected_right_answer=by_answer[Verdict.REJECTED, State.HOLDS],
         answer_unreadable=sum(x.answer is None for x in rationales),
     )
-
-
-def find_changes(current: Curated, proposed: Curated) -> list[tuple[Mistake, DecidedText, DecidedText]]:
-    """Return the rationales whose verdict differs between two policies, each once: (mistake, before, after)."""
-    current_texts = {x.text.id: x for x in current.rationales}
-    mistake_of: dict[int, Mistake] = {}
-    for mistake in proposed.mistakes:
-        for x in mistake.rationales:
-            mistake_of.setdefault(x.text.id, mistake)
-    return [
-        (mistake_of[x.text.id], current_texts[x.text.id], x)
-        for x in proposed.rationales
-        if x.text.id in current_texts and current_texts[x.text.id].verdict is not x.verdict
-    ]
 
 
 def count_conflicts(curated: Curated) -> int:

@@ -3,6 +3,7 @@
     figures = Figures.of(count_bands(rows))
     figures.at("accepted", 300)        -> 826 on the authors' SVAMP file
     sweep(figures, [3.0, 3.5])         -> [AtThreshold(3.0, 826, 76, 365, 365), …]
+    find_idle_range(figures.cuts, 310, 100, 500)      -> (300, 333): between 3.00 and 3.33 nothing changes
 
 What counts is constant between two cuts, so a text is counted in bands: accepted from 0 up to below its cut, … A row
 with a cut of 350 and a wrong answer counts in ("accepted", 0, 350), ("wrong", 0, 350), ("rationales", 0, 501), …
@@ -106,7 +107,22 @@ class AtThreshold:
 
 def sweep(figures: Figures, thresholds: Sequence[float]) -> list[AtThreshold]:
     """Return the chart's four figures at each threshold."""
-    return [
-        AtThreshold(t, *(figures.at(name, round(t * 100)) for name in ("accepted", "wrong", "covered", "pairs")))
-        for t in thresholds
-    ]
+    nothing = (0,) * END
+    lines = [figures.lines.get(name, nothing) for name in ("accepted", "wrong", "covered", "pairs")]
+    return [AtThreshold(t, *(line[round(t * 100)] for line in lines)) for t in thresholds]
+
+
+def list_steps(cuts: Iterable[int], low: int, high: int, extras: Iterable[int] = ()) -> list[int]:
+    """Return the thresholds from `low` to `high` that decide something: those at which a text is no longer accepted.
+
+    Below the first of them all such texts are accepted: `low` is a step for that. `extras` are steps, too.
+    """
+    inside = {cut for cut in cuts if low < cut <= high}
+    return sorted(({low} if inside else set()) | inside | set(extras))
+
+
+def find_idle_range(cuts: Iterable[int], threshold: int, low: int, high: int) -> tuple[int, int]:
+    """Return from where to where, around a threshold, no text is decided otherwise."""
+    bounds = sorted(cut for cut in cuts if low < cut <= high)
+    begin = max((cut for cut in bounds if cut <= threshold), default=low)
+    return begin, min((cut - 1 for cut in bounds if cut > threshold), default=high)

@@ -89,7 +89,7 @@ def measure(curated: Curated, probabilities: Mapping[int, float] | None = None) 
     """Return what is left. `probabilities`: by text id, how probable a fitted policy finds it that a text is right."""
     kept = [x for x in curated.rationales if x.verdict is Verdict.ACCEPTED]
     unseen = [x for x in kept if not x.judged]
-    sampled, unaudited = _draw(curated)
+    sampled, unaudited = draw_audit(curated, Verdict.ACCEPTED, AUDITS)
     judged = [[x for x in texts if x.people.decision is not None] for texts in sampled.values()]
     clusters = [[_is_wrong(x) for x in texts] for texts in judged if texts]
     passed_by = sum(map(len, sampled.values())) - sum(map(len, clusters))
@@ -107,16 +107,21 @@ def measure(curated: Curated, probabilities: Mapping[int, float] | None = None) 
     return AuditResult(len(kept), len(unseen), sample, by_audit, by_probability, tuple(sorted(risks, reverse=True)))
 
 
-def _draw(curated: Curated) -> tuple[dict[int, list[DecidedText]], list[DecidedText] | None]:
-    """Return the drawn questions' accepted texts, and all others; None for these where the order isn't the lot's."""
+def draw_audit(
+    curated: Curated, verdict: Verdict, queues: Sequence[str]
+) -> tuple[dict[int, list[DecidedText]], list[DecidedText] | None]:
+    """Return the texts with this verdict of the committee on questions that these queues drew, and all others.
+
+    None for these others where the order isn't the lot's.
+    """
     texts: dict[int, dict[int, DecidedText]] = defaultdict(dict)
     lots: dict[int, float] = {}
     for mistake in curated.mistakes:
         question, lot = mistake.question.id, draw_lot(mistake.attempt.uid)
         # The queue brings the highest lots first; a question comes with the first of its attempts.
         lots[question] = max(lots.get(question, lot), lot)
-        texts[question] |= {x.text.id: x for x in mistake.rationales if x.committee.verdict is Verdict.ACCEPTED}
-    audited = _find_audited(curated)
+        texts[question] |= {x.text.id: x for x in mistake.rationales if x.committee.verdict is verdict}
+    audited = _find_audited(curated, queues)
     audited_questions = {question for question, of_question in texts.items() if audited & of_question.keys()}
     last = min((lots[question] for question in audited_questions), default=float("inf"))
     up_to_last = {q: list(of_question.values()) for q, of_question in texts.items() if of_question and lots[q] >= last}
@@ -128,13 +133,13 @@ def _draw(curated: Curated) -> tuple[dict[int, list[DecidedText]], list[DecidedT
     return of_audit, None
 
 
-def _find_audited(curated: Curated) -> set[int]:
-    """Return the rationales that somebody decided in an audit."""
+def _find_audited(curated: Curated, queues: Sequence[str]) -> set[int]:
+    """Return the rationales that somebody decided in one of these audits."""
     in_force = {judged.id for judged in drop_undone(row.judged for row in curated.judgements)}
     return {
         row.target_id
         for row in curated.judgements
-        if row.queue in AUDITS
+        if row.queue in queues
         and row.target == "rationale"
         and row.judged.id in in_force
         and row.judged.decision in (Act.ACCEPT, Act.REJECT)

@@ -7,7 +7,8 @@ from sqlmodel import Session
 from mapd.checks import State
 from mapd.curation import live_set
 from mapd.curation.curated import curate, filter_votes
-from mapd.curation.summary import find_changes, summary
+from mapd.curation.cut_columns import list_changes, tabulate_cuts
+from mapd.curation.summary import summary
 from mapd.domain import Act, ExamInfo, Verdict, Vote
 from mapd.people import owner
 from mapd.policies import PAPER
@@ -33,7 +34,9 @@ def test_a_judgement_changes_one_text_and_survives_every_threshold(session: Sess
     target = next(x for x in before.rationales if x.verdict is Verdict.ACCEPTED)
     judge(session, Target("rationale", target.text.id), Act.REJECT, by=owner("ann"), reason="false_step")
     after = live_set.load_curated(session, exam.id)
-    assert [(b.text.id, a.verdict) for _, b, a in find_changes(before, after)] == [(target.text.id, Verdict.REJECTED)]
+    changes = list_changes(*(x for curated in (before, after) for x in (tabulate_cuts(curated), 300)))
+    assert [before.mistakes[0].rationales[place].text.id for place in changes.dropped] == [target.text.id]
+    assert not changes.added.size
     for threshold in (0, 3, 5):
         moved = live_set.load_curated(session, exam.id, PAPER.at(threshold))
         assert live_set.find_text(moved, "rationale", target.text.id).verdict is Verdict.REJECTED

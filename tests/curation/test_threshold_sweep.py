@@ -6,7 +6,7 @@ from sqlmodel import Session
 from mapd.curation import live_set
 from mapd.curation.curated import Curated, curate
 from mapd.curation.summary import summary
-from mapd.curation.threshold_sweep import Figures, sweep
+from mapd.curation.threshold_sweep import Figures, find_idle_range, list_steps, sweep
 from mapd.domain import Act, ExamInfo
 from mapd.people import owner
 from mapd.policies import PAPER, STRICT, Policy
@@ -51,3 +51,24 @@ def test_they_are_the_summary_at_every_threshold(session: Session, exam: ExamInf
         curated = curate(material, judged, policy.at(threshold))
         told(figures, curated, names)
         assert (at.accepted, at.pairs) == (summary(curated).accepted, summary(curated).pairs)
+
+
+CUTS = (50, 300, 334, 500)
+
+
+def test_a_step_decides_something_and_between_two_nothing_changes() -> None:
+    # A mean of 3 1/3 is accepted at 3.33, and isn't at 3.34; at .5 lies nothing that the slider could reach.
+    assert list_steps(CUTS, 100, 500, {300, 345}) == [100, 300, 334, 345, 500]
+    assert list_steps((), 100, 500, {300}) == [300]
+    assert list_steps((50,), 100, 500) == []
+    expected = {100: (100, 299), 299: (100, 299), 300: (300, 333), 333: (300, 333), 334: (334, 499), 500: (500, 500)}
+    assert {at: find_idle_range(CUTS, at, 100, 500) for at in expected} == expected
+    assert find_idle_range((), 300, 100, 500) == (100, 500)
+
+
+@pytest.mark.parametrize("threshold", range(0, 501, 7))
+def test_an_idle_range_is_as_wide_as_it_can_be(threshold: int) -> None:
+    begin, end = find_idle_range(CUTS, threshold, 0, 500)
+    accepted = [sum(cut > at for cut in CUTS) for at in range(501)]
+    idle = [at for at in range(501) if accepted[at] == accepted[threshold]]
+    assert (begin, end) == (idle[0], idle[-1])

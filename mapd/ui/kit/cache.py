@@ -93,7 +93,7 @@ def load_voices(exam_id: int) -> ExamVoices:
 
 
 def _load_voices(session: Session, exam_id: int) -> ExamVoices:
-    return _voices(exam_id, str(engine().url), _count_texts(session), session)
+    return _voices(exam_id, str(engine().url), count_texts(session), session)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -157,13 +157,13 @@ def _decisions(exam_id: int, url: str, edition: int) -> dict[str, CuratedParts]:
 
 def load_material(session: Session, exam_id: int) -> Material:
     """Return the exam's texts and votes, read again only where some came in, or were deleted or renamed."""
-    return _material(exam_id, str(engine().url), _count_texts(session), session)
+    return _material(exam_id, str(engine().url), count_texts(session), session)
 
 
-def _count_texts(session: Session) -> tuple[int | None, ...]:
+def count_texts(session: Session) -> tuple[int | None, ...]:
     """Return what grows with every text and vote, and where some were deleted or renamed."""
     tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
-    return (*(queries.newest(session, table) for table in tables), audit_log.edition(session))
+    return *queries.newest_of_each(session, *tables), audit_log.edition(session)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

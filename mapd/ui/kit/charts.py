@@ -124,7 +124,7 @@ def label_steps(figure: go.Figure) -> None:
     figure.update_xaxes(title="optimizer step", unifiedhovertitle=title, showgrid=False, rangemode="tozero")
 
 
-def _whiskers(ends: Iterable[tuple[float, float, float]], colour: str) -> dict[str, Any]:
+def make_whiskers(ends: Iterable[tuple[float, float, float]], colour: str) -> dict[str, Any]:
     """Return the whiskers of values with their intervals, each as (low, value, high)."""
     rows = list(ends)
     return {
@@ -146,7 +146,7 @@ def rounds_figure(rounds: Sequence[StudentRound]) -> go.Figure:
     figure.add_scatter(
         x=xs,
         y=[score.accuracy for score in scores],
-        error_y=_whiskers([(score.low, score.accuracy, score.high) for score in scores], ACCENT),
+        error_y=make_whiskers([(score.low, score.accuracy, score.high) for score in scores], ACCENT),
         name="right",
         mode="lines+markers",
         line={"width": 2, "color": ACCENT},
@@ -175,7 +175,7 @@ def arms_figure(marks: Mapping[str, ArmMark]) -> go.Figure:
     figure.add_scatter(
         x=[mark.accuracy for mark in marks.values()],
         y=list(height_of.values()),
-        error_x=_whiskers([(m.interval[0], m.accuracy, m.interval[1]) for m in marks.values()], ACCENT),
+        error_x=make_whiskers([(m.interval[0], m.accuracy, m.interval[1]) for m in marks.values()], ACCENT),
         name="mean, 95 % over questions",
         mode="markers",
         cliponaxis=False,
@@ -262,7 +262,7 @@ def accuracy_figure(results: Mapping[str, FamilyResult]) -> go.Figure:
         figure.add_scatter(
             x=[score.accuracy for score in scores],
             y=[rows - 1 - row + offset for row in range(rows)],
-            error_x=_whiskers([(score.low, score.accuracy, score.high) for score in scores], colour),
+            error_x=make_whiskers([(score.low, score.accuracy, score.high) for score in scores], colour),
             name=name,
             mode="markers",
             cliponaxis=False,
@@ -286,7 +286,7 @@ def estimates_figure(ends: Mapping[str, tuple[float, float, float]], title: str)
     figure.add_scatter(
         x=[number for _, number, _ in ends.values()],
         y=list(range(rows))[::-1],
-        error_x=_whiskers(ends.values(), ACCENT),
+        error_x=make_whiskers(ends.values(), ACCENT),
         mode="markers",
         cliponaxis=False,
         marker={"color": ACCENT, "size": 10},

@@ -97,6 +97,20 @@ def refuse_outside(
     refuse(key, fits, f"a {'whole ' * (kind is int)}number from {low:g} to {high:g}", default)
 
 
+def round_number(key: str, default: float) -> float:
+    """Return the number that a choice of numbers has now, in hundredths. `refuse_outside` comes first."""
+    state = st.session_state
+    if key in state:
+        return round(float(state[key]), 2)
+    if (value := st.query_params.get(key)) is None:
+        return default
+    number = round(float(value), 2)
+    # Streamlit goes by the text: to it 3.50 is no 3.5.
+    if value != f"{number:g}":
+        state[key] = number
+    return number
+
+
 def choose_group(key: str, groups: Sequence[str], default: Default) -> str | Default:
     """Draw the choice of one group of rows; return it. Another group starts at its first page."""
     options: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _go_to_first_page, **BOUND}

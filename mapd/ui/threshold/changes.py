@@ -4,34 +4,36 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from mapd.curation.selection import narrow
-from mapd.curation.summary import find_changes
+from mapd.curation.cut_columns import VERDICTS, list_changes
+from mapd.curation.threshold_sweep import Figures
 from mapd.domain import RowFilter, Verdict
 from mapd.policies import Policy
-from mapd.store import browse
+from mapd.store import browse, queries
 from mapd.ui.kit import context, pagination, rows, url_state
 from mapd.ui.kit.cache import load_part
 from mapd.ui.kit.rows import TextRow
-from mapd.ui.threshold import lab
+from mapd.ui.threshold.lab_figures import load_lab_set
 
 PAGE = "pages/curate/threshold.py"
 JUDGEMENTS_STAND = "People's judgements hold at every threshold, so texts that people decided never change."
-NO_CHANGE = "Nothing changes: this policy decides every rationale like the policy in use."
+NO_CHANGE = "Nothing changes: both decide every rationale alike."
 
 
-def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, **params: object) -> None:
+def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, figures: Figures, **params: object) -> None:
     """Draw the texts between the two thresholds, where nothing else differs. `params`: the page's address."""
     low, high = sorted(round(policy.threshold * 100) for policy in (draft, saved))
     query, turn = RowFilter(cuts=(low, high)), pagination.read_turn(3)
-    row_count = context.read(browse.count_rows, exam_id, query, low) if low < high else 0
-    if not row_count:
+    text_count = figures.at("accepted", low) - figures.at("accepted", high)
+    if not text_count:
         st.caption(NO_CHANGE)
         return
+    # Counting rows takes SQL a second where there are many: they are more than texts only where attempts share these.
+    is_shared = context.read(queries.exam, exam_id).shares_rationales
+    row_count = context.read(browse.count_rows, exam_id, query, low) if is_shared else text_count
     browse_rows = context.read(browse.list_rows, exam_id, query, low, turn)
     offset = 0
     if turn and browse_rows:
         offset = context.read(browse.count_rows, exam_id, query, low, before_key=browse_rows[0].key)
-    text_count = context.read(browse.count_texts, exam_id, query, low)
     is_added = draft.threshold < saved.threshold
     st.caption(f"{text_count:,} {'added' if is_added else 'dropped'}. {JUDGEMENTS_STAND}")
     if not browse_rows:
@@ -46,22 +48,24 @@ def draw_threshold_changes(exam_id: int, draft: Policy, saved: Policy, **params:
 
 
 def draw_condition_changes(exam_id: int, draft: Policy, saved: Policy, teachers: Collection[str] = ()) -> None:
-    """Draw what changes where more than the threshold differs, or for some `teachers` alone."""
-    before_set, after_set = (narrow(lab.load_curated_under(exam_id, policy), teachers) for policy in (saved, draft))
+    """Draw what changes from `saved` to `draft`, whatever differs between them, or for some `teachers` alone."""
+    saved_set, draft_set = (load_lab_set(exam_id, policy, teachers).columns for policy in (saved, draft))
     url_state.settle("changes", exam_id, change=None, page=1)
-    changes = find_changes(before_set, after_set)
-    groups = {
-        "added": [c for c in changes if c[2].verdict is Verdict.ACCEPTED],
-        "dropped": [c for c in changes if c[1].verdict is Verdict.ACCEPTED],
-    }
-    if not changes:
+    changes = list_changes(saved_set, round(100 * saved.threshold), draft_set, round(100 * draft.threshold))
+    if not changes.places.size:
         st.caption(NO_CHANGE)
         return
+    groups = {"added": changes.added, "dropped": changes.dropped}
     with st.container(horizontal=True, vertical_alignment="center"):
         group = url_state.choose_group("change", list(groups), None)
-        counts = ", ".join(f"{len(group_changes):,} {name}" for name, group_changes in groups.items())
+        counts = ", ".join(f"{places.size:,} {name}" for name, places in groups.items())
         st.caption(f"{counts}. {JUDGEMENTS_STAND}")
-    part = pagination.take_page(changes if group is None else groups[group])
-    old_verdicts = {new.text.id: old.verdict for _, old, new in part}
-    text_rows = [TextRow(mistake, new) for mistake, _, new in part]
-    rows.draw_rows(text_rows, after_set, "changes", rows.CHANGE_DEFAULTS, old_verdicts=old_verdicts)
+    places = pagination.take_page(changes.places if group is None else groups[group])
+    text_ids = saved_set.text_ids[places].tolist()
+    verdicts = saved_set.decide(round(100 * saved.threshold))[places].tolist()
+    old_verdicts = {text_id: VERDICTS[verdict] for text_id, verdict in zip(text_ids, verdicts, strict=True)}
+    # Only the page's own texts are read.
+    part = load_part(exam_id, saved_set.question_ids[places].tolist(), draft)
+    texts = {x.text.id: TextRow(m, x) for m in reversed(part.mistakes) for x in m.rationales}
+    text_rows = [texts[text_id] for text_id in text_ids if text_id in texts]
+    rows.draw_rows(text_rows, part, "changes", rows.CHANGE_DEFAULTS, old_verdicts=old_verdicts)

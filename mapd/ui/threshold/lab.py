@@ -1,7 +1,8 @@
 """The parts of the threshold lab: the draft policy, the exam's saved policy, and the numbers of both.
 
-The queue index has the numbers of every threshold under the saved policy's conditions; under other conditions every
-text is decided again. A widget that the address doesn't name has the saved policy's value.
+    describe(policy)      -> "paper: mean > 3.00, 1 valid vote, no check"
+
+A widget that the address doesn't name has the saved policy's value.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,18 +12,16 @@ from typing import Any
 import streamlit as st
 
 from mapd.curation import fitted_policies, saved_policies
-from mapd.curation.curated import Curated, curate
-from mapd.curation.selection import narrow
 from mapd.curation.threshold_sweep import Figures
-from mapd.domain import JudgementRow, Material
 from mapd.policies import PRESETS, Check, Policy
 from mapd.probability import FILE, GOLD, PEOPLE
-from mapd.review.queue_index.rows import authors_of, compute_figures
-from mapd.store import audit_log, exam_material, judgement_log, queries, queue_index
-from mapd.ui.kit import actions, context, pagination, tables, text, url_state
-from mapd.ui.kit.cache import derive_index, load_material, load_voices
+from mapd.store import exam_material, queries, queue_index
+from mapd.ui.kit import actions, context, tables, text, url_state
+from mapd.ui.kit.cache import derive_index, load_voices
 from mapd.ui.kit.tables import Html
 from mapd.ui.kit.theme import teacher_colours
+from mapd.ui.threshold.lab_figures import load_figures
+from mapd.ui.threshold.slider import draw_slider, slider_range
 
 CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations true", Check.SHOWS_WORK: "shows work"}
 LABELS = {GOLD: "the gold check", PEOPLE: "people’s judgements", FILE: "a file of labels"}
@@ -97,33 +96,20 @@ def choose_policy(exam_id: int, saved: Policy, choices: Mapping[str, Policy]) ->
         )
         base = choices[name]
         url_state.settle("conditions", exam_id, **_widget_values(base))
-        low, high, step = slider_range(base)
+        low, *_ = slider_range(base)
         with messages:
             _refuse(base, low)
-        threshold = st.slider(
-            f"Accepted if the {'mean' if base.fit is None else 'probability that it is right'} is above",
-            low,
-            high,
-            base.threshold,
-            step,
-            format="%.2f",
-            key="threshold",
-            on_change=pagination.go_to_first,
-            **url_state.BOUND,
-        )
-        with st.popover("Conditions", icon=":material/tune:", key="mapd_conditions"):
-            draft = _edit_conditions(base.at(round(threshold, 2)))
+        # The slider stands before the conditions, and has the steps that there are under them.
+        place = st.container(key="mapd_threshold")
+        popover = st.popover("Conditions", icon=":material/tune:", key="mapd_conditions")
+        with popover:
+            conditions = _edit_conditions(base)
+        with place:
+            draft = conditions.at(draw_slider(exam_id, base, load_figures(exam_id, conditions, saved).cuts))
+        with popover:
             _save_as(draft)
         _draw_use(exam_id, draft, saved, base)
     return draft
-
-
-def slider_range(base: Policy, *thresholds: float) -> tuple[float, float, float]:
-    """Return lowest, highest and step of a policy's thresholds; `thresholds`: further ones that have to fit in."""
-    if base.fit is not None:
-        return 0.0, base.highest, 0.01
-    # A saved threshold below 1 has to fit on the slider.
-    return min(1.0, *(float(int(threshold)) for threshold in (base.threshold, *thresholds))), base.highest, 0.05
 
 
 def _refuse(base: Policy, low: float) -> None:
@@ -263,48 +249,6 @@ def draw_fit_notes(exam_id: int, draft: Policy) -> None:
     differences = fitted_policies.find_differences(draft.fit, load_voices(exam_id), has_gold=has_gold)
     notes = [*fitted_policies.describe_fit(draft.fit), *differences]
     st.caption(text.label("; ".join(notes), 600))
-
-
-# -- what a policy gives ----------------------------------------------------------------------------------------------
-
-
-def have_same_conditions(draft: Policy, saved: Policy) -> bool:
-    """Return whether the two policies differ in threshold and name alone."""
-    conditions = [_widget_values(policy) | {"threshold": None} for policy in (draft, saved)]
-    return draft.fit == saved.fit and conditions[0] == conditions[1]
-
-
-def load_figures(exam_id: int, policy: Policy, saved: Policy, teachers: Collection[str] = ()) -> Figures:
-    """Return the exam's figures at every threshold under this policy, narrowed to `teachers` if there are any."""
-    # The queue index knows only the saved conditions and all teachers.
-    if teachers or not have_same_conditions(policy, saved):
-        return compute_figures(narrow(load_curated_under(exam_id, policy), teachers), context.read(authors_of))
-    return Figures.of(context.read(queue_index.figures, exam_id))
-
-
-def load_curated_under(exam_id: int, policy: Policy) -> Curated:
-    """Return the exam's curated set under this policy, with all texts, votes and judgements of now."""
-    material = context.read(load_material, exam_id)
-    info, judgements = context.read(queries.exam, exam_id), context.read(judgement_log.judgements, exam_id)
-    # The cache's key grows with every text, vote and judgement.
-    edition = context.read(audit_log.edition)
-    counts = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
-    judgement_ids = tuple(j.judged.id for j in judgements)
-    rule = (describe(policy), policy.threshold, policy.version, policy.fit and policy.fit.digest)
-    key = (exam_id, str(context.engine().url), counts, judgement_ids, rule)
-    curated = _curated(key, material, judgements, policy)
-    # The cached set may hold the exam's row from before a change.
-    return replace(curated, exam=info)
-
-
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _curated(
-    key: tuple[object, ...],  # noqa: ARG001 - the cache's key
-    _material: Material,
-    _judgements: Sequence[JudgementRow],
-    _policy: Policy,
-) -> Curated:
-    return curate(_material, _judgements, _policy)
 
 
 # -- the numbers ------------------------------------------------------------------------------------------------------
