@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from mapd import committee, prompts
+from mapd import committee, prompts, teacher_models
 from mapd.curation import live_set, saved_policies
 from mapd.curation.curated import DecidedText
 from mapd.domain import Verdict
@@ -23,6 +24,7 @@ from mapd.review.queue_index import derivation
 from mapd.store import db, queries
 from mapd.store import tables as t
 from tests import samples
+from tests.commands import runner
 from tests.conftest import import_files
 from tests.test_committee import NAMES, TEXTS, Scripted, content, kind_of
 
@@ -240,8 +242,25 @@ def test_the_queue_index_has_them_rejected(engine: sa.Engine, exam: str, collect
 def test_what_is_saved_has_the_estimate_s_price(engine: sa.Engine, collect: Collect) -> None:
     with db.writing(engine) as session:
         for row in session.exec(select(t.Teacher).where(col(t.Teacher.name).in_(NAMES))):
-            row.kind, row.price_in, row.price_out = "openai", 1.0, 2.0
+            row.kind, row.price = "openai", {"usd_in": 1, "usd_out": 2}
     done, _ = collect(STRICT)
     assert done.saved is not None
     # As the ledger has it: 9 tokens in and 3 out.
     assert done.saved.money == pytest.approx(done.saved.calls * (9 * 1.0 + 3 * 2.0) / 1e6)
+
+
+def test_the_command_says_what_it_left_out(
+    engine: sa.Engine, exam: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(teacher_models, "open_model", lambda _, row: Scripted(row.name, answer))
+    run = runner(monkeypatch, capsys)
+    way = ("collect", "--exam", exam, "--teachers", ",".join(NAMES), "--adaptive")
+    done = json.loads(run(*way, "--json").out)
+    calls = done["saved"]["calls"]
+    assert (done["saved"], done["reviews"]) == ({"calls": calls, "money": 0.0}, REVIEWS - calls)
+    assert calls > 3
+    estimate = json.loads(run(*way, "--estimate", "--json").out)
+    assert (estimate["calls"], estimate["left_out"]) == (0, calls)
+    out = run(*way).out
+    assert f"adaptive: {calls} reviews not asked: it can't change the verdict" in out
+    assert "saved  " not in out
