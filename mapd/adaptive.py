@@ -25,10 +25,8 @@ def describe_limit(policy: Policy) -> str | None:
     """Return in a line why nothing is left out under the policy; None where something may be."""
     if has_bounds(policy):
         return None
-    kind = "corrects for leniency, which moves with each vote" if policy.leniency_adjusted else "is fitted"
-    return (
-        f"policy {policy.name} {kind}: nobody knows in advance what a review can change, so every review is asked for"
-    )
+    kind = "corrects for leniency" if policy.leniency_adjusted else "is fitted"
+    return f"policy {policy.name} {kind}: what a review can change isn't known in advance, so each is asked for"
 
 
 def find_settled(policy: Policy, votes: Sequence[Vote], reviewers: int, states: CheckStates) -> CommitteeVerdict | None:

@@ -171,7 +171,7 @@ def estimate_saved(session: Session, committee_plan: Plan, left_out: Counter[int
     calls = [Counter(review=left_out[queries.identity(x)]) for x in committee_plan.teachers]
     estimates = [x for x in _estimate_all(session, committee_plan, calls) if x.calls["review"]]
     is_known = all(x.price is not Price.UNKNOWN for x in estimates)
-    return SavedCalls(left_out.total(), sum(x.usd or 0.0 for x in estimates) if is_known else None)
+    return SavedCalls(left_out.total(), sum((x.usd or 0.0 for x in estimates), 0.0) if is_known else None)
 
 
 def estimate_ahead(

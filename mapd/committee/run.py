@@ -14,7 +14,7 @@ from mapd.committee import claiming, faults, ledger
 from mapd.committee.claiming import ClaimResult, Purse, RunLimits, check_token_counts
 from mapd.committee.plan import PAGE, Plan, PlannedCall, ReviewPage
 from mapd.committee.streams import CommitteeProgress, Flights, RunCounts, TeacherStream
-from mapd.committee.turns import Turn, Turns, find_turns
+from mapd.committee.turns import ReviewTurn, Turns, find_turns
 from mapd.errors import Busy, MapdError, Stopped
 from mapd.models.base import Completion, Request
 from mapd.store import claims, db
@@ -284,7 +284,7 @@ class CommitteeRun:
         # Noted before the query: a rationale that is written meanwhile makes the stream look once more.
         news, mark, recalled = self.news, len(self.turns.over), stream.take_recalled(PAGE)
 
-        def read(session: Session) -> tuple[list[PlannedCall], ReviewPage, dict[int, Turn]]:
+        def read(session: Session) -> tuple[list[PlannedCall], ReviewPage, dict[int, ReviewTurn]]:
             page = self.plan.reviews(session, stream.teacher, stream.last_seen_id, recalled)
             to_ask = ledger.reuse(session, page.missing)
             return to_ask, page, find_turns(session, self.plan, (p.explanation_id or 0 for p in to_ask))

@@ -1,6 +1,6 @@
 """Adaptive collection: reviewers of a rationale are asked one after the other, only where one can change its verdict.
 
-    find_turns(session, plan, [51, 52])   -> {51: Turn(to_ask=(3, 2), is_settled=False), 52: Turn((2,), True)}
+    find_turns(session, plan, [51, 52])   -> {51: ReviewTurn((3, 2), is_settled=False), 52: ReviewTurn((2,), True)}
     turns.pick(brook, missing, …)         -> [PlannedCall("review", explanation_id=51, …)]: teacher 3 is brook
 
 Of rationale 51 teacher 2 waits until 3 has scored it; 52 is rejected whatever 2 says of it, so 2 isn't asked. Different
@@ -30,14 +30,14 @@ from mapd.store import tables as t
 BLOCK = 250
 
 
-class Turn(NamedTuple):
+class ReviewTurn(NamedTuple):
     """Who gave a rationale no review, in the order in which they are asked, and whether none of them can change it."""
 
     to_ask: tuple[int, ...]
     is_settled: bool
 
 
-def find_turns(session: Session, plan: Plan, rationales: Iterable[int]) -> dict[int, Turn]:
+def find_turns(session: Session, plan: Plan, rationales: Iterable[int]) -> dict[int, ReviewTurn]:
     """Return whose turn it is, by rationale; nothing where the plan isn't adaptive."""
     ids = set(rationales)
     return _look_at(session, plan, plan.policy, col(t.Explanation.id).in_(ids)) if plan.policy and ids else {}
@@ -55,7 +55,7 @@ def count_left_out(session: Session, plan: Plan) -> Counter[int]:
     return counts
 
 
-def _look_at(session: Session, plan: Plan, policy: Policy, condition: sa.ColumnElement[bool]) -> dict[int, Turn]:
+def _look_at(session: Session, plan: Plan, policy: Policy, condition: sa.ColumnElement[bool]) -> dict[int, ReviewTurn]:
     teachers = [x.id for x in plan.teachers if x.id is not None]
     # Who is named now counts in the exam from the run's beginning on.
     counts = exam_material.counts_in(t.Review.reviewer_id, plan.exam_id) | col(t.Review.reviewer_id).in_(teachers)
@@ -85,7 +85,7 @@ def _look_at(session: Session, plan: Plan, policy: Policy, condition: sa.ColumnE
             gold, reading = plan.plain_golds[question], plan.readings.get(id_, Ruling())
             checks = check_rationale(text, gold, Task(task), options)
             _, states = read_states(checks, gold, Task(task), options, reading)
-        turns[id_] = Turn(to_ask, not adaptive.can_change(policy, votes[id_], len(to_ask), states))
+        turns[id_] = ReviewTurn(to_ask, not adaptive.can_change(policy, votes[id_], len(to_ask), states))
     return turns
 
 
@@ -102,7 +102,7 @@ class Turns:
     without: set[tuple[int | None, int]] = field(default_factory=set)
 
     def pick(
-        self, stream: TeacherStream, missing: Sequence[PlannedCall], turns: Mapping[int, Turn], mark: int
+        self, stream: TeacherStream, missing: Sequence[PlannedCall], turns: Mapping[int, ReviewTurn], mark: int
     ) -> list[PlannedCall]:
         """Return the stream's reviews that are due; those that wait for another reviewer stay with the stream by id.
 
@@ -126,7 +126,7 @@ class Turns:
             stream.recall(id_)
         return due
 
-    def _find_next(self, rationale: int, turn: Turn) -> int | None:
+    def _find_next(self, rationale: int, turn: ReviewTurn) -> int | None:
         absent = {stream.teacher.id for stream in self.streams if stream.stopped or stream.ended}
         return next((who for who in turn.to_ask if who not in absent and (who, rationale) not in self.without), None)
 

@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd import prompts
+from mapd.adaptive import has_bounds
+from mapd.policies import Policy
 from mapd.store import db
 from mapd.store import tables as t
 
@@ -63,6 +65,16 @@ def find_adaptive(session: Session, exam_id: int) -> AdaptiveCommittee | None:
     teachers = sorted(rows, key=lambda row: uids.index(row.uid))
     ids = tuple(row.id for row in teachers if row.id is not None)
     return AdaptiveCommittee(ids, tuple(row.name for row in teachers), act.detail.get("samples", 1))
+
+
+def describe(session: Session, exam_id: int, policy: Policy) -> str:
+    """Return who counts in the exam, and how an adaptive committee leaves reviews out, as derived rows name it."""
+    words, few = f"committee {members(session, exam_id)}", find_adaptive(session, exam_id)
+    if few is None or not has_bounds(policy):
+        return words
+    # What is rejected for want of reviews that nobody asked for may hang on the threshold.
+    at = f" at {policy.threshold:g}" if policy.min_votes > 1 else ""
+    return f"{words}, adaptive {few.ids} {few.samples}{at}"
 
 
 def list_to_ask(

@@ -26,7 +26,6 @@ from itertools import groupby
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import adaptive
 from mapd.curation import saved_policies, threshold_sweep
 from mapd.curation.curated import Mistake, curate, filter_votes
 from mapd.domain import ExamInfo, Vote
@@ -54,14 +53,10 @@ Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 
 def _version_of(session: Session, info: ExamInfo) -> str:
     """Return the version of the exam's rows: rules and policy, but no threshold (a row holds for all of them)."""
-    policy, members = saved_policies.exam_policy(session, info), committees.members(session, info.id)
+    policy = saved_policies.exam_policy(session, info)
     decided = policy.conditions + f", wrong in {info.wrong_in}" * (info.wrong_in > 1)
-    # Where an adaptive committee left a vote out, it may be rejected without the votes that are demanded.
-    if (committee := committees.find_adaptive(session, info.id)) is not None and adaptive.has_bounds(policy):
-        # By its mean alone that depends on the threshold, too.
-        at = f" at {policy.threshold:g}" * (policy.min_votes > 1)
-        decided += f", adaptive {committee.ids} of {committee.samples}{at}"
-    return f"rules {RULES_VERSION}, {decided}, judgements {info.judgements_per_text}, committee {members}"
+    decided += f", judgements {info.judgements_per_text}, {committees.describe(session, info.id, policy)}"
+    return f"rules {RULES_VERSION}, {decided}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------
