@@ -10,6 +10,7 @@ rationales go in parallel. Who gives no text is passed over in this run.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from sqlmodel import Session, col, select
 
 from mapd import adaptive, prompts
 from mapd.answers.grading import Task
-from mapd.checks import check_rationale
+from mapd.checks import RationaleChecks, check_rationale
 from mapd.committee.plan import Plan, PlannedCall
 from mapd.committee.streams import RunCounts, TeacherStream
 from mapd.domain import Ruling, Vote
@@ -79,14 +80,19 @@ def _look_at(session: Session, plan: Plan, policy: Policy, condition: sa.ColumnE
         to_ask = tuple(who for who in teachers if who != author and who not in reviewers[id_])
         if question not in plan.plain_golds or not to_ask:
             continue
-        # Reading a text takes longer than all else here: only where the policy asks for it.
         states = CheckStates()
         if policy.checks:
             gold, reading = plan.plain_golds[question], plan.readings.get(id_, Ruling())
-            checks = check_rationale(text, gold, Task(task), options)
+            checks = _check(text, gold, Task(task), tuple(options))
             _, states = read_states(checks, gold, Task(task), options, reading)
         turns[id_] = ReviewTurn(to_ask, not adaptive.can_change(policy, votes[id_], len(to_ask), states))
     return turns
+
+
+@lru_cache(maxsize=16_384)
+def _check(text: str, gold: str, task: Task, options: tuple[str, ...]) -> RationaleChecks:
+    # To read a text takes longer than all else here, and each reviewer's turn, and each estimate, needs it.
+    return check_rationale(text, gold, task, options)
 
 
 @dataclass
