@@ -45,6 +45,7 @@ from mapd.committee.faults import FailureReason, stops
 from mapd.committee.plan import BLOCK, Plan, make_plan
 from mapd.committee.run import AWAIT_S, CommitteeRun
 from mapd.committee.streams import CollectResult, CommitteeProgress, SavedCalls, TeacherStream
+from mapd.committee.turns import count_left_out
 from mapd.models.base import Model
 from mapd.people import Person, Right, require
 from mapd.policies import Policy
@@ -159,10 +160,21 @@ def _begin(
 
 
 def count_calls(
-    session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
+    session: Session,
+    exam: str | int,
+    teachers: Sequence[str],
+    samples: int = 1,
+    *,
+    cut_off: bool = False,
+    adaptive: Policy | None = None,
 ) -> int:
-    """Return how many calls there are in all, made ones too. Raises: BadInput, NotFound, as `collect`."""
-    return make_plan(session, queries.exam(session, exam), teachers, samples, cut_off=cut_off).total
+    """Return how many calls there are in all, made ones too, but for reviews that are left out by now.
+
+    Raises: BadInput, NotFound, as `collect`.
+    """
+    info = queries.exam(session, exam)
+    committee_plan = make_plan(session, info, teachers, samples, cut_off=cut_off, adaptive_policy=adaptive)
+    return committee_plan.total - count_left_out(session, committee_plan).total()
 
 
 def count_spent(session: Session, exam: str | int) -> float:

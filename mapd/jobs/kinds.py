@@ -155,7 +155,8 @@ class CollectWork(Work):
     def size(self, session: Session) -> int:
         """Return how many calls it has."""
         committee.check_budget([teachers.get(session, name) for name in self.teachers], self.budget, self.unknown_price)
-        return committee.count_calls(session, self.exam, self.teachers, self.samples, cut_off=self.cut_off)
+        way: dict[str, Any] = {"cut_off": self.cut_off, "adaptive": self.policy(session)}
+        return committee.count_calls(session, self.exam, self.teachers, self.samples, **way)
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Make the calls that are missing."""
