@@ -189,6 +189,8 @@ class Text:
     repairs_id: int | None
     votes: tuple[Vote, ...]
     thought: str | None = None  # where it was asked for
+    # Reviewers of an adaptive committee who gave no review: each is asked where it can change the verdict.
+    to_ask: tuple[str, ...] = ()
 
     @property
     def by(self) -> str:

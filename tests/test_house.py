@@ -23,6 +23,8 @@ PURE = (
     "thoughts.py",
     "domain.py",
     "policies.py",
+    "adaptive.py",
+    "own_answers.py",
     "probability.py",
     "judgements.py",
     "arithmetic.py",

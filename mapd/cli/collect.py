@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mapd import adaptive as adaptive_rule
 from mapd import committee, teacher_models, teachers
 from mapd.cli import jobs, shared
 from mapd.jobs import kinds
@@ -14,12 +15,15 @@ from mapd.teacher_prices import format_dollars
 
 BUDGET = "What all calls of this exam may cost, those of earlier runs too. MAPD_BUDGET_USD is the default."
 
+ADAPTIVE = "Leave out reviews that can't change a verdict under the exam's policy."
+
 
 def collect(
     exam: shared.ExamRef,
     names: Annotated[str, typer.Option("--teachers", metavar="A,B,C", help="Who teaches, and reviews the others.")],
     samples: Annotated[int, typer.Option(min=1, help="Texts of each kind by each teacher.")] = 1,
     cut_off: Annotated[bool, typer.Option("--cut-off", help="Send responses that were cut off, too.")] = False,
+    adaptive: Annotated[bool, typer.Option("--adaptive", help=ADAPTIVE)] = False,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
     budget: Annotated[float | None, typer.Option(metavar="USD", min=0, help=BUDGET)] = None,
     unknown_price: Annotated[
@@ -37,6 +41,7 @@ def collect(
         teachers=names_,
         samples=samples,
         cut_off=cut_off,
+        adaptive=adaptive,
         concurrency=concurrency,
         budget=Settings().budget_usd if budget is None else budget,
         unknown_price=unknown_price,
@@ -49,9 +54,10 @@ def collect(
     if result is None:
         return
     reasons, stopped = result["reasons"], result.get("stopped")
-    totals = result if as_json else {k: v for k, v in result.items() if k not in ("reasons", "stopped")}
+    totals = result if as_json else {k: v for k, v in result.items() if k not in ("reasons", "stopped", "saved")}
     shared.show(totals, as_json, "collected")
     if not as_json:
+        _show_saved(result.get("saved"))
         _show_reasons(reasons)
         _show_notes(names_)
     if len(names_) == 1 and not as_json:
@@ -64,6 +70,11 @@ def collect(
         shared.line(stopped)
     if result["failed"]:
         raise typer.Exit(1)
+
+
+def _show_saved(saved: dict[str, Any] | None) -> None:
+    if saved is not None:
+        shared.line(f"adaptive: {committee.SavedCalls(**saved).in_words}")
 
 
 def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
@@ -86,9 +97,13 @@ def _show_notes(names: Sequence[str]) -> None:
 def _show_estimate(work_: kinds.CollectWork, as_json: bool) -> None:
     """Show what the missing calls may cost: a line a teacher, and one for all of them."""
     with shared.reading() as session:
-        estimate = committee.estimate(session, work_.exam, work_.teachers, work_.samples, cut_off=work_.cut_off)
+        policy = work_.policy(session)
+        way: Any = {"samples": work_.samples, "cut_off": work_.cut_off, "adaptive": policy}
+        estimate = committee.estimate(session, work_.exam, work_.teachers, **way)
     totals = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
     lines = [*(f"  {x.teacher:<20} {', '.join(_reckon(x))}" for x in estimate.teachers), estimate.in_words]
+    limit = None if policy is None else adaptive_rule.describe_limit(policy)
+    lines += [] if limit is None else [limit]
     shared.show_lines(totals | asdict(estimate), as_json, lines)
 
 

@@ -11,9 +11,9 @@ A review enters its reviewer's stream soon after the rationale is written. A str
 more. Where the run is told to stop, a model breaks, or the budget has no room, nothing new is sent; calls in flight are
 awaited for AWAIT_S, and their replies written.
 
-`plan.py` lists the calls, `estimate.py` their cost; `claiming.py` decides which of them this run sends, within the
-budget; `run.py` is all teachers' `streams.py` at once; `ledger.py` writes the replies, `faults.py` counts those without
-a text.
+`plan.py` lists the calls, `estimate.py` their cost; `turns.py` says which reviews adaptive collection leaves out;
+`claiming.py` decides which calls this run sends, within the budget; `run.py` is all teachers' `streams.py` at once;
+`ledger.py` writes the replies, `faults.py` counts those without a text.
 """
 
 from collections import Counter
@@ -35,6 +35,7 @@ from mapd.committee.estimate import (
     calls_in_words,
     count_missing,
     estimate_ahead,
+    estimate_saved,
     find_settings,
     not_sent_in_words,
     plan_retry,
@@ -43,9 +44,11 @@ from mapd.committee.estimate import estimate_calls as estimate
 from mapd.committee.faults import FailureReason, stops
 from mapd.committee.plan import BLOCK, Plan, make_plan
 from mapd.committee.run import AWAIT_S, CommitteeRun
-from mapd.committee.streams import CollectResult, CommitteeProgress, TeacherStream
+from mapd.committee.streams import CollectResult, CommitteeProgress, SavedCalls, TeacherStream
+from mapd.committee.turns import count_left_out
 from mapd.models.base import Model
 from mapd.people import Person, Right, require
+from mapd.policies import Policy
 from mapd.store import audit_log, claims, committees, db, queries
 from mapd.store import tables as t
 from mapd.teacher_prices import format_dollars
@@ -58,6 +61,7 @@ __all__ = [
     "Estimate",
     "FailureReason",
     "Retry",
+    "SavedCalls",
     "TeacherEstimate",
     "calls_in_words",
     "check_budget",
@@ -83,6 +87,7 @@ def collect(
     by: Person,
     samples: int = 1,
     cut_off: bool = False,
+    adaptive: Policy | None = None,
     concurrency: int | None = None,
     budget: float | None = None,
     unknown_price: bool = False,
@@ -94,6 +99,8 @@ def collect(
 
     Each reply is committed as it comes. The same call again asks only for what is missing, failed calls too.
     `models`: by teacher's name. `samples`: texts of each kind by each teacher. `cut_off`: send cut-off responses, too.
+    `adaptive`: reviews that can't change a rationale's verdict under this policy are left out; those of a rationale are
+    asked one after the other.
     `concurrency`: requests in flight over all teachers; each model has its own limit, too. `budget`: US dollars that
     all of the exam's calls may cost, those of earlier runs too. `unknown_price`: teachers of unknown price may be
     asked; no budget holds them. `home`: the project's folder, which tells at once that another run here was killed.
@@ -105,12 +112,12 @@ def collect(
     person = require(by, Right.RUN_JOBS)
     with db.reading(engine) as session:
         info = queries.exam(session, exam)
-        committee_plan = make_plan(session, info, teachers, samples, cut_off=cut_off)
+        committee_plan = make_plan(session, info, teachers, samples, cut_off=cut_off, adaptive_policy=adaptive)
         spent = ledger.spent(session, info.id)
     limits = RunLimits(concurrency, budget, unknown_price)
     check_budget(committee_plan.teachers, budget, unknown_price)
     with db.writing(engine) as session:
-        _begin(session, info, committee_plan, limits, person, cut_off=cut_off)
+        _begin(session, info, committee_plan, limits, person, cut_off=cut_off, is_adaptive=adaptive is not None)
     with claims.ClaimHolder(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
         streams = [TeacherStream(x, models[x.name]) for x in committee_plan.teachers]
         run = CommitteeRun(engine, store, claimer, committee_plan, streams, limits, progress, stopping)
@@ -123,32 +130,51 @@ def collect(
     with db.reading(engine) as session:
         return CollectResult(
             **_totals(session, committee_plan),
-            calls_made=run.counts.calls_made,
-            calls_reused=run.counts.reused,
-            failed=run.counts.failed,
+            **run.counts.totals,
             spent_usd=ledger.spent(session, info.id),
             not_made=count_missing(session, committee_plan) if run.at_budget else 0,
             cut_off_not_sent=committee_plan.not_sent,
             reasons=run.tally.reasons,
+            saved=None if adaptive is None else estimate_saved(session, committee_plan, run.turns.saved),
         )
 
 
 def _begin(
-    session: Session, exam: domain.ExamInfo, committee_plan: Plan, limits: RunLimits, person: str, *, cut_off: bool
+    session: Session,
+    exam: domain.ExamInfo,
+    committee_plan: Plan,
+    limits: RunLimits,
+    person: str,
+    *,
+    cut_off: bool,
+    is_adaptive: bool,
 ) -> None:
     """Write what stands before the first call: the prompts, the committee's members, who asks whom and how."""
     ledger.keep_prompts(session)
     committees.name_members(session, exam.id, [queries.identity(x) for x in committee_plan.teachers])
     act = {"teachers": [x.name for x in committee_plan.teachers], "samples": committee_plan.samples, "cut_off": cut_off}
     act |= {"concurrency": limits.concurrency, "budget": limits.budget}
-    audit_log.audit(session, person, "collect", f"exam {exam.uid}", **act)
+    # By uid: names change, and by this act curation knows who isn't asked.
+    act |= {"adaptive": [x.uid for x in committee_plan.teachers]} if is_adaptive else {}
+    audit_log.audit(session, person, committees.COLLECT, f"exam {exam.uid}", **act)
 
 
 def count_calls(
-    session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
+    session: Session,
+    exam: str | int,
+    teachers: Sequence[str],
+    samples: int = 1,
+    *,
+    cut_off: bool = False,
+    adaptive: Policy | None = None,
 ) -> int:
-    """Return how many calls there are in all, made ones too. Raises: BadInput, NotFound, as `collect`."""
-    return make_plan(session, queries.exam(session, exam), teachers, samples, cut_off=cut_off).total
+    """Return how many calls there are in all, made ones too, but for reviews that are left out by now.
+
+    Raises: BadInput, NotFound, as `collect`.
+    """
+    info = queries.exam(session, exam)
+    committee_plan = make_plan(session, info, teachers, samples, cut_off=cut_off, adaptive_policy=adaptive)
+    return committee_plan.total - count_left_out(session, committee_plan).total()
 
 
 def count_spent(session: Session, exam: str | int) -> float:

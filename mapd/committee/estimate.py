@@ -18,9 +18,11 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd.committee import ledger, plan
+from mapd.committee import ledger, plan, turns
 from mapd.committee.claiming import count_bytes
 from mapd.committee.plan import Plan
+from mapd.committee.streams import SavedCalls
+from mapd.policies import Policy
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.ledger import unmended
@@ -66,6 +68,8 @@ class Estimate:
     teachers: tuple[TeacherEstimate, ...]
     spent_usd: float
     not_sent: int = 0  # responses that were cut off
+    adaptive: bool = False  # further reviews may turn out to be left out
+    left_out: int = 0  # reviews that can't change a verdict, as far as the rationales are there
 
     @property
     def calls(self) -> int:
@@ -104,7 +108,9 @@ class Estimate:
         at_unknown_price = f", and {', '.join(self.unknown)} at an unknown price" if self.unknown else ""
         so_far = f"; {format_dollars(self.spent_usd)} spent on this exam so far" if self.spent_usd else ""
         unsent = f"; {not_sent_in_words(self.not_sent)}" if self.not_sent else ""
-        return f"{calls_in_words(self.calls)} missing ({by_kind}): {cost}{at_unknown_price}{so_far}{unsent}"
+        fewer = f"; {SavedCalls(self.left_out, 0.0).in_words}" if self.left_out else ""
+        fewer += "; fewer where no review can change a verdict" if self.adaptive and kinds["review"] else ""
+        return f"{calls_in_words(self.calls)} missing ({by_kind}): {cost}{at_unknown_price}{so_far}{unsent}{fewer}"
 
 
 def calls_in_words(count: int) -> str:
@@ -119,17 +125,53 @@ def not_sent_in_words(count: int) -> str:
 
 
 def estimate_calls(
-    session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
+    session: Session,
+    exam: str | int,
+    teachers: Sequence[str],
+    samples: int = 1,
+    *,
+    cut_off: bool = False,
+    adaptive: Policy | None = None,
 ) -> Estimate:
-    """Return what the missing calls of a committee may cost. Raises: BadInput, NotFound, as `collect`."""
+    """Return what the missing calls of a committee may cost; `adaptive` is that of `collect`.
+
+    Raises: BadInput, NotFound, as `collect`.
+    """
     info = queries.exam(session, exam)
-    committee_plan = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
+    committee_plan = plan.make_plan(session, info, teachers, samples, cut_off=cut_off, adaptive_policy=adaptive)
+    missing, left_out = _list_missing(session, committee_plan)
+    rows = _estimate_all(session, committee_plan, missing)
+    is_adaptive = committee_plan.policy is not None
+    spent = ledger.spent(session, info.id)
+    return Estimate(rows, spent, committee_plan.not_sent, is_adaptive, left_out.total())
+
+
+def _list_missing(session: Session, committee_plan: Plan) -> tuple[list[Counter[str]], Counter[int]]:
+    """Return the missing calls of each teacher by kind, and by teacher the reviews that are left out of them."""
+    left_out = turns.count_left_out(session, committee_plan)
+    missing = [committee_plan.missing(session, x) for x in committee_plan.teachers]
+    for x, counts in zip(committee_plan.teachers, missing, strict=True):
+        counts["review"] -= left_out[queries.identity(x)]
+    return missing, left_out
+
+
+def _estimate_all(
+    session: Session, committee_plan: Plan, calls: Sequence[Mapping[str, int]]
+) -> tuple[TeacherEstimate, ...]:
+    """Estimate these calls, which are those of each of the plan's teachers."""
     sent, averages = _prompt_bytes(session, committee_plan), _averages(session, committee_plan)
-    rows = []
-    for x in committee_plan.teachers:
-        peers = [y for y in committee_plan.teachers if y is not x]
-        rows.append(estimate_teacher(x, committee_plan.missing(session, x), peers, sent, averages))
-    return Estimate(tuple(rows), ledger.spent(session, info.id), committee_plan.not_sent)
+    teachers = committee_plan.teachers
+    peers = [[y for y in teachers if y is not x] for x in teachers]
+    rows = zip(teachers, calls, peers, strict=True)
+    return tuple(estimate_teacher(x, of_teacher, peers_, sent, averages) for x, of_teacher, peers_ in rows)
+
+
+def estimate_saved(session: Session, committee_plan: Plan, left_out: Counter[int]) -> SavedCalls:
+    """Return what these reviews would cost, by the prices and averages of an estimate."""
+    calls = [Counter(review=left_out[queries.identity(x)]) for x in committee_plan.teachers]
+    estimates = [x for x in _estimate_all(session, committee_plan, calls) if x.calls["review"]]
+    is_known = all(x.price is not Price.UNKNOWN for x in estimates)
+    return SavedCalls(left_out.total(), sum((x.usd or 0.0 for x in estimates), 0.0) if is_known else None)
 
 
 def estimate_ahead(
@@ -158,8 +200,8 @@ def estimate_ahead(
 
 
 def count_missing(session: Session, committee_plan: Plan) -> int:
-    """Return how many calls a plan still lacks."""
-    return sum(sum(committee_plan.missing(session, x).values()) for x in committee_plan.teachers)
+    """Return how many calls a plan still lacks; a review that can't change a verdict isn't one of them."""
+    return sum(counts.total() for counts in _list_missing(session, committee_plan)[0])
 
 
 def _prompt_bytes(session: Session, committee_plan: Plan) -> dict[str, float]:
@@ -229,6 +271,7 @@ class CommitteeSettings:
     cut_off: bool
     concurrency: int | None
     budget: float | None
+    adaptive: bool = False
 
 
 def find_settings(session: Session, exam: str | int) -> CommitteeSettings | None:
@@ -249,6 +292,7 @@ def find_settings(session: Session, exam: str | int) -> CommitteeSettings | None
         cut_off=detail.get("cut_off", False),
         concurrency=detail.get("concurrency"),
         budget=detail.get("budget"),
+        adaptive=bool(detail.get("adaptive")),
     )
 
 
@@ -263,10 +307,14 @@ class Retry:
     budget: float | None
     failed: int
     estimate: Estimate
+    adaptive: bool = False
 
 
-def plan_retry(session: Session, exam: str | int) -> Retry | None:
-    """Return a further start of the exam's latest committee; None where none of its calls failed for good."""
+def plan_retry(session: Session, exam: str | int, policy: Policy | None = None) -> Retry | None:
+    """Return a further start of the exam's latest committee; None where none of its calls failed for good.
+
+    `policy`: the exam's, by which an adaptive committee leaves reviews out.
+    """
     settings = find_settings(session, exam)
     if settings is None:
         return None
@@ -275,7 +323,9 @@ def plan_retry(session: Session, exam: str | int) -> Retry | None:
     failed = unmended(session, info.id, teachers)
     if not failed:
         return None
-    cost = estimate_calls(session, info.id, teachers, settings.samples, cut_off=settings.cut_off)
+    adaptive = policy if settings.adaptive else None
+    cost = estimate_calls(session, info.id, teachers, settings.samples, cut_off=settings.cut_off, adaptive=adaptive)
     if not cost.calls:
         return None
-    return Retry(teachers, settings.samples, settings.cut_off, settings.concurrency, settings.budget, failed, cost)
+    way = (settings.samples, settings.cut_off, settings.concurrency, settings.budget)
+    return Retry(teachers, *way, failed, cost, settings.adaptive)

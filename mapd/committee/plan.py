@@ -10,21 +10,22 @@ The texts stay in the database: a plan holds the ids of the mistakes alone.
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import domain, prompts, teacher_models
+from mapd import adaptive, domain, prompts, teacher_models
 from mapd import teachers as named
 from mapd.answers.grading import Task
-from mapd.domain import Act, Judged
+from mapd.domain import Act, Judged, Ruling
 from mapd.errors import BadInput
-from mapd.judgements import correct_attempts
+from mapd.judgements import READING, correct_attempts, ruling
 from mapd.models.base import Message, Request
+from mapd.policies import Policy
 from mapd.store import exam_material, judgement_log, queries
 from mapd.store import tables as t
 
@@ -35,11 +36,12 @@ BLOCK = 500
 
 
 class TaughtMistake(NamedTuple):
-    """A mistake to be taught; `gold` as corrected by people."""
+    """A mistake to be taught; `gold` as corrected by people, and as teachers are shown it."""
 
     attempt_id: int
     question_id: int
     gold: str
+    plain_gold: str  # as a rationale's own answer is compared with it
     # Whether it is its question's first: one rationale a question is asked for, with this mistake.
     first: bool
 
@@ -95,7 +97,13 @@ def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> 
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
-def _load_mistakes(session: Session, exam_id: int, *, cut_off: bool) -> tuple[tuple[TaughtMistake, ...], int]:
+class _TaughtMistakes(NamedTuple):
+    mistakes: tuple[TaughtMistake, ...]
+    not_sent: int
+    readings: Mapping[int, Ruling]  # by rationale, whose own answer people corrected
+
+
+def _load_mistakes(session: Session, exam_id: int, *, cut_off: bool) -> _TaughtMistakes:
     """Return the exam's mistakes after people's corrections, without those on questions that people took out.
 
     A response that was cut off may be no mistake: it is left out and counted, unless a person called it one, or with
@@ -116,9 +124,11 @@ def _load_mistakes(session: Session, exam_id: int, *, cut_off: bool) -> tuple[tu
         if attempt.is_cut_off and not cut_off and answers.of_attempt[attempt.id].decision is None:
             not_sent += 1
         else:
-            taught.append(TaughtMistake(attempt.id, question.id, question.show(gold), question.id not in question_ids))
+            is_first = question.id not in question_ids
+            taught.append(TaughtMistake(attempt.id, question.id, question.show(gold), gold, is_first))
             question_ids.add(question.id)
-    return tuple(taught), not_sent
+    readings = {id_: ruling(rows, READING) for (target, id_), rows in judged.items() if target == "rationale"}
+    return _TaughtMistakes(tuple(taught), not_sent, readings)
 
 
 def list_attempts(session: Session, exam_id: int) -> tuple[TaughtMistake, ...]:
@@ -127,15 +137,24 @@ def list_attempts(session: Session, exam_id: int) -> tuple[TaughtMistake, ...]:
     for attempt in exam_material.attempts(session, exam_id):
         question = questions[attempt.question_id]
         is_first = question.id not in question_ids
-        all_attempts.append(TaughtMistake(attempt.id, question.id, question.show(question.gold), is_first))
+        gold = question.show(question.gold)
+        all_attempts.append(TaughtMistake(attempt.id, question.id, gold, question.gold, is_first))
         question_ids.add(question.id)
     return tuple(all_attempts)
 
 
 def make_plan(
-    session: Session, exam: domain.ExamInfo, names: Sequence[str], samples: int, *, cut_off: bool = False
+    session: Session,
+    exam: domain.ExamInfo,
+    names: Sequence[str],
+    samples: int,
+    *,
+    cut_off: bool = False,
+    adaptive_policy: Policy | None = None,
 ) -> "Plan":
     """Return the plan of an exam's committee; `cut_off`: also for responses that were cut off.
+
+    `adaptive_policy`: reviews that can't change a verdict under it are left out; none are where it has no bounds.
 
     Raises: BadInput for an exam over dev or test, or for nobody; NotFound for an unknown teacher.
     """
@@ -148,8 +167,9 @@ def make_plan(
     if samples < 1:
         raise BadInput(f"at least 1 sample is needed, not {samples}")
     rows = tuple(named.get(session, name) for name in names)
-    taught, not_sent = _load_mistakes(session, exam.id, cut_off=cut_off)
-    return Plan(exam.id, taught, rows, samples, not_sent)
+    taught, not_sent, readings = _load_mistakes(session, exam.id, cut_off=cut_off)
+    policy = adaptive_policy if adaptive_policy and adaptive.has_bounds(adaptive_policy) else None
+    return Plan(exam.id, taught, rows, samples, not_sent, policy, readings)
 
 
 # A rationale or feedback: kind, question, attempt (of a feedback), sample.
@@ -174,11 +194,18 @@ class Plan:
     teachers: tuple[t.Teacher, ...]
     samples: int
     not_sent: int = 0  # responses that were cut off
+    policy: Policy | None = None  # of an adaptive one
+    readings: Mapping[int, Ruling] = field(default_factory=dict)
 
     @cached_property
     def golds(self) -> dict[int, str]:
-        """Return the gold answer by question."""
+        """Return the gold answer by question, as teachers are shown it."""
         return {m.question_id: m.gold for m in self.mistakes}
+
+    @cached_property
+    def plain_golds(self) -> dict[int, str]:
+        """Return the gold answer by question, as it is compared."""
+        return {m.question_id: m.plain_gold for m in self.mistakes}
 
     @property
     def total(self) -> int:
@@ -256,21 +283,25 @@ class Plan:
         )
         return {(kind, question, attempt, sample) for kind, question, attempt, sample in session.exec(query)}
 
-    def reviews(self, session: Session, reviewer: t.Teacher, after: int) -> ReviewPage:
-        """Return one page of other teachers' rationales with ids above `after`, as `reviewer` finds it."""
+    def reviews(self, session: Session, reviewer: t.Teacher, after: int, recalled: Sequence[int] = ()) -> ReviewPage:
+        """Return one page of other teachers' rationales with ids above `after`, as `reviewer` finds it.
+
+        `recalled`: these are looked at again instead, and the page after them is the same.
+        """
+        ids = col(t.Explanation.id)
         query = (
             select(t.Explanation, t.Question, t.Review.id)
             .join(t.Question, col(t.Explanation.question_id) == t.Question.id)
             .outerjoin(t.Review, self._is_vote_of(reviewer))
-            .where(self._is_of_peers(reviewer), col(t.Explanation.id) > after)
-            .order_by(col(t.Explanation.id))
+            .where(self._is_of_peers(reviewer), ids.in_(recalled) if recalled else ids > after)
+            .order_by(ids)
             .limit(PAGE)
         )
         rows = session.exec(query).all()
         ours = [row for row in rows if row[1].id in self.golds]
         missing = [self._plan_review(reviewer, x, question) for x, question, review_id in ours if review_id is None]
-        last = queries.identity(rows[-1][0]) if rows else after
-        return ReviewPage(missing, len(ours) - len(missing), last, len(rows) == PAGE)
+        last = queries.identity(rows[-1][0]) if rows and not recalled else after
+        return ReviewPage(missing, len(ours) - len(missing), last, bool(recalled) or len(rows) == PAGE)
 
     def _is_vote_of(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
         return (
@@ -280,12 +311,16 @@ class Plan:
         )
 
     def _is_of_peers(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
+        return self.is_rationale() & (col(t.Explanation.author_id) != reviewer.id)
+
+    def is_rationale(self) -> sa.ColumnElement[bool]:
+        """Return the condition that an explanation is a rationale of this plan."""
         question_ids = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == self.exam_id)
         return (
             (col(t.Explanation.kind) == "rationale")
             & (col(t.Explanation.prompt_sha256) == prompts.RATIONALE.sha256)
             & (col(t.Explanation.sample) < self.samples)
-            & col(t.Explanation.author_id).in_([x.id for x in self.teachers if x.id != reviewer.id])
+            & col(t.Explanation.author_id).in_([x.id for x in self.teachers])
             & col(t.Explanation.question_id).in_(question_ids)
         )
 

@@ -14,6 +14,7 @@ from mapd.committee import claiming, faults, ledger
 from mapd.committee.claiming import ClaimResult, Purse, RunLimits, check_token_counts
 from mapd.committee.plan import PAGE, Plan, PlannedCall, ReviewPage
 from mapd.committee.streams import CommitteeProgress, Flights, RunCounts, TeacherStream
+from mapd.committee.turns import ReviewTurn, Turns, find_turns
 from mapd.errors import Busy, MapdError, Stopped
 from mapd.models.base import Completion, Request
 from mapd.store import claims, db
@@ -54,6 +55,7 @@ class CommitteeRun:
         self.person = self.exam_uid = ""
         self.tally = faults.Tally()
         self.counts = RunCounts(plan.total)
+        self.turns = Turns(streams, self.counts)
         self.chunk = min(CHUNK, limits.concurrency or CHUNK)
         self.flights = Flights()
         self.arrived: list[Completion] = []  # not committed yet
@@ -146,6 +148,7 @@ class CommitteeRun:
         """Ask a teacher no more; what of its calls wasn't sent is given up."""
         stream.stopped, name = True, stream.teacher.name
         await self._in_store(lambda session: faults.note_stop(session, self.person, self.exam_uid, name, completion))
+        self.turns.pass_over()
         await self._give_up(stream)
 
     async def _give_up(self, stream: TeacherStream) -> None:
@@ -155,7 +158,7 @@ class CommitteeRun:
             rows = self.flights.pop(planned.key)
             own_calls = [p for p in rows if p.teacher.id == stream.teacher.id]
             self.counts.given_up += len(own_calls)
-            self._note_rationale(own_calls, came=False)
+            self._note_end(own_calls, came=False)
             # Another teacher (the same model under another name) may wait for the same call: it sends it.
             for peer in self.streams:
                 peer.own_calls += self.flights.add(
@@ -177,7 +180,7 @@ class CommitteeRun:
             if stream.unanswered >= WINDOW:
                 await self.changed.wait()
             # Reviews go first, so that no kind waits for another to be done.
-            elif not stream.reviews and self.news - stream.news_read >= (
+            elif not stream.reviews and self.news - stream.news_read + len(stream.recalled) >= (
                 TOGETHER if stream.own_calls or stream.ready else 1
             ):
                 await self._read_reviews(stream)
@@ -198,10 +201,12 @@ class CommitteeRun:
                 await self.changed.wait()
             else:
                 stream.ended = True
+                self.turns.pass_over()
+                self._wake()
                 return
 
     def _may_come(self, stream: TeacherStream) -> bool:
-        is_busy = stream.claims or stream.elsewhere or stream.unwritten
+        is_busy = stream.claims or stream.elsewhere or stream.unwritten or stream.waiting or stream.recalled
         unread = (s for s in self.streams if s.mistakes_read < len(self.plan.mistakes) and not s.stopped)
         return bool(is_busy or self.flights.rationales) or any(unread)
 
@@ -241,13 +246,13 @@ class CommitteeRun:
             # The claim wrote the first row; the same call may stand elsewhere in the plan.
             late += rows[1:]
             self.counts.reused += len(rows)
-            self._note_rationale(rows, came=True)
+            self._note_end(rows, came=True)
         if late:
             await self._in_store(lambda session: ledger.reuse(session, late))
         for planned in claimed.failed:
             rows = self.flights.pop(planned.key)
             self.counts.given_up += len(rows)
-            self._note_rationale(rows, came=False)
+            self._note_end(rows, came=False)
         if stream.stopped:
             await self._give_up(stream)
         self._advance()
@@ -277,19 +282,22 @@ class CommitteeRun:
 
     async def _read_reviews(self, stream: TeacherStream) -> None:
         # Noted before the query: a rationale that is written meanwhile makes the stream look once more.
-        news = self.news
+        news, mark, recalled = self.news, len(self.turns.over), stream.take_recalled(PAGE)
 
-        def read(session: Session) -> tuple[list[PlannedCall], int, ReviewPage]:
-            page = self.plan.reviews(session, stream.teacher, stream.last_seen_id)
+        def read(session: Session) -> tuple[list[PlannedCall], ReviewPage, dict[int, ReviewTurn]]:
+            page = self.plan.reviews(session, stream.teacher, stream.last_seen_id, recalled)
             to_ask = ledger.reuse(session, page.missing)
-            return to_ask, page.review_count + len(page.missing) - len(to_ask), page
+            return to_ask, page, find_turns(session, self.plan, (p.explanation_id or 0 for p in to_ask))
 
-        to_ask, reused, page = await self._in_store(read)
-        stream.reviews += self.flights.add(to_ask)
+        to_ask, page, turns = await self._in_store(read)
+        due = self.turns.pick(stream, to_ask, turns, mark)
+        stream.reviews += self.flights.add(due)
         stream.last_seen_id = page.last
         if not page.has_more:
             stream.news_read = news
-        self._advance(reused)
+        asked_for = {p.key for p in to_ask}
+        self.turns.note((p for p in page.missing if p.key not in asked_for), came=True)
+        self._advance(page.review_count + len(page.missing) - len(to_ask))
 
     # --- From the models to the database ------------------------------------------------------------------------------
 
@@ -349,10 +357,12 @@ class CommitteeRun:
             self.tally.note(stream.teacher.name, completion)
             # The other rows waited for the call that failed.
             self.counts.given_up += len(rows) - 1
-        self._note_rationale(rows, came=effect is ledger.ReplyOutcome.ROWS)
+        if effect is not ledger.ReplyOutcome.ASK_AGAIN:
+            self._note_end(rows, came=effect is ledger.ReplyOutcome.ROWS)
 
-    def _note_rationale(self, rows: Sequence[PlannedCall], *, came: bool) -> None:
-        """Note that a rationale's call is over: there is a text to review, or there won't be one."""
+    def _note_end(self, rows: Sequence[PlannedCall], *, came: bool) -> None:
+        """Note that a call is over: the next reviewer may follow; of a rationale, whether there is one to review."""
+        self.turns.note(rows, came=came)
         if rows[0].kind == "rationale":
             self.flights.rationales -= 1
             self.news += came

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mapd.adaptive import NOT_ASKED
 from mapd.committee.claiming import ForeignCall
 from mapd.committee.faults import FailureReason
 from mapd.committee.plan import PlannedCall
@@ -14,12 +15,27 @@ from mapd.teacher_prices import format_dollars
 
 
 @dataclass(frozen=True, slots=True)
+class SavedCalls:
+    """Reviews that adaptive collection left out, and what they would cost; None where a price is unknown."""
+
+    calls: int
+    money: float | None
+
+    @property
+    def in_words(self) -> str:
+        """Return how many reviews aren't asked for, why, and what that saves."""
+        dollars = "" if not self.money else f", which saves about {format_dollars(self.money)}"
+        dollars = ", which saves an unknown amount" if self.money is None else dollars
+        return f"{self.calls:,} {'review' if self.calls == 1 else 'reviews'} {NOT_ASKED}{dollars}"
+
+
+@dataclass(frozen=True, slots=True)
 class CollectResult:
     """What the exam now has from these teachers, and the calls of this run. `no_vote` counts reviews without a score.
 
     `spent_usd`: the cost of all of the exam's calls. `not_made`: calls that the budget had no room for.
     `cut_off_not_sent`: responses that max_tokens cut off, which may be no mistakes. `reasons`: why calls of this run
-    gave no text.
+    gave no text. `saved`: what adaptive collection left out; None without it.
     """
 
     feedback: int
@@ -33,6 +49,7 @@ class CollectResult:
     not_made: int = 0
     cut_off_not_sent: int = 0
     reasons: tuple[FailureReason, ...] = ()
+    saved: SavedCalls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +97,11 @@ class RunCounts:
         """Return how many calls nothing more can come of."""
         return self.calls_made + self.reused + self.given_up
 
+    @property
+    def totals(self) -> dict[str, int]:
+        """Return the calls of this run, as its result names them."""
+        return {"calls_made": self.calls_made, "calls_reused": self.reused, "failed": self.failed}
+
     def progress(self, streams: Sequence["TeacherStream"], budget: float | None) -> CommitteeProgress:
         """Return what the run reports now."""
         speed = self.calls_made / max(time.monotonic() - self.started, 1e-6)
@@ -126,12 +148,26 @@ class TeacherStream:
     last_seen_id: int = 0
     # The run's `news` when rationales were last read: with more news there may be more to review.
     news_read: int = -1
+    # Rationales that another reviewer is asked about first, and those to be looked at again since it is over.
+    waiting: set[int] = field(default_factory=set)
+    recalled: list[int] = field(default_factory=list)
     unanswered: int = 0
     # Reviews without a committed reply: each may have to be asked for once more, so the stream can't end yet.
     unwritten: int = 0
     ended: bool = False
     # By a fault that every further call would meet.
     stopped: bool = False
+
+    def recall(self, rationale: int) -> None:
+        """Have the stream look again at a rationale, if it waits for that."""
+        if rationale in self.waiting:
+            self.waiting.remove(rationale)
+            self.recalled.append(rationale)
+
+    def take_recalled(self, number: int) -> list[int]:
+        """Take the next rationales that the stream looks at again."""
+        rationales, self.recalled = self.recalled[:number], self.recalled[number:]
+        return rationales
 
     def take(self, number: int) -> list[PlannedCall]:
         """Take the next calls, reviews first, to claim them."""

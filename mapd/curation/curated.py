@@ -12,8 +12,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeVar
 
-from mapd import policies
-from mapd.answers.grading import Outcome, Task, answers_equal
+from mapd import adaptive, policies
+from mapd.answers.grading import Outcome
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.curation.inputs import QuestionReadings, RationaleReading, Voices, list_inputs
 from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
@@ -28,6 +28,7 @@ from mapd.judgements import (
     pick_latest,
     ruling,
 )
+from mapd.own_answers import read_states
 from mapd.policies import CheckStates, CommitteeVerdict, Policy
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class DecidedText:
     fair_mean: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
     committee_then: str | None = None  # the committee's verdict when people's latest decision on it was made
     spread: int = 0  # how far the highest and the lowest valid vote lie apart
+    not_asked: tuple[str, ...] = ()  # reviewers who can't change the committee's verdict, so nobody asks them
     # By rule: what `ask` worked out. All else is as it was decided, so that an answer stays right.
     answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -331,12 +333,16 @@ class _Explainer:
             states_gold = checks.states_gold if self.gold.strip() else State.NOTHING
             states, probability = CheckStates(states_gold, checks.equations_true), None
         people = outranking = ruling(judged, VERDICT)
+        not_asked: tuple[str, ...] = ()
         # A repair's author accepted it by making it: that judgement doesn't outrank the checks, a later one does.
         if text.repairs_id is not None:
             committee, founding = policies.decide_repair(text.kind, self.policy, states), find_founding(judged)
             outranking = ruling([j for j in judged if j not in founding], VERDICT)
         elif text.kind == "rationale":
             committee = policies.decide_rationale(scores, self.policy, states, probability)
+            settled = adaptive.find_settled(self.policy, votes, len(text.to_ask), states)
+            if settled is not None:
+                committee, not_asked = adaptive.say_not_asked(settled, text.to_ask), text.to_ask
         else:
             committee = policies.decide_feedback(scores, self.policy, states)
         verdict = final_verdict(committee.verdict, outranking)
@@ -358,6 +364,7 @@ class _Explainer:
             fair_mean=policies.mean(fair_scores),
             committee_then=committee_then,
             spread=max(valid) - min(valid) if valid else 0,
+            not_asked=not_asked,
         )
 
 
@@ -366,22 +373,8 @@ def _read_rationale(
 ) -> RationaleReading:
     checks = check_rationale(text.text, gold, question.task, question.options)
     reading = ruling(judgements.get((text.kind, text.id), []), READING)
-    answer, matches_gold = read_own_answer(checks, gold, question.task, question.options, reading)
-    states = CheckStates(matches_gold, checks.equations_true, checks.shows_work)
+    answer, states = read_states(checks, gold, question.task, question.options, reading)
     return RationaleReading(text, tuple(filter_votes(text.votes)), checks, answer, states)
-
-
-def read_own_answer(
-    checks: RationaleChecks, gold: str, task: Task, options: Sequence[str], reading: Ruling
-) -> tuple[str | None, State]:
-    """Return a rationale's own answer as corrected by people (`reading`), and whether it is the gold one."""
-    answer = apply_correction(checks.answer, reading)
-    if not gold.strip():
-        return answer, State.NOTHING
-    if answer == checks.answer:
-        return answer, checks.matches_gold
-    same = answer is not None and answers_equal(answer, gold, task, options)
-    return answer, State.HOLDS if same else State.FAILS
 
 
 def drop_repairs(curated: Curated) -> Curated:

@@ -36,7 +36,7 @@ from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
 from mapd.checks import State, check_rationale
-from mapd.curation.curated import Curated, read_own_answer
+from mapd.curation.curated import Curated
 from mapd.curation.leakage import GuardedDraw, HeldOutQuestion, draw_guarded
 from mapd.curation.manifests import make_manifest, write_lines
 from mapd.curation.pairs import DrawSettings, PairDraw, Texts, read_texts, sort_sets
@@ -44,6 +44,7 @@ from mapd.curation.trimming import UNTRIMMED, Trimming
 from mapd.domain import Act, Judged, Ruling
 from mapd.errors import BadInput
 from mapd.judgements import READING, ruling
+from mapd.own_answers import read_own_answer
 from mapd.people import Person, Right, require
 from mapd.questions.options import read_shown
 from mapd.questions.rows import question_key

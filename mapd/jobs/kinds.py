@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
 from mapd import committee, exam, jobs, student_models, students, teacher_models, teachers
+from mapd.curation import saved_policies
 from mapd.errors import BadInput, Stopped
 from mapd.jobs import JobProgress
 from mapd.jobs.arms_work import ArmsWork
@@ -24,6 +25,7 @@ from mapd.jobs.work import Work, WorkContext, add_end, followed_by_index
 from mapd.loop import demo
 from mapd.models.base import Sampling
 from mapd.people import owner
+from mapd.policies import Policy
 from mapd.review.queue_index import derivation
 from mapd.store import db, queries, queue_index
 from mapd.store import tables as t
@@ -139,6 +141,7 @@ class CollectWork(Work):
     teachers: tuple[str, ...]
     samples: int = 1
     cut_off: bool = False  # also responses that were cut off
+    adaptive: bool = False  # no review that can't change the verdict under the exam's policy
     concurrency: int | None = None
     # US dollars that all of the exam's calls may cost.
     budget: float | None = None
@@ -152,7 +155,8 @@ class CollectWork(Work):
     def size(self, session: Session) -> int:
         """Return how many calls it has."""
         committee.check_budget([teachers.get(session, name) for name in self.teachers], self.budget, self.unknown_price)
-        return committee.count_calls(session, self.exam, self.teachers, self.samples, cut_off=self.cut_off)
+        way: dict[str, Any] = {"cut_off": self.cut_off, "adaptive": self.policy(session)}
+        return committee.count_calls(session, self.exam, self.teachers, self.samples, **way)
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Make the calls that are missing."""
@@ -160,15 +164,22 @@ class CollectWork(Work):
             collected = self._collect(followed)
         end = committee.describe_end(collected, self.budget)
         result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
+        if collected.saved is None:
+            del result["saved"]
         return add_end(result, end)
+
+    def policy(self, session: Session) -> Policy | None:
+        """Return the policy by which reviews are left out; None where all are asked for. Raises: NotFound."""
+        return saved_policies.exam_policy(session, queries.exam(session, self.exam)) if self.adaptive else None
 
     def _collect(self, run: WorkContext) -> committee.CollectResult:
         with db.reading(run.engine) as session:
             rows = [teachers.get(session, name) for name in self.teachers]
             models = {row.name: teacher_models.open_model(run.engine, row) for row in rows}
+            policy = self.policy(session)
         return committee.collect(
             run.engine,
-            **self.model_dump(),
+            **self.model_dump() | {"adaptive": policy},
             models=models,
             by=run.by,
             progress=lambda p: run.tell(

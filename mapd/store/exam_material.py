@@ -11,6 +11,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd.answers.grading import Task
 from mapd.domain import ExamInfo, Item, Material, Response, Text, Vote
+from mapd.store import committees
 from mapd.store import tables as t
 from mapd.store.queries import exam, identity, shared_values
 
@@ -129,6 +130,8 @@ def counts_in(teacher_id: Any, exam_id: int) -> sa.ColumnElement[bool]:
 
 def _texts(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool) -> tuple[Text, ...]:
     votes = _votes(session, exam_id, only, thoughts=thoughts)
+    committee = committees.find_adaptive(session, exam_id)
+    to_ask = committees.list_to_ask(session, committee, text_condition(exam_id, only)) if committee else {}
     query = (
         select(t.Explanation, t.Teacher.name, t.Teacher.kind, t.Teacher.simulated)
         .options(sa.orm.defer(t.Explanation.thought))  # type: ignore[arg-type]
@@ -146,6 +149,7 @@ def _texts(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
             simulated=simulated,
             votes=tuple(votes[identity(x)]),
             thought=thought.get(identity(x)),
+            to_ask=to_ask.get(identity(x), ()),
         )
         for x, name, kind, simulated in rows
     )

@@ -1,14 +1,16 @@
 """The parts of the committee page: what was written, the ledger, and the calls that gave no text."""
 
 import streamlit as st
+from sqlmodel import Session
 
 from mapd import committee
+from mapd.curation import saved_policies
 from mapd.curation.curated import Curated
 from mapd.domain import ExamInfo
 from mapd.jobs.kinds import CollectWork
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
-from mapd.store import ledger
+from mapd.store import ledger, queries
 from mapd.teacher_prices import format_dollars
 from mapd.ui import jobs
 from mapd.ui.kit import context, start_forms, tables, text, times
@@ -24,13 +26,17 @@ def draw_counts(curated: Curated) -> None:
     rationales = list(curated.rationales)
     feedback = [x for m in curated.mistakes for x in m.feedback]
     votes = [v for x in rationales for v in x.text.votes]
+    not_asked = sum(len(x.not_asked) for x in rationales)
     tables.draw_row(
         (len(curated.mistakes), "mistakes"),
         (tables.link_cell(len(feedback), context.address("browse", show="feedback")), "feedback"),
         (tables.link_cell(len(rationales), context.address("browse")), "rationales"),
         (len(votes), "reviews"),
         (sum(v.score is None for v in votes), "reviews without a vote"),
+        *([(not_asked, "reviews not asked")] if not_asked else []),
     )
+    if not_asked:
+        start_forms.draw_note(f"{committee.SavedCalls(not_asked, 0.0).in_words} under policy {curated.policy.name}.")
 
 
 def draw_held_out() -> None:
@@ -86,9 +92,13 @@ def draw_score_reader() -> None:
             st.text(f"{'no vote' if parsed.score is None else parsed.score}: {parsed.why}")
 
 
+def _plan_retry(session: Session, exam: str) -> committee.Retry | None:
+    return committee.plan_retry(session, exam, saved_policies.exam_policy(session, queries.exam(session, exam)))
+
+
 def draw_retry(exam: str) -> None:
     """Offer to run this exam's latest committee again, where calls failed. Only the missing texts are asked for."""
-    retry = context.read(committee.plan_retry, exam)
+    retry = context.read(_plan_retry, exam)
     if retry is None or jobs.is_active("collect"):
         return
     budget_words = "" if retry.budget is None else f", of a budget of {format_dollars(retry.budget)}"
@@ -100,6 +110,7 @@ def draw_retry(exam: str) -> None:
             teachers=retry.teachers,
             samples=retry.samples,
             cut_off=retry.cut_off,
+            adaptive=retry.adaptive,
             concurrency=retry.concurrency,
             budget=retry.budget,
             unknown_price=unknown_price,

@@ -8,6 +8,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from mapd import jobs
+from mapd.committee import SavedCalls
 from mapd.errors import MapdError
 from mapd.jobs import kinds as work
 from mapd.jobs.work import Work
@@ -194,6 +195,8 @@ def _draw_progress(job: t.Job, state: str) -> None:
         st.progress(min(1.0, job.done / job.total) if job.total else 0.0, line or "starting …")
     if state == "stopped":
         st.html(f'<div class="mapd-note">{text.line_html(job.outcome["stopped"], 300)}</div>')
+    if saved := job.outcome.get("saved"):
+        st.html(f'<div class="mapd-note">{text.line_html(SavedCalls(**saved).in_words, 300)}.</div>')
     if state == "silent":
         since = f" since {times.moment(job.beat_at, times.CLOCK)}" if job.beat_at else ""
         st.caption(

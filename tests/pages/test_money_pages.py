@@ -1,5 +1,6 @@
 """What a start may cost stands on its form, its budget goes with the job, an unknown price waits for a yes."""
 
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,17 @@ from sqlmodel import Session, col, select
 from streamlit.testing.v1 import AppTest
 
 from mapd import committee, jobs, teacher_models, teachers
+from mapd.curation import saved_policies
 from mapd.jobs import AttemptRef
 from mapd.people import owner
+from mapd.policies import STRICT, Policy
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from tests.pages.running import errors, open_page, shown
 from tests.provider import Asked, Provider
+from tests.test_adaptive_collection import answer
+from tests.test_committee import NAMES, Scripted
 
 COMMITTEE, TEACHERS = "pages/loop/committee.py", "pages/loop/teachers.py"
 PRICE = {"usd_in": 1, "usd_out": 10}
@@ -81,6 +86,41 @@ def test_an_unknown_price_waits_for_a_yes(full_home: Path) -> None:
     app.checkbox(key="collect_unknown").check().run()
     app.button(key="start_collect").click().run()
     assert parameters()["unknown_price"] is True
+
+
+def test_adaptive_collection_is_a_choice_and_what_it_left_out_is_said(full_home: Path) -> None:
+    for name in NAMES:
+        add(name, base_url=f"http://localhost:11434/{name}")
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        saved_policies.set_policy(session, 1, "strict", None, by=owner("ann"))
+    models = {name: Scripted(name, answer) for name in NAMES}
+    done = committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), adaptive=STRICT)
+    assert done.saved is not None
+    app, calls = open_page(COMMITTEE), done.saved.calls
+    assert calls > len(NAMES)
+    assert f"{calls} reviews not asked: it can't change the verdict under policy strict." in unescape(shown(app))
+    assert f"{calls} calls missing (0 rationales, 0 feedback, {calls} reviews)" in shown(app)
+    assert app.toggle(key="collect_adaptive").value is False
+    app.toggle(key="collect_adaptive").set_value(True).run()
+    assert f"0 calls missing (0 rationales, 0 feedback, 0 reviews): free (on this machine); {calls} reviews" in shown(
+        app
+    )
+    app.button(key="start_collect").click().run()
+    assert not app.exception
+    assert parameters()["adaptive"] is True
+
+
+def test_a_policy_without_bounds_is_named_where_nothing_is_left_out(full_home: Path) -> None:
+    add("sound", kind="simulated", model="sound")
+    add("slips", kind="simulated", model="slips")
+    with write() as session:
+        saved_policies.save_policy(session, Policy("fair", leniency_adjusted=True), by=owner("ann"))
+        saved_policies.set_policy(session, 1, "fair", None, by=owner("ann"))
+    app = open_page(COMMITTEE)
+    app.toggle(key="collect_adaptive").set_value(True).run()
+    words = "policy fair corrects for leniency: what a review can change isn't known in advance, so each is asked for."
+    assert words in unescape(shown(app))
 
 
 def test_what_failed_is_asked_again_by_a_button(full_home: Path) -> None:

@@ -53,9 +53,10 @@ Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 
 def _version_of(session: Session, info: ExamInfo) -> str:
     """Return the version of the exam's rows: rules and policy, but no threshold (a row holds for all of them)."""
-    policy, members = saved_policies.exam_policy(session, info), committees.members(session, info.id)
+    policy = saved_policies.exam_policy(session, info)
     decided = policy.conditions + f", wrong in {info.wrong_in}" * (info.wrong_in > 1)
-    return f"rules {RULES_VERSION}, {decided}, judgements {info.judgements_per_text}, committee {members}"
+    decided += f", judgements {info.judgements_per_text}, {committees.describe(session, info.id, policy)}"
+    return f"rules {RULES_VERSION}, {decided}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from mapd.policies import Policy
 from mapd.review import curated_part
 from mapd.review.queue_index import derivation
 from mapd.review.queue_index.derivation import IndexState
-from mapd.store import audit_log, exam_material, judgement_log, queries
+from mapd.store import audit_log, committees, exam_material, judgement_log, queries
 from mapd.store import tables as t
 from mapd.store.exam_material import ExamVoices
 from mapd.ui import jobs
@@ -161,9 +161,10 @@ def load_material(session: Session, exam_id: int) -> Material:
 
 
 def count_texts(session: Session) -> tuple[int | None, ...]:
-    """Return what grows with every text and vote, and where some were deleted or renamed."""
+    """Return what grows with every text, vote and committee, and where some were deleted or renamed."""
     tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
-    return *queries.newest_of_each(session, *tables), audit_log.edition(session)
+    editions = (audit_log.edition(session), audit_log.edition(session, committees.COLLECT))
+    return (*queries.newest_of_each(session, *tables), *editions)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -8,11 +8,12 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mapd import committee, domain, students, teachers
+from mapd import adaptive, committee, domain, students, teachers
 from mapd.committee import Estimate, TeacherEstimate
 from mapd.curation.curated import Curated
 from mapd.jobs.kinds import PRESETS, STANDARD, CollectWork, DemoWork, ExamWork
 from mapd.models import weights
+from mapd.policies import Policy
 from mapd.questions import generated
 from mapd.questions import sets as question_sets
 from mapd.store import queries
@@ -155,7 +156,9 @@ def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
             st.caption("Choose at least one teacher. With only one, nothing is reviewed.")
             return
         exam, chosen_teachers, cut_off = curated.exam.uid, tuple(names), _choose_cut_off(curated)
-        estimate = context.read(committee.estimate, exam, chosen_teachers, samples, cut_off=cut_off)
+        is_adaptive = _choose_adaptive(curated.policy)
+        policy = curated.policy if is_adaptive else None
+        estimate = context.read(committee.estimate, exam, chosen_teachers, samples, cut_off=cut_off, adaptive=policy)
         _draw_estimate(estimate)
         if estimate.not_sent:
             context.link("pages/loop/exam.py", "Ask again with more tokens", icon=":material/quiz:")
@@ -166,6 +169,7 @@ def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
                     teachers=chosen_teachers,
                     samples=samples,
                     cut_off=cut_off,
+                    adaptive=is_adaptive,
                     concurrency=at_once,
                     budget=budget,
                     unknown_price=unknown_price,
@@ -187,6 +191,20 @@ def _choose_cut_off(curated: Curated) -> bool:
         help="They reached the exam's limit of tokens, so they may not be mistakes. The exam page asks them "
         "again with more tokens.",
     )
+
+
+def _choose_adaptive(policy: Policy) -> bool:
+    """Draw the choice to leave out reviews that can't change a verdict; return it."""
+    is_adaptive = st.toggle(
+        "Leave out reviews that can't change a verdict",
+        key="collect_adaptive",
+        help="A rationale's reviewers are asked one after the other, and only where a score could change its verdict "
+        "under the exam's policy. Agreement, leniency and fitted policies then have fewer scores. Ask again without "
+        "this, or under another policy: what was left out is then asked for.",
+    )
+    if is_adaptive and (limit := adaptive.describe_limit(policy)) is not None:
+        draw_note(f"{text.one_line(limit, 300)}.")
+    return is_adaptive
 
 
 def choose_budget(column: DeltaGenerator, key: str, extent: str) -> float | None:
