@@ -143,12 +143,15 @@ def _list_votes(x: RationaleReading, voices: Voices) -> dict[InputKey, float]:
 
 def _count_votes(x: RationaleReading) -> dict[InputKey, float]:
     """Return what all reviewers say together: each has one word, as above."""
-    means = (mean(v.score for v in x.votes if v.reviewer == reviewer) for reviewer in {v.reviewer for v in x.votes})
-    scores = [score for score in means if score is not None]
+    scores_of: dict[str, list[int]] = defaultdict(list)
+    for vote in x.votes:
+        if vote.score is not None:
+            scores_of[vote.reviewer].append(vote.score)
+    scores = [sum(scores) / len(scores) for scores in scores_of.values()]
     if not scores:
         return {("no_vote", ALL_REVIEWERS): 1.0}
     return {
-        ("score", ALL_REVIEWERS): float(sum(scores) / len(scores) - MIDDLE),
+        ("score", ALL_REVIEWERS): sum(scores) / len(scores) - MIDDLE,
         ("five", ALL_REVIEWERS): sum(score == 5 for score in scores) / len(scores),
         ("low", ALL_REVIEWERS): sum(score <= 2 for score in scores) / len(scores),
     }

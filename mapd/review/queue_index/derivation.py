@@ -28,6 +28,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd.curation import saved_policies, threshold_sweep
 from mapd.curation.curated import Mistake, curate, filter_votes
+from mapd.curation.order_fits import OrderFit
 from mapd.domain import ExamInfo, Vote
 from mapd.errors import Busy, NotFound
 from mapd.policies import Policy, leniency
@@ -39,7 +40,7 @@ from mapd.store import tables as t
 
 # Raise it whenever a rule changes what is derived: the index of every exam is then derived again. The rows of an
 # example, in tests/data/queue_index.tsv, hold it: a test fails where they change and this number doesn't.
-RULES_VERSION = 2
+RULES_VERSION = 3
 BLOCK = 250  # questions that are derived at once: in one transaction, so that others can write in between
 # Between two blocks: SQLite has one writer, and who waits for it looks each 0.1 s; without a pause only we got on.
 PAUSE_S = 0.25
@@ -52,10 +53,11 @@ Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 
 
 def _version_of(session: Session, info: ExamInfo) -> str:
-    """Return the version of the exam's rows: rules and policy, but no threshold (a row holds for all of them)."""
+    """Return the version of the exam's rows: rules, policy and order, but no threshold (a row holds for all of them)."""
     policy, members = saved_policies.exam_policy(session, info), committees.members(session, info.id)
     decided = policy.conditions + f", wrong in {info.wrong_in}" * (info.wrong_in > 1)
-    return f"rules {RULES_VERSION}, {decided}, judgements {info.judgements_per_text}, committee {members}"
+    order = saved_policies.find_order_fit(session, info, policy).digest
+    return f"rules {RULES_VERSION}, {decided}, order {order}, judgements {info.judgements_per_text}, committee {members}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------
@@ -289,6 +291,7 @@ class _Exam:
     session: Session
     id: int
     policy: Policy
+    order_fit: OrderFit
     per_text: int
     offsets: dict[str, Fraction]
     bands: dict[BandKey, int]
@@ -308,7 +311,8 @@ class _Exam:
         rows = session.execute(sa.select(*columns).where(col(band.exam_id) == row.id))
         offsets = {name: Fraction(offset) for name, offset in row.leniency.items()}
         bands = {(r.name, r.low, r.high, r.waits): r.id for r in rows}
-        return cls(session, row.id, policy, info.judgements_per_text, offsets, bands)
+        order = saved_policies.find_order_fit(session, info, policy)
+        return cls(session, row.id, policy, order, info.judgements_per_text, offsets, bands)
 
     def follow(self, questions: Collection[int], *, empty: bool = False) -> None:
         """Derive these questions; `empty`: nothing is derived of them yet."""
@@ -319,7 +323,7 @@ class _Exam:
         material = exam_material.material(self.session, self.id, questions)
         judgements = judgement_log.judgements(self.session, self.id, questions)
         closed, skipped = queues.find_closed_targets(judgements, ""), find_skips(judgements)
-        part = curate(material, judgements, self.policy, offsets=self.offsets)
+        part = curate(material, judgements, self.policy, offsets=self.offsets, order_fit=self.order_fit)
         rows = (
             *list_rows(part.mistakes, judgements, authors_of(self.session)),
             *list_question_rows(material, part, judgements),
