@@ -122,7 +122,7 @@ class Mistake:
     feedback: tuple[DecidedText, ...]
     disputed: bool  # people differ on the question or on the attempt
     # Of all rationales of the question, whatever the set is narrowed to: each is decided beside the others.
-    readings: QuestionReadings = field(repr=False)
+    readings: QuestionReadings = field(repr=False, compare=False)
     order_fit: OrderFit = field(repr=False)  # what says which rationales are most likely decided wrongly
     undone_repairs: tuple[Text, ...] = ()  # repairs that were undone: kept for the history alone
 
@@ -224,7 +224,7 @@ def curate(
 ) -> Curated:
     """Decide every explanation of every mistake of the exam. `exam`: its row as it is now, where material is older.
 
-    `offsets`: the reviewers' leniency, where the material is but a part of the exam. `order_fit`: else the policy's own.
+    `offsets`: the reviewers' leniency, where the material is but a part of the exam. `order_fit`: else the policy's.
     """
     judged_of: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     for row in judgements:

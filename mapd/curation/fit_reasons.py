@@ -1,9 +1,9 @@
 """What speaks for and against a rationale by a fit, in words: each input's share in the log-odds. Pure.
 
-    list_reasons(fit, values, "gpt")      -> [Reason(-1.9, "its answer is not the gold"), Reason(-0.8, "gemini gave it 2"), …]
+    list_reasons(fit, values, "gpt")      -> [FitReason(-1.9, "its answer is not the gold"), …]
 
-A share is weight * (value - centre) / scale: what the input adds beside a text that is average in everything. Inputs that
-say one thing together (a reviewer's score, whether it is a 5, 2 or less) are one reason, and their shares one sum.
+A share is weight * (value - centre) / scale: what the input adds beside a text that is average in everything. Inputs
+that say one thing together (a reviewer's score, whether it is a 5, 2 or less) are one reason, and their shares one sum.
 """
 
 import math

@@ -6,8 +6,8 @@
 
 The other authors' answers count, and the scores that those got: that somebody else comes to another answer, and that
 reviewers believe it, says more against a text than its own scores do. Source: measured on the authors' SVAMP files
-(docs/policies.md). Repairs by people are no peers, and get no probability. With ALL_REVIEWERS as the one reviewer nobody
-is told apart: ("score", "") is the mean of all, ("five", "") the share of 5s.
+(docs/policies.md). Repairs by people are no peers, and get no probability. With ALL_REVIEWERS as the one reviewer
+nobody is told apart: ("score", "") is the mean of all, ("five", "") the share of 5s.
 """
 
 import math

@@ -61,7 +61,7 @@ class ClassReject(card_messages.ApiMessage):
 
 
 class QueueState(QueueCounts):
-    """The queue that the cards are of. `own_judge`: its own way of judging; `order`: the fit that orders it, in words."""
+    """The queue that the cards are of. `own_judge`: its own way of judging; `order`: the fit behind it."""
 
     judge: card_messages.JudgeMode
     own_judge: card_messages.JudgeMode

@@ -3,9 +3,9 @@
     estimate_error(mistake, x)     -> 0.93: it is accepted, and is right with a probability of 0.07
     explain_error(mistake, x)      -> "Accepted at 3.50, P(right) 0.07: its answer is not the gold; …"
 
-The probability is a fit's (`mapd/curation/order_fits.py` says which); each input's share in it is the reason. An accepted
-text is wrongly decided with 1 - p, a rejected one with p. The one preference that nobody fitted is MISSED_WEIGHT.
-benchmarks/smart.py measures the order on the authors' SVAMP data.
+The probability is a fit's (`mapd/curation/order_fits.py` says which); each input's share in it is the reason. An
+accepted text is wrongly decided with 1 - p, a rejected one with p. The one preference that nobody fitted is
+MISSED_WEIGHT. benchmarks/smart.py measures the order on the authors' SVAMP data.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from mapd.curation.inputs import Voices, agree, list_inputs
 from mapd.domain import Verdict
 from mapd.probability import Fit, InputKey
 
-# What a rationale that is rejected wrongly counts beside one that is accepted wrongly: that one teaches an error, this one
-# is only missed, and the mistake has other rationales.
+# What a rationale that is rejected wrongly counts beside one that is accepted wrongly: that one teaches an error, this
+# one is only missed, and the mistake has other rationales.
 MISSED_WEIGHT = 0.25
 # A share in the log-odds that moves a probability by less than 3 hundredths is no reason, and a line has room for few.
 LEAST_SHARE, MOST_REASONS = 0.1, 5
@@ -55,7 +55,9 @@ def explain_error(mistake: Mistake, x: DecidedText) -> str:
         return f"{head}: a person's repair, of which no fit knows anything"
     # What speaks against a rejected text's verdict speaks for the text.
     sign = 1 if verdict is Verdict.REJECTED else -1
-    shares = [(sign * reason.share, reason.words) for reason in list_reasons(estimate.fit, estimate.values, x.text.teacher)]
+    shares = [
+        (sign * reason.share, reason.words) for reason in list_reasons(estimate.fit, estimate.values, x.text.teacher)
+    ]
     doubts = [words for share, words in sorted(shares, reverse=True) if share >= LEAST_SHARE][:MOST_REASONS]
     # A fitted policy decides by a probability itself, and it stands there already.
     p = "" if x.committee.probability is not None and figure else f", P(right) {estimate.p:.2f}"
