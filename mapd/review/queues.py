@@ -26,8 +26,9 @@ from mapd.review.priority import estimate_error, find_against_gold
 DISAGREE_SPREAD = 2  # scores this far apart
 NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold
 NEAR_PROBABILITY = Fraction(1, 10)  # a fitted policy's probability this close
-# A text that is less probably decided wrongly is in no combined queue: ten looks would find less than one error there.
-LEAST_ERROR = 0.1
+# A text that is less probably decided wrongly is in no combined queue: five looks would find less than one error there.
+# Texts below it would come along with the doubtful ones of their mistakes, ahead of texts that are more doubtful.
+LEAST_ERROR = 0.2
 
 Texts = tuple[DecidedText, ...]
 About = Callable[[Mistake, float], Texts | None]
