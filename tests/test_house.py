@@ -55,6 +55,7 @@ PURE = (
     "curation/threshold_sweep.py",
     "curation/curated.py",
     "curation/inputs.py",
+    "curation/fit_reasons.py",
     "curation/labels.py",
     "curation/fitting.py",
     "curation/summary.py",

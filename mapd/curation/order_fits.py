@@ -1,4 +1,4 @@
-"""What the queue *most likely decided wrongly* is ordered by: a fitted policy's P(right), or the shipped default's.
+"""What triage's combined queue is ordered by: a fitted policy's P(right), or the shipped default's.
 
     choose_order_fit(fair)             -> OrderFit("policy fair, version 2, fitted on …", fit)
     choose_order_fit(PAPER).name       -> "default fit on the authors' SVAMP data"
