@@ -3,8 +3,10 @@
     python benchmarks/smart.py --feedback F.json --rationales R.json [--labels FILE] [--json]
 
 The files are the authors'. Wrong is what the labels say, a JSON list of {"id", "teacher", "final_answer_correct"}, else
-what the gold check says (then the queue that sees the gold is measured by what it orders by). "Without gold" the queue
-sees no gold answer: only scores, leniency, equations, work, length, and the authors' answers beside each other.
+what the gold check says (then the queue that sees the gold is measured by what it orders by). Fits are fitted on the
+gold check's verdicts, as the shipped default is, and cross-fitted: questions are split into ten parts, and each part
+is ordered by a fit on the nine others. "Default" tells no teacher apart, "fitted" does. "Without gold" no gold answer
+is an input: only scores, equations, work, length, and the authors' answers beside each other.
 `random` is the expected number over all rationales; `spread` takes the most spread scores first, ties at random. Both
 also over the accepted ones alone, which gives them the committee's verdict for nothing. The last line is JSON.
 """
@@ -12,25 +14,33 @@ also over the accepted ones alone, which gives them the committee's verdict for 
 import argparse
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from benchmarks.default_fit import leave_open
 from mapd.checks import State
 from mapd.curation import live_set
 from mapd.curation.curated import Curated, DecidedText
+from mapd.curation.fitting import make_table
+from mapd.curation.labels import LabelCandidate, label_by_gold, list_candidates
+from mapd.curation.order_fits import OrderFit
 from mapd.domain import Verdict
 from mapd.exchange import authors
 from mapd.people import owner
 from mapd.policies import PAPER
+from mapd.probability import ALL_REVIEWERS, Fit
+from mapd.questions.rows import question_key
 from mapd.review.queues import QUEUES
 from mapd.settings import Settings
 from mapd.store import db, queries
-from tests.review.filled import fill
+from tests.fits import RECORD
+from tests.review.filled import fill, order_by
 
 FIRST = (50, 100, 150)
+PARTS = 10
 
 
 def load(feedback: Path, rationales: Path) -> Curated:
@@ -45,14 +55,33 @@ def load(feedback: Path, rationales: Path) -> Curated:
     return curated
 
 
-def without_gold(curated: Curated) -> Curated:
-    """The same set as a project without gold answers has it."""
-
-    def blind(x: DecidedText) -> DecidedText:
-        return replace(x, states=replace(x.states, matches_gold=State.NOTHING))
-
-    mistakes = [replace(m, rationales=tuple(map(blind, m.rationales))) for m in curated.mistakes]
+def cross_order(curated: Curated, make: Callable[[Sequence[LabelCandidate]], OrderFit]) -> Curated:
+    """The same set, each question ordered by a fit that saw nothing of it. `make`: fits on these rationales."""
+    candidates = list_candidates([curated])
+    part_of = {group: n % PARTS for n, group in enumerate(dict.fromkeys(c.group for c in candidates))}
+    fits = [make([c for c in candidates if part_of[c.group] != part]) for part in range(PARTS)]
+    # A mistake without a rationale has nothing to order.
+    mistakes = [order_by(m, fits[part_of.get(question_key(m.question), 0)]) for m in curated.mistakes]
     return replace(curated, mistakes=tuple(mistakes))
+
+
+def fit_on(candidates: Sequence[LabelCandidate], teachers: Sequence[str], *, uses_gold: bool) -> Fit:
+    """A fit on the gold check's verdicts about these rationales."""
+    fit = Fit(*make_table(candidates, label_by_gold(candidates), teachers, uses_gold=uses_gold).fit(), RECORD)
+    return leave_open(fit) if tuple(teachers) == (ALL_REVIEWERS,) else fit
+
+
+def list_orders(teachers: Sequence[str]) -> dict[str, Callable[[Sequence[LabelCandidate]], OrderFit]]:
+    """How the queue can be ordered, by name."""
+    nobody = (ALL_REVIEWERS,)
+    return {
+        "default, with gold": lambda c: OrderFit(
+            "", fit_on(c, nobody, uses_gold=True), fit_on(c, nobody, uses_gold=False)
+        ),
+        "default, without gold": lambda c: OrderFit("", fit_on(c, nobody, uses_gold=False)),
+        "fitted, with gold": lambda c: OrderFit("", fit_on(c, teachers, uses_gold=True)),
+        "fitted, without gold": lambda c: OrderFit("", fit_on(c, teachers, uses_gold=False)),
+    }
 
 
 def shown(curated: Curated) -> list[int]:
@@ -95,8 +124,7 @@ def measure(curated: Curated, wrong: set[int]) -> dict[str, dict[int, float]]:
         return {first: len(wrong) * min(1.0, first / len(texts)) for first in FIRST}
 
     return {
-        "combined queue, with gold": hits(shown(curated)),
-        "combined queue, without gold": hits(shown(without_gold(curated))),
+        **{name: hits(shown(cross_order(curated, make))) for name, make in list_orders(curated.teachers).items()},
         "plain spread, of the accepted": by_spread(accepted, wrong),
         "plain spread, of all": by_spread(everything, wrong),
         "random, of the accepted": chance(accepted),

@@ -23,6 +23,8 @@ from mapd.errors import BadInput
 
 # What an input is, and whose: ("score", "gpt"), ("log_length", "").
 InputKey = tuple[str, str]
+# In a teacher's place: all reviewers together. A fit that knows nobody by name holds for any committee.
+ALL_REVIEWERS = ""
 # A probability has four digits: the last bit of a machine's exponential never decides.
 STEPS = 10_000
 # Of each teacher (reviewer or author), and of the text; the last two see the gold answer.
@@ -128,6 +130,10 @@ class Fit:
         inverse = math.exp(-abs(total))
         p = 1 / (1 + inverse) if total >= 0 else inverse / (1 + inverse)
         return Fraction(round(p * STEPS), STEPS)
+
+    def shares(self, values: Mapping[InputKey, float]) -> dict[InputKey, float]:
+        """Return what each input adds to the log-odds, beside a text that is average in everything."""
+        return {x.key: x.weight * (values.get(x.key, 0.0) - x.centre) / x.scale for x in self.inputs}
 
     @property
     def reviewers(self) -> tuple[str, ...]:

@@ -9,13 +9,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property
 from typing import Any, TypeVar
 
 from mapd import adaptive, policies
 from mapd.answers.grading import Outcome
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.curation.inputs import QuestionReadings, RationaleReading, Voices, list_inputs
+from mapd.curation.order_fits import OrderFit, choose_order_fit
 from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
 from mapd.judgements import (
     READING,
@@ -123,9 +123,10 @@ class Mistake:
     rationales: tuple[DecidedText, ...]
     feedback: tuple[DecidedText, ...]
     disputed: bool  # people differ on the question or on the attempt
-    undone_repairs: tuple[Text, ...] = ()  # repairs that were undone: kept for the history alone
     # Of all rationales of the question, whatever the set is narrowed to: each is decided beside the others.
-    readings: tuple[RationaleReading, ...] = field(default=(), repr=False)
+    readings: QuestionReadings = field(repr=False, compare=False)
+    order_fit: OrderFit = field(repr=False)  # what says which rationales are most likely decided wrongly
+    undone_repairs: tuple[Text, ...] = ()  # repairs that were undone: kept for the history alone
 
     @property
     def shown_gold(self) -> str:
@@ -221,10 +222,11 @@ def curate(
     policy: Policy,
     exam: ExamInfo | None = None,
     offsets: Mapping[str, Fraction] | None = None,
+    order_fit: OrderFit | None = None,
 ) -> Curated:
     """Decide every explanation of every mistake of the exam. `exam`: its row as it is now, where material is older.
 
-    `offsets`: the reviewers' leniency, where the material is but a part of the exam.
+    `offsets`: the reviewers' leniency, where the material is but a part of the exam. `order_fit`: else the policy's.
     """
     judged_of: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     for row in judgements:
@@ -249,7 +251,8 @@ def curate(
             excluded.append(attempt)
             continue
         readings = {x.id: _read_rationale(x, question, gold, judged_of) for x in rationales[question.id]}
-        explain = _Explainer(question, gold, policy, offsets, judged_of, committee_then, readings)
+        by_teachers = QuestionReadings(question, readings.values())
+        explain = _Explainer(question, gold, policy, offsets, judged_of, committee_then, readings, by_teachers)
         mistakes.append(
             Mistake(
                 question=question,
@@ -259,8 +262,9 @@ def curate(
                 rationales=tuple(explain(x) for x in rationales[question.id]),
                 feedback=tuple(explain(x) for x in feedback[attempt.id]),
                 disputed=of_question.conflict or of_attempt.conflict,
+                readings=by_teachers,
+                order_fit=order_fit or choose_order_fit(policy),
                 undone_repairs=(*undone_rationales[question.id], *undone_feedback[attempt.id]),
-                readings=tuple(readings.values()),
             )
         )
     lists = (tuple(mistakes), tuple(corrected), tuple(excluded), tuple(judgements))
@@ -301,11 +305,7 @@ class _Explainer:
     judgements: Mapping[tuple[str, int], list[Judged]]
     committee_then: Mapping[int, str | None]
     readings: Mapping[int, RationaleReading]  # of the mistake's rationales, by id
-
-    @cached_property
-    def by_teachers(self) -> QuestionReadings:
-        """Return the rationales as a fit looks at them, each beside the others."""
-        return QuestionReadings(self.question, self.readings.values())
+    by_teachers: QuestionReadings  # as a fit looks at them, each beside the others
 
     def _find_probability(self, text: Text) -> Fraction | None:
         fit = self.policy.fit

@@ -15,7 +15,18 @@ from mapd.characters import visible
 from mapd.curation.inputs import Voices, list_inputs
 from mapd.curation.labels import LabelCandidate, Labels
 from mapd.errors import BadInput
-from mapd.probability import GOLD_INPUTS, LONGEST, STEPS, TEXT_INPUTS, Fit, FitInput, FitRecord, InputKey, list_points
+from mapd.probability import (
+    ALL_REVIEWERS,
+    GOLD_INPUTS,
+    LONGEST,
+    STEPS,
+    TEXT_INPUTS,
+    Fit,
+    FitInput,
+    FitRecord,
+    InputKey,
+    list_points,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +45,7 @@ class FitSource:
     """Where labels and texts come from, for the record."""
 
     exams: tuple[str, ...]
-    # By name, each one's uid, in the order in which they were added.
+    # By name, each one's uid, in the order in which they were added; ALL_REVIEWERS alone tells nobody apart.
     teachers: Mapping[str, str]
     uses_gold: bool
     fitted_at: str
@@ -174,6 +185,7 @@ def _check_labels(labelled: Sequence[LabelCandidate], is_right: Sequence[bool], 
 
 def _list_voices(labelled: Sequence[LabelCandidate], teachers: Sequence[str]) -> Voices:
     reviewers = {vote.reviewer for c in labelled for vote in c.reading.votes if vote.score is not None}
+    reviewers.add(ALL_REVIEWERS)
     authors = {c.x.text.teacher for c in labelled}
     return Voices([name for name in teachers if name in reviewers], [name for name in teachers if name in authors])
 

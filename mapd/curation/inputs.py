@@ -6,20 +6,21 @@
 
 The other authors' answers count, and the scores that those got: that somebody else comes to another answer, and that
 reviewers believe it, says more against a text than its own scores do. Source: measured on the authors' SVAMP files
-(docs/policies.md). Repairs by people are no peers, and get no probability.
+(docs/policies.md). Repairs by people are no peers, and get no probability. With ALL_REVIEWERS as the one reviewer
+nobody is told apart: ("score", "") is the mean of all, ("five", "") the share of 5s.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from mapd.answers.grading import Task, answers_equal
 from mapd.checks import RationaleChecks, State
 from mapd.domain import Item, Text, Vote
 from mapd.policies import CheckStates, mean
-from mapd.probability import InputKey
+from mapd.probability import ALL_REVIEWERS, InputKey
 
 # A score in the middle says nothing.
 MIDDLE = 3
@@ -57,22 +58,40 @@ def _are_equal(first: str, second: str, task: Task, options: tuple[str, ...]) ->
 
 
 class QuestionReadings:
-    """All rationales of a question by teachers, their answers compared once."""
+    """All rationales of a question by teachers, their answers compared once, and not before they are asked for."""
 
     def __init__(self, question: Item, readings: Iterable[RationaleReading]) -> None:
-        """Find which answers are the same, and which two authors come to one."""
+        """Take the readings of a question."""
         self.by_teachers = tuple(x for x in readings if x.text.repairs_id is None)
+        self._question = question
+
+    def find(self, text_id: int) -> RationaleReading | None:
+        """Return the reading of a teacher's rationale; None for a person's repair."""
+        return next((x for x in self.by_teachers if x.text.id == text_id), None)
+
+    @cached_property
+    def _authors(self) -> Mapping[str, set[str]]:
+        """Return who comes to each answer."""
         authors: dict[str, set[str]] = defaultdict(set)
         for x in self.by_teachers:
             if x.answer is not None:
                 authors[x.answer].add(x.text.teacher)
-        self._same = {answer: [other for other in authors if agree(question, answer, other)] for answer in authors}
-        # Two authors, not two texts of one.
-        self._agreeing = {
+        return authors
+
+    @cached_property
+    def _same(self) -> Mapping[str, list[str]]:
+        """Return the answers that are the same as each."""
+        answers = self._authors
+        return {answer: [other for other in answers if agree(self._question, answer, other)] for answer in answers}
+
+    @cached_property
+    def _agreeing(self) -> set[frozenset[str]]:
+        """Return which two authors come to one answer: two authors, not two texts of one."""
+        return {
             frozenset((first, second))
             for answer, others in self._same.items()
-            for first in authors[answer]
-            for second in set().union(*(authors[other] for other in others)) - {first}
+            for first in self._authors[answer]
+            for second in set().union(*(self._authors[other] for other in others)) - {first}
         }
 
     def list_peers(self, x: RationaleReading) -> tuple[list[RationaleReading], list[RationaleReading]]:
@@ -105,6 +124,9 @@ def list_inputs(x: RationaleReading, readings: QuestionReadings, voices: Voices)
 def _list_votes(x: RationaleReading, voices: Voices) -> dict[InputKey, float]:
     values: dict[InputKey, float] = {}
     for reviewer in voices.reviewers:
+        if reviewer == ALL_REVIEWERS:
+            values |= _count_votes(x)
+            continue
         # Nobody reviews an own text, so no vote is missing there.
         if reviewer == x.text.teacher:
             continue
@@ -117,6 +139,22 @@ def _list_votes(x: RationaleReading, voices: Voices) -> dict[InputKey, float]:
         values["five", reviewer] = float(score == 5)
         values["low", reviewer] = float(score <= 2)
     return values
+
+
+def _count_votes(x: RationaleReading) -> dict[InputKey, float]:
+    """Return what all reviewers say together: each has one word, as above."""
+    scores_of: dict[str, list[int]] = defaultdict(list)
+    for vote in x.votes:
+        if vote.score is not None:
+            scores_of[vote.reviewer].append(vote.score)
+    scores = [sum(scores) / len(scores) for scores in scores_of.values()]
+    if not scores:
+        return {("no_vote", ALL_REVIEWERS): 1.0}
+    return {
+        ("score", ALL_REVIEWERS): sum(scores) / len(scores) - MIDDLE,
+        ("five", ALL_REVIEWERS): sum(score == 5 for score in scores) / len(scores),
+        ("low", ALL_REVIEWERS): sum(score <= 2 for score in scores) / len(scores),
+    }
 
 
 def _list_peers(x: RationaleReading, readings: QuestionReadings) -> dict[InputKey, float]:

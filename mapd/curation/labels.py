@@ -81,11 +81,9 @@ def list_candidates(sets: Iterable[Curated]) -> list[LabelCandidate]:
     candidates: dict[str, LabelCandidate] = {}
     for curated in sets:
         for mistake in curated.mistakes:
-            readings = QuestionReadings(mistake.question, mistake.readings)
-            reading_of = {reading.text.id: reading for reading in readings.by_teachers}
             for x in mistake.rationales:
-                if (reading := reading_of.get(x.text.id)) is not None:
-                    candidates.setdefault(x.text.uid, LabelCandidate(x, mistake.question, reading, readings))
+                if (reading := mistake.readings.find(x.text.id)) is not None:
+                    candidates.setdefault(x.text.uid, LabelCandidate(x, mistake.question, reading, mistake.readings))
     return list(candidates.values())
 
 

@@ -3,15 +3,19 @@
 set_policy(session, exam.id, "strict", 3.5, by=owner("ann")); exam_policy(session, exam)    -> STRICT.at(3.5)
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd import domain
+from mapd.curation.order_fits import OrderFit, load_default, name_policy
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.policies import PRESETS, Check, Policy
 from mapd.probability import read_fit
-from mapd.store import audit_log, db
+from mapd.store import audit_log, committees, db
 from mapd.store import tables as t
 
 
@@ -40,10 +44,14 @@ def find_version(session: Session, name: str, version: int) -> Policy:
 
 def saved_policies(session: Session) -> list[Policy]:
     """Return the latest version of every saved policy, by name."""
+    return [_read(session, row) for row in _list_latest(session)]
+
+
+def _list_latest(session: Session) -> Sequence[t.SavedPolicy]:
     policy = t.SavedPolicy
     versions = sa.select(col(policy.name), sa.func.max(policy.version)).group_by(col(policy.name))
     is_latest = sa.tuple_(col(policy.name), col(policy.version)).in_(versions)
-    return [_read(session, row) for row in session.exec(select(policy).where(is_latest).order_by(col(policy.name)))]
+    return session.exec(select(policy).where(is_latest).order_by(col(policy.name))).all()
 
 
 def _read(session: Session, row: t.SavedPolicy) -> Policy:
@@ -123,3 +131,25 @@ def exam_policy(session: Session, exam: domain.ExamInfo) -> Policy:
     """Return the exam's current policy, with its own threshold where a person moved it."""
     policy = find_policy(session, exam.policy)
     return policy if exam.threshold is None else policy.at(exam.threshold)
+
+
+def find_order_fit(session: Session, exam: domain.ExamInfo, policy: Policy) -> OrderFit:
+    """Return what orders the exam's combined queue: its policy's fit, the newest that knows the exam, or the default.
+
+    A fit knows the exams that it was fitted on, and those whose whole committee it was fitted on.
+    """
+    if policy.fit is not None:
+        return name_policy(policy, policy.fit)
+    rows = [row for row in _list_latest(session) if row.fit]
+    if not rows:
+        return load_default()
+    members = set(committees.member_uids(session, exam.id))
+    for row in sorted(rows, key=lambda row: row.id or 0, reverse=True):
+        record = row.fit["record"]
+        knows_exam = exam.uid in record["exams"]
+        if knows_exam or (members and members <= set(record["teachers"].values())):
+            saved = _read(session, row)
+            assert saved.fit is not None, "the row has one"
+            order_fit = name_policy(saved, saved.fit)
+            return replace(order_fit, name=f"{order_fit.name}, fitted on this {'exam' if knows_exam else 'committee'}")
+    return load_default()

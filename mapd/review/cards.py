@@ -22,7 +22,7 @@ from mapd.review.card_messages import Card, CardWord, CoveredText, OpenText, Own
 from mapd.review.deals import HIDDEN_KINDS, Deal, Seat, decides_last, filter_rows, is_answered, list_waiting, word
 from mapd.review.disputed_steps import find_first_wrong_step
 from mapd.review.passages import TextSpan, has_markup, line, passage
-from mapd.review.priority import suspicion
+from mapd.review.priority import explain_error
 from mapd.review.queues import QueuedMistake, find_closed_targets, find_most_doubtful
 
 STATES_GOLD = {
@@ -271,7 +271,7 @@ class _Card:
             verdict=x.verdict,
             overridden=overridden,
             conflict=x.people.conflict,
-            why_here=suspicion(self.mistake, x).words if smart else None,
+            why_here=explain_error(self.mistake, x) if smart else None,
             steps=self._steps(x),
         )
 

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, curate
+from mapd.curation.order_fits import OrderFit
 from mapd.domain import ExamInfo, JudgementRow, Material
 from mapd.policies import Policy
 from mapd.store import exam_material, judgement_log, queries
@@ -27,6 +28,7 @@ class Setting:
     exam: ExamInfo
     policy: Policy
     leniency: dict[str, Fraction]
+    order_fit: OrderFit
 
     @property
     def threshold(self) -> int:
@@ -40,7 +42,8 @@ def load_setting(session: Session, exam_id: int) -> Setting:
     index = session.get_one(t.StandingExam, exam_id)
     # Exact fractions are stored as text: a float could move a mean across the threshold.
     leniency = {name: Fraction(offset) for name, offset in index.leniency.items()}
-    return Setting(exam, saved_policies.exam_policy(session, exam), leniency)
+    policy = saved_policies.exam_policy(session, exam)
+    return Setting(exam, policy, leniency, saved_policies.find_order_fit(session, exam, policy))
 
 
 def load(session: Session, setting: Setting, questions: Collection[int]) -> Curated:
@@ -57,4 +60,4 @@ def load_with_material(session: Session, setting: Setting, questions: Collection
 
 def decide(setting: Setting, material: Material, judgements: list[JudgementRow]) -> Curated:
     """Return the curated set of this material, with these judgements."""
-    return curate(material, judgements, setting.policy, setting.exam, setting.leniency)
+    return curate(material, judgements, setting.policy, setting.exam, setting.leniency, setting.order_fit)

@@ -61,7 +61,7 @@ class ClassReject(card_messages.ApiMessage):
 
 
 class QueueState(QueueCounts):
-    """The queue that the cards are of. `own_judge`: its own way of judging."""
+    """The queue that the cards are of. `own_judge`: its own way of judging; `order`: the fit behind it."""
 
     judge: card_messages.JudgeMode
     own_judge: card_messages.JudgeMode
@@ -69,6 +69,7 @@ class QueueState(QueueCounts):
     by_lot: bool
     about: Literal["texts", "attempt"]
     again: bool
+    order: str | None = None
     class_: ClassReject | None = Field(default=None, serialization_alias="class")
 
 

@@ -1,111 +1,77 @@
 """How likely the committee's verdict on a rationale is wrong: the order of the combined queue. Pure.
 
-    suspicion(mistake, x)          -> Suspicion(5.1, ("its answer is not the gold", "spread of scores 4", …))
-    suspicion(mistake, x).words    -> "Accepted at 3.50, perhaps wrongly: its answer is not the gold; …"
+    estimate_error(mistake, x)     -> 0.93: it is accepted, and is right with a probability of 0.07
+    explain_error(mistake, x)      -> "Accepted at 3.50, P(right) 0.07: its answer is not the gold; …"
 
-It adds up what speaks against the verdict and takes off what speaks for it. A rationale that is accepted wrongly
-teaches an error, one that is rejected wrongly is only missed: of it half counts. The weights were chosen by hand; that
-half after a look at the authors' SVAMP data, on which benchmarks/smart.py measures the order, the others before.
-Without a gold answer the rest still works.
+The probability is a fit's (`mapd/curation/order_fits.py` says which); each input's share in it is the reason. An
+accepted text is wrongly decided with 1 - p, a rejected one with p. The one preference that nobody fitted is
+MISSED_WEIGHT. benchmarks/smart.py measures the order on the authors' SVAMP data.
 """
 
 from dataclasses import dataclass
 
 from mapd.checks import State
 from mapd.curation.curated import DecidedText, Mistake
-from mapd.curation.inputs import agree
+from mapd.curation.fit_reasons import list_reasons
+from mapd.curation.inputs import Voices, agree, list_inputs
 from mapd.domain import Verdict
+from mapd.probability import Fit, InputKey
 
-# What a rationale that is rejected wrongly counts beside one that is accepted wrongly.
-MISSED_WEIGHT = 0.5
-WeightedReason = tuple[float, str]  # what it adds, and in words
+# What a rationale that is rejected wrongly counts beside one that is accepted wrongly: that one teaches an error, this
+# one is only missed, and the mistake has other rationales.
+MISSED_WEIGHT = 0.25
+# A share in the log-odds that moves a probability by less than 3 hundredths is no reason, and a line has room for few.
+LEAST_SHARE, MOST_REASONS = 0.1, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Suspicion:
-    """More is earlier. `reasons`: the weightiest first. `figure`: what decided, "" where nobody voted."""
+class _Estimate:
+    """How probable it is that a rationale is right, by which fit, and from what."""
 
-    score: float
-    reasons: tuple[str, ...]
-    verdict: Verdict
-    figure: str
+    p: float
+    fit: Fit
+    values: dict[InputKey, float]
 
-    @property
-    def words(self) -> str:
-        """Say why the text has its rank, for a tooltip."""
-        at = f"at {self.figure}" if self.figure else "without a vote"
-        doubts = "; ".join(self.reasons) or "no check, review or answer contradicts it"
-        perhaps = ", perhaps wrongly" if self.reasons and self.verdict is not Verdict.UNDECIDED else ""
-        return f"{self.verdict.value.capitalize()} {at}{perhaps}: {doubts}"
+    def weigh(self, verdict: Verdict) -> float:
+        """Return how much a verdict is to be doubted; of an undecided text, the verdict that would be worse."""
+        against_accepted, against_rejected = 1 - self.p, MISSED_WEIGHT * self.p
+        if verdict is Verdict.UNDECIDED:
+            return max(against_accepted, against_rejected)
+        return against_accepted if verdict is Verdict.ACCEPTED else against_rejected
 
 
-def suspicion(mistake: Mistake, x: DecidedText, *, gold: bool = True) -> Suspicion:
-    """Return what speaks against the committee's verdict on a rationale. `gold` unset: as if none were known."""
-    average = x.fair_mean if x.fair_mean is not None else x.committee.mean
-    mean = None if average is None else min(5.0, max(1.0, float(average)))
-    if x.committee.verdict is Verdict.ACCEPTED:
-        weighted = _against_accepted(mistake, x, mean, gold)
-    elif x.committee.verdict is Verdict.REJECTED:
-        weighted = _against_rejected(mistake, x, mean, gold)
-    else:
-        weighted = [(2.0, "the committee could not decide"), *_against_accepted(mistake, x, mean, gold)]
-    if (apart := x.spread) >= 1:
-        weighted.append((0.4 * apart, f"its scores lie {apart} apart"))
-    # A wrongly rejected rationale is only missed, a wrongly accepted one teaches an error.
-    if x.committee.verdict is Verdict.REJECTED:
-        weighted = [(MISSED_WEIGHT * weight, words) for weight, words in weighted]
-    # What speaks for the verdict has no words and counts below 0.
-    reasons = tuple(words for weight, words in sorted(weighted, key=lambda reason: -reason[0]) if weight > 0)
-    return Suspicion(sum(w for w, _ in weighted), reasons, x.committee.verdict, x.committee.figure())
+def estimate_error(mistake: Mistake, x: DecidedText) -> float:
+    """Return how probable it is that the committee's verdict is wrong; a missed rationale counts less than an error."""
+    estimate = _estimate(mistake, x)
+    return 0.0 if estimate is None else estimate.weigh(x.committee.verdict)
 
 
-def _keep(*claims: tuple[bool, float, str]) -> list[WeightedReason]:
-    return [(weight, words) for holds, weight, words in claims if holds]
-
-
-def _against_accepted(mistake: Mistake, x: DecidedText, mean: float | None, gold: bool) -> list[WeightedReason]:
-    below = 0.0 if mean is None else 5 - mean
-    return [
-        *_keep(
-            (gold and x.states.matches_gold is State.FAILS, 3.0, "its answer is not the gold"),
-            (gold and x.states.matches_gold is State.HOLDS, -1.0, ""),
-            (x.states.equations_true is State.FAILS, 1.5, "an equation in it is false"),
-            (x.states.shows_work is State.FAILS, 0.8, "it shows no work"),
-            (x.answer is None, 1.0, "its answer can't be read"),
-        ),
-        *_compare_with_peers(mistake, x),
-        *_keep(
-            (below > 0, 0.6 * below, "its mean is low for these reviewers"),
-            (_is_short(mistake, x), 0.4, "it is much shorter than the others"),
-        ),
+def explain_error(mistake: Mistake, x: DecidedText) -> str:
+    """Say why the text has its rank: what speaks against its verdict, the weightiest first."""
+    verdict, figure = x.committee.verdict, x.committee.figure()
+    head = f"{verdict.value.capitalize()} {f'at {figure}' if figure else 'without a vote'}"
+    estimate = _estimate(mistake, x)
+    if estimate is None:
+        return f"{head}: a person's repair, of which no fit knows anything"
+    # What speaks against a rejected text's verdict speaks for the text.
+    sign = 1 if verdict is Verdict.REJECTED else -1
+    shares = [
+        (sign * reason.share, reason.words) for reason in list_reasons(estimate.fit, estimate.values, x.text.teacher)
     ]
+    doubts = [words for share, words in sorted(shares, reverse=True) if share >= LEAST_SHARE][:MOST_REASONS]
+    # A fitted policy decides by a probability itself, and it stands there already.
+    p = "" if x.committee.probability is not None and figure else f", P(right) {estimate.p:.2f}"
+    return f"{head}{p}: {'; '.join(doubts) or 'nothing that is known contradicts it'}"
 
 
-def _against_rejected(mistake: Mistake, x: DecidedText, mean: float | None, gold: bool) -> list[WeightedReason]:
-    above = 0.0 if mean is None else mean - 1
-    is_shared = any(agrees(mistake, x, peer) for peer in _list_peers(mistake, x))
-    return _keep(
-        (gold and x.states.matches_gold is State.HOLDS, 2.0, "its answer is the gold"),
-        (gold and x.states.matches_gold is State.FAILS, -1.5, ""),
-        (x.states.equations_true is State.FAILS, -1.0, ""),
-        (is_shared, 1.0, "another author comes to the same answer"),
-        (above > 0, 0.6 * above, "its mean is not low, for these reviewers"),
-    )
-
-
-def _compare_with_peers(mistake: Mistake, x: DecidedText) -> list[WeightedReason]:
-    peers = [peer for peer in _list_peers(mistake, x) if peer.answer is not None]
-    if not peers or x.answer is None:
-        return []
-    if any(agrees(mistake, x, peer) for peer in peers):
-        return [(-0.8, "")]
-    if len(peers) > 1 and any(agrees(mistake, a, b) for a in peers for b in peers if a is not b):
-        return [(2.0, "the other authors agree on another answer")]
-    return [(1.2, "no other author comes to its answer")]
-
-
-def _list_peers(mistake: Mistake, x: DecidedText) -> list[DecidedText]:
-    return [peer for peer in mistake.rationales if peer.text.teacher != x.text.teacher]
+def _estimate(mistake: Mistake, x: DecidedText) -> _Estimate | None:
+    reading = mistake.readings.find(x.text.id)
+    # A repair is a person's text: it has no votes to tell by.
+    if reading is None:
+        return None
+    fit = mistake.order_fit.choose(reading)
+    values = list_inputs(reading, mistake.readings, Voices(fit.reviewers, fit.authors))
+    return _Estimate(float(fit.probability(values)), fit, values)
 
 
 def agrees(mistake: Mistake, first: DecidedText, second: DecidedText) -> bool:
@@ -121,8 +87,3 @@ def find_against_gold(mistake: Mistake) -> tuple[DecidedText, ...]:
     groups = [[peer for peer in wrong if agrees(mistake, x, peer)] for x in wrong]
     largest = max(groups, key=lambda group: len({x.text.teacher for x in group}))
     return tuple(largest) if len({x.text.teacher for x in largest}) > 1 else ()
-
-
-def _is_short(mistake: Mistake, x: DecidedText) -> bool:
-    lengths = [len(peer.text.text) for peer in _list_peers(mistake, x)]
-    return bool(lengths) and len(x.text.text) * 3 < min(lengths)

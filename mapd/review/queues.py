@@ -21,13 +21,14 @@ from mapd.curation.curated import DecidedText, Mistake, filter_votes
 from mapd.domain import Act, JudgementRow, RowFilter, Ruling, TextReason, Verdict
 from mapd.judgements import drop_undone
 from mapd.policies import Check
-from mapd.review.priority import find_against_gold, suspicion
+from mapd.review.priority import estimate_error, find_against_gold
 
 DISAGREE_SPREAD = 2  # scores this far apart
 NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold
 NEAR_PROBABILITY = Fraction(1, 10)  # a fitted policy's probability this close
-# A text of less suspicion is not worth a look in the combined queue.
-LEAST_SUSPICION = 1.5
+# A text that is less probably decided wrongly is in no combined queue: five looks would find less than one error there.
+# Texts below it would come along with the doubtful ones of their mistakes, ahead of texts that are more doubtful.
+LEAST_ERROR = 0.2
 
 Texts = tuple[DecidedText, ...]
 About = Callable[[Mistake, float], Texts | None]
@@ -78,8 +79,8 @@ def _doubt(_: Mistake, x: DecidedText) -> float:
     return x.ask(doubt)
 
 
-def _suspicion(m: Mistake, x: DecidedText) -> float:
-    return x.ask(suspicion, m).score
+def _error(m: Mistake, x: DecidedText) -> float:
+    return x.ask(estimate_error, m)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _absent_steps(m: Mistake, _: float) -> Texts | None:
 
 
 def _suspects(m: Mistake, _: float) -> Texts | None:
-    return tuple(x for x in m.rationales if _suspicion(m, x) >= LEAST_SUSPICION) or None
+    return tuple(x for x in m.rationales if _error(m, x) >= LEAST_ERROR) or None
 
 
 def _accepted_by_people(m: Mistake, _: float) -> Texts | None:
@@ -171,7 +172,7 @@ QUEUES: Mapping[str, Queue] = {
     queue.name: queue
     for queue in (
         Queue("everything", "everything", _mistakes(lambda _: True), title_reveals=False),
-        Queue("smart", "most likely decided wrongly", _suspects, order=_suspicion, title_reveals=False),
+        Queue("smart", "most likely decided wrongly", _suspects, order=_error, title_reveals=False),
         Queue(
             "unjudged",
             "not judged yet",

@@ -29,6 +29,13 @@ def members(session: Session, exam_id: int) -> tuple[int, ...]:
     return tuple(session.exec(query.order_by(col(t.CommitteeMember.teacher_id))).all())
 
 
+def member_uids(session: Session, exam_id: int) -> list[str]:
+    """Return the uids of these teachers."""
+    member = t.CommitteeMember
+    query = select(t.Teacher.uid).join(member, col(member.teacher_id) == t.Teacher.id)
+    return list(session.exec(query.where(member.exam_id == exam_id)))
+
+
 def name_members(session: Session, exam_id: int, teachers: Collection[int]) -> None:
     """Name these teachers for the exam's committee; who is in it already stays."""
     pairs = select(t.Exam.id, t.Exam.uid, t.Teacher.id, t.Teacher.uid).join(t.Teacher, sa.true())

@@ -28,6 +28,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd.curation import saved_policies, threshold_sweep
 from mapd.curation.curated import Mistake, curate, filter_votes
+from mapd.curation.order_fits import OrderFit
 from mapd.domain import ExamInfo, Vote
 from mapd.errors import Busy, NotFound
 from mapd.policies import Policy, leniency
@@ -37,9 +38,9 @@ from mapd.review.queue_index.rows import Values, authors_of, count_figures, find
 from mapd.store import committees, db, exam_material, judgement_log, queries, queue_index
 from mapd.store import tables as t
 
-# Raise it whenever a rule changes what is derived: the index of every exam is then derived again. The rows of an
-# example, in tests/data/queue_index.tsv, hold it: a test fails where they change and this number doesn't.
-RULES_VERSION = 2
+# Raise it whenever a rule changes what is derived: the index of every exam is then derived again. An example's rows
+# (tests/data/queue_index.tsv) hold it: a test fails where they change and this number doesn't.
+RULES_VERSION = 3
 BLOCK = 250  # questions that are derived at once: in one transaction, so that others can write in between
 # Between two blocks: SQLite has one writer, and who waits for it looks each 0.1 s; without a pause only we got on.
 PAUSE_S = 0.25
@@ -52,9 +53,10 @@ Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 
 
 def _version_of(session: Session, info: ExamInfo) -> str:
-    """Return the version of the exam's rows: rules and policy, but no threshold (a row holds for all of them)."""
+    """Return the version of the exam's rows: rules, policy, order; no threshold (a row holds for all of them)."""
     policy = saved_policies.exam_policy(session, info)
     decided = policy.conditions + f", wrong in {info.wrong_in}" * (info.wrong_in > 1)
+    decided += f", order {saved_policies.find_order_fit(session, info, policy).digest}"
     decided += f", judgements {info.judgements_per_text}, {committees.describe(session, info.id, policy)}"
     return f"rules {RULES_VERSION}, {decided}"
 
@@ -227,10 +229,7 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
 
 
 def _begin(session: Session, exam_id: int, *, measure: bool = True) -> None:
-    """Delete what is derived of the exam, and measure the reviewers' leniency.
-
-    It is measured here and once many votes came in, not with each: one vote more would move every place a little.
-    """
+    """Delete what is derived of the exam, and measure the reviewers' leniency, which every single vote would move."""
     db.lock(session, LOCK)
     # Rows first, then the bands that they refer to.
     bands = sa.select(col(t.QueueBand.id)).where(col(t.QueueBand.exam_id) == exam_id)
@@ -290,6 +289,7 @@ class _Exam:
     session: Session
     id: int
     policy: Policy
+    order_fit: OrderFit
     per_text: int
     offsets: dict[str, Fraction]
     bands: dict[BandKey, int]
@@ -309,7 +309,8 @@ class _Exam:
         rows = session.execute(sa.select(*columns).where(col(band.exam_id) == row.id))
         offsets = {name: Fraction(offset) for name, offset in row.leniency.items()}
         bands = {(r.name, r.low, r.high, r.waits): r.id for r in rows}
-        return cls(session, row.id, policy, info.judgements_per_text, offsets, bands)
+        order_fit = saved_policies.find_order_fit(session, info, policy)
+        return cls(session, row.id, policy, order_fit, info.judgements_per_text, offsets, bands)
 
     def follow(self, questions: Collection[int], *, empty: bool = False) -> None:
         """Derive these questions; `empty`: nothing is derived of them yet."""
@@ -320,7 +321,7 @@ class _Exam:
         material = exam_material.material(self.session, self.id, questions)
         judgements = judgement_log.judgements(self.session, self.id, questions)
         closed, skipped = queues.find_closed_targets(judgements, ""), find_skips(judgements)
-        part = curate(material, judgements, self.policy, offsets=self.offsets)
+        part = curate(material, judgements, self.policy, offsets=self.offsets, order_fit=self.order_fit)
         rows = (
             *list_rows(part.mistakes, judgements, authors_of(self.session)),
             *list_question_rows(material, part, judgements),

@@ -59,7 +59,8 @@ function drawQueues(triage) {
     target.blur();
     chooseQueue(triage, target.value);
   };
-  return element("select.mapd-queue", { "aria-label": "queue", value: current?.name ?? place.queue ?? "", onchange },
+  const value = current?.name ?? place.queue ?? "";
+  return element("select.mapd-queue", { "aria-label": "queue", title: current?.order, value, onchange },
     queues.map((queue) => drawQueue(queue.name === current?.name ? current : queue)));
 }
 
