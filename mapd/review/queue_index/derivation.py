@@ -55,8 +55,8 @@ Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 def _version_of(session: Session, info: ExamInfo) -> str:
     """Return the version of the exam's rows: rules, policy, order; no threshold (a row holds for all of them)."""
     policy = saved_policies.exam_policy(session, info)
-    decided = policy.conditions + f", wrong in {info.wrong_in}" * (info.wrong_in > 1)
-    decided += f", order {saved_policies.find_order_fit(session, info, policy).digest}"
+    order = saved_policies.find_order_fit(session, info, policy).digest
+    decided = policy.conditions + f", wrong in {info.wrong_in}" * (info.wrong_in > 1) + f", order {order}"
     decided += f", judgements {info.judgements_per_text}, {committees.describe(session, info.id, policy)}"
     return f"rules {RULES_VERSION}, {decided}"
 
