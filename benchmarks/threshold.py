@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import review
 import sqlalchemy as sa
 
+from benchmarks import review
 from mapd.curation.curated import Curated, curate
 from mapd.curation.cut_columns import CutColumns, list_changes, tabulate_cuts
 from mapd.curation.policy_sets import PolicySet, compare, measure_set

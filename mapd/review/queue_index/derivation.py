@@ -45,10 +45,9 @@ BLOCK = 250  # questions that are derived at once: in one transaction, so that o
 # Between two blocks: SQLite has one writer, and who waits for it looks each 0.1 s; without a pause only we got on.
 PAUSE_S = 0.25
 IN_PART = ", in part"  # behind the version of an index that is being derived: judgements follow, nobody reads it
-log = logging.getLogger("mapd.queue_index")
-# Any number of ours ("stan"): PostgreSQL's advisory lock for "somebody writes the index". Two transactions that derived
-# one question at once would insert its rows, and count them, twice.
+# PostgreSQL's advisory lock ("stan"): two transactions that derived one question would insert its rows twice.
 LOCK = 0x7374616E
+log = logging.getLogger("mapd.queue_index")
 Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 
 
@@ -57,8 +56,8 @@ def _version_of(session: Session, info: ExamInfo) -> str:
     policy = saved_policies.exam_policy(session, info)
     order = saved_policies.find_order_fit(session, info, policy).digest
     decided = policy.conditions + f", wrong in {info.wrong_in}" * (info.wrong_in > 1) + f", order {order}"
-    decided += f", judgements {info.judgements_per_text}, {committees.describe(session, info.id, policy)}"
-    return f"rules {RULES_VERSION}, {decided}"
+    judges = f"judgements {info.judgements_per_text}, {committees.describe(session, info.id, policy)}"
+    return f"rules {RULES_VERSION}, {decided}, {judges}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------
