@@ -1,6 +1,6 @@
 """What adaptive collection saves: reviews asked and left out, replayed on scores that are there.
 
-    python benchmarks/adaptive.py --feedback F.json --rationales R.json [--json]
+    python -m benchmarks.adaptive --feedback F.json --rationales R.json [--json]
 
 The files are the authors'. Under each policy a rationale's reviewers are asked in the files' order, and in the other
 one; the score that a reviewer gave is the answer. *Checks alone*: rationales that nobody was asked about. *Other

@@ -1,6 +1,6 @@
 """How well the step that a feedback criticises is found, beside labels made before the output was seen.
 
-    python benchmarks/alignment.py --feedback F.json --rationales R.json [--sample 2] [--json]
+    python -m benchmarks.alignment --feedback F.json --rationales R.json [--sample 2] [--json]
 
 Wrong: the check holds where the feedback fails, or the other way round, or says something where a reader can't tell.
 Silent: it says "nothing to check" where a reader can tell. The labels hold ids and places; the texts are the authors'.

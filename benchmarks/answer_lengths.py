@@ -2,7 +2,7 @@
 
     MAPD_HOME=/tmp/lengths mapd questions add svamp FILE --train 1 …
     MAPD_HOME=/tmp/lengths mapd exam run --student smollm2 --questions svamp --split dev --max-tokens 512
-    MAPD_HOME=/tmp/lengths python benchmarks/answer_lengths.py
+    MAPD_HOME=/tmp/lengths python -m benchmarks.answer_lengths
 
 For each exam and task: how many answers there are, how many ended by themselves within so many tokens, how many never
 did, and of those that were cut off how many had their answer line. The last line is JSON.

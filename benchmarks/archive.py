@@ -1,6 +1,6 @@
 """An archive of many rows: how long it takes to read, compare, bring in and write, and what others wait for meanwhile.
 
-    python benchmarks/archive.py --rows 1000000
+    python -m benchmarks.archive --rows 1000000
 
 A second connection writes into the project every 20 ms while the archive comes in; its longest wait is printed.
 """

@@ -1,7 +1,7 @@
 """Whether the intervals of "what is left" hold: simulated audits of the authors' rationales, or of a made population.
 
-    python benchmarks/audits.py --feedback F.json --rationales R.json [--labels FILE] [--audits 500]
-    python benchmarks/audits.py [--audits 500]
+    python -m benchmarks.audits --feedback F.json --rationales R.json [--labels FILE] [--audits 500]
+    python -m benchmarks.audits [--audits 500]
 
 An audit draws questions at random; its texts are judged as the labels say (else as the gold check does); the interval
 of the wrong ones among the rest is right or not. *Probabilities*: those of a policy fitted without gold on the gold

@@ -1,6 +1,6 @@
 """The authors' SVAMP texts as a committee: a small student taught on some questions, by arms, examined on the others.
 
-    MAPD_HOME=data/svamp-arms python benchmarks/authors_arms.py ../shared/data/authors --teach 250 --alpha 0 \\
+    MAPD_HOME=data/svamp-arms python -m benchmarks.authors_arms ../shared/data/authors --teach 250 --alpha 0 \\
         --arms no-review,gold-check,paper,strict --seeds 0,1,2
 
 The texts and scores are those of GPT-3.5, Gemini and Mistral on the mistakes of Llama-2-7b-chat; the student is the

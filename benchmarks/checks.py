@@ -1,6 +1,6 @@
 """How often the checks are wrong or silent, beside labels made by hand before their output was seen.
 
-    python benchmarks/checks.py --feedback F.json --rationales R.json [--json]
+    python -m benchmarks.checks --feedback F.json --rationales R.json [--json]
 
 Wrong: the check holds where the text fails, or the other way round, or says something where a person can't tell.
 Silent: it says "nothing to check" where a person can tell. The labels hold ids alone; the texts are the authors'.

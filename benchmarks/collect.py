@@ -1,6 +1,6 @@
 """Calls a second to teachers behind an API: one after the other, as the released code asks, and through `collect`.
 
-    python benchmarks/collect.py [--calls N] [--json]
+    python -m benchmarks.collect [--calls N] [--json]
 
 The provider is a process of its own on this machine. It answers each call after 200 ms, in both wire formats, to the
 official SDKs. `reference`: 100 calls, one after the other. `ours`: a whole committee (feedback, rationales, reviews) of

@@ -1,8 +1,8 @@
 """Two trainers that need environments of their own read what `mapd export` wrote: their own loaders, on our files.
 
     mapd export 3f2a --format sharegpt -o out && mapd export 3f2a --format messages -o rows.jsonl
-    python benchmarks/consumers.py llamafactory out --tokenizer HuggingFaceTB/SmolLM2-135M-Instruct
-    python benchmarks/consumers.py axolotl rows.jsonl --tokenizer HuggingFaceTB/SmolLM2-135M-Instruct
+    python -m benchmarks.consumers llamafactory out --tokenizer HuggingFaceTB/SmolLM2-135M-Instruct
+    python -m benchmarks.consumers axolotl rows.jsonl --tokenizer HuggingFaceTB/SmolLM2-135M-Instruct
 
 Run it where `llamafactory` (0.9.5 was tried) or `axolotl` (0.19) is installed. It prints what each teaches of the first
 feedback, with the setting that keeps the student's wrong answer out of it, and without.

@@ -1,6 +1,6 @@
 """Fits what orders triage's queue in a project that fitted nothing, and writes mapd/curation/default_fit.json.
 
-    python benchmarks/default_fit.py --feedback F.json --rationales R.json
+    python -m benchmarks.default_fit --feedback F.json --rationales R.json
 
 The files are the authors' SVAMP data; none of their texts is written, only coefficients. Labels are the gold check's
 verdicts. No teacher is told apart, so the fit holds for any committee. There are two: with the gold check as an input,
@@ -58,7 +58,7 @@ def describe(fits: Mapping[str, Fit], *files: Path) -> dict[str, Any]:
     return {
         "data": DATA,
         "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
-        "written_by": "python benchmarks/default_fit.py",
+        "written_by": "python -m benchmarks.default_fit",
     } | {name: fit.as_dict() for name, fit in fits.items()}
 
 

@@ -1,7 +1,7 @@
 """Questions a second in an exam's batches, beside transformers' own `generate` one by one, and beside llama.cpp.
 
-    python benchmarks/exam.py [--questions N] [--seconds 180]
-    python benchmarks/exam.py --peers LLAMA/bin/python --questions 96 --turns 2
+    python -m benchmarks.exam [--questions N] [--seconds 180]
+    python -m benchmarks.exam --peers LLAMA/bin/python --questions 96 --turns 2
 
 The reference asks for `--seconds` at most, the families in turn; ours then asks what it answered. Answers may differ
 where two tokens tie: `largest_gap` is the difference of their logits there. `--peers`: llama.cpp on the packaged GGUF

@@ -1,6 +1,6 @@
 """Exports of a million rows: how many a second, and how much memory the command takes.
 
-    python benchmarks/export.py --rows 1000000 [--formats messages,parquet]
+    python -m benchmarks.export --rows 1000000 [--formats messages,parquet]
 
 Each is `mapd export …` in a process of its own; its largest memory is the system's word for it. The snapshot, the
 judgements and the rows are invented, the command is the real one.

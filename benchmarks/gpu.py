@@ -1,6 +1,6 @@
 """One GPU in ten minutes: exam and training beside the usual ways, on a model of random weights; no hub, no key.
 
-    python benchmarks/gpu.py [--trl TRL/bin/python] [--tiny] [--json]
+    python -m benchmarks.gpu [--trl TRL/bin/python] [--tiny] [--json]
 
 The model has Qwen2.5-1.5B's shape, in bf16, and a tokenizer that is made here; nothing is downloaded. Each part is a
 process of its own with a time limit. One that can't be run, or takes too long, says why in its place, and the others go

@@ -1,6 +1,6 @@
 """Three collects of one exam at once, killed with -9 at random moments and started again: is any call paid for twice?
 
-    python benchmarks/overlap.py [--rounds N] [--kills N] [--postgres URL] [--json]
+    python -m benchmarks.overlap [--rounds N] [--kills N] [--postgres URL] [--json]
 
 The provider runs here, answers each call after 150 ms and counts. Each round is a project of its own, with 300 calls;
 each collect is a process of its own, `mapd collect` with 8 calls in flight. `repeated` is the number of requests beyond

@@ -1,6 +1,6 @@
 """What policies are worth: precision, recall, accepted and covered, of means and of fitted probabilities.
 
-    python benchmarks/policies.py --feedback F.json --rationales R.json [--labels FILE] [--json]
+    python -m benchmarks.policies --feedback F.json --rationales R.json [--labels FILE] [--json]
 
 The files are the authors'. Right is what the labels say (`mapd curate fit --help` says what such a file holds), else
 what the gold check says; only labelled rationales count. Fitted policies are cross-fitted by question: no rationale is

@@ -1,6 +1,6 @@
 """How long each reader of foreign texts takes at most, over kinds of text that could keep it busy.
 
-    python benchmarks/readers.py [--json] [--mixtures 50] [--reader NAME] [--kinds 5]
+    python -m benchmarks.readers [--json] [--mixtures 50] [--reader NAME] [--kinds 5]
 
 For each reader the slowest milliseconds of processor time over all kinds of text at 1,000, 10,000 and 100,000
 characters, and the kind that took them. A text that takes long is read twice, and the faster time counts: the

@@ -1,7 +1,7 @@
 """How long a reviewer waits for the database: next item of each queue, a page at any depth, all thresholds, a search.
 
-    python benchmarks/review.py [--sizes 1000,100000] [--rounds N] [--json]
-    python benchmarks/review.py --browser [--presses N] [--decisions N]
+    python -m benchmarks.review [--sizes 1000,100000] [--rounds N] [--json]
+    python -m benchmarks.review --browser [--presses N] [--decisions N]
 
 On generated stores (SQLite) of so many mistakes, each with three rationales and six reviews; of 100,000 that is 300,000
 and 600,000, and 100,000 feedback. Two people judged or skipped a hundredth of the rationales. Generated and derived are
@@ -362,7 +362,7 @@ def main() -> None:
 
 def in_browser(home: Path, presses: int, decisions: int) -> dict[str, Any]:
     """Return what reviewers.py measures: a real browser and its driver aren't needed for the rest."""
-    import reviewers
+    from benchmarks import reviewers
 
     with reviewers.chromium() as browser:
         return dict(reviewers.measure(browser, home, presses, decisions))

@@ -1,6 +1,6 @@
 """An exam of a served student: questions a second beside what its server allows, and the same answers at 1 in flight.
 
-    python benchmarks/served_exam.py [--questions N] [--at-once N] [--delay SECONDS] [--json]
+    python -m benchmarks.served_exam [--questions N] [--at-once N] [--delay SECONDS] [--json]
 
 The server is a process of its own on this machine; it answers each call after DELAY seconds, with an answer that
 follows from the prompt. `ours`: N questions of GSM8K's size, sent as tokens by the packaged student's own template,

@@ -1,6 +1,6 @@
 """What the combined queue is worth: accepted rationales with a wrong final answer among the first it shows.
 
-    python benchmarks/smart.py --feedback F.json --rationales R.json [--labels FILE] [--json]
+    python -m benchmarks.smart --feedback F.json --rationales R.json [--labels FILE] [--json]
 
 The files are the authors'. Wrong is what the labels say, a JSON list of {"id", "teacher", "final_answer_correct"}, else
 what the gold check says (then the queue that sees the gold is measured by what it orders by). Fits are fitted on the

@@ -1,6 +1,6 @@
 """Does a student answer the same as a GGUF? llama.cpp's converter writes it, transformers reads it again.
 
-    python benchmarks/student_gguf.py CONVERTER [--questions N] [--json]
+    python -m benchmarks.student_gguf CONVERTER [--questions N] [--json]
 
 CONVERTER: llama.cpp's convert_hf_to_gguf.py; what it needs is in this Python. The packaged student is written by
 `mapd students export --as gguf`, and answers N questions greedily, with 40 tokens each, from its own folder and from

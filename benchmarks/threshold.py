@@ -1,6 +1,6 @@
 """How long the server works when the threshold lab's slider moves, at 300,000 rationales, for each kind of policy.
 
-    python benchmarks/threshold.py [--mistakes 100000] [--rounds 200] [--json]
+    python -m benchmarks.threshold [--mistakes 100000] [--rounds 200] [--json]
 
 Decided are the 1,000 mistakes of review.py's generated store, with three rationales each; they are taken again and
 again under ids of their own. *Change* is what a move of the slider costs: the look whether anything came in since, the

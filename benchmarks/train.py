@@ -1,7 +1,7 @@
 """Pairs a second and memory in training: the reference's way and TRL's beside ours; same student, pairs, seed, threads.
 
-    python benchmarks/train.py [--steps 2] [--batch 8] [--alpha 0.5] [--threads 2] [--json]
-    python benchmarks/train.py --peers TRL/bin/python [--alpha 0]
+    python -m benchmarks.train [--steps 2] [--batch 8] [--alpha 0.5] [--threads 2] [--json]
+    python -m benchmarks.train --peers TRL/bin/python [--alpha 0]
 
 The reference pads every dialogue to 512 tokens and makes two passes, one over rationales and one over feedback, with
 transformers' own loss. `--peers`: TRL's SFTTrainer too, in an environment of its own, which one line makes:
