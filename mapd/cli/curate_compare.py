@@ -46,14 +46,14 @@ def curate_compare(
     with reading() as session:
         info = queries.exam(session, exam)
         weights, authors = _load_weights(session, info), authors_of(session)
-        chosen, measured = [], []
+        policies, measured = [], []
         for name, at in ((policy, threshold), (with_, with_threshold)):
             (curated,) = selection.load_sets(session, [info], name, at, names)
-            chosen.append(curated.policy)
+            policies.append(curated.policy)
             measured.append(measure_set(compute_figures(curated, authors), tabulate_cuts(curated), weights))
-    comparison = compare(measured[0], chosen[0], measured[1], chosen[1])
+    comparison = compare(measured[0], policies[0], measured[1], policies[1])
     tenths = [{source: [asdict(x) for x in parts] for source, parts in x.reliability.items()} for x in measured]
-    notes = list(list_notes(measured[0], *chosen))
+    notes = list(list_notes(measured[0], *policies))
     result: dict[str, Any] = {
         "exam": info.uid,
         "simulated": info.simulated,

@@ -60,8 +60,8 @@ def draw_condition_changes(exam_id: int, draft: Policy, saved: Policy, teachers:
         group = url_state.choose_group("change", list(groups), None)
         counts = ", ".join(f"{places.size:,} {name}" for name, places in groups.items())
         st.caption(f"{counts}. {JUDGEMENTS_STAND}")
-    chosen = changes.places if group is None else groups[group]
-    places: list[int] = list(pagination.take_page(chosen.tolist()))
+    in_group = changes.places if group is None else groups[group]
+    places: list[int] = list(pagination.take_page(in_group.tolist()))
     text_ids = saved_set.text_ids[places].tolist()
     verdicts = saved_set.decide(round(100 * saved.threshold))[places].tolist()
     old_verdicts = {text_id: VERDICTS[verdict] for text_id, verdict in zip(text_ids, verdicts, strict=True)}
