@@ -38,7 +38,7 @@ def curate_compare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two policies: what each accepts, how good it is, what changes.
+    """Compare what two policies accept, and how good it is.
 
     Precision and recall, against the gold check and people's judgements, have 95 % intervals. Nothing is changed.
     """

@@ -11,6 +11,7 @@ how good a policy is shows in what it would do by itself.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mapd.checks import State
@@ -115,6 +116,8 @@ class Changes:
         return places
 
 
+# The figures of a move and the rows below them ask for the same; a columns' identity is its key.
+@lru_cache(maxsize=2)
 def list_changes(first: CutColumns, first_at: int, second: CutColumns, second_at: int) -> Changes:
     """Return what changes from the first policy to the second. Both are of the same texts."""
     import numpy as np
