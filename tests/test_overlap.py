@@ -204,5 +204,6 @@ def test_killed_collects_lose_no_more_than_they_had_in_flight(
         with Provider(overlap.reply, overlap.DELAY_S) as provider:
             told = overlap.overlap(settings, provider, tmp_path / "log", kills=1, draw=random.Random())
     assert told.rows == overlap.CALLS
-    assert told.repeated <= told.lost <= 3 * overlap.AT_ONCE
+    # In flight at three teachers, or answered and not written yet.
+    assert told.repeated <= told.lost <= 2 * 3 * overlap.AT_ONCE
     assert "Traceback" not in (tmp_path / "log").read_text()
