@@ -20,10 +20,13 @@ PURGED = "delete for good"
 MOST_FILES = 20
 
 
+# What was read before one of these may have other ids or names by now, or may not count.
+CHANGES = (DELETED, RESTORED, RENAMED, SET_ASIDE, COUNTED_AGAIN)
+
+
 def edition(session: Session, *acts: str) -> int:
     """Count what was deleted, put back, renamed, or set aside."""
-    # What was read before may have other ids or names by now, or may not count.
-    acts = acts or (DELETED, RESTORED, RENAMED, SET_ASIDE, COUNTED_AGAIN)
+    acts = acts or CHANGES
     return session.exec(select(func.count()).select_from(t.Audit).where(col(t.Audit.action).in_(acts))).one()
 
 

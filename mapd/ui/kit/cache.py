@@ -163,8 +163,8 @@ def load_material(session: Session, exam_id: int) -> Material:
 def count_texts(session: Session) -> tuple[int | None, ...]:
     """Return what grows with every text, vote and committee, and where some were deleted or renamed."""
     tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
-    editions = (audit_log.edition(session), audit_log.edition(session, committees.COLLECT))
-    return (*queries.newest_of_each(session, *tables), *editions)
+    acts = audit_log.edition(session, *audit_log.CHANGES, committees.COLLECT)
+    return *queries.newest_of_each(session, *tables), acts
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

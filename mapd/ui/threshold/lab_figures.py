@@ -22,7 +22,7 @@ from mapd.curation.threshold_sweep import Figures
 from mapd.policies import Policy
 from mapd.review.audit_weights import is_audited, weigh_judgements
 from mapd.review.queue_index.rows import authors_of, compute_figures
-from mapd.store import audit_log, judgement_log, queries, queue_index
+from mapd.store import audit_log, committees, judgement_log, queries, queue_index
 from mapd.store import tables as t
 from mapd.ui.kit import context
 from mapd.ui.kit.cache import load_curated, load_material
@@ -77,9 +77,11 @@ def _make_key(session: Session, exam_id: int, policy: Policy, teachers: tuple[st
 
 
 def read_edition(session: Session, exam_id: int) -> tuple[object, ...]:
-    """Return what changes with all that decides beside the policy. Judgements are never changed, only followed."""
+    """Return what changes with all that decides beside the policy's conditions. Judgements are never changed."""
     newest = queries.newest_of_each(session, t.Attempt, t.Explanation, t.Review, t.CommitteeMember, t.Judgement)
-    return *newest, audit_log.edition(session), queries.exam(session, exam_id).wrong_in
+    # Whom an adaptive committee doesn't ask may change with a collect that brings no text.
+    acts = audit_log.edition(session, *audit_log.CHANGES, committees.COLLECT)
+    return *newest, acts, queries.exam(session, exam_id).wrong_in
 
 
 @st.cache_resource(max_entries=6, show_spinner="Deciding every rationale under these conditions …")
