@@ -13,6 +13,8 @@ from mapd.policies import CheckStates, CommitteeVerdict, Policy, decide_rational
 
 LOWEST, HIGHEST = 1, 5
 NOT_ASKED = "not asked: it can't change the verdict"
+# Nobody asked for it, or it failed: the verdict is the same.
+NO_REVIEW = "gave no review, and none can change the verdict"
 
 
 def has_bounds(policy: Policy) -> bool:
@@ -57,6 +59,6 @@ def can_change(policy: Policy, votes: Sequence[Vote], reviewers: int, states: Ch
     return reviewers > 0 and find_settled(policy, votes, reviewers, states) is None
 
 
-def say_not_asked(settled: CommitteeVerdict, reviewers: Sequence[str]) -> CommitteeVerdict:
-    """Return the verdict whose reason says, too, who isn't asked."""
-    return replace(settled, why=f"{settled.why}; {', '.join(reviewers)} {NOT_ASKED}")
+def say_not_needed(settled: CommitteeVerdict, reviewers: Sequence[str]) -> CommitteeVerdict:
+    """Return the verdict whose reason says, too, who gave no review."""
+    return replace(settled, why=f"{settled.why}; {', '.join(reviewers)} {NO_REVIEW}")

@@ -94,16 +94,16 @@ def test_the_verdicts_are_those_of_all_reviews(engine: sa.Engine, exam: str, col
     assert done.saved.money == 0, "they are free"
     assert reviews_of(models).total() == done.reviews == REVIEWS - done.saved.calls
     early = decide(engine, exam, policy)
-    left_out = Counter(len(x.not_asked) for x in early.values())
+    left_out = Counter(len(x.not_needed) for x in early.values())
     if policy is STRICT:
         assert left_out[2] == TEXTS, "brook's end wrongly: nobody is asked"
     assert left_out[1] > 3
     assert done.saved.calls == left_out[1] + 2 * left_out[2]
     for x in early.values():
         votes = {v.reviewer: v.score for v in x.text.votes}
-        assert ("not asked: it can't change the verdict" in x.committee.why) == bool(x.not_asked)
-        assert {*votes, *x.not_asked, x.text.teacher} == set(NAMES), "no vote that is neither given nor left out"
-        if len(x.not_asked) == 1:
+        assert ("gave no review, and none can change the verdict" in x.committee.why) == bool(x.not_needed)
+        assert {*votes, *x.not_needed, x.text.teacher} == set(NAMES), "no vote that is neither given nor left out"
+        if len(x.not_needed) == 1:
             assert [*votes.values()] == [1]
     # Without the option the rest is asked for, and no verdict changes.
     whole, models = collect(None)
@@ -111,7 +111,7 @@ def test_the_verdicts_are_those_of_all_reviews(engine: sa.Engine, exam: str, col
     assert reviews_of(models).total() == done.saved.calls
     late = decide(engine, exam, policy)
     assert {uid: x.verdict for uid, x in early.items()} == {uid: x.verdict for uid, x in late.items()}
-    assert not any(x.not_asked for x in late.values())
+    assert not any(x.not_needed for x in late.values())
 
 
 def test_another_policy_pretends_no_vote_and_asks_for_what_it_needs(
@@ -125,7 +125,7 @@ def test_another_policy_pretends_no_vote_and_asks_for_what_it_needs(
     # Paper demands no check: without a vote they are undecided, and their reviews are missing.
     texts = decide(engine, exam, PAPER)
     assert {texts[uid].verdict for uid in wrong} == {Verdict.UNDECIDED}
-    assert not any(texts[uid].not_asked for uid in wrong)
+    assert not any(texts[uid].not_needed for uid in wrong)
     assert {x.verdict for x in decide(engine, exam, STRICT.at(0.5)).values() if len(x.text.votes) == 1} == {
         Verdict.UNDECIDED
     }, "nothing is accepted on fewer votes than are demanded"

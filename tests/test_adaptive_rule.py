@@ -58,8 +58,8 @@ def test_what_a_score_of_one_decides() -> None:
     assert settled is not None
     assert (settled.verdict, settled.valid_votes) == (Verdict.REJECTED, 1)
     assert settled.why == "at best mean 3.00 is not above 3"
-    said = adaptive.say_not_asked(settled, ["ash"]).why
-    assert said == "at best mean 3.00 is not above 3; ash not asked: it can't change the verdict"
+    said = adaptive.say_not_needed(settled, ["ash"]).why
+    assert said == "at best mean 3.00 is not above 3; ash gave no review, and none can change the verdict"
 
 
 def test_a_check_decides_before_any_review() -> None:

@@ -52,7 +52,7 @@ class DecidedText:
     fair_mean: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
     committee_then: str | None = None  # the committee's verdict when people's latest decision on it was made
     spread: int = 0  # how far the highest and the lowest valid vote lie apart
-    not_asked: tuple[str, ...] = ()  # reviewers who can't change the committee's verdict, so nobody asks them
+    not_needed: tuple[str, ...] = ()  # who gave no review, where none can change the committee's verdict
     # By rule: what `ask` worked out. All else is as it was decided, so that an answer stays right.
     answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -333,7 +333,7 @@ class _Explainer:
             states_gold = checks.states_gold if self.gold.strip() else State.NOTHING
             states, probability = CheckStates(states_gold, checks.equations_true), None
         people = outranking = ruling(judged, VERDICT)
-        not_asked: tuple[str, ...] = ()
+        not_needed: tuple[str, ...] = ()
         # A repair's author accepted it by making it: that judgement doesn't outrank the checks, a later one does.
         if text.repairs_id is not None:
             committee, founding = policies.decide_repair(text.kind, self.policy, states), find_founding(judged)
@@ -342,7 +342,7 @@ class _Explainer:
             committee = policies.decide_rationale(scores, self.policy, states, probability)
             settled = adaptive.find_settled(self.policy, votes, len(text.to_ask), states)
             if settled is not None:
-                committee, not_asked = adaptive.say_not_asked(settled, text.to_ask), text.to_ask
+                committee, not_needed = adaptive.say_not_needed(settled, text.to_ask), text.to_ask
         else:
             committee = policies.decide_feedback(scores, self.policy, states)
         verdict = final_verdict(committee.verdict, outranking)
@@ -364,7 +364,7 @@ class _Explainer:
             fair_mean=policies.mean(fair_scores),
             committee_then=committee_then,
             spread=max(valid) - min(valid) if valid else 0,
-            not_asked=not_asked,
+            not_needed=not_needed,
         )
 
 

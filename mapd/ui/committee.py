@@ -26,17 +26,18 @@ def draw_counts(curated: Curated) -> None:
     rationales = list(curated.rationales)
     feedback = [x for m in curated.mistakes for x in m.feedback]
     votes = [v for x in rationales for v in x.text.votes]
-    not_asked = sum(len(x.not_asked) for x in rationales)
+    not_needed = sum(len(x.not_needed) for x in rationales)
     tables.draw_row(
         (len(curated.mistakes), "mistakes"),
         (tables.link_cell(len(feedback), context.address("browse", show="feedback")), "feedback"),
         (tables.link_cell(len(rationales), context.address("browse")), "rationales"),
         (len(votes), "reviews"),
         (sum(v.score is None for v in votes), "reviews without a vote"),
-        *([(not_asked, "reviews not asked")] if not_asked else []),
+        *([(not_needed, "reviews not needed")] if not_needed else []),
     )
-    if not_asked:
-        start_forms.draw_note(f"{committee.SavedCalls(not_asked, 0.0).in_words} under policy {curated.policy.name}.")
+    if not_needed:
+        count = f"{not_needed:,} {'review is' if not_needed == 1 else 'reviews are'} missing"
+        start_forms.draw_note(f"{count} that can't change a verdict of policy {curated.policy.name}.")
 
 
 def draw_held_out() -> None:
