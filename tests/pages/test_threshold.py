@@ -175,7 +175,7 @@ def test_two_policies_stand_side_by_side(full_home: Path) -> None:
     assert "fitted, P(right) &gt; 0.50" in html
     # Four of 36 end in a wrong answer; nobody judged any.
     assert "88.9%" in html
-    assert "precision and recall against people’s judgements" in html
+    assert "quality by people" in html
     assert any("One axis for both" in caption.value for caption in app.caption)
     assert any("What the change from the first" in heading.value for heading in app.subheader)
     assert not any("Rationales by P(right)" in caption.value for caption in app.caption)

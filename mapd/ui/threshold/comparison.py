@@ -19,6 +19,8 @@ from mapd.ui.threshold import slider
 from mapd.ui.threshold.lab_figures import load_figures, load_policy_set
 
 AGAINST = {GOLD: "against the gold check", PEOPLE: "against people’s judgements"}
+# In a table, where two policies' figures need the width.
+BY = {GOLD: "by the gold check", PEOPLE: "by people"}
 PERCENT = "{:.1%}"
 
 
@@ -69,7 +71,8 @@ def draw_comparison(exam_id: int, draft: Policy, second: Policy, teachers: Colle
     if source is None:
         st.caption("No gold answer can be compared with, and nobody has judged: how good they are isn’t known.")
         return
-    st.caption(text.label("; ".join(list_notes(sets[0], *policies)), 900))
+    notes = "; ".join(list_notes(sets[0], *policies))
+    st.caption(text.label(f"{notes[:1].upper()}{notes[1:]}.", 900))
     traces = [policy_charts.trace_quality(x, policy, source) for x, policy in zip(sets, policies, strict=True)]
     if not any(value is not None for trace in traces for value in (*trace.precision, *trace.recall)):
         st.caption(f"Too few rationales are known {AGAINST[source]} for a line of precision and recall.")
@@ -94,9 +97,9 @@ def _list_counts(figures: tuple[PolicyFigures, PolicyFigures]) -> list[tuple[Cel
 
 def _list_quality(figures: tuple[PolicyFigures, PolicyFigures], known: Mapping[str, int]) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
-    for source, words in AGAINST.items():
+    for source, words in BY.items():
         if not known[source]:
-            rows.append((f"precision and recall {words}", None, None))
+            rows.append((f"quality {words}", None, None))
             continue
         precision = (tables.estimate_cell(x.precision[source], PERCENT) for x in figures)
         recall = (tables.estimate_cell(x.recall[source], PERCENT) for x in figures)
