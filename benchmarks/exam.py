@@ -1,4 +1,4 @@
-"""Questions a second in an exam's batches, beside transformers' own `generate` one by one, and beside llama.cpp.
+"""Questions a second as an exam asks, beside transformers' own `generate` one by one, and beside llama.cpp.
 
     python -m benchmarks.exam [--questions N] [--seconds 180]
     python -m benchmarks.exam --peers LLAMA/bin/python --questions 96 --turns 2
@@ -81,14 +81,12 @@ class Student:
         return [tokens[: tokens.index(end)] if end in tokens else tokens for tokens in new]
 
     def ours(self, first: int, end: int) -> list[tuple[str, int]]:
-        """Text and tokens of some of the questions' answers, as an exam asks: sorted by length, 32 at a time."""
+        """Text and tokens of some of the questions' answers, as an exam asks: sorted by length, 32 at once."""
         order = sorted(range(first, end), key=lambda place: len(self.messages[place][-1].content))
         requests = [Request(str(place), self.messages[place], GREEDY) for place in order]
 
         async def answers() -> dict[str, tuple[str, int]]:
-            groups = [requests[start : start + 32] for start in range(0, len(requests), 32)]
-            asked = self.local.generate
-            return {c.key: (c.text, c.tokens_out or 0) for group in groups async for c in asked(stream(group))}
+            return {c.key: (c.text, c.tokens_out or 0) async for c in self.local.generate(stream(requests))}
 
         found = asyncio.run(answers())
         return [found[str(place)] for place in range(first, end)]

@@ -1,4 +1,4 @@
-"""Ask a served student in one stream, all its calls in flight at once, and keep its answers as they come.
+"""Ask a student in one stream, and keep its answers as they come.
 
     ending = await ask(model, requests, keep, stopping)
     -> StreamEnd(failures=["HTTP 500: overloaded"], sent=7473, stopped=False)

@@ -3,8 +3,9 @@
     run(engine, model, student="smollm2", question_set="demo", split="dev", by=owner("ann"))
     -> ExamResult(exam="5e…", n=210, correct=12, mistakes=198, no_answer=31, failed=0)
 
-The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing, and
-gets the same answers, bit for bit, on the same machine.
+The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing. An
+exam that isn't broken off has the same answers, bit for bit, on the same machine. Broken off, the rest is asked in other
+batches, where two tokens that tie may fall the other way: the hash of the exam's answers shows it.
 """
 
 import json
@@ -23,7 +24,7 @@ from mapd import answer_stream, event_loops, prompts, students
 from mapd.answers.grading import Outcome, Task
 from mapd.attempts import LONGEST, Inquiry, load_answered, longest_answer, seed_of_sample, store_answers, take_over
 from mapd.errors import BadInput, Stopped
-from mapd.models.base import Completion, Finish, Model, Rendering, Request, Sampling, stream
+from mapd.models.base import Completion, Finish, Model, Rendering, Request, Sampling
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.store import audit_log, claims, db, exam_material, queries
@@ -75,7 +76,6 @@ def run(
     samples: int = 1,
     open_test: str | None = None,
     longer_than: str | int | None = None,
-    batch_size: int = 32,
     backend: str = "transformers",
     rendering: str | None = None,
     progress: Callable[[ExamProgress], None] = lambda _: None,
@@ -86,10 +86,9 @@ def run(
 
     `decoding`: how it draws its tokens; by default greedily, as long as its task and its template need. `samples`:
     answers to each question, each with a seed that follows from `seed`. `open_test`: what a sealed test split is opened
-    for. `longer_than`: an earlier exam with fewer tokens, whose whole responses are taken over. `batch_size`: questions
-    asked, and kept, at a time; a served student is asked in one stream. `backend`: what a local one is asked with.
-    `rendering`: who writes a served student's prompt. `home`: the project's folder, which tells at once that another
-    run here was killed.
+    for. `longer_than`: an earlier exam with fewer tokens, whose whole responses are taken over. `backend`: what a local
+    student is asked with. `rendering`: who writes a served one's prompt. `home`: the project's folder, which tells at
+    once that another run here was killed.
 
     Raises: Forbidden; NotFound (student, question set, earlier exam), BadInput (no such split, a sealed one, samples
     without a temperature, an earlier exam that was asked in another way), Stopped.
@@ -109,16 +108,13 @@ def run(
         inquiries = _list_inquiries(session, exam, decoding, seed, samples)
         if longer_than is not None:
             take_over(session, exam, queries.exam(session, longer_than).id)
-        # Only in this process an answer may depend on the rest of its group.
-        is_streamed = getattr(model, "is_streamed", False)
-        group_size = max(len(inquiries), 1) if is_streamed else batch_size
-        groups = _group_missing(session, exam_id, inquiries, group_size)
+        missing = _list_missing(session, exam_id, inquiries)
         if split == "test":
             unseal(session, exam, open_test, by=by)
-        if groups:
-            audit_log.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
-    exam_run = _ExamRun(engine, exam_id, uid, inquiries, group_size, is_streamed, progress, stopping)
-    failures = exam_run.hold(model, home) if groups else []
+        if missing:
+            audit_log.audit(session, person, "exam", f"exam {uid}", missing=len(missing))
+    exam_run = _ExamRun(engine, exam_id, uid, inquiries, progress, stopping)
+    failures = exam_run.hold(model, home) if missing else []
     with db.reading(engine) as session:
         return replace(count_outcomes(session, uid), failed=len(failures), reason=next(iter(failures), None))
 
@@ -291,13 +287,10 @@ def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: in
     return sorted(inquiries, key=lambda a: len(a.request.messages[-1].content))
 
 
-def _group_missing(session: Session, exam_id: int, inquiries: Sequence[Inquiry], size: int) -> list[list[Inquiry]]:
-    """Return the requests that have no attempt yet, in the groups that an unbroken exam asks in."""
+def _list_missing(session: Session, exam_id: int, inquiries: Sequence[Inquiry]) -> list[Inquiry]:
+    """Return the requests that have no attempt yet, in the order in which they are asked."""
     answered = load_answered(session, exam_id)
-    # Groups are cut before answers are taken out: in another batch two tokens that tie may fall the other way.
-    groups = [inquiries[start : start + size] for start in range(0, len(inquiries), size)]
-    missing = [[a for a in group if (a.question_id, a.sample) not in answered] for group in groups]
-    return [group for group in missing if group]
+    return [a for a in inquiries if (a.question_id, a.sample) not in answered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,8 +301,6 @@ class _ExamRun:
     exam_id: int
     uid: str
     inquiries: Sequence[Inquiry]
-    group_size: int
-    is_streamed: bool
     progress: Callable[[ExamProgress], None]
     stopping: Callable[[], bool]
 
@@ -319,8 +310,8 @@ class _ExamRun:
             # One run at a time is at an exam; a second one waits here, and may find nothing left to ask.
             claims.claim_when_free(claimer, f"exam {self.uid}", self._wait)
             with db.reading(self.engine) as session:
-                groups = _group_missing(session, self.exam_id, self.inquiries, self.group_size)
-            return event_loops.run((self._stream if self.is_streamed else self._answer)(model, groups))
+                missing = _list_missing(session, self.exam_id, self.inquiries)
+            return event_loops.run(self._ask(model, missing))
 
     def _wait(self) -> None:
         """Say how far the other run is. Raises: Stopped."""
@@ -330,31 +321,8 @@ class _ExamRun:
             raise Stopped(answer_count, len(self.inquiries))
         self.progress(ExamProgress(answer_count, len(self.inquiries), elsewhere=True))
 
-    async def _answer(self, model: Model, groups: Sequence[Sequence[Inquiry]]) -> list[str]:
-        """Ask group by group and keep each at once; return the reasons of what failed. Raises: Stopped."""
-        failures: list[str] = []
-        total = len(self.inquiries)
-        started, answer_count, earlier_count = time.perf_counter(), 0, total - sum(map(len, groups))
-        for group in groups:
-            # Only between groups: a group is kept whole or not at all, so that a restart asks the same groups.
-            if self.stopping():
-                raise Stopped(earlier_count + answer_count, total)
-            completions = [c async for c in model.generate(stream(a.request for a in group))]
-            failures += [c.error or "no reason given" for c in completions if c.finish is Finish.FAILED]
-            answers = [c for c in completions if c.finish is not Finish.FAILED]
-            db.transact(
-                self.engine, partial(store_answers, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers)
-            )
-            answer_count += len(group)
-            rate = answer_count / (time.perf_counter() - started)
-            self.progress(
-                ExamProgress(earlier_count + answer_count, total, rate, (total - earlier_count - answer_count) / rate)
-            )
-        return failures
-
-    async def _stream(self, model: Model, groups: Sequence[Sequence[Inquiry]]) -> list[str]:
-        """Ask all at once and keep each answer as it comes; return the reasons of what failed. Raises: Stopped."""
-        missing = [inquiry for group in groups for inquiry in group]
+    async def _ask(self, model: Model, missing: Sequence[Inquiry]) -> list[str]:
+        """Ask all in one stream and keep each answer as it comes; return the reasons of failures. Raises: Stopped."""
         by_key = {inquiry.request.key: inquiry for inquiry in missing}
         total, earlier_count = len(self.inquiries), len(self.inquiries) - len(missing)
         started, answer_count = time.perf_counter(), 0

@@ -1,5 +1,6 @@
 """The exam: each answer once, graded, kept as it comes; what is interrupted goes on to the same end."""
 
+import asyncio
 import json
 import os
 import signal
@@ -36,11 +37,13 @@ SAMPLED = Sampling(temperature=0.8, max_tokens=8)
 class Scripted:
     """A student whose words follow from the request alone; `stumbles` may spoil a completion, or end it all."""
 
-    def __init__(self, stumbles: Callable[[int], Completion | None] = lambda _: None) -> None:
-        self.name, self.asked, self.stumbles = "scripted", [], stumbles  # type: ignore[var-annotated]
+    def __init__(self, stumbles: Callable[[int], Completion | None] = lambda _: None, pause: float = 0) -> None:
+        self.name, self.asked, self.stumbles, self.pause = "scripted", [], stumbles, pause  # type: ignore[var-annotated]
 
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
         for request in [request async for request in requests][::-1]:  # they finish in whatever order
+            # So long nothing more comes, and what came is kept.
+            await asyncio.sleep(self.pause)
             self.asked.append(request)
             made = generated.read(request.messages[-1].content.split("\n")[0])
             assert made is not None
@@ -64,7 +67,7 @@ def store(engine: sa.Engine) -> sa.Engine:
 
 
 def sit(engine: sa.Engine, model: object, split: str = "dev", **words: object) -> exam.ExamResult:
-    given = {"student": "s", "question_set": "demo", "by": owner("ann"), "batch_size": 4} | words
+    given = {"student": "s", "question_set": "demo", "by": owner("ann")} | words
     return exam.run(engine, model, split=split, **given)  # type: ignore[arg-type]
 
 
@@ -110,7 +113,7 @@ def test_the_curated_set_reads_the_exam(store: sa.Engine) -> None:
 
 def test_questions_are_asked_by_length_with_the_exams_prompt(store: sa.Engine) -> None:
     model = Scripted()
-    sit(store, model, batch_size=100)
+    sit(store, model)
     asked = [request.messages for request in model.asked[::-1]]
     lengths = [len(messages[-1].content) for messages in asked]
     assert lengths == sorted(lengths)
@@ -224,14 +227,15 @@ def test_a_killed_exam_goes_on_to_the_same_end(home: Path) -> None:
 
     if (child := os.fork()) == 0:
         try:
-            sit(db.open_store(Settings()), Scripted(dies), home=home)
+            sit(db.open_store(Settings()), Scripted(dies, pause=0.2), home=home)
         finally:
             os._exit(1)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    assert len(attempts(engine)) == 4
+    kept = len(attempts(engine))
+    assert 4 <= kept <= 6, "what came half a second before is there"
     rest = Scripted()
     assert sit(engine, rest, home=home).n == 15
-    assert len(rest.asked) == 11
+    assert len(rest.asked) == 15 - kept
     assert len({row[0] for row in attempts(engine)}) == 15
 
 
@@ -254,21 +258,22 @@ def test_of_two_runs_at_once_one_asks_and_the_other_waits(store: sa.Engine, monk
             other.start()
             assert waits.wait(60)
 
-    first = Scripted(start_another)
+    first = Scripted(start_another, pause=0.2)
     results.append(sit(store, first))
     other.join()
     assert results[0] == results[1]
     assert (len(first.asked), len(second.asked)) == (15, 0)
-    assert (told[0].completed, told[0].elsewhere) == (4, True)
+    assert 2 <= told[0].completed <= 4
+    assert told[0].elsewhere
 
 
 def test_one_that_waits_can_be_stopped(store: sa.Engine) -> None:
     def start_another(asked: int) -> None:
         if asked == 5:
-            with pytest.raises(Stopped, match=r"^stopped at 4 of 15"):
+            with pytest.raises(Stopped, match=r"^stopped at [234] of 15"):
                 sit(store, Scripted(), stopping=lambda: True)
 
-    assert sit(store, Scripted(start_another)).n == 15
+    assert sit(store, Scripted(start_another, pause=0.2)).n == 15
 
 
 def test_progress_counts_what_was_there_before(store: sa.Engine) -> None:
@@ -278,10 +283,12 @@ def test_progress_counts_what_was_there_before(store: sa.Engine) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         sit(store, Scripted(stop))
+    kept = len(attempts(store))
     told: list[exam.ExamProgress] = []
     sit(store, Scripted(), progress=told.append)
-    assert [(p.completed, p.total) for p in told] == [(8, 15), (12, 15), (15, 15)]
-    assert told[-1].seconds_left == 0
+    assert kept > 0
+    assert all(kept <= p.completed and p.total == 15 for p in told)
+    assert (told[-1].completed, told[-1].seconds_left) == (15, 0)
     assert all(p.questions_per_s > 0 for p in told)
 
 
@@ -451,14 +458,13 @@ def test_the_real_student_goes_on_with_the_same_answers(
     folder = loader.convert(pytestconfig.cache.mkdir("mapd-home"))
 
     class Interrupted(local.LocalModel):
-        calls = 0
-
         async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
-            self.calls += 1
-            if self.calls == 2:
-                raise KeyboardInterrupt
+            answered = 0
             async for completion in super().generate(requests):
                 yield completion
+                answered += 1
+                if answered == 3:
+                    raise KeyboardInterrupt
 
     found = []
     loaded = loader.load(folder)
@@ -469,8 +475,8 @@ def test_the_real_student_goes_on_with_the_same_answers(
             prepare(session, count=2)
         if name == "broken":
             with pytest.raises(KeyboardInterrupt):
-                sit(engine, Interrupted("s", *loaded), decoding=SAMPLED, batch_size=3)
+                sit(engine, Interrupted("s", *loaded, batch_size=3), decoding=SAMPLED)
             assert len(attempts(engine)) == 3
-        assert sit(engine, local.LocalModel("s", *loaded), decoding=SAMPLED, batch_size=3).n == 6
+        assert sit(engine, local.LocalModel("s", *loaded, batch_size=3), decoding=SAMPLED).n == 6
         found.append(attempts(engine))
     assert found[0] == found[1]

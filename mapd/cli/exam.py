@@ -49,7 +49,7 @@ def run_exam(
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="An answer's longest; else as its task needs.")] = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Questions asked, and kept, at a time; a served student has limits instead.")
+        int, typer.Option(min=1, help="Questions answered at once; a served student has limits instead.")
     ] = 32,
     backend: Annotated[
         str, typer.Option(help="What a student on this machine is asked with: transformers, or vllm on a GPU.")
@@ -84,7 +84,7 @@ def ask_again(
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="An answer's longest; by default four times the exam's.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Questions asked, and kept, at a time.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions answered at once.")] = 32,
     open_test: Annotated[str | None, typer.Option(metavar="PURPOSE", help="Open the sealed test split.")] = None,
     detach: jobs.Detach = False,
     by: PersonName = None,

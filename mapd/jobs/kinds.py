@@ -105,7 +105,7 @@ class ExamWork(Work):
         return exam.run(
             run.engine,
             model,
-            **self.model_dump(exclude={"questions", "temperature", "top_p", "max_tokens"}),
+            **self.model_dump(exclude={"questions", "temperature", "top_p", "max_tokens", "batch_size"}),
             question_set=self.questions,
             decoding=Sampling(self.temperature, self.top_p, longest),
             rendering=rendering,

@@ -100,8 +100,6 @@ class ServedModel(ABC):
     client_options: ClassVar[Mapping[str, Any]] = {}
     home: ClassVar[str]  # where the provider itself is
     path: ClassVar[str]  # of a call
-    # It is asked in one stream: its answers don't depend on what is asked beside them, as far as its server keeps that.
-    is_streamed: ClassVar[bool] = True
     # The fields of this API that have another name at some servers.
     swaps: ClassVar[Mapping[str, str]] = {}
 

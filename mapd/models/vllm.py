@@ -12,7 +12,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from mapd import thoughts
 from mapd.errors import BadInput, in_a_line
@@ -25,8 +25,6 @@ CHUNK = 1024
 
 class OfflineModel:
     """The protocol `Model` on vLLM's engine in this process."""
-
-    is_streamed: ClassVar[bool] = True
 
     def __init__(self, name: str, folder: Path, tokenizer: Any, adapter: Path | None = None) -> None:
         self.name = name

@@ -528,13 +528,13 @@ def test_a_question_that_cannot_be_answered_loses_no_training(
     sha256: str,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from mapd.models.local import LocalModel
+    from mapd.models.decoding import DecodingBatch
 
     def fail(*_: object) -> None:
         raise RuntimeError("out of memory")
 
     add_questions(engine, sha256)
-    monkeypatch.setattr(LocalModel, "_decode_steps", fail)
+    monkeypatch.setattr(DecodingBatch, "join", fail)
     done = run(engine, sha256, options=RunOptions(ask_every=3))
     assert done.steps == GIVEN.steps(done.pairs)
     with db.reading(engine) as session:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mapd import prompts
 from mapd.errors import BadInput
-from mapd.models import hub, loader, local, weights
+from mapd.models import decoding, hub, loader, local, weights
 from mapd.models.base import Completion, Finish, Message, Request, Sampling, stream
 from mapd.questions import generated
 
@@ -228,7 +228,7 @@ LOGITS = st.lists(st.floats(-8, 8), min_size=2, max_size=30)
 def test_a_draw_is_of_the_part_that_top_p_leaves(
     logits: list[float], temperature: float, top_p: float, chance: float
 ) -> None:
-    drawn = local._draw(torch.tensor(logits), Sampling(temperature, top_p), chance)
+    drawn = decoding.draw_token(torch.tensor(logits), Sampling(temperature, top_p), chance)
     likely = (torch.tensor(logits).double() / temperature).softmax(-1)
     rarer = likely[likely > likely[drawn]].sum()
     assert rarer < top_p + 1e-9
@@ -239,7 +239,7 @@ def test_a_draw_is_of_the_part_that_top_p_leaves(
 def test_draws_are_as_frequent_as_the_distribution_says(logits: list[float], temperature: float, top_p: float) -> None:
     steps = 200
     sampling = Sampling(temperature, top_p)
-    drawn = [local._draw(torch.tensor(logits), sampling, (n + 0.5) / steps) for n in range(steps)]
+    drawn = [decoding.draw_token(torch.tensor(logits), sampling, (n + 0.5) / steps) for n in range(steps)]
     likely = (torch.tensor(logits).double() / temperature).softmax(-1)
     kept = likely[sorted(set(drawn))].sum()
     for token in set(drawn):
