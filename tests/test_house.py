@@ -144,10 +144,11 @@ def test_only_ui_knows_streamlit() -> None:
 
 
 def test_torch_stays_in_few_modules() -> None:
-    own = {f"models/{name}.py" for name in ("loader", "local", "sandbox")}
+    own = {f"models/{name}.py" for name in ("decoding", "loader", "local", "sandbox")}
     own |= {f"finetune/{name}.py" for name in ("checkpoints", "learners", "loss", "merged", "processes", "train")}
     assert importers("torch", "transformers", "peft") <= own
     lazily = (
+        "mapd.models.decoding",
         "mapd.models.loader",
         "mapd.models.local",
         "mapd.finetune.checkpoints",

@@ -18,7 +18,7 @@ from mapd.domain import Act
 from mapd.errors import BadInput
 from mapd.exchange import attempt_files
 from mapd.exchange import attempts as elsewhere
-from mapd.models import local
+from mapd.models import decoding, local
 from mapd.models.base import Completion, Finish, Limits, Message, Request, Sampling, split_thought, stream
 from mapd.models.openai import OpenAIModel
 from mapd.people import owner
@@ -95,7 +95,7 @@ class Dictated:
         def choose(_: Any, rows: Any) -> Any:
             return local.torch.tensor([ids[len(row.answer)] for row in rows])
 
-        self.monkeypatch.setattr(local, "_choose_tokens", choose)
+        self.monkeypatch.setattr(decoding, "choose_tokens", choose)
         most = min(most, len(ids)) if ends else len(ids)
         request = Request("k", (Message("user", "9 + 9?"),), Sampling(max_tokens=most))
 

@@ -61,17 +61,17 @@ def _match(
 def _read_people(texts: Sequence[str]) -> dict[str, str]:
     pairs = [_read_person(text) for text in texts]
     names = dict(pairs)
-    if twice := next((name for name, here in pairs if names[name] != here), None):
+    if twice := next((name for name, local_name in pairs if names[name] != local_name), None):
         raise BadUsage(f"--person says twice who {twice} is; say it once")
     return names
 
 
 def _read_person(text: str) -> tuple[str, str]:
-    name, sign, here = text.rpartition("=")
+    name, sign, local_name = text.rpartition("=")
     if not sign or not name.strip():
         raise BadUsage(f"--person is WHO=NAME, such as 10=ann@example.org, not {text}")
     with shared.usage():
-        return name, here
+        return name, local_name
 
 
 def _count(number: int, one: str, many: str) -> str:

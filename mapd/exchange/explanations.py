@@ -134,8 +134,8 @@ def _find_teachers(session: Session, plan: ExplanationPlan, rows: Sequence[Expla
                 row.faults.append(("teacher", str(error)))
         # Two names in the file may be one teacher here.
         author = plan.teachers.get(row.teacher)
-        others = [name for name in row.scores if name != row.teacher and author is not None]
-        if own := next((name for name in others if plan.teachers.get(name) == author), None):
+        reviewers = [name for name in row.scores if name != row.teacher and author is not None]
+        if own := next((name for name in reviewers if plan.teachers.get(name) == author), None):
             fault = (
                 f"{short(own)} and {short(row.teacher)} are one teacher here, {author}: nobody reviews their own text"
             )
@@ -173,11 +173,11 @@ def _add_scores(text: PlannedText, row: ExplanationRow, people: dict[str, int | 
     """Add a row's scores to the text's; note those that are at odds with what is there."""
     for reviewer, score in row.scores.items():
         place = (text.present.id or 0, people[reviewer] or 0) if text.present else None
-        known = votes.get(place) if place else None
-        if known is None and reviewer in text.scores:
-            known = str(text.scores[reviewer])
-        if known is not None and known != str(score):
-            row.faults.append((f"score of {reviewer}", f"{reviewer} gave this text {known} already, not {score}"))
+        known_score = votes.get(place) if place else None
+        if known_score is None and reviewer in text.scores:
+            known_score = str(text.scores[reviewer])
+        if known_score is not None and known_score != str(score):
+            row.faults.append((f"score of {reviewer}", f"{reviewer} gave this text {known_score} already, not {score}"))
     if not row.faults:
         known_reviewers = {name for name in row.scores if text.present and (text.present.id, people[name]) in votes}
         text.scores |= {name: score for name, score in row.scores.items() if name not in known_reviewers}

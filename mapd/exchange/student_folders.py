@@ -149,10 +149,10 @@ def write_model(
     from mapd.models.loader import load  # torch takes seconds to import
 
     model, _ = load(base, adapter, precision=precision)
-    whole: Any = model if adapter is None else model.merge_and_unload()
+    merged_model: Any = model if adapter is None else model.merge_and_unload()
     place.mkdir()
-    whole.config.name_or_path = ""
-    whole.save_pretrained(place)
+    merged_model.config.name_or_path = ""
+    merged_model.save_pretrained(place)
     weights.copy_small_files(base, place)
     (place / "Modelfile").write_text(MODELFILE.format(source="."), encoding="utf-8")
     _write_card(place, facts | {"is_whole": True, "is_gguf": is_gguf}, masks)
@@ -160,7 +160,7 @@ def write_model(
 
 def find_converter(path: Path | None = None) -> Path:
     """Return llama.cpp's converter. Raises: BadInput where there is none."""
-    place = path or next((Path(found) for found in [shutil.which(CONVERTER)] if found), None)
+    place = path or next((Path(program) for program in [shutil.which(CONVERTER)] if program), None)
     if place is None or not place.is_file():
         where = f"there is no file {path}" if path else f"the shell finds no {CONVERTER}"
         raise BadInput(

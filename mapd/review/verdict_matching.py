@@ -150,7 +150,7 @@ class _Matching:
         """Sort the rows into the plan."""
         self._load(rows)
         places: Counter[tuple[Any, ...]] = Counter()
-        taken: dict[str, VerdictRow] = {}
+        row_by_uid: dict[str, VerdictRow] = {}
         for row in rows:
             target = self.targets[row.uid]
             value = self._read_value(row, target)
@@ -163,14 +163,16 @@ class _Matching:
             places[content] += 1
             if row.faults:
                 continue
-            if uid in taken:
-                row.faults.append(("judgement", f"{uid[:12]} stands in {taken[uid].place} too; take one of them out"))
+            if uid in row_by_uid:
+                row.faults.append(
+                    ("judgement", f"{uid[:12]} stands in {row_by_uid[uid].place} too; take one of them out")
+                )
             elif (judgement := self._find(row, target, value, uid)) is not None:
                 self._note_known(row, target, judgement)
             else:
                 self.plan.new.append(NewVerdict(row, target, uid, value, row.counts and self.plan.counting))
-            taken[uid] = row
-        self._check_undos(taken)
+            row_by_uid[uid] = row
+        self._check_undos(row_by_uid)
         self._drop_set_aside()
         undone = {verdict.row.undoes for verdict in self.plan.new}
         for verdict in self.plan.new:
@@ -183,8 +185,8 @@ class _Matching:
         for kind, column in judgement_log.TARGET_COLUMN.items():
             for block in blocks(sorted(id_ for target_kind, id_ in targets if target_kind == kind)):
                 self._keep(select(t.Judgement).where(col(column).in_(block)))
-        named = {uid for row in rows for uid in (row.judgement, row.undoes) if uid} - self.present.keys()
-        for block in blocks(sorted(named)):
+        named_uids = {uid for row in rows for uid in (row.judgement, row.undoes) if uid} - self.present.keys()
+        for block in blocks(sorted(named_uids)):
             self._keep(select(t.Judgement).where(col(t.Judgement.uid).in_(block)))
         question_ids = {self.targets[row.uid].question_id for row in rows if row.value}
         for block in blocks(sorted(question_ids)):
@@ -245,7 +247,7 @@ class _Matching:
         if self.plan.counting and row.counts and is_silent and judgement.id is not None:
             self.plan.silent.append(judgement.id)
 
-    def _check_undos(self, taken: dict[str, VerdictRow]) -> None:
+    def _check_undos(self, row_by_uid: dict[str, VerdictRow]) -> None:
         """Refuse an undo of nothing, or of another's; one of what is undone already counts for nothing."""
         ids = [judgement.id for judgement in self.present.values()]
         undone: set[str] = set()
@@ -257,7 +259,7 @@ class _Matching:
             row, uid = verdict.row, verdict.row.undoes
             if uid is None:
                 continue
-            undone_row, judgement = taken.get(uid), self.present.get(uid)
+            undone_row, judgement = row_by_uid.get(uid), self.present.get(uid)
             if undone_row is None and judgement is None:
                 cure = "add the row of that judgement, or leave both out"
                 row.faults.append(("undoes", f"unknown: neither file nor project has judgement {uid[:12]}; {cure}"))
@@ -305,8 +307,8 @@ class _Matching:
         if not self.plan.silent:
             return
         acts = select(t.Audit).where(t.Audit.action == audit_log.SET_ASIDE)
-        aside = {uid for act in self.session.exec(acts) for uid in act.detail["judgements"]}
-        self.plan.silent = [id_ for id_ in self.plan.silent if self.uid_by_id[id_] not in aside]
+        uids_set_aside = {uid for act in self.session.exec(acts) for uid in act.detail["judgements"]}
+        self.plan.silent = [id_ for id_ in self.plan.silent if self.uid_by_id[id_] not in uids_set_aside]
 
     def _note_conflict(self, verdict: NewVerdict) -> None:
         """Count a verdict that is at odds with what people say of the text here, or in the file."""
@@ -316,14 +318,17 @@ class _Matching:
         is_reading = row.decision is Act.CORRECT
         of_file = self.words_of[target.uid, is_reading]
         # Who says something else later in the file changes their mind.
-        others = [*self._load_words(target, is_reading), *(word for word in of_file.values() if word[0] != row.person)]
-        other = next((word for word in others if word[1:3] != (row.decision, verdict.value)), None)
+        words = [
+            *self._load_words(target, is_reading),
+            *(word for word in of_file.values() if word[0] != row.person),
+        ]
+        opposite_word = next((word for word in words if word[1:3] != (row.decision, verdict.value)), None)
         of_file[row.person] = (row.person, row.decision, verdict.value, f"in {row.place}")
-        if other is None:
+        if opposite_word is None:
             return
         self.plan.conflicts += 1
         if len(self.plan.conflict_lines) < NAMED:
-            person, decision, _, where = other
+            person, decision, _, where = opposite_word
             sentence = f"{row.person} says {row.decision} of {target.kind} {target.uid[:12]}"
             self.plan.conflict_lines.append(f"{row.place}: {sentence}, and {person} said {decision} {where}")
 

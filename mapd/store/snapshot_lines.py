@@ -42,16 +42,16 @@ def find_head(session: Session, sha256: str) -> SnapshotHead:
 
 def iterate_lines(session: Session, head: SnapshotHead) -> Iterator[str]:
     """Yield the lines. Raises: BadInput behind the last one, where they aren't those that the manifest names."""
-    digest, rest, count = hashlib.sha256(), b"", 0
+    digest, line_part, count = hashlib.sha256(), b"", 0
     for piece in _read_pieces(session, head.id):
         digest.update(piece)
-        *lines, rest = (rest + piece).split(b"\n")
+        *lines, line_part = (line_part + piece).split(b"\n")
         for line in filter(None, lines):
             count += 1
             yield line.decode("utf-8")
     if digest.hexdigest() != head.manifest["lines_sha256"]:
         raise damaged(head.sha256, "its lines are not those that its manifest names")
-    if rest or count != head.pairs:
+    if line_part or count != head.pairs:
         raise damaged(head.sha256, f"it holds {count} pairs, not {head.pairs}")
 
 

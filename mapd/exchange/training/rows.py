@@ -59,8 +59,8 @@ class Preference:
         It is below 0 where people, or a fitted policy, decided against the scores.
         """
         # A reward trainer asks for this margin, and takes no null: 0 asks for none.
-        known = self.chosen.mean is not None and self.rejected.mean is not None
-        return (self.chosen.mean or 0.0) - (self.rejected.mean or 0.0) if known else 0.0
+        has_means = self.chosen.mean is not None and self.rejected.mean is not None
+        return (self.chosen.mean or 0.0) - (self.rejected.mean or 0.0) if has_means else 0.0
 
 
 def taught_rows(pair: FrozenPair, name: str, shots: int = 0) -> Iterator[TaughtRow]:
@@ -88,15 +88,15 @@ def preferences(pair: FrozenPair, name: str, shots: int = 0) -> Iterator[Prefere
 
 def distinct_preferences(pairs: Iterable[tuple[str, FrozenPair]], shots: int = 0) -> Iterator[Preference]:
     """Yield the preferences of all pairs, each once: attempts at one question share its rationales."""
-    question, seen = "", set[tuple[str, str]]()
+    question, seen_uids = "", set[tuple[str, str]]()
     for name, pair in pairs:
         # A snapshot has the pairs of a question one behind the other: what was seen of another need not be kept.
         if pair.question.uid != question:
-            question, seen = pair.question.uid, set()
+            question, seen_uids = pair.question.uid, set()
         for preference in preferences(pair, name, shots):
             key = preference.chosen.uid, preference.rejected.uid
-            if key not in seen:
-                seen.add(key)
+            if key not in seen_uids:
+                seen_uids.add(key)
                 yield preference
 
 
