@@ -97,6 +97,20 @@ def begin(engine: sa.Engine, student: str, **changes: Any) -> RoundPlan:
     return RoundPlan(name, info.uid, **changes)
 
 
+def test_a_round_leaves_reviews_out_as_the_committee_before(engine: sa.Engine, home: Path, taught: str) -> None:
+    first = begin(engine, taught, adaptive=True)
+    turn = rounds_run.run(engine, home, first, by=ANN).turns[0]
+    assert turn.new_student is not None
+    with db.reading(engine) as session:
+        settings = committee.find_settings(session, turn.exam)
+        assert settings is not None
+        assert settings.adaptive
+    following = begin(engine, turn.new_student)
+    with db.reading(engine) as session:
+        assert round_plan.choose_committee(session, following).adaptive
+        assert not round_plan.choose_committee(session, replace(following, adaptive=False)).adaptive
+
+
 def test_two_rounds_and_again_nothing_is_made(engine: sa.Engine, home: Path, taught: str) -> None:
     plan = begin(engine, taught, rounds=2, pairs="all")
     told = rounds_run.run(engine, home, plan, by=ANN)

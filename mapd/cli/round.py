@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from mapd.cli import jobs, shared
+from mapd.cli.collect import ADAPTIVE
 from mapd.cli.rounds import draw_line
 from mapd.errors import BadUsage
 from mapd.jobs.finetune_work import FinetuneWork
@@ -40,6 +41,7 @@ def round(
     cut_off: Annotated[
         bool | None, typer.Option("--cut-off/--no-cut-off", help="Send responses that were cut off, too.")
     ] = None,
+    adaptive: Annotated[bool | None, typer.Option("--adaptive/--no-adaptive", help=ADAPTIVE)] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
     budget: Annotated[float | None, typer.Option(metavar="USD", min=0, help=BUDGET)] = None,
     unknown_price: Annotated[
@@ -86,7 +88,7 @@ def round(
 
 def _make_work(student: str, exam: str, options: Mapping[str, Any]) -> RoundWork:
     """Return the work that the command's options describe. Raises: BadUsage, naming the value."""
-    same = ("pairs", "samples", "cut_off", "concurrency", "unknown_price", "skip_failed", "dev")
+    same = ("pairs", "samples", "cut_off", "adaptive", "concurrency", "unknown_price", "skip_failed", "dev")
     teachers, budget = options["teachers"], options["budget"]
     with shared.usage():
         work_ = RoundWork(

@@ -33,6 +33,7 @@ class RoundWork(Work):
     teachers: tuple[str, ...] = ()
     samples: int | None = None
     cut_off: bool | None = None
+    adaptive: bool | None = None
     concurrency: int | None = None
     # US dollars that the calls of all these rounds' exams may cost.
     budget: float | None = None

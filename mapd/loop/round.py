@@ -163,6 +163,7 @@ class _RoundRun(StageRun):
             settings = round_plan.choose_committee(session, plan, train)
             rows = [teachers.get(session, name) for name in settings.teachers]
             models = {row.name: teacher_models.open_model(self.engine, row) for row in rows}
+            policy = saved_policies.exam_policy(session, train) if settings.adaptive else None
             spent = sum(committee.count_spent(session, uid) for uid in earlier_exams if uid != train.uid)
         budget = None if plan.budget is None else max(0.0, plan.budget - spent)
         collected = committee.collect(
@@ -173,6 +174,7 @@ class _RoundRun(StageRun):
             by=self.by,
             samples=settings.samples,
             cut_off=settings.cut_off,
+            adaptive=policy,
             concurrency=settings.concurrency,
             budget=budget,
             unknown_price=plan.unknown_price,

@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from mapd import committee, exam, rounds, students, teachers
 from mapd.committee import CommitteeSettings, Estimate
+from mapd.curation import saved_policies
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.finetune.hyperparameters import Hyperparameters, choose, hyperparameters_of
@@ -48,6 +49,7 @@ class RoundPlan:
     teachers: tuple[str, ...] = ()
     samples: int | None = None
     cut_off: bool | None = None
+    adaptive: bool | None = None
     concurrency: int | None = None
     budget: float | None = None
     unknown_price: bool = False
@@ -118,6 +120,7 @@ def choose_committee(session: Session, plan: RoundPlan, exam: ExamInfo | None = 
         teachers=tuple(row.name for row in rows),
         samples=plan.samples or settings.samples,
         cut_off=settings.cut_off if plan.cut_off is None else plan.cut_off,
+        adaptive=settings.adaptive if plan.adaptive is None else plan.adaptive,
         concurrency=plan.concurrency or settings.concurrency,
         budget=plan.budget,
     )
@@ -156,6 +159,7 @@ def estimate(session: Session, plan: RoundPlan) -> RoundEstimate:
     settings = choose_committee(session, plan)
     way: Any = {"teachers": settings.teachers, "samples": settings.samples, "cut_off": settings.cut_off}
     if info.student == plan.student and info.id not in queries.unfinished(session):
+        way |= {"adaptive": saved_policies.exam_policy(session, info) if settings.adaptive else None}
         calls, basis = committee.estimate(session, info.uid, **way), f"for the mistakes of {info.name}"
         return RoundEstimate(calls, basis if plan.rounds == 1 else f"the first round, {basis}")
     calls = committee.estimate_ahead(session, info.uid, **way)

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mapd import students, teachers
+from mapd.curation import saved_policies
 from mapd.errors import MapdError
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs.round_work import RoundWork
@@ -35,7 +36,7 @@ def draw_form(student: str) -> None:
         try:
             name, exam = context.read(round_plan.find_start, student=student)
             settings = context.read(round_plan.find_hyperparameters, name, {})
-            usual = context.read(round_plan.find_committee, exam).teachers
+            usual = context.read(round_plan.find_committee, exam)
         except MapdError as error:
             st.caption(text.label(str(error), 400))
             return
@@ -49,9 +50,11 @@ def draw_form(student: str) -> None:
         )
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             rule = _choose_extent()
-        names = _choose_teachers(usual, exam.uid)
+        names = _choose_teachers(usual.teachers, exam.uid)
+        policy = context.read(saved_policies.exam_policy, exam)
+        is_adaptive = start_forms.choose_adaptive(policy, f"round_adaptive_{exam.uid}", usual.adaptive)
         changes = _choose_settings(settings, name)
-        plan = RoundPlan(name, exam.uid, **rule, teachers=tuple(names), settings=changes)
+        plan = RoundPlan(name, exam.uid, **rule, teachers=tuple(names), adaptive=is_adaptive, settings=changes)
         _draw_start(plan)
 
 
@@ -133,6 +136,7 @@ def _draw_start(plan: RoundPlan) -> None:
         pairs=plan.pairs,
         stop=plan.stop.words,
         teachers=plan.teachers,
+        adaptive=plan.adaptive,
         budget=budget,
         unknown_price=unknown_price,
         settings=dict(plan.settings),

@@ -156,7 +156,7 @@ def draw_collect_form(curated: Curated, *, is_open: bool) -> None:
             st.caption("Choose at least one teacher. With only one, nothing is reviewed.")
             return
         exam, chosen_teachers, cut_off = curated.exam.uid, tuple(names), _choose_cut_off(curated)
-        is_adaptive = _choose_adaptive(curated.policy)
+        is_adaptive = choose_adaptive(curated.policy, "collect_adaptive")
         policy = curated.policy if is_adaptive else None
         estimate = context.read(committee.estimate, exam, chosen_teachers, samples, cut_off=cut_off, adaptive=policy)
         _draw_estimate(estimate)
@@ -193,11 +193,12 @@ def _choose_cut_off(curated: Curated) -> bool:
     )
 
 
-def _choose_adaptive(policy: Policy) -> bool:
+def choose_adaptive(policy: Policy, key: str, usual: bool = False) -> bool:
     """Draw the choice to leave out reviews that can't change a verdict; return it."""
     is_adaptive = st.toggle(
         "Leave out reviews that can't change a verdict",
-        key="collect_adaptive",
+        usual,
+        key=key,
         help="A rationale's reviewers are asked one after the other, and only where a score could change its verdict "
         "under the exam's policy. Agreement, leniency and fitted policies then have fewer scores. Ask again without "
         "this, or under another policy: what was left out is then asked for.",
