@@ -51,11 +51,11 @@ class DecodingRow:
         self.seconds = time.perf_counter() - self.started
 
 
-class _SlotLayer(DynamicLayer):
+class _SlotLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """One layer's keys and values, [slots, heads, columns, size]; those in use come first."""
 
     def __init__(self, slots: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._slots, self._rows, self._columns = slots, 0, 0
         self._rooms: list[torch.Tensor] = []
         self.is_initialized = True
@@ -68,19 +68,17 @@ class _SlotLayer(DynamicLayer):
         self._reserve((key_states, value_states))
         for room, states in zip(self._rooms, (key_states, value_states), strict=True):
             room[: self._rows, :, start : self._columns] = states
-        self._show()
-        return self.keys, self.values
+        return self._show()
 
-    def join(self, layer: DynamicLayer, columns: int) -> None:
-        """Take in the rows of a layer that has read their prompts. `columns`: how many all rows have from now on."""
-        ahead, before = columns - self._columns, self._columns
+    def join(self, joining: tuple[torch.Tensor, torch.Tensor], columns: int) -> None:
+        """Take in keys and values of rows whose prompts are read. `columns`: how many all rows have from now on."""
+        ahead, old_columns = columns - self._columns, self._columns
         self._columns = columns
-        joining = (layer.keys, layer.values)
         self._reserve(joining)
-        end = self._rows + len(layer.keys)
+        end = self._rows + len(joining[0])
         for room, states in zip(self._rooms, joining, strict=True):
             if ahead and self._rows:
-                room[: self._rows, :, ahead:columns] = room[: self._rows, :, :before].clone()
+                room[: self._rows, :, ahead:columns] = room[: self._rows, :, :old_columns].clone()
             room[self._rows : end, :, columns - states.shape[-2] : columns] = states
         self._rows = end
         self._show()
@@ -109,8 +107,10 @@ class _SlotLayer(DynamicLayer):
             room[:, :, : old.shape[-2]] = old
         self._rooms = rooms
 
-    def _show(self) -> None:
-        self.keys, self.values = (room[: self._rows, :, : self._columns] for room in self._rooms)
+    def _show(self) -> tuple[torch.Tensor, torch.Tensor]:
+        keys, values = (room[: self._rows, :, : self._columns] for room in self._rooms)
+        self.keys, self.values = keys, values
+        return keys, values
 
 
 class DecodingBatch:
@@ -120,6 +120,7 @@ class DecodingBatch:
         """Begin without a row."""
         self.rows: list[DecodingRow] = []
         self._model, self._ends, self._slots = model, ends, slots
+        self._layers: list[_SlotLayer] = []
         self._cache = Cache(layers=[])
         # [rows, columns]: 0 where a row is padded.
         self._mask = torch.zeros((0, 0), dtype=torch.long, device=DEVICE)
@@ -131,7 +132,8 @@ class DecodingBatch:
 
     def clear(self) -> None:
         """Give up all rows, and what memory they take."""
-        self.rows, self._cache, self._mask = [], Cache(layers=[]), self._mask[:0, :0]
+        self.rows, self._layers, self._mask = [], [], self._mask[:0, :0]
+        self._cache = Cache(layers=[])
 
     @torch.inference_mode()
     def join(self, rows: Sequence[DecodingRow]) -> list[DecodingRow]:
@@ -176,10 +178,14 @@ class DecodingBatch:
         """Give the rows, whose prompts are read, their slots."""
         self._trim()
         columns = max(mask.shape[1], self._mask.shape[1])
-        if not self._cache.layers:
-            self._cache.layers = [_SlotLayer(self._slots) for _ in cache.layers]
-        for layer, joining in zip(self._cache.layers, cache.layers, strict=True):
-            layer.join(joining, columns)
+        if not self._layers:
+            self._layers = [_SlotLayer(self._slots) for _ in cache.layers]
+            self._cache = Cache(layers=[*self._layers])
+        for layer, joining in zip(self._layers, cache.layers, strict=True):
+            assert isinstance(joining, DynamicLayer), "a plain cache has no others"
+            assert joining.keys is not None, "the prompts are read"
+            assert joining.values is not None, "the prompts are read"
+            layer.join((joining.keys, joining.values), columns)
         masks = [torch.nn.functional.pad(x, (columns - x.shape[1], 0)) for x in (self._mask, mask)]
         self._mask = torch.cat(masks)
         self.rows += rows
@@ -189,14 +195,14 @@ class DecodingBatch:
         number = int(self._mask.any(0).nonzero()[0]) if self.rows else self._mask.shape[1]
         if number:
             self._mask = self._mask[:, number:]
-            for layer in self._cache.layers:
+            for layer in self._layers:
                 layer.trim(number)
 
     def _drop_done(self) -> list[DecodingRow]:
         done = [row for row in self.rows if row.is_done]
         for place in reversed(range(len(self.rows))):
             if self.rows[place].is_done:
-                for layer in self._cache.layers:
+                for layer in self._layers:
                     layer.leave(place)
                 self._mask[place] = self._mask[-1]
                 self._mask = self._mask[:-1]
