@@ -51,7 +51,8 @@ class Check(StrEnum):
 class Policy:
     """What the committee's votes and the checks have to say for a text to be accepted.
 
-    With a `fit` the probability that a rationale is right decides in place of the mean; a feedback is decided as ever.
+    With a `fit` the probability that a rationale is right decides in place of the mean; that of a feedback does so
+    where the fit has one for feedback, too, else feedback is decided as ever.
     """
 
     name: str
@@ -111,7 +112,7 @@ class CommitteeVerdict:
     # way, ALWAYS where no vote is needed), so that all thresholds can be counted at once.
     cut: float
     why: str
-    probability: Fraction | None = None  # that a rationale is right, by a fitted policy
+    probability: Fraction | None = None  # that the text is right, by a fitted policy
 
     @property
     def decisive(self) -> Fraction | None:
@@ -119,10 +120,11 @@ class CommitteeVerdict:
         return self.mean if self.probability is None else self.probability
 
     def figure(self, digits: int = 2) -> str:
-        """Return what decided, as a chip shows it: "3.50", "P 0.97"; "" where nobody voted. `digits`: of a mean."""
-        if self.mean is None:
+        """Return what decided, as a chip shows it: "3.50", "P 0.97"; "" where nothing did. `digits`: of a mean."""
+        # A rationale without a vote is undecided, whatever its probability; a feedback is decided by it.
+        if self.mean is None and (self.probability is None or self.verdict is Verdict.UNDECIDED):
             return ""
-        return f"{float(self.mean):.{digits}f}" if self.probability is None else f"P {float(self.probability):.2f}"
+        return f"{float(self.mean or 0):.{digits}f}" if self.probability is None else f"P {float(self.probability):.2f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,25 +180,25 @@ def decide_rationale(
     if policy.fit is None:
         return _decide(average, votes, policy.threshold, failure)
     assert probability is not None, "a fitted policy decides by it"
-    if failure:
-        return CommitteeVerdict(Verdict.REJECTED, average, votes, NEVER, failure, probability)
-    above = probability > Fraction(str(policy.threshold))
-    why = f"P(right) {float(probability):.2f} is {'' if above else 'not '}above {policy.threshold:g}"
-    verdict = Verdict.ACCEPTED if above else Verdict.REJECTED
-    return CommitteeVerdict(verdict, average, votes, float(probability), why, probability)
+    return _decide_by_probability(average, votes, policy.threshold, failure, probability)
 
 
-def decide_feedback(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> CommitteeVerdict:
+def decide_feedback(
+    scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates, probability: Fraction | None = None
+) -> CommitteeVerdict:
     """Return the committee's verdict on a feedback: it stands unless a check fails or peers score it too low.
 
-    Feedback that nobody reviewed stands. `checks.matches_gold` is here: it states the gold answer. Under a fitted
-    policy, whose threshold says nothing of a mean, it is the paper's that peers' scores have to be above.
+    Feedback that nobody reviewed stands. `checks.matches_gold` is here: it states the gold answer. `probability`: that
+    it is right, where the policy's fit has one for feedback; it decides, with and without scores. Under a fitted policy
+    that has none, and whose threshold says nothing of a mean, it is the paper's that peers' scores have to be above.
     """
     average = mean(scores)
     votes = sum(s is not None for s in scores)
     failure = find_failed_check(checks, policy.checks, _FEEDBACK_FAILS)
     if policy.fit is None:
         return _decide(average, votes, policy.threshold, failure)
+    if probability is not None:
+        return _decide_by_probability(average, votes, policy.threshold, failure, probability)
     decision = _decide(average, votes, PAPER.threshold, failure)
     return replace(decision, cut=ALWAYS if decision.verdict is Verdict.ACCEPTED else NEVER)
 
@@ -225,6 +227,18 @@ def _decide(average: Fraction | None, votes: int, threshold: float, failure: str
     above = average > Fraction(str(threshold))
     why = f"mean {float(average):.2f} is {'' if above else 'not '}above {threshold:g}"
     return CommitteeVerdict(Verdict.ACCEPTED if above else Verdict.REJECTED, average, votes, float(average), why)
+
+
+def _decide_by_probability(
+    average: Fraction | None, votes: int, threshold: float, failure: str | None, probability: Fraction
+) -> CommitteeVerdict:
+    """Accept if no check fails and the probability is strictly above the threshold."""
+    if failure:
+        return CommitteeVerdict(Verdict.REJECTED, average, votes, NEVER, failure, probability)
+    above = probability > Fraction(str(threshold))
+    why = f"P(right) {float(probability):.2f} is {'' if above else 'not '}above {threshold:g}"
+    verdict = Verdict.ACCEPTED if above else Verdict.REJECTED
+    return CommitteeVerdict(verdict, average, votes, float(probability), why, probability)
 
 
 def leniency(votes: Iterable[tuple[str, int | None]]) -> dict[str, Fraction]:

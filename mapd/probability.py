@@ -1,11 +1,13 @@
-"""How probable it is that a rationale is right, by a logistic regression that was fitted before. Pure, no I/O.
+"""How probable it is that an explanation is right, by a logistic regression that was fitted before. Pure, no I/O.
 
     fit.probability({("score", "gpt"): 2, ("five", "gpt"): 1, ("one_agrees", ""): 1, …})    -> Fraction(9712, 10000)
+    fit.feedback                                    -> None, or the FeedbackFit that the same policy has for feedback
     is_above(0.97, 70)                                                   -> True
 
 A fit holds its own numbers, so applying it takes a sum and an exponential, and no library: what was fitted once decides
 the same everywhere. An input that a text doesn't have counts 0 before it is scaled; that somebody did not vote is an
-input of its own, so it is never a low score. `mapd/curation/inputs.py` says what the inputs are of a text.
+input of its own, so it is never a low score. `mapd/curation/inputs.py` says what the inputs are of a rationale,
+`mapd/curation/feedback_inputs.py` of a feedback.
 """
 
 import hashlib
@@ -14,7 +16,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -34,8 +37,15 @@ TEXT_INPUTS = (
     *("readable", "equation_false", "equations_true", "shows_work", "log_length"),
 )
 GOLD_INPUTS = ("gold_holds", "gold_fails")
-INPUT_KINDS = (*TEACHER_INPUTS, *TEXT_INPUTS, *GOLD_INPUTS)
-# What says which rationales are right: the gold check, what people decided, or a file.
+RATIONALE_KINDS = (*TEACHER_INPUTS, *TEXT_INPUTS, *GOLD_INPUTS)
+# Of a feedback, beside the student's answer; the last two see the gold answer.
+FEEDBACK_INPUTS = (
+    *("equation_false", "equations_true", "step_exists", "step_absent", "at_first_false", "past_first_false"),
+    "log_length",
+)
+FEEDBACK_GOLD_INPUTS = ("states_gold", "states_other")
+FEEDBACK_KINDS = (*TEACHER_INPUTS, *FEEDBACK_INPUTS, *FEEDBACK_GOLD_INPUTS)
+# What says which texts are right: the gold check, what people decided, or a file.
 GOLD, PEOPLE, FILE = LABEL_KINDS = ("gold", "people", "file")
 MOST_INPUTS, LONGEST = 2_000, 500
 # Farther from 0 no number of a fit lies, and no scale nearer: so no sum comes near the end of what a float can hold.
@@ -59,7 +69,7 @@ LabelKind = Annotated[str, Field(pattern=f"^(?:{'|'.join(LABEL_KINDS)})$")]
 class FitInput:
     """One input: what it is, whose, and what it counts: `weight` times its distance from `centre`, in `scale`s."""
 
-    kind: Annotated[str, Field(pattern=f"^(?:{'|'.join(INPUT_KINDS)})$")]
+    kind: Line
     teacher: Line
     weight: Number
     centre: Number
@@ -71,7 +81,15 @@ class FitInput:
         return self.kind, self.teacher
 
 
+def _check_kinds(inputs: tuple[FitInput, ...], kinds: tuple[str, ...]) -> tuple[FitInput, ...]:
+    if unknown := [x.kind for x in inputs if x.kind not in kinds]:
+        raise ValueError(f"no text has the input {ascii(unknown[0])}")
+    return inputs
+
+
 Inputs = Annotated[tuple[FitInput, ...], Field(max_length=MOST_INPUTS)]
+RationaleInputs = Annotated[Inputs, AfterValidator(partial(_check_kinds, kinds=RATIONALE_KINDS))]
+FeedbackInputs = Annotated[Inputs, AfterValidator(partial(_check_kinds, kinds=FEEDBACK_KINDS))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +121,7 @@ class FitRecord:
     at: tuple[FitPoint, ...]
     votes_with_gold: Count  # votes that were read, by whether their reviewers saw the gold answer
     votes_without_gold: Count
-    left_out: dict[Line, Count]  # rationales without a label, by why
+    left_out: dict[Line, Count]  # texts without a label, by why
     penalty: Number
     library: Line
     fitted_at: Line
@@ -112,8 +130,8 @@ class FitRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """A fitted logistic regression: P(right) of a rationale."""
+class Regression:
+    """A fitted logistic regression: P(right) of a text."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
     intercept: Number
@@ -146,16 +164,21 @@ class Fit:
         return tuple(x.teacher for x in self.inputs if x.kind == "author")
 
     @property
+    def numbers(self) -> dict[str, Any]:
+        """Return intercept and inputs, as JSON has them."""
+        return {"intercept": self.intercept, "inputs": [asdict(x) for x in self.inputs]}
+
+    @property
     def rule(self) -> dict[str, Any]:
         """Return all that decides, as JSON has it."""
-        return {"intercept": self.intercept, "inputs": [asdict(x) for x in self.inputs]}
+        return self.numbers
 
     @property
     def digest(self) -> str:
         """Return a name of all that decides: the first 16 digits of its sha256."""
         return hashlib.sha256(json.dumps(self.rule, sort_keys=True).encode()).hexdigest()[:16]
 
-    def rename(self, names: Mapping[str, str]) -> "Fit":
+    def rename(self, names: Mapping[str, str]) -> Self:
         """Return the fit with its teachers under the names that they have now. `names`: by uid."""
         now = {old: names[uid] for old, uid in self.record.teachers.items() if uid in names}
         if all(old == new for old, new in now.items()):
@@ -167,12 +190,53 @@ class Fit:
     def as_dict(self) -> dict[str, Any]:
         """Return the fit as JSON has it."""
         record = asdict(self.record) | {"exams": list(self.record.exams), "at": [asdict(x) for x in self.record.at]}
-        return self.rule | {"record": record}
+        return self.numbers | {"record": record}
+
+    def freeze(self) -> dict[str, Any]:
+        """Return as a snapshot's manifest has it what decides, and what it was fitted on."""
+        record = self.record
+        return self.numbers | {"labels": record.labels, "n": record.n, "uses_gold": record.uses_gold}
 
 
 @dataclass(frozen=True, slots=True)
-class FrozenFit:
-    """A fit as a snapshot's manifest has it: what decided, and what it was fitted on."""
+class FeedbackFit(Regression):
+    """P(right) of a feedback."""
+
+    inputs: FeedbackInputs
+
+
+@dataclass(frozen=True, slots=True)
+class Fit(Regression):
+    """P(right) of a rationale; and of a feedback, where that has a fit of its own."""
+
+    inputs: RationaleInputs
+    feedback: FeedbackFit | None = None
+
+    # A fit without one is written as it always was, so it keeps its digest, and a snapshot its name.
+    @property
+    def rule(self) -> dict[str, Any]:
+        """Return all that decides, as JSON has it."""
+        return self.numbers | ({} if self.feedback is None else {"feedback": self.feedback.rule})
+
+    def rename(self, names: Mapping[str, str]) -> Self:
+        """Return the fit with its teachers under the names that they have now. `names`: by uid."""
+        fit, feedback = Regression.rename(self, names), self.feedback and self.feedback.rename(names)
+        return fit if feedback is self.feedback else replace(fit, feedback=feedback)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fit as JSON has it."""
+        feedback = {} if self.feedback is None else {"feedback": self.feedback.as_dict()}
+        return Regression.as_dict(self) | feedback
+
+    def freeze(self) -> dict[str, Any]:
+        """Return as a snapshot's manifest has it what decides, and what it was fitted on."""
+        feedback = {} if self.feedback is None else {"feedback": self.feedback.freeze()}
+        return Regression.freeze(self) | feedback
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenRegression:
+    """A regression as a snapshot's manifest has it: what decided, and what it was fitted on."""
 
     # The rest of a manifest is read as strictly as JSON is; these are lists there, and whole numbers.
     __pydantic_config__ = ConfigDict(strict=False)
@@ -181,6 +245,21 @@ class FrozenFit:
     labels: LabelKind
     n: Count
     uses_gold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenFeedbackFit(FrozenRegression):
+    """A feedback's fit as a snapshot's manifest has it."""
+
+    inputs: FeedbackInputs
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenFit(FrozenRegression):
+    """A fit as a snapshot's manifest has it, with that of feedback where there is one."""
+
+    inputs: RationaleInputs
+    feedback: FrozenFeedbackFit | None = None
 
 
 _FIT = TypeAdapter(Fit)

@@ -128,8 +128,7 @@ def _describe_policy(policy: Policy) -> dict[str, Any]:
     # A policy on means has no such field: so its snapshot keeps the name that it always had.
     if policy.fit is None:
         return rule
-    record = policy.fit.record
-    return rule | {"fit": policy.fit.rule | {"labels": record.labels, "n": record.n, "uses_gold": record.uses_gold}}
+    return rule | {"fit": policy.fit.freeze()}
 
 
 def _describe_exams(sets: Sequence[Curated], counts: Sequence[Mapping[str, int]]) -> dict[str, Any]:
