@@ -211,10 +211,12 @@ class Project:
         *,
         gold_input: bool = True,
         threshold: float = fitted_policies.THRESHOLD,
+        feedback: bool = True,
     ) -> str:
-        """Fit a policy on the exam's rationales, and save it; return its name. `labels`: "gold", "people", or a file.
+        """Fit a policy on the exam's texts, and save it; return its name. `labels`: "gold", "people", or a file.
 
-        `project.fit(name)` has its figures.
+        `feedback`: whether feedback gets a fit of its own, where people or the file label enough of it.
+        `project.fit(name)` has the figures.
 
         Raises: NotFound; BadInput where the labels are too few, of one kind, or can't be read.
         """
@@ -222,18 +224,20 @@ class Project:
         source: str | LabelFile = str(labels) if is_kind else label_files.read(sources.load_file(Path(labels)))
         with db.reading(self.engine) as session:
             exams = [queries.exam(session, ref) for ref in ([exam] if isinstance(exam, str) else exam)]
+            options = {"uses_gold": gold_input, "with_feedback": feedback}
             plan = fitted_policies.plan_fit(
-                session, name, exams, source, by=self.person, uses_gold=gold_input, threshold=threshold
+                session, name, exams, source, by=self.person, threshold=threshold, **options
             )
         # Nobody waits for the database meanwhile.
         policy = fitted_policies.fit_policy(plan).policy
         with db.writing(self.engine) as session:
             return saved_policies.save_policy(session, policy, by=self.person).name
 
-    def fit(self, policy: str, version: int | None = None) -> pd.DataFrame:
+    def fit(self, policy: str, version: int | None = None, kind: str = "rationale") -> pd.DataFrame:
         """Return precision and recall of a fitted policy at each probability, cross-fitted.
 
-        Its `attrs` have the rest: "labels", "n", "brier", "notes". Raises: NotFound; BadInput where it isn't fitted.
+        `kind`: "rationale" or "feedback", of which it is. Its `attrs` have the rest: "labels", "n", "brier", "notes".
+        Raises: NotFound; BadInput where it isn't fitted, or not for feedback.
         """
         with db.reading(self.engine) as session:
             of_version = saved_policies.find_policy(session, policy)
@@ -241,7 +245,10 @@ class Project:
                 of_version = saved_policies.find_version(session, policy, version)
         if of_version.fit is None:
             raise BadInput(f"policy {policy} is on a mean: nothing was fitted; `project.fit_policy` fits one")
-        record = of_version.fit.record
+        of_kind = {"rationale": of_version.fit, "feedback": of_version.fit.feedback}.get(kind)
+        if of_kind is None:
+            raise BadInput(f"policy {policy} has no fit for {kind}: fit it on people’s judgements or a file of labels")
+        record = of_kind.record
         frame = _frame(asdict(point) for point in record.at)
         frame.attrs |= {"labels": record.labels, "n": record.n, "brier": record.brier}
         frame.attrs["notes"] = fitted_policies.describe_fit(of_version.fit)

@@ -83,7 +83,7 @@ class FitInput:
 
 def _check_kinds(inputs: tuple[FitInput, ...], kinds: tuple[str, ...]) -> tuple[FitInput, ...]:
     if unknown := [x.kind for x in inputs if x.kind not in kinds]:
-        raise ValueError(f"no text has the input {ascii(unknown[0])}")
+        raise ValueError(f"no text has the input {unknown[0]!a}")
     return inputs
 
 

@@ -62,6 +62,7 @@ PURE = (
     "review/audit_weights.py",
     "curation/curated.py",
     "curation/inputs.py",
+    "curation/feedback_inputs.py",
     "curation/fit_reasons.py",
     "curation/labels.py",
     "curation/fitting.py",

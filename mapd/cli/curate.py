@@ -14,7 +14,7 @@ from mapd.cli.shared import AsJson, PersonName, person_of, reading, show, split_
 from mapd.curation import pairs as drawing
 from mapd.curation import selection, snapshots
 from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
-from mapd.curation.fitted_policies import describe_fit, find_differences
+from mapd.curation.fitted_policies import describe_fit, find_all_differences
 from mapd.curation.leakage import Leak, Leakage
 from mapd.curation.pairs import DrawSettings, PairDraw, Texts
 from mapd.curation.summary import summary
@@ -131,9 +131,10 @@ def curate_show(
 def _find_differences(session: Session, curated: Curated) -> list[str]:
     if curated.policy.fit is None:
         return []
-    voices = exam_material.load_voices(session, curated.exam.id)
-    has_gold = queue_index.has_gold(session, curated.exam.id)
-    return find_differences(curated.policy.fit, voices, has_gold=has_gold)
+    fit, exam_id = curated.policy.fit, curated.exam.id
+    has_gold = queue_index.has_gold(session, exam_id)
+    voices = {kind: exam_material.load_voices(session, exam_id, kind) for kind in ("rationale", "feedback")}
+    return find_all_differences(fit, voices["rationale"], voices["feedback"], has_gold=has_gold)
 
 
 def _read_narrowing(teachers: str | None, task: list[str] | None, family: list[str] | None) -> Narrowing:
@@ -207,9 +208,7 @@ def _add_counts(sets: tuple[Curated, ...]) -> dict[str, Any]:
 
 def _item(mistake: Mistake, x: DecidedText) -> dict[str, Any]:
     assert isinstance(x.checks, RationaleChecks)
-    # Of a fitted policy alone; a text that a person repaired has none.
-    probability = {} if x.committee.probability is None else {"p": float(x.committee.probability)}
-    return probability | {
+    return _describe_probability(x) | {
         "rationale": x.text.uid,
         "source_id": mistake.question.source_id,
         "teacher": x.text.teacher,
@@ -225,9 +224,14 @@ def _item(mistake: Mistake, x: DecidedText) -> dict[str, Any]:
     }
 
 
+def _describe_probability(x: DecidedText) -> dict[str, float]:
+    # Of a policy that is fitted for texts of its kind; a text that a person repaired has none.
+    return {} if x.committee.probability is None else {"p": float(x.committee.probability)}
+
+
 def _feedback_item(mistake: Mistake, x: DecidedText) -> dict[str, Any]:
     alignment = align(mistake.attempt.text, x.text.text)
-    return {
+    return _describe_probability(x) | {
         "feedback": x.text.uid,
         "source_id": mistake.question.source_id,
         "teacher": x.text.teacher,

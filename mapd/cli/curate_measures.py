@@ -14,7 +14,7 @@ from mapd.curation.fitted_policies import THRESHOLD, FittedPolicy, fit_policy, p
 from mapd.curation.saved_policies import save_policy
 from mapd.errors import BadInput
 from mapd.exchange import label_files
-from mapd.probability import GOLD, PEOPLE
+from mapd.probability import GOLD, PEOPLE, FitPoint, FitRecord
 from mapd.questions.sources import load_file
 from mapd.review import remaining
 from mapd.review.queue_index import derivation
@@ -45,8 +45,8 @@ def curate_fit(
         str,
         typer.Option(
             metavar="gold|people|FILE",
-            help="What is right: the gold check, what people decided, or a file with a rationale and right or wrong a "
-            "row.",
+            help="What is right: the gold check, what people decided, or a file with a rationale or a feedback and "
+            "right or wrong a row.",
         ),
     ],
     gold_input: Annotated[
@@ -56,10 +56,17 @@ def curate_fit(
     threshold: Annotated[
         float, typer.Option(min=0, max=1, help="Its own: accept where P(right) is strictly greater.")
     ] = THRESHOLD,
+    feedback: Annotated[
+        bool,
+        typer.Option(
+            "--feedback/--no-feedback",
+            help="Whether feedback gets a fit of its own, where people or the file label enough of it.",
+        ),
+    ] = True,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fit a policy: how probable it is that a rationale is right.
+    """Fit a policy: how probable it is that a text is right.
 
     It learns from scores, authors, answers that agree and checks. All figures are cross-fitted by question.
     """
@@ -68,7 +75,8 @@ def curate_fit(
     with reading() as session:
         infos = [queries.exam(session, ref) for ref in exam]
         selection.check_exams(infos)
-        plan = plan_fit(session, name, infos, source, by=person, uses_gold=gold_input, threshold=threshold)
+        options = {"uses_gold": gold_input, "with_feedback": feedback}
+        plan = plan_fit(session, name, infos, source, by=person, threshold=threshold, **options)
     # Nobody waits for the database meanwhile.
     fitted = fit_policy(plan)
     with writing() as session:
@@ -82,33 +90,44 @@ def curate_fit(
 
 def describe_fitted(fitted: FittedPolicy, *, few: bool = False) -> dict[str, Any]:
     """Return a fitted policy as a command prints it. `few`: the figures at a few probabilities alone."""
-    policy, record = fitted.policy, fitted.fit.record
-    at = [asdict(point) for point in record.at if not few or round(100 * point.p) in FEW]
+    policy, record, feedback = fitted.policy, fitted.fit.record, fitted.fit.feedback
     figures = {
         "policy": policy.name,
         "version": policy.version,
         "threshold": policy.threshold,
         "labels": record.labels,
         **({} if record.file is None else {"file": record.file}),
+        "uses_gold": record.uses_gold,
+        **_describe_record(record, few=few),
+        "feedback": None if feedback is None else _describe_record(feedback.record, few=few),
+        "no_feedback": fitted.no_feedback or None,
+        "notes": list(fitted.notes),
+    }
+    if few:
+        return figures
+    if feedback is not None:
+        figures["feedback"]["inputs"] = feedback.rule["inputs"]
+    return figures | {"unmatched": list(fitted.unmatched), "inputs": fitted.fit.rule["inputs"]}
+
+
+def _describe_record(record: FitRecord, *, few: bool) -> dict[str, Any]:
+    """Return a fit's figures, cross-fitted."""
+    points = [point for point in record.at if not few or round(100 * point.p) in FEW]
+    return {
         "n": record.n,
         "right": record.right,
         "wrong": record.n - record.right,
         "questions": record.questions,
         "left_out": record.left_out,
-        "uses_gold": record.uses_gold,
         "brier": round(record.brier, 6),
         "brier_of_share": round(record.brier_of_share, 6),
-        "at": at if not few else [_describe_point(point) for point in at],
-        "notes": list(fitted.notes),
+        "at": [_describe_point(point) if few else asdict(point) for point in points],
     }
-    return (
-        figures if few else figures | {"unmatched": list(fitted.labels.unmatched), "inputs": fitted.fit.rule["inputs"]}
-    )
 
 
-def _describe_point(point: dict[str, Any]) -> str:
-    precision = "–" if point["precision"] is None else f"{point['precision']:.3f}"
-    return f"P > {point['p']:.2f}: precision {precision}, recall {point['recall']:.3f}, {point['accepted']:,} accepted"
+def _describe_point(point: FitPoint) -> str:
+    precision = "–" if point.precision is None else f"{point.precision:.3f}"
+    return f"P > {point.p:.2f}: precision {precision}, recall {point.recall:.3f}, {point.accepted:,} accepted"
 
 
 def curate_remaining(

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from mapd import adaptive, policies
 from mapd.answers.grading import Outcome
-from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
+from mapd.checks import FeedbackChecks, RationaleChecks, check_rationale
+from mapd.curation.feedback_inputs import FeedbackReading, list_feedback_inputs, read_feedback
 from mapd.curation.inputs import QuestionReadings, RationaleReading, Voices, list_inputs
 from mapd.curation.order_fits import OrderFit, choose_order_fit
 from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
@@ -252,7 +253,7 @@ def curate(
             continue
         readings = {x.id: _read_rationale(x, question, gold, judged_of) for x in rationales[question.id]}
         by_teachers = QuestionReadings(question, readings.values())
-        explain = _Explainer(question, gold, policy, offsets, judged_of, committee_then, readings, by_teachers)
+        explain = _Explainer(question, attempt, gold, policy, offsets, judged_of, committee_then, readings, by_teachers)
         mistakes.append(
             Mistake(
                 question=question,
@@ -299,6 +300,7 @@ class _Explainer:
     """Decides the explanations of one mistake."""
 
     question: Item
+    attempt: Response
     gold: str
     policy: Policy
     offsets: Mapping[str, Fraction]
@@ -315,8 +317,14 @@ class _Explainer:
         voices = Voices(fit.reviewers, fit.authors)
         return fit.probability(list_inputs(self.readings[text.id], self.by_teachers, voices))
 
+    def _find_feedback_probability(self, x: FeedbackReading) -> Fraction | None:
+        fit = self.policy.fit and self.policy.fit.feedback
+        if fit is None or x.text.repairs_id is not None:
+            return None
+        return fit.probability(list_feedback_inputs(x, Voices(fit.reviewers, fit.authors)))
+
     def __call__(self, text: Text) -> DecidedText:
-        question, judged = self.question, self.judgements.get((text.kind, text.id), [])
+        judged = self.judgements.get((text.kind, text.id), [])
         votes = filter_votes(text.votes)
         fair_scores = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in votes]
         plain: Sequence[int | Fraction | None] = [v.score for v in votes]
@@ -328,10 +336,9 @@ class _Explainer:
             checks, answer, states = reading.checks, reading.answer, reading.states
             probability = self._find_probability(text)
         else:
-            checks = check_feedback(text.text, self.gold, question.task, question.options)
-            # Without a gold answer there is nothing to compare a stated one with.
-            states_gold = checks.states_gold if self.gold.strip() else State.NOTHING
-            states, probability = CheckStates(states_gold, checks.equations_true), None
+            feedback = read_feedback(text, votes, self.attempt.text, self.gold, self.question)
+            checks, states = feedback.checks, feedback.states
+            probability = self._find_feedback_probability(feedback)
         people = outranking = ruling(judged, VERDICT)
         not_needed: tuple[str, ...] = ()
         # A repair's author accepted it by making it: that judgement doesn't outrank the checks, a later one does.
@@ -344,7 +351,7 @@ class _Explainer:
             if settled is not None:
                 committee, not_needed = adaptive.say_not_needed(settled, text.to_ask), text.to_ask
         else:
-            committee = policies.decide_feedback(scores, self.policy, states)
+            committee = policies.decide_feedback(scores, self.policy, states, probability)
         verdict = final_verdict(committee.verdict, outranking)
         # Where people decided, or differ, the threshold has no say: the cut lies below or above all thresholds.
         by_people = outranking.decision is not None or outranking.conflict

@@ -5,18 +5,21 @@
     describe_fit(fitted.fit)                         -> ["it was fitted on the gold check, so …"]
     saved_policies.save_policy(session, fitted.policy, by=owner("ann"))
 
-A fit again is the next version of the name; snapshots and exams name versions, which stay.
+A fit again is the next version of the name; snapshots and exams name versions, which stay. Feedback gets a fit of its
+own where people or the file label enough of it; else the policy is fitted without, and `no_feedback` says why.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.fitting import FitSource, fit_labels
+from mapd.curation.fitting import FitSource, fit_feedback, fit_labels
 from mapd.curation.labels import (
     NAMED,
+    Candidate,
+    FeedbackCandidate,
     LabelCandidate,
     LabelFile,
     Labels,
@@ -24,14 +27,16 @@ from mapd.curation.labels import (
     label_by_people,
     leave_out_sealed,
     list_candidates,
+    list_feedback,
     match_file,
+    split_file,
 )
 from mapd.curation.leakage import find_sealed
 from mapd.domain import ExamInfo
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
 from mapd.policies import HIGHEST_PROBABILITY, PAPER, Policy, check_threshold
-from mapd.probability import GOLD, PEOPLE, Fit
+from mapd.probability import GOLD, PEOPLE, Fit, FitRecord, Regression
 from mapd.questions.imports import refuse_rows
 from mapd.store import db, queries
 from mapd.store.exam_material import ExamVoices
@@ -40,24 +45,40 @@ from mapd.store.exam_material import ExamVoices
 THRESHOLD = 0.5
 
 
+NO_FEEDBACK = "feedback is decided as ever, by its checks, its scores and people: "
+NOT_BY_GOLD = "the gold check says nothing of it; label by people or by a file"
+NOT_WANTED = "its fit was left out"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackPlan:
+    """The feedback that a policy is fitted on, and its labels."""
+
+    candidates: Sequence[FeedbackCandidate]
+    labels: Labels
+
+
 @dataclass(frozen=True, slots=True)
 class FitPlan:
-    """All that a policy is fitted on."""
+    """All that a policy is fitted on. `feedback`: or why there is to be no fit for feedback."""
 
     name: str
     threshold: float
     candidates: Sequence[LabelCandidate]
     labels: Labels
     source: FitSource
+    feedback: FeedbackPlan | str = NOT_BY_GOLD
 
 
 @dataclass(frozen=True, slots=True)
 class FittedPolicy:
-    """A policy as it was fitted, and what is to be said of it."""
+    """A policy as it was fitted, and what is to be said of it. `no_feedback`: why feedback has no fit of its own."""
 
     policy: Policy
     labels: Labels
     notes: tuple[str, ...]
+    no_feedback: str = ""
+    unmatched: tuple[str, ...] = ()  # rows of the file that are about no text of the exam
 
     @property
     def fit(self) -> Fit:
@@ -75,44 +96,78 @@ def plan_fit(
     by: Person,
     uses_gold: bool = True,
     threshold: float = THRESHOLD,
+    with_feedback: bool = True,
 ) -> FitPlan:
-    """Read the exams' rationales and their labels. `source`: "gold", "people", or a file.
+    """Read the exams' texts and their labels. `source`: "gold", "people", or a file.
 
     Raises: Forbidden; BadInput where the policy couldn't be saved, an exam is over test questions, or a file says two
-    things of one rationale; BadRows where a file's rows can't be read.
+    things of one text; BadRows where a file's rows can't be read.
     """
     require(by, Right.CHANGE_POLICY)
     check_threshold(threshold, HIGHEST_PROBABILITY)
     name = saved_policies.check_name(session, name, is_fitted=True)
     if sealed := [exam.name for exam in exams if exam.split == "test"]:
         raise BadInput(f"exam {sealed[0]} asked test questions, and no choice is made on these; fit on train or dev")
-    candidates = list_candidates(live_set.load_curated(session, exam.id, PAPER) for exam in exams)
-    labels = leave_out_sealed(_label(candidates, source), candidates, find_sealed(snapshots.list_held_out(session)))
+    sets = [live_set.load_curated(session, exam.id, PAPER) for exam in exams]
+    candidates, of_feedback = list_candidates(sets), list_feedback(sets)
+    labels, feedback_labels = _label(candidates, of_feedback, source)
+    sealed_questions = find_sealed(snapshots.list_held_out(session))
+    labels = leave_out_sealed(labels, candidates, sealed_questions)
+    feedback: FeedbackPlan | str = NOT_BY_GOLD if with_feedback else NOT_WANTED
+    if with_feedback and feedback_labels is not None:
+        feedback = FeedbackPlan(of_feedback, leave_out_sealed(feedback_labels, of_feedback, sealed_questions))
     moment = db.clock(session).isoformat(timespec="seconds")
     fit_source = FitSource(tuple(exam.uid for exam in exams), queries.teacher_uids(session), uses_gold, moment)
-    return FitPlan(name, threshold, candidates, labels, fit_source)
+    return FitPlan(name, threshold, candidates, labels, fit_source, feedback)
 
 
-def _label(candidates: Sequence[LabelCandidate], source: str | LabelFile) -> Labels:
+def _label(
+    candidates: Sequence[LabelCandidate], feedback: Sequence[FeedbackCandidate], source: str | LabelFile
+) -> tuple[Labels, Labels | None]:
+    """Return the labels of the rationales, and those of the feedback, of which the gold check has none."""
+    if source == GOLD:
+        return label_by_gold(candidates), None
     if not isinstance(source, LabelFile):
-        return label_by_gold(candidates) if source == GOLD else label_by_people(candidates)
+        return label_by_people(candidates), label_by_people(feedback)
     refuse_rows(source.bad, are_others=False)
-    labels = match_file(candidates, source)
+    of_rationales, of_feedback = split_file(source, feedback)
+    return _match(candidates, of_rationales, "rationale"), _match(feedback, of_feedback, "feedback")
+
+
+def _match(candidates: Sequence[Candidate], file: LabelFile, noun: str) -> Labels:
+    labels = match_file(candidates, file, f"{noun}s")
     if labels.contradictions:
-        raise BadInput(f"{source.name} says two things of one rationale: {'; '.join(labels.contradictions[:NAMED])}")
+        raise BadInput(f"{file.name} says two things of one {noun}: {'; '.join(labels.contradictions[:NAMED])}")
     return labels
 
 
 def fit_policy(plan: FitPlan) -> FittedPolicy:
     """Fit a policy. Raises: BadInput where labels are too few, of one kind, or without a vote."""
-    fit = fit_labels(plan.candidates, plan.labels, plan.source)
-    notes = (*describe_fit(fit), *_describe_unmatched(plan.labels))
-    return FittedPolicy(Policy(plan.name, plan.threshold, fit=fit), plan.labels, notes)
+    fit, feedback = fit_labels(plan.candidates, plan.labels, plan.source), plan.feedback
+    reason, unmatched = "" if isinstance(feedback, FeedbackPlan) else feedback, plan.labels.unmatched
+    if isinstance(feedback, FeedbackPlan):
+        unmatched += feedback.labels.unmatched
+        try:
+            fit = replace(fit, feedback=fit_feedback(feedback.candidates, feedback.labels, plan.source))
+        except BadInput as refusal:
+            reason = str(refusal)
+    notes = (*describe_fit(fit), *_describe_unmatched(unmatched))
+    no_feedback = NO_FEEDBACK + reason if reason else ""
+    return FittedPolicy(Policy(plan.name, plan.threshold, fit=fit), plan.labels, notes, no_feedback, unmatched)
 
 
 def describe_fit(fit: Fit) -> list[str]:
     """Return what a fit's figures can't show, in words."""
-    record, notes = fit.record, []
+    notes = _describe_record(fit.record, "rationales")
+    if fit.feedback is None:
+        return notes
+    record = fit.feedback.record
+    notes.append(f"feedback has a fit of its own, on {record.n:,} labels")
+    return notes + [f"of feedback: {note}" for note in _describe_record(record, "feedbacks")]
+
+
+def _describe_record(record: FitRecord, nouns: str) -> list[str]:
+    notes = []
     if record.labels == GOLD:
         notes.append("it was fitted on the gold check, so a right final answer that false steps lead to is right to it")
         if record.uses_gold:
@@ -121,9 +176,7 @@ def describe_fit(fit: Fit) -> list[str]:
                 "right; leave it out with --no-gold-input, or label by people or a file"
             )
     elif record.labels == PEOPLE:
-        notes.append(
-            "the figures are of the rationales that people judged; were these chosen, they stand for no others"
-        )
+        notes.append(f"the figures are of the {nouns} that people judged; were these chosen, they stand for no others")
     if record.votes_with_gold and record.votes_without_gold:
         notes.append(
             f"{record.votes_with_gold:,} of its votes were given with sight of the gold answer, and "
@@ -134,16 +187,27 @@ def describe_fit(fit: Fit) -> list[str]:
     return notes
 
 
-def _describe_unmatched(labels: Labels) -> list[str]:
-    if not labels.unmatched:
+def _describe_unmatched(rows: Sequence[str]) -> list[str]:
+    if not rows:
         return []
-    more = f"; and {len(labels.unmatched) - NAMED:,} more" if len(labels.unmatched) > NAMED else ""
-    listing = "; ".join(labels.unmatched[:NAMED])
-    return [f"{len(labels.unmatched):,} rows of the file are about no one rationale of the exam: {listing}{more}"]
+    more = f"; and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
+    return [f"{len(rows):,} rows of the file are about no one text of the exam: {'; '.join(rows[:NAMED])}{more}"]
 
 
-def find_differences(fit: Fit, voices: ExamVoices, *, has_gold: bool) -> list[str]:
-    """Return in what an exam differs from where the policy was fitted, in words; empty where it is alike."""
+def find_all_differences(fit: Fit, voices: ExamVoices, of_feedback: ExamVoices, *, has_gold: bool) -> list[str]:
+    """Return in what an exam's rationales, and its feedback, differ from where the policy was fitted, in words."""
+    notes = find_differences(fit, voices, has_gold=has_gold)
+    if fit.feedback is not None:
+        of_its_fit = find_differences(fit.feedback, of_feedback, has_gold=has_gold)
+        notes += [f"of feedback: {note}" for note in of_its_fit]
+    return notes
+
+
+def find_differences(fit: Regression, voices: ExamVoices, *, has_gold: bool) -> list[str]:
+    """Return in what an exam differs from where the policy was fitted, in words; empty where it is alike.
+
+    `voices`: of the rationales, or of the feedback, as the fit is.
+    """
     notes = []
     if strangers := [name for name in voices.reviewers if name not in fit.reviewers]:
         notes.append(

@@ -1,10 +1,11 @@
-"""Fit P(right) of a rationale to labels: scikit-learn's logistic regression, cross-fitted by question. No I/O.
+"""Fit P(right) of a text to labels: scikit-learn's logistic regression, cross-fitted by question. No I/O.
 
     fit = fit_labels(candidates, labels, FitSource(("5e…",), {"gpt": "9c…"}, uses_gold=False, fitted_at="2026-…"))
     fit.record.brier, fit.record.at[70]       -> 0.0415, FitPoint(p=0.7, precision=0.98, recall=0.93, accepted=742)
 
 The figures come from fits that saw nothing of the question they are asked about (GroupKFold); what is stored is fitted
-on all labels. Texts of no valid vote stay undecided under a policy, so they count as not accepted here.
+on all labels. Rationales of no valid vote stay undecided under a policy, so they count as not accepted here; feedback
+of no vote is decided by its probability like any other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,15 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mapd.characters import visible
-from mapd.curation.inputs import Voices, list_inputs
-from mapd.curation.labels import LabelCandidate, Labels
+from mapd.curation.inputs import Voices
+from mapd.curation.labels import Candidate, FeedbackCandidate, LabelCandidate, Labels
 from mapd.errors import BadInput
 from mapd.probability import (
     ALL_REVIEWERS,
+    FEEDBACK_GOLD_INPUTS,
+    FEEDBACK_INPUTS,
     GOLD_INPUTS,
     LONGEST,
     STEPS,
     TEXT_INPUTS,
+    FeedbackFit,
     Fit,
     FitInput,
     FitRecord,
@@ -52,10 +56,24 @@ class FitSource:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelTable:
-    """The labelled rationales as a regression takes them: a row each, with its label and the number of its question."""
+class FittedKind:
+    """What a fit is of: its texts in words, its inputs beside those of teachers, and whether a vote is needed."""
 
-    candidates: Sequence[LabelCandidate]
+    nouns: str
+    text_inputs: tuple[str, ...]
+    gold_inputs: tuple[str, ...]
+    needs_vote: bool
+
+
+RATIONALES = FittedKind("rationales", TEXT_INPUTS, GOLD_INPUTS, needs_vote=True)
+FEEDBACK = FittedKind("feedbacks", FEEDBACK_INPUTS, FEEDBACK_GOLD_INPUTS, needs_vote=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelTable:
+    """The labelled texts as a regression takes them: a row each, with its label and the number of its question."""
+
+    candidates: Sequence[Candidate]
     is_right: Sequence[bool]
     groups: Sequence[int]
     voices: Voices
@@ -99,20 +117,25 @@ def _train(values: "np.ndarray[Any, Any]", is_right: Sequence[bool]) -> tuple[An
 
 
 def make_table(
-    candidates: Sequence[LabelCandidate], labels: Labels, teachers: Iterable[str], *, uses_gold: bool
+    candidates: Sequence[Candidate],
+    labels: Labels,
+    teachers: Iterable[str],
+    *,
+    uses_gold: bool,
+    kind: FittedKind = RATIONALES,
 ) -> LabelTable:
     """Return the table of the labelled candidates. `teachers`: by name, in the order in which they were added.
 
-    Raises: BadInput where there are too few labels, they are of one kind, or no text has a vote.
+    Raises: BadInput where there are too few labels, they are of one kind, or no text has a vote and one is needed.
     """
     import numpy as np
 
     labelled = [c for c in candidates if c.x.text.uid in labels.is_right]
     is_right = [labels.is_right[c.x.text.uid] for c in labelled]
-    _check_labels(labelled, is_right, labels)
+    _check_labels(labelled, is_right, labels, kind)
     voices = _list_voices(labelled, list(teachers))
-    keys = _list_keys(voices, uses_gold)
-    inputs = [list_inputs(c.reading, c.readings, voices) for c in labelled]
+    keys = _list_keys(voices, (*kind.text_inputs, *(kind.gold_inputs if uses_gold else ())))
+    inputs = [c.list_inputs(voices) for c in labelled]
     values = np.array([[row.get(key, 0.0) for key in keys] for row in inputs], dtype=float)
     numbers: dict[tuple[str, ...], int] = {}
     groups = [numbers.setdefault(c.group, len(numbers)) for c in labelled]
@@ -121,16 +144,30 @@ def make_table(
 
 def fit_labels(candidates: Sequence[LabelCandidate], labels: Labels, source: FitSource) -> Fit:
     """Fit the labelled candidates. Raises: BadInput where there are too few labels, of one kind, or without a vote."""
+    table = make_table(candidates, labels, source.teachers, uses_gold=source.uses_gold)
+    record = _make_record(table, labels, source, needs_vote=True)
+    return Fit(*table.fit(), record)
+
+
+def fit_feedback(candidates: Sequence[FeedbackCandidate], labels: Labels, source: FitSource) -> FeedbackFit:
+    """Fit the labelled feedback. Raises: BadInput where there are too few labels, or of one kind."""
+    table = make_table(candidates, labels, source.teachers, uses_gold=source.uses_gold, kind=FEEDBACK)
+    record = _make_record(table, labels, source, needs_vote=False)
+    return FeedbackFit(*table.fit(), record)
+
+
+def _make_record(table: LabelTable, labels: Labels, source: FitSource, *, needs_vote: bool) -> FitRecord:
     import sklearn
 
-    table = make_table(candidates, labels, source.teachers, uses_gold=source.uses_gold)
     is_right, voices = table.is_right, {*table.voices.reviewers, *table.voices.authors}
-    probabilities = table.cross_fit()
-    # What nobody scored is never accepted.
-    of_scored = [p if c.x.committee.valid_votes else None for p, c in zip(probabilities, table.candidates, strict=True)]
+    probabilities, rows = table.cross_fit(), table.candidates
+    # A rationale that nobody scored is never accepted.
+    decisive = [
+        p if c.x.committee.valid_votes or not needs_vote else None for p, c in zip(probabilities, rows, strict=True)
+    ]
     votes = [vote for c in table.candidates for vote in c.reading.votes if vote.score is not None]
     right, n = sum(is_right), len(is_right)
-    record = FitRecord(
+    return FitRecord(
         labels=labels.kind,
         uses_gold=source.uses_gold,
         exams=source.exams,
@@ -141,7 +178,7 @@ def fit_labels(candidates: Sequence[LabelCandidate], labels: Labels, source: Fit
         folds=FOLDS,
         brier=_brier(probabilities, is_right),
         brier_of_share=_brier([right / n] * n, is_right),
-        at=list_points(of_scored, is_right),
+        at=list_points(decisive, is_right),
         votes_with_gold=sum(vote.saw_gold for vote in votes),
         votes_without_gold=sum(not vote.saw_gold for vote in votes),
         left_out=dict(labels.left_out),
@@ -152,19 +189,20 @@ def fit_labels(candidates: Sequence[LabelCandidate], labels: Labels, source: Fit
         file=None if labels.file is None else " ".join(visible(labels.file.name).split())[:LONGEST],
         file_sha256=None if labels.file is None else labels.file.sha256,
     )
-    return Fit(*table.fit(), record)
 
 
-def _check_labels(labelled: Sequence[LabelCandidate], is_right: Sequence[bool], labels: Labels) -> None:
+def _check_labels(labelled: Sequence[Candidate], is_right: Sequence[bool], labels: Labels, kind: FittedKind) -> None:
     right, n = sum(is_right), len(is_right)
     questions = len({c.group for c in labelled})
+    # The gold check says nothing of a feedback.
+    by_gold = "the gold check or by " if kind is RATIONALES else ""
     cure = {
         "gold": "label by people or by a file",
-        "people": "judge more of them, or label by the gold check or by a file",
-        "file": "add labels, or label by the gold check or by people",
+        "people": f"judge more of them, or label by {by_gold}a file",
+        "file": f"add labels, or label by {by_gold}people",
     }[labels.kind]
     missing = ", ".join(f"{number:,}: {reason}" for reason, number in labels.left_out.items())
-    counts = f"{right:,} right and {n - right:,} wrong of {n:,} labelled rationales on {questions:,} questions"
+    counts = f"{right:,} right and {n - right:,} wrong of {n:,} labelled {kind.nouns} on {questions:,} questions"
     counts += f" (without a label are {missing})" if missing else ""
     if n and right in (0, n):
         raise BadInput(
@@ -176,24 +214,23 @@ def _check_labels(labelled: Sequence[LabelCandidate], is_right: Sequence[bool], 
             f"too few labels to fit on: {counts}; at least {LEAST_OF_EACH} of each kind on {LEAST_QUESTIONS} questions "
             f"are needed, for a tenth of the questions is held out at a time, and the rest has to show both: {cure}"
         )
-    if not any(c.x.committee.valid_votes for c in labelled):
+    if kind.needs_vote and not any(c.x.committee.valid_votes for c in labelled):
         raise BadInput(
             f"no labelled rationale has a valid vote ({counts}), and a policy leaves undecided what nobody scored: "
             "have the committee review them first"
         )
 
 
-def _list_voices(labelled: Sequence[LabelCandidate], teachers: Sequence[str]) -> Voices:
+def _list_voices(labelled: Sequence[Candidate], teachers: Sequence[str]) -> Voices:
     reviewers = {vote.reviewer for c in labelled for vote in c.reading.votes if vote.score is not None}
     reviewers.add(ALL_REVIEWERS)
     authors = {c.x.text.teacher for c in labelled}
     return Voices([name for name in teachers if name in reviewers], [name for name in teachers if name in authors])
 
 
-def _list_keys(voices: Voices, uses_gold: bool) -> list[InputKey]:
+def _list_keys(voices: Voices, of_texts: Iterable[str]) -> list[InputKey]:
     of_reviewers = [(kind, name) for name in voices.reviewers for kind in ("score", "five", "low", "no_vote")]
-    of_text = [(kind, "") for kind in (*TEXT_INPUTS, *(GOLD_INPUTS if uses_gold else ()))]
-    return [*of_reviewers, *(("author", name) for name in voices.authors), *of_text]
+    return [*of_reviewers, *(("author", name) for name in voices.authors), *((kind, "") for kind in of_texts)]
 
 
 def _brier(probabilities: Sequence[float], is_right: Sequence[bool]) -> float:

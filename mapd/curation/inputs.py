@@ -107,7 +107,7 @@ class QuestionReadings:
 
 def list_inputs(x: RationaleReading, readings: QuestionReadings, voices: Voices) -> dict[InputKey, float]:
     """Return the inputs of a rationale that aren't 0. `readings`: those of its question, it among them."""
-    values = _list_votes(x, voices) | _list_peers(x, readings)
+    values = list_votes(x.text, x.votes, voices) | _list_peers(x, readings)
     values |= {
         ("author", x.text.teacher): float(x.text.teacher in voices.authors),
         ("readable", ""): float(x.answer is not None),
@@ -121,17 +121,18 @@ def list_inputs(x: RationaleReading, readings: QuestionReadings, voices: Voices)
     return {key: value for key, value in values.items() if value}
 
 
-def _list_votes(x: RationaleReading, voices: Voices) -> dict[InputKey, float]:
+def list_votes(text: Text, votes: Sequence[Vote], voices: Voices) -> dict[InputKey, float]:
+    """Return the inputs of a text's votes that count, by reviewer."""
     values: dict[InputKey, float] = {}
     for reviewer in voices.reviewers:
         if reviewer == ALL_REVIEWERS:
-            values |= _count_votes(x)
+            values |= _count_votes(votes)
             continue
         # Nobody reviews an own text, so no vote is missing there.
-        if reviewer == x.text.teacher:
+        if reviewer == text.teacher:
             continue
         # A reviewer who was asked several times has one word: the mean.
-        score = mean(vote.score for vote in x.votes if vote.reviewer == reviewer)
+        score = mean(vote.score for vote in votes if vote.reviewer == reviewer)
         if score is None:
             values["no_vote", reviewer] = 1.0
             continue
@@ -141,10 +142,10 @@ def _list_votes(x: RationaleReading, voices: Voices) -> dict[InputKey, float]:
     return values
 
 
-def _count_votes(x: RationaleReading) -> dict[InputKey, float]:
+def _count_votes(votes: Sequence[Vote]) -> dict[InputKey, float]:
     """Return what all reviewers say together: each has one word, as above."""
     scores_of: dict[str, list[int]] = defaultdict(list)
-    for vote in x.votes:
+    for vote in votes:
         if vote.score is not None:
             scores_of[vote.reviewer].append(vote.score)
     scores = [sum(scores) / len(scores) for scores in scores_of.values()]

@@ -1,10 +1,11 @@
-"""What is known to be right and wrong of rationales, for a policy to be fitted on. Pure.
+"""What is known to be right and wrong of rationales, and of feedback, for a policy to be fitted on. Pure.
 
     label_by_gold(candidates)       -> Labels(is_right={"c1…": True, …}, left_out={"its answer can't be read": 95})
     match_file(candidates, file)    -> Labels(…, left_out={"no label in the file": 5}, unmatched=("line 7: …",))
 
-Each candidate is a teacher's rationale of a mistake, once, with the others of its question. Nothing is left out in
-silence: what has no label is counted by why, and what a file says of no rationale here is named.
+Each candidate is a teacher's rationale of a mistake, once, with the others of its question; or a teacher's feedback,
+of which people and files alone say whether it is right. Nothing is left out in silence: what has no label is counted by
+why, and what a file says of no text here is named.
 """
 
 from collections import Counter, defaultdict
@@ -12,10 +13,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText
-from mapd.curation.inputs import QuestionReadings, RationaleReading
+from mapd.curation.curated import Curated, DecidedText, filter_votes
+from mapd.curation.feedback_inputs import FeedbackReading, list_feedback_inputs, read_feedback
+from mapd.curation.inputs import QuestionReadings, RationaleReading, Voices, list_inputs
 from mapd.domain import Act, Item
-from mapd.probability import FILE, GOLD, PEOPLE
+from mapd.probability import FILE, GOLD, PEOPLE, InputKey
 from mapd.questions.imports import BadRow
 from mapd.questions.rows import question_key
 from mapd.questions.values import short, without_zeros
@@ -23,6 +25,7 @@ from mapd.questions.values import short, without_zeros
 # Of the rows of a file that are about nothing here, so many are named.
 NAMED = 5
 SEALED = "its question stands in a test split"
+KINDS = RATIONALE, FEEDBACK = ("rationale", "feedback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,35 @@ class LabelCandidate:
         """Return what its question is known by: the same words in another set are the same question."""
         return question_key(self.question)
 
+    def list_inputs(self, voices: Voices) -> dict[InputKey, float]:
+        """Return the inputs of the rationale that aren't 0."""
+        return list_inputs(self.reading, self.readings, voices)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackCandidate:
+    """A feedback that can be labelled."""
+
+    x: DecidedText
+    question: Item
+    reading: FeedbackReading
+
+    @property
+    def group(self) -> tuple[str, ...]:
+        """Return what its question is known by."""
+        return question_key(self.question)
+
+    def list_inputs(self, voices: Voices) -> dict[InputKey, float]:
+        """Return the inputs of the feedback that aren't 0."""
+        return list_feedback_inputs(self.reading, voices)
+
+
+Candidate = LabelCandidate | FeedbackCandidate
+
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """A row of a file of labels. It names a rationale by its uid, or by its question and its author.
+    """A row of a file of labels. It names a text by its uid, or by its question and its author.
 
     `questions`: all that the row calls its question by, the surest first.
     """
@@ -52,6 +80,7 @@ class LabelRow:
     uid: str = ""
     questions: tuple[str, ...] = ()
     teacher: str = ""
+    kind: str = RATIONALE  # of a text that it names by its question; a uid is of one kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +95,7 @@ class LabelFile:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Which rationales are right, by uid; how many have no label, by why; rows that are about no rationale here."""
+    """Which texts are right, by uid; how many have no label, by why; rows that are about no text here."""
 
     kind: str
     is_right: Mapping[str, bool]
@@ -87,6 +116,19 @@ def list_candidates(sets: Iterable[Curated]) -> list[LabelCandidate]:
     return list(candidates.values())
 
 
+def list_feedback(sets: Iterable[Curated]) -> list[FeedbackCandidate]:
+    """Return the teachers' feedback on the sets' mistakes, each once."""
+    candidates: dict[str, FeedbackCandidate] = {}
+    for curated in sets:
+        for mistake in curated.mistakes:
+            for x in mistake.feedback:
+                if x.text.repairs_id is None:
+                    votes, question = filter_votes(x.text.votes), mistake.question
+                    reading = read_feedback(x.text, votes, mistake.attempt.text, mistake.gold, question)
+                    candidates.setdefault(x.text.uid, FeedbackCandidate(x, question, reading))
+    return list(candidates.values())
+
+
 def label_by_gold(candidates: Sequence[LabelCandidate]) -> Labels:
     """Label by the gold check: right is a final answer that is the gold one, whatever led to it."""
     states = {c.x.text.uid: c.x.states.matches_gold for c in candidates}
@@ -99,7 +141,7 @@ def label_by_gold(candidates: Sequence[LabelCandidate]) -> Labels:
     return Labels(GOLD, is_right, reasons)
 
 
-def label_by_people(candidates: Sequence[LabelCandidate]) -> Labels:
+def label_by_people(candidates: Sequence[Candidate]) -> Labels:
     """Label by what people decided and agree on; right is what they accept."""
     is_right: dict[str, bool] = {}
     reasons: Counter[str] = Counter()
@@ -114,8 +156,17 @@ def label_by_people(candidates: Sequence[LabelCandidate]) -> Labels:
     return Labels(PEOPLE, is_right, reasons)
 
 
-def match_file(candidates: Sequence[LabelCandidate], file: LabelFile) -> Labels:
-    """Find the rationale of each row. What two rows say of one rationale otherwise is a contradiction."""
+def split_file(file: LabelFile, feedback: Iterable[FeedbackCandidate]) -> tuple[LabelFile, LabelFile]:
+    """Return the file with its rows about rationales alone, and with those about feedback."""
+    uids = {c.x.text.uid for c in feedback}
+    rows: dict[bool, list[LabelRow]] = {False: [], True: []}
+    for row in file.rows:
+        rows[row.uid in uids if row.uid else row.kind == FEEDBACK].append(row)
+    return replace(file, rows=tuple(rows[False])), replace(file, rows=tuple(rows[True]))
+
+
+def match_file(candidates: Sequence[Candidate], file: LabelFile, nouns: str = "rationales") -> Labels:
+    """Find the text of each row. What two rows say of one text otherwise is a contradiction."""
     index = _index(candidates)
     is_right: dict[str, bool] = {}
     open_uids: set[str] = set()
@@ -126,7 +177,7 @@ def match_file(candidates: Sequence[LabelCandidate], file: LabelFile) -> Labels:
         uids = _find_uids(row, index)
         if len(uids) != 1:
             what = row.uid or f"{short(row.questions[0], 60)} by {short(row.teacher)}"
-            unmatched.append(f"{row.place}: {what} names {'no' if not uids else len(uids)} rationales")
+            unmatched.append(f"{row.place}: {what} names {'no' if not uids else len(uids)} {nouns}")
             continue
         (uid,) = uids
         if row.is_right is None:
@@ -144,9 +195,7 @@ def match_file(candidates: Sequence[LabelCandidate], file: LabelFile) -> Labels:
     return Labels(FILE, is_right, left_out, tuple(unmatched), file, tuple(contradictions))
 
 
-def leave_out_sealed(
-    labels: Labels, candidates: Iterable[LabelCandidate], sealed: Collection[tuple[str, ...]]
-) -> Labels:
+def leave_out_sealed(labels: Labels, candidates: Iterable[Candidate], sealed: Collection[tuple[str, ...]]) -> Labels:
     """Return the labels without those on questions that students are tested on, whatever set else they are in."""
     uids = {c.x.text.uid for c in candidates if c.group in sealed} & labels.is_right.keys()
     if not uids:
@@ -155,8 +204,8 @@ def leave_out_sealed(
     return replace(labels, is_right=is_right, left_out={**labels.left_out, SEALED: len(uids)})
 
 
-def _index(candidates: Sequence[LabelCandidate]) -> Mapping[tuple[str, str], set[str]]:
-    """Return the rationales by each way to name them."""
+def _index(candidates: Sequence[Candidate]) -> Mapping[tuple[str, str], set[str]]:
+    """Return the texts by each way to name them."""
     index: dict[tuple[str, str], set[str]] = defaultdict(set)
     for c in candidates:
         index[c.x.text.uid, ""].add(c.x.text.uid)

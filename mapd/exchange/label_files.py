@@ -1,12 +1,14 @@
-"""Read a file of labels: which rationales are right. CSV, JSON Lines, JSON, or whatever else tables.py reads.
+"""Read a file of labels: which texts are right. CSV, JSON Lines, JSON, or whatever else tables.py reads.
 
     {"uid": "c1…", "label": "wrong"}
     {"id": 71, "teacher": "gpt", "final_answer_correct": false}
     {"question": "There are 87 oranges …", "teacher": "gemini", "right": "yes"}
+    {"id": 71, "teacher": "gpt", "kind": "feedback", "label": "right"}
 
-A rationale is named by its uid, or by its question (its id in its file, its uid, or its text) and its author. Columns
-may stand in any order, and others are left alone. A row without a label leaves it open; what can't be read is named.
-What a policy or people decided (`verdict`, `decision`) is no label of a file: `--labels people` takes the latter.
+A text is named by its uid, or by its question (its id in its file, its uid, or its text) and its author; that is a
+rationale unless `kind` says that it is a feedback. Columns may stand in any order, and others are left alone. A row
+without a label leaves it open; what can't be read is named. What a policy or people decided (`verdict`, `decision`) is
+no label of a file: `--labels people` takes the latter.
 """
 
 import hashlib
@@ -14,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mapd.curation.labels import LabelFile, LabelRow
+from mapd.curation.labels import KINDS, RATIONALE, LabelFile, LabelRow
 from mapd.errors import BadInput
 from mapd.questions import tables
 from mapd.questions.file_table import FileTable, QuestionFile
@@ -22,9 +24,10 @@ from mapd.questions.imports import BadRow, refuse_without_rows, unreadable_rows
 from mapd.questions.values import as_text, is_blank, short, without_zeros
 
 # What a column may be called, the surest first: of labels the first that a file has counts.
-UIDS = ("uid", "text_uid", "rationale")
+UIDS = ("uid", "text_uid", "rationale", "feedback")
 QUESTIONS = ("question_uid", "question", "question_id", "source_id", "id")
 TEACHERS = ("teacher", "author")
+KIND = "kind"
 LABELS = ("label", "right", "is_right", "correct", "final_answer_correct")
 WORDS = {
     **dict.fromkeys(("right", "yes", "true", "1", "correct", "accept", "accepted"), True),
@@ -65,7 +68,7 @@ class _LabelReader:
         self.values: dict[str, Any] = {}
         for heading, value in fields.items():
             name = names[heading]
-            if name not in {*UIDS, *QUESTIONS, *TEACHERS, *LABELS} or is_blank(value):
+            if name not in {*UIDS, *QUESTIONS, *TEACHERS, *LABELS, KIND} or is_blank(value):
                 continue
             # "Label" and "label" are one name.
             if self.values.setdefault(name, value) != value:
@@ -79,10 +82,12 @@ class _LabelReader:
         questions, teachers = self._list_texts(QUESTIONS), self._list_texts(TEACHERS)
         if not uid and not (questions and teachers):
             no_uid = f"{short(uids[0])} is no uid, of 32 letters a to f and digits; " if uids else ""
-            self.faults.append(("uid", f"{no_uid}it names no rationale: by uid, or by question and teacher"))
+            self.faults.append(("uid", f"{no_uid}it names no text: by uid, or by question and teacher"))
+        # A uid is of one kind, whatever stands beside it.
+        kind = RATIONALE if uid else self._read_kind()
         if self.faults:
             return BadRow(table.name, table.unit, number, tuple(self.faults), dict(self.fields))
-        return LabelRow(f"{table.unit} {number}", is_right, uid, tuple(questions), next(iter(teachers), ""))
+        return LabelRow(f"{table.unit} {number}", is_right, uid, tuple(questions), next(iter(teachers), ""), kind)
 
     def _read_label(self, column: str) -> bool | None:
         if (value := self.values.get(column)) is None:
@@ -93,6 +98,13 @@ class _LabelReader:
         if is_right is None:
             self.faults.append((column, f"{short(value)} is neither right nor wrong"))
         return is_right
+
+    def _read_kind(self) -> str:
+        value = self.values.get(KIND, RATIONALE)
+        kind = str(value).strip().casefold()
+        if kind not in KINDS:
+            self.faults.append((KIND, f"{short(value)} is neither rationale nor feedback"))
+        return kind
 
     def _list_texts(self, columns: Sequence[str]) -> list[str]:
         texts = (as_text(self.values.get(name)) for name in columns)

@@ -175,7 +175,7 @@ def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
 
 @dataclass(frozen=True, slots=True)
 class ExamVoices:
-    """Who wrote an exam's rationales, people's repairs left out, and who scored them, in the teachers' order.
+    """Who wrote an exam's texts of a kind, people's repairs left out, and who scored them, in the teachers' order.
 
     `saw_gold`, `saw_no_gold`: whether there are votes that count by reviewers who saw the gold answer, and who didn't.
     """
@@ -186,11 +186,11 @@ class ExamVoices:
     saw_no_gold: bool
 
 
-def load_voices(session: Session, exam_id: int) -> ExamVoices:
-    """Return whose rationales and whose votes count in the exam."""
+def load_voices(session: Session, exam_id: int, kind: str = "rationale") -> ExamVoices:
+    """Return whose texts of this kind, and whose votes on them, count in the exam."""
     text, review, seen = t.Explanation, t.Review, sa.orm.aliased(t.Review)
     is_author = sa.select(col(t.Teacher.id)).where(col(t.Teacher.kind) != "person")
-    of_exam = text_condition(exam_id) & (col(text.kind) == "rationale") & col(text.author_id).in_(is_author)
+    of_exam = text_condition(exam_id) & (col(text.kind) == kind) & col(text.author_id).in_(is_author)
     authors = set(session.scalars(sa.select(col(text.author_id)).where(of_exam).distinct()))
     # As `filter_votes` has it: beside a vote with sight of the gold one without counts for nothing.
     has_seen = sa.exists().where(

@@ -240,7 +240,7 @@ def test_a_file_names_texts_by_uid_or_by_question_and_author(session: Session, l
         f"line 109: {'0' * 32} names no rationales",
         'line 110: "999" by "gpt" names no rationales',
     )
-    assert "2 rows of the file are about no one rationale of the exam: line 109" in fitted.notes[-1]
+    assert "2 rows of the file are about no one text of the exam: line 109" in fitted.notes[-1]
     assert (fitted.fit.record.file, fitted.fit.record.labels) == ("labels.jsonl", "file")
 
 

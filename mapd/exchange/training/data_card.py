@@ -121,7 +121,7 @@ def _find_fit(session: Session, policy: Mapping[str, Any]) -> Fit | None:
     except NotFound:
         return None
     # Another project's policy of this name and version may be another.
-    return fit if fit is not None and fit.rule.items() <= policy["fit"].items() else None
+    return fit if fit is not None and fit.freeze() == policy["fit"] else None
 
 
 def _find_point(fit: Fit | None, threshold: float) -> Any:

@@ -87,18 +87,18 @@ def _sealed_words(url: str, edition: tuple[object, ...], _session: Session) -> f
     return find_sealed_words(_session)
 
 
-def load_voices(exam_id: int) -> ExamVoices:
-    """Return whose rationales and votes count in the exam, read again where some came in or something was deleted."""
-    return read(_load_voices, exam_id)
+def load_voices(exam_id: int, kind: str) -> ExamVoices:
+    """Return whose texts of a kind and whose votes count, read again where some came in or something was deleted."""
+    return read(_load_voices, exam_id, kind)
 
 
-def _load_voices(session: Session, exam_id: int) -> ExamVoices:
-    return _voices(exam_id, str(engine().url), count_texts(session), session)
+def _load_voices(session: Session, exam_id: int, kind: str) -> ExamVoices:
+    return _voices(exam_id, kind, str(engine().url), count_texts(session), session)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _voices(exam_id: int, url: str, counts: tuple[int | None, ...], _session: Session) -> ExamVoices:  # noqa: ARG001
-    return exam_material.load_voices(_session, exam_id)
+def _voices(exam_id: int, kind: str, url: str, counts: tuple[int | None, ...], _session: Session) -> ExamVoices:  # noqa: ARG001
+    return exam_material.load_voices(_session, exam_id, kind)
 
 
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:

@@ -246,7 +246,8 @@ def draw_fit_notes(exam_id: int, draft: Policy) -> None:
     if draft.fit is None:
         return
     has_gold = context.read(queue_index.has_gold, exam_id)
-    differences = fitted_policies.find_differences(draft.fit, load_voices(exam_id), has_gold=has_gold)
+    voices = load_voices(exam_id, "rationale"), load_voices(exam_id, "feedback")
+    differences = fitted_policies.find_all_differences(draft.fit, *voices, has_gold=has_gold)
     notes = [*fitted_policies.describe_fit(draft.fit), *differences]
     st.caption(text.label("; ".join(notes), 600))
 
