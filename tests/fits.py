@@ -1,9 +1,10 @@
 """A fitted policy made by hand, for tests that need one and no labels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mapd.policies import Policy
-from mapd.probability import Fit, FitInput, FitRecord
+from mapd.probability import FeedbackFit, Fit, FitInput, FitRecord
 
 RECORD = FitRecord(
     labels="people",
@@ -42,6 +43,21 @@ def make_fit(teachers: Sequence[str], *, record: FitRecord = RECORD) -> Fit:
     return Fit(0.3, (*of_reviewers, *(FitInput("author", name, 0.1, 0.3, 0.5) for name in teachers), *of_text), record)
 
 
+def make_feedback_fit(teachers: Sequence[str], *, record: FitRecord = RECORD) -> FeedbackFit:
+    """A fit of feedback that goes by its step, a false equation, its author and its length."""
+    of_text = (
+        FitInput("step_exists", "", 0.8, 0.7, 0.5),
+        FitInput("equation_false", "", -0.9, 0.1, 0.3),
+        FitInput("log_length", "", 0.3, 4.0, 1.0),
+    )
+    return FeedbackFit(0.4, (*(FitInput("author", name, 0.1, 0.3, 0.5) for name in teachers), *of_text), record)
+
+
 def make_policy(teachers: Sequence[str], name: str = "fitted", threshold: float = 0.5) -> Policy:
     """A policy by that fit."""
     return Policy(name, threshold, fit=make_fit(teachers))
+
+
+def make_whole_policy(teachers: Sequence[str], name: str = "fitted", threshold: float = 0.5) -> Policy:
+    """A policy with a fit of feedback, too."""
+    return Policy(name, threshold, fit=replace(make_fit(teachers), feedback=make_feedback_fit(teachers)))

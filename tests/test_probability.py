@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mapd.checks import State
 from mapd.errors import BadInput
-from mapd.policies import PAPER, CheckStates, Policy, decide_feedback, decide_rationale
+from mapd.policies import PAPER, Check, CheckStates, Policy, decide_feedback, decide_rationale
 from mapd.probability import LARGEST, MOST_INPUTS, SMALLEST_SCALE, Fit, FitInput, list_points, read_fit
-from tests.fits import RECORD, make_fit, make_policy
+from tests.fits import RECORD, make_feedback_fit, make_fit, make_policy, make_whole_policy
 
 FIT = make_fit(("gpt", "gemini"))
+WHOLE = replace(FIT, feedback=make_feedback_fit(("gpt", "gemini")))
 VALUES = st.dictionaries(st.sampled_from([x.key for x in FIT.inputs]), st.floats(-50, 50), max_size=8)
 
 
@@ -49,8 +51,25 @@ def test_what_is_written_is_read_back() -> None:
     assert FIT.digest == read_fit(FIT.as_dict()).digest != replace(FIT, intercept=0.30001).digest
 
 
+def test_a_fit_for_feedback_is_read_back_and_one_without_stays_what_it_was() -> None:
+    assert read_fit(json.loads(json.dumps(WHOLE.as_dict()))) == WHOLE
+    assert read_fit(FIT.as_dict() | {"feedback": None}).digest == FIT.digest
+    assert "feedback" not in FIT.as_dict()
+    # As it was before there was a fit for feedback: an index that names it is derived anew otherwise.
+    assert FIT.digest == "c161616ed9775b46"
+    other = replace(WHOLE, feedback=replace(WHOLE.feedback, intercept=0.40001))  # type: ignore[type-var]
+    assert len({FIT.digest, WHOLE.digest, other.digest}) == 3
+
+
 def changed(**values: Any) -> dict[str, Any]:
     return FIT.as_dict() | values
+
+
+OF_FEEDBACK: dict[str, Any] = WHOLE.as_dict()["feedback"]
+
+
+def changed_feedback(**values: Any) -> dict[str, Any]:
+    return changed(feedback=OF_FEEDBACK | values)
 
 
 WEIGHT = FIT.as_dict()["inputs"][0]
@@ -70,6 +89,12 @@ NO_FITS: dict[str, dict[str, Any]] = {
     "no record": {name: value for name, value in FIT.as_dict().items() if name != "record"},
     "labels of nobody": changed(record=FIT.as_dict()["record"] | {"labels": "a hunch"}),
     "a share above 1": changed(record=FIT.as_dict()["record"] | {"brier": 1.5}),
+    "a feedback's input": changed(inputs=[WEIGHT | {"kind": "states_gold"}]),
+    "feedback of no object": changed(feedback=[1]),
+    "feedback by agreement": changed_feedback(inputs=[WEIGHT | {"kind": "one_agrees"}]),
+    "feedback of feedback": changed_feedback(feedback=OF_FEEDBACK),
+    "feedback without a record": changed_feedback(record=None),
+    "feedback without end": changed_feedback(intercept=float("nan")),
 }
 
 
@@ -86,6 +111,13 @@ def test_a_teacher_is_known_by_who_it_is() -> None:
     assert renamed.reviewers == ("gpt (old)", "gemini")
     assert renamed.record.teachers == {"gpt (old)": "u1", "gemini": "u2"}
     assert fit.rename({"u3": "gpt"}) is fit
+    # One of the two may know a teacher that the other doesn't.
+    of_feedback = make_feedback_fit(("gpt", "claude"), record=replace(RECORD, teachers={"gpt": "u1", "claude": "u4"}))
+    whole = replace(fit, feedback=of_feedback)
+    assert whole.rename({"u3": "gpt"}) is whole
+    both = whole.rename({"u1": "old", "u4": "new"})
+    assert (both.authors, both.feedback and both.feedback.authors) == (("old", "gemini"), ("old", "new"))
+    assert whole.rename({"u4": "new"}).reviewers == fit.reviewers
 
 
 def test_precision_and_recall_at_each_hundredth() -> None:
@@ -140,6 +172,21 @@ def test_feedback_is_decided_as_under_paper() -> None:
         assert decision.verdict is expected.verdict
         # No probability moves it.
         assert math.isinf(decision.cut)
+
+
+@pytest.mark.parametrize("scores", [[], [None], [1, 1], [5]])
+def test_a_fit_for_feedback_decides_with_and_without_scores(scores: list[int | None]) -> None:
+    policy = make_whole_policy(("gpt",), threshold=0.7)
+    for p, verdict in {"0.7001": "accepted", "0.7": "rejected"}.items():
+        decision = decide_feedback(scores, policy, NOTHING, Fraction(p))
+        assert (decision.verdict, decision.decisive, decision.cut) == (verdict, Fraction(p), float(Fraction(p)))
+        assert (decision.figure(), decision.why[:14]) == ("P 0.70", "P(right) 0.70 ")
+    fails = replace(policy, checks=frozenset({Check.EQUATIONS_TRUE}))
+    decision = decide_feedback(scores, fails, CheckStates(equations_true=State.FAILS), Fraction(1))
+    assert (decision.verdict, decision.why, decision.cut) == ("rejected", "an equation is false", -math.inf)
+    # A person's repair has no probability, and nothing else of it is decided so.
+    assert decide_feedback([], policy, NOTHING).figure() == ""
+    assert decide_rationale([None], policy, NOTHING, Fraction(1)).figure() == ""
 
 
 def test_a_threshold_on_a_probability_is_no_threshold_on_a_mean() -> None:

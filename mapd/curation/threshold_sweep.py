@@ -75,7 +75,7 @@ class Figures:
     """By figure its number at each threshold, in hundredths from 0 to 500."""
 
     lines: Mapping[str, Sequence[int]]
-    # Where the number of accepted rationales steps.
+    # Where the number of accepted rationales steps, or that of pairs: feedback may have a mean or a probability, too.
     cuts: tuple[int, ...]
 
     @classmethod
@@ -86,7 +86,7 @@ class Figures:
         for (name, low, high), number in bands.items():
             steps[name][low] += number
             steps[name][high] -= number
-        cuts = {high for name, _, high in bands if name == "accepted" and high < END}
+        cuts = {high for name, _, high in bands if name in ("accepted", "pairs") and high < END}
         return cls({name: tuple(accumulate(step))[:END] for name, step in steps.items()}, tuple(sorted(cuts)))
 
     def at(self, name: str, threshold: int) -> int:

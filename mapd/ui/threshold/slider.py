@@ -39,6 +39,9 @@ def draw_slider(exam_id: int, base: Policy, cuts: Sequence[int], key: str = "thr
         **url_state.BOUND,
     )
     begin, end = find_idle_range(cuts, round(100 * threshold), *ends)
-    idle = f"Between {begin / 100:.2f} and {end / 100:.2f} nothing changes."
+    # The steps are those of rationales and pairs. Of a mistake's feedback that isn't its best none makes a pair.
+    of_feedback = base.fit is not None and base.fit.feedback is not None
+    stays = "no rationale and no pair changes" if of_feedback else "nothing changes"
+    idle = f"Between {begin / 100:.2f} and {end / 100:.2f} {stays}."
     st.caption(idle if begin < end else "Each move from here changes something.")
     return threshold
