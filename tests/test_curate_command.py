@@ -106,6 +106,7 @@ def test_nobody_waits_for_the_database_while_a_policy_is_fitted(
     monkeypatch.setattr(fitted_policies, "fit_labels", fit_while_others_write)
     fit = mapd("curate", "fit", "--exam", "1", "--name", "free", "--labels", "gold", "--json").json
     assert (fit["version"], writes) == (1, [1])
+    assert (fit["feedback"], "the gold check says nothing of it" in fit["no_feedback"]) == (None, True)
     assert notebook.Project(home, person="ann").fit_policy("1", "free") == "free"
     assert writes == [1, 2]
     shown = mapd("curate", "show", "--exam", "1", "--policy", "free", "--json").json
@@ -113,6 +114,36 @@ def test_nobody_waits_for_the_database_while_a_policy_is_fitted(
     assert not [note for note in shown["notes"] if "where the policy was fitted" in note]
     table = mapd("curate", "show", "--exam", "1", "--policy", "free", "--items").out
     assert re.search(r"verdict +mean +p +answer", table)
+
+
+def test_feedback_has_a_fit_of_its_own(home: Path, mapd: Mapd, tmp_path: Path) -> None:
+    rows = [samples.row(number) for number in range(30)]
+    for row in rows[::2]:
+        row["mistral_feedback"] = "It is wrong."
+    with writing(db.open_store(Settings())) as session:
+        import_files(session, *samples.write(tmp_path, rows))
+    of_rationales = mapd("curate", "show", "--exam", "1", "--items", "--json").json["items"]
+    of_feedback = mapd("curate", "show", "--exam", "1", "--feedback", "--json").json["feedback_items"]
+    assert not [x for x in of_feedback if "p" in x]
+    # As they are listed, with a label beside.
+    labelled = [x | {"label": x["matches_gold"]} for x in of_rationales]
+    labelled += [x | {"label": x["teacher"] != "mistral" or x["states_gold"]} for x in of_feedback]
+    labelled = [x | {"label": bool(x["label"])} for x in labelled]
+    file = tmp_path / "labels.jsonl"
+    file.write_text("\n".join(map(json.dumps, labelled)))
+    words = ("curate", "fit", "--exam", "1", "--name", "whole", "--labels", str(file))
+    fit = mapd(*words, "--json").json
+    assert (fit["n"], fit["feedback"]["n"], fit["no_feedback"]) == (90, 90, None)
+    assert (len(fit["feedback"]["at"]), fit["feedback"]["brier"] < fit["feedback"]["brier_of_share"]) == (100, True)
+    shown = mapd("curate", "show", "--exam", "1", "--policy", "whole", "--feedback", "--json").json
+    assert {x["verdict"] == "accepted" for x in shown["feedback_items"] if x["p"] > 0.5} == {True}
+    assert "of feedback" not in " ".join(note for note in shown["notes"] if "where the policy was fitted" in note)
+    project = notebook.Project(home, person="ann")
+    assert project.fit("whole", kind="feedback").attrs["n"] == 90
+    without = mapd(*words, "--no-feedback", "--json").json
+    assert (without["feedback"], "its fit was left out" in without["no_feedback"]) == (None, True)
+    with pytest.raises(BadInput, match="policy whole has no fit for feedback: fit it on"):
+        project.fit("whole", kind="feedback")
 
 
 def test_a_file_of_labels_has_a_limit(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, unpacked
 from tests.commands import runner
 from tests.conftest import import_files
-from tests.fits import make_policy
+from tests.fits import make_whole_policy
 
 KEY = "sk-live-0123456789abcdef"
 
@@ -46,7 +46,7 @@ def fill(session: Session, folder: Path, home: Path) -> None:
     job = t.Job(kind="finetune", person="ann", status="running", message=f"writing {home.resolve()}/a.")
     teacher = t.Teacher(name="oracle", kind="openai", model="m", key_env="ORACLE_KEY", sampling={"top_p": 0.5})
     policy = t.SavedPolicy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann")
-    saved_policies.save_policy(session, make_policy(samples.TEACHERS), by=owner("ann"))
+    saved_policies.save_policy(session, make_whole_policy(samples.TEACHERS), by=owner("ann"))
     guidelines = t.Guidelines(text="# Accept\nwhat is right", person="ann")
     view = t.SavedView(name="wrong", address={"gold": "fails"}, person="ann")
     fields = t.SavedMapping(name="stories", text="question=Body,answer=Answer", person="ann")

@@ -35,7 +35,7 @@ from mapd.store import tables as t
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, packed, unpacked, zipped
 from tests.conftest import import_files
-from tests.fits import make_policy
+from tests.fits import make_whole_policy
 
 STAMP = {"created_at": "2026-01-01T10:00:00+00:00"}
 STUDENT = {"uid": "u", "name": "a", "base": "b"} | STAMP
@@ -235,7 +235,7 @@ def full_pack(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         sets.add(session, "sums", rows, source="made", simulated=False, by=owner("ann"))
         session.add(t.Teacher(name="own", kind="openai", model="m", base_url="https://llm.example.org/v1"))
         session.add(t.SavedPolicy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann"))
-        saved_policies.save_policy(session, make_policy(samples.TEACHERS), by=owner("ann"))
+        saved_policies.save_policy(session, make_whole_policy(samples.TEACHERS), by=owner("ann"))
         session.add(t.SavedView(name="wrong", address={"gold": "fails"}, person="ann"))
         session.add(t.Job(kind="exam", person="ann", status="done", parameters={"student": "x"}))
         session.add(t.Guidelines(text="Accept what is right.", person="ann"))
@@ -372,6 +372,7 @@ ROWS: dict[str, Callable[[Lines], object]] = {
         weight=1e308, scale=1e-300
     ),
     "a fit of another's words": lambda lines: lines["policy"][-1]["fit"]["inputs"][0].update(teacher="\x1b[2J"),
+    "a fit of feedback that is none": lambda lines: lines["policy"][-1]["fit"].update(feedback={"intercept": 1.0}),
     "a fit with leniency": set_to("policy", "leniency_adjusted", True, -1),
     "a probability above 1": set_to("policy", "threshold_hundredths", 300, -1),
     "a policy of two kinds": lambda lines: lines["policy"][-1].update(name="mine", version=2),

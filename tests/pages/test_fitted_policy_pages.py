@@ -10,7 +10,7 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from tests.conftest import writing
-from tests.fits import make_policy
+from tests.fits import make_whole_policy
 from tests.pages.running import open_page, shown
 from tests.pages.test_room import press
 from tests.samples import TEACHERS
@@ -20,9 +20,9 @@ ANN = owner("ann")
 
 @pytest.fixture
 def fitted_home(full_home: Path) -> Path:
-    """A project whose exam is curated by a fitted policy, with a snapshot."""
+    """A project whose exam is curated by a policy that is fitted for feedback, too, with a snapshot."""
     with writing(db.open_store(Settings())) as session:
-        saved_policies.save_policy(session, make_policy(TEACHERS), by=ANN)
+        saved_policies.save_policy(session, make_whole_policy(TEACHERS), by=ANN)
         saved_policies.set_policy(session, 1, "fitted", None, by=ANN)
         snapshots.freeze(session, live_set.load_curated(session, 1), by=ANN)
     return full_home
@@ -33,6 +33,7 @@ PAGES = {
         "pages/review/browse.py",
         "show=rationales",
     ): r'class="c-mean"[^>]*title="P\(right\) 0\.\d\d is [^>]*>\d\.\d\d<small>P 0\.\d\d<',
+    ("pages/review/browse.py", "show=feedback"): r'class="c-verdict"[^§]{1,600}?</span><small>P 0\.\d\d<',
     ("pages/review/browse.py", "show=mistakes"): r'title="gpt: accepted; committee: P\(right\) 0\.\d\d is above 0\.5"',
     ("pages/loop/overview.py", ""): r'class="mapd-note">P 0\.\d\d<',
     ("pages/curate/snapshots.py", ""): r"fitted, P\(right\) &gt; 0\.50",

@@ -206,7 +206,7 @@ def text_cells(
 ) -> dict[str, Cell]:
     """Return the cells of a rationale's or a feedback's row, by column."""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
-    # Under a fitted policy the mean decides nothing.
+    # Under a fitted policy the mean decides nothing. Feedback, mostly unreviewed, is shown without a column of means.
     figure = "" if x.committee.probability is None else f"<small>{x.committee.figure()}</small>"
     votes = " ".join("–" if v.score is None else str(v.score) for v in x.text.votes)
     voters = "; ".join(f"{v.reviewer}: {v.score or f'no vote, {v.status}'}" for v in x.text.votes)
@@ -217,9 +217,9 @@ def text_cells(
         "text": "".join(foreign_line_html(line, 240, words) for line in lines),
         "answer": _answer(x.states.matches_gold, mistake.show(x.answer), mistake.shown_gold, x.text.kind),
         "votes": (votes or "–", one_line(voters or "no votes", 300)),
-        "mean": (mean + figure, x.committee.why),
+        "mean": (mean + figure * (x.text.kind == "rationale"), x.committee.why),
         "spread": (str(x.spread) if x.committee.valid_votes > 1 else "–", "between the lowest and highest score"),
-        "verdict": _verdict(x),
+        "verdict": _verdict(x) + figure * (x.text.kind == "feedback" and not x.overridden),
         "change": _change(old_verdict or x.verdict, x),
         "checks": ("".join(_sign(s.value, f"{word}: {LOOKS[s.value].word}") for word, s in _states(x)), limit),
         "step": _step(mistake, x) if x.text.kind == "feedback" else "",

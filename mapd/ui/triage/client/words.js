@@ -63,9 +63,9 @@ export function teacherChip({ name, place }, mark = "") {
 export const dots = (score) => (score === null ? note("no vote ")
   : element("span.mapd-dots", { title: `${score} of 5` }, `${"●".repeat(score)}${"○".repeat(5 - score)} ${score}`));
 
-// What the committee decided by; "" where nobody voted.
-export function figure({ mean, p }, digits = 2) {
-  if (mean === null) return "";
+// What the committee decided by; "" where nothing did: a rationale without a vote, a feedback without a fit of its own.
+export function figure({ mean, p, verdict }, digits = 2) {
+  if (mean === null && (p === null || verdict === "undecided")) return "";
   return p === null ? mean.toFixed(digits) : `P ${p.toFixed(2)}`;
 }
 
