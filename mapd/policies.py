@@ -122,9 +122,10 @@ class CommitteeVerdict:
     def figure(self, digits: int = 2) -> str:
         """Return what decided, as a chip shows it: "3.50", "P 0.97"; "" where nothing did. `digits`: of a mean."""
         # A rationale without a vote is undecided, whatever its probability; a feedback is decided by it.
-        if self.mean is None and (self.probability is None or self.verdict is Verdict.UNDECIDED):
-            return ""
-        return f"{float(self.mean or 0):.{digits}f}" if self.probability is None else f"P {float(self.probability):.2f}"
+        is_open = self.mean is None and self.verdict is Verdict.UNDECIDED
+        if self.probability is not None and not is_open:
+            return f"P {float(self.probability):.2f}"
+        return "" if self.mean is None else f"{float(self.mean):.{digits}f}"
 
 
 @dataclass(frozen=True, slots=True)
