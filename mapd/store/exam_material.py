@@ -255,6 +255,17 @@ def list_samples(session: Session, exam_id: int) -> Sequence[tuple[int, str, lis
     return [tuple(row) for row in session.execute(query)]
 
 
+def count_right(session: Session, exam_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Return by exam how many of its questions are answered, and how many right, by their first samples."""
+    is_right = sa.case((col(t.Attempt.outcome) == "correct", 1), else_=0)
+    query = (
+        sa.select(col(t.Attempt.exam_id), func.count(), func.sum(is_right))
+        .where(col(t.Attempt.exam_id).in_(exam_ids), col(t.Attempt.sample) == 0)
+        .group_by(col(t.Attempt.exam_id))
+    )
+    return {exam_id: (n, right) for exam_id, n, right in session.execute(query)}
+
+
 def count_questions(session: Session, exam: ExamInfo) -> int:
     """Return how many questions the exam asks."""
     set_id = select(t.Exam.set_id).where(t.Exam.id == exam.id).scalar_subquery()

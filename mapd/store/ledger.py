@@ -1,12 +1,13 @@
 """What the ledger says: how many calls of each kind ended how, what they cost, and which did not give a text.
 
 tally(session, 1)[0] -> Calls(teacher="gpt", kind="review", outcomes={"ok": 774, "failed": 2}, tokens_in=…, …)
+list_minutes(session, 1)[0] -> CallMinute(at=datetime(2026, 11, 30, 17, 22, tzinfo=UTC), teacher="gpt", calls=48, …)
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func
@@ -43,6 +44,19 @@ class CallFailure:
     try_number: int
     mended: bool
     created_at: datetime
+
+
+class CallMinute(NamedTuple):
+    """The calls to one teacher that ended in one minute, and what they cost; None where no reply's cost is known.
+
+    `uncosted`: the replies whose cost isn't known: the teacher is free, or its price or its tokens were not known.
+    """
+
+    at: datetime
+    teacher: str
+    calls: int
+    cost_usd: float | None
+    uncosted: int
 
 
 def tally(session: Session, exam_id: int) -> list[Calls]:
@@ -83,6 +97,32 @@ def _sum(amounts: Iterable[Any]) -> Any:
     numbers = [value for value in amounts if value is not None]
     # None, not 0: where no reply told its tokens, nobody knows them.
     return sum(numbers) if numbers else None
+
+
+def list_minutes(session: Session, exam_id: int) -> list[CallMinute]:
+    """Return the calls that were made for an exam, by minute and teacher, the oldest first."""
+    seconds = sa.extract("epoch", col(t.Call.created_at))
+    # As text, not as a parameter: PostgreSQL takes two parameters of one value for two expressions.
+    minute = seconds - seconds % sa.literal_column("60")
+    # A call that failed brought nothing that has a price.
+    is_uncosted = col(t.Call.cost_usd).is_(None) & (col(t.Call.outcome) != "failed")
+    query = (
+        sa.select(
+            minute.label("at"),
+            col(t.Teacher.name),
+            func.count(),
+            func.sum(t.Call.cost_usd),
+            func.sum(sa.case((is_uncosted, 1), else_=0)),
+        )
+        .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)
+        .where(col(t.Call.exam_id) == exam_id)
+        .group_by(minute, col(t.Teacher.id), col(t.Teacher.name))
+        .order_by(sa.text("at"), col(t.Teacher.id))
+    )
+    return [
+        CallMinute(datetime.fromtimestamp(int(at), UTC), name, calls, cost, uncosted)
+        for at, name, calls, cost, uncosted in session.execute(query)
+    ]
 
 
 def unmended(session: Session, exam_id: int, teachers: Sequence[str]) -> int:

@@ -11,11 +11,11 @@ from mapd.curation.agreement_report import AgreementReport, load_report
 from mapd.curation.biases import STEPS, Bias, Effect
 from mapd.curation.regression import NOTHING
 from mapd.curation.resampling import LEAST_QUESTIONS, LEAST_TEXTS, Measurement
-from mapd.curation.reviewer_stats import PairScores, Share
+from mapd.curation.reviewer_stats import Share
 from mapd.store import audit_log, exam_material, queries, queue_index
 from mapd.store import tables as t
-from mapd.ui.kit import charts, context, tables, text, theme
-from mapd.ui.kit.charts import MatrixCell
+from mapd.ui import score_matrix
+from mapd.ui.kit import context, tables, text, theme
 from mapd.ui.kit.tables import NUMBER, PERCENT, SIGNED, SIGNED_TENTHS, Cell, Html, estimate_cell
 
 # Pairs that are listed; the command lists all.
@@ -79,32 +79,7 @@ def draw_counts(report: AgreementReport) -> None:
 
 def draw_matrix(report: AgreementReport) -> None:
     """Draw the mean score of each author's rationales by each reviewer."""
-    if not report.matrix:
-        st.caption("No rationale has been reviewed yet.")
-        return
-    authors = [name for name in report.teachers if any(name == author for author, _ in report.matrix)]
-    names = [name for name in report.teachers if any(name == reviewer for _, reviewer in report.matrix)]
-    cells = [[_matrix_cell(report.matrix, author, name) for name in names] for author in authors]
-    figure = charts.matrix_figure(authors, names, cells)
-    alt = "Mean score of each author’s rationales (rows) by each reviewer (columns)"
-    st.plotly_chart(figure, key="agreement_matrix", config=theme.FIGURE_CONFIG, alt=alt)
-    links = ", ".join(
-        f'<a href="{text.escape(context.address("browse", teacher=author))}">{text.line_html(author, 30)}</a>'
-        for author in authors
-    )
-    st.html(f'<span class="mapd-note">Mean score, and the number of scores. The rationales by {links}</span>')
-
-
-def _matrix_cell(scores_of: Mapping[tuple[str, str], PairScores], author: str, reviewer: str) -> MatrixCell:
-    scores = scores_of.get((author, reviewer))
-    own = "own" if author == reviewer else ""
-    if scores is None:
-        return MatrixCell(None, own or "–")
-    missing = f"{scores.no_votes:,} no vote" if scores.no_votes else ""
-    if scores.mean is None:
-        return MatrixCell(None, missing)
-    words = "<br>".join(filter(None, (own, f"{float(scores.mean):.2f}", f"n = {scores.votes:,}", missing)))
-    return MatrixCell(float(scores.mean), words)
+    score_matrix.draw(report.matrix, report.teachers, key="agreement_matrix")
 
 
 def draw_between_reviewers(report: AgreementReport) -> None:

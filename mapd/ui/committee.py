@@ -12,7 +12,7 @@ from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
 from mapd.store import ledger, queries
 from mapd.teacher_prices import format_dollars
-from mapd.ui import jobs
+from mapd.ui import call_history, jobs
 from mapd.ui.kit import context, start_forms, tables, text, times
 from mapd.ui.kit.tables import Cell
 
@@ -56,6 +56,7 @@ def draw_calls(exam: ExamInfo) -> None:
         reason = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
         cure = text.one_line(stop.cure, 300)
         text.complain(f"{reason} — {cure}")
+    call_history.draw(exam)
     # A column only for outcomes that occur.
     outcomes = [o for o in OUTCOMES if any(o in c.outcomes for c in tallies)]
     costs = [c for c in tallies if c.tokens_out is not None or c.cost_usd is not None]

@@ -13,7 +13,7 @@ from mapd.results import ExamAnswers, ExamContent, Score
 from mapd.sampled_answers import SampledScores
 from mapd.store import audit_log, queries
 from mapd.store import tables as t
-from mapd.ui import jobs
+from mapd.ui import exam_scores, jobs
 from mapd.ui.kit import actions, attempts, context, start_forms, tables, text, theme, url_state
 from mapd.ui.kit.attempts import AttemptRow
 from mapd.ui.kit.pagination import take_page
@@ -84,7 +84,9 @@ def draw_families(exam_answers: ExamAnswers) -> None:
     families = dict.fromkeys(a.family for a in exam_answers.answers.values())
     groups = {"all": list(exam_answers.answers.values())} if len(families) > 1 else {}
     groups |= {name: [a for a in exam_answers.answers.values() if a.family == name] for name in families}
-    rows = [_family_row(name, results.score(group)) for name, group in groups.items()]
+    scores = {name: results.score(group) for name, group in groups.items()}
+    exam_scores.draw_families(scores)
+    rows = [_family_row(name, score) for name, score in scores.items()]
     tables.draw_table(("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off"), rows)
 
 
@@ -107,6 +109,7 @@ def draw_samples(exam_id: int) -> None:
         return
     rows = [(name, Html(f"<b>{x.value:.1%}</b>"), f"{x.low:.1%} – {x.high:.1%}") for name, x in scores.by_name.items()]
     st.subheader(f"{scores.k} answers to each question", anchor=False)
+    exam_scores.draw_samples(scores)
     tables.draw_table(("", "of the questions", "95 %"), rows)
     words = {
         "mean": "the share of right answers",

@@ -1,6 +1,8 @@
 """The parts of the people page: the exam's progress, each person's judgements, and one person's record."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -13,11 +15,16 @@ from mapd.review import annotators, assignment, reasons
 from mapd.review.annotators import AnnotatorRecord, Period
 from mapd.review.leases import MistakeLease
 from mapd.statistics import wilson
-from mapd.ui.kit import actions, context, refusals, rows, tables, text
+from mapd.ui.kit import actions, charts, context, history_charts, refusals, rows, tables, text, time_steps, times
 from mapd.ui.kit.cache import derive_index
+from mapd.ui.kit.charts import ShareMark
 from mapd.ui.kit.rows import TextRow
 from mapd.ui.kit.tables import Cell
+from mapd.ui.kit.theme import FIGURE_CONFIG
+from mapd.ui.kit.time_steps import Step
 
+# Pairs in the picture; the table has all.
+MOST_PAIRS = 12
 # Session state: why the last change was refused.
 REFUSAL = "people_refused"
 HEADER = ("person", "texts", "judged first", "accepted", "median", "with the adjudicator", "adjudicated", "open now")
@@ -80,6 +87,45 @@ def draw_progress(curated: Curated, all_records: Sequence[AnnotatorRecord], leas
         )
 
 
+# People with a line of their own; the others share one.
+MOST_LINES = 7
+
+
+def draw_history(all_records: Sequence[AnnotatorRecord]) -> None:
+    """Draw how many texts each person has judged over time."""
+    times_of = {r.person: [times.local(word.at) for word in r.words] for r in all_records if r.words}
+    if not times_of:
+        return
+    step, judged = count_by_step(times_of)
+    alt = f"Texts judged so far by {len(times_of)} people, over time; the table above has the sums"
+    st.plotly_chart(history_charts.progress_figure(judged, step), key="progress", config=FIGURE_CONFIG, alt=alt)
+    with st.expander("Texts judged over time, as a table"):
+        header = (f"{step.word} from{times.zone_note()}", *(text.one_line(name, 30) for name in judged))
+        rows = [
+            (
+                f"{at:{times.MINUTES}}",
+                *(int(number_of[at]) if at in number_of else None for number_of in judged.values()),
+            )
+            for at in history_charts.list_times(judged)
+        ]
+        tables.draw_table(header, rows)
+
+
+def count_by_step(times_of: Mapping[str, Sequence[datetime]]) -> tuple[Step, dict[str, dict[datetime, float]]]:
+    """Return a step that suits the times, and how many of each person's lie in each; who judged less share a line.
+
+    Pure. `times_of`: who judged most first, each one's times in order.
+    """
+    step = time_steps.choose_step(min(x[0] for x in times_of.values()), max(x[-1] for x in times_of.values()))
+    counts = {name: dict(Counter(map(step.floor, person_times))) for name, person_times in times_of.items()}
+    names = list(counts) if len(counts) <= MOST_LINES + 1 else list(counts)[:MOST_LINES]
+    # By name: a person keeps the line when another one judges more.
+    judged: dict[str, dict[datetime, float]] = {name: {**counts[name]} for name in sorted(names)}
+    if remaining := [name for name in counts if name not in judged]:
+        judged[f"{len(remaining)} more people"] = history_charts.add_up({name: {**counts[name]} for name in remaining})
+    return step, judged
+
+
 def _person_row(record: AnnotatorRecord, leases: Sequence[MistakeLease]) -> tuple[Cell, ...]:
     name = text.one_line(record.person, 40)
     return (
@@ -112,19 +158,35 @@ def draw_agreement(pairs: Sequence[Agreement]) -> None:
     if not pairs:
         st.caption("No text was judged first by two people, so their judgements can't be compared yet.")
         return
+    marks = [_mark_pair(pair) for pair in pairs[:MOST_PAIRS]]
+    figure = charts.shares_figure(marks, "same verdict, of the texts that both judged", label_width=190)
+    part = "" if len(pairs) == len(marks) else f"; those {len(marks)} of {len(pairs)} pairs with the most texts"
+    alt = f"How often two people gave the same verdict, with 95 % intervals{part}; the table below has the numbers"
+    st.plotly_chart(figure, key="pairs", config=FIGURE_CONFIG, alt=alt)
     tables.draw_table(("two people", "texts", "agree", "kappa", ""), [_pair_row(pair) for pair in pairs])
     st.caption(
         "Texts that both judged before anything was revealed to them. Kappa: 1 is full agreement, 0 what chance gives."
     )
 
 
+def _name_pair(pair: Agreement, chars: int = 30) -> str:
+    return " and ".join(text.one_line(name, chars) for name in pair.raters)
+
+
+def _mark_pair(pair: Agreement) -> ShareMark:
+    low, high = wilson(pair.agree.count, pair.agree.of)
+    # Of few texts it is a hollow mark: the interval says how little it is.
+    is_faint = pair.agree.of < LEAST_TEXTS
+    words = _share_words(pair.agree) or ""
+    return ShareMark(_name_pair(pair, 11), pair.agree.value or 0, low, high, words, is_faint)
+
+
 def _pair_row(pair: Agreement) -> tuple[Cell, ...]:
     low, high = wilson(pair.agree.count, pair.agree.of)
     share = tables.interval_cell(f"{pair.agree.value:.0%}", low, high)
     kappa = pair.kappa or Measurement(pair.agree.of, 0)
-    names = " and ".join(text.one_line(name, 30) for name in pair.raters)
     note = note_if_few(pair.agree.of) or kappa.why
-    return names, pair.agree.of, share, tables.estimate_cell(kappa, tables.NUMBER), note
+    return _name_pair(pair), pair.agree.of, share, tables.estimate_cell(kappa, tables.NUMBER), note
 
 
 def note_if_few(n: int) -> str:

@@ -1,6 +1,6 @@
 """Committee: what the teachers wrote on an exam's mistakes, and every call."""
 
-from mapd.ui import committee, jobs
+from mapd.ui import committee, jobs, score_matrix
 from mapd.ui.kit import context, frame, start_forms
 from mapd.ui.kit.cache import load_curated
 
@@ -13,6 +13,7 @@ def draw_page(exam_id: int) -> None:
     start_forms.draw_collect_form(curated, is_open=not has_texts)
     if has_texts:
         committee.draw_counts(curated)
+        score_matrix.draw_of(curated)
         label = "Who gave whom which scores, and what each reviewer let pass"
         context.link("pages/curate/agreement.py", label, icon=":material/grid_on:")
     elif curated.exam.split != "train":

@@ -5,7 +5,7 @@ import streamlit as st
 from mapd import results
 from mapd.store import queries
 from mapd.ui import exam as sitting
-from mapd.ui import jobs, students
+from mapd.ui import exam_scores, jobs, students
 from mapd.ui.kit import context, frame, rows, start_forms
 from mapd.ui.kit.cache import load_material
 
@@ -24,6 +24,7 @@ def draw_page(exam_id: int) -> None:
             sitting.draw_mistake_rule(exam_id, exam_answers.samples)
     with setup_column:
         sitting.draw_setup(context.read(queries.exam_row, exam_id), exam_answers)
+    exam_scores.draw_exams(exam_answers)
     sitting.draw_attempts(material)
 
 

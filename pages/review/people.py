@@ -19,6 +19,7 @@ def draw_page(exam_id: int) -> None:
     if not context.judges_only():
         people.draw_settings(curated)
     people.draw_progress(curated, people_records, open_leases)
+    people.draw_history(people_records)
     if may(context.current_person(), Right.SET_EXAM):
         set_aside.draw(exam_id, [record.person for record in people_records])
         shares.draw(curated.exam, len(people_records))

@@ -280,6 +280,42 @@ def accuracy_figure(results: Mapping[str, FamilyResult]) -> go.Figure:
     return figure
 
 
+class ShareMark(NamedTuple):
+    """A share in a figure with its interval, and of what it is: "79 of 210". `is_faint`: it stands behind others."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    words: str
+    is_faint: bool = False
+
+
+def shares_figure(marks: Sequence[ShareMark], title: str, label_width: int = 110) -> go.Figure:
+    """Return the figure of shares, a row each, with whiskers of 95 %."""
+    figure, rows = go.Figure(), len(marks)
+    for is_faint, colour, symbol in ((False, ACCENT, "circle"), (True, GREY, "circle-open")):
+        part = [(rows - 1 - place, mark) for place, mark in enumerate(marks) if mark.is_faint is is_faint]
+        figure.add_scatter(
+            x=[mark.value for _, mark in part],
+            y=[height for height, _ in part],
+            error_x=make_whiskers(((mark.low, mark.value, mark.high) for _, mark in part), colour),
+            mode="markers",
+            cliponaxis=False,
+            marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2, "color": colour}},
+            customdata=[(mark.low, mark.high, mark.words) for _, mark in part],
+            hovertemplate="%{x:.1%} (%{customdata[2]}), %{customdata[0]:.1%} to %{customdata[1]:.1%}<extra></extra>",
+        )
+    figure.update_layout(**figure_layout(height=80 + 34 * rows, hovermode="closest", showlegend=False))
+    figure.update_layout(margin={"l": label_width, "r": 16, "t": 8, "b": 40})
+    figure.update_xaxes(title=title, tickformat=".0%", rangemode="tozero", nticks=8)
+    # Seven pixels a letter, as the page's font has them.
+    names = [html.escape(text.one_line(mark.label, (label_width - 10) // 7)) for mark in marks]
+    figure.update_yaxes(tickvals=list(range(rows)), ticktext=names[::-1], range=[-0.6, rows - 0.4])
+    figure.update_yaxes(showgrid=False, zeroline=False)
+    return figure
+
+
 def estimates_figure(ends: Mapping[str, tuple[float, float, float]], title: str) -> go.Figure:
     """Return the figure of estimates, a row each: the number with its whiskers, from (low, number, high)."""
     figure, rows = go.Figure(), len(ends)

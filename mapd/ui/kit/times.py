@@ -26,6 +26,16 @@ def cell(time: datetime, form: str = MINUTES) -> Html:
     return Html(f'<time datetime="{utc.isoformat()}" title="{utc:{SECONDS}} UTC">{moment(time, form)}</time>')
 
 
+def local(time: datetime) -> datetime:
+    """Return a time as the reader's clock has it, without its zone: a picture's axis knows none."""
+    return time.astimezone(_zone() or UTC).replace(tzinfo=None)
+
+
+def zone_note() -> str:
+    """Return what stands behind times in the reader's zone: nothing, or that they are in UTC."""
+    return "" if _zone() else " (UTC)"
+
+
 def _zone() -> ZoneInfo | None:
     name = st.context.timezone
     try:
