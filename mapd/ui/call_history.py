@@ -13,7 +13,7 @@ from mapd import teachers
 from mapd.domain import ExamInfo
 from mapd.store import audit_log, exam_material, ledger, queries
 from mapd.store import tables as t
-from mapd.store.ledger import CallMinute
+from mapd.store.ledger import CallFailure, CallMinute, Calls
 from mapd.teacher_prices import Price, format_dollars, price
 from mapd.ui.kit import context, history_charts, tables, text, theme, time_steps, times
 from mapd.ui.kit.tables import Cell
@@ -53,11 +53,28 @@ def gather(
     )
 
 
-def draw(exam: ExamInfo) -> None:
+class LedgerParts(NamedTuple):
+    """What the page shows of an exam's calls: by teacher and kind, the latest that gave no text, and by minute."""
+
+    tallies: list[Calls]
+    failures: list[CallFailure]
+    minutes: list[CallMinute]
+
+
+def load(exam_id: int) -> LedgerParts:
+    """Return the exam's calls, read again where some came in, or something was deleted, restored or renamed."""
+    edition = context.read(queries.newest, t.Call), context.read(audit_log.edition)
+    return _load(exam_id, (str(context.engine().url), *edition))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _load(exam_id: int, edition: tuple[object, ...]) -> LedgerParts:  # noqa: ARG001 - the cache's key
+    tallies, failures = context.read(ledger.tally, exam_id), context.read(ledger.failures, exam_id)
+    return LedgerParts(tallies, failures, context.read(ledger.list_minutes, exam_id))
+
+
+def draw(exam: ExamInfo, minutes: Sequence[CallMinute]) -> None:
     """Draw the exam's calls over time; what isn't known to have cost something is said, not drawn as nothing."""
-    minutes = _load(exam.id, (str(context.engine().url), *context.read(_read_edition)))
-    if not minutes:
-        return
     step = time_steps.choose_step(times.local(minutes[0].at), times.local(minutes[-1].at))
     colours = theme.teacher_colours(context.read(exam_material.places))
     history = gather(minutes, step, times.local, list(colours))
@@ -74,15 +91,6 @@ def draw(exam: ExamInfo) -> None:
         describe_simulated(set(history.calls))
     with st.expander("Calls over time, as a table"):
         _draw_table(history, step)
-
-
-def _read_edition(session: object) -> tuple[object, ...]:
-    return queries.newest(session, t.Call), audit_log.edition(session)  # type: ignore[arg-type]
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _load(exam_id: int, edition: tuple[object, ...]) -> list[CallMinute]:  # noqa: ARG001 - the cache's key
-    return context.read(ledger.list_minutes, exam_id)
 
 
 def _describe_unknown(history: CallHistory) -> None:

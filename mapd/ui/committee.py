@@ -48,7 +48,7 @@ def draw_held_out() -> None:
 
 def draw_calls(exam: ExamInfo) -> None:
     """Draw the exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
-    tallies, failed_calls = context.read(ledger.tally, exam.id), context.read(ledger.failures, exam.id)
+    tallies, failed_calls, minutes = call_history.load(exam.id)
     if not tallies:
         return
     st.subheader("Calls", anchor=False)
@@ -56,7 +56,7 @@ def draw_calls(exam: ExamInfo) -> None:
         reason = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
         cure = text.one_line(stop.cure, 300)
         text.complain(f"{reason} — {cure}")
-    call_history.draw(exam)
+    call_history.draw(exam, minutes)
     # A column only for outcomes that occur.
     outcomes = [o for o in OUTCOMES if any(o in c.outcomes for c in tallies)]
     costs = [c for c in tallies if c.tokens_out is not None or c.cost_usd is not None]

@@ -11,8 +11,6 @@ from sqlmodel import Session
 from mapd import teachers
 from mapd.curation.curated import Curated
 from mapd.curation.reviewer_stats import PairScores, count_pairs
-from mapd.store import queries
-from mapd.store import tables as t
 from mapd.ui.kit import charts, context, tables, text, theme
 from mapd.ui.kit.cache import count_texts
 from mapd.ui.kit.charts import MatrixCell
@@ -85,9 +83,9 @@ def describe_simulated(names: set[str]) -> None:
 
 
 def _load(session: Session, curated: Curated) -> dict[tuple[str, str], PairScores]:
-    # What is a mistake hangs on people's corrections, too.
-    counts = (*count_texts(session), queries.newest(session, t.Judgement), curated.exam.wrong_in)
-    return _count(curated.exam.id, str(context.engine().url), counts, curated)
+    # What is a mistake hangs on people's corrections, too; their judgements on texts change nothing here.
+    mistakes = hash(tuple(mistake.attempt.id for mistake in curated.mistakes))
+    return _count(curated.exam.id, str(context.engine().url), (*count_texts(session), mistakes), curated)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
