@@ -7,7 +7,7 @@ import pytest
 from mapd.store.ledger import CallMinute
 from mapd.ui.call_history import gather
 from mapd.ui.kit import time_steps
-from mapd.ui.kit.charts import ShareMark, shares_figure
+from mapd.ui.kit.charts import MatrixCell, ShareMark, matrix_figure, shares_figure
 from mapd.ui.kit.history_charts import calls_figure, money_figure, progress_figure
 from mapd.ui.people import MOST_LINES, count_by_step
 
@@ -102,3 +102,10 @@ def test_whiskers_end_where_the_interval_does_and_a_name_is_no_html() -> None:
     assert bold.x[0] + bold.error_x.array[0] == pytest.approx(0.8)
     assert bold.marker.symbol != faint.marker.symbol
     assert figure.layout.yaxis.ticktext == ("b", "a &lt;i&gt;")
+
+
+@pytest.mark.parametrize(("values", "scale"), [([5.0], (1, 5)), ([None], (1, 5)), ([3.2, 4.1], (3, 5))])
+def test_one_score_alone_has_a_colour_on_the_scale(values: list[float | None], scale: tuple[int, int]) -> None:
+    cells = [[MatrixCell(value, "n = 1") for value in values]]
+    (heat_map,) = matrix_figure(["gpt"], [f"r{n}" for n in range(len(values))], cells).data
+    assert (heat_map.zmin, heat_map.zmax) == scale

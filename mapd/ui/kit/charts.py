@@ -224,6 +224,7 @@ def matrix_figure(rows: Sequence[str], columns: Sequence[str], cells: Sequence[S
     xs, ys = list(range(len(columns))), list(range(len(rows)))
     values = [[cell.value for cell in row] for row in cells]
     present = [value for row in values for value in row if value is not None]
+    low, high = (math.floor(min(present)), math.ceil(max(present))) if present else (1, 5)
     figure.add_heatmap(
         x=xs,
         y=ys,
@@ -233,8 +234,8 @@ def matrix_figure(rows: Sequence[str], columns: Sequence[str], cells: Sequence[S
         textfont={"color": INK, "size": 12},
         hoverinfo="skip",
         colorscale=RAMP,
-        zmin=math.floor(min(present)) if present else 1,
-        zmax=math.ceil(max(present)) if present else 5,
+        zmin=low if low < high else 1,
+        zmax=high if low < high else 5,
         xgap=2,
         ygap=2,
         colorbar={"title": {"text": "mean", "side": "right"}, "thickness": 10, "nticks": 5},

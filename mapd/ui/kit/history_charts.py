@@ -44,6 +44,7 @@ def calls_figure(calls: Amounts, colours: Mapping[str, str], step: Step) -> go.F
             hovertemplate="%{y:,}",
         )
     figure.update_layout(**figure_layout(height=240, barmode="stack", showlegend=True))
+    figure.update_layout(legend={"traceorder": "normal"})
     figure.update_yaxes(title=f"calls per {step.word}", rangemode="tozero", tickformat=",d", nticks=5)
     return _set_range(figure, calls, step)
 
