@@ -18,7 +18,7 @@ from mapd.teacher_prices import Price, format_dollars, price
 from mapd.ui.kit import context, history_charts, tables, text, theme, time_steps, times
 from mapd.ui.kit.tables import Cell
 from mapd.ui.kit.theme import FIGURE_CONFIG
-from mapd.ui.kit.time_steps import Step
+from mapd.ui.kit.time_steps import TimeStep
 from mapd.ui.score_matrix import describe_simulated
 
 
@@ -31,7 +31,7 @@ class CallHistory(NamedTuple):
 
 
 def gather(
-    minutes: Sequence[CallMinute], step: Step, localize: Callable[[datetime], datetime], names: Sequence[str]
+    minutes: Sequence[CallMinute], step: TimeStep, localize: Callable[[datetime], datetime], names: Sequence[str]
 ) -> CallHistory:
     """Return the calls by step, the teachers in the order of `names`.
 
@@ -104,7 +104,7 @@ def _describe_unknown(history: CallHistory) -> None:
         st.caption(f"Replies whose cost nobody knows: {names}; {place}.")
 
 
-def _draw_table(history: CallHistory, step: Step) -> None:
+def _draw_table(history: CallHistory, step: TimeStep) -> None:
     dollars = history_charts.add_up(history.dollars)
     rows: list[tuple[Cell, ...]] = [
         (

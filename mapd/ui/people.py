@@ -21,7 +21,7 @@ from mapd.ui.kit.charts import ShareMark
 from mapd.ui.kit.rows import TextRow
 from mapd.ui.kit.tables import Cell
 from mapd.ui.kit.theme import FIGURE_CONFIG
-from mapd.ui.kit.time_steps import Step
+from mapd.ui.kit.time_steps import TimeStep
 
 # Pairs in the picture; the table has all.
 MOST_PAIRS = 12
@@ -111,7 +111,7 @@ def draw_history(all_records: Sequence[AnnotatorRecord]) -> None:
         tables.draw_table(header, rows)
 
 
-def count_by_step(times_of: Mapping[str, Sequence[datetime]]) -> tuple[Step, dict[str, dict[datetime, float]]]:
+def count_by_step(times_of: Mapping[str, Sequence[datetime]]) -> tuple[TimeStep, dict[str, dict[datetime, float]]]:
     """Return a step that suits the times, and how many of each person's lie in each; who judged less share a line.
 
     Pure. `times_of`: who judged most first, each one's times in order.

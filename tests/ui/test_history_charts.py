@@ -35,7 +35,7 @@ def test_a_step_is_as_short_as_few_steps_allow(span: timedelta, word: str) -> No
 
 
 @pytest.mark.parametrize("step", time_steps.STEPS)
-def test_a_time_lies_in_its_step(step: time_steps.Step) -> None:
+def test_a_time_lies_in_its_step(step: time_steps.TimeStep) -> None:
     at = datetime(2026, 11, 30, 12, 59, 59, 999_999)
     begin = step.floor(at)
     assert begin <= at < begin + step.length

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from mapd.ui.kit import text, time_steps
 from mapd.ui.kit.charts import ACCENT
 from mapd.ui.kit.theme import GREY, figure_layout
-from mapd.ui.kit.time_steps import Step
+from mapd.ui.kit.time_steps import TimeStep
 from mapd.ui.kit.training_charts import COLOURS, DASHES
 
 # By name, then by when a step begins: what came in it.
@@ -28,7 +28,7 @@ class Style(NamedTuple):
     dash: str
 
 
-def calls_figure(calls: Amounts, colours: Mapping[str, str], step: Step) -> go.Figure:
+def calls_figure(calls: Amounts, colours: Mapping[str, str], step: TimeStep) -> go.Figure:
     """Return the figure of calls by step, a bar each, with a part for each teacher."""
     figure = go.Figure()
     width = step.length.total_seconds() * 1000
@@ -49,7 +49,7 @@ def calls_figure(calls: Amounts, colours: Mapping[str, str], step: Step) -> go.F
     return _set_range(figure, calls, step)
 
 
-def money_figure(dollars: Amounts, colours: Mapping[str, str], step: Step, whole: Amounts) -> go.Figure:
+def money_figure(dollars: Amounts, colours: Mapping[str, str], step: TimeStep, whole: Amounts) -> go.Figure:
     """Return the figure of what calls have cost up to each step, by teacher and, of several, in all.
 
     `whole`: what sets the axis, so that it is that of the calls.
@@ -68,7 +68,7 @@ def money_figure(dollars: Amounts, colours: Mapping[str, str], step: Step, whole
     return _set_range(figure, whole, step)
 
 
-def progress_figure(judged: Amounts, step: Step) -> go.Figure:
+def progress_figure(judged: Amounts, step: TimeStep) -> go.Figure:
     """Return the figure of how many texts each person has judged up to each step."""
     figure = go.Figure()
     last = max(at for number_of in judged.values() for at in number_of)
@@ -96,7 +96,7 @@ def list_times(amounts: Amounts) -> list[datetime]:
 
 
 def _add_sums(
-    figure: go.Figure, name: str, amounts: Mapping[datetime, float], step: Step, style: Style, hover: str
+    figure: go.Figure, name: str, amounts: Mapping[datetime, float], step: TimeStep, style: Style, hover: str
 ) -> None:
     """Add the line of what has come up to the end of each step, from nothing at the beginning of the first."""
     times = sorted(amounts)
@@ -111,7 +111,7 @@ def _add_sums(
     )
 
 
-def _set_range(figure: go.Figure, amounts: Amounts, step: Step) -> go.Figure:
+def _set_range(figure: go.Figure, amounts: Amounts, step: TimeStep) -> go.Figure:
     times = list_times(amounts)
     low, high = time_steps.choose_range(times[0], times[-1], step)
     # No margin of its own making: two figures under each other have one axis.

@@ -1,6 +1,6 @@
 """Steps of time for a picture: minutes of one evening, days of a month; so few that each can be seen. Pure.
 
-    step = choose_step(first, last)                     -> Step("hour", timedelta(hours=1))
+    step = choose_step(first, last)                     -> TimeStep("hour", timedelta(hours=1))
     step.floor(datetime(2026, 3, 1, 9, 41))             -> datetime(2026, 3, 1, 9, 0)
 
 Times are the reader's own, without a zone (times.local).
@@ -15,7 +15,7 @@ MOST_STEPS = 60
 EPOCH = datetime(2001, 1, 1)
 
 
-class Step(NamedTuple):
+class TimeStep(NamedTuple):
     """A stretch of time, and its word: "5 minutes"."""
 
     word: str
@@ -27,24 +27,24 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    Step("minute", timedelta(minutes=1)),
-    Step("5 minutes", timedelta(minutes=5)),
-    Step("15 minutes", timedelta(minutes=15)),
-    Step("hour", timedelta(hours=1)),
-    Step("3 hours", timedelta(hours=3)),
-    Step("12 hours", timedelta(hours=12)),
-    Step("day", timedelta(days=1)),
-    Step("week", timedelta(weeks=1)),
-    Step("4 weeks", timedelta(weeks=4)),
+    TimeStep("minute", timedelta(minutes=1)),
+    TimeStep("5 minutes", timedelta(minutes=5)),
+    TimeStep("15 minutes", timedelta(minutes=15)),
+    TimeStep("hour", timedelta(hours=1)),
+    TimeStep("3 hours", timedelta(hours=3)),
+    TimeStep("12 hours", timedelta(hours=12)),
+    TimeStep("day", timedelta(days=1)),
+    TimeStep("week", timedelta(weeks=1)),
+    TimeStep("4 weeks", timedelta(weeks=4)),
 )
 
 
-def choose_step(first: datetime, last: datetime) -> Step:
+def choose_step(first: datetime, last: datetime) -> TimeStep:
     """Return the shortest step that doesn't cut the time between both into too many."""
     return next((step for step in STEPS if (last - first) / step.length < MOST_STEPS), STEPS[-1])
 
 
-def choose_range(first: datetime, last: datetime, step: Step, fewest: int = 12) -> tuple[datetime, datetime]:
+def choose_range(first: datetime, last: datetime, step: TimeStep, fewest: int = 12) -> tuple[datetime, datetime]:
     """Return from when up to when an axis goes that holds the steps from `first` to `last`, and some more if few."""
     missing = max(0, fewest - 1 - round((last - first) / step.length))
     return first - (missing // 2) * step.length, last + (1 + missing - missing // 2) * step.length
