@@ -99,7 +99,7 @@ def test_adaptive_collection_is_a_choice_and_what_it_left_out_is_said(full_home:
     assert done.saved is not None
     app, calls = open_page(COMMITTEE), done.saved.calls
     assert calls > len(NAMES)
-    assert f"{calls} reviews not asked: it can't change the verdict under policy strict." in unescape(shown(app))
+    assert f"{calls} reviews are missing that can't change a verdict of policy strict." in unescape(shown(app))
     assert f"{calls} calls missing (0 rationales, 0 feedback, {calls} reviews)" in shown(app)
     assert app.toggle(key="collect_adaptive").value is False
     app.toggle(key="collect_adaptive").set_value(True).run()
