@@ -155,7 +155,7 @@ def test_reviewers_of_a_rationale_are_asked_one_after_the_other_and_rationales_a
                 if is_review:
                     in_work[solution_of(request)] += 1
                     most, most_of_one = max(most, in_work.total()), max(most_of_one, *in_work.values())
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0.01)
                 if is_review:
                     in_work[solution_of(request)] -= 1
                 yield self.reply(self.name, request)
