@@ -23,6 +23,8 @@ from mapd.questions.file_table import FileTable, QuestionFile
 from mapd.questions.imports import BadRow, refuse_without_rows, unreadable_rows
 from mapd.questions.values import as_text, is_blank, short, without_zeros
 
+# Of an upload: a label is a short row.
+MOST_BYTES = 128 * 2**20
 # What a column may be called, the surest first: of labels the first that a file has counts.
 UIDS = ("uid", "text_uid", "rationale", "feedback")
 QUESTIONS = ("question_uid", "question", "question_id", "source_id", "id")

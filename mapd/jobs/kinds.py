@@ -20,6 +20,7 @@ from mapd.errors import BadInput, Stopped
 from mapd.jobs import JobProgress
 from mapd.jobs.arms_work import ArmsWork
 from mapd.jobs.finetune_work import FinetuneWork
+from mapd.jobs.fit_work import FitWork
 from mapd.jobs.round_work import RoundWork
 from mapd.jobs.work import Work, WorkContext, add_end, followed_by_index
 from mapd.loop import demo
@@ -295,8 +296,8 @@ def _find_index_job(session: Session, exam_id: int) -> t.Job | None:
 
 
 # The kinds that the index follows while they run.
-BRINGS_ROWS = (ExamWork.kind, CollectWork.kind, RoundWork.kind, ArmsWork.kind, DemoWork.kind)
-_ALL = (ExamWork, CollectWork, FinetuneWork, RoundWork, ArmsWork, DemoWork, IndexWork)
+BRINGS_ROWS = (ExamWork.kind, CollectWork.kind, RoundWork.kind, ArmsWork.kind, DemoWork.kind, FitWork.kind)
+_ALL = (ExamWork, CollectWork, FinetuneWork, RoundWork, ArmsWork, DemoWork, FitWork, IndexWork)
 KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in _ALL}
 
 

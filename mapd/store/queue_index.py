@@ -17,6 +17,9 @@ from sqlmodel import Session, col, func, select
 
 from mapd.store import tables as t
 
+# The band that counts the rationales (a figure of the threshold lab).
+RATIONALES = "figure:rationales"
+
 
 class QueueKey(NamedTuple):
     """A place's key in its queue, ascending."""
@@ -174,6 +177,14 @@ def figures(session: Session, exam_id: int) -> dict[tuple[str, int, int], int]:
         {"exam": exam_id},
     )
     return {(name.removeprefix("figure:"), low, high): number for name, low, high, number in rows}
+
+
+def count_rationales(session: Session, exam_id: int) -> int:
+    """Count the rationales of the exam's mistakes, as far as the index is derived."""
+    band = t.QueueBand
+    # At every threshold there are the same.
+    number = select(func.coalesce(func.sum(band.number), 0)).where(band.exam_id == exam_id, band.name == RATIONALES)
+    return int(session.exec(number.where(band.low <= 0, band.high > 0)).one())
 
 
 def has_votes(session: Session, exam_id: int) -> bool:

@@ -12,6 +12,7 @@ from mapd.committee import SavedCalls
 from mapd.errors import MapdError
 from mapd.jobs import kinds as work
 from mapd.jobs.work import Work
+from mapd.people import Right, require
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.ui.kit import actions, context, refusals, tables, text, theme, times
@@ -42,6 +43,7 @@ STARTS = (
     ("pages/loop/overview.py", "The demo", ":material/play_circle:"),
     ("pages/loop/exam.py", "An exam", ":material/quiz:"),
     ("pages/loop/committee.py", "A committee", ":material/groups:"),
+    ("pages/curate/threshold.py", "A fit of a policy", ":material/tune:"),
     ("pages/train/finetune.py", "A finetune", ":material/model_training:"),
     ("pages/train/arms.py", "A comparison of arms", ":material/experiment:"),
 )
@@ -50,10 +52,17 @@ STARTS = (
 # --- Starting ---------------------------------------------------------------------------------------------------------
 
 
-def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | None = None) -> None:
+def draw_start(
+    make: Callable[[], Work],
+    label: str,
+    key: str,
+    missing: int | None = None,
+    keep: Callable[[], object] | None = None,
+) -> None:
     """Draw what the start will do, how long it may take, and the button that starts it.
 
-    `missing`: how many of its units are not there yet, where that is known.
+    `missing`: how many of its units are not there yet, where that is known. `keep`: stores what the job reads, at the
+    press.
     """
     try:
         new_job = make()
@@ -71,6 +80,9 @@ def draw_start(make: Callable[[], Work], label: str, key: str, missing: int | No
         draw_no_worker()
     if is_pressed:
         person, parameters = context.acting_person(), new_job.model_dump(mode="json")
+        if keep is not None:
+            require(person, Right.RUN_JOBS)
+            keep()
         uid = context.write(lambda session: jobs.start(session, new_job.kind, parameters, by=person).uid)
         st.session_state[STARTED_JOB] = uid, context.params().get("exam")
         st.rerun()
@@ -98,6 +110,18 @@ def show_started_exam() -> None:
     if job.kind == "exam" and job.status == "done" and context.params().get("exam") == exam_at_start:
         context.choose_exam(str(job.outcome["exam"]))
         st.rerun()
+
+
+def find_ended(kind: str) -> t.Job | None:
+    """Return the job of this kind that was started in this session, once, as soon as it is done."""
+    uid, _ = st.session_state.get(STARTED_JOB, (None, None))
+    if uid is None:
+        return None
+    job, _ = read_job(uid)
+    if job.kind != kind or job.status != "done":
+        return None
+    del st.session_state[STARTED_JOB]
+    return job
 
 
 def draw_no_worker() -> None:
@@ -232,6 +256,9 @@ def _draw_result(job: t.Job) -> None:
         context.link("pages/train/results.py", "Results", icon=":material/compare_arrows:", **pair)
     elif job.kind == "finetune":
         context.link("pages/train/finetune.py", "Curves", icon=":material/show_chart:", finetune=outcome["student"])
+    elif job.kind == "fit":
+        way = {"exam": outcome["exam"], "policy": outcome["policy"]}
+        context.link("pages/curate/threshold.py", "The policy", icon=":material/tune:", **way)
     elif job.kind == "index":
         context.link("pages/review/browse.py", "Browse", icon=":material/table_rows:", exam=outcome["exam"])
     elif job.kind == "exam":

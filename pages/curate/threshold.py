@@ -10,11 +10,12 @@ from mapd.store import queue_index
 from mapd.ui.kit import charts, context, frame, rows
 from mapd.ui.kit.cache import require_index
 from mapd.ui.kit.theme import FIGURE_CONFIG
-from mapd.ui.threshold import changes, comparison, lab, lab_figures, slider
+from mapd.ui.threshold import changes, comparison, fit_form, lab, lab_figures, slider
 
 
 def draw_page(exam_id: int) -> None:
     """Draw the lab of one exam."""
+    fit_form.choose_fitted(exam_id)
     saved, choices = lab.load_policies(exam_id)
     draft = lab.choose_policy(exam_id, saved, choices)
     teachers = lab.choose_teachers(exam_id)
@@ -36,6 +37,8 @@ def draw_page(exam_id: int) -> None:
         draw_chart(draft_figures, draft, saved, has_gold=has_gold)
     with numbers_column:
         lab.draw_numbers(exam_id, saved_figures, saved, draft_figures, draft, with_gold=has_gold, teachers=teachers)
+    fit_form.draw_fit(draft, saved)
+    fit_form.draw_form(exam_id)
     second = comparison.choose_second(exam_id, choices, saved)
     if second is not None:
         comparison.draw_comparison(exam_id, draft, second, teachers)

@@ -1,4 +1,4 @@
-"""Plotly figures of policies: precision and recall of two side by side, and whether fitted probabilities hold.
+"""Plotly figures of policies: precision and recall of a fit, of two side by side, and whether probabilities hold.
 
 quality_figure([trace_quality(paper_set, PAPER, "gold"), …])      a solid line of precision, a dashed one of recall
 """
@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from mapd.curation.policy_sets import PolicySet
 from mapd.curation.reliability import Tenth
 from mapd.policies import Policy
+from mapd.probability import FitPoint
 from mapd.ui.kit import text
 from mapd.ui.kit.charts import ACCENT, TEAL, make_whiskers
 from mapd.ui.kit.theme import GREY, figure_layout
@@ -70,6 +71,29 @@ def quality_figure(traces: Sequence[QualityTrace]) -> go.Figure:
         figure.add_scatter(x=xs, y=ys, mode="markers", marker=marker, showlegend=False, hoverinfo="skip")
     figure.update_layout(**figure_layout(height=330, hovermode="closest"))
     figure.update_xaxes(title="share of rationales accepted", tickformat=".0%", range=[-0.02, 1.02], showgrid=False)
+    figure.update_yaxes(tickformat=".0%", range=[0, 1.03], nticks=6)
+    return figure
+
+
+def fit_figure(points: Sequence[FitPoint], threshold: float) -> go.Figure:
+    """Return the figure of precision and recall over the probability above which a fitted policy accepts."""
+    figure = go.Figure()
+    xs = [point.p for point in points]
+    lines = (
+        ("precision", [point.precision for point in points], ACCENT, "solid"),
+        ("recall", [point.recall for point in points], TEAL, "dash"),
+    )
+    accepted = [point.accepted for point in points]
+    for name, ys, colour, dash in lines:
+        # What is above a threshold falls behind it, not before: shape hv.
+        line = {"shape": "hv", "width": 2, "color": colour, "dash": dash}
+        hover = "%{y:.1%}, %{customdata:,} accepted"
+        figure.add_scatter(x=xs, y=ys, name=name, mode="lines", line=line, customdata=accepted, hovertemplate=hover)
+    figure.add_vline(threshold, line={"width": 1.5, "color": GREY}, annotation_text=f"chosen {threshold:.2f}")
+    figure.update_layout(**figure_layout(height=300))
+    title = {"text": "P(right) > %{x:.2f}"}
+    figure.update_xaxes(title="accepted: P(right) greater than", range=[-0.01, 1.01], dtick=0.1, showgrid=False)
+    figure.update_xaxes(hoverformat=".2f", unifiedhovertitle=title)
     figure.update_yaxes(tickformat=".0%", range=[0, 1.03], nticks=6)
     return figure
 
