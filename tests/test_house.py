@@ -93,7 +93,7 @@ OURS = ("mapd", "tests", "benchmarks", "examples", "reviewers")  # the last is a
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 ROOMS = ("review", "api", "cli", "ui")  # above the stages; each knows those before it
 # They know all work: each stage's, and what derives the queue index.
-LEVELS = {"jobs/kinds.py": "review", "jobs/work.py": "review"}
+LEVELS = {f"jobs/{name}.py": "review" for name in ("kinds", "work", "refit_work")}
 STAGES = ("exam", "committee", "curation", "finetune")
 # By room or module: the tables that it owns. SQL stands in the room that owns a table, and in the store.
 OWNERS = {

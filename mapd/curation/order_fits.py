@@ -1,4 +1,4 @@
-"""What triage's combined queue is ordered by: a fitted policy's P(right), or the shipped default's.
+"""What triage's combined queue is ordered by: a fitted policy's P(right), or the shipped default's, or people's.
 
     choose_order_fit(fair)             -> OrderFit("policy fair, version 2, fitted on …", fit)
     choose_order_fit(PAPER).name       -> "default fit on the authors' SVAMP data"
@@ -9,9 +9,11 @@ and writes their file, with what they were fitted on. Source: the data of arXiv 
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from mapd.checks import State
 from mapd.curation.inputs import RationaleReading
@@ -46,6 +48,43 @@ def load_default() -> OrderFit:
     """Return the fit that is shipped."""
     content = json.loads(files("mapd.curation").joinpath(DEFAULT_FILE).read_text("utf-8"))
     return OrderFit(DEFAULT_NAME, read_fit(content["with_gold"]), read_fit(content["without_gold"]))
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFit:
+    """A fit on what people decided in an exam, and how it compares, on these very labels, with what orders without it.
+
+    `base`: the digest of the latter. `comparison`: why the fit is better or isn't, in words.
+    """
+
+    fit: Fit
+    base: str
+    is_better: bool
+    comparison: str
+
+    def choose(self, base: OrderFit, exam: str, teachers: Mapping[str, str]) -> OrderFit:
+        """Return what orders, named for the screen; with another `base` than it was compared with, that one.
+
+        `teachers`: their names by uid.
+        """
+        if base.digest != self.base:
+            return base
+        record = self.fit.record
+        if not self.is_better:
+            words = f"a fit on {record.n:,} judgements of this exam isn’t better ({self.comparison})"
+            return replace(base, name=f"{base.name}; {words}")
+        moment = record.fitted_at[:16].replace("T", " ")
+        name = f"fitted on {record.n:,} judgements of exam {exam}, {moment} UTC; better than {base.name} there"
+        return OrderFit(f"{name} ({self.comparison})", self.fit.rename(teachers))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {"fit": self.fit.as_dict(), **{key: getattr(self, key) for key in ("base", "is_better", "comparison")}}
+
+
+def read_people_fit(content: Mapping[str, Any]) -> PeopleFit:
+    """Return the fit that `as_dict` gave."""
+    return PeopleFit(**{**content, "fit": read_fit(content["fit"])})
 
 
 def choose_order_fit(policy: Policy) -> OrderFit:

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd import domain
-from mapd.curation.order_fits import OrderFit, load_default, name_policy
+from mapd.curation.order_fits import OrderFit, load_default, name_policy, read_people_fit
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.policies import PRESETS, Check, Policy
 from mapd.probability import read_fit
-from mapd.store import audit_log, committees, db
+from mapd.store import audit_log, committees, db, queue_index
 from mapd.store import tables as t
 
 
@@ -57,9 +57,8 @@ def _list_latest(session: Session) -> Sequence[t.SavedPolicy]:
 def _read(session: Session, row: t.SavedPolicy) -> Policy:
     fit = None
     if row.fit:
-        names = dict(session.exec(select(t.Teacher.uid, t.Teacher.name)).all())
         # It goes by who a teacher is: names change.
-        fit = read_fit(row.fit).rename(names)
+        fit = read_fit(row.fit).rename(_name_teachers(session))
     return Policy(
         row.name,
         row.threshold_hundredths / 100,
@@ -69,6 +68,10 @@ def _read(session: Session, row: t.SavedPolicy) -> Policy:
         row.version,
         fit,
     )
+
+
+def _name_teachers(session: Session) -> dict[str, str]:
+    return dict(session.exec(select(t.Teacher.uid, t.Teacher.name)).all())
 
 
 def check_name(session: Session, name: str, *, is_fitted: bool) -> str:
@@ -134,7 +137,18 @@ def exam_policy(session: Session, exam: domain.ExamInfo) -> Policy:
 
 
 def find_order_fit(session: Session, exam: domain.ExamInfo, policy: Policy) -> OrderFit:
-    """Return what orders the exam's combined queue: its policy's fit, the newest that knows the exam, or the default.
+    """Return what orders the exam's combined queue: a fit on its people's judgements, where that is the better one.
+
+    Else it is what `find_base_fit` returns.
+    """
+    base = find_base_fit(session, exam, policy)
+    if not (content := queue_index.load_people_fit(session, exam.id)):
+        return base
+    return read_people_fit(content).choose(base, exam.name, _name_teachers(session))
+
+
+def find_base_fit(session: Session, exam: domain.ExamInfo, policy: Policy) -> OrderFit:
+    """Return what orders without people's judgements: the policy's fit, the newest that knows the exam, or the default.
 
     A fit knows the exams that it was fitted on, and those whose whole committee it was fitted on.
     """

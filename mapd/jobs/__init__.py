@@ -35,8 +35,8 @@ LOG_LINES = 40
 LOCK = 0x6A6F6273
 ACTIVE = ("queued", "running", "cancelling")
 AT_WORK = ("running", "cancelling")
-# Kinds that wait for other machines, and the index, for which people wait; all others compute here, one at a time.
-CALLS = ("collect", "index")
+# Kinds that wait for other machines, and what people wait for, which is short; all others compute here, one at a time.
+CALLS = ("collect", "index", "fit", "refit")
 # How many of the latest jobs of a kind tell its usual speed.
 PACE_OF = 5
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from mapd import committee, exam, jobs, student_models, students, teacher_models, teachers
 from mapd.curation import saved_policies
@@ -21,18 +21,16 @@ from mapd.jobs import JobProgress
 from mapd.jobs.arms_work import ArmsWork
 from mapd.jobs.finetune_work import FinetuneWork
 from mapd.jobs.fit_work import FitWork
+from mapd.jobs.refit_work import RefitWork
 from mapd.jobs.round_work import RoundWork
-from mapd.jobs.work import Work, WorkContext, add_end, followed_by_index
+from mapd.jobs.work import APP, Work, WorkContext, add_end, find_unended, followed_by_index
 from mapd.loop import demo
 from mapd.models.base import Sampling
-from mapd.people import owner
 from mapd.policies import Policy
 from mapd.review.queue_index import derivation
 from mapd.store import db, queries, queue_index
 from mapd.store import tables as t
 
-# Who starts what nobody asked for.
-APP = owner("the app")
 STANDARD = demo.DemoPlan()
 
 
@@ -274,7 +272,8 @@ def prepare_index(engine: sa.Engine, exam_id: int) -> str | None:
     """
     with db.reading(engine) as session:
         # Most look on while a job is there, and take no lock for it.
-        if (job := _find_index_job(session, exam_id)) is not None:
+        exam = queries.exam(session, exam_id).uid
+        if (job := find_unended(session, IndexWork.kind, exam)) is not None:
             return job.uid
         is_missing = derivation.find_state(session, exam_id) is derivation.IndexState.MISSING
         if not is_missing and any(j.status == "running" and j.kind in BRINGS_ROWS for j in jobs.list_jobs(session)):
@@ -282,22 +281,15 @@ def prepare_index(engine: sa.Engine, exam_id: int) -> str | None:
     with db.writing(engine) as session:
         # Two pages may ask at once: the lock lets the second one find the first one's job.
         db.lock(session, jobs.LOCK)
-        if (job := _find_index_job(session, exam_id)) is None:
-            parameters = IndexWork(exam=queries.exam(session, exam_id).uid).model_dump()
-            job = jobs.start(session, IndexWork.kind, parameters, by=APP)
+        if (job := find_unended(session, IndexWork.kind, exam)) is None:
+            job = jobs.start(session, IndexWork.kind, IndexWork(exam=exam).model_dump(), by=APP)
         return job.uid
 
 
-def _find_index_job(session: Session, exam_id: int) -> t.Job | None:
-    of_index = select(t.Job).where(t.Job.kind == IndexWork.kind, col(t.Job.origin).is_(None))
-    uid, rows = queries.exam(session, exam_id).uid, session.exec(of_index.order_by(col(t.Job.id).desc()))
-    latest = next((job for job in rows if job.parameters.get("exam") == uid), None)
-    return None if latest is None or latest.status == "done" else latest
-
-
 # The kinds that the index follows while they run.
-BRINGS_ROWS = (ExamWork.kind, CollectWork.kind, RoundWork.kind, ArmsWork.kind, DemoWork.kind, FitWork.kind)
-_ALL = (ExamWork, CollectWork, FinetuneWork, RoundWork, ArmsWork, DemoWork, FitWork, IndexWork)
+_FOLLOWED = (ExamWork, CollectWork, RoundWork, ArmsWork, DemoWork, FitWork, RefitWork)
+BRINGS_ROWS = tuple(kind.kind for kind in _FOLLOWED)
+_ALL = (*_FOLLOWED, FinetuneWork, IndexWork)
 KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in _ALL}
 
 

@@ -10,13 +10,16 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from mapd.jobs import JobProgress
-from mapd.people import Person
+from mapd.people import Person, owner
 from mapd.review.queue_index import derivation
 from mapd.store import db
+from mapd.store import tables as t
 
+# Who starts what nobody asked for.
+APP = owner("the app")
 # Between two times that the queue index follows work which brings rows.
 FOLLOW_S = 30.0
 
@@ -61,6 +64,13 @@ def followed_by_index(run: WorkContext) -> Iterator[WorkContext]:
         run.tell(replace(progress, message=words, seconds_left=None))
 
     derivation.catch_up_all(run.engine, tell_of_index)
+
+
+def find_unended(session: Session, kind: str, exam: str) -> t.Job | None:
+    """Return the exam's latest job of this kind, by the exam's uid, unless it is done: one that failed counts, too."""
+    of_kind = select(t.Job).where(t.Job.kind == kind, col(t.Job.origin).is_(None)).order_by(col(t.Job.id).desc())
+    latest = next((job for job in session.exec(of_kind) if job.parameters.get("exam") == exam), None)
+    return None if latest is None or latest.status == "done" else latest
 
 
 def add_end(result: dict[str, Any], end: str | None) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from sqlmodel import Session
 
 from mapd import jobs
 from mapd.errors import BadInput, Busy
-from mapd.jobs import AttemptRef
+from mapd.jobs import AttemptRef, refit_work
 from mapd.jobs.process import INTERRUPTED
 from mapd.settings import Settings
 from mapd.store import db
@@ -37,6 +37,7 @@ LOOK_S = 0.5  # between two looks for jobs
 # Between two warnings that the database is away.
 WARN_EVERY_S = 10.0
 SEEN_S = 5.0  # between two signs of the worker's own
+REFITS_S = 10.0  # between two looks whether people judged enough for a refit
 # From "stop" until a job's process is killed: longer than calls in flight are awaited (60 s), or a checkpoint takes.
 GRACE_S = 75.0
 # Until a worker that ended is started again: it doubles, so that a broken setting doesn't fill the log.
@@ -77,13 +78,19 @@ class WorkerProcess:
         self.children: dict[AttemptRef, Child] = {}
         # Monotonic times: its own last sign, and when the database was last away.
         self.seen_at = self.away_at = -FOREVER
+        # The same of refits, and the newest judgement then.
+        self.refits_at = -FOREVER
+        self.newest_judgement: int | None = None
 
     def look(self) -> None:
-        """Do one round: give a sign of life, see after the processes, take waiting jobs. Raises: Busy."""
+        """Do one round: a sign of life, refits that are due, the processes, jobs that wait. Raises: Busy."""
         if time.monotonic() - self.seen_at > SEEN_S:
             with db.writing(self.engine) as session:
                 jobs.sign_on(session, self.name)
             self.seen_at = time.monotonic()
+        if time.monotonic() - self.refits_at > REFITS_S:
+            self.newest_judgement = refit_work.start_due(self.engine, self.newest_judgement)
+            self.refits_at = time.monotonic()
         self._reap()
         self._kill_what_does_not_stop()
         # While the database was away no process could give a sign of life: none is silent until it had the time to.

@@ -32,18 +32,19 @@ class _Estimate:
     fit: Fit
     values: dict[InputKey, float]
 
-    def weigh(self, verdict: Verdict) -> float:
-        """Return how much a verdict is to be doubted; of an undecided text, the verdict that would be worse."""
-        against_accepted, against_rejected = 1 - self.p, MISSED_WEIGHT * self.p
-        if verdict is Verdict.UNDECIDED:
-            return max(against_accepted, against_rejected)
-        return against_accepted if verdict is Verdict.ACCEPTED else against_rejected
+
+def weigh_doubt(p: float, verdict: Verdict) -> float:
+    """Return how much a verdict is to be doubted; of an undecided text, the verdict that would be worse."""
+    against_accepted, against_rejected = 1 - p, MISSED_WEIGHT * p
+    if verdict is Verdict.UNDECIDED:
+        return max(against_accepted, against_rejected)
+    return against_accepted if verdict is Verdict.ACCEPTED else against_rejected
 
 
 def estimate_error(mistake: Mistake, x: DecidedText) -> float:
     """Return how probable it is that the committee's verdict is wrong; a missed rationale counts less than an error."""
     estimate = _estimate(mistake, x)
-    return 0.0 if estimate is None else estimate.weigh(x.committee.verdict)
+    return 0.0 if estimate is None else weigh_doubt(estimate.p, x.committee.verdict)
 
 
 def explain_error(mistake: Mistake, x: DecidedText) -> str:
@@ -59,8 +60,9 @@ def explain_error(mistake: Mistake, x: DecidedText) -> str:
         (sign * reason.share, reason.words) for reason in list_reasons(estimate.fit, estimate.values, x.text.teacher)
     ]
     doubts = [words for share, words in sorted(shares, reverse=True) if share >= LEAST_SHARE][:MOST_REASONS]
-    # A fitted policy decides by a probability itself, and it stands there already.
-    p = "" if x.committee.probability is not None and figure else f", P(right) {estimate.p:.2f}"
+    # Where the fitted policy that decides orders, too, its probability stands there already.
+    is_known = figure and x.committee.probability is not None and float(x.committee.probability) == estimate.p
+    p = "" if is_known else f", P(right) {estimate.p:.2f}"
     return f"{head}{p}: {'; '.join(doubts) or 'nothing that is known contradicts it'}"
 
 

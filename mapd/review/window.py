@@ -308,7 +308,7 @@ class _Dealer:
             by_lot=queue.by_lot,
             about="attempt" if queue.of_attempt else "texts",
             again=queue.second_look,
-            order=line(f"order: {self.setting.order_fit.name}") if queue.name == "smart" else None,
+            order=line(f"order: {self.setting.order_fit.name}", 400) if queue.name == "smart" else None,
             class_=class_of(seat),
         )
 

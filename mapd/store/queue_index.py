@@ -10,11 +10,12 @@ Thresholds are hundredths. A band holds those mistakes of a queue that are in it
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
+from mapd.domain import Act
 from mapd.store import tables as t
 
 # The band that counts the rationales (a figure of the threshold lab).
@@ -27,6 +28,20 @@ class QueueKey(NamedTuple):
     place: int
     position: int
     attempt_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleCount:
+    """How many rationales people accept and reject, and on how many questions; those on which they differ aside."""
+
+    right: int
+    wrong: int
+    questions: int
+
+    @property
+    def number(self) -> int:
+        """Return how many they decided."""
+        return self.right + self.wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +200,24 @@ def count_rationales(session: Session, exam_id: int) -> int:
     # At every threshold there are the same.
     number = select(func.coalesce(func.sum(band.number), 0)).where(band.exam_id == exam_id, band.name == RATIONALES)
     return int(session.exec(number.where(band.low <= 0, band.high > 0)).one())
+
+
+def count_people(session: Session, exam_id: int) -> PeopleCount:
+    """Count what people decided of the exam's rationales, as far as the index is derived."""
+    row = col(t.Standing.people)
+    counts = select(
+        func.count().filter(row == Act.ACCEPT.value),
+        func.count().filter(row == Act.REJECT.value),
+        func.count(col(t.Standing.question_id).distinct()),
+    )
+    of_exam = (t.Standing.exam_id == exam_id, t.Standing.kind == "rationale")
+    return PeopleCount(*session.exec(counts.where(*of_exam, row.in_((Act.ACCEPT.value, Act.REJECT.value)))).one())
+
+
+def load_people_fit(session: Session, exam_id: int) -> dict[str, Any]:
+    """Return the fit on people's judgements as it is kept; {} where there is none."""
+    row = session.get(t.StandingExam, exam_id)
+    return {} if row is None else row.order_fit
 
 
 def has_votes(session: Session, exam_id: int) -> bool:

@@ -751,6 +751,10 @@ class StandingExam(Table, table=True):
     leniency: dict[str, str] = Field(default_factory=dict, sa_type=Json(dict))  # by reviewer, exact: "7/12"
     votes: int  # that it was measured over
     votes_since: int = 0
+    # A fit on what people decided here, and whether it orders the combined queue (review/order_refit.py); {} before the
+    # first one. `judged`: the rationales that people had decided then.
+    order_fit: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
+    judged: int = 0
 
 
 class DirtyQuestion(Numbered, table=True):

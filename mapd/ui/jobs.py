@@ -219,6 +219,9 @@ def _draw_progress(job: t.Job, state: str) -> None:
         st.progress(min(1.0, job.done / job.total) if job.total else 0.0, line or "starting …")
     if state == "stopped":
         st.html(f'<div class="mapd-note">{text.line_html(job.outcome["stopped"], 300)}</div>')
+    if why := job.outcome.get("why"):
+        words = "The queue has this order" if job.outcome["is_used"] else "The queue keeps its order"
+        st.html(f'<div class="mapd-note">{words}: {text.line_html(why, 400)}</div>')
     if saved := job.outcome.get("saved"):
         st.html(f'<div class="mapd-note">{text.line_html(SavedCalls(**saved).in_words, 300)}.</div>')
     if state == "silent":
@@ -259,6 +262,9 @@ def _draw_result(job: t.Job) -> None:
     elif job.kind == "fit":
         way = {"exam": outcome["exam"], "policy": outcome["policy"]}
         context.link("pages/curate/threshold.py", "The policy", icon=":material/tune:", **way)
+    elif job.kind == "refit":
+        way = {"exam": outcome["exam"], "queue": "smart"}
+        context.link("pages/review/triage.py", "The queue", icon=":material/checklist:", **way)
     elif job.kind == "index":
         context.link("pages/review/browse.py", "Browse", icon=":material/table_rows:", exam=outcome["exam"])
     elif job.kind == "exam":

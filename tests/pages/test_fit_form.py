@@ -47,7 +47,7 @@ def work(home: Path) -> list[JobProgress]:
     """Do the job that waits, as its process does; return how far it said it was."""
     engine, progress = db.open_store(Settings()), list[JobProgress]()
     with db.writing(engine) as session:
-        ref = jobs.take(session, "w", calls=False)
+        ref = jobs.take(session, "w", calls=True)
         assert ref is not None
         task = kinds.read_job(jobs.get(session, ref.uid))
     try:

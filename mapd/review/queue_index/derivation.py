@@ -51,7 +51,7 @@ log = logging.getLogger("mapd.queue_index")
 Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 
 
-def _version_of(session: Session, info: ExamInfo) -> str:
+def version_of(session: Session, info: ExamInfo) -> str:
     """Return the version of the exam's rows: rules, policy, order; no threshold (a row holds for all of them)."""
     policy = saved_policies.exam_policy(session, info)
     order = saved_policies.find_order_fit(session, info, policy).digest
@@ -74,7 +74,7 @@ class IndexState(Enum):
 def find_state(session: Session, exam_id: int) -> IndexState:
     """Return how far the exam's index is. Raises: NotFound."""
     row = session.get(t.StandingExam, exam_id)
-    if row is None or row.rules != _version_of(session, queries.exam(session, exam_id)):
+    if row is None or row.rules != version_of(session, queries.exam(session, exam_id)):
         return IndexState.MISSING
     marks = select(t.DirtyQuestion.id).join(t.Attempt, col(t.Attempt.question_id) == t.DirtyQuestion.question_id)
     has_marks = session.exec(marks.where(t.Attempt.exam_id == exam_id).limit(1)).first() is not None
@@ -95,7 +95,7 @@ def catch_up(engine: sa.Engine, exam_id: int, tell: Tell = lambda *_: None) -> N
         if state is IndexState.MISSING:
             total += queue_index.count_asked(session, exam_id)
             row = session.get(t.StandingExam, exam_id)
-            if row is not None and row.rules == _version_of(session, queries.exam(session, exam_id)) + IN_PART:
+            if row is not None and row.rules == version_of(session, queries.exam(session, exam_id)) + IN_PART:
                 done = queue_index.count_derived(session, exam_id)
     for number in _derive_in_blocks(engine, exam_id):
         done += number
@@ -238,9 +238,9 @@ def _begin(session: Session, exam_id: int, *, measure: bool = True) -> None:
     session.execute(sa.delete(t.QueueBand).where(col(t.QueueBand.exam_id) == exam_id))
     row = session.get(t.StandingExam, exam_id)
     if measure or row is None:
-        offsets, votes = _leniency(session, exam_id)
-        row = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
-    row.rules = _version_of(session, queries.exam(session, exam_id)) + IN_PART
+        row = row or session.merge(t.StandingExam(id=exam_id, rules="", votes=0))
+        (row.leniency, row.votes), row.votes_since = _leniency(session, exam_id), 0
+    row.rules = version_of(session, queries.exam(session, exam_id)) + IN_PART
     session.flush()
 
 
@@ -299,7 +299,7 @@ class _Exam:
         assert row.id is not None
         info = queries.exam(session, row.id)
         policy = saved_policies.exam_policy(session, info)
-        if row.rules.removesuffix(IN_PART) != _version_of(session, info):
+        if row.rules.removesuffix(IN_PART) != version_of(session, info):
             # The same rules may come back later, and what isn't followed now would be missing then.
             row.rules = ""
             return None
