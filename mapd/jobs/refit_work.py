@@ -14,9 +14,9 @@ from sqlmodel import Session
 from mapd import jobs
 from mapd.errors import Stopped
 from mapd.jobs import JobProgress
-from mapd.jobs.work import APP, Work, WorkContext, find_unended
+from mapd.jobs.work import APP, Work, WorkContext, find_unended, followed_by_index
 from mapd.review import order_refit
-from mapd.review.queue_index import derivation
+from mapd.review.order_refit import OrderRefit
 from mapd.store import db, queries, queue_index
 from mapd.store import tables as t
 
@@ -40,6 +40,13 @@ class RefitWork(Work):
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Fit, compare, and have the index follow where the order changes."""
+        # Killed once the order is written, its questions have their marks: who looks next has them derived.
+        with followed_by_index(run) as followed:
+            number, refit = self._refit(followed)
+        is_used = refit.people_fit is not None and refit.people_fit.is_better
+        return {"exam": self.exam, "judgements": number, "is_used": is_used, "why": refit.why}
+
+    def _refit(self, run: WorkContext) -> tuple[int, OrderRefit]:
         with db.reading(run.engine) as session:
             exam_id = queries.exam(session, self.exam).id
             plan = order_refit.plan_refit(session, exam_id)
@@ -50,11 +57,8 @@ class RefitWork(Work):
             raise Stopped(0, number)
         with db.writing(run.engine) as session:
             order_refit.store_refit(session, exam_id, refit)
-        # Killed from here on, the questions that wait have their marks: who looks next has them derived.
         run.tell(JobProgress("fitting", number, number))
-        derivation.catch_up(run.engine, exam_id, lambda done, total: run.tell(JobProgress("queues", done, total)))
-        is_used = refit.people_fit is not None and refit.people_fit.is_better
-        return {"exam": self.exam, "judgements": number, "is_used": is_used, "why": refit.why}
+        return number, refit
 
 
 def start_due(engine: sa.Engine, newest: int | None) -> int | None:

@@ -81,7 +81,7 @@ def test_enough_judgements_start_one_refit_and_the_better_order_is_used(
     result = kinds.read_job(job).run(WorkContext(engine, tmp_path, ANN, telling.append))
     assert (result["judgements"], result["is_used"]) == (36, True)
     assert result["why"].startswith("Brier score 0.0")
-    assert (telling[-1].stage, telling[-1].completed) == ("queues", 12)
+    assert telling[-1].in_words == "fitting: 36 of 36, 12 of 12 questions into the queues"
     words = order(engine, exam)
     assert words.startswith(f"order: fitted on 36 judgements of exam {exam.name}, 20")
     assert f"UTC; better than {DEFAULT_NAME} there (Brier score 0.0" in words

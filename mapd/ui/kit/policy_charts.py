@@ -89,7 +89,9 @@ def fit_figure(points: Sequence[FitPoint], threshold: float) -> go.Figure:
         line = {"shape": "hv", "width": 2, "color": colour, "dash": dash}
         hover = "%{y:.1%}, %{customdata:,} accepted"
         figure.add_scatter(x=xs, y=ys, name=name, mode="lines", line=line, customdata=accepted, hovertemplate=hover)
-    figure.add_vline(threshold, line={"width": 1.5, "color": GREY}, annotation_text=f"chosen {threshold:.2f}")
+    # The lines run along the top.
+    label = {"annotation_text": f"chosen {threshold:.2f}", "annotation_position": "bottom right"}
+    figure.add_vline(threshold, line={"width": 1.5, "color": GREY}, **label)
     figure.update_layout(**figure_layout(height=300))
     title = {"text": "P(right) > %{x:.2f}"}
     figure.update_xaxes(title="accepted: P(right) greater than", range=[-0.01, 1.01], dtick=0.1, showgrid=False)

@@ -4,6 +4,7 @@ draw_form(exam_id)          # the job runs above the form; the policy is chosen 
 draw_fit(draft)             # n = 1,066, Brier score .032 (.176 by the share alone), precision and recall over p
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,16 +172,25 @@ def draw_fit(policy: Policy, saved: Policy) -> None:
             (f"{record.brier_of_share:.3f}", "by the share of right ones alone"),
         )
         if record.at:
-            alt = "Precision and recall at each probability above which rationales are accepted"
-            figure = policy_charts.fit_figure(record.at, policy.threshold)
-            st.plotly_chart(figure, key="fit_figure", config=FIGURE_CONFIG, alt=alt)
-            few = {*FEW, round(100 * policy.threshold)}
-            points = [point for point in record.at if round(100 * point.p) in few]
-            tables.draw_table(("P(right) >", "precision", "recall", "accepted"), map(_point_row, points))
+            _draw_points(record.at, policy.threshold)
         st.caption(
             f"Cross-fitted: the questions are split into {record.folds} parts, and each is decided by a fit on the "
             "others. “Use for this exam” above lets the exam be decided by it."
         )
+
+
+def _draw_points(points: Sequence[FitPoint], threshold: float) -> None:
+    """Draw precision and recall at each threshold, and beneath or beside the picture those at a few."""
+    with st.container(key="mapd_fit_view"):
+        chart_column, table_column = st.columns([60, 40], gap="medium", vertical_alignment="center")
+    with chart_column:
+        alt = "Precision and recall at each probability above which rationales are accepted"
+        figure = policy_charts.fit_figure(points, threshold)
+        st.plotly_chart(figure, key="fit_figure", config=FIGURE_CONFIG, alt=alt)
+    with table_column:
+        few = {*FEW, round(100 * threshold)}
+        rows = [_point_row(point) for point in points if round(100 * point.p) in few]
+        tables.draw_table(("P(right) >", "precision", "recall", "accepted"), rows)
 
 
 def _point_row(point: FitPoint) -> tuple[Cell, ...]:
