@@ -41,6 +41,7 @@ class FitWork(Work):
     file: str | None = None
     file_sha256: str | None = None
     uses_gold: bool = True
+    with_feedback: bool = True  # a fit of its own for feedback, where enough of it is labelled
     threshold: float = THRESHOLD
 
     @property
@@ -67,15 +68,15 @@ class FitWork(Work):
             exam = queries.exam(session, self.exam).uid
         result = {"exam": exam, "policy": policy.name, "version": policy.version, "labels": record.labels}
         figures = {"n": record.n, "brier": round(record.brier, 6), "brier_of_share": round(record.brier_of_share, 6)}
-        return result | figures | {"notes": list(fitted.notes)}
+        return result | figures | {"no_feedback": fitted.no_feedback or None, "notes": list(fitted.notes)}
 
     def _fit(self, run: WorkContext) -> tuple[FittedPolicy, Policy]:
         source = self.labels if self.file_sha256 is None else read_labels(run.home, self.file or "", self.file_sha256)
         with db.reading(run.engine) as session:
             exams = [queries.exam(session, exam) for exam in (self.exam, *self.more_exams)]
             run.tell(JobProgress("reading the rationales", 0, self.size(session)))
-            options: dict[str, Any] = {"uses_gold": self.uses_gold, "threshold": self.threshold}
-            plan = plan_fit(session, self.name, exams, source, by=run.by, **options)
+            options: dict[str, Any] = {"uses_gold": self.uses_gold, "with_feedback": self.with_feedback}
+            plan = plan_fit(session, self.name, exams, source, by=run.by, threshold=self.threshold, **options)
         number = len(plan.candidates)
         if run.stopping():
             raise Stopped(0, number)

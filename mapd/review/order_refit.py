@@ -81,8 +81,9 @@ def refit_order(plan: RefitPlan) -> OrderRefit:
     except BadInput as error:
         # Of what is judged some stands in a test split, or all of one kind is of one question: the order stays.
         return OrderRefit(plan.judged, None, str(error))
-    verdicts = [c.x.committee.verdict for c in table.candidates]
-    old_probabilities = [_apply(plan.base, c) for c in table.candidates]
+    # In the table's order.
+    labelled = [c for c in plan.candidates if c.x.text.uid in plan.labels.is_right]
+    verdicts, old_probabilities = [c.x.committee.verdict for c in labelled], [_apply(plan.base, c) for c in labelled]
     # What each threshold would give is of no use to an order, and the row is read with each window.
     fit = replace(fit, record=replace(fit.record, at=()))
     is_better, comparison = compare(probabilities, old_probabilities, verdicts, table.is_right)

@@ -16,7 +16,7 @@ from mapd.exchange import label_files
 from mapd.jobs.fit_work import FitWork, keep_labels, name_labels
 from mapd.people import Right, may
 from mapd.policies import Policy
-from mapd.probability import FILE, GOLD, PEOPLE, FitPoint
+from mapd.probability import FILE, GOLD, PEOPLE, FitPoint, FitRecord
 from mapd.questions.file_table import QuestionFile
 from mapd.questions.imports import BadRow, refuse_rows
 from mapd.store import queries
@@ -90,8 +90,16 @@ def _draw_fields(exam_id: int, exam_uid: str) -> None:
         help="Off: it also serves where no gold answer is known, and its figures say more where the gold check is "
         "what says which are right.",
     )
+    with_feedback = st.toggle(
+        "Feedback gets a fit of its own",
+        value=True,
+        key="fit_feedback",
+        disabled=source == GOLD,
+        help="Where people or the file label enough of it; the gold check says nothing of a feedback.",
+    )
     more_exams = _choose_exams(exam_id)
     options: dict[str, Any] = {"uses_gold": uses_gold, "threshold": round(float(threshold), 2)}
+    options |= {"with_feedback": with_feedback}
     options |= {"more_exams": more_exams, "labels": source}
     keep = None
     if source == FILE:
@@ -131,7 +139,7 @@ def _upload() -> UploadedFile | None:
     if file is None:
         st.caption(
             "A row names a rationale (its uid, or its teacher and its question: id or text) and has a label: right or "
-            "wrong."
+            "wrong. With kind: feedback it names a feedback."
         )
         return None
     preview = forms.read_once(PREVIEW, file.file_id, "Reading the labels …", lambda: _read(file))
@@ -162,21 +170,27 @@ def draw_fit(policy: Policy, saved: Policy) -> None:
     """Draw the figures of a fitted policy: how far its probabilities are off, and what each threshold would give."""
     if policy.fit is None:
         return
-    record = policy.fit.record
+    record, feedback = policy.fit.record, policy.fit.feedback
     with st.expander("How good the fit is", icon=":material/query_stats:", expanded=policy.name != saved.name):
-        tables.draw_row(
-            (record.n, "labelled rationales"),
-            (record.right, "of them right"),
-            (record.questions, "questions"),
-            (f"{record.brier:.3f}", "Brier score, 0 is best"),
-            (f"{record.brier_of_share:.3f}", "by the share of right ones alone"),
-        )
+        _draw_figures(record, "rationales")
+        if feedback is not None:
+            _draw_figures(feedback.record, "feedbacks")
         if record.at:
             _draw_points(record.at, policy.threshold)
         st.caption(
             f"Cross-fitted: the questions are split into {record.folds} parts, and each is decided by a fit on the "
             "others. “Use for this exam” above lets the exam be decided by it."
         )
+
+
+def _draw_figures(record: FitRecord, nouns: str) -> None:
+    tables.draw_row(
+        (record.n, f"labelled {nouns}"),
+        (record.right, "of them right"),
+        (record.questions, "questions"),
+        (f"{record.brier:.3f}", "Brier score, 0 is best"),
+        (f"{record.brier_of_share:.3f}", "by the share of right ones alone"),
+    )
 
 
 def _draw_points(points: Sequence[FitPoint], threshold: float) -> None:
