@@ -83,14 +83,14 @@ class LocalModel:
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
         """Complete every request, `batch_size` at once: where answers are done, the next requests take their places."""
         batch = DecodingBatch(self._model, self._ends, self.batch_size)
-        arrivals = _Arrivals(self._make_row(request) async for request in requests)
+        arrivals, loop = _Arrivals(self._make_row(request) async for request in requests), asyncio.get_running_loop()
         try:
             while True:
                 joins = batch.free >= self.batch_size * FREE_PART
                 joining = await arrivals.take(batch.free, waits=not batch.rows) if joins else []
                 if not joining and not batch.rows:
                     break
-                for completion in await asyncio.to_thread(self._advance, batch, joining):
+                for completion in await loop.run_in_executor(_TURNS, self._advance, batch, joining):
                     yield completion
         finally:
             arrivals.close()
@@ -175,7 +175,8 @@ class LocalModel:
             yield
 
 
-# One thread for all models: where two students answer side by side, each writes a token and lets the other go on.
+# One thread for all models: each has it for some steps and lets the others go on. To torch another thread is another
+# team of threads, and the teams would wait for each other.
 _TURNS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokens")
 
 
