@@ -26,20 +26,17 @@ from mapd.store import db, judgement_log, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, preview, unpacked
-from tests.conftest import import_files
+from tests.conftest import ReadyMade, emptied, import_files
 from tests.looped import Scripted
 
 NAMES = ("sound", "slips", "lucky")
 
 
 class Project:
-    """A project at a home of its own; on SQLite, or in PostgreSQL at this URL, which is emptied first."""
+    """A project at a home of its own; on SQLite, or in PostgreSQL at this URL."""
 
     def __init__(self, home: Path, url: str | None = None) -> None:
         self.home, self.folder = home, home.parent
-        if url is not None:
-            with db.connect(url).begin() as connection:
-                connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
         self.engine = db.open_store(Settings(home=home, database_url=url))
 
     def pack(self) -> bytes:
@@ -54,8 +51,10 @@ class Project:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def receiver(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Project]:
+def receiver(tmp_path: Path, request: pytest.FixtureRequest, ready_made: ReadyMade) -> Iterator[Project]:
     url = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    if url is not None:
+        emptied(url, ready_made.version)
     project = Project(tmp_path / "one" / "home", url)
     yield project
     project.engine.dispose()
