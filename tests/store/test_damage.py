@@ -238,6 +238,7 @@ def test_a_file_that_may_not_be_written_has_its_own_cure(full_home: Path, monkey
         raise sa.exc.OperationalError("", {}, sqlite3.OperationalError("attempt to write a readonly database"))
 
     monkeypatch.setattr(db, "migrate", readonly)
+    monkeypatch.setattr(db, "OPENING", dict.fromkeys(db.OPENING, 0.1))
     with pytest.raises(BadInput, match="make the file and its folder writable for you"):
         db.open_store(Settings())
 
