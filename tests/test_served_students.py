@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
+from tenacity import wait_none
 
 from mapd import approvals, exam, results, served_students, student_models, students
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, MapdError, Stopped
 from mapd.exchange.archive import shapes
-from mapd.models import sandbox
+from mapd.models import sandbox, served
 from mapd.models.base import Rendering, Sampling
 from mapd.people import owner
 from mapd.questions import generated, sets
@@ -307,6 +308,7 @@ def test_killed_at_half_it_asks_nothing_again_that_was_kept(
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         time.sleep(0.5)  # what was in flight arrives at nobody
+        provider.delay = 0.0
         half, before = kept(store), len(server.answered)
         assert QUESTIONS // 2 <= half < QUESTIONS
         assert sit(store, home).n == QUESTIONS
@@ -424,7 +426,9 @@ def test_what_needs_its_weights_refuses_it(mapd: Mapd, tmp_path: Path) -> None:
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
-def test_the_command_adds_tests_and_examines_one(mapd: Mapd, tokenizer_folder: Path, tmp_path: Path) -> None:
+def test_the_command_adds_tests_and_examines_one(
+    mapd: Mapd, tokenizer_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     questions = tmp_path / "q.jsonl"
     questions.write_text('{"question": "3 + 4?", "answer": "7"}\n{"question": "1 + 1?", "answer": "2"}\n')
     mapd("questions", "add", "q", questions, "--split", "dev")
@@ -444,6 +448,7 @@ def test_the_command_adds_tests_and_examines_one(mapd: Mapd, tokenizer_folder: P
     mapd("students", "disable", "s")
     fails(mapd("exam", "run", "--student", "s", "--questions", "q", "--split", "dev"), 1, "mapd students enable s")
     mapd("students", "enable", "s")
+    monkeypatch.setattr(served, "BACKOFF", wait_none())  # its server is gone
     fails(
         mapd("exam", "run", "--student", "s", "--questions", "q", "--split", "dev", "--seed", 2), 1, "check the server"
     )
