@@ -8,14 +8,11 @@ code, out, err = mapd("collect")
 import json
 import sys
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
-import typer
 
 from mapd import cli
-from mapd.cli import commands
 
 
 class CommandResult(NamedTuple):
@@ -36,18 +33,11 @@ class CommandResult(NamedTuple):
 Mapd = Callable[..., CommandResult]
 
 
-@cache
-def build_command_line() -> Any:
-    """Return the whole command line, made of its functions once: typer makes it anew for each command it runs."""
-    return typer.main.get_command(commands.app)
-
-
 def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Mapd:
     """Return the function that runs a command."""
 
     def run(*words: object) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["mapd", *map(str, words)])
-        monkeypatch.setattr(commands, "app", build_command_line())
         with pytest.raises(SystemExit) as end:
             cli.main()
         return CommandResult(int(end.value.code or 0), *capsys.readouterr())
