@@ -1,8 +1,8 @@
 """Signing in at oidc-provider-mock, which speaks OpenID Connect over HTTP: the way in and out, and who may do what."""
 
 import re
+import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from oidc_provider_mock import User, run_server_in_thread
@@ -16,6 +16,7 @@ from mapd.store import tables as t
 from tests.browser import resting
 from tests.browser.conftest import App, free_port
 from tests.browser.presses import settle
+from tests.conftest import ReadyMade
 
 READ = 450  # ms, as in test_triage
 SECRETS = """[auth]
@@ -28,20 +29,32 @@ server_metadata_url = "http://localhost:{provider}/.well-known/openid-configurat
 PEOPLE = {"Ann": ("Ann@x.org", True), "bob": ("bob@y.org", True), "eve": ("ann@x.org", False)}
 
 
-@pytest.fixture
-def guarded(full_home: Path, tmp_path: Path) -> Iterator[App]:
-    """An app of its own that asks people to sign in at a provider of its own."""
+@pytest.fixture(scope="module")
+def guarded_app(ready_made: ReadyMade, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app of these tests' own that asks people to sign in at a provider of its own."""
+    folder = tmp_path_factory.mktemp("guarded")
+    home = folder / "pilot"
+    home.mkdir()
+    shutil.copyfile(ready_made.imported, home / "mapd.db")
     users = [User(sub=name, claims={"email": m, "email_verified": ok}) for name, (m, ok) in PEOPLE.items()]
     with run_server_in_thread(user_claims=users) as provider:
         port = free_port()
-        secrets = tmp_path / ".streamlit" / "secrets.toml"
+        secrets = folder / ".streamlit" / "secrets.toml"
         secrets.parent.mkdir()
         secrets.write_text(SECRETS.format(app=port, provider=provider.server_port))
-        app = App(full_home, port)
-        app.more = {"HOME": str(tmp_path), "MAPD_OWNERS": "ann@x.org", "MAPD_ANNOTATORS": "@y.org"}
+        app = App(home, port)
+        app.more = {"HOME": str(folder), "MAPD_OWNERS": "ann@x.org", "MAPD_ANNOTATORS": "@y.org"}
         app.start()
         yield app
         app.stop(kill=True)
+
+
+@pytest.fixture
+def guarded(guarded_app: App, monkeypatch: pytest.MonkeyPatch) -> App:
+    """The app, and its project as this process's."""
+    monkeypatch.setenv("MAPD_HOME", str(guarded_app.home))
+    monkeypatch.delenv("MAPD_DATABASE_URL", raising=False)
+    return guarded_app
 
 
 def sign_in(page: Page, name: str) -> None:
