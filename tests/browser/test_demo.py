@@ -1,6 +1,6 @@
 """The recorded demo in a real browser: what a newcomer sees first, and the way to before and after."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,27 +11,31 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from tests.browser import resting
-from tests.browser.conftest import App
+from tests.browser.conftest import App, free_port
 
 
-@pytest.fixture
-def taught(home: Path) -> str:
-    """The uid of the exam that the recorded demo taught from, loaded as `make app` does."""
-    engine = db.open_store(Settings())
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home with the recorded demo, loaded as `make app` does, and the uid of the exam that it taught from."""
+    home = tmp_path_factory.mktemp("demo") / "pilot"
+    engine = db.open_store(Settings(home=home, database_url=None))
     assert recorded.load(engine, home, by=owner("ann")), "data/demo is part of the checkout"
     with db.reading(engine) as session:
         uid = next(exam.uid for exam in queries.exams(session) if exam.split == "train")
     engine.dispose()
-    return uid
+    return home, uid
 
 
-@pytest.fixture
-def demo(taught: str, home: Path, run_app: Callable[[Path], App]) -> App:
-    return run_app(home)
+@pytest.fixture(scope="module")
+def demo(taught: tuple[Path, str]) -> Iterator[App]:
+    app = App(taught[0], free_port())
+    app.start()
+    yield app
+    app.stop(kill=True)
 
 
-def test_one_mistake_is_followed_to_before_and_after(page: Page, demo: App, taught: str) -> None:
-    resting.load(page, f"{demo.url}/?exam={taught}")
+def test_one_mistake_is_followed_to_before_and_after(page: Page, demo: App, taught: tuple[Path, str]) -> None:
+    resting.load(page, f"{demo.url}/?exam={taught[1]}")
     expect(page.locator(".st-key-mapd_band")).to_contain_text("Recorded demo, simulated teachers")
     steps = page.locator(".mapd-step")
     expect(steps).to_have_count(5)
@@ -47,8 +51,8 @@ def test_one_mistake_is_followed_to_before_and_after(page: Page, demo: App, taug
     assert "before=" in page.url
 
 
-def test_both_losses_are_drawn(page: Page, demo: App, taught: str) -> None:
-    resting.load(page, f"{demo.url}/finetune?exam={taught}")
+def test_both_losses_are_drawn(page: Page, demo: App, taught: tuple[Path, str]) -> None:
+    resting.load(page, f"{demo.url}/finetune?exam={taught[1]}")
     lines = page.locator(".js-plotly-plot").first.locator(".scatterlayer .trace")
     expect(lines).to_have_count(2)
     expect(page.get_by_text("loss on feedback", exact=True)).to_be_visible()
