@@ -8,7 +8,7 @@ from tests.browser.conftest import App
 from tests.browser.test_accessible import SIZES
 
 
-@pytest.mark.parametrize("size", [(1440, 900), *SIZES], ids=str)
+@pytest.mark.parametrize("size", [(1440, 900), SIZES[-1]], ids=str)  # the widest and the narrowest
 def test_two_numbers_and_enter_reveal_what_is_seen_at_once(page: Page, app: App, size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     resting.load(page, f"{app.url}/room")
