@@ -33,9 +33,8 @@ MIXED = ["a", "s", "r", "2", "a", "Enter", "r", "1", "u", "a"]  # 8 decisions
 MOVES = ["f", "1", "2", "3", "4", "5", "ArrowRight", "ArrowLeft", "?", "Escape", "i"]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_each_of_many_fast_presses_decides_the_text_on_the_screen_whatever_fails(page: Page, serve, seed: int) -> None:
-    draw, server = random.Random(seed), serve(59, beat=0.1)
+def test_each_of_many_fast_presses_decides_the_text_on_the_screen_whatever_fails(page: Page, serve) -> None:
+    draw, server = random.Random(1), serve(59, beat=0.1)
     open_triage(page, server)
     press(page, *"aaas")
     for _ in range(120):
