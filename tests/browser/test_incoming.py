@@ -1,4 +1,4 @@
-"""A spreadsheet of explanations and a file of verdicts, uploaded in a real browser."""
+"""A spreadsheet of explanations and a file of verdicts, uploaded in a real browser, and what came in and went out."""
 
 from pathlib import Path
 
@@ -46,3 +46,15 @@ def test_explanations_and_verdicts_come_in(page: Page, app: App, tmp_path: Path)
         people = select(t.Judgement.person).join(t.Attempt, t.Judgement.attempt_id == t.Attempt.id)  # type: ignore[arg-type]
         assert session.exec(people.where(t.Attempt.uid == attempt)).all() == ["ann"]
     engine.dispose()
+
+    history = page.locator("table", has=page.get_by_text("file, or from where"))
+    expect(history.locator("tr", has_text="import authors")).not_to_have_count(0)
+    with resting.after(page):
+        page.get_by_role("radio", name="out").click()
+    page.wait_for_url("**moved=out**")
+    # Other tests share this project and may have downloaded something from it.
+    expect(history.locator("tr", has_text="import authors")).to_have_count(0)
+    resting.load(page, f"{app.url}/data?moved=in&way=verdicts")
+    expect(history.locator("tr", has_text="import authors")).not_to_have_count(0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390, "a wide table scrolls in itself"
