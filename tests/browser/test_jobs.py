@@ -68,7 +68,7 @@ def test_a_small_demo_is_started_watched_and_its_results_are_opened(
 def test_a_collect_is_cancelled_and_resumed_through_a_closed_tab_and_a_restart(
     home: Path, run_with_worker: Callable[[Path], App], page: Page
 ) -> None:
-    with Provider(overlap.reply, delay=0.2) as provider:
+    with Provider(overlap.reply, delay=2.0) as provider:  # it must not be done before it is cancelled
         with ThreadPoolExecutor() as aside:  # Playwright keeps an event loop in this thread
             engine, uid = aside.submit(collect_job, provider).result()
         app = run_with_worker(home)
@@ -78,11 +78,13 @@ def test_a_collect_is_cancelled_and_resumed_through_a_closed_tab_and_a_restart(
         card.get_by_role("button", name="Cancel").click(delay=50)
         expect(card).to_contain_text("cancelled")
         assert committed(engine) == len(provider.tries) < CALLS
+        provider.delay = 0.5
         card.get_by_role("button", name="Resume").click(delay=50)
         kept = committed(engine)
         until(lambda: committed(engine) > kept + 10)
         page.goto("about:blank")  # the tab is closed, and the app restarted
         app.stop()
+        provider.delay = 0.0
         app.start()
         resting.load(page, f"{app.url}/jobs?job={uid}")
         expect(card.locator(".mapd-chip")).to_contain_text("done", timeout=MINUTES)
