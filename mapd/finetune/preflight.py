@@ -89,11 +89,11 @@ def check(
     Raises: Forbidden; NotFound; BadInput, as `run.run` refuses it.
     """
     require(by, Right.RUN_JOBS)
-    from mapd.finetune import train  # torch takes seconds to import
-
     snapshot, parent = run.load_inputs(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
     base = students.base_folder(engine, parent, home)
+    from mapd.finetune import train  # torch takes seconds to import: what is refused is refused before it
+
     numbers, free = sum(weights.count_numbers(base)), train.measure_free_mb()
     memory = reckon_memory_mb(numbers, _read_sizes(base), hyperparameters)
     facts: dict[str, Any] = {
