@@ -37,7 +37,8 @@ from tests.provider import Asked, Provider
 ROOT = Path(__file__).parents[1]
 NAMES = ("one", "two", "three")
 QUESTIONS = 25
-CALLS = QUESTIONS * len(NAMES) * (2 + len(NAMES) - 1)  # feedback, rationale, two reviews
+CALLS_EACH = len(NAMES) * (2 + len(NAMES) - 1)  # feedback, rationale, two reviews
+CALLS = QUESTIONS * CALLS_EACH
 RUNS = 3
 AT_ONCE = 8
 DELAY_S = 0.15
@@ -65,11 +66,11 @@ def reply(asked: Asked) -> str:
     return f"Read {mark(asked)}. [4]" if "square brackets" in asked.text else f"{mark(asked)} says: Answer: 7"
 
 
-def project(settings: Settings, url: str) -> tuple[sa.Engine, str]:
+def project(settings: Settings, url: str, count: int = QUESTIONS) -> tuple[sa.Engine, str]:
     """Make an exam whose every answer is a mistake, and three teachers at the provider; return the exam's uid."""
     engine = db.open_store(settings)
     with db.writing(engine) as session:
-        questions = sets.make_rows(generated.draw(("leg_counting",), {"train": QUESTIONS}, seed=1))
+        questions = sets.make_rows(generated.draw(("leg_counting",), {"train": count}, seed=1))
         sets.add(session, "q", questions, source="generated", simulated=False, by=owner("ann"))
         session.add(t.Student(name="small", base="path:/nowhere"))
         for name in NAMES:
@@ -127,13 +128,15 @@ class Round:
     rows: int
 
 
-def overlap(settings: Settings, provider: Provider, log: Path, kills: int, draw: random.Random) -> Round:
-    """Let three collects run over one exam, kill so many on the way, and count."""
-    engine, uid = project(settings, provider.url)
+def overlap(
+    settings: Settings, provider: Provider, log: Path, kills: int, draw: random.Random, count: int = QUESTIONS
+) -> Round:
+    """Let three collects run over one exam of so many questions, kill so many on the way, and count."""
+    engine, uid = project(settings, provider.url, count)
     collects, lost = Collects(settings, uid, log), set[tuple[str, str]]()
     for _ in range(RUNS):
         collects.start()
-    moments = sorted(draw.uniform(0.05, 0.8) * CALLS for _ in range(kills))
+    moments = sorted(draw.uniform(0.05, 0.8) * count * CALLS_EACH for _ in range(kills))
     until = time.monotonic() + LONGEST_S
     while collects.at_work() and time.monotonic() < until:
         if moments and len(replies(engine)) >= moments[0]:
