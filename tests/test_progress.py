@@ -14,6 +14,8 @@ from mapd.jobs import JobProgress
 from mapd.settings import Settings
 from tests.provider import Provider
 
+QUESTIONS = 10
+CALLS = QUESTIONS * overlap.CALLS_EACH
 SOON = "import mapd.cli.shared as p\np.FIRST_S, p.EVERY_S = 0.2, 0.2\n"
 
 
@@ -36,7 +38,7 @@ def test_a_collect_without_a_terminal_says_how_far_it_is(
     monkeypatch.setenv("A_KEY", "sk-0123456789abcdef")
     root = Path(__file__).parents[1]
     with Provider(overlap.reply, delay=0.1) as provider:
-        _, exam = overlap.project(Settings(), provider.url)
+        _, exam = overlap.project(Settings(), provider.url, QUESTIONS)
         command = [sys.executable, "-m", "mapd.cli", "collect", "--exam", exam, "--teachers", ",".join(overlap.NAMES)]
         path = {"PYTHONPATH": f"{root}{os.pathsep}{tmp_path}"}
         done = subprocess.run(
@@ -44,9 +46,9 @@ def test_a_collect_without_a_terminal_says_how_far_it_is(
         )
     told = [line for line in done.stderr.splitlines() if line.startswith("mapd: committee: ")]
     assert told
-    assert all(" of 300, " in line and " calls/s" in line for line in told)
+    assert all(f" of {CALLS}, " in line and " calls/s" in line for line in told)
     if form:
         assert done.stdout.count("\n") == 1
-        assert json.loads(done.stdout)["calls_made"] == overlap.CALLS
+        assert json.loads(done.stdout)["calls_made"] == CALLS
     else:
         assert "committee: " not in done.stdout
