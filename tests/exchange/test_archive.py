@@ -24,7 +24,7 @@ from mapd.store import tables as t
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, unpacked
 from tests.commands import runner
-from tests.conftest import import_files
+from tests.conftest import ReadyMade, emptied, import_files
 from tests.fits import make_whole_policy
 
 KEY = "sk-live-0123456789abcdef"
@@ -91,7 +91,9 @@ def full_pack(engine: sa.Engine, home: Path, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.fixture
-def other(request: pytest.FixtureRequest, engine: sa.Engine, tmp_path: Path) -> Iterator[sa.Engine]:
+def other(
+    request: pytest.FixtureRequest, engine: sa.Engine, tmp_path: Path, ready_made: ReadyMade
+) -> Iterator[sa.Engine]:
     """An empty project on the other database: what is archived on SQLite is read on PostgreSQL, and back."""
     if engine.dialect.name == "postgresql":
         made = db.open_store(Settings(home=tmp_path / "other", database_url=None))
@@ -99,8 +101,7 @@ def other(request: pytest.FixtureRequest, engine: sa.Engine, tmp_path: Path) -> 
         made.dispose()
         return
     url = request.getfixturevalue("postgres")
-    with db.connect(url).begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+    emptied(url, ready_made.version)
     made = db.open_store(Settings(home=tmp_path / "other", database_url=url))
     yield made
     made.dispose()
