@@ -90,7 +90,7 @@ def test_every_table_has_a_row_in_it(path: Path) -> None:
 def test_it_comes_to_the_head_and_is_whole(kept: sa.Engine) -> None:
     db.migrate(kept)
     assert [f.report for f in examine(Settings()) if f.subject == "database" and not f.ok] == []
-    with db.writing(kept) as session:
+    with db.reading(kept) as session:
         exams = queries.exams(session)
         assert len(exams) == 3
         curated = [live_set.load_curated(session, exam.id) for exam in exams]
@@ -99,6 +99,9 @@ def test_it_comes_to_the_head_and_is_whole(kept: sa.Engine) -> None:
         assert (len(mistakes), len(rationales)) == (23, 24)
         by_name = {exam.name: results.load(session, exam.uid) for exam in exams if exam.split == "dev"}
         assert len(results.compare(*by_name.values()).changes) > 0
+    if kept.dialect.name == "sqlite":  # the pages' reads on both: test_both_databases
+        every_page_shows_it(next(exam.uid for exam in exams if exam.split == "train"))
+    with db.writing(kept) as session:
         judge(session, rationales[-1].text.id)
 
 
@@ -107,10 +110,7 @@ def judge(session: Session, rationale: int) -> None:
     judging.judge(session, judging.Target("rationale", rationale), "accept", by=owner("ben"))
 
 
-def test_every_page_shows_it(kept: sa.Engine) -> None:
-    db.migrate(kept)
-    with db.reading(kept) as session:
-        exam = next(exam.uid for exam in queries.exams(session) if exam.split == "train")
+def every_page_shows_it(exam: str) -> None:
     for path in PAGES:
         app = open_page(path, exam=exam)
         assert errors(app) == [], path
