@@ -1,7 +1,7 @@
 """Several trainings pooled: by hand, and by the command."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapd import rounds
@@ -35,6 +35,7 @@ def test_equal_trainings_have_no_spread() -> None:
     assert not any("No gain" in line for line in describe(pooled))
 
 
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.sampled_from([RIGHT, WRONG]), min_size=6, max_size=6), min_size=2, max_size=4))
 def test_the_parts_fit_together(exams: list[list[str]]) -> None:
     pooled = pool(sat("before", [RIGHT, WRONG] * 3), [sat(str(n), list(exam)) for n, exam in enumerate(exams)])  # type: ignore[arg-type]
