@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 from mapd.settings import Settings
 from mapd.store import db, exchange_log
 from mapd.store.exchange_log import Direction
-from tests import samples
 from tests.browser import resting
 from tests.browser.conftest import App
 from tests.browser.presses import press, settle, told
@@ -73,28 +72,3 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
     assert frozen["policy"]["threshold"] == 3.5
     assert frozen["counts"]["pairs"] == len(lines.splitlines()) > 0
     assert [j["decision"] for j in frozen["judgements"]] == ["accept", "accept"], "what was undone isn't in it"
-
-
-def test_the_same_files_again_lead_to_the_same_exam(page: Page, shared: App, sample_files: tuple[Path, Path]) -> None:
-    upload(page, shared, sample_files)
-    page.get_by_role("button", name="Import").click(delay=50)
-    expect(page.get_by_text("Imported:")).to_be_visible()
-    upload(page, shared, sample_files)
-    expect(page.get_by_text("imported already")).to_be_visible()
-
-
-def test_bad_rows_are_listed_and_nothing_is_written(page: Page, shared: App, tmp_path: Path) -> None:
-    rows = [samples.row(n) for n in range(4)]
-    rows[1]["gold_answer"] = ""
-    rows[3]["gpt_rationale"] = ["a text", 5, "many"]
-    upload(page, shared, samples.write(tmp_path, rows))
-    expect(page.get_by_role("alert").filter(has_text="nothing was imported")).to_be_visible()
-    expect(page.get_by_test_id("stDownloadButton")).to_contain_text("Download as CSV")
-    assert page.get_by_role("button", name="Import").count() == 0
-
-
-def test_a_cut_off_file_is_one_line(page: Page, shared: App, sample_files: tuple[Path, Path]) -> None:
-    feedback, rationales = sample_files
-    rationales.write_bytes(rationales.read_bytes()[:-200])
-    upload(page, shared, (feedback, rationales))
-    expect(page.get_by_role("alert").filter(has_text=rationales.name)).to_be_visible()

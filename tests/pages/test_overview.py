@@ -139,6 +139,7 @@ def test_bad_rows_are_a_table_and_nothing_is_written(home: Path, tmp_path: Path)
     rows[2]["gold_answer"] = ""
     app = upload(open_page("pages/loop/data.py", way="authors"), *samples.write(tmp_path, rows))
     assert "nothing was imported" in errors(app)[0]
+    assert "Download as CSV" in {button.proto.label for button in app.get("download_button")}
     assert not [b for b in app.button if b.label == "Import"]
 
 
