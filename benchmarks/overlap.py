@@ -128,15 +128,13 @@ class Round:
     rows: int
 
 
-def overlap(
-    settings: Settings, provider: Provider, log: Path, kills: int, draw: random.Random, count: int = QUESTIONS
-) -> Round:
-    """Let three collects run over one exam of so many questions, kill so many on the way, and count."""
-    engine, uid = project(settings, provider.url, count)
+def overlap(settings: Settings, provider: Provider, log: Path, kills: int, draw: random.Random) -> Round:
+    """Let three collects run over one exam, kill so many on the way, and count."""
+    engine, uid = project(settings, provider.url)
     collects, lost = Collects(settings, uid, log), set[tuple[str, str]]()
     for _ in range(RUNS):
         collects.start()
-    moments = sorted(draw.uniform(0.05, 0.8) * count * CALLS_EACH for _ in range(kills))
+    moments = sorted(draw.uniform(0.05, 0.8) * CALLS for _ in range(kills))
     until = time.monotonic() + LONGEST_S
     while collects.at_work() and time.monotonic() < until:
         if moments and len(replies(engine)) >= moments[0]:

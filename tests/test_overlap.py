@@ -202,8 +202,8 @@ def test_killed_collects_lose_no_more_than_they_had_in_flight(
     with overlap.emptied(request.getfixturevalue("postgres") if database == "postgresql" else None) as url:
         settings = Settings(home=tmp_path / "home", database_url=url)
         with Provider(overlap.reply, overlap.DELAY_S) as provider:
-            told = overlap.overlap(settings, provider, tmp_path / "log", kills=1, draw=random.Random(), count=15)
-    assert told.rows == 15 * overlap.CALLS_EACH
+            told = overlap.overlap(settings, provider, tmp_path / "log", kills=1, draw=random.Random())
+    assert told.rows == overlap.CALLS
     # A commit claims for each teacher up to a chunk, beside half of one that is left; none is sent that wasn't claimed.
     claimed = len(overlap.NAMES) * (overlap.AT_ONCE + overlap.AT_ONCE // 2)
     assert told.repeated <= told.lost <= claimed + overlap.AT_ONCE
