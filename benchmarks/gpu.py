@@ -6,7 +6,7 @@ The model has Qwen2.5-1.5B's shape, in bf16, and a tokenizer that is made here; 
 process of its own with a time limit. One that can't be run, or takes too long, says why in its place, and the others go
 on. `--tiny`: all of it on a CPU, with a model of 100,000 numbers: that the script runs, not how fast.
 
-    exam     tokens/s of answers of equal length: transformers' `generate` one by one, an exam's batches (32 at a time,
+    exam     tokens/s of answers of equal length: transformers' `generate` one by one, as an exam asks (32 at once,
              and 256), vLLM in process where `pip install mapd-studio[vllm]` was made
     losses   a step's joint loss in single precision: ours beside the padded two passes, and how far they lie apart
     train    tokens/s of both dialogues by LoRA: the reference (padded to 512, two passes), ours, TRL's SFTTrainer
@@ -140,7 +140,7 @@ def load_requests(job: Job, tokenizer: Any) -> tuple[list[Any], list[list[int]]]
 
 
 def measure_exam(job: Job) -> dict[str, Any]:
-    """Tokens a second of transformers one by one, and of an exam's batches."""
+    """Tokens a second of transformers one by one, and as an exam asks."""
     import torch
 
     from mapd.models.loader import DEVICE, load

@@ -31,11 +31,20 @@ class OrderFit:
     name: str
     fit: Fit
     without_gold: Fit | None = None
+    # What says which rationales are doubtful at all, where this fit orders them alone.
+    base: "OrderFit | None" = None
 
     @property
     def digest(self) -> str:
         """Return a name of all that orders."""
-        return "+".join(fit.digest for fit in (self.fit, self.without_gold) if fit)
+        digests = [fit.digest for fit in (self.fit, self.without_gold) if fit]
+        return "+".join([*digests, *([self.base.digest] if self.base else [])])
+
+    @property
+    def identity(self) -> str:
+        """Return a name that stays when teachers are renamed: they go by uid in it."""
+        fits = [fit for fit in (self.fit, self.without_gold) if fit]
+        return "+".join(fit.rename({uid: uid for uid in fit.record.teachers.values()}).digest for fit in fits)
 
     def choose(self, reading: RationaleReading) -> Fit:
         """Return the fit that decides about this rationale."""
@@ -54,7 +63,7 @@ def load_default() -> OrderFit:
 class PeopleFit:
     """A fit on what people decided in an exam, and how it compares, on these very labels, with what orders without it.
 
-    `base`: the digest of the latter. `comparison`: why the fit is better or isn't, in words.
+    `base`: the identity of the latter. `comparison`: why the fit is better or isn't, in words.
     """
 
     fit: Fit
@@ -67,7 +76,7 @@ class PeopleFit:
 
         `teachers`: their names by uid.
         """
-        if base.digest != self.base:
+        if base.identity != self.base:
             return base
         record = self.fit.record
         if not self.is_better:
@@ -75,7 +84,8 @@ class PeopleFit:
             return replace(base, name=f"{base.name}; {words}")
         moment = record.fitted_at[:16].replace("T", " ")
         name = f"fitted on {record.n:,} judgements of exam {exam}, {moment} UTC; better than {base.name} there"
-        return OrderFit(f"{name} ({self.comparison})", self.fit.rename(teachers))
+        # People judge the doubtful ones first: by their share of wrong ones too many others would look doubtful.
+        return OrderFit(f"{name} ({self.comparison})", self.fit.rename(teachers), base=base)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""

@@ -80,7 +80,10 @@ class _LabelReader:
     def read(self, table: FileTable, number: int, label_column: str) -> LabelRow | BadRow:
         """Return the row, or what is wrong with it."""
         is_right, uids = self._read_label(label_column), self._list_texts(UIDS)
-        uid = next((uid.lower() for uid in uids if _UID.fullmatch(uid.lower())), "")
+        whole_uids = list(dict.fromkeys(uid.lower() for uid in uids if _UID.fullmatch(uid.lower())))
+        uid = next(iter(whole_uids), "")
+        if len(whole_uids) > 1:
+            self.faults.append(("uid", f"it names two texts, {uid[:12]} and {whole_uids[1][:12]}: give each its row"))
         questions, teachers = self._list_texts(QUESTIONS), self._list_texts(TEACHERS)
         if not uid and not (questions and teachers):
             no_uid = f"{short(uids[0])} is no uid, of 32 letters a to f and digits; " if uids else ""
@@ -102,10 +105,10 @@ class _LabelReader:
         return is_right
 
     def _read_kind(self) -> str:
-        value = self.values.get(KIND, RATIONALE)
-        kind = str(value).strip().casefold()
+        kind = str(self.values.get(KIND, RATIONALE)).strip().casefold()
         if kind not in KINDS:
-            self.faults.append((KIND, f"{short(value)} is neither rationale nor feedback"))
+            cure = "rename the column, if it is of something else"
+            self.faults.append((KIND, f"{short(self.values[KIND])} is neither rationale nor feedback: {cure}"))
         return kind
 
     def _list_texts(self, columns: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from sqlmodel import Session
 
 from mapd import committee, exam, jobs, student_models, students, teacher_models, teachers
@@ -57,7 +57,7 @@ class ExamWork(Work):
     # Tokens of an answer; by default as its task and the student's template need.
     max_tokens: int | None = None
     longer_than: str | None = None  # the exam whose whole answers it takes over
-    batch_size: int = 32
+    batch_size: int = Field(32, ge=1)
     # What a student on this machine is asked with (student_models.BACKENDS).
     backend: str = student_models.BACKENDS[0]
     open_test: str | None = None

@@ -17,7 +17,7 @@ from mapd.jobs import JobProgress
 from mapd.jobs.work import APP, Work, WorkContext, find_unended, followed_by_index
 from mapd.review import order_refit
 from mapd.review.order_refit import OrderRefit
-from mapd.store import db, queries, queue_index
+from mapd.store import audit_log, db, queries, queue_index
 from mapd.store import tables as t
 
 
@@ -61,17 +61,23 @@ class RefitWork(Work):
         return number, refit
 
 
-def start_due(engine: sa.Engine, newest: int | None) -> int | None:
-    """Start a refit of each exam that is due and has none yet; return the newest judgement, for the next look.
+# The newest judgement, and how often judgements were set aside or count again.
+JudgementEdition = tuple[int | None, int]
 
-    `newest`: what the last look returned: without a newer judgement nothing is due. Raises: Busy.
+
+def start_due(engine: sa.Engine, newest: JudgementEdition | None) -> JudgementEdition | None:
+    """Start a refit of each exam that is due and has none yet; return what people did so far, for the next look.
+
+    `newest`: what the last look returned: where nothing came since, nothing is due. Raises: Busy.
     """
     with db.reading(engine) as session:
-        latest = queries.newest(session, t.Judgement)
+        latest = queries.newest(session, t.Judgement), audit_log.edition(session)
         if latest == newest:
             return newest
         is_behind = queue_index.count_marked(session) > 0
-        exams = [exam.uid for exam in queries.exams(session) if order_refit.is_due(session, exam.id)]
+        # What a test split's questions show is learned by nothing.
+        open_exams = [exam for exam in queries.exams(session) if exam.split != "test"]
+        exams = [exam.uid for exam in open_exams if order_refit.is_due(session, exam.id)]
         due = [uid for uid in exams if find_unended(session, RefitWork.kind, uid) is None]
     for uid in due:
         with db.writing(engine) as session:

@@ -78,9 +78,9 @@ class WorkerProcess:
         self.children: dict[AttemptRef, Child] = {}
         # Monotonic times: its own last sign, and when the database was last away.
         self.seen_at = self.away_at = -FOREVER
-        # The same of refits, and the newest judgement then.
+        # The same of refits, and what people had done then.
         self.refits_at = -FOREVER
-        self.newest_judgement: int | None = None
+        self.judgements: refit_work.JudgementEdition | None = None
 
     def look(self) -> None:
         """Do one round: a sign of life, refits that are due, the processes, jobs that wait. Raises: Busy."""
@@ -89,7 +89,7 @@ class WorkerProcess:
                 jobs.sign_on(session, self.name)
             self.seen_at = time.monotonic()
         if time.monotonic() - self.refits_at > REFITS_S:
-            self.newest_judgement = refit_work.start_due(self.engine, self.newest_judgement)
+            self.judgements = refit_work.start_due(self.engine, self.judgements)
             self.refits_at = time.monotonic()
         self._reap()
         self._kill_what_does_not_stop()

@@ -10,7 +10,8 @@ a step writes its token there, where a cache that grows by concatenation would c
 
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,20 +53,28 @@ class DecodingRow:
 
 
 class _SlotLayer(DynamicLayer):  # type: ignore[no-untyped-call]
-    """One layer's keys and values, [slots, heads, columns, size]; those in use come first."""
+    """One layer's keys and values, [rows, heads, columns, size]; what is in use comes first.
 
-    def __init__(self, slots: int) -> None:
+    A model may have layers that cache nothing.
+    """
+
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._slots, self._rows, self._columns = slots, 0, 0
+        self._rows, self._columns = 0, 0
         self._rooms: list[torch.Tensor] = []
         self.is_initialized = True
+
+    @property
+    def is_used(self) -> bool:
+        """Return whether it holds anything."""
+        return bool(self._rooms)
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write a step's tokens, [rows, heads, 1, size], behind the others; return what is in use."""
         start, self._columns = self._columns, self._columns + key_states.shape[-2]
-        self._reserve((key_states, value_states))
+        self._reserve((key_states, value_states), self._rows)
         for room, states in zip(self._rooms, (key_states, value_states), strict=True):
             room[: self._rows, :, start : self._columns] = states
         return self._show()
@@ -74,11 +83,13 @@ class _SlotLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         """Take in keys and values of rows whose prompts are read. `columns`: how many all rows have from now on."""
         ahead, old_columns = columns - self._columns, self._columns
         self._columns = columns
-        self._reserve(joining)
         end = self._rows + len(joining[0])
+        self._reserve(joining, end)
         for room, states in zip(self._rooms, joining, strict=True):
             if ahead and self._rows:
                 room[: self._rows, :, ahead:columns] = room[: self._rows, :, :old_columns].clone()
+            # Padding is masked, but 0 times what a former row left there may be no number.
+            room[self._rows : end, :, : columns - states.shape[-2]] = 0
             room[self._rows : end, :, columns - states.shape[-2] : columns] = states
         self._rows = end
         self._show()
@@ -97,14 +108,15 @@ class _SlotLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self._columns -= number
         self._show()
 
-    def _reserve(self, states: Sequence[torch.Tensor]) -> None:
-        if self._rooms and self._columns <= self._rooms[0].shape[-2]:
+    def _reserve(self, states: Sequence[torch.Tensor], rows: int) -> None:
+        """Make room for so many rows and the columns of now; what rows had that are done is given back."""
+        if self._rooms and rows <= len(self._rooms[0]) and self._columns <= self._rooms[0].shape[-2]:
             return
-        # Zeros: padding is masked, but 0 times what memory happens to hold may be no number.
-        sizes = [(self._slots, x.shape[1], self._columns + ROOM, x.shape[-1]) for x in states]
+        sizes = [(rows, x.shape[1], self._columns + ROOM, x.shape[-1]) for x in states]
         rooms = [x.new_zeros(size) for x, size in zip(states, sizes, strict=True)]
         for room, old in zip(rooms, self._rooms, strict=False):
-            room[:, :, : old.shape[-2]] = old
+            columns = min(room.shape[-2], old.shape[-2])
+            room[: self._rows, :, :columns] = old[: self._rows, :, :columns]
         self._rooms = rooms
 
     def _show(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -126,18 +138,30 @@ class DecodingBatch:
         self._mask = torch.zeros((0, 0), dtype=torch.long, device=DEVICE)
 
     @property
+    def _used_layers(self) -> list[_SlotLayer]:
+        return [layer for layer in self._layers if layer.is_used]
+
+    @property
     def free(self) -> int:
         """Return how many rows have room."""
         return self._slots - len(self.rows)
 
-    def clear(self) -> None:
-        """Give up all rows, and what memory they take."""
-        self.rows, self._layers, self._mask = [], [], self._mask[:0, :0]
-        self._cache = Cache(layers=[])
+    @contextmanager
+    def _emptied_on_fault(self) -> Iterator[None]:
+        # Half of the layers may have taken a token by then: no row can go on.
+        try:
+            yield
+        except (RuntimeError, MemoryError):
+            self.rows, self._layers, self._mask = [], [], self._mask[:0, :0]
+            self._cache = Cache(layers=[])
+            raise
 
     @torch.inference_mode()
     def join(self, rows: Sequence[DecodingRow]) -> list[DecodingRow]:
-        """Read the rows' prompts, and choose each one's first token. Return those that are done by that."""
+        """Read the rows' prompts, and choose each one's first token. Return those that are done by that.
+
+        Raises: RuntimeError, MemoryError: the rows that were there go on, where they still are in `rows`.
+        """
         started, cache = time.perf_counter(), DynamicCache()
         for row in rows:
             row.started = started
@@ -149,16 +173,21 @@ class DecodingBatch:
         mask = torch.tensor(mask_rows, device=DEVICE)
         positions = (mask.cumsum(-1) - 1)[:, shared:].clamp(min=0)
         self._choose(rows, tokens, mask, positions, cache)
-        self._add(rows, mask, cache)
+        with self._emptied_on_fault():
+            self._add(rows, mask, cache)
         return self._drop_done()
 
     @torch.inference_mode()
     def step(self) -> list[DecodingRow]:
-        """Choose each row's next token. Return those that are done by that, without their slots."""
+        """Choose each row's next token. Return those that are done by that.
+
+        Raises: RuntimeError, MemoryError: no row is left then.
+        """
         tokens = torch.tensor([[row.answer[-1]] for row in self.rows], device=DEVICE)
         positions = self._mask.sum(-1, keepdim=True)
         self._mask = torch.cat([self._mask, torch.ones_like(tokens)], dim=-1)
-        self._choose(self.rows, tokens, self._mask, positions, self._cache)
+        with self._emptied_on_fault():
+            self._choose(self.rows, tokens, self._mask, positions, self._cache)
         return self._drop_done()
 
     def _choose(
@@ -179,13 +208,12 @@ class DecodingBatch:
         self._trim()
         columns = max(mask.shape[1], self._mask.shape[1])
         if not self._layers:
-            self._layers = [_SlotLayer(self._slots) for _ in cache.layers]
+            self._layers = [_SlotLayer() for _ in cache.layers]
             self._cache = Cache(layers=[*self._layers])
         for layer, joining in zip(self._layers, cache.layers, strict=True):
             assert isinstance(joining, DynamicLayer), "a plain cache has no others"
-            assert joining.keys is not None, "the prompts are read"
-            assert joining.values is not None, "the prompts are read"
-            layer.join((joining.keys, joining.values), columns)
+            if joining.keys is not None and joining.values is not None:
+                layer.join((joining.keys, joining.values), columns)
         masks = [torch.nn.functional.pad(x, (columns - x.shape[1], 0)) for x in (self._mask, mask)]
         self._mask = torch.cat(masks)
         self.rows += rows
@@ -195,14 +223,14 @@ class DecodingBatch:
         number = int(self._mask.any(0).nonzero()[0]) if self.rows else self._mask.shape[1]
         if number:
             self._mask = self._mask[:, number:]
-            for layer in self._layers:
+            for layer in self._used_layers:
                 layer.trim(number)
 
     def _drop_done(self) -> list[DecodingRow]:
         done = [row for row in self.rows if row.is_done]
         for place in reversed(range(len(self.rows))):
             if self.rows[place].is_done:
-                for layer in self._layers:
+                for layer in self._used_layers:
                     layer.leave(place)
                 self._mask[place] = self._mask[-1]
                 self._mask = self._mask[:-1]
@@ -212,11 +240,12 @@ class DecodingBatch:
 
     def _read_shared(self, rows: Sequence[DecodingRow], cache: DynamicCache) -> int:
         """Read the beginning that all prompts share (the system message) once, for all rows; its number of tokens."""
+        # A sliding window counts columns: padding behind the beginning would shorten it.
         prompts = [row.prompt for row in rows]
         # Each row keeps a token of its own at least: the first answer token is predicted from it.
         most = min(map(len, prompts)) - 1
         shared = next((place for place in range(most) if len({prompt[place] for prompt in prompts}) > 1), most)
-        if len(rows) == 1 or shared < 1:
+        if len(rows) == 1 or shared < 1 or getattr(self._model.config, "sliding_window", None):
             return 0
         self._model(input_ids=torch.tensor([rows[0].prompt[:shared]], device=DEVICE), cache=cache, logits_to_keep=1)
         cache.batch_repeat_interleave(len(rows))

@@ -146,10 +146,10 @@ class LocalModel:
                 if done or not batch.rows:
                     break
                 done = batch.step()
-        # torch raises a RuntimeError where memory runs out.
+        # torch raises a RuntimeError where memory runs out. Prompts that can't be read leave the others in the batch.
         except (RuntimeError, MemoryError) as error:
-            batch.clear()
-            return [Completion(row.request.key, "", Finish.FAILED, error=_explain(error)) for row in rows]
+            lost = [row for row in rows if row not in batch.rows]
+            return [Completion(row.request.key, "", Finish.FAILED, error=_explain(error)) for row in lost]
         return [self._completion(row) for row in done]
 
     def _completion(self, row: DecodingRow) -> Completion:

@@ -53,9 +53,17 @@ class OrderRefit:
 
 
 def is_due(session: Session, exam_id: int) -> bool:
-    """Return whether people decided enough, and enough more than at the last refit. It reads the queue index alone."""
+    """Return whether people decided enough more than at the last refit, or enough of that counts no more.
+
+    It reads the queue index alone.
+    """
     row, people = session.get(t.StandingExam, exam_id), queue_index.count_people(session, exam_id)
-    if row is None or min(people.right, people.wrong) < LEAST_OF_EACH or people.questions < LEAST_QUESTIONS:
+    if row is None:
+        return False
+    # Judgements were taken back or set aside: the order isn't theirs any more.
+    if row.judged and people.number <= row.judged - max(LEAST_MORE, MORE_SHARE * row.judged):
+        return True
+    if min(people.right, people.wrong) < LEAST_OF_EACH or people.questions < LEAST_QUESTIONS:
         return False
     return people.number >= row.judged + max(LEAST_MORE if row.judged else 0, MORE_SHARE * row.judged)
 
@@ -87,7 +95,7 @@ def refit_order(plan: RefitPlan) -> OrderRefit:
     # What each threshold would give is of no use to an order, and the row is read with each window.
     fit = replace(fit, record=replace(fit.record, at=()))
     is_better, comparison = compare(probabilities, old_probabilities, verdicts, table.is_right)
-    return OrderRefit(plan.judged, PeopleFit(fit, plan.base.digest, is_better, comparison), comparison)
+    return OrderRefit(plan.judged, PeopleFit(fit, plan.base.identity, is_better, comparison), comparison)
 
 
 def _apply(order_fit: OrderFit, c: LabelCandidate) -> float:

@@ -14,6 +14,7 @@ from mapd.checks import State
 from mapd.curation.curated import DecidedText, Mistake
 from mapd.curation.fit_reasons import list_reasons
 from mapd.curation.inputs import Voices, agree, list_inputs
+from mapd.curation.order_fits import OrderFit
 from mapd.domain import Verdict
 from mapd.probability import Fit, InputKey
 
@@ -43,7 +44,15 @@ def weigh_doubt(p: float, verdict: Verdict) -> float:
 
 def estimate_error(mistake: Mistake, x: DecidedText) -> float:
     """Return how probable it is that the committee's verdict is wrong; a missed rationale counts less than an error."""
-    estimate = _estimate(mistake, x)
+    estimate = _estimate(mistake, x, mistake.order_fit)
+    return 0.0 if estimate is None else weigh_doubt(estimate.p, x.committee.verdict)
+
+
+def estimate_base_error(mistake: Mistake, x: DecidedText) -> float:
+    """Return the same by what decides which rationales are doubtful at all."""
+    if (base := mistake.order_fit.base) is None:
+        return x.ask(estimate_error, mistake)
+    estimate = _estimate(mistake, x, base)
     return 0.0 if estimate is None else weigh_doubt(estimate.p, x.committee.verdict)
 
 
@@ -51,7 +60,7 @@ def explain_error(mistake: Mistake, x: DecidedText) -> str:
     """Say why the text has its rank: what speaks against its verdict, the weightiest first."""
     verdict, figure = x.committee.verdict, x.committee.figure()
     head = f"{verdict.value.capitalize()} {f'at {figure}' if figure else 'without a vote'}"
-    estimate = _estimate(mistake, x)
+    estimate = _estimate(mistake, x, mistake.order_fit)
     if estimate is None:
         return f"{head}: a person's repair, of which no fit knows anything"
     # What speaks against a rejected text's verdict speaks for the text.
@@ -66,12 +75,12 @@ def explain_error(mistake: Mistake, x: DecidedText) -> str:
     return f"{head}{p}: {'; '.join(doubts) or 'nothing that is known contradicts it'}"
 
 
-def _estimate(mistake: Mistake, x: DecidedText) -> _Estimate | None:
+def _estimate(mistake: Mistake, x: DecidedText, order_fit: OrderFit) -> _Estimate | None:
     reading = mistake.readings.find(x.text.id)
     # A repair is a person's text: it has no votes to tell by.
     if reading is None:
         return None
-    fit = mistake.order_fit.choose(reading)
+    fit = order_fit.choose(reading)
     values = list_inputs(reading, mistake.readings, Voices(fit.reviewers, fit.authors))
     return _Estimate(float(fit.probability(values)), fit, values)
 

@@ -21,7 +21,7 @@ from mapd.curation.curated import DecidedText, Mistake, filter_votes
 from mapd.domain import Act, JudgementRow, RowFilter, Ruling, TextReason, Verdict
 from mapd.judgements import drop_undone
 from mapd.policies import Check
-from mapd.review.priority import estimate_error, find_against_gold
+from mapd.review.priority import estimate_base_error, estimate_error, find_against_gold
 
 DISAGREE_SPREAD = 2  # scores this far apart
 NEAR_DISTANCE = Fraction(1, 2)  # a mean this close to the threshold
@@ -150,7 +150,7 @@ def _absent_steps(m: Mistake, _: float) -> Texts | None:
 
 
 def _suspects(m: Mistake, _: float) -> Texts | None:
-    return tuple(x for x in m.rationales if _error(m, x) >= LEAST_ERROR) or None
+    return tuple(x for x in m.rationales if x.ask(estimate_base_error, m) >= LEAST_ERROR) or None
 
 
 def _accepted_by_people(m: Mistake, _: float) -> Texts | None:

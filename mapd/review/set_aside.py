@@ -108,7 +108,8 @@ def _count(session: Session, ids: Sequence[int], *, counts: bool) -> None:
         # Triggers mark the questions of new judgements; changed ones are marked here.
         queries.mark_stale(session, block)
     # The queue index is right when this commits: no reader meets the old decisions.
-    derivation.derive_marked(session)
+    while derivation.derive_marked(session):
+        pass
 
 
 def _target(exam_uid: str) -> str:

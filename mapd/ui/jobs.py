@@ -1,6 +1,7 @@
 """Jobs on a page: one as it runs, all in a table, and what a start would do."""
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -152,7 +153,7 @@ def is_active(*kinds: str) -> bool:
 
 
 def _is_fresh(job: t.Job, now: datetime) -> bool:
-    return job.status == "done" and job.ended_at is not None and now - job.ended_at < FRESH
+    return job.status == "done" and job.ended_at is not None and timedelta(0) <= now - job.ended_at < FRESH
 
 
 def draw_job(uid: str) -> None:
@@ -219,6 +220,13 @@ def _draw_progress(job: t.Job, state: str) -> None:
         st.progress(min(1.0, job.done / job.total) if job.total else 0.0, line or "starting …")
     if state == "stopped":
         st.html(f'<div class="mapd-note">{text.line_html(job.outcome["stopped"], 300)}</div>')
+    # What an archive's job says of itself may have any form.
+    if job.origin is not None:
+        return
+    if job.kind == "fit":
+        lines = [job.outcome.get("no_feedback"), *job.outcome.get("notes", ())]
+        html = "".join(f'<div class="mapd-note">{text.line_html(line, 400)}</div>' for line in lines if line)
+        st.html(html) if html else None
     if why := job.outcome.get("why"):
         words = "The queue has this order" if job.outcome["is_used"] else "The queue keeps its order"
         st.html(f'<div class="mapd-note">{words}: {text.line_html(why, 400)}</div>')
@@ -246,7 +254,9 @@ def _draw_buttons(job: t.Job, state: str) -> None:
     ):
         actions.write_and_rerun(lambda session, person: jobs.resume(session, job.uid, by=person))
     if state in ("done", "stopped"):
-        _draw_result(job)
+        # An archive's job may say anything of itself, and lack what a link needs.
+        with suppress(KeyError) if job.origin is not None else nullcontext():
+            _draw_result(job)
 
 
 def _draw_result(job: t.Job) -> None:

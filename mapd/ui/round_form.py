@@ -37,6 +37,7 @@ def draw_form(student: str) -> None:
             name, exam = context.read(round_plan.find_start, student=student)
             settings = context.read(round_plan.find_hyperparameters, name, {})
             usual = context.read(round_plan.find_committee, exam)
+            policy = context.read(saved_policies.exam_policy, exam)
         except MapdError as error:
             st.caption(text.label(str(error), 400))
             return
@@ -51,7 +52,6 @@ def draw_form(student: str) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             rule = _choose_extent()
         names = _choose_teachers(usual.teachers, exam.uid)
-        policy = context.read(saved_policies.exam_policy, exam)
         is_adaptive = start_forms.choose_adaptive(policy, f"round_adaptive_{exam.uid}", usual.adaptive)
         changes = _choose_settings(settings, name)
         plan = RoundPlan(name, exam.uid, **rule, teachers=tuple(names), adaptive=is_adaptive, settings=changes)

@@ -140,6 +140,8 @@ class Server:
     texts: int = 7  # of the queue's class
     at_once: int = 5_000  # texts of a class that one request decides
     words: list[dict[str, Any]] = field(default_factory=list)  # what the history says
+    order: str = "order: default fit"  # what the queue's tooltip names
+    places: list[tuple[str | None, int]] = field(default_factory=list)  # behind which card, and how many are held
     progress: dict[str, int] = field(default_factory=dict)  # by token: texts of a class that are decided
     url: str = ""
 
@@ -280,6 +282,7 @@ class Server:
                 }
             }
         has, start = set(query.getlist("has")), int((query.get("after") or "m-1")[1:]) + 1
+        self.places.append((query.get("after"), len(has)))
         order = [*range(start, self.number), *range(start)]
         if query.get("mistake"):
             order = [int(query["mistake"][1:]), *(n for n in order if n != int(query["mistake"][1:]))]
@@ -305,6 +308,7 @@ class Server:
             "about": self.about,
             "again": False,
             "class": {"reason": "no_work", "words": "no work shown"} if self.judge == "assisted" else None,
+            "order": self.order,
         }
         return {
             "person": self.person,

@@ -104,6 +104,23 @@ def test_a_tab_that_is_duplicated_sends_each_decision_once(page: Page, serve) ->
     assert sorted(made(server.decisions)) == sorted(acts)
 
 
+def test_in_another_order_the_next_cards_are_those_at_its_beginning(page: Page, serve) -> None:
+    server = serve(60)
+    open_triage(page, server)
+    page.wait_for_timeout(300)
+    server.order = "order: fitted on 30 judgements"
+    server.places.clear()
+    for _ in range(20):
+        if len(server.places) >= 2:
+            break
+        press(page, "Enter", gap=60)
+    (after, _), (anew, held), *others = server.places
+    assert (after is not None, anew, held > 0) == (True, None, True), "first behind the last card"
+    assert all(place is not None for place, _ in others), "once alone"
+    settle(page)
+    assert made(server.decisions) == meant(page)
+
+
 def test_without_a_network_one_judges_what_was_fetched_and_is_told_so(page: Page, serve) -> None:
     server = serve(60)
     page.clock.install()

@@ -61,7 +61,7 @@ def test_enough_judgements_start_one_refit_and_the_better_order_is_used(
     engine: sa.Engine, exam: ExamInfo, tmp_path: Path
 ) -> None:
     derivation.catch_up_all(engine)
-    assert refit_work.start_due(engine, None) is None
+    assert refit_work.start_due(engine, None) == (None, 0)
     decide_all(engine, exam, "gpt", 20)
     newest = refit_work.start_due(engine, None)
     assert waiting(engine) == [], "eight wrong ones are too few"

@@ -1,7 +1,7 @@
 """Rows that join and leave a batch at any step write what each writes alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import torch
@@ -17,12 +17,14 @@ LENGTHS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 40), st.booleans
 
 
 @pytest.fixture(scope="module")
-def model() -> LocalModel:
+def model() -> Iterator[LocalModel]:
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     model = LocalModel("tiny", tiny.model(), tiny.tokenizer())
     # It never ends by itself: each answer is as long as the request says.
     model._ends = set()
-    return model
+    yield model
+    torch.set_num_threads(threads)
 
 
 def answer(model: LocalModel, requests: list[Request], batch_size: int, *, waits: bool = False) -> dict[str, list[str]]:

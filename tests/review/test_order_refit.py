@@ -8,15 +8,16 @@ from sqlmodel import Session
 
 from mapd.checks import State
 from mapd.curation import live_set, saved_policies
-from mapd.curation.order_fits import PeopleFit, load_default, read_people_fit
+from mapd.curation.order_fits import OrderFit, PeopleFit, load_default, read_people_fit
 from mapd.domain import Act, ExamInfo, Verdict
 from mapd.people import owner
 from mapd.review import order_refit
 from mapd.review.judging import Target, judge
 from mapd.review.order_refit import OrderRefit, compare
-from mapd.review.priority import explain_error
+from mapd.review.priority import estimate_error, explain_error
 from mapd.review.queue_index import derivation
 from mapd.review.queue_index.derivation import IndexState
+from mapd.review.queues import QUEUES
 from mapd.store import queries
 from mapd.store import tables as t
 from tests import samples
@@ -70,6 +71,20 @@ def test_where_the_default_knows_better_it_stays_and_says_why(session: Session, 
     assert f"; a fit on 108 judgements of this exam isn’t better ({refit.why})" in order_fit.name
 
 
+def test_what_is_in_the_queue_is_no_matter_of_what_people_judged(session: Session, exam: ExamInfo) -> None:
+    curated, base = live_set.load_curated(session, exam.id), load_default()
+    pessimist = replace(make_fit(TEACHERS), intercept=-20.0)
+    smart = QUEUES["smart"]
+    for mistake in curated.mistakes:
+        ordered = replace(mistake, order_fit=OrderFit("people", pessimist, base=base)).change_texts(
+            lambda texts: [replace(x) for x in texts]
+        )
+        plain = mistake.change_texts(lambda texts: [replace(x) for x in texts])
+        uids = [[x.text.uid for x in smart.about(m, 3.0) or ()] for m in (ordered, plain)]
+        assert uids[0] == uids[1]
+        assert all(estimate_error(ordered, x) > 0.99 for x in ordered.rationales if x.committee.verdict is ACCEPTED)
+
+
 def keep(session: Session, exam: ExamInfo, judged: int, people_fit: PeopleFit | None = None) -> None:
     order_refit.store_refit(session, exam.id, OrderRefit(judged, people_fit, "why"))
 
@@ -88,6 +103,8 @@ def test_it_is_due_with_a_quarter_more_and_at_least_twenty(
     assert (is_due(30, 29), is_due(30, 30)) == (False, True)
     keep(session, exam, 200)
     assert (is_due(130, 119), is_due(130, 120)) == (False, True)
+    # Half of them were set aside: the order isn't that of what counts.
+    assert (is_due(100, 50), is_due(100, 51), is_due(2, 1)) == (True, False, True)
     # The index anew forgets neither the count nor the fit; without an index there is nothing to order.
     derivation.derive(session, exam.id)
     assert not is_due(130, 119)
@@ -108,6 +125,10 @@ def test_it_orders_only_beside_what_it_was_compared_with(session: Session, exam:
         return saved_policies.find_order_fit(session, info, saved_policies.exam_policy(session, info)).name
 
     assert name().startswith(f"fitted on 40 judgements of exam {exam.name}, 2026-11-30 03:00 UTC; better than")
+    # A teacher's new name makes a fit no other one.
+    base = OrderFit("policy", fit)
+    renamed = replace(base, fit=fit.rename({uid: f"new {uid}" for uid in fit.record.teachers.values()}))
+    assert (renamed.digest == base.digest, renamed.identity == base.identity) == (False, True)
     # A person fits a policy: its act counts, until people judged more.
     saved_policies.save_policy(session, make_policy(TEACHERS, "fair"), by=ANN)
     saved_policies.set_policy(session, exam.id, "fair", None, by=ANN)

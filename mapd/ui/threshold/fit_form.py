@@ -175,6 +175,8 @@ def draw_fit(policy: Policy, saved: Policy) -> None:
         _draw_figures(record, "rationales")
         if feedback is not None:
             _draw_figures(feedback.record, "feedbacks")
+        else:
+            st.caption("Feedback has no fit of its own: its checks, its scores and people decide on it.")
         if record.at:
             _draw_points(record.at, policy.threshold)
         st.caption(

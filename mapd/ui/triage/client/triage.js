@@ -184,11 +184,15 @@ class Triage {
     this.isFetching = true;
     const { last, held } = this.deck;
     const isBrowse = this.place.queue === "browse";
-    const reply = await this.#fetch({
+    const { order } = this.meta?.queue ?? {};
+    const query = {
       after: last?.mistake, after_text: isBrowse ? last?.enter : null,
       has: isBrowse ? [] : held.map(({ mistake }) => mistake).slice(-200),
       ahead: held.reduce((sum, { open }) => sum + open.length, 0),
-    });
+    };
+    let reply = await this.#fetch(query);
+    // In another order the last card may stand anywhere: what comes next begins at the new beginning.
+    if (reply && !isBrowse && reply.queue.order !== order) reply = await this.#fetch({ ...query, after: null });
     this.isFetching = false;
     if (!reply) return;
     const isExhausted = !this.card;
