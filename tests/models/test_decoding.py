@@ -73,3 +73,31 @@ def test_room_grows_and_what_only_rows_had_that_are_done_goes(model: LocalModel)
     batch.join([late])
     assert batch._mask.shape[1] == len(late.prompt)
     assert (batch.free, batch.step(), batch.free) == (2, [late], 3)
+
+
+def test_memory_that_runs_out_costs_those_alone_whose_turn_it_was(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    first, second, late = (model._make_row(make_request(n, 3, 5, drawn=False)) for n in range(3))
+    batch = decoding.DecodingBatch(model._model, set(), 4)
+    batch.join([first, second])
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "_model", fail)
+        with pytest.raises(RuntimeError):
+            batch.join([late])
+    assert batch.rows == [first, second]
+    batch.step()
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "_model", fail)
+        with pytest.raises(RuntimeError):
+            batch.step()
+    assert batch.rows == []
+    again = model._make_row(make_request(0, 3, 5, drawn=False))
+    batch.join([again])
+    while batch.rows:
+        batch.step()
+    assert again.answer[:2] == first.answer
+    assert [len(row.answer) for row in (first, late, again)] == [2, 0, 5]

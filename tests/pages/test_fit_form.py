@@ -1,6 +1,7 @@
 """A policy is fitted from the threshold page: by a job, whose result the lab shows."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mapd.jobs.work import WorkContext
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
+from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files, writing
 from tests.pages.running import errors, open_page, shown
@@ -81,6 +83,8 @@ def test_what_is_fitted_is_chosen_in_the_lab_and_a_press_makes_it_the_exams(larg
     assert f">{record.at[70].precision:.3f}</td><td" in html
     assert len(app.get("plotly_chart")) == 2
     assert "it was fitted on the gold check" in captions(app)
+    assert "Feedback has no fit of its own" in captions(app)
+    assert "feedback is decided as ever" in html, "the job's card says why"
     app.button(key="use_policy").click().run()
     assert "<b>Saved, in use</b> fair" in shown(app)
     # A deep link shows the same, and the job's card leads there.
@@ -142,6 +146,22 @@ def test_a_job_that_is_run_again_saves_nothing_twice_and_one_that_is_stopped_sav
     assert [result["version"] for result in results] == [1, 1]
     other = task.model_copy(update={"uses_gold": True}).run(WorkContext(engine, large_home, ANN))
     assert other["version"] == 2
+
+
+def test_what_an_archives_job_says_of_itself_breaks_no_page(large_home: Path) -> None:
+    uids = []
+    with writing(db.open_store(Settings())) as session:
+        exam, ended_at = queries.exam(session, 1).uid, datetime(2190, 1, 1, tzinfo=UTC)
+        for kind, outcome in (("fit", {}), ("refit", {"why": "x"}), ("fit", {"notes": 7, "no_feedback": ["<b>"]})):
+            row = t.Job(kind=kind, parameters={"exam": exam}, person="eve", status="done", outcome=outcome)
+            row.origin, row.ended_at = "elsewhere", ended_at
+            session.add(row)
+            uids.append(row.uid)
+    assert not lab().exception
+    for uid in uids:
+        app = open_page("pages/loop/jobs.py", job=uid)
+        assert not app.exception
+        assert "came with an archive" in shown(app)
 
 
 def test_without_an_exam_or_a_rationale_there_is_no_form(home: Path) -> None:
