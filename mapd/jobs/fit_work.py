@@ -7,7 +7,8 @@ A file of labels lies under home/labels, named by its sha256: the parameters nam
 """
 
 import hashlib
-import tempfile
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -107,14 +108,16 @@ def name_labels(content: bytes) -> str:
 
 def keep_labels(home: Path, content: bytes) -> None:
     """Keep a file of labels for the job that reads it. Raises: BadInput where it can't be written."""
-    folder = home / "labels"
+    folder, name = home / "labels", name_labels(content)
+    temporary = folder / f".{name}.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(content)
+        temporary.write_bytes(content)
         # The file appears whole or not at all.
-        Path(file.name).replace(folder / name_labels(content))
+        temporary.replace(folder / name)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
         raise BadInput(f"the labels can't be kept under {folder} ({error.strerror}); free or unlock it") from error
 
 
