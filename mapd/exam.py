@@ -4,9 +4,9 @@
     -> ExamResult(exam="5e…", n=210, correct=12, mistakes=198, no_answer=31, failed=0)
 
 The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing. An
-exam that isn't broken off has the same answers, bit for bit, on the same machine with the same batch size. Broken off,
-its others are asked in other batches, where two tokens that tie may fall the other way: the hash of its answers shows
-it.
+exam that isn't broken off has the same answers, bit for bit, on the same machine with the same batch size. After a
+break the remaining questions are asked in other batches, where two tokens that tie may fall the other way: the hash of
+the answers shows it.
 """
 
 import json

@@ -145,25 +145,30 @@ def make_table(
 def fit_labels(candidates: Sequence[LabelCandidate], labels: Labels, source: FitSource) -> Fit:
     """Fit the labelled candidates. Raises: BadInput where there are too few labels, of one kind, or without a vote."""
     table = make_table(candidates, labels, source.teachers, uses_gold=source.uses_gold)
-    record = _make_record(table, labels, source, needs_vote=True)
-    return Fit(*table.fit(), record)
+    return fit_table(table, table.cross_fit(), labels, source)
+
+
+def fit_table(table: LabelTable, probabilities: Sequence[float], labels: Labels, source: FitSource) -> Fit:
+    """Fit a table of rationales. `probabilities`: what its cross-fit gave."""
+    return Fit(*table.fit(), _make_record(table, probabilities, labels, source, needs_vote=True))
 
 
 def fit_feedback(candidates: Sequence[FeedbackCandidate], labels: Labels, source: FitSource) -> FeedbackFit:
     """Fit the labelled feedback. Raises: BadInput where there are too few labels, or of one kind."""
     table = make_table(candidates, labels, source.teachers, uses_gold=source.uses_gold, kind=FEEDBACK)
-    record = _make_record(table, labels, source, needs_vote=False)
-    return FeedbackFit(*table.fit(), record)
+    return FeedbackFit(*table.fit(), _make_record(table, table.cross_fit(), labels, source, needs_vote=False))
 
 
-def _make_record(table: LabelTable, labels: Labels, source: FitSource, *, needs_vote: bool) -> FitRecord:
+def _make_record(
+    table: LabelTable, probabilities: Sequence[float], labels: Labels, source: FitSource, *, needs_vote: bool
+) -> FitRecord:
     import sklearn
 
     is_right, voices = table.is_right, {*table.voices.reviewers, *table.voices.authors}
-    probabilities, rows = table.cross_fit(), table.candidates
     # A rationale that nobody scored is never accepted.
     decisive = [
-        p if c.x.committee.valid_votes or not needs_vote else None for p, c in zip(probabilities, rows, strict=True)
+        p if c.x.committee.valid_votes or not needs_vote else None
+        for p, c in zip(probabilities, table.candidates, strict=True)
     ]
     votes = [vote for c in table.candidates for vote in c.reading.votes if vote.score is not None]
     right, n = sum(is_right), len(is_right)

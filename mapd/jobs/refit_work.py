@@ -61,7 +61,7 @@ class RefitWork(Work):
         return number, refit
 
 
-# The newest judgement, and how often judgements were set aside or count again.
+# The newest judgement, and how many acts changed which judgements count (beside a few that didn't).
 JudgementEdition = tuple[int | None, int]
 
 

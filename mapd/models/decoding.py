@@ -62,7 +62,6 @@ class _SlotLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self._rows, self._columns = 0, 0
         self._rooms: list[torch.Tensor] = []
-        self.is_initialized = True
 
     @property
     def is_used(self) -> bool:
@@ -121,7 +120,7 @@ class _SlotLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 
     def _show(self) -> tuple[torch.Tensor, torch.Tensor]:
         keys, values = (room[: self._rows, :, : self._columns] for room in self._rooms)
-        self.keys, self.values = keys, values
+        self.keys, self.values, self.is_initialized = keys, values, True
         return keys, values
 
 
@@ -185,8 +184,8 @@ class DecodingBatch:
         """
         tokens = torch.tensor([[row.answer[-1]] for row in self.rows], device=DEVICE)
         positions = self._mask.sum(-1, keepdim=True)
-        self._mask = torch.cat([self._mask, torch.ones_like(tokens)], dim=-1)
         with self._emptied_on_fault():
+            self._mask = torch.cat([self._mask, torch.ones_like(tokens)], dim=-1)
             self._choose(self.rows, tokens, self._mask, positions, self._cache)
         return self._drop_done()
 
@@ -227,7 +226,7 @@ class DecodingBatch:
                 layer.trim(number)
 
     def _drop_done(self) -> list[DecodingRow]:
-        done = [row for row in self.rows if row.is_done]
+        finished_rows = [row for row in self.rows if row.is_done]
         for place in reversed(range(len(self.rows))):
             if self.rows[place].is_done:
                 for layer in self._used_layers:
@@ -236,7 +235,7 @@ class DecodingBatch:
                 self._mask = self._mask[:-1]
                 self.rows[place] = self.rows[-1]
                 del self.rows[-1]
-        return done
+        return finished_rows
 
     def _read_shared(self, rows: Sequence[DecodingRow], cache: DynamicCache) -> int:
         """Read the beginning that all prompts share (the system message) once, for all rows; its number of tokens."""

@@ -27,12 +27,12 @@ from mapd.models.loader import DEVICE
 
 # Requests join a batch when this part of its places is free: to read prompts one by one would take longer.
 FREE_PART = 0.25
-# After so many steps it is looked for requests that came meanwhile.
+# The batch looks for new requests after so many steps.
 STEPS = 16
 
 
 class _Arrivals:
-    """What is waited for, taken as it is wanted."""
+    """The rows of the requests that come, pulled only when the batch has room."""
 
     def __init__(self, rows: AsyncIterator[DecodingRow]) -> None:
         self._rows = rows
@@ -41,19 +41,19 @@ class _Arrivals:
         self.fault: BaseException | None = None
 
     async def take(self, most: int, *, waits: bool) -> list[DecodingRow]:
-        """Return at most so many of those that are there. `waits`: for a first one."""
-        taken: list[DecodingRow] = []
-        while len(taken) < most and not self._is_over:
+        """Return the rows that are ready, `most` of them at most. `waits`: wait for the first one."""
+        rows: list[DecodingRow] = []
+        while len(rows) < most and not self._is_over:
             self._coming = self._coming or asyncio.ensure_future(anext(self._rows, None))
-            await asyncio.wait({self._coming}, timeout=None if waits and not taken else 0)
+            await asyncio.wait({self._coming}, timeout=None if waits and not rows else 0)
             if not self._coming.done():
                 break
             coming, self._coming = self._coming, None
             self.fault = coming.exception()
             row = None if self.fault else coming.result()
-            taken += [row] if row else []
+            rows += [row] if row else []
             self._is_over = row is None
-        return taken
+        return rows
 
     def close(self) -> None:
         """Wait for nothing more."""
@@ -141,16 +141,16 @@ class LocalModel:
         """Read the prompts of those who join, then decode until one is done, or for some steps; return what is done."""
         rows = [*batch.rows, *joining]
         try:
-            done = batch.join(joining) if joining else []
+            finished_rows = batch.join(joining) if joining else []
             for _ in range(STEPS):
-                if done or not batch.rows:
+                if finished_rows or not batch.rows:
                     break
-                done = batch.step()
+                finished_rows = batch.step()
         # torch raises a RuntimeError where memory runs out. Prompts that can't be read leave the others in the batch.
         except (RuntimeError, MemoryError) as error:
             lost = [row for row in rows if row not in batch.rows]
             return [Completion(row.request.key, "", Finish.FAILED, error=_explain(error)) for row in lost]
-        return [self._completion(row) for row in done]
+        return [self._completion(row) for row in finished_rows]
 
     def _completion(self, row: DecodingRow) -> Completion:
         answer = dialogue.decode(row.answer, self._tokenizer)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from sqlmodel import Session
 
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.fitting import LEAST_OF_EACH, LEAST_QUESTIONS, FitSource, fit_labels, make_table
+from mapd.curation.fitting import LEAST_OF_EACH, LEAST_QUESTIONS, FitSource, fit_table, make_table
 from mapd.curation.inputs import Voices, list_inputs
 from mapd.curation.labels import LabelCandidate, Labels, label_by_people, leave_out_sealed, list_candidates
 from mapd.curation.leakage import find_sealed
@@ -83,9 +83,9 @@ def plan_refit(session: Session, exam_id: int) -> RefitPlan:
 def refit_order(plan: RefitPlan) -> OrderRefit:
     """Fit what people decided, and compare both orders on it. No database is needed."""
     try:
-        fit = fit_labels(plan.candidates, plan.labels, plan.source)
         table = make_table(plan.candidates, plan.labels, plan.source.teachers, uses_gold=True)
         probabilities = table.cross_fit()
+        fit = fit_table(table, probabilities, plan.labels, plan.source)
     except BadInput as error:
         # Of what is judged some stands in a test split, or all of one kind is of one question: the order stays.
         return OrderRefit(plan.judged, None, str(error))

@@ -219,18 +219,17 @@ def _draw_progress(job: t.Job, state: str) -> None:
     else:
         st.progress(min(1.0, job.done / job.total) if job.total else 0.0, line or "starting …")
     if state == "stopped":
-        st.html(f'<div class="mapd-note">{text.line_html(job.outcome["stopped"], 300)}</div>')
+        st.html(f'<div class="mapd-note">{text.line_html(str(job.outcome["stopped"]), 300)}</div>')
     # What an archive's job says of itself may have any form.
-    if job.origin is not None:
-        return
+    outcome = job.outcome if job.origin is None else {}
     if job.kind == "fit":
-        lines = [job.outcome.get("no_feedback"), *job.outcome.get("notes", ())]
+        lines = [outcome.get("no_feedback"), *outcome.get("notes", ())]
         html = "".join(f'<div class="mapd-note">{text.line_html(line, 400)}</div>' for line in lines if line)
         st.html(html) if html else None
-    if why := job.outcome.get("why"):
-        words = "The queue has this order" if job.outcome["is_used"] else "The queue keeps its order"
+    if why := outcome.get("why"):
+        words = "The queue has this order" if outcome["is_used"] else "The queue keeps its order"
         st.html(f'<div class="mapd-note">{words}: {text.line_html(why, 400)}</div>')
-    if saved := job.outcome.get("saved"):
+    if saved := outcome.get("saved"):
         st.html(f'<div class="mapd-note">{text.line_html(SavedCalls(**saved).in_words, 300)}.</div>')
     if state == "silent":
         since = f" since {times.moment(job.beat_at, times.CLOCK)}" if job.beat_at else ""

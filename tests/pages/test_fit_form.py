@@ -148,11 +148,26 @@ def test_a_job_that_is_run_again_saves_nothing_twice_and_one_that_is_stopped_sav
     assert other["version"] == 2
 
 
+# Outcomes as no job of ours has them.
+ODD: tuple[tuple[str, dict[str, object]], ...] = (
+    ("fit", {}),
+    ("fit", {"notes": 7, "no_feedback": ["<b>"]}),
+    ("refit", {"why": "x"}),
+    ("exam", {"stopped": 7}),
+    ("collect", {"saved": 3}),
+    ("arms", {"exam": "x"}),
+    ("demo", {"before": None}),
+    ("finetune", {}),
+    ("index", {"why": ["x"]}),
+    ("round", {"stopped": None}),
+)
+
+
 def test_what_an_archives_job_says_of_itself_breaks_no_page(large_home: Path) -> None:
     uids = []
     with writing(db.open_store(Settings())) as session:
         exam, ended_at = queries.exam(session, 1).uid, datetime(2190, 1, 1, tzinfo=UTC)
-        for kind, outcome in (("fit", {}), ("refit", {"why": "x"}), ("fit", {"notes": 7, "no_feedback": ["<b>"]})):
+        for kind, outcome in ODD:
             row = t.Job(kind=kind, parameters={"exam": exam}, person="eve", status="done", outcome=outcome)
             row.origin, row.ended_at = "elsewhere", ended_at
             session.add(row)

@@ -66,11 +66,11 @@ def test_the_slider_has_the_thresholds_that_decide_something(full_home: Path) ->
     slider = app.select_slider(key="threshold")
     # Below the lowest mean, and at each mean: 3, 3.5 and 5.
     assert slider.options == ["1", "3", "3.5", "5"]
-    assert "Between 3.00 and 3.49 nothing changes." in [caption.value for caption in app.caption]
+    assert "Between 3.00 and 3.49 no rationale and no pair changes." in [caption.value for caption in app.caption]
     app = lab(threshold="3.70")
     assert (app.select_slider(key="threshold").value, number(app, "rationales accepted")) == (3.7, 12)
     assert app.select_slider(key="threshold").options == ["1", "3", "3.5", "3.7", "5"]
-    assert "Between 3.50 and 4.99 nothing changes." in [caption.value for caption in app.caption]
+    assert "Between 3.50 and 4.99 no rationale and no pair changes." in [caption.value for caption in app.caption]
     app.select_slider(key="threshold").set_value(3.0).run()
     assert app.select_slider(key="threshold").options == ["1", "3", "3.5", "5"]
     assert number(app, "rationales accepted") == 24

@@ -1,6 +1,6 @@
 """The slider of thresholds: its steps are those that decide something, and it says where it decides nothing.
 
-draw_slider(exam_id, PAPER, figures.cuts)      -> 3.0, with "Between 3.00 and 3.32 nothing changes."
+draw_slider(exam_id, PAPER, figures.cuts)      -> 3.0, with "Between 3.00 and 3.32 no rationale …"
 """
 
 from collections.abc import Sequence
@@ -40,8 +40,6 @@ def draw_slider(exam_id: int, base: Policy, cuts: Sequence[int], key: str = "thr
     )
     begin, end = find_idle_range(cuts, round(100 * threshold), *ends)
     # The steps are those of rationales and pairs. Of a mistake's feedback that isn't its best none makes a pair.
-    of_feedback = base.fit is not None and base.fit.feedback is not None
-    stays = "no rationale and no pair changes" if of_feedback else "nothing changes"
-    idle = f"Between {begin / 100:.2f} and {end / 100:.2f} {stays}."
+    idle = f"Between {begin / 100:.2f} and {end / 100:.2f} no rationale and no pair changes."
     st.caption(idle if begin < end else "Each move from here changes something.")
     return threshold
