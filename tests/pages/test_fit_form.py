@@ -78,17 +78,17 @@ def test_what_is_fitted_is_chosen_in_the_lab_and_a_press_makes_it_the_exams(larg
     record = policy.fit.record
     assert (record.n, record.uses_gold) == (108, False)
     html = shown(app)
-    for figure in (f"<dd>{record.brier:.3f}</dd>", f"<dd>{record.brier_of_share:.3f}</dd>", "<dd>108</dd>"):
-        assert figure in html
+    for figure in (f"{record.brier:.3f}", f"{record.brier_of_share:.3f}", "108"):
+        assert f">{figure}</td>" in html
     assert f">{record.at[70].precision:.3f}</td><td" in html
     assert len(app.get("plotly_chart")) == 2
-    assert "it was fitted on the gold check" in captions(app)
+    assert "It was fitted on the gold check" in captions(app)
     assert "Feedback has no fit of its own" in captions(app)
     assert "feedback is decided as ever" in html, "the job's card says why"
     app.button(key="use_policy").click().run()
     assert "<b>Saved, in use</b> fair" in shown(app)
     # A deep link shows the same, and the job's card leads there.
-    assert f"<dd>{record.brier:.3f}</dd>" in shown(lab(policy="fair"))
+    assert f">{record.brier:.3f}</td>" in shown(lab(policy="fair"))
     links = [link.proto for link in open_page("pages/loop/jobs.py", job=newest().uid).get("page_link")]
     assert ["policy=fair" in link.query_string for link in links if link.label == "The policy"] == [True]
 

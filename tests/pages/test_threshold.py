@@ -141,7 +141,7 @@ def test_a_fitted_policy_has_a_slider_of_probabilities(full_home: Path) -> None:
     assert slider.options == [f"{step / 100:g}" for step in sorted({0, 50, *cuts})]
     assert number(app, "rationales accepted") == summary(curated).accepted
     assert "fitted: P(right) &gt; 0.50, 1 valid vote, no check, fitted on people’s judgements, version 1" in shown(app)
-    assert any("the figures are of the rationales that people judged" in caption.value for caption in app.caption)
+    assert any("The figures are of the rationales that people judged" in caption.value for caption in app.caption)
     high = max(cuts) / 100 - 0.01
     app = lab(policy="fitted", threshold=f"{high}")
     assert app.select_slider(key="threshold").value == high

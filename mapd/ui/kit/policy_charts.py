@@ -93,9 +93,8 @@ def fit_figure(points: Sequence[FitPoint], threshold: float) -> go.Figure:
     label = {"annotation_text": f"chosen {threshold:.2f}", "annotation_position": "bottom right"}
     figure.add_vline(threshold, line={"width": 1.5, "color": GREY}, **label)
     figure.update_layout(**figure_layout(height=300))
-    title = {"text": "P(right) > %{x:.2f}"}
-    figure.update_xaxes(title="accepted: P(right) greater than", range=[-0.01, 1.01], dtick=0.1, showgrid=False)
-    figure.update_xaxes(hoverformat=".2f", unifiedhovertitle=title)
+    figure.update_xaxes(title="rationales accepted: P(right) greater than", range=[-0.01, 1.01], dtick=0.1)
+    figure.update_xaxes(showgrid=False, hoverformat=".2f", unifiedhovertitle={"text": "P(right) > %{x:.2f}"})
     figure.update_yaxes(tickformat=".0%", range=[0, 1.03], nticks=6)
     return figure
 

@@ -4,7 +4,7 @@ draw_form(exam_id)          # the job runs above the form; the policy is chosen 
 draw_fit(draft)             # n = 1,066, Brier score .032 (.176 by the share alone), precision and recall over p
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,13 +90,7 @@ def _draw_fields(exam_id: int, exam_uid: str) -> None:
         help="Off: it also serves where no gold answer is known, and its figures say more where the gold check is "
         "what says which are right.",
     )
-    with_feedback = st.toggle(
-        "Feedback gets a fit of its own",
-        value=True,
-        key="fit_feedback",
-        disabled=source == GOLD,
-        help="Where people or the file label enough of it; the gold check says nothing of a feedback.",
-    )
+    with_feedback = _choose_feedback(source)
     more_exams = _choose_exams(exam_id)
     options: dict[str, Any] = {"uses_gold": uses_gold, "threshold": round(float(threshold), 2)}
     options |= {"with_feedback": with_feedback}
@@ -116,6 +110,18 @@ def _draw_fields(exam_id: int, exam_uid: str) -> None:
         st.caption("Give it a name. A name that is there gets a next version.")
         return
     jobs.draw_start(lambda: FitWork(exam=exam_uid, name=name, **options), "Fit the policy", "start_fit", keep=keep)
+
+
+def _choose_feedback(source: str) -> bool:
+    if source == GOLD:
+        st.caption("The gold check says nothing of a feedback: its checks, its scores and people go on deciding on it.")
+        return True
+    return st.toggle(
+        "Feedback gets a fit of its own",
+        value=True,
+        key="fit_feedback",
+        help="Where people or the file label enough of it. Else its checks, its scores and people decide on it.",
+    )
 
 
 def _choose_exams(exam_id: int) -> tuple[str, ...]:
@@ -172,10 +178,8 @@ def draw_fit(policy: Policy, saved: Policy) -> None:
         return
     record, feedback = policy.fit.record, policy.fit.feedback
     with st.expander("How good the fit is", icon=":material/query_stats:", expanded=policy.name != saved.name):
-        _draw_figures(record, "rationales")
-        if feedback is not None:
-            _draw_figures(feedback.record, "feedbacks")
-        else:
+        _draw_figures({"rationales": record} | ({} if feedback is None else {"feedback": feedback.record}))
+        if feedback is None:
             st.caption("Feedback has no fit of its own: its checks, its scores and people decide on it.")
         if record.at:
             _draw_points(record.at, policy.threshold)
@@ -185,14 +189,16 @@ def draw_fit(policy: Policy, saved: Policy) -> None:
         )
 
 
-def _draw_figures(record: FitRecord, nouns: str) -> None:
-    tables.draw_row(
-        (record.n, f"labelled {nouns}"),
-        (record.right, "of them right"),
-        (record.questions, "questions"),
-        (f"{record.brier:.3f}", "Brier score, 0 is best"),
-        (f"{record.brier_of_share:.3f}", "by the share of right ones alone"),
-    )
+def _draw_figures(records: Mapping[str, FitRecord]) -> None:
+    """Draw how much each fit was fitted on, and how far its probabilities are off."""
+    rows: list[tuple[Cell, ...]] = [
+        (kind, x.n, x.right, x.questions, f"{x.brier:.3f}", f"{x.brier_of_share:.3f}") for kind, x in records.items()
+    ]
+    header = ("", "labelled", "of them right", "questions", "Brier score, 0 is best", "by the share of right ones")
+    tables.draw_table(header, rows)
+    for kind, record in records.items():
+        if record.brier >= record.brier_of_share:
+            st.caption(f"Of {kind} the fit says no more than the share of right ones.")
 
 
 def _draw_points(points: Sequence[FitPoint], threshold: float) -> None:
@@ -206,7 +212,7 @@ def _draw_points(points: Sequence[FitPoint], threshold: float) -> None:
     with table_column:
         few = {*FEW, round(100 * threshold)}
         rows = [_point_row(point) for point in points if round(100 * point.p) in few]
-        tables.draw_table(("P(right) >", "precision", "recall", "accepted"), rows)
+        tables.draw_table(("rationales, P(right) >", "precision", "recall", "accepted"), rows)
 
 
 def _point_row(point: FitPoint) -> tuple[Cell, ...]:

@@ -248,8 +248,8 @@ def draw_fit_notes(exam_id: int, draft: Policy) -> None:
     has_gold = context.read(queue_index.has_gold, exam_id)
     voices = load_voices(exam_id, "rationale"), load_voices(exam_id, "feedback")
     differences = fitted_policies.find_all_differences(draft.fit, *voices, has_gold=has_gold)
-    notes = [*fitted_policies.describe_fit(draft.fit), *differences]
-    st.caption(text.label("; ".join(notes), 600))
+    notes = "; ".join([*fitted_policies.describe_fit(draft.fit), *differences])
+    st.caption(text.label(f"{notes[:1].upper()}{notes[1:]}.", 600))
 
 
 # -- the numbers ------------------------------------------------------------------------------------------------------
