@@ -115,20 +115,28 @@ def draw_reliability(exam_id: int, policies: Iterable[Policy | None], teachers: 
     # It has every rationale decided: only where somebody wants to see it.
     if not fitted or not st.toggle("Do the probabilities hold?", key="reliability", **url_state.BOUND):
         return
+    pictures: list[tuple[str, str, Sequence[Tenth]]] = []
     for number, policy in enumerate(fitted.values()):
         measured = load_policy_set(exam_id, policy, teachers)
         sources = [source for source in SOURCES if measured.quality[source].known]
-        name = text.label(policy.name, 60)
         if not sources:
-            st.caption(f"{name}: no gold answer can be compared with, and nobody has judged.")
-        for source in sources:
-            _draw_tenths(measured.reliability[source], f"{name}, {AGAINST[source]}", f"reliability_{number}_{source}")
+            st.caption(f"{text.label(policy.name, 60)}: no gold answer can be compared with, and nobody has judged.")
+        pictures += [
+            (f"reliability_{number}_{source}", f"{policy.name}, {AGAINST[source]}", measured.reliability[source])
+            for source in sources
+        ]
+    with st.container(key="mapd_two"):
+        for start in range(0, len(pictures), 2):
+            for column, picture in zip(st.columns(2, gap="large"), pictures[start : start + 2], strict=False):
+                with column:
+                    _draw_tenths(*picture)
 
 
-def _draw_tenths(tenths: Sequence[Tenth], words: str, key: str) -> None:
+def _draw_tenths(key: str, title: str, tenths: Sequence[Tenth]) -> None:
     counts = ", ".join(f"{x.low:.1f}–{x.high:.1f}: {x.right.n:,}" for x in tenths if x.right.n)
+    st.html(f'<div class="mapd-section">{text.line_html(title, 90)}</div>')
     if any(tenth.right.value is not None for tenth in tenths):
-        alt = f"The share that is right in each tenth of P(right): {words}"
+        alt = f"The share that is right in each tenth of P(right): {text.one_line(title, 90)}"
         st.plotly_chart(policy_charts.reliability_figure(tenths), key=key, config=FIGURE_CONFIG, alt=alt)
     lacks = any(x.right.n and x.right.value is None for x in tenths)
-    st.caption(f"{words}. Rationales by P(right): {counts}.{' A tenth with too few has no mark.' if lacks else ''}")
+    st.caption(f"Rationales by P(right): {counts}.{' A tenth with too few has no mark.' if lacks else ''}")
