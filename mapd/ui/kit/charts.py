@@ -309,7 +309,8 @@ def shares_figure(marks: Sequence[ShareMark], title: str, label_width: int = 110
         )
     figure.update_layout(**figure_layout(height=80 + 34 * rows, hovermode="closest", showlegend=False))
     figure.update_layout(margin={"l": label_width, "r": 16, "t": 8, "b": 40})
-    figure.update_xaxes(title=title, tickformat=".0%", rangemode="tozero", nticks=8)
+    # The whole axis, so that a high share looks high on each page.
+    figure.update_xaxes(title=title, tickformat=".0%", range=[-0.01, 1.01], nticks=6)
     # Seven pixels a letter, as the page's font has them.
     names = [html.escape(text.one_line(mark.label, (label_width - 10) // 7)) for mark in marks]
     figure.update_yaxes(tickvals=list(range(rows)), ticktext=names[::-1], range=[-0.6, rows - 0.4])
