@@ -16,7 +16,8 @@ def draw_page(exam_id: int) -> None:
     sitting.draw_progress(exam_answers, material)
     sitting.draw_cut_off_form(material)
     sitting.draw_committee_link(material)
-    families_column, setup_column = st.columns((3, 2), gap="large")
+    with st.container(key="mapd_two"):
+        families_column, setup_column = st.columns((3, 2), gap="large")
     with families_column:
         sitting.draw_families(exam_answers)
         if exam_answers.samples > 1:

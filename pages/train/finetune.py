@@ -19,7 +19,8 @@ else:
     trainings.draw_list(rows, open_training)
     trainings.draw_added(added)
     is_live = jobs.is_active("finetune", "demo")
-    curves_column, settings_column = st.columns([62, 38], gap="large")
+    with st.container(key="mapd_two"):
+        curves_column, settings_column = st.columns([62, 38], gap="large")
     with curves_column:
         st.subheader("Losses", anchor=False)
         acts.draw_acts(open_training)
