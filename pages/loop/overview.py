@@ -20,7 +20,8 @@ elif (exam_id := context.require_exam()) is not None:
         walkthrough.draw(curated)
         newest, snapshots = overview.load_newest_snapshot(exam_id)
         overview.draw_next_step(next_step(curated, newest))
-        funnel_column, people_column = st.columns((5, 6), gap="large")
+        with st.container(key="mapd_two"):
+            funnel_column, people_column = st.columns((5, 6), gap="large")
         with funnel_column:
             overview.draw_funnel(curated, newest, snapshots)
         with people_column:
