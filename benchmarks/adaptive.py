@@ -16,7 +16,8 @@ from pathlib import Path
 
 from benchmarks.policies import load
 from mapd.adaptive import find_settled
-from mapd.curation.curated import DecidedText, curate, filter_votes
+from mapd.curation.curated import curate
+from mapd.curation.decided_texts import DecidedText, filter_votes
 from mapd.domain import Vote
 from mapd.policies import PAPER, STRICT, Policy, decide_rationale
 

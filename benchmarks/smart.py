@@ -23,7 +23,8 @@ from typing import Any
 from benchmarks.default_fit import leave_open
 from mapd.checks import State
 from mapd.curation import live_set
-from mapd.curation.curated import Curated, DecidedText
+from mapd.curation.curated import Curated
+from mapd.curation.decided_texts import DecidedText
 from mapd.curation.fitting import make_table
 from mapd.curation.labels import LabelCandidate, label_by_gold, list_candidates
 from mapd.curation.order_fits import OrderFit

@@ -32,6 +32,8 @@ def is_repair_undone(judged: Sequence[Judged]) -> bool:
 def drop_undone(judgements: Iterable[Judged]) -> list[Judged]:
     """Return the judgements that nobody undid, oldest first. Undoing an undo brings the first back (redo)."""
     everything = list(judgements)
+    if not everything:
+        return []
     undone_by = {j.undoes: j.id for j in everything if j.undoes is not None}
 
     # An undo of an undo is a redo: an even number of undos leaves the judgement in force.
@@ -48,6 +50,7 @@ VERDICT = frozenset({Act.ACCEPT, Act.REJECT, Act.WITHDRAW})  # what is said of a
 # How a text's answer is read: a correction stands beside the verdict, not instead of it.
 READING = frozenset({Act.CORRECT})
 ANYTHING = frozenset(Act)
+NO_RULING = Ruling()
 
 
 def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> list[Judged]:
@@ -76,10 +79,11 @@ def pick_latest_of(kind: str, judged: Sequence[Judged]) -> list[Judged]:
 def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ruling:
     """Return what people decided `about` it: the adjudicator's latest, else what all agree on, else a conflict."""
     everyone = pick_latest(judgements, about)
+    # Most texts: nobody has judged them.
+    if not everyone:
+        return NO_RULING
     last_word = [j for j in everyone if j.role == ADJUDICATOR][-1:]
     decisive = last_word or everyone
-    if not decisive:
-        return Ruling()
     people = tuple(sorted({j.person for j in decisive}))
     if len({(j.decision, j.value) for j in decisive}) > 1:
         return Ruling(by=people, conflict=True)

@@ -21,7 +21,8 @@ from sqlmodel import Session
 
 from mapd import results, served_students, students, teachers
 from mapd.curation import fitted_policies, live_set, saved_policies, selection, snapshots
-from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
+from mapd.curation.curated import Curated, Mistake, Narrowing
+from mapd.curation.decided_texts import DecidedText
 from mapd.curation.labels import LabelFile
 from mapd.curation.pairs import read_texts
 from mapd.errors import BadInput, NotFound

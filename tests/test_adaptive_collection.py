@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from mapd import committee, prompts, teacher_models
 from mapd.curation import live_set, saved_policies
-from mapd.curation.curated import DecidedText
+from mapd.curation.decided_texts import DecidedText
 from mapd.domain import Verdict
 from mapd.errors import Stopped
 from mapd.models.base import Completion, FaultKind, Finish, Request

@@ -61,6 +61,7 @@ PURE = (
     "curation/policy_sets.py",
     "review/audit_weights.py",
     "curation/curated.py",
+    "curation/decided_texts.py",
     "curation/inputs.py",
     "curation/feedback_inputs.py",
     "curation/fit_reasons.py",

@@ -13,7 +13,8 @@ from mapd.cli.curate_options import Exams, PolicyName, Threshold
 from mapd.cli.shared import AsJson, PersonName, person_of, reading, show, split_names, usage, writing
 from mapd.curation import pairs as drawing
 from mapd.curation import selection, snapshots
-from mapd.curation.curated import Curated, DecidedText, Mistake, Narrowing
+from mapd.curation.curated import Curated, Mistake, Narrowing
+from mapd.curation.decided_texts import DecidedText
 from mapd.curation.fitted_policies import describe_fit, find_all_differences
 from mapd.curation.leakage import Leak, Leakage
 from mapd.curation.pairs import DrawSettings, PairDraw, Texts

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from mapd.cli import shared
 from mapd.cli.judge_file import judge_file
 from mapd.curation import live_set
-from mapd.curation.curated import DecidedText
+from mapd.curation.decided_texts import DecidedText
 from mapd.domain import Act
 from mapd.errors import BadUsage
 from mapd.judgements import ADJUDICATOR, ANNOTATOR

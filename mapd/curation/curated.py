@@ -4,20 +4,19 @@ curated = curate(exam_material.material(session, 1), judgement_log.judgements(se
 summary(curated).accepted          -> 826 on the authors' SVAMP file
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, TypeVar
 
 from mapd import adaptive, policies
 from mapd.answers.grading import Outcome
 from mapd.checks import FeedbackChecks, RationaleChecks, check_rationale
+from mapd.curation.decided_texts import CommitteeRules, DecidedText, filter_votes, measure_leniency
 from mapd.curation.feedback_inputs import FeedbackReading, list_feedback_inputs, read_feedback
 from mapd.curation.inputs import QuestionReadings, RationaleReading, Voices, list_inputs
 from mapd.curation.order_fits import OrderFit, choose_order_fit
-from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Ruling, Text, Verdict, Vote
+from mapd.domain import Act, ExamInfo, Item, Judged, JudgementRow, Material, Response, Text, Verdict, Vote
 from mapd.judgements import (
     READING,
     VERDICT,
@@ -30,87 +29,7 @@ from mapd.judgements import (
     ruling,
 )
 from mapd.own_answers import read_states
-from mapd.policies import CheckStates, CommitteeVerdict, Policy
-
-T = TypeVar("T")
-# Thresholds are whole hundredths: of a mean from 0 to 500, of a probability to 100; a text is accepted at each
-# threshold below its cut.
-NEVER_CUT, ALWAYS_CUT = 0, 501
-
-
-@dataclass(frozen=True, slots=True)
-class DecidedText:
-    """An explanation, decided. `verdict` is what counts, `committee` what votes and checks say."""
-
-    text: Text
-    checks: RationaleChecks | FeedbackChecks
-    states: CheckStates
-    committee: CommitteeVerdict
-    people: Ruling
-    verdict: Verdict
-    answer: str | None  # a rationale's own final answer, as corrected by people
-    cut: float  # accepted at every threshold below this mean, or probability
-    fair_mean: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
-    committee_then: str | None = None  # the committee's verdict when people's latest decision on it was made
-    spread: int = 0  # how far the highest and the lowest valid vote lie apart
-    not_needed: tuple[str, ...] = ()  # who gave no review, where none can change the committee's verdict
-    # By rule: what `ask` worked out. All else is as it was decided, so that an answer stays right.
-    answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def ask(self, rule: Callable[..., T], *mistake: "Mistake") -> T:
-        """Return a rule's answer on this text, worked out once: queues ask for the same at many thresholds."""
-        if rule not in self.answers:
-            self.answers[rule] = rule(*mistake, self)
-        answer: T = self.answers[rule]
-        return answer
-
-    @property
-    def overridden(self) -> bool:
-        """Return whether people's decision differs from the committee's."""
-        return self.verdict is not self.committee.verdict
-
-    @property
-    def judged(self) -> bool:
-        """Return whether a person has decided on it (a conflict is decided, but not yet agreed)."""
-        return self.people.decision is not None or self.people.conflict
-
-    def committee_at(self, verdict: Verdict) -> "DecidedText":
-        """Return the text with this verdict of the committee; an undecided one stays undecided."""
-        if self.committee.verdict in (verdict, Verdict.UNDECIDED):
-            return self
-        return self.ask(_flip)
-
-    @property
-    def committee_cut(self) -> int:
-        """Return the cut in hundredths: at every threshold below it the committee accepts the text."""
-        return self.ask(_find_committee_cut)
-
-    @property
-    def final_cut(self) -> int:
-        """Return the cut of the verdict that counts, in hundredths."""
-        return _cut_in_hundredths(self.cut, self.committee.decisive)
-
-
-def _flip(x: DecidedText) -> DecidedText:
-    """Return the text with the committee's other verdict."""
-    verdict = Verdict.REJECTED if x.committee.verdict is Verdict.ACCEPTED else Verdict.ACCEPTED
-    return replace(x, committee=replace(x.committee, verdict=verdict), verdict=final_verdict(verdict, x.people))
-
-
-def _find_committee_cut(x: DecidedText) -> int:
-    return _cut_in_hundredths(x.committee.cut, x.committee.decisive)
-
-
-def _cut_in_hundredths(cut: float, decisive: Fraction | None) -> int:
-    # Rounded up, so that a mean above a whole hundredth stays above it.
-    if math.isinf(cut) or decisive is None:
-        return ALWAYS_CUT if cut > 0 else NEVER_CUT
-    return min(ALWAYS_CUT, max(NEVER_CUT, hundredths(decisive)))
-
-
-def hundredths(value: Fraction) -> int:
-    """Return a mean, or a probability, in whole hundredths, rounded up."""
-    return math.ceil(value * 100)
+from mapd.policies import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +157,7 @@ def curate(
     undone_rationales, undone_feedback = _group_by_target(undone.values())
     # Measured over the whole exam: a text's own few votes would say nothing of a reviewer.
     offsets = measure_leniency(x.votes for x in material.texts) if offsets is None else offsets
+    rules = CommitteeRules(policy, offsets)
     mistakes, corrected, excluded, exam = [], [], [], exam or material.exam
     answers = correct_attempts(material.questions, material.attempts, judged_of, exam.wrong_in)
     for attempt in material.attempts:
@@ -253,7 +173,7 @@ def curate(
             continue
         readings = {x.id: _read_rationale(x, question, gold, judged_of) for x in rationales[question.id]}
         by_teachers = QuestionReadings(question, readings.values())
-        explain = _Explainer(question, attempt, gold, policy, offsets, judged_of, committee_then, readings, by_teachers)
+        explain = _Explainer(question, attempt, gold, policy, rules, judged_of, committee_then, readings, by_teachers)
         mistakes.append(
             Mistake(
                 question=question,
@@ -283,18 +203,6 @@ def _group_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], M
     return rationales, feedback
 
 
-def measure_leniency(texts: Iterable[Sequence[Vote]]) -> dict[str, Fraction]:
-    """Return the reviewers' leniency over these texts' votes."""
-    return policies.leniency((v.reviewer, v.score) for votes in texts for v in filter_votes(votes))
-
-
-def filter_votes(votes: Sequence[Vote]) -> list[Vote]:
-    """Return the votes that count: those given with sight of the gold, else those without; never both kinds."""
-    # Who saw the gold answer scores otherwise than who didn't: their votes have no common mean.
-    with_gold, without = [v for v in votes if v.saw_gold], [v for v in votes if not v.saw_gold]
-    return with_gold if any(v.score is not None for v in with_gold) or not without else without
-
-
 @dataclass(frozen=True)
 class _Explainer:
     """Decides the explanations of one mistake."""
@@ -303,7 +211,7 @@ class _Explainer:
     attempt: Response
     gold: str
     policy: Policy
-    offsets: Mapping[str, Fraction]
+    rules: CommitteeRules
     judgements: Mapping[tuple[str, int], list[Judged]]
     committee_then: Mapping[int, str | None]
     readings: Mapping[int, RationaleReading]  # of the mistake's rationales, by id
@@ -325,40 +233,34 @@ class _Explainer:
 
     def __call__(self, text: Text) -> DecidedText:
         judged = self.judgements.get((text.kind, text.id), [])
-        votes = filter_votes(text.votes)
-        fair_scores = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in votes]
-        plain: Sequence[int | Fraction | None] = [v.score for v in votes]
-        scores = fair_scores if self.policy.leniency_adjusted else plain
         checks: RationaleChecks | FeedbackChecks
+        votes: Sequence[Vote]
         answer = None
         if text.kind == "rationale":
             reading = self.readings[text.id]
-            checks, answer, states = reading.checks, reading.answer, reading.states
+            votes, checks, answer, states = reading.votes, reading.checks, reading.answer, reading.states
             probability = self._find_probability(text)
         else:
+            votes = filter_votes(text.votes)
             feedback = read_feedback(text, votes, self.attempt.text, self.gold, self.question)
             checks, states = feedback.checks, feedback.states
             probability = self._find_feedback_probability(feedback)
-        people = outranking = ruling(judged, VERDICT)
-        not_needed: tuple[str, ...] = ()
+        tally = self.rules.tally(text.kind, votes, states, probability)
+        committee, people = tally.committee, ruling(judged, VERDICT)
+        outranking, not_needed = people, tuple[str, ...]()
         # A repair's author accepted it by making it: that judgement doesn't outrank the checks, a later one does.
         if text.repairs_id is not None:
             committee, founding = policies.decide_repair(text.kind, self.policy, states), find_founding(judged)
             outranking = ruling([j for j in judged if j not in founding], VERDICT)
-        elif text.kind == "rationale":
-            committee = policies.decide_rationale(scores, self.policy, states, probability)
+        elif text.kind == "rationale" and text.to_ask:
             settled = adaptive.find_settled(self.policy, votes, len(text.to_ask), states)
             if settled is not None:
                 committee, not_needed = adaptive.say_not_needed(settled, text.to_ask), text.to_ask
-        else:
-            committee = policies.decide_feedback(scores, self.policy, states, probability)
         verdict = final_verdict(committee.verdict, outranking)
         # Where people decided, or differ, the threshold has no say: the cut lies below or above all thresholds.
         by_people = outranking.decision is not None or outranking.conflict
         cut = (policies.ALWAYS if verdict is Verdict.ACCEPTED else policies.NEVER) if by_people else committee.cut
         latest = pick_latest(judged, VERDICT)[-1:] if judged else []
-        committee_then = self.committee_then[latest[0].id] if latest else None
-        valid = [v.score for v in votes if v.score is not None]
         return DecidedText(
             text=text,
             checks=checks,
@@ -368,9 +270,9 @@ class _Explainer:
             verdict=verdict,
             answer=answer,
             cut=cut,
-            fair_mean=policies.mean(fair_scores),
-            committee_then=committee_then,
-            spread=max(valid) - min(valid) if valid else 0,
+            fair_mean=tally.fair_mean,
+            committee_then=self.committee_then[latest[0].id] if latest else None,
+            spread=tally.spread,
             not_needed=not_needed,
         )
 

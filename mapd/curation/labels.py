@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, filter_votes
+from mapd.curation.curated import Curated
+from mapd.curation.decided_texts import DecidedText, filter_votes
 from mapd.curation.feedback_inputs import FeedbackReading, list_feedback_inputs, read_feedback
 from mapd.curation.inputs import QuestionReadings, RationaleReading, Voices, list_inputs
 from mapd.domain import Act, Item

@@ -16,7 +16,8 @@ from fractions import Fraction
 from sqlmodel import Session
 
 from mapd.curation import saved_policies
-from mapd.curation.curated import Curated, DecidedText, curate, measure_leniency
+from mapd.curation.curated import Curated, curate
+from mapd.curation.decided_texts import DecidedText, measure_leniency
 from mapd.domain import ExamInfo, JudgementRow, Material
 from mapd.errors import NotFound
 from mapd.policies import Policy

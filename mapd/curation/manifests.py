@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText, filter_votes
 from mapd.curation.leakage import GuardedDraw
 from mapd.curation.pairs import DrawSettings, Pair, PairDraw, sort_texts
 from mapd.curation.summary import summary

@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText
 from mapd.curation.near_duplicates import PairTexts
 from mapd.curation.trimming import UNTRIMMED, Trimming, trim
 from mapd.domain import Verdict

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from mapd.curation.curated import Curated, filter_votes
+from mapd.curation.curated import Curated
+from mapd.curation.decided_texts import filter_votes
 from mapd.curation.resampling import Measurement, draw_sums, estimate_share, find_interval, find_lack, sum_by_question
 from mapd.curation.score_table import ScoreTable
 from mapd.policies import leniency

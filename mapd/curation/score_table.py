@@ -6,7 +6,7 @@
 
 A text is a row of `text_ids` … `is_accepted`, a vote on it one of `texts`, `reviewers`, `scores`: names and questions
 are numbers, so that a hundred thousand mistakes are measured at once. Votes given with and without sight of the gold
-are never taken together (curated.filter_votes).
+are never taken together (decided_texts.filter_votes).
 """
 
 from collections import defaultdict
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, filter_votes
+from mapd.curation.curated import Curated
+from mapd.curation.decided_texts import filter_votes
 from mapd.domain import Verdict, Vote
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import Any
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, filter_votes
+from mapd.curation.curated import Curated
+from mapd.curation.decided_texts import filter_votes
 from mapd.domain import Act, Judged, Verdict
 from mapd.judgements import pick_latest_of
 from mapd.policies import leniency, mean

@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import Any
 
 from mapd.checks import State
-from mapd.curation.curated import ALWAYS_CUT
+from mapd.curation.decided_texts import ALWAYS_CUT
 
 END = ALWAYS_CUT  # no threshold is so high
 COLUMNS = (  # what is counted by

@@ -16,7 +16,7 @@ from sqlmodel import Session
 
 from mapd.alignment import align
 from mapd.checks import State
-from mapd.curation.curated import filter_votes
+from mapd.curation.decided_texts import filter_votes
 from mapd.domain import CHECKS, ExamInfo, Order, RowFilter, RowKind
 from mapd.exchange import row_files
 from mapd.exchange.archive.outgoing import one_moment

@@ -13,7 +13,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText
 from mapd.domain import Act, JudgementRow, Ruling
 from mapd.review.queues import Queue, waits_for
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from mapd.alignment import align
 from mapd.answers.limits import name_limit
 from mapd.checks import FeedbackChecks, State
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText, filter_votes
 from mapd.curation.text_verdicts import PRACTICE
 from mapd.domain import Act, JudgementRow, Vote
 from mapd.judgements import ANYTHING, VERDICT, pick_latest

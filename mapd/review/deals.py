@@ -6,7 +6,8 @@ Seat(ann, QUEUES["smart"], judge_first=False, threshold=300), Deal("c1f0…", nu
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText
 from mapd.domain import Act, JudgementRow
 from mapd.judgements import ANYTHING, VERDICT, drop_undone, ruling
 from mapd.people import Person

@@ -10,7 +10,8 @@ as its queue. A check changes nothing of what counts: the adjudicator's judgemen
 
 from collections.abc import Iterable, Sequence, Set
 
-from mapd.curation.curated import DecidedText, Mistake
+from mapd.curation.curated import Mistake
+from mapd.curation.decided_texts import DecidedText
 from mapd.curation.text_verdicts import PRACTICE, TextKey
 from mapd.domain import Act, ExamInfo, JudgementRow
 from mapd.judgements import ANNOTATOR, drop_undone

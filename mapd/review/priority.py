@@ -11,7 +11,8 @@ MISSED_WEIGHT. benchmarks/smart.py measures the order on the authors' SVAMP data
 from dataclasses import dataclass
 
 from mapd.checks import State
-from mapd.curation.curated import DecidedText, Mistake
+from mapd.curation.curated import Mistake
+from mapd.curation.decided_texts import DecidedText
 from mapd.curation.fit_reasons import list_reasons
 from mapd.curation.inputs import Voices, agree, list_inputs
 from mapd.curation.order_fits import OrderFit

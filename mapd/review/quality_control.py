@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from sqlmodel import Session, col, select
 
-from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText
 from mapd.curation.text_verdicts import PRACTICE, TextKey
 from mapd.domain import JudgementRow
 from mapd.review import curated_part, own_judgements, practice

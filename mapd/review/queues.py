@@ -17,7 +17,8 @@ from functools import lru_cache
 
 from mapd.alignment import align
 from mapd.checks import State
-from mapd.curation.curated import DecidedText, Mistake, filter_votes
+from mapd.curation.curated import Mistake
+from mapd.curation.decided_texts import DecidedText, filter_votes
 from mapd.domain import Act, JudgementRow, RowFilter, Ruling, TextReason, Verdict
 from mapd.judgements import drop_undone
 from mapd.policies import Check

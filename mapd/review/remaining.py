@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from mapd.curation.curated import Curated, DecidedText
+from mapd.curation.curated import Curated
+from mapd.curation.decided_texts import DecidedText
 from mapd.domain import Act, Verdict
 from mapd.judgements import drop_undone
 from mapd.probability import PEOPLE, STEPS, Fit

@@ -13,7 +13,7 @@ from mapd.answers.grading import Task
 from mapd.domain import ExamInfo, Item, Material, Response, Text, Vote
 from mapd.store import committees
 from mapd.store import tables as t
-from mapd.store.queries import exam, identity, shared_values
+from mapd.store.queries import exam, shared_columns, shared_values
 
 # These questions alone, by id; None: all of the exam.
 QuestionIds = Sequence[int] | None
@@ -87,16 +87,16 @@ def attempts(
     session: Session, exam_id: int, only: QuestionIds = None, *, thoughts: bool = False
 ) -> tuple[Response, ...]:
     """Return the exam's attempts, in the order of its questions."""
+    columns = shared_columns(Response, t.Attempt)
     query = (
-        select(t.Attempt)
-        .options(sa.orm.defer(t.Attempt.thought))  # type: ignore[arg-type]
+        sa.select(*columns.values())
         .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
         .where(attempt_condition(exam_id, only))
         .order_by(col(t.Question.position), col(t.Attempt.sample))
     )
-    rows = session.exec(query).all()
-    thought = attempt_thoughts(session, [identity(a) for a in rows]) if thoughts else {}
-    return tuple(Response(**shared_values(Response, a), thought=thought.get(identity(a))) for a in rows)
+    values = [dict(zip(columns, row, strict=True)) for row in session.execute(query)]
+    thought = attempt_thoughts(session, [value["id"] for value in values]) if thoughts else {}
+    return tuple(Response(**value, thought=thought.get(value["id"])) for value in values)
 
 
 def attempt_thoughts(session: Session, ids: Sequence[int]) -> dict[int, str]:
@@ -132,44 +132,46 @@ def _texts(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
     votes = _votes(session, exam_id, only, thoughts=thoughts)
     committee = committees.find_adaptive(session, exam_id)
     to_ask = committees.list_to_ask(session, committee, text_condition(exam_id, only)) if committee else {}
+    columns = shared_columns(Text, t.Explanation) | {
+        "teacher": col(t.Teacher.name),
+        "teacher_kind": col(t.Teacher.kind),
+        "simulated": col(t.Teacher.simulated),
+    }
     query = (
-        select(t.Explanation, t.Teacher.name, t.Teacher.kind, t.Teacher.simulated)
-        .options(sa.orm.defer(t.Explanation.thought))  # type: ignore[arg-type]
+        sa.select(*columns.values())
         .join(t.Teacher, col(t.Explanation.author_id) == t.Teacher.id)
         .where(text_condition(exam_id, only))
         .order_by(col(t.Explanation.question_id), col(t.Explanation.author_id), col(t.Explanation.id))
     )
-    rows = session.exec(query).all()
-    thought = _thoughts(session, t.Explanation, [identity(row[0]) for row in rows]) if thoughts else {}
+    values = [dict(zip(columns, row, strict=True)) for row in session.execute(query)]
+    thought = _thoughts(session, t.Explanation, [value["id"] for value in values]) if thoughts else {}
     return tuple(
         Text(
-            **shared_values(Text, x),
-            teacher=name,
-            teacher_kind=kind,
-            simulated=simulated,
-            votes=tuple(votes[identity(x)]),
-            thought=thought.get(identity(x)),
-            to_ask=to_ask.get(identity(x), ()),
+            **value,
+            votes=tuple(votes.get(value["id"], ())),
+            thought=thought.get(value["id"]),
+            to_ask=to_ask.get(value["id"], ()),
         )
-        for x, name, kind, simulated in rows
+        for value in values
     )
 
 
 def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool) -> dict[int, list[Vote]]:
+    review = t.Review
+    columns = (review.explanation_id, review.id, review.score, review.status, review.raw_score, review.saw_gold)
     query = (
-        select(t.Review, t.Teacher.name)
-        .options(sa.orm.defer(t.Review.thought))  # type: ignore[arg-type]
+        sa.select(*map(col, columns), col(review.text), col(t.Teacher.name))
         .join(t.Teacher, col(t.Review.reviewer_id) == t.Teacher.id)
         .join(t.Explanation, col(t.Review.explanation_id) == t.Explanation.id)
         .where(text_condition(exam_id, only), counts_in(t.Review.reviewer_id, exam_id))
         .order_by(col(t.Review.reviewer_id), col(t.Review.sample))
     )
-    rows = session.exec(query).all()
-    thought = _thoughts(session, t.Review, [identity(r) for r, _ in rows]) if thoughts else {}
+    rows = session.execute(query).all()
+    thought = _thoughts(session, review, [row.id for row in rows]) if thoughts else {}
     votes: dict[int, list[Vote]] = defaultdict(list)
-    for r, reviewer in rows:
-        vote = Vote(reviewer, r.score, r.status, r.raw_score, r.saw_gold, r.text, thought.get(identity(r)))
-        votes[r.explanation_id].append(vote)
+    for text_id, review_id, score, status, raw_score, saw_gold, text, reviewer in rows:
+        vote = Vote(reviewer, score, status, raw_score, saw_gold, text, thought.get(review_id))
+        votes[text_id].append(vote)
     return votes
 
 

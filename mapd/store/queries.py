@@ -44,6 +44,11 @@ def shared_values(value_class: type, row: t.Row) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _shared_columns(value_class, type(row))}
 
 
+def shared_columns(value_class: type, table: type[t.Row]) -> dict[str, Any]:
+    """Return the columns that `shared_values` reads, by name: for a query of many rows, which needs no row objects."""
+    return {name: col(getattr(table, name)) for name in _shared_columns(value_class, table)}
+
+
 @cache
 def _shared_columns(value_class: type, table: type[t.Row]) -> list[str]:
     return [field.name for field in fields(value_class) if field.name in table.model_fields and field.name != "thought"]

@@ -11,7 +11,8 @@ import streamlit as st
 
 from mapd.alignment import align
 from mapd.checks import FeedbackChecks, State
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText, filter_votes
 from mapd.domain import Verdict, Vote
 from mapd.review.disputed_steps import find_first_wrong_step
 from mapd.ui.kit import rich_text, rows, scripts, tables, text, theme

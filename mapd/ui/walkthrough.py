@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import streamlit as st
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake, filter_votes
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText, filter_votes
 from mapd.domain import ExamInfo, Verdict
 from mapd.errors import BadInput, MapdError
 from mapd.results import Change, Results

@@ -6,8 +6,9 @@ from sqlmodel import Session
 
 from mapd.checks import State
 from mapd.curation import live_set
-from mapd.curation.curated import curate, filter_votes
+from mapd.curation.curated import curate
 from mapd.curation.cut_columns import list_changes, tabulate_cuts
+from mapd.curation.decided_texts import filter_votes
 from mapd.curation.summary import summary
 from mapd.domain import Act, ExamInfo, Verdict, Vote
 from mapd.people import owner

@@ -12,7 +12,8 @@ from sqlmodel import Session
 
 from mapd import names
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.curated import Curated, DecidedText
+from mapd.curation.curated import Curated
+from mapd.curation.decided_texts import DecidedText
 from mapd.curation.fitted_policies import (
     NOT_WANTED,
     FeedbackPlan,

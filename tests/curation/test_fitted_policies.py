@@ -16,7 +16,8 @@ from sqlmodel import Session, col, select
 
 from mapd import names
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.curated import Curated, curate, filter_votes
+from mapd.curation.curated import Curated, curate
+from mapd.curation.decided_texts import filter_votes
 from mapd.curation.fitted_policies import FittedPolicy, find_differences, fit_policy, plan_fit
 from mapd.curation.fitting import STRENGTH, LabelTable, make_table
 from mapd.curation.inputs import Voices, list_inputs

@@ -6,7 +6,8 @@ import pytest
 from sqlmodel import Session
 
 from mapd.curation import live_set, saved_policies
-from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText
 from mapd.curation.fit_reasons import list_reasons
 from mapd.curation.order_fits import OrderFit, load_default
 from mapd.domain import ExamInfo, Verdict

@@ -6,7 +6,8 @@ import pytest
 from sqlmodel import Session, select
 
 from mapd.curation import live_set, snapshots
-from mapd.curation.curated import DecidedText, drop_repairs
+from mapd.curation.curated import drop_repairs
+from mapd.curation.decided_texts import DecidedText
 from mapd.curation.summary import summary
 from mapd.domain import Act, ExamInfo, RowFilter, RowKind, Verdict
 from mapd.errors import BadInput

@@ -12,7 +12,8 @@ from sqlmodel import Session, select
 from mapd import domain
 from mapd.checks import State
 from mapd.curation import live_set
-from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText
 from mapd.domain import Act, ExamInfo, Order, Part, RowFilter, RowKind
 from mapd.judgements import pick_latest
 from mapd.people import owner

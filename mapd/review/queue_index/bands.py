@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
-from mapd.curation.curated import ALWAYS_CUT, Mistake, decide_at
+from mapd.curation.curated import Mistake, decide_at
+from mapd.curation.decided_texts import ALWAYS_CUT
 from mapd.review.queues import QUEUES, Queue, find_entry, rank
 
 ClosedTargets = frozenset[tuple[str, int]]

@@ -27,7 +27,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd.curation import saved_policies, threshold_sweep
-from mapd.curation.curated import Mistake, curate, filter_votes
+from mapd.curation.curated import Mistake, curate
+from mapd.curation.decided_texts import filter_votes
 from mapd.curation.order_fits import OrderFit
 from mapd.domain import ExamInfo, Vote
 from mapd.errors import Busy, NotFound

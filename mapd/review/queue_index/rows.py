@@ -12,8 +12,9 @@ from sqlmodel import Session, col
 
 from mapd.alignment import align
 from mapd.checks import State
-from mapd.curation import curated, threshold_sweep
-from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation import threshold_sweep
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText, hundredths
 from mapd.curation.threshold_sweep import Figures
 from mapd.domain import Act, Judged, JudgementRow, Material, Ruling, Verdict
 from mapd.judgements import VERDICT, pick_latest, ruling
@@ -122,7 +123,7 @@ def _describe_text(mistake: Mistake, x: DecidedText) -> Values:
     return {
         "explanation_id": x.text.id,
         "kind": x.text.kind,
-        "mean": t.NO_MEAN if mean is None else curated.hundredths(mean),
+        "mean": t.NO_MEAN if mean is None else hundredths(mean),
         "spread": x.spread,
         "votes": x.committee.valid_votes,
         "cut": x.final_cut,

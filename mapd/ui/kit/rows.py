@@ -15,7 +15,8 @@ import streamlit as st
 
 from mapd.alignment import align
 from mapd.checks import State
-from mapd.curation.curated import Curated, DecidedText, Mistake
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.decided_texts import DecidedText
 from mapd.domain import Act, Item, Response, Ruling, Text, Verdict
 from mapd.policies import Check
 from mapd.questions.options import letter_options
