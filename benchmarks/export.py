@@ -21,7 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mapd.exchange.training import FORMATS
-from mapd.review.queue_index import derivation
+from mapd.review.queue_index import index_writer
 from mapd.settings import Settings
 from mapd.store import db, queries, snapshots
 from mapd.store import tables as t
@@ -83,7 +83,7 @@ def index(engine: sa.Engine, count: int) -> None:
     rows = (row | place | {"explanation_id": x, "author_id": 1} for x, place in zip(ids, places, strict=True))
     insert(engine, t.Standing, rows)
     with db.writing(engine) as session:
-        rules = derivation.version_of(session, queries.exam(session, 1))
+        rules = index_writer.version_of(session, queries.exam(session, 1))
         session.add(t.StandingExam(id=1, rules=rules, leniency={}, votes=0))
         session.execute(sa.delete(t.DirtyQuestion))
 

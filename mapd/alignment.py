@@ -28,7 +28,7 @@ from mapd.answers.markup import blank_markup
 from mapd.answers.numbers import numbers
 from mapd.answers.places import Sentence, split_sentences
 from mapd.calculations import Calculation, Span, read_calculations
-from mapd.checks import MAX_EXPLANATION, SHORT, State
+from mapd.checks import MAX_EXPLANATION, SHORT, CheckRecord, State
 from mapd.criticisms import Criticism, read_criticisms
 from mapd.equations import read_equations
 
@@ -80,6 +80,13 @@ class StepCheck(NamedTuple):
     words: str
 
 
+class StepStates(NamedTuple):
+    """The states of the two checks."""
+
+    step_exists: State
+    at_first_false: State
+
+
 @dataclass(frozen=True, slots=True)
 class Alignment:
     """What a feedback criticises in an answer. `limit`: why the texts were not read."""
@@ -112,6 +119,12 @@ class Alignment:
 def align(answer: str, feedback: str) -> Alignment:
     """Return which steps of a student's answer a feedback criticises, and whether they are there. Cached."""
     return (_align if len(answer) + len(feedback) <= SHORT else _align_long)(answer, feedback)
+
+
+def read_steps(answer: str, feedback: str, record: CheckRecord | None = None) -> StepStates:
+    """Return what the checks say of a feedback's steps; from its record, where there is one, without reading it."""
+    source = record or align(answer, feedback)
+    return StepStates(source.step_exists, source.at_first_false)
 
 
 @lru_cache(maxsize=16_384)

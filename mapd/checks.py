@@ -36,7 +36,6 @@ class RationaleChecks:
     equations_true: State
     false_steps: int
     shows_work: State
-    equations: tuple[Equation, ...]
     limit: str = ""
 
 
@@ -47,9 +46,24 @@ class FeedbackChecks:
     states_gold: State
     equations_true: State
     false_steps: int
-    equations: tuple[Equation, ...]
     limit: str = ""
 
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """What the checks say of a text beside a gold answer, as it is written down: reading takes longer than deciding.
+
+    `step_exists` and `at_first_false` are a feedback's beside the student's answer (alignment.py).
+    """
+
+    gold: str
+    checks: RationaleChecks | FeedbackChecks
+    step_exists: State = State.NOTHING
+    at_first_false: State = State.NOTHING
+
+
+# Raise it whenever a check says something else of a text: what was written down is then worked out again.
+CHECKS_VERSION = 1
 
 # --- The checks ------------------------------------------------------------------------------------------------------
 
@@ -58,6 +72,12 @@ def check_rationale(text: str, gold: str, task: Task, options: Sequence[str] = (
     """Return whether a rationale's answer is the gold, its equations are true, and it shows work. Cached."""
     check = _check_rationale if len(text) <= SHORT else _check_long_rationale
     return check(text, gold, task, tuple(options))
+
+
+def list_equations(kind: str, text: str) -> tuple[Equation, ...]:
+    """Return the equations of a text that are checked, with their places; a feedback's quoted false ones aren't."""
+    equations_, _ = ((), "") if name_limit(text, MAX_EXPLANATION) else read_equations(text)
+    return equations_ if kind == "rationale" else _drop_quoted(text, equations_)
 
 
 def check_feedback(text: str, gold: str, task: Task, options: Sequence[str] = ()) -> FeedbackChecks:
@@ -75,28 +95,31 @@ SHORT = 20_000
 @lru_cache(maxsize=16_384)
 def _check_rationale(text: str, gold: str, task: Task, options: tuple[str, ...]) -> RationaleChecks:
     if limit := name_limit(text, MAX_EXPLANATION):
-        return RationaleChecks(None, State.NOTHING, State.NOTHING, 0, State.NOTHING, (), limit)
+        return RationaleChecks(None, State.NOTHING, State.NOTHING, 0, State.NOTHING, limit)
     answer = extract_answer(text, task, options)
     matches = _state(None if answer is None else answers_equal(answer, gold, task, options))
     equations_, limit = read_equations(text)
     state, false_steps = _sum_up(equations_, limit)
-    return RationaleChecks(answer, matches, state, false_steps, _shows_work(text, task), equations_, limit)
+    return RationaleChecks(answer, matches, state, false_steps, _shows_work(text, task), limit)
 
 
 @lru_cache(maxsize=16_384)
 def _check_feedback(text: str, gold: str, task: Task, options: tuple[str, ...]) -> FeedbackChecks:
     if limit := name_limit(text, MAX_EXPLANATION):
-        return FeedbackChecks(State.NOTHING, State.NOTHING, 0, (), limit)
+        return FeedbackChecks(State.NOTHING, State.NOTHING, 0, limit)
     equations_, limit = read_equations(text)
-    # A false step that the text quotes ("the student incorrectly wrote 2 + 2 = 5") is not its own.
-    plain = blank_markup(text) if equations_ else ""
-    own_equations = tuple(e for e in equations_ if e.true or not is_quoted(plain, e))
-    state, false_steps = _sum_up(own_equations, limit)
-    return FeedbackChecks(_state(states_gold(text, gold, task, options)), state, false_steps, own_equations, limit)
+    state, false_steps = _sum_up(_drop_quoted(text, equations_), limit)
+    return FeedbackChecks(_state(states_gold(text, gold, task, options)), state, false_steps, limit)
 
 
 _check_long_rationale = lru_cache(maxsize=64)(_check_rationale.__wrapped__)
 _check_long_feedback = lru_cache(maxsize=64)(_check_feedback.__wrapped__)
+
+
+def _drop_quoted(text: str, equations_: tuple[Equation, ...]) -> tuple[Equation, ...]:
+    # A false step that a feedback quotes ("the student incorrectly wrote 2 + 2 = 5") is not its own.
+    plain = blank_markup(text) if equations_ else ""
+    return tuple(e for e in equations_ if e.true or not is_quoted(plain, e))
 
 
 def _state(holds: bool | None) -> State:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from mapd.answers.grading import Task
+from mapd.checks import CheckRecord
 from mapd.errors import BadInput
 from mapd.questions.options import show_answer
 
@@ -209,6 +210,8 @@ class Material:
     # Those who wrote or reviewed, in the order in which they were added; then all of the project, as `places` has them
     teachers: tuple[str, ...]
     places: Mapping[str, int | None] = field(default_factory=dict)
+    # By text, what the checks said of it when it was derived; a text that has none is read.
+    checks: Mapping[int, CheckRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

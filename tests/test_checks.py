@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapd.answers.grading import Task
-from mapd.checks import State, check_feedback, check_rationale
+from mapd.checks import State, check_feedback, check_rationale, list_equations
 from mapd.equations import equations
 
 
@@ -109,11 +109,11 @@ def test_a_feedback_states_the_gold_or_not(text: str, state: State) -> None:
 
 @given(st.text(max_size=400))
 def test_no_text_breaks_it(text: str) -> None:
-    rationale, feedback = (
-        check_rationale(text, "5", Task.NUMERIC),
-        check_feedback(text, "5", Task.NUMERIC),
-    )
-    for e in (*rationale.equations, *feedback.equations):
+    rationale, feedback = check_rationale(text, "5", Task.NUMERIC), check_feedback(text, "5", Task.NUMERIC)
+    of_rationale, of_feedback = list_equations("rationale", text), list_equations("feedback", text)
+    assert rationale.false_steps == sum(not e.true for e in of_rationale)
+    assert feedback.false_steps == sum(not e.true for e in of_feedback)
+    for e in (*of_rationale, *of_feedback):
         assert 0 <= e.start < e.end <= len(text)
 
 

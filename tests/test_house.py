@@ -108,7 +108,7 @@ OWNERS = {
     "curation": ("policy", "snapshot", "snapshot_exam"),
     "review": (
         *("judgement", "guidelines", "rejection_reason", "saved_view", "lease", "seen", "dealt_card"),
-        *("standing", "standing_exam", "band", "queued", "passed", "stale"),  # the queue index
+        *("standing", "standing_exam", "band", "queued", "passed", "stale", "text_check"),  # the queue index
     ),
     "finetune": ("finetune", "finetune_step", "finetune_answer"),
     "jobs": ("job", "worker"),

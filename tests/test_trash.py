@@ -78,7 +78,8 @@ def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
     path = trash.delete(session, home, removed, by=owner("ann"))
     for table in (t.Exam, t.Question, t.Attempt, t.Explanation, t.Review, t.Judgement, t.Snapshot, t.Student, t.Lease):
         assert number(session, table) == 0, table
-    for derived in (t.Standing, t.QueueBand, t.QueueEntry, t.QueueSkip, t.StandingExam, t.DirtyQuestion, t.Exposure):
+    index = (t.TextCheck, t.Standing, t.QueueBand, t.QueueEntry, t.QueueSkip, t.StandingExam, t.DirtyQuestion)
+    for derived in (*index, t.Exposure):
         assert number(session, derived) == 0, derived
     assert session.execute(sa.text("SELECT count(*) FROM words")).scalar_one() == 0
     assert number(session, t.Teacher) == 4, "they may have other exams, and keep their colours"

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from mapd import adaptive, policies
 from mapd.answers.grading import Outcome
-from mapd.checks import FeedbackChecks, RationaleChecks, check_rationale
+from mapd.checks import CheckRecord, FeedbackChecks, RationaleChecks, check_rationale
 from mapd.curation.decided_texts import CommitteeRules, DecidedText, filter_votes, measure_leniency
 from mapd.curation.feedback_inputs import FeedbackReading, list_feedback_inputs, read_feedback
 from mapd.curation.inputs import QuestionReadings, RationaleReading, Voices, list_inputs
@@ -171,9 +171,13 @@ def curate(
         if of_question.decision is Act.REJECT:
             excluded.append(attempt)
             continue
-        readings = {x.id: _read_rationale(x, question, gold, judged_of) for x in rationales[question.id]}
+        texts_of = (*rationales[question.id], *feedback[attempt.id])
+        records = {x.id: r for x in texts_of if (r := material.checks.get(x.id)) and r.gold == gold}
+        readings = {x.id: _read_rationale(x, question, gold, judged_of, records) for x in rationales[question.id]}
         by_teachers = QuestionReadings(question, readings.values())
-        explain = _Explainer(question, attempt, gold, policy, rules, judged_of, committee_then, readings, by_teachers)
+        explain = _Explainer(
+            question, attempt, gold, policy, rules, judged_of, committee_then, readings, records, by_teachers
+        )
         mistakes.append(
             Mistake(
                 question=question,
@@ -215,6 +219,7 @@ class _Explainer:
     judgements: Mapping[tuple[str, int], list[Judged]]
     committee_then: Mapping[int, str | None]
     readings: Mapping[int, RationaleReading]  # of the mistake's rationales, by id
+    records: Mapping[int, CheckRecord]
     by_teachers: QuestionReadings  # as a fit looks at them, each beside the others
 
     def _find_probability(self, text: Text) -> Fraction | None:
@@ -241,8 +246,8 @@ class _Explainer:
             votes, checks, answer, states = reading.votes, reading.checks, reading.answer, reading.states
             probability = self._find_probability(text)
         else:
-            votes = filter_votes(text.votes)
-            feedback = read_feedback(text, votes, self.attempt.text, self.gold, self.question)
+            votes, record = filter_votes(text.votes), self.records.get(text.id)
+            feedback = read_feedback(text, votes, self.attempt.text, self.gold, self.question, record)
             checks, states = feedback.checks, feedback.states
             probability = self._find_feedback_probability(feedback)
         tally = self.rules.tally(text.kind, votes, states, probability)
@@ -273,14 +278,21 @@ class _Explainer:
             fair_mean=tally.fair_mean,
             committee_then=self.committee_then[latest[0].id] if latest else None,
             spread=tally.spread,
+            record=self.records.get(text.id),
             not_needed=not_needed,
         )
 
 
 def _read_rationale(
-    text: Text, question: Item, gold: str, judgements: Mapping[tuple[str, int], list[Judged]]
+    text: Text,
+    question: Item,
+    gold: str,
+    judgements: Mapping[tuple[str, int], list[Judged]],
+    records: Mapping[int, CheckRecord],
 ) -> RationaleReading:
-    checks = check_rationale(text.text, gold, question.task, question.options)
+    record = records.get(text.id)
+    checks = record.checks if record else check_rationale(text.text, gold, question.task, question.options)
+    assert isinstance(checks, RationaleChecks)
     reading = ruling(judgements.get((text.kind, text.id), []), READING)
     answer, states = read_states(checks, gold, question.task, question.options, reading)
     return RationaleReading(text, tuple(filter_votes(text.votes)), checks, answer, states)

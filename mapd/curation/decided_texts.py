@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mapd import policies
-from mapd.checks import FeedbackChecks, RationaleChecks
+from mapd.checks import CheckRecord, FeedbackChecks, RationaleChecks
 from mapd.domain import Ruling, Text, Verdict, Vote
 from mapd.judgements import final_verdict
 from mapd.policies import CheckStates, CommitteeVerdict, Policy
@@ -42,6 +42,8 @@ class DecidedText:
     fair_mean: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
     committee_then: str | None = None  # the committee's verdict when people's latest decision on it was made
     spread: int = 0  # how far the highest and the lowest valid vote lie apart
+    # What the checks said of it when it was derived, where that is known beside the gold answer of now.
+    record: CheckRecord | None = field(default=None, repr=False, compare=False)
     not_needed: tuple[str, ...] = ()  # who gave no review, where none can change the committee's verdict
     # By rule: what `ask` worked out. All else is as it was decided, so that an answer stays right.
     answers: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)

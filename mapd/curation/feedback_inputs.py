@@ -12,8 +12,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mapd.alignment import align
-from mapd.checks import FeedbackChecks, State, check_feedback
+from mapd.alignment import read_steps
+from mapd.checks import CheckRecord, FeedbackChecks, State, check_feedback
 from mapd.curation.inputs import Voices, list_votes
 from mapd.domain import Item, Text, Vote
 from mapd.policies import CheckStates
@@ -29,24 +29,32 @@ class FeedbackReading:
     checks: FeedbackChecks
     states: CheckStates
     answer: str
+    record: CheckRecord | None = None
 
 
-def read_feedback(text: Text, votes: Sequence[Vote], answer: str, gold: str, question: Item) -> FeedbackReading:
-    """Read a feedback. `answer`: the student's text; `gold`: the gold answer, as corrected by people."""
-    checks = check_feedback(text.text, gold, question.task, question.options)
+def read_feedback(
+    text: Text, votes: Sequence[Vote], answer: str, gold: str, question: Item, record: CheckRecord | None = None
+) -> FeedbackReading:
+    """Read a feedback. `answer`: the student's text; `gold`: the gold answer, as corrected by people.
+
+    `record`: what the checks said of it beside this gold answer, where that is known.
+    """
+    known = record.checks if record else check_feedback(text.text, gold, question.task, question.options)
+    assert isinstance(known, FeedbackChecks)
+    checks = known
     # Without a gold answer there is nothing to compare a stated one with.
     states_gold = checks.states_gold if gold.strip() else State.NOTHING
-    return FeedbackReading(text, tuple(votes), checks, CheckStates(states_gold, checks.equations_true), answer)
+    return FeedbackReading(text, tuple(votes), checks, CheckStates(states_gold, checks.equations_true), answer, record)
 
 
 def list_feedback_inputs(x: FeedbackReading, voices: Voices) -> dict[InputKey, float]:
     """Return the inputs of a feedback that aren't 0."""
     # It takes a while, and only a policy with a fit for feedback asks for it.
-    alignment = align(x.answer, x.text.text)
+    steps = read_steps(x.answer, x.text.text, x.record)
     states = {
         ("equations_true", "equation_false"): x.states.equations_true,
-        ("step_exists", "step_absent"): alignment.step_exists,
-        ("at_first_false", "past_first_false"): alignment.at_first_false,
+        ("step_exists", "step_absent"): steps.step_exists,
+        ("at_first_false", "past_first_false"): steps.at_first_false,
         ("states_gold", "states_other"): x.states.matches_gold,
     }
     values = list_votes(x.text, x.votes, voices)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mapd.alignment import align
 from mapd.answers.limits import name_limit
-from mapd.checks import FeedbackChecks, State
+from mapd.checks import FeedbackChecks, State, list_equations
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.decided_texts import DecidedText, filter_votes
 from mapd.curation.text_verdicts import PRACTICE
@@ -306,7 +306,8 @@ class _Card:
 
     def _spans(self, x: DecidedText) -> list[TextSpan]:
         """Return what is marked in a text: by checks, by reviewers, by people whose judgement may be known."""
-        spans = [TextSpan(e.start, e.end, "false_equation", "false equation") for e in x.checks.equations if not e.true]
+        equations = list_equations(x.text.kind, x.text.text)
+        spans = [TextSpan(e.start, e.end, "false_equation", "false equation") for e in equations if not e.true]
         wrong_steps = ((find_first_wrong_step(x.text.text, v.text), line(v.reviewer, 30)) for v in x.text.votes)
         spans += [TextSpan(*span, "named_step", f"{who} calls this step wrong") for span, who in wrong_steps if span]
         spans += self._aligned_spans(x)
@@ -356,7 +357,7 @@ def _kind(x: DecidedText) -> TextKind:
 
 
 def _checks(x: DecidedText, mistake: Mistake) -> list[card_messages.CardCheck]:
-    equations, states = x.checks.equations, x.states
+    equations, states = list_equations(x.text.kind, x.text.text), x.states
     true = sum(e.true for e in equations)
     if isinstance(x.checks, FeedbackChecks):
         answer = STATES_GOLD[states.matches_gold]

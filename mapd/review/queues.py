@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from mapd.alignment import align
+from mapd.alignment import read_steps
 from mapd.checks import State
 from mapd.curation.curated import Mistake
 from mapd.curation.decided_texts import DecidedText, filter_votes
@@ -146,8 +146,8 @@ def _no_vote(x: DecidedText) -> bool:
 
 
 def _absent_steps(m: Mistake, _: float) -> Texts | None:
-    alignments = ((x, align(m.attempt.text, x.text.text)) for x in m.feedback)
-    return tuple(x for x, alignment in alignments if alignment.step_exists is State.FAILS) or None
+    steps = ((x, read_steps(m.attempt.text, x.text.text, x.record)) for x in m.feedback)
+    return tuple(x for x, states in steps if states.step_exists is State.FAILS) or None
 
 
 def _suspects(m: Mistake, _: float) -> Texts | None:

@@ -14,6 +14,7 @@ from mapd.domain import ExamInfo, Item, Material, Response, Text, Vote
 from mapd.store import committees
 from mapd.store import tables as t
 from mapd.store.queries import exam, shared_columns, shared_values
+from mapd.store.text_checks import load_checks
 
 # These questions alone, by id; None: all of the exam.
 QuestionIds = Sequence[int] | None
@@ -27,7 +28,9 @@ def material(session: Session, exam_id: int, only: QuestionIds = None, *, though
     voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
     all_places = places(session)
     items, responses = questions(session, exam_id, only), attempts(session, exam_id, only, thoughts=thoughts)
-    return Material(info, items, responses, texts, tuple(name for name in all_places if name in voices), all_places)
+    teachers = tuple(name for name in all_places if name in voices)
+    checks = load_checks(session, text_condition(exam_id, only))
+    return Material(info, items, responses, texts, teachers, all_places, checks)
 
 
 def places(session: Session) -> dict[str, int | None]:

@@ -1,7 +1,7 @@
 """One class a table. Rows are only added: a text never changes, a judgement never goes.
 
-What can be derived isn't stored, but for one maintained aggregate (the last six tables): without it the next item of a
-queue took seconds at 100,000 mistakes (`benchmarks/review.py`). It can be thrown away at any time; it doesn't travel.
+What can be derived isn't stored, but for one maintained aggregate (the last seven tables): without it the next item of
+a queue took seconds at 100,000 mistakes (`benchmarks/review.py`). It can be thrown away at any time; it doesn't travel.
 
 One real row of `explanation`, imported from the authors' SVAMP file:
 
@@ -703,6 +703,27 @@ class Standing(Numbered, table=True):
         sa.Index(f"ix_standing_{name}_order", "exam_id", "kind", *lead, "position", "attempt_id", "id", *FILTER_COLUMNS)
         for name, lead in STANDING_ORDERS.items()
     )
+
+
+_STATES = ("matches_gold", "equations_true", "shows_work", "step_exists", "at_first_false")
+
+
+class TextCheck(Table, table=True):
+    """What the checks say of an explanation beside a gold answer, by the version of the checks: derived from it."""
+
+    __tablename__ = "text_check"
+    id: int = Field(primary_key=True, foreign_key="explanation.id", ondelete="CASCADE")  # the explanation's
+    version: int
+    gold: str  # as corrected by people
+    answer: str | None = None  # a rationale's own
+    matches_gold: str  # a feedback: whether it states the gold answer
+    equations_true: str
+    false_steps: int
+    shows_work: str
+    step_exists: str
+    at_first_false: str
+    not_read: str = ""  # the limit over which it was not read
+    __table_args__ = tuple(one_of(name, "holds", "fails", "nothing") for name in _STATES)
 
 
 class QueueBand(Numbered, table=True):

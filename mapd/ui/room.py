@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from mapd.alignment import align
-from mapd.checks import FeedbackChecks, State
+from mapd.checks import FeedbackChecks, State, list_equations
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.decided_texts import DecidedText, filter_votes
 from mapd.domain import Verdict, Vote
@@ -207,7 +207,7 @@ STATES_GOLD = {
 
 def _checks(x: DecidedText, mistake: Mistake) -> str:
     """Return the checks' results as HTML, in one line."""
-    equations = x.checks.equations
+    equations = list_equations(x.text.kind, x.text.text)
     true = sum(e.true for e in equations)
     equation_words = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
     if isinstance(x.checks, FeedbackChecks):

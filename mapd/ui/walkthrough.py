@@ -16,7 +16,7 @@ from mapd.errors import BadInput, MapdError
 from mapd.results import Change, Results
 from mapd.store import queries, snapshots
 from mapd.ui import results as comparison
-from mapd.ui.kit import context, tables, text, theme
+from mapd.ui.kit import context, step_marks, tables, text, theme
 from mapd.ui.kit.cache import load_material
 
 # By name, each teacher's place in the project.
@@ -145,7 +145,7 @@ def _wrong_rationale_html(m: Mistake, places: Places) -> str:
     x = find_most_wrong(m)
     if x is None:
         return _note("No check refutes any of its rationales.")
-    marks = [text.Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
+    marks = step_marks.mark_false_steps(x.text)
     author = theme.teacher_chip(text.one_line(x.text.teacher, 24), places[x.text.teacher])
     scores = "".join(theme.score_dots(v.score) for v in filter_votes(x.text.votes))
     faults = []

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from mapd import names
 from mapd.curation import live_set, saved_policies, snapshots
-from mapd.curation.curated import Curated
+from mapd.curation.curated import Curated, curate
 from mapd.curation.decided_texts import DecidedText
 from mapd.curation.fitted_policies import (
     NOT_WANTED,
@@ -33,6 +33,7 @@ from mapd.policies import PAPER, Policy
 from mapd.probability import GOLD, PEOPLE
 from mapd.questions.file_table import QuestionFile
 from mapd.review.judging import Target, judge
+from mapd.review.queue_index import derivation
 from mapd.review.queue_index.rows import authors_of, compute_figures
 from mapd.store import exam_material, queries
 from mapd.store.snapshots import check_manifest
@@ -124,6 +125,17 @@ def test_it_learns_from_a_file_which_feedback_is_right(session: Session, large: 
     decided = list_texts(load(session, large, policy))
     assert [x.verdict is Verdict.ACCEPTED for x in decided] == [is_right(x) for x in decided]
     assert decided[0].committee.why.endswith("is above 0.5")
+
+
+def test_what_is_written_of_a_text_gives_the_same_probability(
+    session: Session, large: ExamInfo, fitted: FittedPolicy
+) -> None:
+    derivation.derive(session, large.id)
+    material = exam_material.material(session, large.id)
+    assert len(material.checks) == len(material.texts)
+    by_record, by_reading = (curate(each, [], fitted.policy) for each in (material, replace(material, checks={})))
+    assert by_record == by_reading
+    assert all(x.record for x in by_record.texts)
 
 
 def test_the_labs_figures_follow_and_people_have_the_last_word(

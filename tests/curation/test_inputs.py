@@ -18,7 +18,7 @@ VOICES = Voices(("gpt", "gemini", "mistral"), ("gpt", "gemini", "mistral"))
 def reading(teacher: str, answer: str | None, *votes: tuple[str, int | None], **states: State) -> RationaleReading:
     text = Text(1, "c1", "rationale", 1, None, teacher, "imported", False, "0", "3 + 4 = 7", None, ())
     cast = tuple(Vote(reviewer, score, "ok" if score else "no score found") for reviewer, score in votes)
-    checks = RationaleChecks(answer, State.NOTHING, State.NOTHING, 0, State.NOTHING, ())
+    checks = RationaleChecks(answer, State.NOTHING, State.NOTHING, 0, State.NOTHING)
     return RationaleReading(replace(text, votes=cast), cast, checks, answer, CheckStates(**states))
 
 

@@ -13,13 +13,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
+from mapd.checks import CHECKS_VERSION
 from mapd.curation import saved_policies
 from mapd.domain import Act
 from mapd.people import owner
 from mapd.policies import Policy
 from mapd.review import assignment, judging, repairs
 from mapd.review.judging import Circumstances, Target
-from mapd.review.queue_index import derivation
+from mapd.review.queue_index import derivation, index_writer
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -36,6 +37,8 @@ QUERIES = {
     "band": "SELECT name, low, high, waits, number FROM band WHERE exam_id = :exam AND number <> 0",
     "queued": "SELECT b.name, b.low, b.high, b.waits, q.place, q.position, q.attempt_id, q.question_id,"
     " q.explanation_id FROM queued q JOIN band b ON b.id = q.band_id WHERE b.exam_id = :exam",
+    "text_check": "SELECT id AS explanation_id, gold, answer, matches_gold, equations_true, false_steps, shows_work,"
+    " step_exists, at_first_false, not_read FROM text_check WHERE :exam = :exam",
     "passed": "SELECT p.person, b.name, b.low, b.high, q.attempt_id, p.skipped FROM passed p"
     " JOIN queued q ON q.id = p.queued_id JOIN band b ON b.id = p.band_id WHERE b.exam_id = :exam",
 }
@@ -160,14 +163,12 @@ def compare(rows: list[str], content: str) -> str | None:
             (f"{row!r}, not {old!r}" for row, old in zip(rows, known, strict=False) if row != old), "more rows"
         )
         if head == _head():
-            return (
-                f"the rules derive other rows ({first}): raise RULES_VERSION in queue_index/derivation.py, then {anew}"
-            )
+            return f"the rules derive other rows ({first}): raise RULES_VERSION or CHECKS_VERSION, then {anew}"
     return None if head == _head() else f"{FILE.name} is of {head!r}, the rules are of {_head()!r}: {anew}"
 
 
 def _head() -> str:
-    return f"RULES_VERSION {derivation.RULES_VERSION}"
+    return f"RULES_VERSION {index_writer.RULES_VERSION}, CHECKS_VERSION {CHECKS_VERSION}"
 
 
 def write() -> str | None:

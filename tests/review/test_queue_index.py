@@ -19,7 +19,7 @@ from mapd.errors import MapdError
 from mapd.people import owner
 from mapd.review import assignment, batches, judging, repairs
 from mapd.review.judging import Target
-from mapd.review.queue_index import derivation
+from mapd.review.queue_index import derivation, index_writer
 from mapd.review.queue_index.cursor import QueueCursor
 from mapd.review.queue_index.rows import authors_of
 from mapd.review.queues import QUEUES, sort_key, waits_for
@@ -366,7 +366,7 @@ def test_what_is_derived_changes_with_the_version_of_the_rules_alone(session: Se
     content = index_rows.FILE.read_text("utf-8")
     assert (fault := index_rows.compare(rows, content)) is None, fault
     assert "raise RULES_VERSION" in (index_rows.compare(rows[1:], content) or "")
-    older = content.replace(f"VERSION {derivation.RULES_VERSION}", "VERSION 0", 1)
+    older = content.replace(f"VERSION {index_writer.RULES_VERSION}", "VERSION 0", 1)
     assert "writes queue_index.tsv anew" in (index_rows.compare(rows, older) or "")
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from mapd.review.queue_index.derivation import LOCK, version_of
+from mapd.review.queue_index.derivation import LOCK
+from mapd.review.queue_index.index_writer import version_of
 from mapd.store import db, queries
 from mapd.store import tables as t
 

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from mapd.alignment import align
-from mapd.checks import State
+from mapd.alignment import read_steps
+from mapd.checks import CheckRecord, State
 from mapd.curation import threshold_sweep
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.decided_texts import DecidedText, hundredths
@@ -49,6 +49,19 @@ def list_rows(
             yield place | _describe_text(mistake, x) | people
         if not mistake.rationales:
             yield place | _EMPTY_ROW | {"kind": "mistake"}
+
+
+def list_new_records(mistakes: Iterable[Mistake]) -> dict[int, CheckRecord]:
+    """Return by text what the checks say of those that have no record beside the gold answer of now."""
+    records = {}
+    for mistake in mistakes:
+        for x in mistake.texts:
+            if x.record is None and x.text.kind == "feedback":
+                steps = read_steps(mistake.attempt.text, x.text.text)
+                records[x.text.id] = CheckRecord(mistake.gold, x.checks, *steps)
+            elif x.record is None:
+                records[x.text.id] = CheckRecord(mistake.gold, x.checks)
+    return records
 
 
 def list_question_rows(material: Material, part: Curated, judgements: Sequence[JudgementRow]) -> Iterator[Values]:
@@ -119,7 +132,8 @@ def _describe_text(mistake: Mistake, x: DecidedText) -> Values:
     mean = x.committee.mean
     # A feedback has no work to show: there stands whether the step that it criticises is in the answer.
     is_feedback = x.text.kind == "feedback"
-    shows_work = align(mistake.attempt.text, x.text.text).step_exists if is_feedback else x.states.shows_work
+    steps = read_steps(mistake.attempt.text, x.text.text, x.record) if is_feedback else None
+    shows_work = x.states.shows_work if steps is None else steps.step_exists
     return {
         "explanation_id": x.text.id,
         "kind": x.text.kind,

@@ -282,9 +282,8 @@ def _change(old_verdict: Verdict, x: DecidedText) -> str:
 
 def text_fold(mistake: Mistake, x: DecidedText, words: str = "") -> str:
     """Return the whole text with its false steps marked, and beside it everything known about it, as HTML."""
-    marks = [Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
+    marks, of_answer = step_marks.mark_false_steps(x.text), list[Mark]()
     checks = [f"{_sign(s.value)} {word}: {LOOKS[s.value].word}" for word, s in _states(x)]
-    of_answer: list[Mark] = []
     if x.text.kind == "feedback":
         alignment = align(mistake.attempt.text, x.text.text)
         marks += step_marks.mark_criticisms(alignment)

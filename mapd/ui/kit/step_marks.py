@@ -1,11 +1,18 @@
-"""What a feedback criticises, as marks in its text and in the student's answer.
+"""A text's false steps, and what a feedback criticises, as marks in its text and in the student's answer.
 
 mark_steps(align(answer, feedback), "criticised here")    -> [Mark(8, 27, "criticised here", "criticised")]
 """
 
 from mapd.alignment import Alignment, align
+from mapd.checks import list_equations
 from mapd.curation.curated import Mistake
+from mapd.domain import Text
 from mapd.ui.kit.text import Mark, one_line
+
+
+def mark_false_steps(text: Text) -> list[Mark]:
+    """Return the marks of a text's own false equations."""
+    return [Mark(e.start, e.end, "false step") for e in list_equations(text.kind, text.text) if not e.true]
 
 
 def mark_criticisms(alignment: Alignment) -> list[Mark]:

@@ -1,0 +1,34 @@
+"""What the checks say of each text is written down when it is derived, so that an exam is decided without reading it.
+
+Revision ID: 0030
+Revises: 0029
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0030"
+down_revision = "0029"
+branch_labels = None
+depends_on = None
+STATES = ("matches_gold", "equations_true", "shows_work", "step_exists", "at_first_false")
+
+
+def upgrade() -> None:
+    """Add the table: it fills as the queue index is derived again."""
+    op.create_table(
+        "text_check",
+        sa.Column("id", sa.Integer(), sa.ForeignKey("explanation.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("gold", sa.String(), nullable=False),
+        sa.Column("answer", sa.String()),
+        sa.Column("false_steps", sa.Integer(), nullable=False),
+        *(sa.Column(name, sa.String(), nullable=False) for name in STATES),
+        sa.Column("not_read", sa.String(), nullable=False),
+        *(sa.CheckConstraint(f"{name} IN ('holds', 'fails', 'nothing')", name=f"{name}_words") for name in STATES),
+    )
+
+
+def downgrade() -> None:
+    """Take the table away."""
+    op.drop_table("text_check")
