@@ -141,12 +141,13 @@ def curate(
     judgements: Sequence[JudgementRow],
     policy: Policy,
     exam: ExamInfo | None = None,
-    offsets: Mapping[str, Fraction] | None = None,
+    rules: CommitteeRules | None = None,
     order_fit: OrderFit | None = None,
 ) -> Curated:
     """Decide every explanation of every mistake of the exam. `exam`: its row as it is now, where material is older.
 
-    `offsets`: the reviewers' leniency, where the material is but a part of the exam. `order_fit`: else the policy's.
+    `rules`: the policy's, with the leniency of the whole exam, where the material is but a part of it. `order_fit`:
+    else the policy's.
     """
     judged_of: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     for row in judgements:
@@ -156,8 +157,7 @@ def curate(
     rationales, feedback = _group_by_target(x for x in material.texts if x.id not in undone)
     undone_rationales, undone_feedback = _group_by_target(undone.values())
     # Measured over the whole exam: a text's own few votes would say nothing of a reviewer.
-    offsets = measure_leniency(x.votes for x in material.texts) if offsets is None else offsets
-    rules = CommitteeRules(policy, offsets)
+    rules = rules or CommitteeRules(policy, measure_leniency(x.votes for x in material.texts))
     mistakes, corrected, excluded, exam = [], [], [], exam or material.exam
     answers = correct_attempts(material.questions, material.attempts, judged_of, exam.wrong_in)
     for attempt in material.attempts:

@@ -11,13 +11,12 @@ parts.curated                                                           # what c
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 from sqlmodel import Session
 
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, curate
-from mapd.curation.decided_texts import DecidedText, measure_leniency
+from mapd.curation.decided_texts import CommitteeRules, DecidedText, measure_leniency
 from mapd.domain import ExamInfo, JudgementRow, Material
 from mapd.errors import NotFound
 from mapd.policies import Policy
@@ -50,7 +49,7 @@ class CuratedParts:
 
     curated: Curated
     material: Material
-    offsets: Mapping[str, Fraction]
+    rules: CommitteeRules
     material_of: Mapping[int, Material]
     question_of: Mapping[tuple[str, int], int]
     judgements_of: JudgementsByQuestion
@@ -78,7 +77,7 @@ def decide(
         if question in previous.parts and rows == previous.judgements_of.get(question, []):
             parts[question] = previous.parts[question]
         else:
-            parts[question] = curate(piece, rows, policy, exam, previous.offsets)
+            parts[question] = curate(piece, rows, policy, exam, previous.rules)
     curated = Curated(
         exam,
         policy,
@@ -99,8 +98,8 @@ def _is_same_basis(parts: CuratedParts, material: Material, policy: Policy, exam
 
 def _decide_nothing(material: Material, policy: Policy, exam: ExamInfo) -> CuratedParts:
     empty = Curated(exam, policy, material.teachers, (), (), (), ())
-    offsets = measure_leniency(x.votes for x in material.texts)
-    return CuratedParts(empty, material, offsets, _split_by_question(material), _map_targets(material), {}, {})
+    rules = CommitteeRules(policy, measure_leniency(x.votes for x in material.texts))
+    return CuratedParts(empty, material, rules, _split_by_question(material), _map_targets(material), {}, {})
 
 
 def _split_by_question(material: Material) -> dict[int, Material]:

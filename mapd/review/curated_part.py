@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, curate
+from mapd.curation.decided_texts import CommitteeRules
 from mapd.curation.order_fits import OrderFit
 from mapd.domain import ExamInfo, JudgementRow, Material
 from mapd.policies import Policy
@@ -60,4 +61,5 @@ def load_with_material(session: Session, setting: Setting, questions: Collection
 
 def decide(setting: Setting, material: Material, judgements: list[JudgementRow]) -> Curated:
     """Return the curated set of this material, with these judgements."""
-    return curate(material, judgements, setting.policy, setting.exam, setting.leniency, setting.order_fit)
+    rules = CommitteeRules(setting.policy, setting.leniency)
+    return curate(material, judgements, setting.policy, setting.exam, rules, setting.order_fit)

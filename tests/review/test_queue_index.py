@@ -13,6 +13,7 @@ from sqlmodel import Session, select
 
 from mapd.curation import saved_policies
 from mapd.curation.curated import Curated, curate
+from mapd.curation.decided_texts import CommitteeRules
 from mapd.curation.threshold_sweep import Figures
 from mapd.domain import Act, ExamInfo
 from mapd.errors import MapdError
@@ -231,7 +232,10 @@ def by_the_rules(session: Session, exam_id: int, threshold: int) -> Curated:
     policy = saved_policies.exam_policy(session, queries.exam(session, exam_id))
     policy = policy.at(min(threshold / 100, policy.highest))
     return curate(
-        exam_material.material(session, exam_id), judgement_log.judgements(session, exam_id), policy, offsets=offsets
+        exam_material.material(session, exam_id),
+        judgement_log.judgements(session, exam_id),
+        policy,
+        rules=CommitteeRules(policy, offsets),
     )
 
 

@@ -18,6 +18,7 @@ from sqlmodel import Session, col, select
 from mapd.checks import CHECKS_VERSION
 from mapd.curation import saved_policies, threshold_sweep
 from mapd.curation.curated import Mistake, curate
+from mapd.curation.decided_texts import CommitteeRules
 from mapd.curation.order_fits import OrderFit
 from mapd.domain import ExamInfo
 from mapd.policies import Policy
@@ -66,7 +67,7 @@ class IndexWriter:
     policy: Policy
     order_fit: OrderFit
     per_text: int
-    offsets: dict[str, Fraction]
+    committee_rules: CommitteeRules
     bands: dict[BandKey, int]
 
     @classmethod
@@ -82,10 +83,10 @@ class IndexWriter:
         band = t.QueueBand
         columns = (col(band.id), col(band.name), col(band.low), col(band.high), col(band.waits))
         rows = session.execute(sa.select(*columns).where(col(band.exam_id) == row.id))
-        offsets = {name: Fraction(offset) for name, offset in row.leniency.items()}
+        rules = CommitteeRules(policy, {name: Fraction(offset) for name, offset in row.leniency.items()})
         bands = {(r.name, r.low, r.high, r.waits): r.id for r in rows}
         order_fit = saved_policies.find_order_fit(session, info, policy)
-        return cls(session, row.id, policy, order_fit, info.judgements_per_text, offsets, bands)
+        return cls(session, row.id, policy, order_fit, info.judgements_per_text, rules, bands)
 
     def follow(self, questions: Collection[int], *, empty: bool = False) -> None:
         """Derive these questions; `empty`: nothing is derived of them yet."""
@@ -96,7 +97,7 @@ class IndexWriter:
         material = exam_material.material(self.session, self.id, questions)
         judgements = judgement_log.judgements(self.session, self.id, questions)
         closed, skipped = queues.find_closed_targets(judgements, ""), find_skips(judgements)
-        part = curate(material, judgements, self.policy, offsets=self.offsets, order_fit=self.order_fit)
+        part = curate(material, judgements, self.policy, rules=self.committee_rules, order_fit=self.order_fit)
         text_checks.write_records(self.session, list_new_records(part.mistakes))
         rows = (
             *list_rows(part.mistakes, judgements, authors_of(self.session)),
