@@ -62,7 +62,8 @@ class CheckRecord:
     at_first_false: State = State.NOTHING
 
 
-# Raise it whenever a check says something else of a text: what was written down is then worked out again.
+# Raise it whenever a check says something else of any text, so whenever a reader of texts changes: what was written
+# down is then worked out again. Verdicts rest on it, and what is frozen.
 CHECKS_VERSION = 1
 
 # --- The checks ------------------------------------------------------------------------------------------------------
@@ -74,6 +75,8 @@ def check_rationale(text: str, gold: str, task: Task, options: Sequence[str] = (
     return check(text, gold, task, tuple(options))
 
 
+# A card asks twice for each of its texts.
+@lru_cache(maxsize=256)
 def list_equations(kind: str, text: str) -> tuple[Equation, ...]:
     """Return the equations of a text that are checked, with their places; a feedback's quoted false ones aren't."""
     equations_, _ = ((), "") if name_limit(text, MAX_EXPLANATION) else read_equations(text)

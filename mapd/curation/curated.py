@@ -250,12 +250,13 @@ class _Explainer:
             feedback = read_feedback(text, votes, self.attempt.text, self.gold, self.question, record)
             checks, states = feedback.checks, feedback.states
             probability = self._find_feedback_probability(feedback)
-        tally = self.rules.tally(text.kind, votes, states, probability)
-        committee, people = tally.committee, ruling(judged, VERDICT)
-        outranking, not_needed = people, tuple[str, ...]()
+        people = outranking = ruling(judged, VERDICT)
+        not_needed: tuple[str, ...] = ()
+        tally = self.rules.tally(text, votes, states, probability)
+        committee = tally.committee
         # A repair's author accepted it by making it: that judgement doesn't outrank the checks, a later one does.
         if text.repairs_id is not None:
-            committee, founding = policies.decide_repair(text.kind, self.policy, states), find_founding(judged)
+            founding = find_founding(judged)
             outranking = ruling([j for j in judged if j not in founding], VERDICT)
         elif text.kind == "rationale" and text.to_ask:
             settled = adaptive.find_settled(self.policy, votes, len(text.to_ask), states)

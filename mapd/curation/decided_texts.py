@@ -1,7 +1,7 @@
 """One explanation, decided: the committee's verdict from votes and checks, people's word on it, and what counts. Pure.
 
 rules = CommitteeRules(PAPER, offsets={})
-rules.tally("rationale", [Vote("gpt", 5), Vote("mistral", 4)], states).committee      -> accepted, mean 4.50
+rules.tally(text, [Vote("gpt", 5), Vote("mistral", 4)], states).committee      -> accepted, mean 4.50
 DecidedText(…).final_cut                                  -> 450: accepted at every threshold below 4.50
 """
 
@@ -140,21 +140,32 @@ class CommitteeRules:
         self._tally_again = lru_cache(MOST_TALLIES)(self._work_out)
 
     def tally(
-        self, kind: str, votes: Iterable[Vote], states: CheckStates, probability: Fraction | None = None
+        self, text: Text, votes: Iterable[Vote], states: CheckStates, probability: Fraction | None = None
     ) -> TextTally:
-        """Return what these votes and checks give. `votes`: those that count; `probability`: of a fitted policy."""
+        """Return what these votes and checks give. `votes`: those that count; `probability`: of a fitted policy.
+
+        A repair is decided by the checks alone, whatever an archive brought of votes on it.
+        """
         scores = tuple((v.reviewer, v.score) for v in votes)
         # Hardly two texts have the same probability.
         work_out = self._tally_again if probability is None else self._work_out
-        return work_out(kind, scores, states, probability)
+        return work_out(text.kind, text.repairs_id is not None, scores, states, probability)
 
     def _work_out(
-        self, kind: str, scores: Sequence[tuple[str, int | None]], states: CheckStates, probability: Fraction | None
+        self,
+        kind: str,
+        is_repair: bool,
+        scores: Sequence[tuple[str, int | None]],
+        states: CheckStates,
+        probability: Fraction | None,
     ) -> TextTally:
         plain = [score for _, score in scores]
         fair = [None if score is None else score - self._offsets.get(reviewer, 0) for reviewer, score in scores]
-        decide = policies.decide_rationale if kind == "rationale" else policies.decide_feedback
-        chosen: Sequence[int | Fraction | None] = fair if self._policy.leniency_adjusted else plain
-        committee = decide(chosen, self._policy, states, probability)
+        scale: Sequence[int | Fraction | None] = fair if self._policy.leniency_adjusted else plain
+        if is_repair:
+            committee = policies.decide_repair(kind, self._policy, states)
+        else:
+            decide = policies.decide_rationale if kind == "rationale" else policies.decide_feedback
+            committee = decide(scale, self._policy, states, probability)
         valid = [score for score in plain if score is not None]
         return TextTally(committee, policies.mean(fair), max(valid) - min(valid) if valid else 0)

@@ -39,9 +39,8 @@ def read_feedback(
 
     `record`: what the checks said of it beside this gold answer, where that is known.
     """
-    known = record.checks if record else check_feedback(text.text, gold, question.task, question.options)
-    assert isinstance(known, FeedbackChecks)
-    checks = known
+    checks = record.checks if record else check_feedback(text.text, gold, question.task, question.options)
+    assert isinstance(checks, FeedbackChecks)
     # Without a gold answer there is nothing to compare a stated one with.
     states_gold = checks.states_gold if gold.strip() else State.NOTHING
     return FeedbackReading(text, tuple(votes), checks, CheckStates(states_gold, checks.equations_true), answer, record)

@@ -125,7 +125,7 @@ def list_feedback(sets: Iterable[Curated]) -> list[FeedbackCandidate]:
             for x in mistake.feedback:
                 if x.text.repairs_id is None:
                     votes, question = filter_votes(x.text.votes), mistake.question
-                    reading = read_feedback(x.text, votes, mistake.attempt.text, mistake.gold, question)
+                    reading = read_feedback(x.text, votes, mistake.attempt.text, mistake.gold, question, x.record)
                     candidates.setdefault(x.text.uid, FeedbackCandidate(x, question, reading))
     return list(candidates.values())
 

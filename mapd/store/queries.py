@@ -1,6 +1,6 @@
 """Look up exams, rows by their uid, snapshots and names; say what time an act gets."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -58,6 +58,12 @@ def identity(row: t.Row) -> int:
     """Return the id of a row that the database has."""
     assert row.id is not None, f"{type(row).__name__} is not in the database yet"
     return row.id
+
+
+def split_ids(ids: Iterable[int], at_once: int = 500) -> Iterator[list[int]]:
+    """Yield the ids in blocks: a database takes so many values in one query, and no more."""
+    ordered = sorted(ids)
+    return (ordered[start : start + at_once] for start in range(0, len(ordered), at_once))
 
 
 def exams(session: Session) -> list[ExamInfo]:

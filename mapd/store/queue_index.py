@@ -18,6 +18,9 @@ from sqlmodel import Session, col, func, select
 from mapd.domain import Act
 from mapd.store import tables as t
 
+# PostgreSQL's advisory lock ("stan"): two transactions that derived one question would insert its rows twice, and what
+# is derived of a text refers to it, so who deletes texts takes the lock, too.
+LOCK = 0x7374616E
 # The band that counts the rationales (a figure of the threshold lab).
 RATIONALES = "figure:rationales"
 

@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd.errors import BadInput
-from mapd.store import queries
+from mapd.store import db, queries, queue_index
 from mapd.store import tables as t
 from mapd.store.columns import UtcDateTime
 
@@ -218,6 +218,7 @@ def _uids(session: Session, table: sa.Table, ids: Iterable[int]) -> dict[str, st
 
 
 def _delete(session: Session, rows: Ids) -> None:
+    db.lock(session, queue_index.LOCK)
     for table in reversed(t.metadata.sorted_tables):
         parents = references(table)
         if "id" in table.c:
@@ -234,7 +235,7 @@ def _delete(session: Session, rows: Ids) -> None:
 
 
 def _forget(session: Session, exam: int) -> None:
-    # Its id may be another exam's later: nothing that was derived of it (review/queue_index/derivation.py) may stay.
+    # Its id may be another exam's later: nothing that was derived of it (review/queue_index/index_writer.py) may stay.
     tables = t.metadata.tables
     bands = sa.select(tables["band"].c.id).where(tables["band"].c.exam_id == exam)
     for name in ("passed", "queued"):

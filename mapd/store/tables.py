@@ -650,7 +650,7 @@ class Audit(Row, table=True):
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
 
 
-# --- The queue index: what review/queue_index/derivation.py derives from the rows above -----------------------------
+# --- The queue index: what review/queue_index/index_writer.py makes of the rows above -----------------------------
 
 
 NO_MEAN = 9999

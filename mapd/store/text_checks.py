@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from mapd.checks import CHECKS_VERSION, CheckRecord, FeedbackChecks, RationaleChecks, State
+from mapd.store import queries
 from mapd.store import tables as t
 
 # Records of one exam that share an object: many texts end in the same answer.
@@ -57,9 +58,11 @@ def _make_record(
 
 def write_records(session: Session, records: Mapping[int, CheckRecord]) -> None:
     """Write what the checks say of these texts, in place of what they said before."""
-    if records:
-        session.execute(sa.delete(t.TextCheck).where(col(t.TextCheck.id).in_(records)))
-        session.connection().execute(sa.insert(t.TextCheck), [_row(*record) for record in records.items()])
+    rows = [_row(*record) for record in records.items()]
+    for block in queries.split_ids(records):
+        session.execute(sa.delete(t.TextCheck).where(col(t.TextCheck.id).in_(block)))
+    if rows:
+        session.connection().execute(sa.insert(t.TextCheck), rows)
 
 
 def _row(text_id: int, record: CheckRecord) -> dict[str, Any]:

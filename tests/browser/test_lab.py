@@ -67,6 +67,7 @@ def mapd_there(shared: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 def read_table(page: Page, words: str) -> dict[str, list[str]]:
     """The cells of the table that has these words, by what stands first in each row."""
     rows = page.locator("table.mapd-table").filter(has_text=words).locator("tr")
+    expect(rows.first).to_be_visible()
     cells = rows.evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))")
     return {first: others for first, *others in cells}
 

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from mapd import names
 from mapd.curation import live_set, saved_policies, snapshots
 from mapd.curation.curated import Curated, curate
-from mapd.curation.decided_texts import DecidedText
+from mapd.curation.decided_texts import CommitteeRules, DecidedText
 from mapd.curation.fitted_policies import (
     NOT_WANTED,
     FeedbackPlan,
@@ -29,7 +29,7 @@ from mapd.errors import BadInput, BadRows
 from mapd.exchange import label_files
 from mapd.exchange.training.data_card import load_facts, write_card, write_methods
 from mapd.people import owner
-from mapd.policies import PAPER, Policy
+from mapd.policies import PAPER, CheckStates, Policy
 from mapd.probability import GOLD, PEOPLE
 from mapd.questions.file_table import QuestionFile
 from mapd.review.judging import Target, judge
@@ -136,6 +136,14 @@ def test_what_is_written_of_a_text_gives_the_same_probability(
     by_record, by_reading = (curate(each, [], fitted.policy) for each in (material, replace(material, checks={})))
     assert by_record == by_reading
     assert all(x.record for x in by_record.texts)
+
+
+def test_a_repair_that_came_with_a_vote_is_decided_by_its_checks(session: Session, fitted: FittedPolicy) -> None:
+    text = next(iter(load(session, queries.exams(session)[0]).rationales)).text
+    assert [v.score for v in text.votes if v.score is not None]
+    rules = CommitteeRules(fitted.policy, {})
+    tally = rules.tally(replace(text, repairs_id=text.id), text.votes, CheckStates())
+    assert (tally.committee.verdict, tally.committee.mean) == (Verdict.ACCEPTED, None)
 
 
 def test_the_labs_figures_follow_and_people_have_the_last_word(

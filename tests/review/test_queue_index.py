@@ -372,6 +372,9 @@ def test_what_is_derived_changes_with_the_version_of_the_rules_alone(session: Se
     assert "raise RULES_VERSION" in (index_rows.compare(rows[1:], content) or "")
     older = content.replace(f"VERSION {index_writer.RULES_VERSION}", "VERSION 0", 1)
     assert "writes queue_index.tsv anew" in (index_rows.compare(rows, older) or "")
+    # A raised number of the rules says nothing of the checks.
+    other_checks = [row.replace("\tholds", "\tfails") if "\ttext_check\t" in row else row for row in rows]
+    assert "raise CHECKS_VERSION" in (index_rows.compare(other_checks, older) or "")
 
 
 @pytest.fixture

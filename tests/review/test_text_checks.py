@@ -64,7 +64,8 @@ def test_beside_another_gold_answer_a_text_is_read_again_and_written_down(sessio
     text = mistake.rationales[0].text.id
     before = exam_material.material(session, example.id).checks[text]
     # Not derived yet: what is written stands beside the old answer.
-    judge(session, target, Act.CORRECT, by=owner("eve"), value="77")
+    judge(session, target, Act.CORRECT, by=owner("eve"), value="77", follow=False)
+    assert exam_material.material(session, example.id).checks[text] == before
     (mistake, *_) = decide(session, example).mistakes
     assert mistake.gold == "77"
     assert mistake.rationales[0].states.matches_gold == checks.State.FAILS

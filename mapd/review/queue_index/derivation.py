@@ -33,8 +33,6 @@ from mapd.store import tables as t
 
 # Between two blocks: SQLite has one writer, and who waits for it looks each 0.1 s; without a pause only we got on.
 PAUSE_S = 0.25
-# PostgreSQL's advisory lock ("stan"): two transactions that derived one question would insert its rows twice.
-LOCK = 0x7374616E
 log = logging.getLogger("mapd.queue_index")
 Tell = Callable[[int, int], None]  # so many questions are derived, of so many
 
@@ -76,7 +74,7 @@ def catch_up(engine: sa.Engine, exam_id: int, tell: Tell = lambda *_: None) -> N
             row = session.get(t.StandingExam, exam_id)
             if row is not None and row.rules == version_of(session, queries.exam(session, exam_id)) + IN_PART:
                 done = queue_index.count_derived(session, exam_id)
-    for number in _derive_insplit_blocks(engine, exam_id):
+    for number in _derive_in_blocks(engine, exam_id):
         done += number
         if number:
             # More may have come in since they were counted.
@@ -100,7 +98,7 @@ def catch_up_all(engine: sa.Engine, tell: Tell = lambda *_: None) -> None:
         log.info("the queues know what came in once the database is free: %s", busy.reason)
 
 
-def _derive_insplit_blocks(engine: sa.Engine, exam_id: int) -> Iterator[int]:
+def _derive_in_blocks(engine: sa.Engine, exam_id: int) -> Iterator[int]:
     """Yield how many questions each transaction derived."""
     number, last = BLOCK, 0
     # The marks come first: where the exam isn't derived yet, they say nothing that isn't read with it anyway.
@@ -120,7 +118,7 @@ def _derive_insplit_blocks(engine: sa.Engine, exam_id: int) -> Iterator[int]:
 
 def derive_marked(session: Session) -> int:
     """Derive again the next questions that have a mark, in every exam that the index holds; return how many."""
-    db.lock(session, LOCK)
+    db.lock(session, queue_index.LOCK)
     _count_votes(session)
     mark = col(t.DirtyQuestion.question_id)
     block = list(session.exec(select(mark).distinct().order_by(mark).limit(BLOCK)))
@@ -169,7 +167,7 @@ def follow_judgements(session: Session, rows: Sequence[t.Judgement]) -> None:
             questions_of[exam_id].add(question)
     if not questions_of:
         return
-    db.lock(session, LOCK)
+    db.lock(session, queue_index.LOCK)
     # These judgements' marks are worked off here; a mark for a vote stays, because it counts towards the leniency.
     for block in split_blocks(set().union(*questions_of.values())):
         session.execute(
@@ -203,7 +201,7 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
 
 def _begin(session: Session, exam_id: int, *, measure: bool = True) -> None:
     """Delete what is derived of the exam, and measure the reviewers' leniency, which every single vote would move."""
-    db.lock(session, LOCK)
+    db.lock(session, queue_index.LOCK)
     # Rows first, then the bands that they refer to.
     bands = sa.select(col(t.QueueBand.id)).where(col(t.QueueBand.exam_id) == exam_id)
     session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.band_id).in_(bands)))
@@ -220,7 +218,7 @@ def _begin(session: Session, exam_id: int, *, measure: bool = True) -> None:
 
 def _derive_missing(session: Session, exam_id: int, after: int = 0) -> list[int]:
     """Derive the exam's next questions that have no row yet; return their ids. Without any left the index is whole."""
-    db.lock(session, LOCK)
+    db.lock(session, queue_index.LOCK)
     row = session.get(t.StandingExam, exam_id)
     if row is None or (exam := IndexWriter.of(session, row)) is None:
         _begin(session, exam_id)

@@ -140,9 +140,9 @@ class IndexWriter:
         columns = [t.metadata.tables["standing"].c[name] for name in threshold_sweep.COLUMNS]
         old = self.session.execute(sa.select(*columns).where(*of_questions)).mappings()
         counts.update(count_figures(map(dict, old)))
-        ids = [row.id for row in rows]
-        self.session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.queued_id).in_(ids)))
-        self.session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.id).in_(ids)))
+        for ids in queries.split_ids(row.id for row in rows):
+            self.session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.queued_id).in_(ids)))
+            self.session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.id).in_(ids)))
         self.session.execute(sa.delete(t.Standing).where(*of_questions))
         return counts
 

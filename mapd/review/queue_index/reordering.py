@@ -11,16 +11,15 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from mapd.review.queue_index.derivation import LOCK
 from mapd.review.queue_index.index_writer import version_of
-from mapd.store import db, queries
+from mapd.store import db, queries, queue_index
 from mapd.store import tables as t
 
 
 def change_order(session: Session, exam_id: int, write: Callable[[t.StandingExam], None]) -> None:
     """Write what orders the queue into the exam's row, and mark its questions where that changes their order."""
     # Nobody derives meanwhile by what was there before.
-    db.lock(session, LOCK)
+    db.lock(session, queue_index.LOCK)
     row, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
     if row is None:
         return

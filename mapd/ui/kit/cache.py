@@ -157,7 +157,9 @@ def _decisions(exam_id: int, url: str, edition: int) -> dict[str, CuratedParts]:
 
 def load_material(session: Session, exam_id: int) -> Material:
     """Return the exam's texts and votes, read again only where some came in, or were deleted or renamed."""
-    return _material(exam_id, str(engine().url), count_texts(session), session)
+    # Until the index is derived, texts have no record of their checks: read then, each would be read again for ever.
+    is_derived = derivation.find_state(session, exam_id) is not IndexState.MISSING
+    return _material(exam_id, str(engine().url), (*count_texts(session), is_derived), session)
 
 
 def count_texts(session: Session) -> tuple[int | None, ...]:
