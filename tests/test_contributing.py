@@ -87,9 +87,10 @@ def test_a_check_is_added_as_the_list_says(folder: Path) -> None:
     change = partial(edit, folder, "A check")
     change(r'(class RationaleChecks:.*?limit: str = ""\n)', r"\1    is_short: State = State.NOTHING\n")
     change(
-        r"_shows_work\(text, task\), equations_, limit\)",
-        "_shows_work(text, task), equations_, limit, State.HOLDS if len(text) < 90 else State.FAILS)",
+        r"_shows_work\(text, task\), limit\)",
+        "_shows_work(text, task), limit, State.HOLDS if len(text) < 90 else State.FAILS)",
     )
+    change("CHECKS_VERSION = 1", "CHECKS_VERSION = 2")
     change(r'(    SHOWS_WORK = "shows_work"\n)', r'\1    IS_SHORT = "is_short"\n')
     change(r"(    shows_work: State = State\.NOTHING\n)", r"\1    is_short: State = State.NOTHING\n")
     change(r"(_RATIONALE_FAILS = \{\n)", r'\1    (Check.IS_SHORT, State.FAILS): "it is long",\n')

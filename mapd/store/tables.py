@@ -705,9 +705,6 @@ class Standing(Numbered, table=True):
     )
 
 
-_STATES = ("matches_gold", "equations_true", "shows_work", "step_exists", "at_first_false")
-
-
 class TextCheck(Table, table=True):
     """What the checks say of an explanation beside a gold answer, by the version of the checks: derived from it."""
 
@@ -715,15 +712,7 @@ class TextCheck(Table, table=True):
     id: int = Field(primary_key=True, foreign_key="explanation.id", ondelete="CASCADE")  # the explanation's
     version: int
     gold: str  # as corrected by people
-    answer: str | None = None  # a rationale's own
-    matches_gold: str  # a feedback: whether it states the gold answer
-    equations_true: str
-    false_steps: int
-    shows_work: str
-    step_exists: str
-    at_first_false: str
-    not_read: str = ""  # the limit over which it was not read
-    __table_args__ = tuple(one_of(name, "holds", "fails", "nothing") for name in _STATES)
+    checks: str  # JSON, by name: a further check needs no column
 
 
 class QueueBand(Numbered, table=True):

@@ -3,10 +3,12 @@
     write_records(session, {51: CheckRecord("145", checks)})      # by the queue index, block by block
     load_checks(session, of_texts)[51]                            -> CheckRecord(gold="145", checks=RationaleChecks(…))
 
-One row of `text_check`: id=51, gold="145", answer="145", matches_gold="holds", false_steps=0, …
+One row of `text_check`: id=51, version=1, gold="145", checks='{"answer": "145", "matches_gold": "holds", …}'
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from functools import lru_cache
 from typing import Any
 
@@ -27,57 +29,42 @@ def load_checks(session: Session, of_texts: sa.ColumnElement[bool]) -> dict[int,
     `of_texts`: the condition on explanations.
     """
     check, text = t.TextCheck, t.Explanation
-    names = (check.gold, check.answer, check.matches_gold, check.equations_true, check.false_steps, check.shows_work)
-    columns = (*names, check.step_exists, check.at_first_false, check.not_read)
     query = (
-        sa.select(col(check.id), col(text.kind), *map(col, columns))
+        sa.select(*map(col, (check.id, text.kind, check.gold, check.checks)))
         .join(text, col(check.id) == col(text.id))
         .where(of_texts, col(check.version) == CHECKS_VERSION)
     )
     share = lru_cache(MOST_SHARED)(_make_record)
-    return {text_id: share(*values) for text_id, *values in session.execute(query)}
+    return {text_id: share(kind, gold, checks) for text_id, kind, gold, checks in session.execute(query)}
 
 
-def _make_record(
-    kind: str,
-    gold: str,
-    answer: str | None,
-    matches_gold: str,
-    equations_true: str,
-    false_steps: int,
-    shows_work: str,
-    *rest: str,
-) -> CheckRecord:
-    step_exists, at_first_false, limit = rest
-    of_gold, equations = State(matches_gold), State(equations_true)
+def _make_record(kind: str, gold: str, content: str) -> CheckRecord:
+    values = json.loads(content)
     if kind == "rationale":
-        return CheckRecord(gold, RationaleChecks(answer, of_gold, equations, false_steps, State(shows_work), limit))
-    checks = FeedbackChecks(of_gold, equations, false_steps, limit)
-    return CheckRecord(gold, checks, State(step_exists), State(at_first_false))
+        return CheckRecord(gold, RationaleChecks(**_read_states(RationaleChecks, values)))
+    steps = _read_states(CheckRecord, values.pop("steps"))
+    return CheckRecord(gold, FeedbackChecks(**_read_states(FeedbackChecks, values)), **steps)
+
+
+def _read_states(value_class: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    states = {field.name for field in fields(value_class) if field.type is State}
+    return {name: State(value) if name in states else value for name, value in values.items()}
 
 
 def write_records(session: Session, records: Mapping[int, CheckRecord]) -> None:
     """Write what the checks say of these texts, in place of what they said before."""
-    rows = [_row(*record) for record in records.items()]
+    rows = [
+        {"id": text_id, "version": CHECKS_VERSION, "gold": record.gold, "checks": _write_checks(record)}
+        for text_id, record in records.items()
+    ]
     for block in queries.split_ids(records):
         session.execute(sa.delete(t.TextCheck).where(col(t.TextCheck.id).in_(block)))
     if rows:
         session.connection().execute(sa.insert(t.TextCheck), rows)
 
 
-def _row(text_id: int, record: CheckRecord) -> dict[str, Any]:
-    checks = record.checks
-    if isinstance(checks, RationaleChecks):
-        of_kind = {"answer": checks.answer, "matches_gold": checks.matches_gold, "shows_work": checks.shows_work}
-    else:
-        of_kind = {"answer": None, "matches_gold": checks.states_gold, "shows_work": State.NOTHING}
-    return of_kind | {
-        "id": text_id,
-        "version": CHECKS_VERSION,
-        "gold": record.gold,
-        "equations_true": checks.equations_true,
-        "false_steps": checks.false_steps,
-        "step_exists": record.step_exists,
-        "at_first_false": record.at_first_false,
-        "not_read": checks.limit,
-    }
+def _write_checks(record: CheckRecord) -> str:
+    values = asdict(record.checks)
+    if isinstance(record.checks, FeedbackChecks):
+        values["steps"] = {"step_exists": record.step_exists, "at_first_false": record.at_first_false}
+    return json.dumps(values, ensure_ascii=False)

@@ -37,8 +37,7 @@ QUERIES = {
     "band": "SELECT name, low, high, waits, number FROM band WHERE exam_id = :exam AND number <> 0",
     "queued": "SELECT b.name, b.low, b.high, b.waits, q.place, q.position, q.attempt_id, q.question_id,"
     " q.explanation_id FROM queued q JOIN band b ON b.id = q.band_id WHERE b.exam_id = :exam",
-    "text_check": "SELECT id AS explanation_id, gold, answer, matches_gold, equations_true, false_steps, shows_work,"
-    " step_exists, at_first_false, not_read FROM text_check WHERE :exam = :exam",
+    "text_check": "SELECT id AS explanation_id, gold, checks FROM text_check WHERE :exam = :exam",
     "passed": "SELECT p.person, b.name, b.low, b.high, q.attempt_id, p.skipped FROM passed p"
     " JOIN queued q ON q.id = p.queued_id JOIN band b ON b.id = p.band_id WHERE b.exam_id = :exam",
 }

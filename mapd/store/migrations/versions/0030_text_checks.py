@@ -11,7 +11,6 @@ revision = "0030"
 down_revision = "0029"
 branch_labels = None
 depends_on = None
-STATES = ("matches_gold", "equations_true", "shows_work", "step_exists", "at_first_false")
 
 
 def upgrade() -> None:
@@ -21,11 +20,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), sa.ForeignKey("explanation.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("gold", sa.String(), nullable=False),
-        sa.Column("answer", sa.String()),
-        sa.Column("false_steps", sa.Integer(), nullable=False),
-        *(sa.Column(name, sa.String(), nullable=False) for name in STATES),
-        sa.Column("not_read", sa.String(), nullable=False),
-        *(sa.CheckConstraint(f"{name} IN ('holds', 'fails', 'nothing')", name=f"{name}_words") for name in STATES),
+        sa.Column("checks", sa.String(), nullable=False),
     )
 
 
