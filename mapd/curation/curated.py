@@ -175,9 +175,7 @@ def curate(
         records = {x.id: r for x in texts_of if (r := material.checks.get(x.id)) and r.gold == gold}
         readings = {x.id: _read_rationale(x, question, gold, judged_of, records) for x in rationales[question.id]}
         by_teachers = QuestionReadings(question, readings.values())
-        explain = _Explainer(
-            question, attempt, gold, policy, rules, judged_of, committee_then, readings, records, by_teachers
-        )
+        explain = _Explainer(question, attempt, gold, rules, judged_of, committee_then, readings, records, by_teachers)
         mistakes.append(
             Mistake(
                 question=question,
@@ -214,7 +212,6 @@ class _Explainer:
     question: Item
     attempt: Response
     gold: str
-    policy: Policy
     rules: CommitteeRules
     judgements: Mapping[tuple[str, int], list[Judged]]
     committee_then: Mapping[int, str | None]
@@ -223,7 +220,7 @@ class _Explainer:
     by_teachers: QuestionReadings  # as a fit looks at them, each beside the others
 
     def _find_probability(self, text: Text) -> Fraction | None:
-        fit = self.policy.fit
+        fit = self.rules.policy.fit
         # A repair is a person's text: it has no votes to tell by.
         if fit is None or text.repairs_id is not None:
             return None
@@ -231,7 +228,7 @@ class _Explainer:
         return fit.probability(list_inputs(self.readings[text.id], self.by_teachers, voices))
 
     def _find_feedback_probability(self, x: FeedbackReading) -> Fraction | None:
-        fit = self.policy.fit and self.policy.fit.feedback
+        fit = self.rules.policy.fit and self.rules.policy.fit.feedback
         if fit is None or x.text.repairs_id is not None:
             return None
         return fit.probability(list_feedback_inputs(x, Voices(fit.reviewers, fit.authors)))
@@ -259,7 +256,7 @@ class _Explainer:
             founding = find_founding(judged)
             outranking = ruling([j for j in judged if j not in founding], VERDICT)
         elif text.kind == "rationale" and text.to_ask:
-            settled = adaptive.find_settled(self.policy, votes, len(text.to_ask), states)
+            settled = adaptive.find_settled(self.rules.policy, votes, len(text.to_ask), states)
             if settled is not None:
                 committee, not_needed = adaptive.say_not_needed(settled, text.to_ask), text.to_ask
         verdict = final_verdict(committee.verdict, outranking)

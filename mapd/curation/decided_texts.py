@@ -136,7 +136,7 @@ class CommitteeRules:
 
     def __init__(self, policy: Policy, offsets: Mapping[str, Fraction]) -> None:
         """Take a policy, and by reviewer the leniency."""
-        self._policy, self._offsets = policy, offsets
+        self.policy, self._offsets = policy, offsets
         self._tally_again = lru_cache(MOST_TALLIES)(self._work_out)
 
     def tally(
@@ -161,11 +161,11 @@ class CommitteeRules:
     ) -> TextTally:
         plain = [score for _, score in scores]
         fair = [None if score is None else score - self._offsets.get(reviewer, 0) for reviewer, score in scores]
-        scale: Sequence[int | Fraction | None] = fair if self._policy.leniency_adjusted else plain
+        scale: Sequence[int | Fraction | None] = fair if self.policy.leniency_adjusted else plain
         if is_repair:
-            committee = policies.decide_repair(kind, self._policy, states)
+            committee = policies.decide_repair(kind, self.policy, states)
         else:
             decide = policies.decide_rationale if kind == "rationale" else policies.decide_feedback
-            committee = decide(scale, self._policy, states, probability)
+            committee = decide(scale, self.policy, states, probability)
         valid = [score for score in plain if score is not None]
         return TextTally(committee, policies.mean(fair), max(valid) - min(valid) if valid else 0)

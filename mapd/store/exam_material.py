@@ -13,7 +13,7 @@ from mapd.answers.grading import Task
 from mapd.domain import ExamInfo, Item, Material, Response, Text, Vote
 from mapd.store import committees
 from mapd.store import tables as t
-from mapd.store.queries import exam, shared_columns, shared_values
+from mapd.store.queries import exam, shared_columns, shared_values, split_ids
 from mapd.store.text_checks import load_checks
 
 # These questions alone, by id; None: all of the exam.
@@ -47,11 +47,10 @@ def attempt_condition(exam_id: int, only: QuestionIds) -> sa.ColumnElement[bool]
     return of_exam if only is None else of_exam & col(t.Attempt.question_id).in_(only)
 
 
-def filter_asked(session: Session, exam_id: int, among: Iterable[int], at_once: int = 500) -> set[int]:
+def filter_asked(session: Session, exam_id: int, among: Iterable[int]) -> set[int]:
     """Return those of the questions, by id, that the exam asked."""
-    ids = sorted(among)
-    blocks = [ids[start : start + at_once] for start in range(0, len(ids), at_once)]
-    queries = (select(t.Attempt.question_id).where(attempt_condition(exam_id, block)) for block in blocks)
+    conditions = (attempt_condition(exam_id, block) for block in split_ids(among))
+    queries = (select(t.Attempt.question_id).where(condition) for condition in conditions)
     return {question_id for query in queries for question_id in session.exec(query)}
 
 

@@ -60,9 +60,9 @@ def identity(row: t.Row) -> int:
     return row.id
 
 
-def split_ids(ids: Iterable[int], at_once: int = 500) -> Iterator[list[int]]:
+def split_ids(ids: Iterable[int], at_once: int = 500, *, newest_first: bool = False) -> Iterator[list[int]]:
     """Yield the ids in blocks: a database takes so many values in one query, and no more."""
-    ordered = sorted(ids)
+    ordered = sorted(ids, reverse=newest_first)
     return (ordered[start : start + at_once] for start in range(0, len(ordered), at_once))
 
 

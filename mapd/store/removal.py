@@ -72,11 +72,6 @@ class PutBack:
     renamed: tuple[str, ...]
 
 
-def _blocks(ids: Collection[int], *, newest_first: bool = False) -> Iterator[list[int]]:
-    sorted_ids = sorted(ids, reverse=newest_first)
-    return (sorted_ids[start : start + BLOCK] for start in range(0, len(sorted_ids), BLOCK))
-
-
 @cache
 def references(table: sa.Table) -> Mapping[str, str]:
     """Return the table, by column, whose id a column holds."""
@@ -116,7 +111,7 @@ def _add_wholes(session: Session, rows: Ids) -> bool:
     for name, column in WHOLES.items():
         table = t.metadata.tables[name]
         whole = references(table)[column]
-        for block in _blocks(rows[name]):
+        for block in queries.split_ids(rows[name]):
             ids = set(session.scalars(sa.select(table.c[column]).where(table.c.id.in_(block))))
             is_added |= not ids <= rows[whole]
             rows[whole] |= ids
@@ -130,7 +125,7 @@ def _find_referring(session: Session, table: sa.Table, column: str, parents: set
     while new_ids:
         rows = {
             row_id
-            for block in _blocks(new_ids)
+            for block in queries.split_ids(new_ids)
             for row_id in session.scalars(sa.select(table.c.id).where(table.c[column].in_(block)))
         }
         new_ids = (rows - children - parents) if references(table)[column] == table.name else set()
@@ -167,7 +162,7 @@ def _links(session: Session, table: sa.Table, rows: Ids) -> Iterator[Record]:
     """Yield what stays and refers to these rows."""
     staying = rows.get(table.name, set())
     for column in LOOSE.get(table.name, ()):
-        for block in _blocks(rows.get(references(table)[column], ())):
+        for block in queries.split_ids(rows.get(references(table)[column], ())):
             query = sa.select(table.c.id, table.c.uid, table.c[column]).where(table.c[column].in_(block))
             for row_id, uid, to in session.execute(query):
                 if row_id not in staying:
@@ -198,7 +193,7 @@ def _records(session: Session, table: sa.Table, rows: Ids) -> Iterator[Record]:
     else:
         ((name, parent),) = references(table).items()
         column, ids = table.c[name], rows.get(parent, set())
-    for block in _blocks(ids):
+    for block in queries.split_ids(ids):
         query = sa.select(table).where(column.in_(block)).order_by(*table.primary_key.columns)
         for row in session.execute(query).mappings():
             yield dict(row)
@@ -212,7 +207,7 @@ def _as_json(value: Any) -> str:
 def _uids(session: Session, table: sa.Table, ids: Iterable[int]) -> dict[str, str]:
     return {
         str(row_id): uid
-        for block in _blocks(set(ids))
+        for block in queries.split_ids(set(ids))
         for row_id, uid in session.execute(sa.select(table.c.id, table.c.uid).where(table.c.id.in_(block)))
     }
 
@@ -222,15 +217,15 @@ def _delete(session: Session, rows: Ids) -> None:
     for table in reversed(t.metadata.sorted_tables):
         parents = references(table)
         if "id" in table.c:
-            for block in _blocks(rows.get(table.name, ()), newest_first=True):
+            for block in queries.split_ids(rows.get(table.name, ()), newest_first=True):
                 session.execute(sa.delete(table).where(table.c.id.in_(block)))
         else:
             for column, parent in parents.items():
-                for block in _blocks(rows.get(parent, ())):
+                for block in queries.split_ids(rows.get(parent, ())):
                     session.execute(sa.delete(table).where(table.c[column].in_(block)))
     for exam in rows.get("exam", ()):
         _forget(session, exam)
-    for block in _blocks(rows.get("question", ())):
+    for block in queries.split_ids(rows.get("question", ())):
         session.execute(sa.delete(t.metadata.tables["stale"]).where(sa.column("question_id").in_(block)))
 
 

@@ -18,13 +18,14 @@ from sqlmodel import Session, col
 from mapd.checks import CHECKS_VERSION, CheckRecord, FeedbackChecks, RationaleChecks, State
 from mapd.store import queries
 from mapd.store import tables as t
+from mapd.store.columns import refusal_of
 
 # Records of one exam that share an object: many texts end in the same answer.
 MOST_SHARED = 65_536
 
 
 def load_checks(session: Session, of_texts: sa.ColumnElement[bool]) -> dict[int, CheckRecord]:
-    """Return by text what the checks of today said of it; one that wasn't derived since is absent.
+    """Return by text what the checks of today said of it; one that wasn't derived since is absent. Raises: Damaged.
 
     `of_texts`: the condition on explanations.
     """
@@ -39,11 +40,14 @@ def load_checks(session: Session, of_texts: sa.ColumnElement[bool]) -> dict[int,
 
 
 def _make_record(kind: str, gold: str, content: str) -> CheckRecord:
-    values = json.loads(content)
-    if kind == "rationale":
-        return CheckRecord(gold, RationaleChecks(**_read_states(RationaleChecks, values)))
-    steps = _read_states(CheckRecord, values.pop("steps"))
-    return CheckRecord(gold, FeedbackChecks(**_read_states(FeedbackChecks, values)), **steps)
+    try:
+        values = dict(json.loads(content))
+        if kind == "rationale":
+            return CheckRecord(gold, RationaleChecks(**_read_states(RationaleChecks, values)))
+        steps = _read_states(CheckRecord, dict(values.pop("steps")))
+        return CheckRecord(gold, FeedbackChecks(**_read_states(FeedbackChecks, values)), **steps)
+    except (ValueError, TypeError, LookupError) as error:
+        raise refusal_of(content, "what the checks say of a text") from error
 
 
 def _read_states(value_class: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -183,3 +183,17 @@ def test_without_an_exam_or_a_rationale_there_is_no_form(home: Path) -> None:
     app = lab()
     assert "No exam yet" in " ".join(m.value for m in app.markdown)
     assert not [field for field in app.text_input if field.key == "fit_name"]
+
+
+def test_the_switch_of_feedback_stays_as_it_was_left(large_home: Path) -> None:
+    app = lab()
+    labels = app.selectbox(key="fit_labels")
+    labels.set_value("people").run()
+    assert app.toggle(key="fit_feedback").value
+    app.toggle(key="fit_feedback").set_value(False).run()
+    app.selectbox(key="fit_labels").set_value("gold").run()
+    assert not [toggle for toggle in app.toggle if toggle.key == "fit_feedback"]
+    app.selectbox(key="fit_labels").set_value("people").run()
+    assert app.toggle(key="fit_feedback").value is False
+    assert not app.warning
+    assert not app.exception

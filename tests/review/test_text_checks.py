@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd import alignment, checks
 from mapd.curation import curated, feedback_inputs
 from mapd.curation.curated import Curated, curate
 from mapd.domain import Act, ExamInfo
+from mapd.errors import Damaged
 from mapd.people import owner
 from mapd.policies import PAPER, STRICT, Policy
 from mapd.review import queues
@@ -18,8 +20,11 @@ from mapd.review.judging import Target, judge
 from mapd.review.queue_index import derivation, index_writer, rows
 from mapd.review.queue_index.derivation import IndexState
 from mapd.store import exam_material, judgement_log, queries, text_checks
+from mapd.store import tables as t
 from tests.review import index_rows
 
+# Until the transaction ends nobody asks whether what a row refers to is there.
+FREE = {"sqlite": "PRAGMA defer_foreign_keys = ON", "postgresql": "SET LOCAL session_replication_role = replica"}
 FAIR = Policy("fair", leniency_adjusted=True)
 
 
@@ -73,6 +78,26 @@ def test_beside_another_gold_answer_a_text_is_read_again_and_written_down(sessio
     derivation.derive(session, example.id)
     after = exam_material.material(session, example.id).checks[text]
     assert (before.gold, after.gold) == (mistake.question.gold, "77")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "7", '{"answer": "7"}', '{"matches_gold": "perhaps"}'])
+def test_a_record_that_is_damaged_is_one_line(session: Session, example: ExamInfo, content: str) -> None:
+    session.execute(sa.update(t.TextCheck).values(checks=content))
+    with pytest.raises(Damaged, match="where what the checks say of a text stands; restore it"):
+        exam_material.material(session, example.id)
+
+
+def test_more_texts_are_written_at_once_than_a_query_takes_values(session: Session, example: ExamInfo) -> None:
+    records = exam_material.material(session, example.id).checks
+    record = next(iter(records.values()))
+    many = dict.fromkeys((*records, *range(10000, 80000)), record)
+    with session.begin_nested() as attempt:
+        # No such explanations are there.
+        session.execute(sa.text(FREE[session.get_bind().dialect.name]))
+        text_checks.write_records(session, many)
+        assert session.scalar(sa.select(sa.func.count()).select_from(t.TextCheck)) == len(many)
+        attempt.rollback()
+    assert exam_material.material(session, example.id).checks == records
 
 
 def test_of_other_checks_nothing_that_is_written_counts(

@@ -27,7 +27,7 @@ from mapd.curation.decided_texts import filter_votes
 from mapd.domain import Vote
 from mapd.errors import Busy, NotFound
 from mapd.policies import leniency
-from mapd.review.queue_index.index_writer import BLOCK, IN_PART, IndexWriter, split_blocks, version_of
+from mapd.review.queue_index.index_writer import BLOCK, IN_PART, IndexWriter, version_of
 from mapd.store import db, exam_material, queries, queue_index
 from mapd.store import tables as t
 
@@ -161,7 +161,7 @@ def follow_judgements(session: Session, rows: Sequence[t.Judgement]) -> None:
     session.flush()
     rows_of_exams = session.exec(select(t.StandingExam)).all()
     questions_of: defaultdict[int, set[int]] = defaultdict(set)
-    for block in split_blocks(_questions_of(session, rows)):
+    for block in queries.split_ids(_questions_of(session, rows), BLOCK):
         within = col(t.Attempt.question_id).in_(block), col(t.Attempt.exam_id).in_([exam.id for exam in rows_of_exams])
         for exam_id, question in session.exec(select(t.Attempt.exam_id, t.Attempt.question_id).where(*within)).all():
             questions_of[exam_id].add(question)
@@ -169,7 +169,7 @@ def follow_judgements(session: Session, rows: Sequence[t.Judgement]) -> None:
         return
     db.lock(session, queue_index.LOCK)
     # These judgements' marks are worked off here; a mark for a vote stays, because it counts towards the leniency.
-    for block in split_blocks(set().union(*questions_of.values())):
+    for block in queries.split_ids(set().union(*questions_of.values()), BLOCK):
         session.execute(
             sa.delete(t.DirtyQuestion).where(col(t.DirtyQuestion.question_id).in_(block), ~col(t.DirtyQuestion.voted))
         )
@@ -183,7 +183,7 @@ def _questions_of(session: Session, rows: Sequence[t.Judgement]) -> set[int]:
     texts = {row.explanation_id for row in rows if row.explanation_id is not None}
     attempts = {row.attempt_id for row in rows if row.attempt_id is not None}
     for table, ids in ((t.Explanation, texts), (t.Attempt, attempts)):
-        for block in split_blocks(ids):
+        for block in queries.split_ids(ids, BLOCK):
             questions.update(session.exec(select(table.question_id).where(col(table.id).in_(block))).all())
     return questions
 

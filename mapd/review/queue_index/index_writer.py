@@ -7,7 +7,7 @@ Of each text it writes down, too, what the checks say of it (store/text_checks.p
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -52,12 +52,6 @@ def version_of(session: Session, info: ExamInfo) -> str:
     return f"rules {RULES_VERSION}, checks {CHECKS_VERSION}, {decided}, {judges}"
 
 
-def split_blocks(ids: Collection[int]) -> Iterator[list[int]]:
-    """Yield the ids in blocks of questions that are derived at once."""
-    ordered = sorted(ids)
-    return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
-
-
 @dataclass(frozen=True, slots=True)
 class IndexWriter:
     """An exam that the index holds, to write its rows."""
@@ -90,7 +84,7 @@ class IndexWriter:
 
     def follow(self, questions: Collection[int], *, empty: bool = False) -> None:
         """Derive these questions; `empty`: nothing is derived of them yet."""
-        for block in split_blocks(questions):
+        for block in queries.split_ids(questions, BLOCK):
             self._replace(block, empty)
 
     def _replace(self, questions: Sequence[int], empty: bool) -> None:

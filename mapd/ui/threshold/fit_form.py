@@ -113,15 +113,13 @@ def _draw_fields(exam_id: int, exam_uid: str) -> None:
 
 
 def _choose_feedback(source: str) -> bool:
+    # Streamlit forgets a switch that isn't drawn.
+    st.session_state["fit_feedback"] = st.session_state.get("fit_feedback", True)
     if source == GOLD:
-        # Streamlit forgets a switch that isn't drawn.
-        st.session_state.setdefault("fit_feedback", True)
-        st.session_state["fit_feedback"] = st.session_state["fit_feedback"]
         st.caption("The gold check says nothing of a feedback: its checks, its scores and people go on deciding on it.")
         return True
     return st.toggle(
         "Feedback gets a fit of its own",
-        value=True,
         key="fit_feedback",
         help="Where people or the file label enough of it. Else its checks, its scores and people decide on it.",
     )
